@@ -1,0 +1,128 @@
+"""StorageAdapter: what every store promises to the collector and to the query API.
+
+The promises are numbered in the design (P1–P11); `tests/storage/test_conformance.py` holds each adapter to
+them. Adapters do not inherit from this; a typed assignment in the tests proves that they fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage
+from pulse_storage.rows import ApiKey, Project, SpanRow, TraceRecord
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """What became of the rows of one call: the four add up to the rows given."""
+
+    stored: int = 0
+    #: Already stored, or twice in the same call.
+    duplicates: int = 0
+    #: Spans that are not gen-ai, of traces without a gen-ai span.
+    left_out: int = 0
+    #: Index into the rows given, and why the store cannot hold that row.
+    rejected: tuple[tuple[int, str], ...] = ()
+
+
+class StorageAdapter(Protocol):
+    """One store. Safe to use from any thread and any event loop.
+
+    Every method may raise `StoreUnavailable`; nothing else but what its own docstring names. A project
+    id that does not exist has no rows: reads answer as for an empty project. Nothing is ever read or
+    changed outside the project that is given.
+    """
+
+    def submit(self, rows: Sequence[SpanRow]) -> Future[IngestResult]:
+        """Hand rows to the writer; the future resolves once they are committed and synced to disk (P1).
+
+        Returns at once. Idempotent by (project, OTel trace id, span id): a row that is stored stays as it
+        is (P2). The final state does not depend on order, repetition or batching of rows. A row that the
+        store cannot hold is rejected alone (P6). When more bytes wait than the settings allow, the future
+        fails with `StoreBusy` at once (P5).
+        """
+        ...
+
+    async def ingest(self, rows: Sequence[SpanRow]) -> IngestResult:
+        """`submit`, awaited. Cancelling the wait does not take the rows back."""
+        ...
+
+    async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
+        """Rows ordered by start time, without bodies. Raises `InvalidCursor`.
+
+        Paging by cursor neither repeats nor skips a row that was stored when it began.
+        """
+        ...
+
+    async def count_traces(self, project_id: str, where: TraceFilter) -> Count:
+        """How many rows match: exact where rollups can tell, else counted up to a bound."""
+        ...
+
+    async def get_trace(self, project_id: str, trace_id: UUID) -> TraceRecord | None:
+        """The row with this visible id, bodies included; None if the project has none."""
+        ...
+
+    async def get_traces(self, project_id: str, trace_ids: Sequence[UUID]) -> list[TraceRecord | None]:
+        """The rows with these visible ids in the order given, without bodies; None where there is none."""
+        ...
+
+    async def session_traces(
+        self, project_id: str, session_id: str, *, bodies: bool = False, limit: int = 10_000
+    ) -> list[TraceRecord]:
+        """Counted model calls of a session, oldest first, up to the limit; empty if it is unknown."""
+        ...
+
+    async def analytics(self, project_id: str, query: AnalyticsQuery) -> Analytics:
+        """Exact sums (percentiles within 4.4 %) over counted rows; empty groups are absent."""
+        ...
+
+    async def create_project(self, project: Project, key: ApiKey) -> None:
+        """Store a project with its first key, both or neither."""
+        ...
+
+    async def create_first_project(self, project: Project, key: ApiKey) -> bool:
+        """`create_project` if the store has no project yet; False, and nothing stored, if it has.
+
+        Two servers that start at once agree on one.
+        """
+        ...
+
+    async def list_projects(self) -> list[Project]:
+        """All projects, oldest first."""
+        ...
+
+    async def create_key(self, key: ApiKey) -> None:
+        """Store a key. Raises `KeyError` if its project does not exist."""
+        ...
+
+    async def list_keys(self, project_id: str) -> list[ApiKey]:
+        """All keys of a project, revoked and expired ones too, oldest first."""
+        ...
+
+    async def revoke_key(self, project_id: str, key_id: str, revoked_ns: int) -> bool:
+        """Mark a key as revoked; False if the project has no such key. The first time stays."""
+        ...
+
+    async def key_by_digest(self, digest: bytes) -> ApiKey | None:
+        """The key with this SHA-256 digest, whatever its state; None if unknown."""
+        ...
+
+    async def touch_keys(self, key_ids: Collection[str], used_ns: int) -> None:
+        """Note that keys were used; at most once a minute and key, off the request path."""
+        ...
+
+    async def check_writable(self) -> None:
+        """Return if the store takes writes now; else raise `StoreUnavailable` with the reason."""
+        ...
+
+    def queue_depth(self) -> tuple[int, int]:
+        """Rows and bytes that wait for the writer."""
+        ...
+
+    async def close(self) -> None:
+        """Commit what waits, then close. Later calls raise `StoreUnavailable`."""
+        ...
