@@ -1,0 +1,180 @@
+"""Decides, for all stored spans of one or more OTel traces, which row counts for each model call.
+
+Wrapper and agent spans repeat the sums of their children, frameworks and client instrumentors record the
+same call twice, the Anthropic client traces itself, and session ids often stand only on the root.
+`reconcile` is a pure function of the *set* of spans: order of arrival, repetition and batching cannot change
+its answer, so an adapter may run it on every transaction and write only what differs.
+
+The rules, for spans that are model calls:
+
+1. Spans of different scopes with the same provider response id that overlap in time are one call (siblings:
+   an instrumentor beside the client's own tracing). The same holds across traces for spans with the same
+   partner key. One scope never records a call twice, so equal ids within a scope are two calls (some
+   compatible servers repeat ids).
+2. A streamed call that one scope records as two spans (partner key `stream:…`) is paired by time.
+3. A span and its nearest model-call descendants: those with its response id are the same call; failing that,
+   the only one of them that lacks an id, or whose ancestor does, is. A span above several such calls is a
+   wrapper: it does not count, and it lends nothing.
+4. Of the spans of one call exactly one is counted: the one that knows the tokens, the innermost instrumentor
+   before the client's own span, the earliest. The others lend it what it does not know.
+
+For every span: session, user, tags and environment come from itself, else from its nearest ancestor that has
+them, else from the one value that all spans of the trace which have any agree on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from pulse_storage.call_groups import CallGroups
+from pulse_storage.merge import merged_call
+from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
+
+_INHERITED = ("session_id", "user_id", "tags", "environment")
+
+
+class Verdict(NamedTuple):
+    """What a row must say beyond its own span: whether it counts, and the columns that others complete."""
+
+    counted: bool
+    #: Column name to value, only where it differs from what the span says itself.
+    overrides: dict[str, OwnValue]
+
+
+def reconcile(spans: Sequence[Skeleton]) -> dict[SpanKey, Verdict]:
+    """The verdict on every span that is not simply as it says itself.
+
+    A span that is absent from the answer has no overrides and counts if it is a model call. `spans` must hold
+    each (trace id, span id) once. Cost is linear (but for sorting) in the number of spans, whatever their
+    parents say: cycles are cut, and depth is no matter.
+    """
+    if len(spans) == 1:
+        return {}
+    verdicts: dict[SpanKey, Verdict] = {}
+    tree = _Tree(spans)
+    for span in spans:
+        overrides = tree.inherited(span)
+        if overrides:
+            verdicts[span.key] = Verdict(span.model_call, overrides)
+    calls = [span for span in spans if span.model_call]
+    if len(calls) < 2:
+        return verdicts
+    groups = CallGroups(calls, {call.key: tree.nearest_call_above(call) for call in calls})
+    for wrapper in groups.wrappers:
+        verdicts[wrapper.key] = Verdict(False, _overrides(verdicts, wrapper))
+    for members in groups.shared_calls():
+        winner, merged = merged_call(members, groups.outer)
+        for member in members:
+            verdicts[member.key] = Verdict(member is winner, _overrides(verdicts, member))
+        overrides = {**merged, **verdicts[winner.key].overrides}
+        for column in _INHERITED:
+            if not getattr(winner, column) and column not in overrides:
+                _lend(column, overrides, members, verdicts)
+        verdicts[winner.key] = Verdict(True, overrides)
+    return verdicts
+
+
+def _overrides(verdicts: dict[SpanKey, Verdict], span: Skeleton) -> dict[str, OwnValue]:
+    verdict = verdicts.get(span.key)
+    return verdict.overrides if verdict else {}
+
+
+def _lend(
+    column: str,
+    overrides: dict[str, OwnValue],
+    members: Iterable[Skeleton],
+    verdicts: dict[SpanKey, Verdict],
+) -> None:
+    """Take the column from the first other span of the call that has it, itself or by inheritance."""
+    for member in sorted(members, key=lambda member: member.order):
+        value: OwnValue = getattr(member, column) or _overrides(verdicts, member).get(column)
+        if value:
+            overrides[column] = value
+            return
+
+
+class _Tree:
+    """The spans of the traces by parent, with what each finds above itself; every walk is remembered."""
+
+    def __init__(self, spans: Sequence[Skeleton]) -> None:
+        self._by_key = {span.key: span for span in spans}
+        self._above: dict[SpanKey, _Above] = {}
+        self._agreed = _agreed_values(spans)
+        for span in spans:
+            if span.key not in self._above:
+                self._walk(span)
+
+    def nearest_call_above(self, span: Skeleton) -> Skeleton | None:
+        """The nearest ancestor that is a model call."""
+        return self._above[span.key].call
+
+    def inherited(self, span: Skeleton) -> dict[str, OwnValue]:
+        """What the span does not say of session, user, tags and environment, but its trace does."""
+        found: dict[str, OwnValue] = {}
+        above = self._above[span.key]
+        agreed = self._agreed.get(span.otel_trace_id)
+        for index, column in enumerate(_INHERITED):
+            if not span[_INHERITED_AT[index]]:
+                value = above.values[index] or (agreed[index] if agreed else None)
+                if value:
+                    found[column] = value
+        return found
+
+    def _walk(self, span: Skeleton) -> None:
+        """Follow parents until something known, then come back down and note what lies above each."""
+        path: list[Skeleton] = []
+        on_path: dict[SpanKey, int] = {}
+        current: Skeleton | None = span
+        while current is not None and current.key not in self._above:
+            if current.key in on_path:
+                # A parent cycle: its spans have no parent, those that hang below keep theirs.
+                for looped in path[on_path[current.key] :]:
+                    self._above[looped.key] = _NOTHING_ABOVE
+                del path[on_path[current.key] :]
+                break
+            on_path[current.key] = len(path)
+            path.append(current)
+            current = self._parent(current)
+        for below in reversed(path):
+            parent = self._parent(below)
+            self._above[below.key] = _NOTHING_ABOVE if parent is None else self._through(parent)
+
+    def _parent(self, span: Skeleton) -> Skeleton | None:
+        if span.parent_span_id is None:
+            return None
+        return self._by_key.get((span.otel_trace_id, span.parent_span_id))
+
+    def _through(self, parent: Skeleton) -> _Above:
+        above = self._above[parent.key]
+        call = parent if parent.model_call else above.call
+        own = (parent.session_id, parent.user_id, parent.tags or None, parent.environment)
+        if call is above.call and not any(own):
+            return above
+        values = tuple(mine or theirs for mine, theirs in zip(own, above.values, strict=True))
+        return _Above(call, values)
+
+
+class _Above(NamedTuple):
+    """What a span finds above itself: the nearest model call, and the nearest values of `_INHERITED`."""
+
+    call: Skeleton | None
+    values: tuple[OwnValue, ...]
+
+
+_NOTHING_ABOVE = _Above(None, (None,) * len(_INHERITED))
+_INHERITED_AT = tuple(Skeleton._fields.index(column) for column in _INHERITED)
+
+
+def _agreed_values(spans: Sequence[Skeleton]) -> dict[bytes, tuple[OwnValue, ...]]:
+    """Per trace, for each inherited column, the only value that its spans give; None if they differ."""
+    seen: dict[bytes, list[set[OwnValue]]] = defaultdict(lambda: [set() for _ in _INHERITED])
+    for span in spans:
+        for index, at in enumerate(_INHERITED_AT):
+            if value := span[at]:
+                seen[span.otel_trace_id][index].add(value)
+    return {
+        trace_id: tuple(next(iter(values)) if len(values) == 1 else None for values in columns)
+        for trace_id, columns in seen.items()
+    }

@@ -1,0 +1,71 @@
+"""The skeleton of a stored span: what reconciling its trace needs to know of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pulse_storage.rows import CostSource, Status, UsageSource
+
+#: (OTel trace id, span id): names a span within a project.
+SpanKey = tuple[bytes, bytes]
+
+#: Whatever a column that may be overridden can hold.
+OwnValue = str | int | float | bytes | tuple[str, ...] | None
+
+
+class Skeleton(NamedTuple):
+    """One span as it speaks of itself, whatever its stored row says by now."""
+
+    #: The row id (`ids.row_id`).
+    id: bytes
+    otel_trace_id: bytes
+    otel_span_id: bytes
+    parent_span_id: bytes | None
+    start_ns: int
+    latency_ms: float | None
+    model_call: bool
+    dialect: str | None
+    scope: str | None
+    partner_key: str | None
+    provider: str | None
+    model_requested: str | None
+    model_used: str | None
+    provider_request_id: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    usage_source: UsageSource | None
+    cost_nano_usd: int | None
+    cost_source: CostSource | None
+    price_version: str | None
+    status: Status
+    error_type: str | None
+    error_message: str | None
+    finish_reason: str | None
+    time_to_first_token_ms: float | None
+    session_id: str | None
+    user_id: str | None
+    tags: tuple[str, ...]
+    environment: str | None
+    input_preview: str | None
+    output_preview: str | None
+    has_output_text: bool
+    has_request_body: bool
+    has_response_body: bool
+
+    @property
+    def key(self) -> SpanKey:
+        """The span's name within its project."""
+        return self.otel_trace_id, self.otel_span_id
+
+    @property
+    def order(self) -> tuple[int, bytes, bytes]:
+        """A total order that no arrival can change: by start, then by id."""
+        return self.start_ns, self.otel_trace_id, self.otel_span_id
+
+    @property
+    def end_ns(self) -> int:
+        """The span's end; its start if it has no latency."""
+        return self.start_ns + int((self.latency_ms or 0.0) * 1e6)

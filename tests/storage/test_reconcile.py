@@ -1,0 +1,238 @@
+"""The verdict on the spans of a trace: one counted row per model call, whatever came first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulse_storage.reconcile import Verdict, reconcile
+from pulse_storage.rows import ANTHROPIC_SDK_DIALECT
+from pulse_storage.skeletons import Skeleton
+
+TRACE = b"t" * 16
+OTHER_TRACE = b"u" * 16
+MS = 1_000_000
+
+
+def span(name: int, parent: int | None = None, **facts: Any) -> Skeleton:
+    """A model call of 100 ms named by a small number, 10 ms after the one before it."""
+    blank: dict[str, Any] = dict.fromkeys(Skeleton._fields)
+    blank |= {
+        "id": name.to_bytes(16, "big"),
+        "otel_trace_id": TRACE,
+        "otel_span_id": name.to_bytes(8, "big"),
+        "parent_span_id": None if parent is None else parent.to_bytes(8, "big"),
+        "start_ns": name * 10 * MS,
+        "latency_ms": 100.0,
+        "model_call": True,
+        "scope": "instrumentor",
+        "status": "success",
+        "tags": (),
+        "has_output_text": False,
+        "has_request_body": False,
+        "has_response_body": False,
+    }
+    return Skeleton(**(blank | facts))
+
+
+def native(name: int, parent: int | None = None, **facts: Any) -> Skeleton:
+    """The Anthropic client's own span of a call."""
+    return span(
+        name, parent, **({"scope": "com.anthropic.sdk.python", "dialect": ANTHROPIC_SDK_DIALECT} | facts)
+    )
+
+
+def counted(spans: list[Skeleton]) -> list[int]:
+    """The names of the spans that count."""
+    verdicts = reconcile(spans)
+    return sorted(
+        int.from_bytes(s.otel_span_id, "big")
+        for s in spans
+        if (verdicts[s.key].counted if s.key in verdicts else s.model_call)
+    )
+
+
+def test_lone_call_counts_as_it_is() -> None:
+    assert reconcile([span(1)]) == {}
+
+
+def test_two_calls_below_an_agent_both_count() -> None:
+    agent = span(1, model_call=False)
+    assert counted([agent, span(2, 1), span(3, 1)]) == [2, 3]
+
+
+def test_wrapper_with_sums_of_two_calls_does_not_count() -> None:
+    wrapper = span(1, input_tokens=84)
+    calls = [span(2, 1, provider_request_id="a"), span(3, 1, provider_request_id="b")]
+    assert counted([wrapper, *calls]) == [2, 3]
+
+
+def test_call_nested_in_another_with_a_different_id_counts_too() -> None:
+    assert counted([span(1, provider_request_id="a"), span(2, 1, provider_request_id="b")]) == [1, 2]
+
+
+def test_anthropic_own_child_span_lends_its_cache_tokens_and_does_not_count() -> None:
+    instrumentor = span(1, provider_request_id="msg_1", input_tokens=2109, output_tokens=12)
+    own = native(
+        2,
+        1,
+        provider_request_id="msg_1",
+        input_tokens=2109,
+        output_tokens=12,
+        cache_read_tokens=1900,
+        cache_write_tokens=188,
+        cost_nano_usd=1518,
+        cost_source="computed",
+    )
+    verdicts = reconcile([own, instrumentor])
+    assert verdicts[own.key] == Verdict(False, {})
+    assert verdicts[instrumentor.key] == Verdict(
+        True,
+        {
+            "cache_read_tokens": 1900,
+            "cache_write_tokens": 188,
+            "cost_nano_usd": 1518,
+            "cost_source": "computed",
+        },
+    )
+
+
+def test_anthropic_own_sibling_in_another_trace_is_the_same_call() -> None:
+    facts: dict[str, Any] = {"provider_request_id": "msg_1", "partner_key": "anthropic:msg_1"}
+    assert counted([span(1, input_tokens=4, **facts), native(2, otel_trace_id=OTHER_TRACE, **facts)]) == [1]
+
+
+def test_response_ids_repeated_by_a_server_are_separate_calls() -> None:
+    concurrent = [span(n, provider_request_id="chatcmpl-123") for n in (1, 2, 3)]
+    assert counted(concurrent) == [1, 2, 3]
+
+
+def test_repeated_ids_with_own_spans_below_are_separate_calls() -> None:
+    facts: dict[str, Any] = {"provider_request_id": "msg_1", "partner_key": "anthropic:msg_1"}
+    spans = [
+        span(1, **facts),
+        native(2, 1, **facts),
+        span(3, otel_trace_id=OTHER_TRACE, **facts),
+        native(4, 3, otel_trace_id=OTHER_TRACE, **facts),
+    ]
+    assert counted(spans) == [1, 3]
+
+
+def test_framework_above_instrumentor_and_sibling_own_span_is_one_call() -> None:
+    spans = [
+        span(1, scope="framework", provider_request_id="msg_1"),
+        span(2, 1, provider_request_id="msg_1", input_tokens=9),
+        native(3, 1, provider_request_id="msg_1", input_tokens=9),
+    ]
+    assert counted(spans) == [2]
+
+
+def test_failed_try_below_a_framework_call_is_a_call_of_its_own() -> None:
+    spans = [
+        span(1, scope="framework", provider_request_id="x"),
+        span(2, 1, status="error"),
+        span(3, 1, provider_request_id="x", input_tokens=1),
+    ]
+    verdicts = reconcile(spans)
+    assert counted(spans) == [2, 3]
+    assert "status" not in verdicts[spans[2].key].overrides
+
+
+def test_calls_far_apart_with_one_id_are_two() -> None:
+    late = native(1000, provider_request_id="msg_1", partner_key="anthropic:msg_1")
+    early = span(1, provider_request_id="msg_1", partner_key="anthropic:msg_1")
+    assert counted([early, late]) == [1, 1000]
+
+
+def test_streamed_call_in_two_spans_is_one_from_start_to_end() -> None:
+    request = span(1, partner_key="stream:k")
+    stream = span(
+        11, otel_trace_id=OTHER_TRACE, partner_key="stream:k", output_tokens=12, output_preview="Hi"
+    )
+    verdicts = reconcile([stream, request])
+    assert not verdicts[stream.key].counted
+    assert verdicts[request.key] == Verdict(
+        True, {"output_tokens": 12, "output_preview": "Hi", "latency_ms": 200.0}
+    )
+
+
+def test_two_equal_prompts_streamed_at_once_pair_by_time() -> None:
+    spans = [
+        span(1, partner_key="stream:k"),
+        span(5, partner_key="stream:k"),
+        span(11, partner_key="stream:k", output_tokens=1),
+        span(15, partner_key="stream:k", output_tokens=2),
+    ]
+    verdicts = reconcile(spans)
+    assert counted(spans) == [1, 5]
+    assert verdicts[spans[1].key].overrides["output_tokens"] == 2
+
+
+def test_session_on_the_root_reaches_every_span() -> None:
+    root = span(1, model_call=False, session_id="s", user_id="u", tags=("beta",))
+    middle = span(2, 1, model_call=False)
+    leaf = span(3, 2)
+    verdicts = reconcile([leaf, middle, root])
+    assert verdicts[leaf.key] == Verdict(True, {"session_id": "s", "user_id": "u", "tags": ("beta",)})
+
+
+def test_nearest_session_wins_over_the_roots() -> None:
+    root = span(1, model_call=False, session_id="batch")
+    case = span(2, 1, model_call=False, session_id="case-7")
+    assert reconcile([root, case, span(3, 2)])[span(3).key].overrides == {"session_id": "case-7"}
+
+
+def test_sessions_that_differ_are_not_guessed_for_a_sibling() -> None:
+    spans = [span(1, session_id="a"), span(2, session_id="b"), span(3)]
+    assert reconcile(spans) == {}
+
+
+def test_parent_cycles_and_own_parents_are_cut() -> None:
+    spans = [span(1, 1), span(2, 3, model_call=False), span(3, 2, model_call=False), span(4, 3)]
+    assert counted(spans) == [1, 4]
+
+
+def test_chain_of_fifty_thousand_spans_is_walked() -> None:
+    chain = [span(n, n - 1 if n else None, model_call=False) for n in range(50_000)]
+    chain[0] = chain[0]._replace(session_id="s")
+    verdicts = reconcile(list(reversed(chain)))
+    assert len(verdicts) == 49_999
+
+
+spans_of_a_trace = st.lists(
+    st.builds(
+        span,
+        st.integers(0, 12),
+        st.none() | st.integers(0, 12),
+        model_call=st.booleans(),
+        scope=st.sampled_from(["a", "b", "com.anthropic.sdk.python"]),
+        provider_request_id=st.sampled_from([None, "x", "y"]),
+        partner_key=st.sampled_from([None, "anthropic:x", "stream:k"]),
+        input_tokens=st.none() | st.integers(0, 3),
+        output_tokens=st.none() | st.integers(0, 3),
+        cache_read_tokens=st.none() | st.integers(0, 3),
+        session_id=st.sampled_from([None, "s", "t"]),
+        otel_trace_id=st.sampled_from([TRACE, OTHER_TRACE]),
+        status=st.sampled_from(["success", "error"]),
+        has_request_body=st.booleans(),
+    ),
+    max_size=12,
+    unique_by=lambda s: s.key,
+)
+
+
+@given(spans_of_a_trace, st.randoms(use_true_random=False))
+def test_order_of_spans_changes_nothing(spans: list[Skeleton], random: Any) -> None:
+    shuffled = list(spans)
+    random.shuffle(shuffled)
+    assert reconcile(spans) == reconcile(shuffled)
+
+
+@given(spans_of_a_trace)
+def test_only_model_calls_count_and_none_is_lost_altogether(spans: list[Skeleton]) -> None:
+    calls = [s for s in spans if s.model_call]
+    names = counted(spans)
+    assert len(names) <= len(calls)
+    assert bool(names) == bool(calls)
