@@ -1,0 +1,62 @@
+"""The ASGI application: every route, what surrounds them, and how errors are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from pulse_query_api.auth import AdminKey
+from pulse_query_api.errors import ApiError, error_answer
+from pulse_query_api.middleware import RequestFrame
+from pulse_query_api.routes.admin import admin_routes
+from pulse_query_api.routes.analytics import analytics_routes
+from pulse_query_api.routes.health import health_routes
+from pulse_query_api.routes.sessions import session_routes
+from pulse_query_api.routes.traces import trace_routes
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.errors import InvalidCursor, StoreUnavailable
+from pulse_storage.keys import KeyRefused, KeyRing, ScopeMissing
+
+_EXPECTED_ERRORS = (ApiError, KeyRefused, ScopeMissing, InvalidCursor, StoreUnavailable, HTTPException)
+
+
+def create_app(
+    storage: StorageAdapter,
+    keys: KeyRing,
+    *,
+    admin_key: str | None,
+    routes: Sequence[BaseRoute] = (),
+    registry: CollectorRegistry | None = None,
+) -> Starlette:
+    """The query API over a store.
+
+    `routes` are mounted beside its own and share its middleware and error answers; `registry` is what
+    `/metrics` shows. Without an admin key the admin routes answer 403. The caller closes the storage.
+    """
+    admin = AdminKey(admin_key)
+    app = Starlette(
+        routes=[
+            *routes,
+            *health_routes(storage, keys, registry or CollectorRegistry()),
+            *trace_routes(storage, keys),
+            *session_routes(storage, keys),
+            *analytics_routes(storage, keys),
+            *admin_routes(storage, admin),
+        ],
+        middleware=[Middleware(RequestFrame)],
+        exception_handlers={kind: _answer for kind in _EXPECTED_ERRORS},
+    )
+    # A redirect would be built from the Host header, which is the caller's to choose.
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    return error_answer(request, error)

@@ -1,0 +1,240 @@
+"""The query string, read into a filter, a page or a question, or refused with every field that is wrong."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import TypeVar
+from urllib.parse import parse_qsl
+
+from pulse_query_api.errors import Detail, InvalidRequest
+from pulse_query_api.times import unix_ns
+from pulse_storage.filters import MODEL_CALLS, AnalyticsQuery, GroupBy, Order, Page, TraceFilter
+from pulse_storage.rows import PREVIEW_CHARS, Status
+from pulse_storage.trace_json import NANO_USD_PER_CENT
+
+MAX_LIMIT = 1000
+MAX_OFFSET = 10_000
+MAX_BUCKETS = 10_000
+
+#: Length of a time bucket; the other groups have none.
+BUCKET_NS: Mapping[GroupBy, int] = {"day": 86_400_000_000_000, "hour": 3_600_000_000_000}
+
+FILTERS = (
+    *("session_id", "user_id", "provider", "model", "status", "operation", "counted", "service"),
+    *("environment", "tag", "date_from", "date_to", "min_latency_ms", "min_cost_cents", "otel_trace_id", "q"),
+)
+PAGING = ("limit", "offset", "cursor", "order")
+
+_STATUS: Mapping[str, Status] = {"success": "success", "error": "error"}
+_COUNTED: Mapping[str, bool | None] = {"true": True, "false": False, "all": None}
+_ORDER: Mapping[str, Order] = {"asc": "asc", "desc": "desc"}
+_GROUP_BY: Mapping[str, GroupBy] = {"day": "day", "hour": "hour", "model": "model", "provider": "provider"}
+_BOOLEAN: Mapping[str, bool] = {"true": True, "false": False}
+
+_MAX_PARAMETERS = 100
+_MAX_SHOWN_CHARS = 100
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
+_NUMBER = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,20})?")
+_OTEL_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
+
+T = TypeVar("T")
+
+
+def list_query(query_string: bytes) -> tuple[TraceFilter, Page]:
+    """What `GET /v1/traces` asks for. Raises InvalidRequest."""
+    query = Query(query_string, (*PAGING, *FILTERS))
+    where = _filter(query)
+    page = Page(
+        limit=query.whole_number("limit", 50, low=1, high=MAX_LIMIT),
+        offset=query.whole_number(
+            "offset", 0, high=MAX_OFFSET, beyond="; to go further follow the cursor in the Link header"
+        ),
+        cursor=query.text("cursor"),
+        order=query.choice("order", _ORDER, "desc"),
+    )
+    if page.cursor is not None and page.offset:
+        query.refuse("cursor", "cannot be combined with offset")
+    query.finish()
+    return where, page
+
+
+def analytics_query(query_string: bytes) -> AnalyticsQuery:
+    """What `GET /v1/analytics` asks for. Raises InvalidRequest."""
+    query = Query(query_string, ("group_by", *FILTERS))
+    where = _filter(query)
+    for name in ("date_from", "date_to"):
+        query.require(name)
+    if where.counted is not True:
+        query.refuse("counted", "can only be true here: analytics never count a call twice")
+    group_by: GroupBy = query.choice("group_by", _GROUP_BY, "day")
+    query.finish()
+    from_ns, before_ns = where.from_ns or 0, where.before_ns or 0
+    buckets = bucket_count(from_ns, before_ns, group_by)
+    if buckets > MAX_BUCKETS:
+        query.refuse(
+            "date_from",
+            f"and date_to span {buckets} buckets of one {group_by}, the most is {MAX_BUCKETS}: "
+            "narrow the range, or group by something longer",
+        )
+    query.finish()
+    return AnalyticsQuery(
+        from_ns=from_ns,
+        before_ns=before_ns,
+        group_by=group_by,
+        filter=replace(where, from_ns=None, before_ns=None),
+    )
+
+
+def session_query(query_string: bytes) -> bool:
+    """Whether `GET /v1/sessions/{session_id}` shall show bodies. Raises InvalidRequest."""
+    query = Query(query_string, ("bodies",))
+    bodies = query.choice("bodies", _BOOLEAN, False)
+    query.finish()
+    return bodies
+
+
+def no_query(query_string: bytes) -> None:
+    """Raises InvalidRequest if there are parameters on a route that has none."""
+    Query(query_string, ()).finish()
+
+
+def bucket_count(from_ns: int, before_ns: int, group_by: GroupBy) -> int:
+    """How many time buckets the half-open range touches; 0 for other groups and empty ranges."""
+    bucket_ns = BUCKET_NS.get(group_by)
+    if bucket_ns is None or from_ns >= before_ns:
+        return 0
+    return (before_ns - 1) // bucket_ns - from_ns // bucket_ns + 1
+
+
+class Query:
+    """One query string: its values by name and type, and whatever is wrong with them.
+
+    A value that is wrong is noted and read as if it were absent; `finish` raises if anything was noted.
+    """
+
+    def __init__(self, query_string: bytes, names: Collection[str]) -> None:
+        self._problems: list[Detail] = []
+        self._values: dict[str, str] = {}
+        try:
+            pairs = parse_qsl(
+                query_string.decode("latin-1"), keep_blank_values=True, max_num_fields=_MAX_PARAMETERS
+            )
+        except ValueError:
+            raise InvalidRequest(
+                [{"path": "", "message": f"At most {_MAX_PARAMETERS} parameters can be given"}]
+            ) from None
+        for name, value in pairs:
+            if name not in names:
+                allowed = ", ".join(names)
+                self.refuse(
+                    name[:_MAX_SHOWN_CHARS],
+                    f"is not a parameter of this route; it has {allowed}"
+                    if allowed
+                    else "is not a parameter: this route has none",
+                )
+            elif name in self._values:
+                self.refuse(name, "is given more than once")
+            elif not value or "\0" in value:
+                self.refuse(name, "must not be empty" if not value else "must not contain a NUL character")
+            self._values.setdefault(name, value)
+
+    def text(self, name: str, *, max_chars: int | None = None) -> str | None:
+        """The value as it is, or None."""
+        value = self._values.get(name)
+        if value is not None and max_chars is not None and len(value) > max_chars:
+            self.refuse(name, f"must be at most {max_chars} characters long")
+            return None
+        return value or None
+
+    def whole_number(self, name: str, default: int, *, low: int = 0, high: int, beyond: str = "") -> int:
+        """A number within [low, high]; `beyond` tells who asks for more what to do instead."""
+        value = self.text(name)
+        if value is None:
+            return default
+        if not _WHOLE_NUMBER.fullmatch(value) or not low <= int(value) <= high:
+            self._refuse_value(name, f"must be a whole number from {low} to {high}{beyond}", value)
+            return default
+        return int(value)
+
+    def number(self, name: str) -> Decimal | None:
+        """A decimal number that is not negative, exactly."""
+        value = self.text(name)
+        if value is not None and not _NUMBER.fullmatch(value):
+            self._refuse_value(name, "must be a number of at least 0 such as 0.25", value)
+            return None
+        return None if value is None else Decimal(value)
+
+    def choice(self, name: str, choices: Mapping[str, T], default: T) -> T:
+        """What the value stands for among the choices."""
+        value = self.text(name)
+        if value is None:
+            return default
+        if value not in choices:
+            self._refuse_value(name, f"must be one of {', '.join(choices)}", value)
+            return default
+        return choices[value]
+
+    def instant(self, name: str) -> int | None:
+        """A date or date-time as Unix nanoseconds."""
+        value = self.text(name)
+        try:
+            return None if value is None else unix_ns(value)
+        except ValueError:
+            example = "must be a date or RFC 3339 date-time such as 2026-11-23 or 2026-11-23T08:30:00Z"
+            self._refuse_value(name, example, value or "")
+            return None
+
+    def trace_id(self, name: str) -> bytes | None:
+        """An OpenTelemetry trace id, 16 bytes."""
+        value = self.text(name)
+        if value is not None and not _OTEL_TRACE_ID.fullmatch(value):
+            self._refuse_value(name, "must be 32 hexadecimal digits", value)
+            return None
+        return None if value is None else bytes.fromhex(value)
+
+    def require(self, name: str) -> None:
+        """Note a parameter that is absent."""
+        if name not in self._values:
+            self.refuse(name, "is required")
+
+    def refuse(self, name: str, message: str) -> None:
+        """Note what is wrong with a parameter."""
+        self._problems.append({"path": name, "message": message})
+
+    def finish(self) -> None:
+        """Raise InvalidRequest if anything was noted."""
+        if self._problems:
+            raise InvalidRequest(self._problems)
+
+    def _refuse_value(self, name: str, message: str, value: str) -> None:
+        self.refuse(name, f"{message}, not '{value[:_MAX_SHOWN_CHARS]}'")
+
+
+def _filter(query: Query) -> TraceFilter:
+    min_latency_ms, min_cost_cents = query.number("min_latency_ms"), query.number("min_cost_cents")
+    where = TraceFilter(
+        session_id=query.text("session_id"),
+        user_id=query.text("user_id"),
+        provider=query.text("provider"),
+        model=query.text("model"),
+        status=query.choice("status", _STATUS, None),
+        operation=query.text("operation") or MODEL_CALLS,
+        counted=query.choice("counted", _COUNTED, True),
+        service=query.text("service"),
+        environment=query.text("environment"),
+        tag=query.text("tag"),
+        from_ns=query.instant("date_from"),
+        before_ns=query.instant("date_to"),
+        min_latency_ms=None if min_latency_ms is None else float(min_latency_ms),
+        min_cost_nano_usd=None if min_cost_cents is None else math.ceil(min_cost_cents * NANO_USD_PER_CENT),
+        otel_trace_id=query.trace_id("otel_trace_id"),
+        # Previews are no longer than this, so neither is what can be found in them.
+        text=query.text("q", max_chars=PREVIEW_CHARS),
+    )
+    if where.from_ns is not None and where.before_ns is not None and where.from_ns > where.before_ns:
+        query.refuse("date_from", "must not be after date_to")
+    return where

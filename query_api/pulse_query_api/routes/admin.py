@@ -1,0 +1,78 @@
+"""The operator's routes: projects and their keys."""
+
+from __future__ import annotations
+
+import logging
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from pulse_query_api import bodies
+from pulse_query_api.auth import AdminKey, AdminRoute
+from pulse_query_api.responses import json_response
+from pulse_query_api.services import admin
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.rows import ApiKey
+from pulse_storage.trace_json import rfc3339
+
+_audit = logging.getLogger("pulse.audit")
+
+
+def admin_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute]:
+    """Projects are made and listed; keys are made, listed and revoked."""
+
+    async def post_projects(request: Request) -> Response:
+        name = bodies.project_name(await bodies.read(request))
+        project, made = await admin.create_project(storage, name)
+        _audit.info("project %s created with key %s", project.id, made.record.id)
+        return json_response({"projectId": project.id, "apiKey": made.key, "name": project.name}, 201)
+
+    async def get_projects(_request: Request) -> Response:
+        projects = [
+            {"projectId": project.id, "name": project.name, "createdAt": rfc3339(project.created_ns)}
+            for project in await storage.list_projects()
+        ]
+        return json_response({"projects": projects})
+
+    async def get_keys(request: Request) -> Response:
+        keys = await admin.list_keys(storage, request.path_params["project_id"])
+        return json_response({"keys": [_key_object(key) for key in keys]})
+
+    async def post_keys(request: Request) -> Response:
+        scopes, expires_ns = bodies.key_request(await bodies.read(request))
+        made = await admin.create_key(storage, request.path_params["project_id"], scopes, expires_ns)
+        _audit.info("key %s of project %s created", made.record.id, made.record.project_id)
+        return json_response({"apiKey": made.key, **_key_object(made.record)}, 201)
+
+    async def delete_key(request: Request) -> Response:
+        project_id, key_id = request.path_params["project_id"], request.path_params["key_id"]
+        await admin.revoke_key(storage, project_id, key_id)
+        _audit.info("key %s of project %s revoked", key_id, project_id)
+        return Response(status_code=204)
+
+    keys_path = "/admin/projects/{project_id}/keys"
+    return [
+        AdminRoute("/admin/projects", post_projects, admin_key, method="POST", problem_details=False),
+        AdminRoute("/admin/projects", get_projects, admin_key),
+        AdminRoute(keys_path, get_keys, admin_key),
+        AdminRoute(keys_path, post_keys, admin_key, method="POST"),
+        AdminRoute(f"{keys_path}/{{key_id}}", delete_key, admin_key, method="DELETE"),
+    ]
+
+
+def _key_object(key: ApiKey) -> dict[str, object]:
+    return {
+        "keyId": key.id,
+        "projectId": key.project_id,
+        "hint": key.hint,
+        "scopes": sorted(key.scopes),
+        "createdAt": rfc3339(key.created_ns),
+        "lastUsedAt": _moment(key.last_used_ns),
+        "expiresAt": _moment(key.expires_ns),
+        "revokedAt": _moment(key.revoked_ns),
+    }
+
+
+def _moment(time_ns: int | None) -> str | None:
+    return None if time_ns is None else rfc3339(time_ns)

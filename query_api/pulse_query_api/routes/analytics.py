@@ -1,0 +1,71 @@
+"""GET /v1/analytics."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from pulse_query_api import params
+from pulse_query_api.auth import KeyRoute
+from pulse_query_api.responses import json_response
+from pulse_query_api.services.analytics import analyse
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.filters import AnalyticsGroup, GroupBy, UsageSummary
+from pulse_storage.keys import READ, KeyRing
+from pulse_storage.trace_json import cents, rfc3339
+
+
+def analytics_routes(storage: StorageAdapter, keys: KeyRing) -> list[BaseRoute]:
+    """What a project's calls cost, how long they took, how many failed."""
+
+    async def get_analytics(request: Request, project_id: str) -> Response:
+        query = params.analytics_query(request.scope["query_string"])
+        report = await analyse(storage, project_id, query)
+        total = report.total
+        return json_response(
+            {
+                "totalCost": cents(total.cost_nano_usd),
+                "totalTokens": total.input_tokens + total.output_tokens,
+                "avgLatency": _mean_latency_ms(total),
+                "errorRate": total.errors / total.calls if total.calls else 0,
+                "costOverTime": [_group_object(group, query.group_by) for group in report.groups],
+            }
+        )
+
+    return [KeyRoute("/v1/analytics", get_analytics, keys, READ)]
+
+
+def _group_object(group: AnalyticsGroup, group_by: GroupBy) -> dict[str, object]:
+    summary = group.summary
+    return {
+        "bucket": _bucket(group.key, group_by),
+        "cost": cents(summary.cost_nano_usd),
+        "tokens": summary.input_tokens + summary.output_tokens,
+        "inputTokens": summary.input_tokens,
+        "outputTokens": summary.output_tokens,
+        "calls": summary.calls,
+        "errors": summary.errors,
+        "avgLatency": _mean_latency_ms(summary),
+        "p50Latency": _to_ns(summary.p50_latency_ms),
+        "p95Latency": _to_ns(summary.p95_latency_ms),
+        "p99Latency": _to_ns(summary.p99_latency_ms),
+        "unpriced": summary.unpriced,
+    }
+
+
+def _bucket(key: int | str | None, group_by: GroupBy) -> str | None:
+    """A day as its date, an hour as its first instant, else the name that the group is of."""
+    if not isinstance(key, int):
+        return key
+    start = rfc3339(key)
+    return start[:10] if group_by == "day" else f"{start[:19]}Z"
+
+
+def _mean_latency_ms(summary: UsageSummary) -> float | None:
+    return _to_ns(summary.latency_sum_ms / summary.latency_calls) if summary.latency_calls else None
+
+
+def _to_ns(latency_ms: float | None) -> float | None:
+    """Milliseconds to six places: no clock told more, the rest is noise of the division."""
+    return None if latency_ms is None else round(latency_ms, 6)

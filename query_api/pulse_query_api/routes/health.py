@@ -1,0 +1,42 @@
+"""Whether the process lives, whether its store takes writes, and its metrics."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from pulse_query_api.auth import KeyRoute
+from pulse_query_api.errors import RETRY_SOON, ApiError
+from pulse_query_api.responses import json_response
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.errors import StoreUnavailable
+from pulse_storage.keys import READ, KeyRing
+
+
+def health_routes(storage: StorageAdapter, keys: KeyRing, registry: CollectorRegistry) -> list[BaseRoute]:
+    """`/health` and `/ready`, which are public, and `/metrics`."""
+
+    async def get_health(_request: Request) -> Response:
+        return json_response({"status": "ok", "service": "pulse"})
+
+    async def get_ready(_request: Request) -> Response:
+        try:
+            await storage.check_writable()
+        except StoreUnavailable as unavailable:
+            raise ApiError(
+                503, f"The store takes no writes: {unavailable}.", headers=RETRY_SOON
+            ) from unavailable
+        return json_response({"status": "ready"})
+
+    async def get_metrics(request: Request, _project_id: str) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"Content-Type": content_type})
+
+    return [
+        Route("/health", get_health),
+        Route("/ready", get_ready),
+        KeyRoute("/metrics", get_metrics, keys, READ),
+    ]

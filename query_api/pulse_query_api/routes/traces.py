@@ -1,0 +1,67 @@
+"""GET /v1/traces and GET /v1/traces/{trace_id}."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qsl, quote, urlencode
+from uuid import UUID
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from pulse_query_api import params
+from pulse_query_api.auth import KeyRoute
+from pulse_query_api.errors import ApiError
+from pulse_query_api.responses import json_response
+from pulse_query_api.services.traces import list_traces
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.filters import Count
+from pulse_storage.keys import READ, KeyRing
+from pulse_storage.trace_json import trace_object
+
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+
+
+def trace_routes(storage: StorageAdapter, keys: KeyRing) -> list[BaseRoute]:
+    """The list of a project's traces, and one trace with its bodies."""
+
+    async def get_traces(request: Request, project_id: str) -> Response:
+        where, page = params.list_query(request.scope["query_string"])
+        found = await list_traces(storage, project_id, where, page)
+        headers = {"X-Total-Count": _total_text(found.total)}
+        if found.next_cursor is not None:
+            headers["Link"] = _next_link(request, found.next_cursor)
+        return json_response(
+            {
+                "traces": [trace_object(row, bodies=False) for row in found.rows],
+                "total": found.total.rows,
+                "limit": page.limit,
+                "offset": page.offset,
+            },
+            headers=headers,
+        )
+
+    async def get_trace(request: Request, project_id: str) -> Response:
+        params.no_query(request.scope["query_string"])
+        trace_id = request.path_params["trace_id"]
+        found = await storage.get_trace(project_id, UUID(trace_id)) if _UUID.fullmatch(trace_id) else None
+        if found is None:
+            raise ApiError(404, "This project has no trace with this id.")
+        return json_response(trace_object(found, bodies=True))
+
+    return [
+        KeyRoute("/v1/traces", get_traces, keys, READ),
+        KeyRoute("/v1/traces/{trace_id}", get_trace, keys, READ),
+    ]
+
+
+def _total_text(total: Count) -> str:
+    return str(total.rows) if total.exact else f">={total.rows}"
+
+
+def _next_link(request: Request, cursor: str) -> str:
+    """The same question from the next row on; relative, since only the caller knows our address."""
+    asked = parse_qsl(request.scope["query_string"].decode("latin-1"))
+    kept = [(name, value) for name, value in asked if name not in ("cursor", "offset")]
+    return f'<{quote(request.scope["path"])}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'

@@ -1,0 +1,1 @@
+"""Services: what an answer consists of, whatever the protocol and the store."""
