@@ -1,1 +1,1 @@
-"""pulse_proto package."""
+"""The wire formats: OTLP requests and answers in protobuf and JSON, and google.rpc.Status."""

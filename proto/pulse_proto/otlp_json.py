@@ -1,0 +1,200 @@
+"""OTLP/JSON to protobuf messages, by OTLP's own rules.
+
+They differ from proto3 JSON: trace and span ids are hexadecimal, enums are integers. Beyond the rules it is
+lenient as the OpenTelemetry Collector is: enum names, snake_case keys and numbers for 64-bit integers are
+taken too. Unknown fields are ignored and null means absent.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any, NoReturn, TypeVar, cast
+
+import orjson
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+
+from pulse_proto.errors import Unreadable
+
+MessageT = TypeVar("MessageT", bound=Message)
+
+#: Messages within messages. An attribute's nested list or map takes two or three; upb reads at most 100.
+MAX_DEPTH = 100
+
+_HEX_IDS = frozenset({"trace_id", "span_id", "parent_span_id"})
+_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+#: A value as parsed, the path's last name for messages, and the depth of the message that holds it.
+_Convert = Callable[[Any, str, int], Any]
+
+
+def decode(message_class: type[MessageT], body: bytes) -> MessageT:
+    """The message that the JSON text spells. Raises Unreadable, naming the field."""
+    document = _parse(body)
+    if not isinstance(document, dict):
+        raise Unreadable("the body must be a JSON object")
+    try:
+        return _message(message_class, cast(dict[str, Any], document), message_class.DESCRIPTOR.name, 0)
+    except (ValueError, TypeError, OverflowError) as error:
+        if isinstance(error, Unreadable):
+            raise
+        raise Unreadable(f"the body is not an OTLP/JSON request: {error}") from error
+
+
+def _parse(body: bytes) -> object:
+    if not body.strip():
+        return {}
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        # orjson refuses lone surrogates, which real texts contain where an emoji was cut in two.
+        if b"\\ud" not in body and b"\\uD" not in body:
+            raise Unreadable(f"the body is not JSON: {error}") from error
+    try:
+        document = json.loads(body, parse_constant=_refuse_constant)
+        text = json.dumps(document, ensure_ascii=False)
+        return orjson.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+    except (ValueError, RecursionError) as error:
+        raise Unreadable(f"the body is not JSON: {error}") from error
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _message(message_class: type[MessageT], document: dict[str, Any], path: str, depth: int) -> MessageT:
+    if depth > MAX_DEPTH:
+        raise Unreadable(f"values are nested more than {MAX_DEPTH} messages deep")
+    fields = _fields(message_class)
+    values: dict[str, Any] = {}
+    for key, value in document.items():
+        field = fields.get(key)
+        if field is not None and value is not None:
+            name, convert = field
+            values[name] = convert(value, key, depth)
+    try:
+        return message_class(**values)
+    except (ValueError, TypeError) as error:
+        raise Unreadable(f"{path}: {error}") from error
+
+
+@cache
+def _fields(message_class: type[Message]) -> dict[str, tuple[str, _Convert]]:
+    """How each JSON key of a message, in either spelling, becomes a keyword of its class."""
+    fields: dict[str, tuple[str, _Convert]] = {}
+    for field in cast(Descriptor, message_class.DESCRIPTOR).fields:
+        convert = _list_of(_converter(field)) if field.is_repeated else _converter(field)
+        for key in (field.json_name, field.name):
+            fields[key] = (field.name, convert)
+    return fields
+
+
+def _converter(field: FieldDescriptor) -> _Convert:
+    if field.type == FieldDescriptor.TYPE_MESSAGE:
+        assert field.message_type is not None
+        return _nested(field.message_type)
+    if field.type == FieldDescriptor.TYPE_BYTES:
+        return _hex_id if field.name in _HEX_IDS else _base64
+    if field.type == FieldDescriptor.TYPE_ENUM:
+        assert field.enum_type is not None
+        return _enum(field.enum_type)
+    return _SCALARS[field.cpp_type]
+
+
+def _list_of(convert: _Convert) -> _Convert:
+    def convert_list(value: Any, key: str, depth: int) -> list[Any]:
+        if not isinstance(value, list):
+            raise Unreadable(f"{key} must be a list")
+        return [convert(item, key, depth) for item in cast(list[Any], value) if item is not None]
+
+    return convert_list
+
+
+def _nested(descriptor: Descriptor) -> _Convert:
+    message_class = GetMessageClass(descriptor)
+
+    def convert(value: Any, key: str, depth: int) -> Message:
+        if not isinstance(value, dict):
+            raise Unreadable(f"{key} must be an object")
+        return _message(message_class, cast(dict[str, Any], value), key, depth + 1)
+
+    return convert
+
+
+def _enum(descriptor: EnumDescriptor) -> _Convert:
+    numbers: dict[str, int] = {value.name: value.number for value in descriptor.values}
+
+    def convert(value: Any, key: str, depth: int) -> int:
+        if isinstance(value, str) and value in numbers:
+            return numbers[value]
+        return _integer(value, key, depth)
+
+    return convert
+
+
+def _hex_id(value: Any, key: str, depth: int) -> bytes:
+    try:
+        return bytes.fromhex(value)
+    except (ValueError, TypeError):
+        raise Unreadable(f"{key} must be hexadecimal digits, not {str(value)[:40]!r}") from None
+
+
+def _base64(value: Any, key: str, depth: int) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError, TypeError):
+        raise Unreadable(f"{key} must be base64") from None
+
+
+def _integer(value: Any, key: str, depth: int) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and len(value) <= 20:
+        try:
+            return int(value)
+        except ValueError:
+            pass
+    raise Unreadable(f"{key} must be an integer, not {str(value)[:40]!r}")
+
+
+def _double(value: Any, key: str, depth: int) -> float:
+    if isinstance(value, str) and value in _NOT_FINITE:
+        return _NOT_FINITE[value]
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except ValueError:
+            pass
+    raise Unreadable(f"{key} must be a number, not {str(value)[:40]!r}")
+
+
+def _text(value: Any, key: str, depth: int) -> str:
+    if not isinstance(value, str):
+        raise Unreadable(f"{key} must be a string")
+    return value
+
+
+def _boolean(value: Any, key: str, depth: int) -> bool:
+    if not isinstance(value, bool):
+        raise Unreadable(f"{key} must be true or false")
+    return value
+
+
+_SCALARS: dict[int, _Convert] = {
+    FieldDescriptor.CPPTYPE_INT32: _integer,
+    FieldDescriptor.CPPTYPE_INT64: _integer,
+    FieldDescriptor.CPPTYPE_UINT32: _integer,
+    FieldDescriptor.CPPTYPE_UINT64: _integer,
+    FieldDescriptor.CPPTYPE_DOUBLE: _double,
+    FieldDescriptor.CPPTYPE_FLOAT: _double,
+    FieldDescriptor.CPPTYPE_BOOL: _boolean,
+    FieldDescriptor.CPPTYPE_STRING: _text,
+}
