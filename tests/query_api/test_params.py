@@ -1,0 +1,213 @@
+from __future__ import annotations
+
+from contextlib import suppress
+from decimal import Decimal
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pulse_query_api.errors import Detail, InvalidRequest
+from pulse_query_api.params import analytics_query, list_query, no_query, session_query
+from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
+
+_DAY = 1_795_392_000_000_000_000
+
+
+def test_nothing_asked_is_the_newest_fifty_counted_model_calls() -> None:
+    assert list_query(b"") == (TraceFilter(), Page())
+
+
+def test_every_parameter_of_the_list_is_read() -> None:
+    asked = {
+        "limit": "7", "offset": "10000", "order": "asc", "session_id": "s 1", "user_id": "ü",
+        "provider": "openai", "model": "a/b", "status": "error", "operation": "embeddings",
+        "counted": "all", "service": "shop", "environment": "prod", "tag": "beta&x",
+        "date_from": "2026-11-23", "date_to": "2026-11-23T00:00:00.000000001Z",
+        "min_latency_ms": "2.5", "min_cost_cents": "0.00135", "q": "100%",
+        "otel_trace_id": "0AF7651916CD43DD8448EB211C80319C",
+    }  # fmt: skip
+    where = TraceFilter(
+        session_id="s 1",
+        user_id="ü",
+        provider="openai",
+        model="a/b",
+        status="error",
+        operation="embeddings",
+        counted=None,
+        service="shop",
+        environment="prod",
+        tag="beta&x",
+        from_ns=_DAY,
+        before_ns=_DAY + 1,
+        min_latency_ms=2.5,
+        min_cost_nano_usd=13_500,
+        otel_trace_id=bytes.fromhex("0af7651916cd43dd8448eb211c80319c"),
+        text="100%",
+    )
+    assert list_query(urlencode(asked).encode()) == (where, Page(limit=7, offset=10_000, order="asc"))
+
+
+_NUMBER = "must be a number of at least 0 such as 0.25"
+_MOMENT = "must be a date or RFC 3339 date-time such as 2026-11-23 or 2026-11-23T08:30:00Z"
+
+
+@pytest.mark.parametrize(
+    ("query", "path", "message"),
+    [
+        (b"limit=0", "limit", "must be a whole number from 1 to 1000, not '0'"),
+        (b"limit=1001", "limit", "must be a whole number from 1 to 1000, not '1001'"),
+        (b"limit=1e9", "limit", "must be a whole number from 1 to 1000, not '1e9'"),
+        (b"limit=-1", "limit", "must be a whole number from 1 to 1000, not '-1'"),
+        (b"limit=%EF%BC%91", "limit", "must be a whole number from 1 to 1000, not '１'"),
+        (
+            b"offset=10001",
+            "offset",
+            "must be a whole number from 0 to 10000; to go further follow the cursor in the Link header,"
+            " not '10001'",
+        ),
+        (b"limit", "limit", "must not be empty"),
+        (b"session_id=", "session_id", "must not be empty"),
+        (b"session_id=a%00b", "session_id", "must not contain a NUL character"),
+        (b"limit=1&limit=2", "limit", "is given more than once"),
+        (b"status=failed", "status", "must be one of success, error, not 'failed'"),
+        (b"counted=maybe", "counted", "must be one of true, false, all, not 'maybe'"),
+        (b"order=up", "order", "must be one of asc, desc, not 'up'"),
+        (b"min_latency_ms=nan", "min_latency_ms", f"{_NUMBER}, not 'nan'"),
+        (b"min_cost_cents=-0.1", "min_cost_cents", f"{_NUMBER}, not '-0.1'"),
+        (b"date_from=today", "date_from", f"{_MOMENT}, not 'today'"),
+        (b"date_from=2026-11-24&date_to=2026-11-23", "date_from", "must not be after date_to"),
+        (b"otel_trace_id=xyz", "otel_trace_id", "must be 32 hexadecimal digits, not 'xyz'"),
+        (b"cursor=abc&offset=1", "cursor", "cannot be combined with offset"),
+        (b"q=" + b"x" * 501, "q", "must be at most 500 characters long"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(query: bytes, path: str, message: str) -> None:
+    assert _refusal(query) == [{"path": path, "message": message}]
+
+
+def test_an_unknown_parameter_is_refused_with_the_allowed_ones() -> None:
+    [problem] = _refusal(b"colour=red")
+    assert problem["path"] == "colour"
+    assert problem["message"].startswith("is not a parameter of this route; it has limit, offset, cursor,")
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        list_query(b"limit=x&status=y")
+    assert refused.value.sentence == ("status must be one of success, error, not 'y'. (1 more in details)")
+    assert [problem["path"] for problem in refused.value.details] == ["status", "limit"]
+
+
+def test_a_flood_of_parameters_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="At most 100 parameters can be given"):
+        list_query(b"&".join(b"a=1" for _ in range(101)))
+
+
+def test_a_cost_between_two_nano_dollars_asks_for_the_upper_one() -> None:
+    where, _ = list_query(b"min_cost_cents=0.00000011")
+    assert where.min_cost_nano_usd == 2
+
+
+def test_analytics_take_the_range_the_group_and_the_filters_of_the_list() -> None:
+    query = b"date_from=2026-11-23&date_to=2026-11-24&group_by=model&tag=beta"
+    assert analytics_query(query) == AnalyticsQuery(
+        from_ns=_DAY, before_ns=_DAY + 86_400_000_000_000, group_by="model", filter=TraceFilter(tag="beta")
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "problems"),
+    [
+        (b"", [("date_from", "is required"), ("date_to", "is required")]),
+        (
+            b"date_from=2026-11-23&date_to=2026-11-24&counted=all",
+            [("counted", "can only be true here: analytics never count a call twice")],
+        ),
+        (
+            b"date_from=2026-11-23&date_to=2026-11-24&group_by=week",
+            [("group_by", "must be one of day, hour, model, provider, not 'week'")],
+        ),
+        (
+            b"date_from=2020-01-01&date_to=2026-01-01&group_by=hour",
+            [
+                (
+                    "date_from",
+                    "and date_to span 52608 buckets of one hour, the most is 10000: "
+                    "narrow the range, or group by something longer",
+                )
+            ],
+        ),
+    ],
+)
+def test_analytics_refuse_what_they_cannot_answer(query: bytes, problems: list[tuple[str, str]]) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        analytics_query(query)
+    assert [(problem["path"], problem["message"]) for problem in refused.value.details] == problems
+
+
+def test_paging_is_no_parameter_of_analytics() -> None:
+    with pytest.raises(InvalidRequest, match="limit is not a parameter of this route"):
+        analytics_query(b"date_from=2026-11-23&date_to=2026-11-24&limit=5")
+
+
+def test_bodies_of_a_session_are_asked_for_by_name() -> None:
+    assert [session_query(b""), session_query(b"bodies=false"), session_query(b"bodies=true")] == [
+        False,
+        False,
+        True,
+    ]
+
+
+def test_a_route_without_parameters_says_so() -> None:
+    with pytest.raises(InvalidRequest, match="bodies is not a parameter: this route has none"):
+        no_query(b"bodies=true")
+
+
+_VALUES = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), min_size=1)
+
+
+@given(_VALUES, _VALUES, st.integers(1, 1000), st.decimals(0, 10**9, places=7))
+def test_valid_values_arrive_as_they_were_sent(
+    session_id: str, cursor: str, limit: int, min_cost_cents: Decimal
+) -> None:
+    asked = {
+        "session_id": session_id,
+        "cursor": cursor,
+        "limit": limit,
+        "min_cost_cents": f"{min_cost_cents:f}",
+    }
+    where, page = list_query(urlencode(asked).encode())
+    assert where == TraceFilter(session_id=session_id, min_cost_nano_usd=int(min_cost_cents * 10**7))
+    assert page == Page(limit=limit, cursor=cursor)
+
+
+_WORDS = st.sampled_from(
+    [
+        b"limit",
+        b"offset",
+        b"date_from",
+        b"date_to",
+        b"q",
+        b"status",
+        b"min_cost_cents",
+        b"=",
+        b"&",
+        b"9",
+        b"%",
+    ]
+)
+
+
+@given(st.lists(_WORDS | st.binary(max_size=4), max_size=40).map(b"".join))
+def test_no_query_string_does_anything_but_parse_or_be_refused(query: bytes) -> None:
+    for read in (list_query, analytics_query, session_query, no_query):
+        with suppress(InvalidRequest):
+            read(query)
+
+
+def _refusal(query: bytes) -> list[Detail]:
+    with pytest.raises(InvalidRequest) as refused:
+        list_query(query)
+    return list(refused.value.details)
