@@ -1,1 +1,18 @@
-"""pulse_instrumentation package."""
+"""Pulse for applications: records the model calls of the openai and anthropic clients."""
+
+from __future__ import annotations
+
+from pulse_instrumentation.instrumentors import PulseAnthropicInstrumentor, PulseOpenAIInstrumentor
+from pulse_instrumentation.observe import observe
+from pulse_instrumentation.session import session
+from pulse_instrumentation.start import flush, init, shutdown
+
+__all__ = [
+    "PulseAnthropicInstrumentor",
+    "PulseOpenAIInstrumentor",
+    "flush",
+    "init",
+    "observe",
+    "session",
+    "shutdown",
+]

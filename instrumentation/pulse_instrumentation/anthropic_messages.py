@@ -1,0 +1,211 @@
+"""Reads the bodies of Anthropic's Messages API, plain and streamed."""
+
+from __future__ import annotations
+
+from pulse_instrumentation import attributes as names
+from pulse_instrumentation.anthropic_stream import MessageFold
+from pulse_instrumentation.content import Capture, Part, dumps, modality
+from pulse_instrumentation.fields import (
+    Attributes,
+    count,
+    field,
+    integer,
+    items,
+    number,
+    text,
+    texts,
+)
+from pulse_instrumentation.openai_chat import present
+from pulse_instrumentation.operations import Body, Operation
+
+
+def request_attributes(body: Body) -> Attributes:
+    attributes = present(
+        {
+            names.REQUEST_MODEL: text(body.get("model")),
+            names.REQUEST_MAX_TOKENS: integer(body.get("max_tokens") or body.get("max_tokens_to_sample")),
+            names.REQUEST_TEMPERATURE: number(body.get("temperature")),
+            names.REQUEST_TOP_P: number(body.get("top_p")),
+            names.REQUEST_TOP_K: number(body.get("top_k")),
+            names.REQUEST_STOP_SEQUENCES: texts(body.get("stop_sequences")),
+            names.REQUEST_REASONING_LEVEL: text(field(body.get("output_config"), "effort")),
+            names.ANTHROPIC_REQUEST_SERVICE_TIER: text(body.get("service_tier")),
+            names.ANTHROPIC_THINKING_BUDGET: integer(field(body.get("thinking"), "budget_tokens")),
+        }
+    )
+    if body.get("stream") is True:
+        attributes[names.REQUEST_STREAM] = True
+    return attributes
+
+
+def response_attributes(response: object) -> Attributes:
+    attributes = present(
+        {
+            names.RESPONSE_ID: text(field(response, "id")),
+            names.RESPONSE_MODEL: text(field(response, "model")),
+            names.RESPONSE_FINISH_REASONS: texts(field(response, "stop_reason")),
+        }
+    )
+    usage = field(response, "usage")
+    if usage is not None:
+        attributes.update(usage_attributes(usage))
+    return attributes
+
+
+def usage_attributes(usage: object) -> Attributes:
+    """Token counts. Anthropic counts cached input apart; ours includes it, as the conventions ask."""
+    fresh = count(field(usage, "input_tokens"))
+    cache_read = count(field(usage, "cache_read_input_tokens"))
+    cache_write = count(field(usage, "cache_creation_input_tokens"))
+    by_age = field(usage, "cache_creation")
+    details = field(usage, "output_tokens_details")
+    return present(
+        {
+            names.USAGE_INPUT_TOKENS: None
+            if fresh is None
+            else fresh + (cache_read or 0) + (cache_write or 0),
+            names.USAGE_OUTPUT_TOKENS: count(field(usage, "output_tokens")),
+            names.USAGE_CACHE_READ: cache_read,
+            names.USAGE_CACHE_CREATION: cache_write,
+            names.USAGE_CACHE_WRITE: cache_write,
+            names.ANTHROPIC_CACHE_5M: count(field(by_age, "ephemeral_5m_input_tokens")),
+            names.ANTHROPIC_CACHE_1H: count(field(by_age, "ephemeral_1h_input_tokens")),
+            names.USAGE_REASONING: count(field(details, "thinking_tokens")),
+            names.USAGE_COST: number(field(usage, "cost")),
+            names.ANTHROPIC_RESPONSE_SERVICE_TIER: text(field(usage, "service_tier")),
+        }
+    )
+
+
+def request_content(body: Body, capture: Capture) -> Attributes:
+    attributes: Attributes = {}
+    system = _parts(body.get("system"), capture)
+    if system:
+        attributes[names.SYSTEM_INSTRUCTIONS] = dumps(system)
+    messages = [
+        {"role": text(field(item, "role")), "parts": _parts(field(item, "content"), capture)}
+        for item in items(body.get("messages"))
+    ]
+    if messages:
+        attributes[names.INPUT_MESSAGES] = dumps(messages)
+    tools = [_tool_definition(tool, capture) for tool in items(body.get("tools"))]
+    if tools:
+        attributes[names.TOOL_DEFINITIONS] = dumps(tools)
+    return attributes
+
+
+def response_content(response: object, capture: Capture) -> Attributes:
+    content = field(response, "content")
+    if not items(content):
+        return {}
+    message: Part = {
+        "role": text(field(response, "role")) or "assistant",
+        "parts": _parts(content, capture),
+        "finish_reason": text(field(response, "stop_reason")),
+    }
+    return {names.OUTPUT_MESSAGES: dumps([message])}
+
+
+def _parts(content: object, capture: Capture) -> list[Part]:
+    if isinstance(content, str):
+        return [capture.text_part(content)]
+    return [_part(block, capture) for block in items(content)]
+
+
+def _part(block: object, capture: Capture) -> Part:
+    kind = field(block, "type")
+    if kind == "text":
+        return capture.text_part(text(field(block, "text")) or "")
+    if kind == "thinking":
+        return capture.text_part(text(field(block, "thinking")) or "", "reasoning")
+    if kind == "redacted_thinking":
+        # Opaque by design: only its length says something.
+        opaque = text(field(block, "data")) or ""
+        return {"type": "reasoning", "redacted": True, "size": len(opaque)}
+    if kind == "tool_use":
+        return capture.tool_call(field(block, "id"), field(block, "name"), field(block, "input"))
+    if kind == "tool_result":
+        return _tool_result(block, capture)
+    if kind in {"image", "document"}:
+        return _media(block, str(kind), capture)
+    if isinstance(kind, str) and kind.endswith("_tool_use"):
+        call = capture.tool_call(field(block, "id"), field(block, "name"), field(block, "input"))
+        return {**call, "type": "server_tool_call"}
+    if isinstance(kind, str) and kind.endswith("_tool_result"):
+        answer = capture.tool_response(field(block, "tool_use_id"), field(block, "content"))
+        return {**answer, "type": "server_tool_call_response"}
+    return capture.other(block)
+
+
+def _tool_result(block: object, capture: Capture) -> Part:
+    content = field(block, "content")
+    nested = items(content)
+    id = field(block, "tool_use_id")
+    if nested:
+        part: Part = {
+            "type": "tool_call_response",
+            "id": text(id),
+            "response": _parts(nested, capture),
+        }
+    else:
+        part = capture.tool_response(id, content)
+    if field(block, "is_error") is True:
+        part["is_error"] = True
+    return part
+
+
+def _media(block: object, kind: str, capture: Capture) -> Part:
+    source = field(block, "source")
+    form = field(source, "type")
+    mime_type = field(source, "media_type")
+    if form == "base64":
+        return capture.blob(field(source, "data"), mime_type, modality(mime_type, kind))
+    if form == "url":
+        return capture.uri(field(source, "url"), kind)
+    if form == "file":
+        return capture.file(field(source, "file_id"), kind)
+    if form == "text":
+        return capture.text_part(text(field(source, "data")) or "", kind)
+    if form == "content":
+        content = field(source, "content")
+        return {"type": kind, "content": _parts(content, capture)}
+    return capture.other(block)
+
+
+def _tool_definition(tool: object, capture: Capture) -> Part:
+    schema = field(tool, "input_schema")
+    if schema is None:
+        return capture.other(tool)
+    return capture.tool_definition(field(tool, "name"), field(tool, "description"), schema)
+
+
+def completion_request_content(body: Body, capture: Capture) -> Attributes:
+    """The prompt of the text completions that clients before 1.0 had."""
+    if (prompt := text(body.get("prompt"))) is None:
+        return {}
+    message: Part = {"role": "user", "parts": [capture.text_part(prompt)]}
+    return {names.INPUT_MESSAGES: dumps([message])}
+
+
+def completion_response_content(response: object, capture: Capture) -> Attributes:
+    if (words := text(field(response, "completion"))) is None:
+        return {}
+    message: Part = {"role": "assistant", "parts": [capture.text_part(words)]}
+    return {names.OUTPUT_MESSAGES: dumps([message])}
+
+
+MESSAGES = Operation(
+    name="chat",
+    request=request_attributes,
+    response=response_attributes,
+    request_content=request_content,
+    response_content=response_content,
+    fold=MessageFold,
+)
+COMPLETION = Operation(
+    name="text_completion",
+    request=request_attributes,
+    response=response_attributes,
+    request_content=completion_request_content,
+    response_content=completion_response_content,
+)

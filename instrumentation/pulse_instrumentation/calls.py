@@ -1,0 +1,190 @@
+"""One recorded model call: its span from the request until the answer, the failure or the last chunk."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from time import time_ns
+
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, Status, StatusCode
+
+from pulse_instrumentation import attributes as names
+from pulse_instrumentation.abandoned import leave
+from pulse_instrumentation.content import Capture
+from pulse_instrumentation.failures import report_failure
+from pulse_instrumentation.fields import Attributes, field, integer
+from pulse_instrumentation.metrics import CallMetrics
+from pulse_instrumentation.operations import Fold, Operation
+
+
+class Call:
+    """Ends its span exactly once, whoever comes first, and never raises."""
+
+    __slots__ = (
+        "_attributes",
+        "_capture",
+        "_first_chunk_ns",
+        "_fold",
+        "_last_chunk_ns",
+        "_metrics",
+        "_open",
+        "_operation",
+        "_span",
+        "_start_ns",
+        "context",
+    )
+
+    def __init__(
+        self,
+        operation: Operation,
+        span: Span,
+        context: Context,
+        start_ns: int,
+        attributes: Attributes,
+        capture: Capture,
+        metrics: CallMetrics | None,
+    ) -> None:
+        self.context = context
+        """The context in which the HTTP request runs: the span is its current one."""
+        self._operation = operation
+        self._span = span
+        self._start_ns = start_ns
+        self._attributes = attributes
+        self._capture = capture
+        self._metrics = metrics
+        self._fold: Fold | None = None
+        self._first_chunk_ns = 0
+        self._last_chunk_ns = 0
+        # Popped by whoever ends the call: atomic, so that two threads cannot both.
+        self._open: deque[None] = deque((None,))
+
+    @property
+    def recording(self) -> bool:
+        """Whether anything about the call is kept: false for a call that was not sampled."""
+        return self._metrics is not None or self._span.is_recording()
+
+    def start_stream(self) -> None:
+        """From now on the answer arrives in chunks."""
+        make_fold = self._operation.fold
+        self._fold = None if make_fold is None else make_fold(self._capture.mode != "off")
+
+    def chunk(self, chunk: object) -> None:
+        """Take a chunk on its way to the application."""
+        self._last_chunk_ns = time_ns()
+        try:
+            if (self._fold is None or self._fold.add(chunk)) and not self._first_chunk_ns:
+                self._first_chunk_ns = self._last_chunk_ns
+        except Exception as error:
+            # What was folded so far stays usable; the rest of this stream is not looked at.
+            report_failure(f"folding a stream of {self._operation.name}", error)
+
+    def succeed(self, response: object) -> None:
+        """End with the whole response."""
+        if self._claim():
+            self._end(response, None, None)
+
+    def end_stream(self) -> None:
+        """End after the last chunk."""
+        if self._claim():
+            self._end(self._folded(), None, None)
+
+    def close_stream(self) -> None:
+        """End because the application closed the stream, after the last chunk or before."""
+        if self._claim():
+            self._end(self._folded(), None, None, closed=True)
+
+    def fail(self, error: BaseException) -> None:
+        """End with the exception that the application is about to see."""
+        if self._claim():
+            self._end(self._folded(), error, None)
+
+    def abandon(self) -> None:
+        """End soon, because the application dropped the stream. Safe in destructors."""
+        if self._claim():
+            end_ns = self._last_chunk_ns or time_ns()
+            leave(lambda: self._end(self._folded(), None, end_ns, closed=True))
+
+    def __del__(self) -> None:
+        # A stream that nobody ever read ends here; every other call has ended before.
+        if self._open and not sys.is_finalizing():
+            self.abandon()
+
+    def _claim(self) -> bool:
+        try:
+            self._open.pop()
+        except IndexError:
+            return False
+        return True
+
+    def _folded(self) -> object:
+        if self._fold is None:
+            return None
+        try:
+            return self._fold.response()
+        except Exception as error:
+            report_failure(f"folding a stream of {self._operation.name}", error)
+            return None
+
+    def _end(
+        self,
+        response: object,
+        error: BaseException | None,
+        end_ns: int | None,
+        *,
+        closed: bool = False,
+    ) -> None:
+        if end_ns is None:
+            end_ns = time_ns()
+        try:
+            if self.recording:
+                self._describe(response, error, end_ns, closed)
+        except Exception as failure:
+            report_failure(f"recording the end of {self._operation.name}", failure)
+        try:
+            self._span.end(end_ns)
+        except Exception as failure:
+            report_failure("ending a span", failure)
+
+    def _describe(self, response: object, error: BaseException | None, end_ns: int, closed: bool) -> None:
+        attributes = self._response_attributes(response)
+        if self._first_chunk_ns:
+            waited_ns = max(self._first_chunk_ns - self._start_ns, 0)
+            attributes[names.RESPONSE_TIME_TO_FIRST_CHUNK] = waited_ns / 1e9
+        if closed and names.RESPONSE_FINISH_REASONS not in attributes:
+            attributes[names.STREAM_CLOSED_EARLY] = True
+        if error is not None:
+            attributes.update(_error_attributes(error))
+            self._span.set_status(Status(StatusCode.ERROR, self._words(str(error))))
+        elif response is not None and (failure := self._operation.failure(response)) is not None:
+            attributes[names.ERROR_TYPE] = failure.type
+            self._span.set_status(Status(StatusCode.ERROR, self._words(failure.message or "")))
+        self._span.set_attributes(attributes)
+        if self._metrics is not None:
+            duration_s = max(end_ns - self._start_ns, 0) / 1e9
+            self._metrics.record({**self._attributes, **attributes}, duration_s)
+
+    def _response_attributes(self, response: object) -> Attributes:
+        if response is None:
+            return {}
+        attributes = self._operation.response(response)
+        if self._capture.mode != "off":
+            try:
+                content = self._operation.response_content(response, self._capture)
+                attributes.update(content)
+            except Exception as error:
+                report_failure(f"the content of a response of {self._operation.name}", error)
+        return attributes
+
+    def _words(self, message: str) -> str | None:
+        """The words of an error: they may quote the prompt, so they are content."""
+        return self._capture.error_message(message) or None
+
+
+def _error_attributes(error: BaseException) -> Attributes:
+    attributes: Attributes = {names.ERROR_TYPE: type(error).__name__}
+    if (status := integer(field(error, "status_code"))) is not None:
+        attributes[names.HTTP_STATUS_CODE] = status
+    if isinstance(request_id := field(error, "request_id"), str):
+        attributes[names.RESPONSE_REQUEST_ID] = request_id
+    return attributes

@@ -1,0 +1,218 @@
+"""How message content becomes parts of a span: what is shown, redacted, cut or replaced.
+
+The parts follow OpenTelemetry's JSON format for gen_ai messages. Every string passes `redact`
+first, then a part longer than the limit is cut and says so (`truncated`, `size` in bytes), and
+base64 media are replaced by their type, size in bytes and SHA-256.
+"""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from pulse_instrumentation.fields import field, text
+
+ContentMode = Literal["off", "metadata", "full"]
+Redact = Callable[[str], str]
+Part = dict[str, object]
+
+DEFAULT_PART_LIMIT = 32 * 1024
+REDACTION_FAILED = "[redaction failed]"
+
+# Deeper than any tool schema, shallower than Python's own limit.
+_MAX_DEPTH = 64
+# A longer string without a space is taken for base64 wherever it stands, not only in media parts.
+_BLOB_LENGTH = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """How the content of one call is recorded. `metadata` keeps kinds and sizes, never words."""
+
+    mode: ContentMode = "off"
+    redact: Redact | None = None
+    part_limit: int = DEFAULT_PART_LIMIT
+
+    @property
+    def full(self) -> bool:
+        """Whether words are recorded."""
+        return self.mode == "full"
+
+    def text_part(self, value: str, kind: str = "text") -> Part:
+        """A part that holds words: `text` or `reasoning`."""
+        part: Part = {"type": kind}
+        self._put(part, "content", value)
+        return part
+
+    def tool_call(self, id: object, name: object, arguments: object) -> Part:
+        """A call of a tool that the model asks for; arguments as JSON text or as an object."""
+        part: Part = {"type": "tool_call", "id": text(id), "name": text(name)}
+        self.put_value(part, "arguments", arguments)
+        return part
+
+    def tool_response(self, id: object, response: object) -> Part:
+        """What the application answered to a tool call."""
+        part: Part = {"type": "tool_call_response", "id": text(id)}
+        self.put_value(part, "response", response)
+        return part
+
+    def blob(self, data: object, mime_type: object, modality: str) -> Part:
+        """Base64 media, replaced by type, size and hash."""
+        part: Part = {"type": "blob", "modality": modality}
+        if mime := text(mime_type):
+            part["mime_type"] = mime
+        part.update(_digest(data) if isinstance(data, str) else {})
+        return part
+
+    def uri(self, uri: object, modality: str) -> Part:
+        """Media by address; a `data:` address is a blob."""
+        address = text(uri) or ""
+        if address.startswith("data:"):
+            header, _, data = address[5:].partition(",")
+            return self.blob(data, header.split(";")[0] or None, modality)
+        part: Part = {"type": "uri", "modality": modality}
+        self._put(part, "uri", address)
+        return part
+
+    def file(self, file_id: object, modality: str) -> Part:
+        """A file that the provider already has."""
+        return {"type": "file", "modality": modality, "file_id": text(file_id)}
+
+    def other(self, value: object) -> Part:
+        """A part of a kind that Pulse has no own form for."""
+        if isinstance(value, str):
+            return self.text_part(value)
+        part: Part = {"type": text(field(value, "type")) or "unknown"}
+        self.put_value(part, "content", value)
+        return part
+
+    def tool_definition(self, name: object, description: object, parameters: object) -> Part:
+        """A function that the model may call."""
+        definition: Part = {"type": "function", "name": text(name)}
+        if words := text(description):
+            self._put(definition, "description", words)
+        if parameters is not None:
+            self.put_value(definition, "parameters", parameters)
+        return definition
+
+    def put_value(self, part: Part, key: str, value: object) -> None:
+        """Put any JSON value into a part, cut as text when it is too long."""
+        if isinstance(value, str):
+            self._put(part, key, value)
+            return
+        plain = _plain(value, self._words if self.redact else _words_of, 0)
+        encoded = dumps(plain)
+        if not self.full:
+            part["size"] = len(encoded)
+        elif len(encoded) > self.part_limit:
+            part[key] = encoded[: self.part_limit]
+            part["truncated"] = True
+            part["size"] = len(encoded)
+        else:
+            part[key] = plain
+
+    def error_message(self, message: str) -> str | None:
+        """The words of an error, which may quote the prompt; None unless content is full."""
+        return self._words(message)[: self.part_limit] if self.full else None
+
+    def _put(self, part: Part, key: str, value: str) -> None:
+        if not self.full:
+            part["size"] = _size(value)
+            return
+        words = self._words(value)
+        if len(words) <= self.part_limit // 4 or _size(words) <= self.part_limit:
+            part[key] = words
+            return
+        part[key] = words.encode("utf-8", "replace")[: self.part_limit].decode("utf-8", "ignore")
+        part["truncated"] = True
+        part["size"] = _size(words)
+
+    def _words(self, value: str) -> str:
+        value = _words_of(value)
+        if self.redact is None:
+            return value
+        try:
+            redacted = self.redact(value)
+        except Exception:
+            # A broken redaction must not let through what it was meant to hide.
+            return REDACTION_FAILED
+        return redacted if isinstance(cast("object", redacted), str) else REDACTION_FAILED
+
+
+OFF = Capture("off")
+
+
+def dumps(value: object) -> str:
+    """Compact JSON that every OTLP encoder takes: no lone surrogates, no unknown types."""
+    encoded = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    if encoded.isascii():
+        return encoded
+    return encoded.encode("utf-8", "replace").decode("utf-8")
+
+
+def modality(mime_type: object, default: str = "document") -> str:
+    """`image`, `audio`, `video` or the default, from a media type."""
+    kind = (text(mime_type) or "").partition("/")[0]
+    return kind if kind in {"image", "audio", "video"} else default
+
+
+def _plain(value: object, words: Callable[[str], str], depth: int) -> object:
+    """A copy made of JSON types only, each string seen by `words`."""
+    if isinstance(value, str):
+        return words(value)
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if depth >= _MAX_DEPTH:
+        return "..."
+    if isinstance(value, Mapping):
+        mapping = cast("Mapping[object, object]", value)
+        return {str(key): _plain(item, words, depth + 1) for key, item in mapping.items()}
+    if isinstance(value, (list, tuple)):
+        sequence = cast("Sequence[object]", value)
+        return [_plain(item, words, depth + 1) for item in sequence]
+    fields = _model_fields(value)
+    if fields is None:
+        return f"<{type(value).__name__}>"
+    return {key: _plain(item, words, depth + 1) for key, item in fields.items() if item is not None}
+
+
+def _model_fields(value: object) -> dict[str, object] | None:
+    """The fields of a client's model, or of a TypedDict-like object; None for anything else."""
+    if not hasattr(type(value), "model_fields"):
+        return None
+    extra = cast("dict[str, object] | None", getattr(value, "__pydantic_extra__", None))
+    return {**vars(value), **(extra or {})}
+
+
+def _words_of(value: str) -> str:
+    """The string itself, or the digest of what is evidently base64."""
+    if len(value) > _BLOB_LENGTH and " " not in value[:_BLOB_LENGTH]:
+        head, separator, data = value.partition(";base64,")
+        if separator and head.startswith("data:"):
+            return dumps({"type": "blob", "mime_type": head[5:], **_digest(data)})
+        digest = _digest(value) if _BASE64.fullmatch(value) else {}
+        if "sha256" in digest:
+            return dumps({"type": "blob", **digest})
+    return value
+
+
+def _digest(data: str) -> dict[str, object]:
+    try:
+        standard = data.translate(_URL_SAFE) if "-" in data or "_" in data else data
+        decoded = binascii.a2b_base64(standard)
+    except (binascii.Error, ValueError):
+        return {"size": len(data)}
+    return {"size": len(decoded), "sha256": hashlib.sha256(decoded).hexdigest()}
+
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\r\n]+={0,2}\s*")
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+def _size(value: str) -> int:
+    return len(value) if value.isascii() else len(value.encode("utf-8", "replace"))

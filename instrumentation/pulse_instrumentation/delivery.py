@@ -1,0 +1,310 @@
+"""The span processor that brings finished spans to Pulse: a bounded queue and one thread.
+
+It never blocks the application and never grows beyond its bounds. A batch that Pulse cannot take
+now is tried again until it can, while newer spans wait; what no longer fits is dropped and counted.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+import weakref
+from collections import deque
+from multiprocessing import util as multiprocessing_util
+from queue import Empty, SimpleQueue
+
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.instrumentation.utils import suppress_instrumentation
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
+
+from pulse_instrumentation.abandoned import end_abandoned
+from pulse_instrumentation.failures import logger, report_failure
+from pulse_instrumentation.sender import Outcome, Sender
+
+MAX_QUEUE_BYTES = 32 * 1024 * 1024
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+SEND_TIMEOUT_S = 10.0
+FIRST_BACKOFF_S = 0.5
+LAST_BACKOFF_S = 15.0
+# A process must be gone within two seconds of its end, whatever state Pulse is in.
+SHUTDOWN_TIMEOUT_S = 1.5
+
+# Ids, times, kind and resource reference of a span, and each attribute's key and framing.
+_SPAN_BYTES = 600
+_ATTRIBUTE_BYTES = 48
+
+
+class PulseSpanProcessor(SpanProcessor):
+    """Queues spans as they end; a daemon thread sends them.
+
+    `resource` holds attributes to set on the spans' resource on their way out: what `init()` was
+    told about the service when the tracer provider, and so the resource, is the application's.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        *,
+        batch_size: int,
+        flush_interval_ms: int,
+        resource: dict[str, str] | None = None,
+        max_queue_bytes: int = MAX_QUEUE_BYTES,
+    ) -> None:
+        self._sender = sender
+        self._batch_size = batch_size
+        self._interval_s = flush_interval_ms / 1000
+        self._resource = resource or {}
+        self._max_queue_bytes = max_queue_bytes
+        self._closed = False
+        self._reset()
+        reference: weakref.ref[PulseSpanProcessor] = weakref.ref(self)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=lambda: _after_fork(reference))
+        # A forked child of multiprocessing leaves without the interpreter's exit handlers.
+        multiprocessing_util.register_after_fork(self, _finalize_in_child)
+
+    def _reset(self) -> None:
+        # An RLock: a signal handler or a destructor may come in while its own thread holds it.
+        self._lock = threading.RLock()
+        self._queue: deque[tuple[ReadableSpan, int]] = deque()
+        self._queued_bytes = 0
+        self._wake: SimpleQueue[SimpleQueue[bool] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._give_up = threading.Event()
+        self._dropped = 0
+        self._dropped_reason = ""
+        self._waking = False
+
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Nothing to do yet."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """Queue a span, or count it as dropped when the queue is full."""
+        if self._closed or not (span.context and span.context.trace_flags.sampled):
+            return
+        size = _size(span)
+        with self._lock:
+            if self._queued_bytes + size > self._max_queue_bytes:
+                full = True
+            else:
+                full = False
+                self._queue.append((span, size))
+                self._queued_bytes += size
+            wake = not self._waking and (
+                len(self._queue) >= self._batch_size or self._queued_bytes >= MAX_BATCH_BYTES
+            )
+            self._waking = self._waking or wake
+        if full:
+            self._drop(1, "the queue is full, as Pulse has not taken spans for a while")
+        if self._thread is None:
+            self._start_thread()
+        if wake:
+            self._wake.put(None)
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """Send what is queued now. False when that did not succeed in time. Never raises."""
+        end_abandoned()
+        with self._lock:
+            if not self._queue and self._thread is None:
+                return True
+        if self._thread is None:
+            self._start_thread()
+        done: SimpleQueue[bool] = SimpleQueue()
+        self._wake.put(done)
+        try:
+            return done.get(timeout=timeout_millis / 1000)
+        except Empty:
+            return False
+
+    def shutdown(self) -> None:
+        """Send what is queued, for at most 1.5 seconds, then stop for good."""
+        if self._closed:
+            return
+        flushed = self.force_flush(int(SHUTDOWN_TIMEOUT_S * 1000))
+        self._closed = True
+        self._give_up.set()
+        self._wake.put(None)
+        if not flushed:
+            with self._lock:
+                left = len(self._queue)
+            self._drop(left, "the process ended while Pulse could not be reached")
+        if self._dropped:
+            logger.warning("Pulse lost %d spans: %s.", self._dropped, self._dropped_reason)
+
+    def _start_thread(self) -> None:
+        with self._lock:
+            if self._thread is not None or self._closed:
+                return
+            self._thread = threading.Thread(target=self._run, name="pulse-delivery", daemon=True)
+            try:
+                self._thread.start()
+            except RuntimeError:
+                # The interpreter is ending and takes no new threads.
+                self._thread = None
+
+    def _run(self) -> None:
+        with suppress_instrumentation():
+            while not self._closed:
+                waiting = self._wait()
+                try:
+                    end_abandoned()
+                    sent = self._send_queued(waiting)
+                except Exception as error:
+                    report_failure("sending spans", error)
+                    sent = False
+                for done in waiting:
+                    done.put(sent)
+
+    def _wait(self) -> list[SimpleQueue[bool]]:
+        """Sleep until the interval is over, a batch is full or somebody wants a flush."""
+        waiting: list[SimpleQueue[bool]] = []
+        try:
+            request = self._wake.get(timeout=self._interval_s)
+            if request is not None:
+                waiting.append(request)
+        except Empty:
+            pass
+        self._waking = False
+        return waiting
+
+    def _send_queued(self, waiting: list[SimpleQueue[bool]]) -> bool:
+        """Send all that was queued when we began; True when all of it arrived."""
+        with self._lock:
+            left = len(self._queue)
+        complete = True
+        while left > 0 and not self._give_up.is_set():
+            batch = self._batch(left)
+            left -= len(batch)
+            complete &= self._deliver([span for span, _ in batch], waiting)
+            if self._give_up.is_set():
+                return False
+            with self._lock:
+                # The batch counts as queued until here, so that it stays within the bound.
+                for _, size in batch:
+                    self._queue.popleft()
+                    self._queued_bytes -= size
+        return complete
+
+    def _batch(self, most: int) -> list[tuple[ReadableSpan, int]]:
+        batch: list[tuple[ReadableSpan, int]] = []
+        total = 0
+        with self._lock:
+            for entry in self._queue:
+                total += entry[1]
+                if batch and (len(batch) >= min(self._batch_size, most) or total > MAX_BATCH_BYTES):
+                    break
+                batch.append(entry)
+        return batch
+
+    def _deliver(self, spans: list[ReadableSpan], waiting: list[SimpleQueue[bool]]) -> bool:
+        """Send a batch until it is taken or refused for good."""
+        body, spans = self._encode(spans)
+        backoff_s = FIRST_BACKOFF_S
+        while spans:
+            outcome = self._sender.send(body, SEND_TIMEOUT_S)
+            if outcome.verdict == "sent":
+                if outcome.rejected:
+                    self._drop(outcome.rejected, f"Pulse refused them: {outcome.reason}")
+                return outcome.rejected == 0
+            if outcome.verdict == "too_large" and len(spans) > 1:
+                middle = len(spans) // 2
+                first = self._deliver(spans[:middle], waiting)
+                return self._deliver(spans[middle:], waiting) and first
+            if outcome.verdict != "retry":
+                self._drop(len(spans), outcome.reason)
+                return False
+            # Whoever waits for a flush need not wait for the collector to come back.
+            while waiting:
+                waiting.pop().put(False)
+            self._pause(outcome, backoff_s, waiting)
+            if self._give_up.is_set():
+                return False
+            backoff_s = min(backoff_s * 2, LAST_BACKOFF_S)
+        return True
+
+    def _pause(self, outcome: Outcome, backoff_s: float, waiting: list[SimpleQueue[bool]]) -> None:
+        """Wait before the next try; a flush that is asked for meanwhile tries at once."""
+        wait_s = outcome.retry_after_s
+        if wait_s is None:
+            wait_s = backoff_s * random.uniform(0.8, 1.2)
+        until = time.monotonic() + wait_s
+        while (left_s := until - time.monotonic()) > 0 and not self._closed:
+            try:
+                request = self._wake.get(timeout=left_s)
+            except Empty:
+                return
+            self._waking = False
+            if request is not None:
+                waiting.append(request)
+                return
+
+    def _encode(self, spans: list[ReadableSpan]) -> tuple[bytes, list[ReadableSpan]]:
+        """The body for a batch, and the spans in it: one that cannot be encoded is left out."""
+        try:
+            return self._encoded(spans), spans
+        except Exception:
+            good = [span for span in spans if self._encodable(span)]
+            self._drop(len(spans) - len(good), "they cannot be encoded")
+            return (self._encoded(good) if good else b""), good
+
+    def _encodable(self, span: ReadableSpan) -> bool:
+        try:
+            self._encoded([span])
+        except Exception:
+            return False
+        return True
+
+    def _encoded(self, spans: list[ReadableSpan]) -> bytes:
+        request: ExportTraceServiceRequest = encode_spans(spans)
+        if self._resource:
+            for resource_spans in request.resource_spans:
+                kept = [a for a in resource_spans.resource.attributes if a.key not in self._resource]
+                ours = [
+                    KeyValue(key=key, value=AnyValue(string_value=value))
+                    for key, value in self._resource.items()
+                ]
+                del resource_spans.resource.attributes[:]
+                resource_spans.resource.attributes.extend([*kept, *ours])
+        return request.SerializeToString()
+
+    def _drop(self, count: int, reason: str) -> None:
+        if count <= 0:
+            return
+        with self._lock:
+            first = not self._dropped
+            self._dropped += count
+            self._dropped_reason = reason
+        if first:
+            logger.warning("Pulse drops spans (%s). Said once; the total is reported at the end.", reason)
+
+
+def _after_fork(reference: weakref.ref[PulseSpanProcessor]) -> None:
+    """In the child: what is queued is the parent's to send, and the thread stayed there."""
+    processor = reference()
+    if processor is not None:
+        processor._reset()  # pyright: ignore[reportPrivateUsage]
+
+
+def _finalize_in_child(processor: PulseSpanProcessor) -> None:
+    multiprocessing_util.Finalize(None, processor.shutdown, exitpriority=10)
+
+
+def _size(span: ReadableSpan) -> int:
+    """Roughly what a span takes when encoded, in bytes."""
+    size = _SPAN_BYTES
+    for value in (span.attributes or {}).values():
+        size += _ATTRIBUTE_BYTES
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, (tuple, list)):
+            size += 16 * len(value)
+    for event in span.events:
+        size += _SPAN_BYTES
+        for value in (event.attributes or {}).values():
+            size += _ATTRIBUTE_BYTES + (len(value) if isinstance(value, str) else 16)
+    return size

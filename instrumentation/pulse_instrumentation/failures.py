@@ -1,0 +1,48 @@
+"""What happens when Pulse itself fails: said once per place, never raised."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+logger = logging.getLogger("pulse_instrumentation")
+
+_reported: set[str] = set()
+
+
+def report_failure(place: str, error: Exception) -> None:
+    """Log a failure of ours once per place and type.
+
+    The warning carries no message of the exception, which could quote a prompt; the traceback
+    goes to debug level.
+    """
+    key = f"{place}:{type(error).__name__}"
+    if key in _reported:
+        return
+    _reported.add(key)
+    logger.warning(
+        "Pulse could not record a model call (%s failed with %s); the call itself is not affected. "
+        "Set the logger 'pulse_instrumentation' to DEBUG for the traceback.",
+        place,
+        type(error).__name__,
+    )
+    logger.debug("The failure in %s", place, exc_info=error)
+
+
+def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
+    """The function, with None in place of any exception that it raises."""
+
+    @wraps(function)
+    def guard(*args: P.args, **kwargs: P.kwargs) -> R | None:
+        try:
+            return function(*args, **kwargs)
+        except Exception as error:
+            report_failure(function.__qualname__, error)
+            return None
+
+    return guard

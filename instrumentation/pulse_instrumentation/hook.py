@@ -1,0 +1,175 @@
+"""The one place where Pulse enters the clients: the `request` method of their base classes.
+
+Every model call of every kind passes through it exactly once, with the body as it will be sent and
+outside the client's retries. The method is replaced on the class; a client can carry a recorder of
+its own (`observe`), else the class's recorder applies, if there is one.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
+from typing import cast
+
+from opentelemetry.context import attach, detach
+
+from pulse_instrumentation.calls import Call
+from pulse_instrumentation.failures import report_failure
+from pulse_instrumentation.recorder import Recorder
+from pulse_instrumentation.streams import is_stream, record_stream
+from pulse_instrumentation.unread import record_response
+
+OWN_RECORDER = "_pulse_recorder"
+_METHOD = "request"
+
+Request = Callable[..., object]
+
+
+class Hook:
+    """The replaced `request` of one base class."""
+
+    def __init__(self, owner: type) -> None:
+        self.owner = owner
+        self.recorder: Recorder | None = None
+        """Records every client of the class that has no recorder of its own."""
+        self._original = cast("Request", vars(owner)[_METHOD])
+        if inspect.iscoroutinefunction(self._original):
+            self._replacement = _async_request(self._original, self)
+        else:
+            self._replacement = _request(self._original, self)
+        setattr(owner, _METHOD, self._replacement)
+
+    @property
+    def installed(self) -> bool:
+        """Whether the class's method is ours, with nobody else's wrapped around it."""
+        return vars(self.owner).get(_METHOD) is self._replacement
+
+    def remove(self) -> bool:
+        """Put the original back. When somebody wrapped ours since, it stays, and does nothing."""
+        self.recorder = None
+        if not self.installed:
+            return False
+        setattr(self.owner, _METHOD, self._original)
+        return True
+
+    def recorder_of(self, client: object) -> Recorder | None:
+        """Who records this client's calls."""
+        own = vars(client).get(OWN_RECORDER)
+        return own if isinstance(own, Recorder) else self.recorder
+
+
+def base_class(client_class: type) -> type:
+    """The class of a client's bases that defines `request`.
+
+    Raises:
+        LookupError: none does, so the class is no client that Pulse knows.
+    """
+    for base in client_class.__mro__:
+        if _METHOD in vars(base):
+            return base
+    raise LookupError(
+        f"{client_class.__name__} has no method {_METHOD!r}; pass a client of openai or anthropic"
+    )
+
+
+def _request(original: Request, hook: Hook) -> Request:
+    @wraps(original)
+    def request(self: object, *args: object, **kwargs: object) -> object:
+        call, args, kwargs = _start(hook, self, args, kwargs)
+        if call is None:
+            return original(self, *args, **kwargs)
+        token = attach(call.context)
+        try:
+            result = original(self, *args, **kwargs)
+        except BaseException as error:
+            call.fail(error)
+            raise
+        finally:
+            detach(token)
+        _finish(call, result)
+        return result
+
+    return request
+
+
+def _async_request(original: Request, hook: Hook) -> Request:
+    run = cast("Callable[..., Awaitable[object]]", original)
+
+    @wraps(original)
+    async def request(self: object, *args: object, **kwargs: object) -> object:
+        call, args, kwargs = _start(hook, self, args, kwargs)
+        if call is None:
+            return await run(self, *args, **kwargs)
+        token = attach(call.context)
+        try:
+            result = await run(self, *args, **kwargs)
+        except GeneratorExit:
+            # The task is being torn down from a foreign context, where our token means nothing.
+            call.abandon()
+            raise
+        except BaseException as error:
+            call.fail(error)
+            detach(token)
+            raise
+        detach(token)
+        _finish(call, result)
+        return result
+
+    return request
+
+
+def _start(
+    hook: Hook, client: object, args: tuple[object, ...], kwargs: dict[str, object]
+) -> tuple[Call | None, tuple[object, ...], dict[str, object]]:
+    """The call to record, if any, with the arguments to go on with."""
+    try:
+        recorder = hook.recorder_of(client)
+        if recorder is None:
+            return None, args, kwargs
+        # request(cast_to, options, ...) since the first versions.
+        options = args[1] if len(args) > 1 else kwargs.get("options")
+        call = recorder.start(client, options, stream=kwargs.get("stream") is True)
+        if call is None:
+            return None, args, kwargs
+    except Exception as error:
+        report_failure("starting to record a call", error)
+        return None, args, kwargs
+    try:
+        prepared = recorder.library.prepare(client, options, call.context)
+    except Exception as error:
+        report_failure("preparing a request", error)
+        return call, args, kwargs
+    if prepared is options:
+        return call, args, kwargs
+    if len(args) > 1:
+        return call, (args[0], prepared, *args[2:]), kwargs
+    return call, args, {**kwargs, "options": prepared}
+
+
+def _finish(call: Call, result: object) -> None:
+    """Record the result, or arrange for it to be recorded while the application reads it."""
+    try:
+        if not call.recording:
+            call.succeed(None)
+        elif isinstance(result, (str, bytes, Mapping)):
+            call.succeed(cast("object", result))
+        elif is_stream(result):
+            record_stream(result, call)
+        elif (response := _http_response(result)) is not None:
+            record_response(response, call)
+        else:
+            call.succeed(result)
+    except Exception as error:
+        report_failure("recording a result", error)
+        call.succeed(None)
+
+
+def _http_response(result: object) -> object | None:
+    """The HTTP response inside a raw response or a binary one, or the result if it is one itself."""
+    fields = getattr(result, "__dict__", {})
+    if "http_response" in fields:
+        return fields["http_response"]
+    if hasattr(type(result), "iter_bytes"):
+        return fields.get("response") or (result if hasattr(result, "is_closed") else None)
+    return None

@@ -1,0 +1,98 @@
+"""The two client libraries: which request is which model call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import cast
+
+from opentelemetry import propagate, trace
+from opentelemetry.context import Context
+
+from pulse_instrumentation import anthropic_messages, openai_chat, openai_other, openai_responses
+from pulse_instrumentation.fields import field
+from pulse_instrumentation.operations import Operation
+from pulse_instrumentation.recorder import Library
+
+_OPENAI_PATHS = {
+    "chat/completions": openai_chat.CHAT,
+    "completions": openai_other.COMPLETION,
+    "responses": openai_responses.RESPONSES,
+    "responses/compact": openai_responses.RESPONSES,
+    "embeddings": openai_other.EMBEDDINGS,
+    "images/generations": openai_other.IMAGE,
+    "images/edits": openai_other.IMAGE,
+    "images/variations": openai_other.IMAGE,
+    "audio/speech": openai_other.SPEECH,
+    "audio/transcriptions": openai_other.TRANSCRIPTION,
+    "audio/translations": openai_other.TRANSLATION,
+    "moderations": openai_other.MODERATION,
+}
+# Counting tokens is not here: it runs no model and is not billed.
+_ANTHROPIC_PATHS = {
+    "messages": anthropic_messages.MESSAGES,
+    "complete": anthropic_messages.COMPLETION,
+}
+
+
+@lru_cache(maxsize=256)
+def openai_operation(method: str, url: str, stream: bool) -> Operation | None:
+    """The operation of a request of the openai client."""
+    path = _path(url)
+    if method.lower() == "post":
+        return _OPENAI_PATHS.get(path)
+    # A background response is picked up again, and its answer arrives, as a stream.
+    resumed = stream and path.startswith("responses/") and path.count("/") == 1
+    return openai_responses.RESPONSES if resumed else None
+
+
+@lru_cache(maxsize=256)
+def anthropic_operation(method: str, url: str, stream: bool) -> Operation | None:
+    """The operation of a request of the anthropic client."""
+    return _ANTHROPIC_PATHS.get(_path(url)) if method.lower() == "post" else None
+
+
+def _path(url: str) -> str:
+    """`/v1/messages?beta=true` and `messages` are one path."""
+    return url.partition("?")[0].strip("/").removeprefix("v1/")
+
+
+def unchanged(client: object, options: object, context: Context) -> object:
+    """The openai client sends what it was given."""
+    return options
+
+
+def without_native_span(client: object, options: object, context: Context) -> object:
+    """The options without the name under which the anthropic client (2.0 on) opens its own span.
+
+    That span would count the call a second time. The trace context that it would have sent is sent
+    from ours. A client whose own spans go to a tracer provider of their own keeps them.
+    """
+    telemetry = field(client, "open_telemetry")
+    if not isinstance(telemetry, Mapping) or not field(options, "span_name"):
+        return options
+    chosen = cast("Mapping[str, object]", telemetry)
+    provider = chosen.get("tracer_provider")
+    if provider is not None and provider is not trace.get_tracer_provider():
+        return options
+    if field(chosen.get("traces"), "enabled") is not True:
+        return options
+    changes: dict[str, object] = {"span_name": None}
+    if chosen.get("propagation") is True:
+        headers: dict[str, str] = {}
+        propagate.inject(headers, context)
+        given = field(options, "headers")
+        if isinstance(given, Mapping):
+            headers = {**cast("Mapping[str, str]", given), **headers}
+        changes["headers"] = headers
+    return cast("_Options", options).model_copy(update=changes)
+
+
+class _Options:
+    """What is used of the client's request options."""
+
+    def model_copy(self, *, update: Mapping[str, object]) -> object: ...
+
+
+OPENAI = Library("openai", openai_operation, unchanged)
+ANTHROPIC = Library("anthropic", anthropic_operation, without_native_span)

@@ -1,0 +1,144 @@
+"""Folds the chunks of a streamed chat completion into one completion."""
+
+from __future__ import annotations
+
+from pulse_instrumentation.fields import field, items
+
+
+class ChatFold:
+    """One completion from its chunks; serves the legacy completions too.
+
+    Tolerates what compatible servers send: null choices, tool calls without an index, usage in any
+    chunk, several choices interleaved.
+    """
+
+    __slots__ = ("_choices", "_content", "_head", "_provider", "_usage")
+
+    def __init__(self, content: bool) -> None:
+        self._content = content
+        self._head: object = None
+        self._usage: object = None
+        self._provider: object = None
+        self._choices: dict[int, _Choice] = {}
+
+    def add(self, chunk: object) -> bool:
+        if self._head is None:
+            self._head = chunk
+        usage = field(chunk, "usage")
+        if usage is not None:
+            self._usage = usage
+            self._provider = field(chunk, "provider")
+        output = False
+        for position, piece in enumerate(items(field(chunk, "choices"))):
+            index = field(piece, "index")
+            key = index if isinstance(index, int) else position
+            choice = self._choices.get(key)
+            if choice is None:
+                choice = self._choices[key] = _Choice()
+            if (reason := field(piece, "finish_reason")) is not None:
+                choice.finish_reason = reason
+            # Once output has been seen and words are not wanted, deltas need no look.
+            if self._content or not choice.started:
+                delta = field(piece, "delta")
+                if delta is None:
+                    # The legacy completions stream has the text on the choice itself.
+                    delta = piece
+                output |= choice.add(delta, self._content)
+        return output
+
+    def response(self) -> object:
+        head = self._head
+        return {
+            "id": field(head, "id"),
+            "model": field(head, "model"),
+            "system_fingerprint": field(head, "system_fingerprint"),
+            "service_tier": field(head, "service_tier"),
+            "provider": field(head, "provider") or self._provider,
+            "usage": self._usage,
+            "choices": [self._choices[key].whole() for key in sorted(self._choices)],
+        }
+
+
+class _Choice:
+    """One choice as its deltas arrive; strings are joined once, at the end."""
+
+    __slots__ = ("_texts", "_tools", "finish_reason", "role", "started")
+
+    def __init__(self) -> None:
+        self.finish_reason: object = None
+        self.role: object = None
+        self.started = False
+        self._texts: dict[str, list[str]] = {}
+        self._tools: list[_ToolCall] = []
+
+    def add(self, delta: object, content: bool) -> bool:
+        output = False
+        words = field(delta, "content")
+        if isinstance(words, str) and words:
+            output = True
+            if content:
+                self._texts.setdefault("content", []).append(words)
+            elif self.started:
+                return True
+        tools = field(delta, "tool_calls")
+        for key in ("reasoning", "reasoning_content", "refusal", "text"):
+            words = field(delta, key)
+            if isinstance(words, str) and words:
+                output = True
+                if content:
+                    self._texts.setdefault(key, []).append(words)
+        for tool in items(tools):
+            output = True
+            if content:
+                self._tool_call(tool)
+        if content and (role := field(delta, "role")) is not None:
+            self.role = role
+        self.started = self.started or output
+        return output
+
+    def _tool_call(self, piece: object) -> None:
+        index, id = field(piece, "index"), field(piece, "id")
+        call = self._find(index, id)
+        if call is None:
+            call = _ToolCall(index)
+            self._tools.append(call)
+        call.id = call.id or id
+        function = field(piece, "function")
+        call.name = call.name or field(function, "name")
+        if isinstance(arguments := field(function, "arguments"), str):
+            call.arguments.append(arguments)
+
+    def _find(self, index: object, id: object) -> _ToolCall | None:
+        if index is not None:
+            return next((call for call in self._tools if call.index == index), None)
+        # Without an index a new id opens a new call, and anything else continues the last one.
+        if id is not None:
+            return next((call for call in self._tools if call.id == id), None)
+        return self._tools[-1] if self._tools else None
+
+    def whole(self) -> object:
+        texts_ = {key: "".join(pieces) for key, pieces in self._texts.items()}
+        message: dict[str, object] = {"role": self.role or "assistant", **texts_}
+        if self._tools:
+            message["tool_calls"] = [call.whole() for call in self._tools]
+        return {
+            "message": message,
+            "text": texts_.get("text"),
+            "finish_reason": self.finish_reason,
+        }
+
+
+class _ToolCall:
+    __slots__ = ("arguments", "id", "index", "name")
+
+    def __init__(self, index: object) -> None:
+        self.index = index
+        self.id: object = None
+        self.name: object = None
+        self.arguments: list[str] = []
+
+    def whole(self) -> object:
+        return {
+            "id": self.id,
+            "function": {"name": self.name, "arguments": "".join(self.arguments)},
+        }

@@ -1,0 +1,236 @@
+"""Reads the bodies of OpenAI's Responses API, plain and streamed."""
+
+from __future__ import annotations
+
+from pulse_instrumentation import attributes as names
+from pulse_instrumentation.content import Capture, Part, dumps
+from pulse_instrumentation.fields import Attributes, count, field, integer, items, number, text
+from pulse_instrumentation.openai_chat import present, tool_definition
+from pulse_instrumentation.operations import Body, Failure, Operation
+
+_FINAL_EVENTS = {"response.completed", "response.incomplete", "response.failed"}
+
+
+def request_attributes(body: Body) -> Attributes:
+    attributes = present(
+        {
+            names.REQUEST_MODEL: text(body.get("model")),
+            names.REQUEST_MAX_TOKENS: integer(body.get("max_output_tokens")),
+            names.REQUEST_TEMPERATURE: number(body.get("temperature")),
+            names.REQUEST_TOP_P: number(body.get("top_p")),
+            names.REQUEST_REASONING_LEVEL: text(field(body.get("reasoning"), "effort")),
+            names.OPENAI_REQUEST_SERVICE_TIER: text(body.get("service_tier")),
+            names.CONVERSATION_ID: _conversation(body.get("conversation")),
+        }
+    )
+    attributes[names.OPENAI_API_TYPE] = "responses"
+    if body.get("stream") is True:
+        attributes[names.REQUEST_STREAM] = True
+    if format_type := text(field(field(body.get("text"), "format"), "type")):
+        attributes[names.OUTPUT_TYPE] = "json" if format_type.startswith("json") else format_type
+    return attributes
+
+
+def response_attributes(response: object) -> Attributes:
+    reason = finish_reason(response)
+    usage = field(response, "usage")
+    input_details = field(usage, "input_tokens_details")
+    cache_write = count(field(input_details, "cache_write_tokens"))
+    return present(
+        {
+            names.RESPONSE_ID: text(field(response, "id")),
+            names.RESPONSE_MODEL: text(field(response, "model")),
+            names.RESPONSE_FINISH_REASONS: None if reason is None else [reason],
+            names.OPENAI_RESPONSE_SERVICE_TIER: text(field(response, "service_tier")),
+            names.OPENROUTER_PROVIDER: text(field(response, "provider")),
+            names.USAGE_INPUT_TOKENS: count(field(usage, "input_tokens")),
+            names.USAGE_OUTPUT_TOKENS: count(field(usage, "output_tokens")),
+            names.USAGE_CACHE_READ: count(field(input_details, "cached_tokens")),
+            names.USAGE_CACHE_CREATION: cache_write,
+            names.USAGE_CACHE_WRITE: cache_write,
+            names.USAGE_REASONING: count(field(field(usage, "output_tokens_details"), "reasoning_tokens")),
+            names.USAGE_COST: number(field(usage, "cost")),
+            names.USAGE_UPSTREAM_COST: number(field(field(usage, "cost_details"), "upstream_inference_cost")),
+        }
+    )
+
+
+def finish_reason(response: object) -> str | None:
+    """Why the model stopped, in the words of chat completions; None while it has not."""
+    status = field(response, "status")
+    if status == "completed":
+        output = items(field(response, "output"))
+        calls = any(field(item, "type") in {"function_call", "custom_tool_call"} for item in output)
+        return "tool_calls" if calls else "stop"
+    if status == "incomplete":
+        return text(field(field(response, "incomplete_details"), "reason")) or "incomplete"
+    return "error" if status == "failed" else None
+
+
+def failure(response: object) -> Failure | None:
+    """A response can fail after the HTTP call succeeded; the client then raises nothing."""
+    if field(response, "status") != "failed":
+        return None
+    error = field(response, "error")
+    return Failure(text(field(error, "code")) or "failed", text(field(error, "message")))
+
+
+def request_content(body: Body, capture: Capture) -> Attributes:
+    attributes: Attributes = {}
+    if (instructions := text(body.get("instructions"))) is not None:
+        attributes[names.SYSTEM_INSTRUCTIONS] = dumps([capture.text_part(instructions)])
+    given = body.get("input")
+    if isinstance(given, str):
+        messages = [{"role": "user", "parts": [capture.text_part(given)]}]
+    else:
+        messages = _input_messages(given, capture)
+    if messages:
+        attributes[names.INPUT_MESSAGES] = dumps(messages)
+    tools = [tool_definition(tool, capture) for tool in items(body.get("tools"))]
+    if tools:
+        attributes[names.TOOL_DEFINITIONS] = dumps(tools)
+    return attributes
+
+
+def response_content(response: object, capture: Capture) -> Attributes:
+    parts: list[Part] = []
+    for item in items(field(response, "output")):
+        parts.extend(_item_parts(item, capture))
+    if not parts:
+        return {}
+    message: Part = {"role": "assistant", "parts": parts}
+    message["finish_reason"] = finish_reason(response)
+    return {names.OUTPUT_MESSAGES: dumps([message])}
+
+
+def _conversation(value: object) -> str | None:
+    return text(value) or text(field(value, "id"))
+
+
+def _input_messages(given: object, capture: Capture) -> list[Part]:
+    return [{"role": _role(item), "parts": _item_parts(item, capture)} for item in items(given)]
+
+
+def _role(item: object) -> str:
+    if role := text(field(item, "role")):
+        return role
+    kind = text(field(item, "type")) or ""
+    if kind.endswith("_output"):
+        return "tool"
+    return "assistant" if kind in {"reasoning", "message"} or kind.endswith("_call") else "user"
+
+
+def _item_parts(item: object, capture: Capture) -> list[Part]:
+    kind = field(item, "type")
+    # An input message may leave its type out.
+    if kind == "message" or (kind is None and field(item, "role") is not None):
+        content = field(item, "content")
+        if isinstance(content, str):
+            return [capture.text_part(content)]
+        return [_content_part(part, capture) for part in items(content)]
+    if kind == "function_call":
+        return [_call(item, "arguments", capture)]
+    if kind == "custom_tool_call":
+        return [_call(item, "input", capture)]
+    if kind in {"function_call_output", "custom_tool_call_output"}:
+        return [capture.tool_response(field(item, "call_id"), field(item, "output"))]
+    if kind == "reasoning":
+        words = [*items(field(item, "summary")), *items(field(item, "content"))]
+        return [capture.text_part(text(field(part, "text")) or "", "reasoning") for part in words]
+    if kind == "image_generation_call":
+        return [capture.blob(field(item, "result"), None, "image")]
+    return [capture.other(item)]
+
+
+def _call(item: object, key: str, capture: Capture) -> Part:
+    return capture.tool_call(field(item, "call_id"), field(item, "name"), field(item, key))
+
+
+def _content_part(part: object, capture: Capture) -> Part:
+    kind = field(part, "type")
+    if kind in {"input_text", "output_text", "text"}:
+        return capture.text_part(text(field(part, "text")) or "")
+    if kind == "refusal":
+        return capture.text_part(text(field(part, "refusal")) or "", "refusal")
+    if kind == "input_image":
+        if (file_id := field(part, "file_id")) is not None:
+            return capture.file(file_id, "image")
+        return capture.uri(field(part, "image_url"), "image")
+    if kind == "input_file":
+        if (data := text(field(part, "file_data"))) is not None:
+            return capture.uri(data if data.startswith("data:") else f"data:;base64,{data}", "document")
+        if (url := field(part, "file_url")) is not None:
+            return capture.uri(url, "document")
+        return capture.file(field(part, "file_id"), "document")
+    if kind == "input_audio":
+        audio = field(part, "input_audio")
+        return capture.blob(field(audio, "data"), None, "audio")
+    return capture.other(part)
+
+
+class ResponsesFold:
+    """Keeps the latest whole response that an event carries; the last event carries all of it.
+
+    Words of the deltas are kept only in case the stream ends before that event.
+    """
+
+    __slots__ = ("_content", "_final", "_latest", "_pieces", "_started")
+
+    def __init__(self, content: bool) -> None:
+        self._content = content
+        self._latest: object = None
+        self._final = False
+        self._started = False
+        self._pieces: list[str] = []
+
+    def add(self, chunk: object) -> bool:
+        kind = field(chunk, "type")
+        if not isinstance(kind, str):
+            return False
+        if kind.endswith(".delta"):
+            if self._content and kind == "response.output_text.delta":
+                delta = field(chunk, "delta")
+                if isinstance(delta, str):
+                    self._pieces.append(delta)
+            return True
+        if kind.count(".") == 1 and kind.startswith("response."):
+            response = field(chunk, "response")
+            if response is not None:
+                self._latest = response
+                self._final = kind in _FINAL_EVENTS
+        elif kind == "error":
+            self._latest = _failed(self._latest, chunk)
+            self._final = True
+        return False
+
+    def response(self) -> object:
+        if self._final or self._latest is None:
+            return self._latest
+        text_part = {"type": "output_text", "text": "".join(self._pieces)}
+        return {
+            "id": field(self._latest, "id"),
+            "model": field(self._latest, "model"),
+            "output": [{"type": "message", "content": [text_part]}] if self._pieces else [],
+        }
+
+
+def _failed(latest: object, event: object) -> object:
+    """The response so far, failed by an `error` event."""
+    error = field(event, "error") or event
+    return {
+        "id": field(latest, "id"),
+        "model": field(latest, "model"),
+        "status": "failed",
+        "error": {"code": field(error, "code"), "message": field(error, "message")},
+    }
+
+
+RESPONSES = Operation(
+    name="chat",
+    request=request_attributes,
+    response=response_attributes,
+    request_content=request_content,
+    response_content=response_content,
+    failure=failure,
+    fold=ResponsesFold,
+)

@@ -1,0 +1,110 @@
+"""Who serves a client's calls: provider name and server address, from the client's class and URL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pulse_instrumentation import attributes as names
+from pulse_instrumentation.fields import Attributes, field, integer, text
+
+OPENROUTER = "openrouter"
+
+# A class says more than its URL: an Azure resource has any host. First match wins along the MRO.
+_CLASSES = {
+    "AzureOpenAI": "azure.ai.openai",
+    "AsyncAzureOpenAI": "azure.ai.openai",
+    "BaseAzureClient": "azure.ai.openai",
+    "BedrockOpenAI": "aws.bedrock",
+    "AsyncBedrockOpenAI": "aws.bedrock",
+    "BaseBedrockClient": "aws.bedrock",
+    "AnthropicBedrock": "aws.bedrock",
+    "AsyncAnthropicBedrock": "aws.bedrock",
+    "AnthropicBedrockMantle": "aws.bedrock",
+    "AsyncAnthropicBedrockMantle": "aws.bedrock",
+    "AnthropicVertex": "gcp.vertex_ai",
+    "AsyncAnthropicVertex": "gcp.vertex_ai",
+    "AnthropicGoogleCloud": "gcp.vertex_ai",
+    "AsyncAnthropicGoogleCloud": "gcp.vertex_ai",
+    "AnthropicFoundry": "azure.ai.inference",
+    "AsyncAnthropicFoundry": "azure.ai.inference",
+}
+
+# A host, or the domain that it lies under. The names are the conventions' where they have one.
+_HOSTS = {
+    "openrouter.ai": OPENROUTER,
+    "api.openai.com": "openai",
+    "openai.azure.com": "azure.ai.openai",
+    "cognitiveservices.azure.com": "azure.ai.openai",
+    "services.ai.azure.com": "azure.ai.inference",
+    "models.ai.azure.com": "azure.ai.inference",
+    "models.inference.ai.azure.com": "azure.ai.inference",
+    "api.anthropic.com": "anthropic",
+    "amazonaws.com": "aws.bedrock",
+    "generativelanguage.googleapis.com": "gcp.gemini",
+    "aiplatform.googleapis.com": "gcp.vertex_ai",
+    "api.groq.com": "groq",
+    "api.deepseek.com": "deepseek",
+    "api.mistral.ai": "mistral_ai",
+    "api.x.ai": "x_ai",
+    "api.perplexity.ai": "perplexity",
+    "api.cohere.com": "cohere",
+    "api.cohere.ai": "cohere",
+    "api.together.xyz": "together",
+    "api.together.ai": "together",
+    "api.fireworks.ai": "fireworks",
+    "api.cerebras.ai": "cerebras",
+    "api.sambanova.ai": "sambanova",
+    "api.hyperbolic.xyz": "hyperbolic",
+    "api.novita.ai": "novita",
+    "api.deepinfra.com": "deepinfra",
+    "integrate.api.nvidia.com": "nvidia",
+    "api.moonshot.ai": "moonshotai",
+    "api.moonshot.cn": "moonshotai",
+    "api.z.ai": "z_ai",
+    "dashscope.aliyuncs.com": "alibaba_cloud",
+    "dashscope-intl.aliyuncs.com": "alibaba_cloud",
+    "router.huggingface.co": "huggingface",
+    "api.githubcopilot.com": "github",
+    "models.github.ai": "github",
+    "ai-gateway.vercel.sh": "vercel",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a client sends its calls."""
+
+    provider: str
+    attributes: Attributes
+
+
+def server_of(client: object, chosen: str | None, default: str) -> Server:
+    """The server behind a client: the provider is the one `chosen`, else the client class's, else
+    the one that the host belongs to, else `default` (the library's own)."""
+    url = field(client, "base_url")
+    host = text(field(url, "host"))
+    port = integer(field(url, "port"))
+    if port is None:
+        port = 80 if field(url, "scheme") == "http" else 443
+    provider = chosen or _by_class(type(client)) or _by_host(host) or default
+    attributes: Attributes = {names.PROVIDER_NAME: provider}
+    if host:
+        attributes[names.SERVER_ADDRESS] = host
+        attributes[names.SERVER_PORT] = port
+    return Server(provider, attributes)
+
+
+def _by_class(client_class: type) -> str | None:
+    for base in client_class.__mro__:
+        if provider := _CLASSES.get(base.__name__):
+            return provider
+    return None
+
+
+def _by_host(host: str | None) -> str | None:
+    domain = (host or "").lower()
+    while domain:
+        if provider := _HOSTS.get(domain):
+            return provider
+        _, _, domain = domain.partition(".")
+    return None

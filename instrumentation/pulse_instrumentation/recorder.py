@@ -1,0 +1,173 @@
+"""Starts the recording of a call: decides whether to, opens its span, reads its request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from time import time_ns
+from typing import cast
+from weakref import WeakKeyDictionary
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import SpanKind, TracerProvider
+
+from pulse_instrumentation import attributes as names
+from pulse_instrumentation.abandoned import end_abandoned
+from pulse_instrumentation.calls import Call
+from pulse_instrumentation.content import Capture
+from pulse_instrumentation.failures import report_failure
+from pulse_instrumentation.fields import Attributes, field
+from pulse_instrumentation.metrics import CallMetrics
+from pulse_instrumentation.operations import Body, Operation
+from pulse_instrumentation.provider import Server, server_of
+from pulse_instrumentation.session import session_attributes
+from pulse_instrumentation.settings import CallSettings
+
+SCOPE = "pulse.instrumentation"
+# Set by OpenLLMetry's framework instrumentors around clients whose calls they record themselves.
+_SUPPRESS_MODEL_CALLS = "suppress_language_model_instrumentation"
+# Other instrumentors of these very clients: when one has a span open, the call is recorded.
+_CLIENT_SCOPES = (
+    "opentelemetry.instrumentation.openai",
+    "opentelemetry.instrumentation.anthropic",
+    "opentelemetry.instrumentation.genai.openai",
+    "opentelemetry.instrumentation.genai.anthropic",
+    "openinference.instrumentation.openai",
+    "openinference.instrumentation.anthropic",
+    "openlit.otel.tracing",
+    "logfire.openai",
+    "logfire.anthropic",
+)
+_MODEL_OPERATIONS = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """What tells one client library from another."""
+
+    name: str
+    """The name of the package, which is also the provider when nothing says otherwise."""
+    operation: Callable[[str, str, bool], Operation | None]
+    """The operation of an HTTP method, a path and whether it streams; None for no model call."""
+    prepare: Callable[[object, object, Context], object]
+    """The request options as they must be sent while the call is recorded."""
+
+
+def package_version() -> str:
+    """The version of this distribution; `0` when it runs without being installed."""
+    try:
+        return version("pulse-instrumentation")
+    except PackageNotFoundError:
+        return "0"
+
+
+class Recorder:
+    """Records the calls of clients that share settings and a destination."""
+
+    def __init__(
+        self,
+        library: Library,
+        settings: CallSettings,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+    ) -> None:
+        self.library = library
+        self._provider_name = settings.provider
+        self._capture = Capture(settings.content, settings.redact, settings.part_limit)
+        package = package_version()
+        self._tracer = trace.get_tracer(SCOPE, package, tracer_provider, names.SCHEMA_URL)
+        self._metrics = CallMetrics(meter_provider, SCOPE, package)
+        self._servers: WeakKeyDictionary[object, tuple[object, Server]] = WeakKeyDictionary()
+
+    def start(self, client: object, options: object, *, stream: bool) -> Call | None:
+        """The call that this request is, recording; None when it is none or should not be."""
+        method, path = field(options, "method"), field(options, "url")
+        if not isinstance(method, str) or not isinstance(path, str):
+            return None
+        operation = self.library.operation(method, path, stream)
+        if operation is None:
+            return None
+        end_abandoned()
+        context = otel_context.get_current()
+        if not is_instrumentation_enabled() or context.get(_SUPPRESS_MODEL_CALLS):
+            return None
+        if _recorded_elsewhere(context):
+            return None
+        return self._start(operation, client, options, context)
+
+    def _start(self, operation: Operation, client: object, options: object, context: Context) -> Call | None:
+        body = _body(options)
+        attributes: Attributes = {names.OPERATION_NAME: operation.name}
+        attributes.update(self._server(client).attributes)
+        attributes.update(operation.request(body))
+        attributes.update(session_attributes(context))
+        model = attributes.get(names.REQUEST_MODEL)
+        start_ns = time_ns()
+        span = self._tracer.start_span(
+            f"{operation.name} {model}" if model else operation.name,
+            context,
+            SpanKind.CLIENT,
+            attributes,
+            start_time=start_ns,
+        )
+        metrics = self._metrics if self._metrics.collected else None
+        if metrics is None and not span.get_span_context().is_valid:
+            return None
+        if self._capture.mode != "off" and span.is_recording():
+            try:
+                span.set_attributes(operation.request_content(body, self._capture))
+            except Exception as error:
+                report_failure(f"the content of a request of {operation.name}", error)
+        return Call(
+            operation,
+            span,
+            trace.set_span_in_context(span, context),
+            start_ns,
+            attributes,
+            self._capture,
+            metrics,
+        )
+
+    def _server(self, client: object) -> Server:
+        url = field(client, "base_url")
+        known = self._servers.get(client)
+        # The URL object is replaced, not changed, when somebody sets another base URL.
+        if known is not None and known[0] is url:
+            return known[1]
+        server = server_of(client, self._provider_name, self.library.name)
+        self._servers[client] = (url, server)
+        return server
+
+
+def _body(options: object) -> Body:
+    """The JSON body as it will be sent: `extra_body` is merged over the arguments."""
+    body = field(options, "json_data")
+    extra = field(options, "extra_json")
+    if not isinstance(body, Mapping):
+        body = {}
+    if isinstance(extra, Mapping):
+        return {**cast("Body", body), **cast("Body", extra)}
+    return cast("Body", body)
+
+
+def _recorded_elsewhere(context: Context) -> bool:
+    """Whether another instrumentor of the same client has its span of this call open."""
+    span = trace.get_current_span(context)
+    scope = field(field(span, "instrumentation_scope"), "name")
+    if not isinstance(scope, str) or not scope.startswith(_CLIENT_SCOPES):
+        return False
+    attributes = field(span, "attributes")
+    if not isinstance(attributes, Mapping):
+        return False
+    found = cast("Mapping[str, object]", attributes)
+    return (
+        found.get(names.OPERATION_NAME) in _MODEL_OPERATIONS
+        or found.get("openinference.span.kind") == "LLM"
+        or "gen_ai.system" in found
+        or "llm.request.type" in found
+    )

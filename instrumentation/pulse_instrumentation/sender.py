@@ -1,0 +1,118 @@
+"""Sends one batch to Pulse over HTTP and says what became of it."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass
+from typing import IO, Literal
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+# An answer says little; a hostile one must not fill the memory of the application.
+MAX_ANSWER_BYTES = 64 * 1024
+# The codes that OTLP calls retryable.
+_RETRYABLE = frozenset({429, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a batch."""
+
+    verdict: Literal["sent", "retry", "refused", "too_large"]
+    reason: str = ""
+    rejected: int = 0
+    """Spans that were refused out of a batch that was sent."""
+    retry_after_s: float | None = None
+
+
+class Sender:
+    """Posts encoded batches to one address with one key."""
+
+    def __init__(self, api_url: str, api_key: str | None) -> None:
+        self.url = f"{api_url}/v1/traces"
+        self._headers = {
+            "Content-Type": "application/x-protobuf",
+            "Content-Encoding": "gzip",
+            "User-Agent": "pulse-instrumentation",
+        }
+        if api_key:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
+        if _is_loopback(api_url):
+            # Whatever proxy the environment names, it does not lead to this machine.
+            handlers.append(urllib.request.ProxyHandler({}))
+        self._opener = urllib.request.build_opener(*handlers)
+
+    def send(self, body: bytes, timeout_s: float) -> Outcome:
+        """Send one encoded ExportTraceServiceRequest. Never raises."""
+        try:
+            request = urllib.request.Request(
+                self.url, gzip.compress(body, compresslevel=1), self._headers, method="POST"
+            )
+            with self._opener.open(request, timeout=timeout_s) as answer:
+                return _accepted(answer.read(MAX_ANSWER_BYTES))
+        except urllib.error.HTTPError as error:
+            with error:
+                return _refused(error)
+        except (OSError, http.client.HTTPException) as error:
+            reason = getattr(error, "reason", error)
+            if isinstance(reason, ssl.SSLCertVerificationError):
+                return Outcome("refused", f"the certificate of {self.url} is not trusted: {reason}")
+            return Outcome("retry", f"{self.url} cannot be reached: {reason}")
+        except ValueError as error:
+            return Outcome("refused", f"api_url is no usable address: {error}")
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect could carry the key to another host."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> None:
+        return None
+
+
+def _is_loopback(url: str) -> bool:
+    try:
+        host = urllib.parse.urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def _accepted(answer: bytes) -> Outcome:
+    response = ExportTraceServiceResponse()
+    try:
+        response.ParseFromString(answer)
+    except Exception:
+        return Outcome("sent")
+    rejected = max(response.partial_success.rejected_spans, 0)
+    return Outcome("sent", response.partial_success.error_message[:500], rejected)
+
+
+def _refused(error: urllib.error.HTTPError) -> Outcome:
+    if error.code in _RETRYABLE:
+        return Outcome("retry", f"HTTP {error.code}", retry_after_s=_seconds(error))
+    if error.code == 413:
+        return Outcome("too_large", "HTTP 413")
+    if error.code in (401, 403):
+        return Outcome("refused", f"HTTP {error.code}: check api_key or PULSE_API_KEY")
+    return Outcome("refused", f"HTTP {error.code} from {error.url}")
+
+
+def _seconds(error: urllib.error.HTTPError) -> float | None:
+    try:
+        return min(max(float(error.headers.get("Retry-After", "")), 0.0), 300.0)
+    except ValueError:
+        return None

@@ -1,0 +1,37 @@
+"""SIGTERM: what is recorded is sent first, then the application's own behaviour follows."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+FLUSH_TIMEOUT_MS = 1000
+
+
+def flush_on_termination(flush: Callable[[int], bool]) -> None:
+    """Flush before the present handler of SIGTERM acts, or before the process dies of it.
+
+    A signal that the application ignores stays ignored; a handler that it installs later replaces
+    this one. Outside the main thread Python allows no handlers, so nothing happens there.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    previous = signal.getsignal(signal.SIGTERM)
+    # None: a handler that was not installed from Python, which cannot be chained.
+    if previous is None or previous == signal.SIG_IGN:
+        return
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        try:
+            flush(FLUSH_TIMEOUT_MS)
+        finally:
+            if callable(previous):
+                previous(number, frame)
+            else:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, handle)

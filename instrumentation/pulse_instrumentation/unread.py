@@ -1,0 +1,166 @@
+"""Recording an answer that the application reads itself, byte by byte, from a raw response.
+
+`with_streaming_response`, and `with_raw_response` with a stream, hand out the response before its
+body has been read. The bytes are looked at as they pass to whoever reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Protocol, cast
+
+from pulse_instrumentation.calls import Call
+from pulse_instrumentation.fields import field, text
+from pulse_instrumentation.streams import shadow_close
+
+# A JSON answer longer than this is not kept for reading; server-sent events are folded one by one.
+MAX_BODY_BYTES = 8 * 1024 * 1024
+
+
+def record_response(response: object, call: Call) -> None:
+    """Record the answer in an HTTP response: at once if it has been read, else while it is read."""
+    if field(response, "is_closed") is True:
+        call.succeed(_json(_content(response)) if _media_type(response) == "json" else None)
+        return
+    tap = _Tap(call, _media_type(response))
+    shadow_reading(response, tap)
+    shadow_close(response, tap.close)
+
+
+def _content(response: object) -> bytes:
+    content = field(response, "content")
+    return content if isinstance(content, bytes) else b""
+
+
+def _media_type(response: object) -> str:
+    """`json`, `events` or `other`."""
+    headers = field(response, "headers")
+    get = field(headers, "get")
+    value = text(cast("Callable[[str], object]", get)("content-type")) if callable(get) else None
+    kind = (value or "").partition(";")[0].strip().lower()
+    if kind == "text/event-stream":
+        return "events"
+    return "json" if kind.endswith("json") else "other"
+
+
+def _json(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+class _Tap:
+    """Sees the decoded bytes of one body go by."""
+
+    def __init__(self, call: Call, media_type: str) -> None:
+        self._call = call
+        self._media_type = media_type
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._line = b""
+        self.reading = False
+        if media_type == "events":
+            call.start_stream()
+
+    def take(self, data: bytes) -> None:
+        if self._media_type == "events":
+            lines = (self._line + data).split(b"\n")
+            self._line = lines.pop()
+            for line in lines:
+                self._event_line(line)
+        elif self._media_type == "json":
+            self._size += len(data)
+            if self._size <= MAX_BODY_BYTES:
+                self._pieces.append(data)
+
+    def end(self) -> None:
+        """The body has been read to its end."""
+        if self._media_type == "events":
+            self._event_line(self._line)
+            self._call.end_stream()
+        else:
+            whole = self._media_type == "json" and self._size <= MAX_BODY_BYTES
+            self._call.succeed(_json(b"".join(self._pieces)) if whole else None)
+
+    def close(self) -> None:
+        """The response has been closed; when nobody is reading it, that is the end."""
+        if self.reading:
+            return
+        if self._media_type == "events":
+            self._call.close_stream()
+        else:
+            self.end()
+
+    def fail(self, error: BaseException) -> None:
+        if isinstance(error, GeneratorExit):
+            self._call.abandon()
+        else:
+            self._call.fail(error)
+
+    def _event_line(self, line: bytes) -> None:
+        if not line.startswith(b"data:"):
+            return
+        event = _json(line[5:].strip())
+        if event is not None:
+            self._call.chunk(event)
+
+
+def shadow_reading(response: object, tap: _Tap) -> None:
+    """Pass what `iter_bytes` or `aiter_bytes` gives by the tap, once: all other ways to read use them."""
+    reference = weakref.ref(response)
+    attributes = vars(response)
+
+    def readable() -> _Readable:
+        for name in ("iter_bytes", "aiter_bytes"):
+            attributes.pop(name, None)
+        return cast("_Readable", reference())
+
+    def iter_bytes(*args: object, **kwargs: object) -> Iterator[bytes]:
+        return _tapped(readable().iter_bytes(*args, **kwargs), tap)
+
+    def aiter_bytes(*args: object, **kwargs: object) -> AsyncIterator[bytes]:
+        return _tapped_async(readable().aiter_bytes(*args, **kwargs), tap)
+
+    attributes["iter_bytes"] = iter_bytes
+    attributes["aiter_bytes"] = aiter_bytes
+
+
+class _Readable(Protocol):
+    """The two ways to read an HTTP response, as both HTTP libraries have them."""
+
+    def iter_bytes(self, *args: object, **kwargs: object) -> Iterator[bytes]: ...
+
+    def aiter_bytes(self, *args: object, **kwargs: object) -> AsyncIterator[bytes]: ...
+
+
+def _tapped(chunks: Iterator[bytes], tap: _Tap) -> Iterator[bytes]:
+    tap.reading = True
+    try:
+        for chunk in chunks:
+            tap.take(chunk)
+            yield chunk
+    except BaseException as error:
+        tap.fail(error)
+        raise
+    else:
+        tap.end()
+    finally:
+        tap.reading = False
+
+
+async def _tapped_async(chunks: AsyncIterator[bytes], tap: _Tap) -> AsyncIterator[bytes]:
+    tap.reading = True
+    try:
+        async for chunk in chunks:
+            tap.take(chunk)
+            yield chunk
+    except BaseException as error:
+        tap.fail(error)
+        raise
+    else:
+        tap.end()
+    finally:
+        tap.reading = False
