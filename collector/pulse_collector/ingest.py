@@ -1,0 +1,214 @@
+"""The service behind every receiver: who sends, what it says, and success only once it is committed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from prometheus_client import CollectorRegistry
+
+from pulse_collector import compression
+from pulse_collector.admission import ByteBudget, Reservation
+from pulse_collector.mapping import map_spans
+from pulse_collector.metrics import CollectorMetrics
+from pulse_collector.refusals import Refusal, key_refused, scope_missing, store_unavailable, unreadable
+from pulse_proto.errors import Unreadable
+from pulse_proto.otlp import LOGS, TRACES, Encoding, Signal, decode_request
+from pulse_storage.adapter import IngestResult, StorageAdapter
+from pulse_storage.errors import StoreUnavailable
+from pulse_storage.keys import INGEST, KeyRefused, KeyRing, ScopeMissing
+from pulse_storage.rows import ApiKey, SpanRow
+
+KeepSpans = Literal["genai", "all"]
+
+#: Stock exporters give up after 10 s in all; an answer must reach them before that.
+_COMMIT_DEADLINE_S = 8.0
+#: Below this a body is decoded on the event loop: handing it to a thread would cost more.
+_INLINE_BYTES = 16 * 1024
+#: Reasons named in one partial_success message; the rest are only counted.
+_REASONS_TOLD = 5
+
+_NOT_STORED = {
+    LOGS.name: "Pulse does not store log records yet; they were dropped. Traces are stored.",
+    "metrics": "Pulse does not store metrics; they were dropped. Traces are stored.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A success: how many spans were refused, and why (or, with none refused, a warning)."""
+
+    rejected: int = 0
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    rows: list[SpanRow]
+    rejected: Sequence[str]
+
+
+class Collector:
+    """Takes export requests for the project of a key. One for all receivers of a process."""
+
+    def __init__(
+        self,
+        storage: StorageAdapter,
+        keys: KeyRing,
+        *,
+        keep: KeepSpans = "genai",
+        max_body_bytes: int = 20 * 1024 * 1024,
+        max_inflight_bytes: int = 128 * 1024 * 1024,
+        registry: CollectorRegistry,
+    ) -> None:
+        self.max_body_bytes = max_body_bytes
+        self.budget = ByteBudget(max_inflight_bytes)
+        self.metrics = CollectorMetrics(registry, self.budget, storage)
+        self.storage = storage
+        self._keys = keys
+        self._keep_all = keep == "all"
+        # Two: one may inflate or compress (the interpreter is free meanwhile) while the other maps.
+        self._workers = ThreadPoolExecutor(2, thread_name_prefix="pulse-map")
+
+    async def admit(self, authorization: str | None) -> ApiKey:
+        """The key that may send. Raises Refusal: 401, 403, or 503 if the store cannot be asked."""
+        try:
+            return await self._keys.check(authorization, INGEST)
+        except (KeyRefused, ScopeMissing, StoreUnavailable) as error:
+            raise _key_refusal(error) from error
+
+    def admit_cached(self, authorization: str | None) -> ApiKey | None:
+        """`admit` without waiting: None if only the store could tell."""
+        try:
+            return self._keys.check_cached(authorization, INGEST)
+        except (KeyRefused, ScopeMissing) as error:
+            raise _key_refusal(error) from error
+
+    async def export(
+        self,
+        signal: Signal[Any],
+        project_id: str,
+        body: bytes,
+        encoding: Encoding,
+        content_encoding: str | None,
+        reservation: Reservation,
+    ) -> Outcome:
+        """Inflate, decode, map and store one HTTP request's body. Raises Refusal."""
+        args = (signal, project_id, body, encoding, content_encoding, reservation)
+        if len(body) <= _INLINE_BYTES and compression.codec(content_encoding) is None:
+            mapped = self._read(*args)
+        else:
+            mapped = await asyncio.get_running_loop().run_in_executor(self._workers, self._read, *args)
+        if mapped is None:
+            return Outcome(message=_NOT_STORED[signal.name])
+        self._count_mapped("http", mapped)
+        return await self._store(mapped)
+
+    def export_blocking(self, signal: Signal[Any], project_id: str, body: bytes) -> Outcome:
+        """`export` for an uncompressed protobuf body, from a thread that may wait. Raises Refusal."""
+        with self.budget.reservation() as reservation:
+            reservation.take(len(body))
+            mapped = self._read(signal, project_id, body, Encoding.PROTOBUF, None, reservation)
+            if mapped is None:
+                return Outcome(message=_NOT_STORED[signal.name])
+            self._count_mapped("grpc", mapped)
+            if not mapped.rows:
+                return _outcome(mapped, IngestResult())
+            started = time.perf_counter()
+            try:
+                result = self._submit(mapped.rows).result(_COMMIT_DEADLINE_S)
+            except (StoreUnavailable, FutureTimeout) as error:
+                raise self._not_committed(len(mapped.rows), error) from error
+            return self._committed(mapped, result, started)
+
+    async def store(self, transport: str, rows: list[SpanRow]) -> IngestResult:
+        """Store rows that were read elsewhere (the batch route). Raises StoreUnavailable."""
+        self.metrics.received(transport, len(rows))
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(_COMMIT_DEADLINE_S):
+                result = await asyncio.shield(asyncio.wrap_future(self._submit(rows)))
+        except (StoreUnavailable, TimeoutError) as error:
+            self.metrics.rejected("unavailable", len(rows))
+            raise StoreUnavailable(str(error) or "it takes too long") from error
+        self.metrics.commit_seconds.observe(time.perf_counter() - started)
+        self.metrics.ingested(result)
+        return result
+
+    def close(self) -> None:
+        """Stop the mapping threads, once the receivers are stopped."""
+        self._workers.shutdown()
+
+    def _read(
+        self,
+        signal: Signal[Any],
+        project_id: str,
+        body: bytes,
+        encoding: Encoding,
+        content_encoding: str | None,
+        reservation: Reservation,
+    ) -> _Mapped | None:
+        """The rows of a request for traces; None for another signal, once it was read."""
+        inflated = compression.inflate(content_encoding, body, self.max_body_bytes, reservation.take)
+        try:
+            request = decode_request(signal, inflated, encoding)
+        except Unreadable as error:
+            raise unreadable(f"The request cannot be read: {error}.") from error
+        if signal is not TRACES:
+            return None
+        assert isinstance(request, ExportTraceServiceRequest)
+        mapped = map_spans(project_id, request, time.time_ns())
+        return _Mapped(mapped.rows, mapped.rejected)
+
+    async def _store(self, mapped: _Mapped) -> Outcome:
+        if not mapped.rows:
+            return _outcome(mapped, IngestResult())
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(_COMMIT_DEADLINE_S):
+                # Shielded: what the writer has begun must not be called off by a client that left.
+                result = await asyncio.shield(asyncio.wrap_future(self._submit(mapped.rows)))
+        except (StoreUnavailable, TimeoutError) as error:
+            raise self._not_committed(len(mapped.rows), error) from error
+        return self._committed(mapped, result, started)
+
+    def _submit(self, rows: Sequence[SpanRow]) -> Future[IngestResult]:
+        return self.storage.submit(rows, keep_all=self._keep_all)
+
+    def _count_mapped(self, transport: str, mapped: _Mapped) -> None:
+        self.metrics.received(transport, len(mapped.rows) + len(mapped.rejected))
+        self.metrics.rejected("invalid", len(mapped.rejected))
+
+    def _not_committed(self, rows: int, error: Exception) -> Refusal:
+        self.metrics.rejected("unavailable", rows)
+        return store_unavailable(str(error) or "it takes too long")
+
+    def _committed(self, mapped: _Mapped, result: IngestResult, started: float) -> Outcome:
+        self.metrics.commit_seconds.observe(time.perf_counter() - started)
+        self.metrics.ingested(result)
+        return _outcome(mapped, result)
+
+
+def _outcome(mapped: _Mapped, result: IngestResult) -> Outcome:
+    reasons = [*mapped.rejected, *(reason for _, reason in result.rejected)]
+    if not reasons:
+        return Outcome()
+    # The same reason for many spans is told once.
+    told = list(dict.fromkeys(reasons))
+    more = f" … and {len(told) - _REASONS_TOLD} more reasons" if len(told) > _REASONS_TOLD else ""
+    return Outcome(len(reasons), "; ".join(told[:_REASONS_TOLD]) + more)
+
+
+def _key_refusal(error: KeyRefused | ScopeMissing | StoreUnavailable) -> Refusal:
+    if isinstance(error, ScopeMissing):
+        return scope_missing(error.scope)
+    if isinstance(error, StoreUnavailable):
+        # Not a 401: exporters drop their data for good on that.
+        return store_unavailable(error)
+    return key_refused()

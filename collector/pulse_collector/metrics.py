@@ -1,0 +1,77 @@
+"""The collector's own numbers, for `GET /metrics`: what came, and what became of every span.
+
+For each scrape: received = stored + duplicate + left out + the sum of rejected over all reasons.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from pulse_collector.admission import ByteBudget
+from pulse_storage.adapter import IngestResult, StorageAdapter
+
+_COMMIT_BUCKETS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class CollectorMetrics:
+    """Counters and gauges on one registry; gauges read the budget and the store when scraped."""
+
+    def __init__(self, registry: CollectorRegistry, budget: ByteBudget, storage: StorageAdapter) -> None:
+        received = Counter(
+            "pulse_spans_received", "Spans in requests that could be read", ["transport"], registry=registry
+        )
+        self._received = {name: received.labels(name) for name in ("http", "grpc", "batch")}
+        self._stored = Counter("pulse_spans_stored", "Spans committed as new rows", registry=registry)
+        self._duplicate = Counter(
+            "pulse_spans_duplicate", "Spans that were stored already", registry=registry
+        )
+        self._left_out = Counter(
+            "pulse_spans_left_out",
+            "Spans of traces without a gen-ai span (PULSE_KEEP_SPANS=genai)",
+            registry=registry,
+        )
+        self._rejected = Counter(
+            "pulse_spans_rejected", "Spans that were not stored", ["reason"], registry=registry
+        )
+        self._requests = Counter(
+            "pulse_requests",
+            "Export requests by answer",
+            ["transport", "signal", "status"],
+            registry=registry,
+        )
+        self.commit_seconds = Histogram(
+            "pulse_commit_seconds",
+            "From handing rows to the store until they are committed",
+            buckets=_COMMIT_BUCKETS_S,
+            registry=registry,
+        )
+        Gauge("pulse_inflight_bytes", "Bytes held by requests under way", registry=registry).set_function(
+            lambda: budget.held_bytes
+        )
+        Gauge("pulse_queue_rows", "Rows that wait for the writer", registry=registry).set_function(
+            lambda: storage.queue_depth()[0]
+        )
+        Gauge("pulse_queue_bytes", "Bytes that wait for the writer", registry=registry).set_function(
+            lambda: storage.queue_depth()[1]
+        )
+
+    def request(self, transport: str, signal: str, status: int | str) -> None:
+        """One answered request."""
+        self._requests.labels(transport, signal, str(status)).inc()
+
+    def received(self, transport: str, spans: int) -> None:
+        """Spans that a request held."""
+        if spans:
+            self._received[transport].inc(spans)
+
+    def rejected(self, reason: str, spans: int) -> None:
+        """Spans that are not stored; `reason` is one word of few."""
+        if spans:
+            self._rejected.labels(reason).inc(spans)
+
+    def ingested(self, result: IngestResult) -> None:
+        """What the store made of the rows."""
+        self._stored.inc(result.stored)
+        self._duplicate.inc(result.duplicates)
+        self._left_out.inc(result.left_out)
+        self.rejected("store", len(result.rejected))

@@ -1,0 +1,72 @@
+"""What the collector answers when it does not take a request, over HTTP and over gRPC.
+
+Clients retry 503 and UNAVAILABLE and give up on all the others (OTLP specification, "Failures"), so only
+trouble that passes by itself may use those two.
+"""
+
+from __future__ import annotations
+
+from pulse_proto import status
+
+RETRY_AFTER_S = 1
+
+
+class Refusal(Exception):
+    """A request that is not taken: nothing of it is stored (or, for 503, perhaps: resending is safe)."""
+
+    def __init__(self, http_status: int, grpc_code: int, message: str, *, retry: bool = False) -> None:
+        super().__init__(message)
+        self.http_status = http_status
+        self.grpc_code = grpc_code
+        self.message = message
+        self.retry_after_s = RETRY_AFTER_S if retry else None
+
+
+def unreadable(message: str) -> Refusal:
+    """The bytes are not what they were announced to be."""
+    return Refusal(400, status.INVALID_ARGUMENT, message)
+
+
+def key_refused() -> Refusal:
+    """One text for missing, malformed, unknown, revoked and expired keys."""
+    return Refusal(
+        401,
+        status.UNAUTHENTICATED,
+        "A valid Pulse API key is needed: send the header 'authorization: Bearer pulse_sk_…'.",
+    )
+
+
+def scope_missing(scope: str) -> Refusal:
+    """A good key that must not do this."""
+    return Refusal(
+        403, status.PERMISSION_DENIED, f"This API key lacks the scope '{scope}'; use one that has it."
+    )
+
+
+def too_slow() -> Refusal:
+    """The body did not arrive in time."""
+    return Refusal(408, status.DEADLINE_EXCEEDED, "The request body took too long to arrive.")
+
+
+def too_large(limit_bytes: int) -> Refusal:
+    """Over the limit on the wire or after decompression; the same request can never succeed."""
+    return Refusal(
+        413,
+        status.RESOURCE_EXHAUSTED,
+        f"The request is larger than {limit_bytes >> 20} MiB (PULSE_MAX_BODY_MIB); send smaller batches.",
+    )
+
+
+def unsupported(message: str) -> Refusal:
+    """A media type or a compression that is not known."""
+    return Refusal(415, status.UNIMPLEMENTED, message)
+
+
+def overloaded(message: str) -> Refusal:
+    """Too much is under way; the client should send the same again."""
+    return Refusal(503, status.UNAVAILABLE, message, retry=True)
+
+
+def store_unavailable(reason: object) -> Refusal:
+    """The store cannot take writes now; the client should send the same again."""
+    return overloaded(f"The store is not available now: {reason}")
