@@ -41,15 +41,22 @@ def create_app(
     `/metrics` shows. Without an admin key the admin routes answer 403. The caller closes the storage.
     """
     admin = AdminKey(admin_key)
-    app = Starlette(
-        routes=[
+    return framed(
+        [
             *routes,
             *health_routes(storage, keys, registry or CollectorRegistry()),
             *trace_routes(storage, keys),
             *session_routes(storage, keys),
             *analytics_routes(storage, keys),
             *admin_routes(storage, admin),
-        ],
+        ]
+    )
+
+
+def framed(routes: Sequence[BaseRoute]) -> Starlette:
+    """An application of these routes alone, with the middleware and the error answers of the query API."""
+    app = Starlette(
+        routes=routes,
         middleware=[Middleware(RequestFrame)],
         exception_handlers={kind: _answer for kind in _EXPECTED_ERRORS},
     )

@@ -1,4 +1,4 @@
-"""Whether the process lives, whether its store takes writes, and its metrics."""
+"""What machines ask of the server itself: is it alive, is it ready, how is it doing, what can it do."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 
 from pulse_query_api.auth import KeyRoute
 from pulse_query_api.errors import RETRY_SOON, ApiError
+from pulse_query_api.openapi import openapi_document
 from pulse_query_api.responses import json_response
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import StoreUnavailable
@@ -17,7 +18,7 @@ from pulse_storage.keys import READ, KeyRing
 
 
 def health_routes(storage: StorageAdapter, keys: KeyRing, registry: CollectorRegistry) -> list[BaseRoute]:
-    """`/health` and `/ready`, which are public, and `/metrics`."""
+    """`/health`, `/ready` and `/openapi.json`, which are public, and `/metrics`."""
 
     async def get_health(_request: Request) -> Response:
         return json_response({"status": "ok", "service": "pulse"})
@@ -35,8 +36,12 @@ def health_routes(storage: StorageAdapter, keys: KeyRing, registry: CollectorReg
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"Content-Type": content_type})
 
+    async def get_openapi(_request: Request) -> Response:
+        return json_response(openapi_document())
+
     return [
         Route("/health", get_health),
         Route("/ready", get_ready),
+        Route("/openapi.json", get_openapi),
         KeyRoute("/metrics", get_metrics, keys, READ),
     ]

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+from uuid import uuid4
+
+import pytest
+from httpx2 import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+from tests.query_api.support import DAY_NS, Tenant, new_tenant, visible_id
+
+from pulse_query_api import create_app
+from pulse_query_api.auth import AdminRoute, KeyRoute
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.keys import KeyRing, key_record, new_key
+
+_PUBLIC = {"/health", "/ready", "/openapi.json"}
+_KEYED = ["/v1/traces", f"/v1/traces/{uuid4()}", "/v1/sessions/s", "/v1/analytics", "/metrics"]
+_REFUSED = {"error": "A valid API key is needed: send it as 'Authorization: Bearer pulse_sk_…'."}
+
+
+def test_every_route_is_guarded_but_the_public_ones(storage: StorageAdapter) -> None:
+    app = create_app(storage, KeyRing(storage), admin_key=None)
+    unguarded = {
+        route.path if isinstance(route, Route) else repr(route)
+        for route in app.routes
+        if not isinstance(route, KeyRoute | AdminRoute)
+    }
+    assert unguarded == _PUBLIC
+
+
+@pytest.mark.parametrize("path", _KEYED)
+def test_bad_credentials_are_all_refused_alike(client: TestClient, tenant: Tenant, path: str) -> None:
+    revoked, expired = new_key(), new_key()
+    revoked_record = key_record(revoked, tenant.project_id, created_ns=1)
+    asyncio.run(tenant.storage.create_key(revoked_record))
+    asyncio.run(tenant.storage.revoke_key(tenant.project_id, revoked_record.id, 2))
+    asyncio.run(tenant.storage.create_key(key_record(expired, tenant.project_id, created_ns=1, expires_ns=2)))
+    credentials = [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Bearer nonsense",
+        f"Bearer {new_key()}",
+        f"Bearer {tenant.key}x",
+        f"Token {tenant.key}",
+        tenant.key,
+        "Basic !",
+        f"Basic {base64.b64encode(tenant.key.encode()).decode()}",
+        f"Bearer {revoked}",
+        f"Bearer {expired}",
+        "Bearer " + "x" * 10_000,
+    ]
+    for credential in credentials:
+        headers = {} if credential is None else {"Authorization": credential}
+        answer = client.get(path, headers=headers)
+        assert (answer.status_code, answer.json()) == (401, _REFUSED), credential
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+def test_two_credentials_are_none(client: TestClient, tenant: Tenant) -> None:
+    header = ("Authorization", f"Bearer {tenant.key}")
+    assert client.get("/v1/traces", headers=[header, header]).status_code == 401
+
+
+@pytest.mark.parametrize("name", ["pulse", ""])
+def test_a_key_may_come_as_the_password_of_basic(client: TestClient, tenant: Tenant, name: str) -> None:
+    assert client.get("/v1/traces", auth=(name, tenant.key)).status_code == 200
+
+
+@pytest.mark.parametrize("path", _KEYED)
+def test_a_key_without_the_scope_is_told_which(client: TestClient, tenant: Tenant, path: str) -> None:
+    ingest_only = new_key()
+    record = key_record(ingest_only, tenant.project_id, created_ns=1, scopes=["ingest"])
+    asyncio.run(tenant.storage.create_key(record))
+    answer = client.get(path, headers={"Authorization": f"Bearer {ingest_only}"})
+    assert (answer.status_code, answer.json()) == (403, {"error": "This API key lacks the scope 'read'."})
+
+
+@pytest.mark.parametrize("path", [path for path in _KEYED if path != "/metrics"])
+def test_credentials_are_checked_before_the_question(client: TestClient, path: str) -> None:
+    assert client.get(path, params={"nonsense": "1"}).status_code == 401
+
+
+def test_no_route_shows_another_projects_rows(client: TestClient, storage: StorageAdapter) -> None:
+    owner, stranger = new_tenant(client, storage, "owner"), new_tenant(client, storage, "stranger")
+    row = owner.call(1, session_id="s", user_id="u", tags=("t",), provider_request_id="r1")
+    owner.store([row])
+    questions: list[tuple[str, dict[str, str]]] = [
+        ("/v1/traces", {}),
+        ("/v1/traces", {"operation": "all", "counted": "all"}),
+        ("/v1/traces", {"session_id": "s"}),
+        ("/v1/traces", {"user_id": "u"}),
+        ("/v1/traces", {"tag": "t"}),
+        ("/v1/traces", {"q": "pulse"}),
+        ("/v1/traces", {"otel_trace_id": row.otel_trace_id.hex()}),
+        (f"/v1/traces/{visible_id(row)}", {}),
+        ("/v1/sessions/s", {}),
+        ("/v1/sessions/s", {"bodies": "true"}),
+        ("/v1/analytics", {"date_from": "2026-11-23", "date_to": "2026-11-24"}),
+        ("/v1/analytics", {"date_from": "2026-11-23", "date_to": "2026-11-24", "group_by": "model"}),
+    ]
+    for path, asked in questions:
+        assert _shows_the_call(owner.ask(path, **asked)), (path, asked)
+        assert not _shows_the_call(stranger.ask(path, **asked)), (path, asked)
+
+
+def test_the_same_ids_in_two_projects_are_two_rows(client: TestClient, storage: StorageAdapter) -> None:
+    one, two = new_tenant(client, storage, "one"), new_tenant(client, storage, "two")
+    one.store([one.call(1, session_id="s", name="mine")])
+    two.store([two.call(1, session_id="s", name="yours", start_ns=DAY_NS + 1)])
+    for tenant, name in ((one, "mine"), (two, "yours")):
+        assert [row["name"] for row in tenant.get("/v1/sessions/s")["traces"]] == [name]
+        assert [row["name"] for row in tenant.get("/v1/traces")["traces"]] == [name]
+
+
+def test_a_cursor_of_another_project_leads_nowhere_else(client: TestClient, storage: StorageAdapter) -> None:
+    owner, stranger = new_tenant(client, storage, "owner"), new_tenant(client, storage, "stranger")
+    owner.store(owner.call(number, start_ns=DAY_NS + number) for number in range(1, 4))
+    link = owner.ask("/v1/traces", limit=1).links["next"]["url"]
+    answer = client.get(link, headers=stranger.headers)
+    assert answer.status_code == 400 or answer.json()["traces"] == []
+
+
+def _shows_the_call(answer: Response) -> bool:
+    if answer.status_code == 404:
+        return False
+    assert answer.status_code == 200, answer.text
+    shown = answer.json()
+    return bool(shown.get("traces") or shown.get("trace_id") or shown.get("totalTokens"))

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from tests.query_api.support import ADMIN, Tenant
+
+from pulse_query_api import create_app
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.keys import KeyRing
+
+_KEY = re.compile(r"pulse_sk_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
+
+
+def test_a_project_is_made_with_a_key_that_works_at_once(client: TestClient) -> None:
+    answer = client.post("/admin/projects", json={"name": " Shop ü "}, headers=ADMIN)
+    made = answer.json()
+    assert (answer.status_code, list(made)) == (201, ["projectId", "apiKey", "name"])
+    assert made["name"] == "Shop ü"
+    assert _KEY.fullmatch(made["apiKey"])
+    listed = client.get("/v1/traces", headers={"Authorization": f"Bearer {made['apiKey']}"})
+    assert listed.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "error"),
+    [
+        (b"", 400, "The body is not JSON"),
+        (b"{", 400, "The body is not JSON"),
+        (b'{"name": "\xff"}', 400, "The body is not JSON"),
+        (b"[]", 400, "The body must be a JSON object."),
+        (b"{}", 400, "name must be a text of 1 to 200 printable characters."),
+        (b'{"name": 7}', 400, "name must be a text of 1 to 200 printable characters."),
+        (b'{"name": "  "}', 400, "name must be a text of 1 to 200 printable characters."),
+        (b'{"name": "a\\nb"}', 400, "name must be a text of 1 to 200 printable characters."),
+        (b'{"name": "' + b"x" * 201 + b'"}', 400, "name must be a text of 1 to 200 printable characters."),
+        (b'{"name": "a", "id": 1}', 400, "id is not a field of this request; it has name."),
+        (b" " * 20_000, 413, "The body is larger than 16384 bytes."),
+    ],
+)
+def test_a_project_that_cannot_be_made_is_refused(
+    client: TestClient, body: bytes, status: int, error: str
+) -> None:
+    answer = client.post("/admin/projects", content=body, headers=ADMIN)
+    assert answer.status_code == status
+    assert answer.json()["error"].startswith(error)
+    assert client.get("/admin/projects", headers=ADMIN).json() == {"projects": []}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Admin-Key": ""},
+        {"X-Admin-Key": "wrong"},
+        {"X-Admin-Key": b"\xff\xfe"},
+        {"X-Admin-Key": ADMIN["X-Admin-Key"] + " x"},
+        {"Authorization": f"Bearer {ADMIN['X-Admin-Key']}"},
+    ],
+)
+def test_a_wrong_admin_key_is_refused(client: TestClient, headers: dict[str, Any]) -> None:
+    answer = client.post("/admin/projects", json={"name": "x"}, headers=headers)
+    assert (answer.status_code, answer.json()) == (
+        401,
+        {"error": "The admin key is needed: send it as the header 'X-Admin-Key'."},
+    )
+    assert answer.headers["WWW-Authenticate"] == "X-Admin-Key"
+
+
+def test_the_admin_key_is_no_query_parameter(client: TestClient) -> None:
+    answer = client.get("/admin/projects", params=ADMIN)
+    assert answer.status_code == 401
+
+
+def test_without_an_admin_key_the_routes_say_how_to_enable_them(storage: StorageAdapter) -> None:
+    client = TestClient(create_app(storage, KeyRing(storage), admin_key=None))
+    answer = client.post("/admin/projects", json={"name": "x"}, headers={"X-Admin-Key": ""})
+    assert (answer.status_code, answer.json()) == (
+        403,
+        {"error": "Admin routes are disabled: start Pulse with ADMIN_KEY set to at least 32 characters."},
+    )
+
+
+def test_projects_are_listed_oldest_first_without_keys(client: TestClient) -> None:
+    made = [client.post("/admin/projects", json={"name": name}, headers=ADMIN).json() for name in "ba"]
+    listed = client.get("/admin/projects", headers=ADMIN).json()["projects"]
+    assert [(project["projectId"], project["name"]) for project in listed] == [
+        (project["projectId"], project["name"]) for project in made
+    ]
+    assert all(_MOMENT.fullmatch(project.pop("createdAt")) for project in listed)
+    assert all(set(project) == {"projectId", "name"} for project in listed)
+
+
+def test_a_key_is_made_with_a_scope_and_an_end(client: TestClient, tenant: Tenant) -> None:
+    path = f"/admin/projects/{tenant.project_id}/keys"
+    asked = {"scopes": ["ingest"], "expiresAt": "2200-01-01T00:00:00Z"}
+    answer = client.post(path, json=asked, headers=ADMIN)
+    made = answer.json()
+    key = made.pop("apiKey")
+    assert answer.status_code == 201
+    assert _KEY.fullmatch(key)
+    assert _MOMENT.fullmatch(made["createdAt"])
+    assert made == {
+        "keyId": made["keyId"],
+        "projectId": tenant.project_id,
+        "hint": f"{key[:13]}…{key[-4:]}",
+        "scopes": ["ingest"],
+        "createdAt": made["createdAt"],
+        "lastUsedAt": None,
+        "expiresAt": "2200-01-01T00:00:00.000000Z",
+        "revokedAt": None,
+    }
+    listed = client.get(path, headers=ADMIN).json()["keys"]
+    assert [item["scopes"] for item in listed] == [["ingest", "read"], ["ingest"]]
+    assert listed[1] == made
+
+
+def test_a_key_of_nothing_special_may_do_everything(client: TestClient, tenant: Tenant) -> None:
+    made = client.post(f"/admin/projects/{tenant.project_id}/keys", json={}, headers=ADMIN).json()
+    assert (made["scopes"], made["expiresAt"]) == (["ingest", "read"], None)
+
+
+@pytest.mark.parametrize(
+    ("asked", "path"),
+    [
+        ({"scopes": []}, "scopes"),
+        ({"scopes": "read"}, "scopes"),
+        ({"scopes": ["admin"]}, "scopes"),
+        ({"scopes": ["read", "read"]}, "scopes"),
+        ({"scopes": [["read"]]}, "scopes"),
+        ({"expiresAt": "soon"}, "expiresAt"),
+        ({"expiresAt": 4_000_000_000}, "expiresAt"),
+        ({"expiresAt": "2001-01-01"}, "expiresAt"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_key_that_cannot_be_made_is_a_problem(
+    client: TestClient, tenant: Tenant, asked: dict[str, object], path: str
+) -> None:
+    answer = client.post(f"/admin/projects/{tenant.project_id}/keys", json=asked, headers=ADMIN)
+    problem = answer.json()
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
+    assert {name: problem[name] for name in ("type", "title", "status")} == {
+        "type": "about:blank",
+        "title": "Bad Request",
+        "status": 400,
+    }
+    assert [error["path"] for error in problem["errors"]] == [path]
+    assert problem["detail"].startswith(path)
+
+
+def test_a_revoked_key_is_refused_and_its_project_goes_on(client: TestClient, tenant: Tenant) -> None:
+    path = f"/admin/projects/{tenant.project_id}/keys"
+    second = client.post(path, json={}, headers=ADMIN).json()
+    first_id = client.get(path, headers=ADMIN).json()["keys"][0]["keyId"]
+    answer = client.delete(f"{path}/{first_id}", headers=ADMIN)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert tenant.ask("/v1/traces").status_code == 401
+    other = {"Authorization": f"Bearer {second['apiKey']}"}
+    assert client.get("/v1/traces", headers=other).status_code == 200
+
+
+def test_revoking_again_keeps_the_first_time(client: TestClient, tenant: Tenant) -> None:
+    path = f"/admin/projects/{tenant.project_id}/keys"
+    [key] = client.get(path, headers=ADMIN).json()["keys"]
+    seen: list[str] = []
+    for _ in range(2):
+        assert client.delete(f"{path}/{key['keyId']}", headers=ADMIN).status_code == 204
+        seen.append(client.get(path, headers=ADMIN).json()["keys"][0]["revokedAt"])
+    assert seen[0] == seen[1]
+    assert datetime.fromisoformat(seen[0]) <= datetime.now(UTC)
+
+
+@pytest.mark.parametrize(("method", "suffix"), [("GET", ""), ("POST", ""), ("DELETE", "/some-key")])
+def test_keys_of_an_unknown_project_are_not_found(client: TestClient, method: str, suffix: str) -> None:
+    body: dict[str, object] | None = {} if method == "POST" else None
+    answer = client.request(method, f"/admin/projects/nobody/keys{suffix}", json=body, headers=ADMIN)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
+    assert answer.json()["title"] == "Not Found"
+
+
+def test_a_key_is_revoked_only_through_its_own_project(client: TestClient, tenant: Tenant) -> None:
+    other = client.post("/admin/projects", json={"name": "other"}, headers=ADMIN).json()
+    [key] = client.get(f"/admin/projects/{tenant.project_id}/keys", headers=ADMIN).json()["keys"]
+    answer = client.delete(f"/admin/projects/{other['projectId']}/keys/{key['keyId']}", headers=ADMIN)
+    assert answer.status_code == 404
+    assert tenant.ask("/v1/traces").status_code == 200

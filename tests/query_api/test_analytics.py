@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.query_api.support import DAY_NS, HOUR_NS, Tenant
+
+_TODAY = {"date_from": "2026-11-23", "date_to": "2026-11-24"}
+_EMPTY = {
+    "cost": 0.0, "tokens": 0, "inputTokens": 0, "outputTokens": 0, "calls": 0, "errors": 0,
+    "avgLatency": None, "p50Latency": None, "p95Latency": None, "p99Latency": None, "unpriced": 0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def busy(tenant: Tenant) -> Tenant:
+    """Four calls on two days, and three spans that must not count."""
+    calls = [
+        tenant.call(1, start_ns=DAY_NS, latency_ms=100.0),
+        tenant.call(2, start_ns=DAY_NS + HOUR_NS - 1, latency_ms=300.0, status="error", session_id="s"),
+        tenant.call(3, start_ns=DAY_NS + HOUR_NS, latency_ms=None, cost_nano_usd=None, provider="acme",
+                    model_used="m", model_requested="m"),
+        tenant.call(4, start_ns=DAY_NS + 24 * HOUR_NS, latency_ms=200.1, cost_nano_usd=123_456_789_012,
+                    provider="anthropic", model_used="claude-4", tags=("beta",)),
+    ]  # fmt: skip
+    outer = tenant.call(5, start_ns=DAY_NS - 1)
+    agent = tenant.call(6, operation="invoke_agent", model_call=False)
+    copy = calls[0]._replace(
+        otel_span_id=b"\xff" * 8, parent_span_id=calls[0].otel_span_id, scope="framework", name="again"
+    )
+    tenant.store([*calls, outer, agent, copy])
+    return tenant
+
+
+def test_sums_over_a_day_are_whole(busy: Tenant) -> None:
+    answer = busy.get("/v1/analytics", **_TODAY)
+    [day] = answer.pop("costOverTime")
+    assert answer == {
+        "totalCost": 0.0027,
+        "totalTokens": 3060,
+        "avgLatency": 200.0,
+        "errorRate": 1 / 3,
+    }
+    percentiles = [day.pop(f"p{rank}Latency") for rank in (50, 95, 99)]
+    assert day == {
+        "bucket": "2026-11-23",
+        "cost": 0.0027,
+        "tokens": 3060,
+        "inputTokens": 3000,
+        "outputTokens": 60,
+        "calls": 3,
+        "errors": 1,
+        "avgLatency": 200.0,
+        "unpriced": 1,
+    }
+    assert percentiles == sorted(percentiles)
+    assert percentiles[2] == pytest.approx(300, rel=0.045)
+
+
+def test_time_buckets_cover_the_range_and_are_half_open(busy: Tenant) -> None:
+    buckets = busy.get("/v1/analytics", date_from="2026-11-22", date_to="2026-11-26")["costOverTime"]
+    assert [(bucket["bucket"], bucket["calls"], bucket["cost"]) for bucket in buckets] == [
+        ("2026-11-22", 1, 0.00135),
+        ("2026-11-23", 3, 0.0027),
+        ("2026-11-24", 1, 12345.6789012),
+        ("2026-11-25", 0, 0.0),
+    ]
+    assert buckets[3] == {"bucket": "2026-11-25", **_EMPTY}
+
+
+def test_hours_are_named_by_their_first_instant(busy: Tenant) -> None:
+    buckets = busy.get(
+        "/v1/analytics", date_from="2026-11-23T00:00:00Z", date_to="2026-11-23T03:00:00Z", group_by="hour"
+    )["costOverTime"]
+    assert [(bucket["bucket"], bucket["calls"]) for bucket in buckets] == [
+        ("2026-11-23T00:00:00Z", 2),
+        ("2026-11-23T01:00:00Z", 1),
+        ("2026-11-23T02:00:00Z", 0),
+    ]
+
+
+def test_a_range_that_cuts_through_buckets_counts_only_what_is_inside(busy: Tenant) -> None:
+    answer = busy.get(
+        "/v1/analytics", date_from="2026-11-23T00:30:00Z", date_to="2026-11-23T01:00:00.000000001Z"
+    )
+    assert [(bucket["bucket"], bucket["calls"]) for bucket in answer["costOverTime"]] == [("2026-11-23", 2)]
+    assert answer["totalTokens"] == 2040
+
+
+@pytest.mark.parametrize(
+    ("group_by", "expected"),
+    [
+        ("provider", [("anthropic", 12345.6789012, 1), ("openai", 0.0027, 2), ("acme", 0.0, 1)]),
+        ("model", [("claude-4", 12345.6789012, 1), ("gpt-5-mini-2026-08-07", 0.0027, 2), ("m", 0.0, 1)]),
+    ],
+)
+def test_groups_come_dearest_first(busy: Tenant, group_by: str, expected: list[tuple[Any, ...]]) -> None:
+    answer = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-25", group_by=group_by)
+    groups = answer["costOverTime"]
+    assert [(group["bucket"], group["cost"], group["calls"]) for group in groups] == expected
+    assert answer["totalCost"] == 12345.6816012
+
+
+@pytest.mark.parametrize(
+    ("asked", "calls"),
+    [
+        ({"session_id": "s"}, 1),
+        ({"provider": "openai"}, 2),
+        ({"model": "claude-4"}, 1),
+        ({"status": "error"}, 1),
+        ({"tag": "beta"}, 1),
+        ({"min_latency_ms": "200"}, 2),
+        ({"min_cost_cents": "1"}, 1),
+        ({"operation": "embeddings"}, 0),
+        ({"counted": "true"}, 4),
+    ],
+)
+def test_filters_narrow_the_sums(busy: Tenant, asked: dict[str, str], calls: int) -> None:
+    answer = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-25", **asked)
+    assert sum(bucket["calls"] for bucket in answer["costOverTime"]) == calls
+    assert answer["totalTokens"] == 1020 * calls
+
+
+def test_without_calls_sums_are_zero_and_means_unknown(tenant: Tenant) -> None:
+    assert tenant.get("/v1/analytics", **_TODAY) == {
+        "totalCost": 0.0,
+        "totalTokens": 0,
+        "avgLatency": None,
+        "errorRate": 0,
+        "costOverTime": [{"bucket": "2026-11-23", **_EMPTY}],
+    }
+
+
+@pytest.mark.parametrize("group_by", ["day", "hour", "model", "provider"])
+def test_an_empty_range_has_no_groups(busy: Tenant, group_by: str) -> None:
+    answer = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-23", group_by=group_by)
+    assert (answer["costOverTime"], answer["totalTokens"]) == ([], 0)
+
+
+def test_the_range_is_required(tenant: Tenant) -> None:
+    answer = tenant.ask("/v1/analytics", date_from="2026-11-23")
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {
+            "error": "date_to is required.",
+            "details": [{"path": "date_to", "message": "is required"}],
+        },
+    )
+
+
+def test_ten_thousand_buckets_are_the_most(tenant: Tenant) -> None:
+    most = tenant.get("/v1/analytics", date_from="1999-01-01", date_to="2026-05-19")
+    assert len(most["costOverTime"]) == 10_000
+    answer = tenant.ask("/v1/analytics", date_from="1999-01-01", date_to="2026-05-20")
+    assert (answer.status_code, answer.json()["details"][0]["path"]) == (400, "date_from")

@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.testclient import TestClient
+from tests.query_api.support import ADMIN, ADMIN_KEY, Tenant
+
+from pulse_query_api import create_app
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.keys import KeyRing
+
+_SECRET = "pulse_sk_do-not-log-me"
+
+
+def test_health_says_ok_and_nothing_else(client: TestClient) -> None:
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "service": "pulse"})
+
+
+def test_ready_while_the_store_takes_writes(client: TestClient) -> None:
+    answer = client.get("/ready")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+
+
+def test_a_store_that_is_gone_is_a_503_that_invites_to_retry(client: TestClient, tenant: Tenant) -> None:
+    asyncio.run(tenant.storage.close())
+    for path in ("/v1/traces", "/v1/sessions/s", "/v1/sessions/s?bodies=true", "/metrics"):
+        answer = client.get(path, headers=tenant.headers)
+        assert (answer.status_code, answer.json(), answer.headers["Retry-After"]) == (
+            503,
+            {"error": "The store cannot answer now; try again."},
+            "1",
+        )
+    problem = client.get("/admin/projects", headers=ADMIN)
+    assert (problem.status_code, problem.json()["title"]) == (503, "Service Unavailable")
+    ready = client.get("/ready")
+    assert (ready.status_code, ready.headers["Retry-After"]) == (503, "1")
+    assert ready.json()["error"].startswith("The store takes no writes: ")
+    assert client.get("/health").status_code == 200
+
+
+def test_metrics_show_the_registry(client: TestClient, tenant: Tenant, registry: CollectorRegistry) -> None:
+    Counter("pulse_spans", "Spans.", registry=registry).inc(3)
+    answer = tenant.ask("/metrics")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert "pulse_spans_total 3.0\n" in answer.text
+
+
+def test_unknown_paths_are_not_found_as_json(client: TestClient) -> None:
+    for path in ("/", "/v1/nothing", "/v1/traces/", "//health", "/health/"):
+        answer = client.get(path, follow_redirects=False)
+        assert (answer.status_code, answer.json()) == (404, {"error": "There is no such route."}), path
+
+
+def test_a_wrong_method_is_told_the_right_ones(client: TestClient) -> None:
+    answer = client.delete("/v1/traces")
+    assert (answer.status_code, answer.json(), answer.headers["Allow"]) == (
+        405,
+        {"error": "This route takes GET, HEAD, OPTIONS."},
+        "GET, HEAD, OPTIONS",
+    )
+
+
+def test_options_name_the_methods_of_every_route_of_the_path(client: TestClient) -> None:
+    answer = client.options("/admin/projects")
+    assert (answer.status_code, answer.headers["Allow"], answer.content) == (
+        204,
+        "GET, HEAD, OPTIONS, POST",
+        b"",
+    )
+
+
+def test_head_answers_as_get(client: TestClient, tenant: Tenant) -> None:
+    assert client.head("/health").status_code == 200
+    assert client.head("/v1/traces", headers=tenant.headers).headers["X-Total-Count"] == "0"
+    assert client.head("/v1/traces").status_code == 401
+
+
+def test_every_answer_carries_the_safe_headers(client: TestClient, tenant: Tenant) -> None:
+    for answer in (client.get("/health"), tenant.ask("/v1/traces"), client.get("/nothing")):
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Cache-Control"] == "no-store"
+        assert answer.headers["Referrer-Policy"] == "no-referrer"
+        assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_a_sane_request_id_is_taken_over(client: TestClient) -> None:
+    answer = client.get("/health", headers={"X-Request-Id": "req_1.a-B"})
+    assert answer.headers["X-Request-Id"] == "req_1.a-B"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 129, "\x1b[31m", "a,b"])
+def test_any_other_request_id_is_replaced(client: TestClient, given: str) -> None:
+    made = client.get("/health", headers={"X-Request-Id": given}).headers["X-Request-Id"]
+    assert re.fullmatch(r"[0-9a-f]{32}", made)
+
+
+def test_a_request_is_logged_by_its_route_and_nothing_of_its_content(
+    client: TestClient, tenant: Tenant, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    tenant.client.get(
+        "/v1/sessions/secret-session",
+        params={"bodies": "true"},
+        headers={**tenant.headers, "X-Request-Id": "r1"},
+    )
+    client.get("/v1/traces", headers={"Authorization": f"Bearer {_SECRET}"})
+    client.get("/made/up\n/path")
+    client.get("/health")
+    access = [record for record in caplog.records if record.name == "pulse.access"]
+    facts = [
+        (record.levelno, *(record.__dict__[name] for name in ("method", "route", "status")))
+        for record in access
+    ]
+    assert facts == [
+        (logging.INFO, "GET", "/v1/sessions/{session_id:path}", 200),
+        (logging.INFO, "GET", "/v1/traces", 401),
+        (logging.INFO, "GET", "-", 404),
+        (logging.DEBUG, "GET", "/health", 200),
+    ]
+    assert access[0].__dict__["request_id"] == "r1"
+    assert re.fullmatch(r"GET /v1/traces 401 \d+\.\d ms", access[1].getMessage())
+    logged = "\n".join(repr(record.__dict__) for record in caplog.records)
+    assert not {text for text in (tenant.key, _SECRET, "secret-session", "made") if text in logged}
+
+
+async def _fail(_request: Request) -> Response:
+    raise RuntimeError("a bug")
+
+
+def test_a_bug_is_logged_with_its_stack_and_answered_without(
+    storage: StorageAdapter, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(storage, KeyRing(storage), admin_key=ADMIN_KEY, routes=[Route("/bug", _fail)])
+    answer = TestClient(app).get("/bug", headers={"X-Request-Id": "r1"})
+    assert (answer.status_code, answer.json()) == (
+        500,
+        {"error": "Something went wrong in Pulse; its log has the details."},
+    )
+    assert answer.headers["X-Request-Id"] == "r1"
+    [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.getMessage() == "request r1 to /bug failed"
+    assert record.exc_info is not None
+    assert str(record.exc_info[1]) == "a bug"
+
+
+def test_routes_of_others_share_a_path_and_the_answers_to_errors(storage: StorageAdapter) -> None:
+    async def post_traces(_request: Request) -> Response:
+        return Response(status_code=202)
+
+    others = [Route("/v1/traces", post_traces, methods=["POST"])]
+    client = TestClient(create_app(storage, KeyRing(storage), admin_key=None, routes=others))
+    assert client.post("/v1/traces").status_code == 202
+    assert client.get("/v1/traces").status_code == 401
+    assert client.put("/v1/traces").headers["Allow"] == "GET, HEAD, OPTIONS, POST"

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import orjson
+from starlette.routing import Route
+from starlette.testclient import TestClient
+from tests.query_api.support import DAY_NS, Tenant, visible_id
+
+from pulse_query_api import create_app, params
+from pulse_query_api.openapi import openapi_document
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.keys import KeyRing
+
+
+def _document() -> dict[str, Any]:
+    return orjson.loads(orjson.dumps(openapi_document()))
+
+
+def test_the_description_is_served_without_a_key(client: TestClient) -> None:
+    answer = client.get("/openapi.json")
+    assert (answer.status_code, answer.json()) == (200, _document())
+
+
+def test_every_route_and_method_is_described_and_no_other(storage: StorageAdapter) -> None:
+    app = create_app(storage, KeyRing(storage), admin_key=None)
+    served = {
+        (re.sub(r":\w+}", "}", route.path), method.lower())
+        for route in app.routes
+        if isinstance(route, Route)
+        for method in route.methods or ()
+        if method != "HEAD"
+    }
+    described = {(path, method) for path, methods in _document()["paths"].items() for method in methods}
+    assert described == served
+
+
+def test_the_parameters_are_those_that_are_read() -> None:
+    paths = _document()["paths"]
+    assert _query_parameters(paths["/v1/traces"]["get"]) == {*params.PAGING, *params.FILTERS}
+    assert _query_parameters(paths["/v1/analytics"]["get"]) == {"group_by", *params.FILTERS}
+    assert _query_parameters(paths["/v1/sessions/{session_id}"]["get"]) == {"bodies"}
+
+
+def test_the_fields_are_those_that_are_shown(tenant: Tenant) -> None:
+    row = tenant.call(1, start_ns=DAY_NS)
+    tenant.store([row])
+    schemas = _document()["components"]["schemas"]
+    shown = tenant.get(f"/v1/traces/{visible_id(row)}")
+    bodies = set(schemas["Trace"]["allOf"][1]["properties"])
+    assert set(shown) - bodies == set(schemas["TraceRow"]["properties"])
+    assert bodies == {"request_body", "response_body"}
+    sums = tenant.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-24")
+    analytics = schemas["Analytics"]["properties"]
+    assert set(sums) == set(analytics)
+    assert set(sums["costOverTime"][0]) == set(analytics["costOverTime"]["items"]["properties"])
+
+
+def test_every_reference_leads_somewhere() -> None:
+    document = _document()
+    names = re.findall(r'"#/components/schemas/(\w+)"', orjson.dumps(document).decode())
+    assert names
+    assert set(names) <= set(document["components"]["schemas"])
+
+
+def _query_parameters(operation: dict[str, Any]) -> set[str]:
+    return {parameter["name"] for parameter in operation["parameters"] if parameter["in"] == "query"}

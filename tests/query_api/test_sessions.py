@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import pytest
+from tests.query_api.support import DAY_NS, SECOND_NS, Tenant, document, visible_id
+
+from pulse_query_api.services import sessions
+
+
+def _stored_session(tenant: Tenant, session_id: str, calls: int) -> list[str]:
+    rows = [
+        tenant.call(
+            number,
+            start_ns=DAY_NS + number * SECOND_NS,
+            session_id=session_id,
+            request_body=document({"turn": number}),
+        )
+        for number in range(1, calls + 1)
+    ]
+    tenant.store(reversed(rows))
+    return [visible_id(row) for row in rows]
+
+
+def test_a_session_shows_its_calls_oldest_first_without_bodies(tenant: Tenant) -> None:
+    ids = _stored_session(tenant, "chat-42", 3)
+    tenant.store([tenant.call(9, session_id="chat-43")])
+    answer = tenant.get("/v1/sessions/chat-42")
+    assert list(answer) == ["sessionId", "traces"]
+    assert answer["sessionId"] == "chat-42"
+    assert [row["trace_id"] for row in answer["traces"]] == ids
+    assert answer["traces"] == list(reversed(tenant.get("/v1/traces", session_id="chat-42")["traces"]))
+
+
+def test_a_session_shows_bodies_when_asked(tenant: Tenant) -> None:
+    ids = _stored_session(tenant, "chat-42", 3)
+    answer = tenant.get("/v1/sessions/chat-42", bodies="true")
+    assert answer == {
+        "sessionId": "chat-42",
+        "traces": [tenant.get(f"/v1/traces/{trace_id}") for trace_id in ids],
+    }
+    assert [row["request_body"] for row in answer["traces"]] == [{"turn": 1}, {"turn": 2}, {"turn": 3}]
+
+
+def test_only_counted_model_calls_are_in_a_session(tenant: Tenant) -> None:
+    agent = tenant.call(1, session_id="s", operation="invoke_agent", model_call=False)
+    outer = tenant.call(2, session_id="s", provider_request_id="r1", scope="framework")
+    inner = outer._replace(otel_span_id=b"\xff" * 8, parent_span_id=outer.otel_span_id, scope="client")
+    tenant.store([agent, outer, inner])
+    [row] = tenant.get("/v1/sessions/s")["traces"]
+    assert (int(row["otel_trace_id"], 16), row["counted"]) == (2, True)
+
+
+@pytest.mark.parametrize("bodies", ["true", "false"])
+@pytest.mark.parametrize("session_id", ["nobody", "a%00b", "%F0%9F%92%93", "", "a%2F..%2Fb"])
+def test_an_unknown_session_is_empty(tenant: Tenant, session_id: str, bodies: str) -> None:
+    answer = tenant.ask(f"/v1/sessions/{session_id}", bodies=bodies)
+    assert (answer.status_code, answer.json()["traces"]) == (200, [])
+
+
+@pytest.mark.parametrize(
+    ("session_id", "path"),
+    [
+        ("a/b", "a%2Fb"),
+        ("tea & cake?", "tea%20%26%20cake%3F"),
+        ("日本", "%E6%97%A5%E6%9C%AC"),
+        ("batch", "batch"),
+    ],
+)
+def test_session_ids_are_any_text(tenant: Tenant, session_id: str, path: str) -> None:
+    ids = _stored_session(tenant, session_id, 1)
+    answer = tenant.get(f"/v1/sessions/{path}")
+    assert (answer["sessionId"], [row["trace_id"] for row in answer["traces"]]) == (session_id, ids)
+
+
+def test_a_session_too_long_for_one_answer_links_to_the_rest(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sessions, "MAX_SESSION_TRACES", 2)
+    ids = _stored_session(tenant, "chat 42", 3)
+    answer = tenant.ask("/v1/sessions/chat 42")
+    rest = tenant.client.get(answer.links["next"]["url"], headers=tenant.headers)
+    shown = [row["trace_id"] for part in (answer, rest) for row in part.json()["traces"]]
+    assert shown == ids
+
+
+def test_a_wrong_value_of_bodies_is_refused(tenant: Tenant) -> None:
+    answer = tenant.ask("/v1/sessions/s", bodies="yes")
+    assert (answer.status_code, answer.json()["error"]) == (
+        400,
+        "bodies must be one of true, false, not 'yes'.",
+    )

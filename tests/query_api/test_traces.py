@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+from tests.query_api.support import DAY_NS, HOUR_NS, SECOND_NS, Tenant, document, new_tenant, visible_id
+
+
+def test_the_list_shows_rows_newest_first_without_bodies(tenant: Tenant) -> None:
+    older = tenant.call(1, request_body=document({"messages": []}))
+    newer = tenant.call(
+        2,
+        start_ns=DAY_NS + SECOND_NS,
+        status="error",
+        error_type="rate_limit",
+        error_message="slow down",
+        cost_nano_usd=None,
+        tags=("beta",),
+        metadata='{"plan":"pro"}',
+    )
+    tenant.store([older, newer])
+    common = {
+        "project_id": tenant.project_id, "session_id": None, "latency_ms": 120.5, "provider": "openai",
+        "model_requested": "gpt-5-mini", "model_used": "gpt-5-mini-2026-08-07", "provider_request_id": None,
+        "input_tokens": 1000, "output_tokens": 20, "output_text": "A beat.", "finish_reason": "stop",
+        "operation": "chat", "name": "chat gpt-5-mini", "parent_span_id": None, "user_id": None,
+        "service": None, "environment": None, "release": None, "cache_read_tokens": None,
+        "cache_write_tokens": None, "reasoning_tokens": None, "time_to_first_token_ms": None,
+        "cost_source": "computed", "price_version": "2026-11-01", "usage_source": "reported",
+        "input_preview": "What is a pulse?", "output_preview": "A beat.", "dialect": "otel-genai",
+        "counted": True,
+    }  # fmt: skip
+    assert tenant.get("/v1/traces") == {
+        "traces": [
+            common
+            | {
+                "trace_id": visible_id(newer),
+                "timestamp": "2026-11-23T00:00:01.000000Z",
+                "otel_trace_id": "00000000000000000000000000000002",
+                "otel_span_id": "0000000000000002",
+                "status": "error",
+                "error": {"type": "rate_limit", "message": "slow down"},
+                "cost_cents": None,
+                "tags": ["beta"],
+                "metadata": {"plan": "pro"},
+            },
+            common
+            | {
+                "trace_id": visible_id(older),
+                "timestamp": "2026-11-23T00:00:00.000000Z",
+                "otel_trace_id": "00000000000000000000000000000001",
+                "otel_span_id": "0000000000000001",
+                "status": "success",
+                "error": None,
+                "cost_cents": 0.00135,
+                "tags": [],
+                "metadata": None,
+            },
+        ],
+        "total": 2,
+        "limit": 50,
+        "offset": 0,
+    }
+
+
+def test_an_empty_project_has_an_empty_list(tenant: Tenant) -> None:
+    assert tenant.get("/v1/traces", limit=5) == {"traces": [], "total": 0, "limit": 5, "offset": 0}
+
+
+@pytest.fixture
+def varied(tenant: Tenant) -> Tenant:
+    """Calls 1 to 8, each a second later and unlike the others in one respect, and two other spans."""
+    facts: list[dict[str, Any]] = [
+        {},
+        {"session_id": "chat/42", "user_id": "u1"},
+        {"provider": "anthropic", "model_requested": "claude", "model_used": "claude-4"},
+        {"status": "error", "error_type": "timeout"},
+        {"operation": "embeddings", "service": "shop", "environment": "prod"},
+        {"tags": ("beta", "eu")},
+        {"latency_ms": 900.0, "cost_nano_usd": 20_000_000},
+        {"input_preview": "Über 100% sicher?"},
+    ]
+    calls = [
+        tenant.call(number, start_ns=DAY_NS + number * SECOND_NS, **fact)
+        for number, fact in enumerate(facts, start=1)
+    ]
+    agent = tenant.call(9, start_ns=DAY_NS + 9 * SECOND_NS, operation="invoke_agent", model_call=False)
+    # Two rows of one call: the same response id on a span and its child.
+    wrapper = tenant.call(10, start_ns=DAY_NS + 10 * SECOND_NS, provider_request_id="r1", scope="framework")
+    client_span = wrapper._replace(
+        otel_span_id=b"\xff" * 8, parent_span_id=wrapper.otel_span_id, scope="client", name="inner"
+    )
+    tenant.store([*calls, agent, wrapper, client_span])
+    return tenant
+
+
+@pytest.mark.parametrize(
+    ("asked", "numbers"),
+    [
+        ({}, [10, 8, 7, 6, 5, 4, 3, 2, 1]),
+        ({"order": "asc"}, [1, 2, 3, 4, 5, 6, 7, 8, 10]),
+        ({"limit": 2, "offset": 1}, [8, 7]),
+        ({"session_id": "chat/42"}, [2]),
+        ({"user_id": "u1"}, [2]),
+        ({"user_id": "u2"}, []),
+        ({"provider": "anthropic"}, [3]),
+        ({"model": "claude"}, [3]),
+        ({"model": "claude-4"}, [3]),
+        ({"status": "error"}, [4]),
+        ({"operation": "embeddings"}, [5]),
+        ({"operation": "invoke_agent", "counted": "all"}, [9]),
+        ({"operation": "all", "counted": "all"}, [10, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]),
+        ({"counted": "all"}, [10, 10, 8, 7, 6, 5, 4, 3, 2, 1]),
+        ({"counted": "false"}, [10]),
+        ({"service": "shop"}, [5]),
+        ({"environment": "prod"}, [5]),
+        ({"tag": "eu"}, [6]),
+        ({"tag": "e"}, []),
+        ({"date_from": "2026-11-23T00:00:07Z"}, [10, 8, 7]),
+        ({"date_to": "2026-11-23T00:00:03Z"}, [2, 1]),
+        ({"date_from": "2026-11-23T01:00:03+01:00", "date_to": "2026-11-23T00:00:04"}, [3]),
+        ({"min_latency_ms": "900"}, [7]),
+        ({"min_cost_cents": "2"}, [7]),
+        ({"min_cost_cents": "2.0000001"}, []),
+        ({"otel_trace_id": "0000000000000000000000000000000A"}, [10]),
+        ({"q": "100%"}, [8]),
+        ({"q": "PULSE?", "limit": 1}, [10]),
+        ({"q": "1_0"}, []),
+    ],
+)
+def test_each_filter_finds_what_it_names(
+    varied: Tenant, asked: dict[str, object], numbers: list[int]
+) -> None:
+    answer = varied.get("/v1/traces", **asked)
+    assert [int(row["otel_trace_id"], 16) for row in answer["traces"]] == numbers
+    if not {"limit", "offset"} & set(asked):
+        assert answer["total"] == len(numbers)
+
+
+def test_total_counts_all_pages(varied: Tenant) -> None:
+    answer = varied.ask("/v1/traces", limit=2, offset=4)
+    assert {key: answer.json()[key] for key in ("total", "limit", "offset")} == {
+        "total": 9,
+        "limit": 2,
+        "offset": 4,
+    }
+    assert answer.headers["X-Total-Count"] == "9"
+
+
+def test_a_page_past_the_end_is_empty_and_knows_the_total(varied: Tenant) -> None:
+    answer = varied.get("/v1/traces", offset=100)
+    assert (answer["traces"], answer["total"]) == ([], 9)
+
+
+def test_the_next_page_is_linked_with_all_that_was_asked(varied: Tenant) -> None:
+    answer = varied.ask("/v1/traces", limit=1, offset=1, provider="openai", tag="beta")
+    assert "Link" not in answer.headers
+    answer = varied.ask("/v1/traces", limit=3, offset=2, q="What is", order="asc")
+    path, _, query = answer.links["next"]["url"].partition("?")
+    assert path == "/v1/traces"
+    assert query.startswith("limit=3&q=What+is&order=asc&cursor=")
+    following = varied.client.get(answer.links["next"]["url"], headers=varied.headers).json()
+    assert [int(row["otel_trace_id"], 16) for row in following["traces"]] == [6, 7, 10]
+    assert (following["total"], following["limit"], following["offset"]) == (8, 3, 0)
+
+
+def test_a_count_that_stopped_early_says_so(tenant: Tenant) -> None:
+    tenant.store(tenant.call(number, start_ns=DAY_NS + number, tags=("beta",)) for number in range(1, 10_502))
+    answer = tenant.ask("/v1/traces", tag="beta", limit=1)
+    total = answer.json()["total"]
+    assert 10_000 <= total <= 10_501
+    assert answer.headers["X-Total-Count"] in {f">={total}", "10501"}
+
+
+def test_a_cursor_that_is_not_ours_is_refused(tenant: Tenant) -> None:
+    tenant.store([tenant.call(1)])
+    answer = tenant.ask("/v1/traces", cursor="'; DROP TABLE spans; --")
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {
+            "error": "cursor is not one that a Link header of this list gave out.",
+            "details": [{"path": "cursor", "message": "is not one that a Link header of this list gave out"}],
+        },
+    )
+
+
+def test_wrong_parameters_are_told_with_details(tenant: Tenant) -> None:
+    answer = tenant.ask("/v1/traces", limit=1_000_000_000)
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {
+            "error": "limit must be a whole number from 1 to 1000, not '1000000000'.",
+            "details": [
+                {"path": "limit", "message": "must be a whole number from 1 to 1000, not '1000000000'"}
+            ],
+        },
+    )
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    # Few distinct times, so that rows share them.
+    starts=st.lists(st.integers(0, 3), min_size=0, max_size=12),
+    limit=st.integers(1, 5),
+    order=st.sampled_from(["asc", "desc"]),
+)
+def test_pages_neither_repeat_nor_skip_a_row(
+    client: TestClient, tenant: Tenant, starts: list[int], limit: int, order: str
+) -> None:
+    fresh = new_tenant(client, tenant.storage)
+    rows = [fresh.call(number, start_ns=DAY_NS + start * 300) for number, start in enumerate(starts, start=1)]
+    fresh.store(rows)
+    pages = list(fresh.pages(limit=limit, order=order))
+    seen = [row for page in pages for row in page]
+    assert sorted(row["trace_id"] for row in seen) == sorted(visible_id(row) for row in rows)
+    times = [row["timestamp"] for row in seen]
+    assert times == sorted(times, reverse=order == "desc")
+    assert all(len(page) == limit for page in pages[:-1])
+
+
+def test_rows_that_arrive_while_paging_disturb_no_page(tenant: Tenant) -> None:
+    tenant.store(tenant.call(number, start_ns=DAY_NS + number) for number in range(1, 7))
+    seen: list[int] = []
+    for arriving, page in enumerate(tenant.pages(limit=2), start=100):
+        seen += [int(row["otel_trace_id"], 16) for row in page]
+        tenant.store([tenant.call(arriving, start_ns=DAY_NS + HOUR_NS + arriving)])
+    assert seen == [6, 5, 4, 3, 2, 1]
+
+
+def test_one_trace_is_shown_with_its_bodies(tenant: Tenant) -> None:
+    request = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Ü\u2028</script>"}]}
+    row = tenant.call(1, request_body=document(request), response_body=document({"id": "r1"}))
+    tenant.store([row])
+    listed = tenant.get("/v1/traces")["traces"][0]
+    assert tenant.get(f"/v1/traces/{visible_id(row)}") == listed | {
+        "request_body": request,
+        "response_body": {"id": "r1"},
+    }
+
+
+def test_a_trace_id_may_be_written_in_capitals(tenant: Tenant) -> None:
+    row = tenant.call(1)
+    tenant.store([row])
+    assert tenant.get(f"/v1/traces/{visible_id(row).upper()}")["trace_id"] == visible_id(row)
+
+
+@pytest.mark.parametrize(
+    "trace_id",
+    [str(uuid4()), "batch", "1", "%00", "0af7651916cd43dd8448eb211c80319c", "{" + str(uuid4()) + "}"],
+)
+def test_unknown_and_impossible_ids_are_not_found(tenant: Tenant, trace_id: str) -> None:
+    answer = tenant.ask(f"/v1/traces/{trace_id}")
+    assert (answer.status_code, answer.json()) == (404, {"error": "This project has no trace with this id."})
+
+
+def test_one_trace_takes_no_parameters(tenant: Tenant) -> None:
+    answer = tenant.ask(f"/v1/traces/{uuid4()}", bodies="false")
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "bodies is not a parameter: this route has none."
