@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from pulse_query_api.auth import AdminKey
+from pulse_query_api.auth import AdminKey, ReadAccess
 from pulse_query_api.errors import ApiError, error_answer
 from pulse_query_api.middleware import RequestFrame
 from pulse_query_api.routes.admin import admin_routes
@@ -40,14 +40,14 @@ def create_app(
     `routes` are mounted beside its own and share its middleware and error answers; `registry` is what
     `/metrics` shows. Without an admin key the admin routes answer 403. The caller closes the storage.
     """
-    admin = AdminKey(admin_key)
+    access, admin = ReadAccess(keys), AdminKey(admin_key)
     return framed(
         [
             *routes,
-            *health_routes(storage, keys, registry or CollectorRegistry()),
-            *trace_routes(storage, keys),
-            *session_routes(storage, keys),
-            *analytics_routes(storage, keys),
+            *health_routes(storage, access, CollectorRegistry() if registry is None else registry),
+            *trace_routes(storage, access),
+            *session_routes(storage, access),
+            *analytics_routes(storage, access),
             *admin_routes(storage, admin),
         ]
     )

@@ -16,23 +16,37 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pulse_query_api.errors import PROBLEM_DETAILS, ApiError
-from pulse_storage.keys import KeyRefused, KeyRing
+from pulse_query_api.turns import Turns
+from pulse_storage.keys import READ, KeyRefused, KeyRing
 
 #: Answers a request on behalf of the project with this id.
 ProjectHandler = Callable[[Request, str], Awaitable[Response]]
 AdminHandler = Callable[[Request], Awaitable[Response]]
 
 
-class KeyRoute(Route):
-    """A GET route for keys that have the scope."""
+class ReadAccess:
+    """Lets keys with the scope `read` in, and each project only as often as its turn comes."""
 
-    def __init__(self, path: str, handler: ProjectHandler, keys: KeyRing, scope: str) -> None:
-        async def endpoint(request: Request) -> Response:
-            authorization = request.headers.getlist("authorization")
-            if len(authorization) != 1:
-                raise KeyRefused
-            key = await keys.check(authorization[0], scope)
+    def __init__(self, keys: KeyRing) -> None:
+        self._keys = keys
+        self._turns = Turns()
+
+    async def answer(self, request: Request, handler: ProjectHandler) -> Response:
+        """What `handler` answers for the key's project. Raises KeyRefused, ScopeMissing or ApiError 429."""
+        authorization = request.headers.getlist("authorization")
+        if len(authorization) != 1:
+            raise KeyRefused
+        key = await self._keys.check(authorization[0], READ)
+        async with self._turns.turn(key.project_id):
             return await handler(request, key.project_id)
+
+
+class KeyRoute(Route):
+    """A GET route for keys that may read."""
+
+    def __init__(self, path: str, handler: ProjectHandler, access: ReadAccess) -> None:
+        async def endpoint(request: Request) -> Response:
+            return await access.answer(request, handler)
 
         super().__init__(path, endpoint, methods=["GET"], name=handler.__name__)
 

@@ -7,16 +7,15 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from pulse_query_api import params
-from pulse_query_api.auth import KeyRoute
+from pulse_query_api.auth import KeyRoute, ReadAccess
 from pulse_query_api.responses import json_response
 from pulse_query_api.services.analytics import analyse
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.filters import AnalyticsGroup, GroupBy, UsageSummary
-from pulse_storage.keys import READ, KeyRing
 from pulse_storage.trace_json import cents, rfc3339
 
 
-def analytics_routes(storage: StorageAdapter, keys: KeyRing) -> list[BaseRoute]:
+def analytics_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]:
     """What a project's calls cost, how long they took, how many failed."""
 
     async def get_analytics(request: Request, project_id: str) -> Response:
@@ -33,7 +32,7 @@ def analytics_routes(storage: StorageAdapter, keys: KeyRing) -> list[BaseRoute]:
             }
         )
 
-    return [KeyRoute("/v1/analytics", get_analytics, keys, READ)]
+    return [KeyRoute("/v1/analytics", get_analytics, access)]
 
 
 def _group_object(group: AnalyticsGroup, group_by: GroupBy) -> dict[str, object]:

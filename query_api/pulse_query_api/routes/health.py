@@ -8,16 +8,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pulse_query_api.auth import KeyRoute
+from pulse_query_api.auth import KeyRoute, ReadAccess
 from pulse_query_api.errors import RETRY_SOON, ApiError
 from pulse_query_api.openapi import openapi_document
 from pulse_query_api.responses import json_response
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import StoreUnavailable
-from pulse_storage.keys import READ, KeyRing
 
 
-def health_routes(storage: StorageAdapter, keys: KeyRing, registry: CollectorRegistry) -> list[BaseRoute]:
+def health_routes(
+    storage: StorageAdapter, access: ReadAccess, registry: CollectorRegistry
+) -> list[BaseRoute]:
     """`/health`, `/ready` and `/openapi.json`, which are public, and `/metrics`."""
 
     async def get_health(_request: Request) -> Response:
@@ -43,5 +44,5 @@ def health_routes(storage: StorageAdapter, keys: KeyRing, registry: CollectorReg
         Route("/health", get_health),
         Route("/ready", get_ready),
         Route("/openapi.json", get_openapi),
-        KeyRoute("/metrics", get_metrics, keys, READ),
+        KeyRoute("/metrics", get_metrics, access),
     ]

@@ -11,16 +11,15 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from pulse_query_api import params
-from pulse_query_api.auth import KeyRoute
+from pulse_query_api.auth import KeyRoute, ReadAccess
 from pulse_query_api.responses import JSON, json_response
 from pulse_query_api.services.sessions import MAX_SESSION_TRACES, session_traces, with_bodies
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.keys import READ, KeyRing
 from pulse_storage.rows import TraceRecord
 from pulse_storage.trace_json import trace_object
 
 
-def session_routes(storage: StorageAdapter, keys: KeyRing) -> list[BaseRoute]:
+def session_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]:
     """The calls of one session, oldest first."""
 
     async def get_session(request: Request, project_id: str) -> Response:
@@ -35,7 +34,7 @@ def session_routes(storage: StorageAdapter, keys: KeyRing) -> list[BaseRoute]:
         return json_response({"sessionId": session_id, "traces": traces}, headers=headers)
 
     # Session ids are the application's own text: a slash in one is no path separator.
-    return [KeyRoute("/v1/sessions/{session_id:path}", get_session, keys, READ)]
+    return [KeyRoute("/v1/sessions/{session_id:path}", get_session, access)]
 
 
 async def _document(session_id: str, rows: AsyncIterator[TraceRecord]) -> AsyncIterator[bytes]:

@@ -11,19 +11,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from pulse_query_api import params
-from pulse_query_api.auth import KeyRoute
+from pulse_query_api.auth import KeyRoute, ReadAccess
 from pulse_query_api.errors import ApiError
 from pulse_query_api.responses import json_response
 from pulse_query_api.services.traces import list_traces
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.filters import Count
-from pulse_storage.keys import READ, KeyRing
 from pulse_storage.trace_json import trace_object
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
-def trace_routes(storage: StorageAdapter, keys: KeyRing) -> list[BaseRoute]:
+def trace_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]:
     """The list of a project's traces, and one trace with its bodies."""
 
     async def get_traces(request: Request, project_id: str) -> Response:
@@ -51,8 +50,8 @@ def trace_routes(storage: StorageAdapter, keys: KeyRing) -> list[BaseRoute]:
         return json_response(trace_object(found, bodies=True))
 
     return [
-        KeyRoute("/v1/traces", get_traces, keys, READ),
-        KeyRoute("/v1/traces/{trace_id}", get_trace, keys, READ),
+        KeyRoute("/v1/traces", get_traces, access),
+        KeyRoute("/v1/traces/{trace_id}", get_trace, access),
     ]
 
 
