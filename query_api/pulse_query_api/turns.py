@@ -7,7 +7,7 @@ other projects' questions go ahead; whoever keeps too many waiting is told to sl
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from pulse_query_api.errors import RETRY_SOON, ApiError
@@ -32,7 +32,7 @@ class Turns:
         self._lines: dict[str, _Line] = {}
 
     @asynccontextmanager
-    async def turn(self, project_id: str) -> AsyncIterator[None]:
+    async def turn(self, project_id: str) -> AsyncGenerator[None]:
         """Wait for the project's turn and keep it for the block. Raises ApiError 429."""
         line = self._lines.get(project_id)
         if line is None:
