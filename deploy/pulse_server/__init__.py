@@ -1,1 +1,1 @@
-"""pulse_server package."""
+"""Where everything meets: the `pulse` command, its settings, and the processes that it runs."""

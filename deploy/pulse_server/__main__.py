@@ -1,0 +1,8 @@
+"""`python -m pulse_server` is the `pulse` command."""
+
+from __future__ import annotations
+
+from pulse_server.cli import main
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,64 @@
+"""The command-line parser: usage errors of one line, and options that are settings."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import NoReturn
+
+from pulse_server.settings import SETTINGS, Settings, read_settings
+
+
+class CommandFailed(Exception):
+    """The command did not do what it was told; the message is one line that says why. Exit code 1."""
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser that answers wrong usage with one line, and keeps the layout of its examples."""
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            **kwargs,  # pyright: ignore[reportArgumentType]
+        )
+
+    def error(self, message: str) -> NoReturn:
+        sys.stderr.write(f"{self.prog}: {message} (see `{self.prog} --help`)\n")
+        raise SystemExit(2)
+
+
+def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Give the parser the options of these settings; what is said there replaces the environment."""
+    group = parser.add_argument_group("settings")
+    for setting in SETTINGS:
+        if setting.name in names and setting.option is not None:
+            group.add_argument(
+                setting.option,
+                dest=f"setting:{setting.name}",
+                metavar=setting.option.rpartition("-")[2].upper(),
+                help=f"{setting.meaning} (env {setting.name}; default: {setting.default})",
+            )
+
+
+def add_store_settings(parser: argparse.ArgumentParser) -> None:
+    """The options of every command that works straight on the store."""
+    add_settings(parser, "DATABASE_URL", "PULSE_DATA_DIR")
+
+
+def settings_from(arguments: argparse.Namespace) -> Settings:
+    """The settings of this process: its environment, then its options. Raises SettingError."""
+    options = {
+        name.removeprefix("setting:"): value
+        for name, value in vars(arguments).items()
+        if name.startswith("setting:") and value is not None
+    }
+    return read_settings(os.environ, options)
+
+
+def settings_help(*, without_option: bool = True) -> str:
+    """The settings that only the environment takes, as a paragraph of a --help page."""
+    rows = [setting for setting in SETTINGS if not (without_option and setting.option)]
+    lines = [f"  {row.name:<24}{row.meaning} (default: {row.default})" for row in rows]
+    return "Settings taken from the environment only:\n" + "\n".join(lines)

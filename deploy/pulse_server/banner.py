@@ -1,0 +1,65 @@
+"""What `pulse serve` prints once it is ready: where it listens, where data lies, and two lines to paste."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from pulse_server.settings import Settings, hide_password
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The ports that are open; None for a listener that is off."""
+
+    main: int
+    otlp_http: int | None
+    otlp_grpc: int | None
+    ingest: bool
+    query: bool
+
+
+def banner(settings: Settings, listening: Listening, key: str | None) -> str:
+    """The text; `key` is one that works, or None if no key is known here."""
+    base = url(settings.host, listening.main)
+    what = " and ".join(
+        part for part, on in (("query API", listening.query), ("ingest", listening.ingest)) if on
+    )
+    rows = [(what[0].upper() + what[1:], base)]
+    if listening.otlp_http is not None:
+        rows.append(("OTLP/HTTP", url(settings.host, listening.otlp_http)))
+    if listening.otlp_grpc is not None:
+        rows.append(("OTLP/gRPC", url(settings.host, listening.otlp_grpc)))
+    rows.append(("Data", where_data_lies(settings.database_url)))
+    lines = [f"Pulse {version('pulse-server')} is ready", *(f"  {name:<22}{value}" for name, value in rows)]
+    if listening.ingest:
+        lines += [
+            "",
+            "Paste these lines where your application runs; every OpenTelemetry exporter reads them:",
+        ]
+        lines += export_lines(settings.host, listening.otlp_http or listening.main, key)
+        if key is None:
+            lines.append("Get a key with: pulse keys create default")
+    return "\n".join(lines) + "\n"
+
+
+def export_lines(host: str, otlp_http_port: int, key: str | None) -> list[str]:
+    """The two lines; the space after Bearer is escaped because exporters read headers as URL-encoded."""
+    return [
+        f"export OTEL_EXPORTER_OTLP_ENDPOINT={url(host, otlp_http_port)}",
+        f"export OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20{key or '<your key>'}",
+    ]
+
+
+def url(host: str, port: int) -> str:
+    """The address for a client on this machine."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def where_data_lies(database_url: str) -> str:
+    """The file of a SQLite store, else the URL without its password."""
+    if database_url.startswith("sqlite:///"):
+        return str(Path(database_url.removeprefix("sqlite:///")).absolute())
+    return hide_password(database_url)

@@ -1,0 +1,49 @@
+"""`pulse doctor`: settings, store, ports and clock looked at, with the mend for each finding."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+from pulse_server.arguments import Parser, add_settings, settings_from
+from pulse_server.doctor import Finding, examine
+from pulse_server.settings import SettingError, without_secrets
+
+_MARKS = {"ok": "ok  ", "warning": "warn", "problem": "FAIL"}
+
+
+def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
+    parser = commands.add_parser(
+        "doctor",
+        help="check settings, store, ports and clock",
+        description="Looks at what `pulse serve` would need, changes nothing, and says what to mend.\n"
+        "Exit code 1 if something would keep the server from running.",
+        epilog="Example:\n  pulse doctor --json",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_settings(
+        parser,
+        "PULSE_HOST",
+        "PORT",
+        "PULSE_OTLP_HTTP_PORT",
+        "PULSE_OTLP_GRPC_PORT",
+        "DATABASE_URL",
+        "PULSE_DATA_DIR",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = None
+    try:
+        settings = settings_from(arguments)
+        findings = examine(settings)
+    except SettingError as error:
+        findings = [Finding("settings", "problem", str(error))]
+    if arguments.json:
+        shown = without_secrets(settings) if settings is not None else {}
+        print(json.dumps({"settings": shown, "findings": [finding.as_json() for finding in findings]}))
+    else:
+        for finding in findings:
+            print(f"{_MARKS[finding.level]}  {finding.about:<10}{finding.text}")
+    return 1 if any(finding.level == "problem" for finding in findings) else 0

@@ -1,0 +1,33 @@
+"""`pulse migrate`: the store's schema, brought up to date."""
+
+from __future__ import annotations
+
+import argparse
+
+from pulse_server.arguments import Parser, add_store_settings, settings_from
+from pulse_server.store import prepare_data_dir
+from pulse_storage import migrate
+
+
+def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
+    parser = commands.add_parser(
+        "migrate",
+        help="bring the store's schema up to date",
+        description="Applies the migrations that the store lacks. `pulse serve` does so on start; both are\n"
+        "safe to start at once, and go on where a crash left them.",
+        epilog="Example:\n  pulse migrate --dry-run",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="say what would be applied, change nothing")
+    add_store_settings(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = settings_from(arguments)
+    if arguments.dry_run:
+        names, done = migrate.pending(settings.database_url), "would apply"
+    else:
+        prepare_data_dir(settings.data_dir)
+        names, done = migrate.apply(settings.database_url), "applied"
+    print("\n".join(f"{done} {name}" for name in names) or "the schema is up to date")
+    return 0

@@ -1,0 +1,33 @@
+"""`pulse serve`: the collector and the query API in one process."""
+
+from __future__ import annotations
+
+import argparse
+
+from pulse_server.arguments import Parser, add_settings, settings_from, settings_help
+from pulse_server.run import ROLES, serve
+
+
+def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
+    parser = commands.add_parser(
+        "serve",
+        help="run the collector and the query API",
+        description="Runs the collector and the query API until SIGTERM or Ctrl-C.\n"
+        "Every option is also a setting of the environment.",
+        epilog=settings_help() + "\n\nExample:\n  pulse serve --port 3000 --data-dir ./pulse-data",
+    )
+    add_settings(
+        parser,
+        "PULSE_HOST",
+        "PORT",
+        "PULSE_OTLP_HTTP_PORT",
+        "PULSE_OTLP_GRPC_PORT",
+        "DATABASE_URL",
+        "PULSE_DATA_DIR",
+    )
+    parser.add_argument("--only", choices=ROLES, help="run one of the two, beside others on the same store")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    return serve(settings_from(arguments), arguments.only)

@@ -1,0 +1,44 @@
+"""`pulse version`: of Pulse and of what it stands on."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from importlib.metadata import version
+
+import apsw
+
+from pulse_server.arguments import Parser
+
+
+def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
+    parser = commands.add_parser(
+        "version",
+        help="print versions",
+        description="Prints the version of Pulse and of what matters beneath it.",
+        epilog="Example:\n  pulse version --json",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    found = versions()
+    if arguments.json:
+        print(json.dumps(found))
+    else:
+        print("\n".join(f"{name:<14}{value}" for name, value in found.items()))
+    return 0
+
+
+def versions() -> dict[str, str]:
+    """By name; `pulse` first."""
+    return {
+        "pulse": version("pulse-server"),
+        "python": platform.python_version(),
+        "sqlite": apsw.sqlite_lib_version(),
+        "grpcio": version("grpcio"),
+        "protobuf": version("protobuf"),
+        "genai-prices": version("genai-prices"),
+    }

@@ -1,0 +1,1 @@
+"""`pulse demo`: a bundled provider, a small real program, and what Pulse recorded of it."""

@@ -1,0 +1,100 @@
+"""What the bundled provider answers: a script for the demo's questions, and token counts for any text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+#: Near enough for English text; real tokenizers need vocabularies that must be downloaded.
+_CHARS_PER_TOKEN = 4
+_TOKENS_PER_MESSAGE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A function that the model asks for."""
+
+    name: str
+    arguments: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model says: text, or a tool call in its place."""
+
+    text: str
+    tool_call: ToolCall | None = None
+    reasoning_tokens: int = 0
+
+    @property
+    def output_tokens(self) -> int:
+        """Everything that is billed as output, reasoning included."""
+        said = self.text if self.tool_call is None else json.dumps(self.tool_call.arguments)
+        return tokens(said) + self.reasoning_tokens
+
+
+#: The first fragment that the last message contains decides.
+_SCRIPT = (
+    (
+        "when does it arrive",
+        Answer("", ToolCall("find_order", {"order_id": "1042"}), reasoning_tokens=64),
+    ),
+    (
+        '"status": "shipped"',
+        Answer("Order 1042 has shipped and arrives on Thursday, between 9:00 and 12:00."),
+    ),
+    (
+        "late again",
+        Answer(
+            "I am sorry about that. If it has not arrived by Thursday noon, tell me here: I will refund the "
+            "delivery at once and send a replacement by courier, without any form to fill in."
+        ),
+    ),
+    (
+        "order number",
+        Answer("Of course. I see order 1042, one espresso machine. What would you like to know?"),
+    ),
+    (
+        "descale",
+        Answer(
+            "Fill the tank with one litre of water and the descaling agent, hold both buttons for three "
+            "seconds, and let it run until the light is green. Then rinse twice.",
+            reasoning_tokens=128,
+        ),
+    ),
+    ("product page", Answer("Nine bars of pressure, ready in thirty seconds: coffee as your bar makes it.")),
+    ("shorter", Answer("Nine bars. Thirty seconds. Your bar, at home.")),
+    (
+        "newsletter",
+        Answer(
+            "Hello! Winter is long, coffee is short. This month the compact espresso machine comes with a "
+            "bag of our house blend, roasted on the day it ships. Drink it slowly."
+        ),
+    ),
+    ("translate", Answer("Neun Bar. Dreißig Sekunden. Deine Bar, zu Hause.")),
+)
+_OTHERWISE = Answer("I can help with orders, machines and texts about them. What do you need?")
+
+
+def answer_to(last_message: str) -> Answer:
+    """What the model says to this."""
+    for fragment, answer in _SCRIPT:
+        if fragment in last_message:
+            return answer
+    return _OTHERWISE
+
+
+def tokens(text: str) -> int:
+    """About how many tokens a tokenizer would make of it; none for no text."""
+    return -(-len(text) // _CHARS_PER_TOKEN)
+
+
+def prompt_tokens(texts: list[str]) -> int:
+    """The tokens of a conversation, with what each message costs beside its text."""
+    return sum(tokens(text) + _TOKENS_PER_MESSAGE for text in texts)
+
+
+def pieces(text: str) -> list[str]:
+    """The text as a stream delivers it: word by word, nothing lost."""
+    words = text.split(" ")
+    return [word if index == 0 else f" {word}" for index, word in enumerate(words)]

@@ -1,0 +1,63 @@
+"""Bodies and events as the Anthropic Messages API writes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pulse_server.demo.answers import Answer, pieces
+
+Body = dict[str, Any]
+
+#: Models are answered by a dated snapshot of themselves.
+_SNAPSHOTS = {"claude-sonnet-4-5": "claude-sonnet-4-5-20250929"}
+
+
+def usage(input_tokens: int, answer: Answer) -> Body:
+    return {
+        "input_tokens": input_tokens,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+        "output_tokens": answer.output_tokens,
+        "service_tier": "standard",
+    }
+
+
+def billed_input(used: Body) -> int:
+    """All that was read; Anthropic's own `input_tokens` leaves out what came from or went to the cache."""
+    cached: int = used["cache_creation_input_tokens"] + used["cache_read_input_tokens"]
+    return used["input_tokens"] + cached
+
+
+def message(request: Body, answer: Answer, used: Body, number: int) -> Body:
+    return {
+        "id": f"msg_{number:010d}",
+        "type": "message",
+        "role": "assistant",
+        "model": _SNAPSHOTS.get(request["model"], request["model"]),
+        "content": [{"type": "text", "text": answer.text}],
+        "stop_reason": "end_turn",
+        "stop_sequence": None,
+        "usage": used,
+    }
+
+
+def events(request: Body, answer: Answer, used: Body, number: int) -> list[Body]:
+    """The answer as a stream: output tokens are known only at its end."""
+    start = message(request, answer, {**used, "output_tokens": 1}, number)
+    start.update(content=[], stop_reason=None)
+    return [
+        {"type": "message_start", "message": start},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "ping"},
+        *(
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": piece}}
+            for piece in pieces(answer.text)
+        ),
+        {"type": "content_block_stop", "index": 0},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "end_turn", "stop_sequence": None},
+            "usage": {"output_tokens": used["output_tokens"]},
+        },
+        {"type": "message_stop"},
+    ]

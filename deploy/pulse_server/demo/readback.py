@@ -1,0 +1,77 @@
+"""What Pulse recorded of the demo, asked through its HTTP API as any user would."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import urllib.request
+from dataclasses import dataclass
+from typing import Any, cast
+from urllib.parse import quote, urlencode
+
+from pulse_server.demo.stage import RunningServer
+
+_TIMEOUT_S = 10.0
+#: Nothing of the machine's proxies: the server is on loopback.
+_http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session as a row of the demo's table: sums over its calls."""
+
+    session_id: str
+    user_id: str
+    calls: int
+    tokens: int
+    cost_cents: float
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Everything that is shown."""
+
+    #: Counted model calls, oldest first, as `GET /v1/traces` has them.
+    traces: list[Json]
+    sessions: list[Session]
+    #: `GET /v1/analytics`, grouped by model.
+    analytics: Json
+    #: One whole trace, bodies included.
+    example: Json
+
+
+def read_back(server: RunningServer, began: dt.datetime) -> Recorded:
+    """Ask for the traces since `began`, their sessions, and their sums."""
+    listed = _get(server, "/v1/traces", limit="1000", order="asc")
+    traces: list[Json] = listed["traces"]
+    names = dict.fromkeys(str(trace["session_id"]) for trace in traces)
+    sessions = [_session(_get(server, f"/v1/sessions/{quote(name)}")) for name in names]
+    analytics = _get(
+        server,
+        "/v1/analytics",
+        date_from=began.isoformat(),
+        date_to=(began + dt.timedelta(hours=1)).isoformat(),
+        group_by="model",
+    )
+    example = _get(server, f"/v1/traces/{traces[-1]['trace_id']}") if traces else {}
+    return Recorded(traces, sessions, analytics, example)
+
+
+def _session(answer: Json) -> Session:
+    traces: list[Json] = answer["traces"]
+    return Session(
+        session_id=answer["sessionId"],
+        user_id=traces[0]["user_id"],
+        calls=len(traces),
+        tokens=sum((trace["input_tokens"] or 0) + (trace["output_tokens"] or 0) for trace in traces),
+        cost_cents=sum(trace["cost_cents"] or 0 for trace in traces),
+    )
+
+
+def _get(server: RunningServer, path: str, **query: str) -> Json:
+    target = f"{server.url}{path}?{urlencode(query)}" if query else f"{server.url}{path}"
+    request = urllib.request.Request(target, headers={"Authorization": f"Bearer {server.key}"})
+    with _http.open(request, timeout=_TIMEOUT_S) as answer:
+        return cast(Json, json.load(answer))

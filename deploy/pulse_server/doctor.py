@@ -1,0 +1,140 @@
+"""What `pulse doctor` looks at: each check answers one finding, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+import urllib.request
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from google.protobuf.internal import api_implementation
+
+from pulse_server.banner import url, where_data_lies
+from pulse_server.listen import check_free
+from pulse_server.settings import SettingError, Settings
+from pulse_storage import migrate
+from pulse_storage.errors import StorageError
+
+_FREE_MIB_WARNING = 1024
+#: No clock that is right shows a time before this version was made.
+_MADE_S = 1_790_000_000
+_PROBE_TIMEOUT_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at; the text of anything but `ok` ends with its mend."""
+
+    about: str
+    level: Literal["ok", "warning", "problem"]
+    text: str
+
+    def as_json(self) -> dict[str, str]:
+        return asdict(self)
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Every finding, in the order in which a server would meet them."""
+    ports = (
+        ("PORT", settings.port),
+        ("PULSE_OTLP_HTTP_PORT", settings.otlp_http_port),
+        ("PULSE_OTLP_GRPC_PORT", settings.otlp_grpc_port),
+    )
+    running = _pulse_answers(settings)
+    return [
+        Finding("settings", "ok", "every setting can be used"),
+        _admin(settings),
+        _data_dir(settings.data_dir),
+        _disk(settings.data_dir),
+        _store(settings),
+        *(_port(name, settings.host, port, running=running) for name, port in ports),
+        _clock(),
+        _protobuf(),
+    ]
+
+
+def _admin(settings: Settings) -> Finding:
+    if settings.admin_key is None:
+        return Finding("admin", "ok", "admin routes are disabled; set ADMIN_KEY to enable them")
+    return Finding("admin", "ok", "admin routes are enabled")
+
+
+def _data_dir(data_dir: Path) -> Finding:
+    nearest = next(path for path in (data_dir, *data_dir.parents) if path.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        return Finding(
+            "data", "problem", f"cannot write to {data_dir}; set PULSE_DATA_DIR to a directory of yours"
+        )
+    if data_dir.exists() and data_dir.stat().st_mode & 0o077:
+        return Finding("data", "warning", f"others can look into {data_dir}; run: chmod 700 {data_dir}")
+    return Finding("data", "ok", f"{data_dir} can be written")
+
+
+def _disk(data_dir: Path) -> Finding:
+    nearest = next(path for path in (data_dir, *data_dir.parents) if path.exists())
+    free_mib = shutil.disk_usage(nearest).free // (1024 * 1024)
+    if free_mib < _FREE_MIB_WARNING:
+        return Finding(
+            "disk", "warning", f"{free_mib} MiB are free at {nearest}; free some, or move PULSE_DATA_DIR"
+        )
+    return Finding("disk", "ok", f"{free_mib} MiB are free at {nearest}")
+
+
+def _store(settings: Settings) -> Finding:
+    place = where_data_lies(settings.database_url)
+    try:
+        pending = migrate.pending(settings.database_url)
+    except StorageError as error:
+        return Finding("store", "problem", str(error))
+    if pending:
+        names = ", ".join(pending)
+        return Finding("store", "ok", f"{place}: `pulse serve` will apply {names}")
+    return Finding("store", "ok", f"{place}: the schema is up to date")
+
+
+def _port(name: str, host: str, port: int, *, running: bool) -> Finding:
+    if port == 0:
+        return Finding("port", "ok", f"{name}: {'any free port' if name == 'PORT' else 'off'}")
+    try:
+        check_free(name, host, port)
+    except SettingError as error:
+        if running:
+            return Finding("port", "ok", f"{name}: {port} is taken, and Pulse is running here")
+        return Finding("port", "problem", str(error))
+    return Finding("port", "ok", f"{name}: {port} is free")
+
+
+def _pulse_answers(settings: Settings) -> bool:
+    if settings.port == 0:
+        return False
+    try:
+        with urllib.request.urlopen(
+            f"{url(settings.host, settings.port)}/health", timeout=_PROBE_TIMEOUT_S
+        ) as answer:
+            return json.load(answer).get("service") == "pulse"
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _clock() -> Finding:
+    if time.time() < _MADE_S:
+        text = (
+            f"the clock says {time.strftime('%Y-%m-%d', time.gmtime())}, before Pulse was made; set the clock"
+        )
+        return Finding("clock", "problem", text)
+    return Finding("clock", "ok", f"the clock says {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}")
+
+
+def _protobuf() -> Finding:
+    kind = api_implementation.Type()
+    if kind != "upb":
+        text = (
+            f"protobuf decodes with its slow '{kind}' backend on {sys.platform}; reinstall the protobuf wheel"
+        )
+        return Finding("protobuf", "warning", text)
+    return Finding("protobuf", "ok", "protobuf decodes with upb")

@@ -1,0 +1,63 @@
+"""The first project of an empty store, `default`, and the key that opens it."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from pathlib import Path
+
+from pulse_server.settings import Settings
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.keys import key_digest, key_record, new_key
+from pulse_storage.rows import Project
+
+DEFAULT_PROJECT = "default"
+
+
+async def ensure_first_project(storage: StorageAdapter, settings: Settings) -> str | None:
+    """Give an empty store its first project; return a key that works there, or None if none is known.
+
+    The key is PULSE_API_KEY, else the one in `default.key`, else, for an empty store, a new one that is
+    written there *before* the project exists: a crash in between leaves a key that the next start uses.
+    """
+    key_file = settings.data_dir / "default.key"
+    key = settings.api_key or _read_key(key_file)
+    if not await storage.list_projects():
+        key = key or _write_key(key_file, new_key())
+        now_ns = time.time_ns()
+        project = Project(id=str(uuid.uuid4()), name=DEFAULT_PROJECT, created_ns=now_ns)
+        await storage.create_first_project(project, key_record(key, project.id, created_ns=now_ns))
+    return key if key is not None and await _works(storage, key) else None
+
+
+async def _works(storage: StorageAdapter, key: str) -> bool:
+    record = await storage.key_by_digest(key_digest(key))
+    if record is None or record.revoked_ns is not None:
+        return False
+    return record.expires_ns is None or record.expires_ns > time.time_ns()
+
+
+def _read_key(path: Path) -> str | None:
+    try:
+        return path.read_text("ascii").strip() or None
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+
+
+def _write_key(path: Path, key: str) -> str:
+    """Keep the key there, whole or not at all; return the one of another server that was faster."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(descriptor, f"{key}\n".encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        return _read_key(path) or key
+    finally:
+        draft.unlink()
+    return key

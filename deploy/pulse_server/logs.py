@@ -1,0 +1,68 @@
+"""What the server says while it runs: one line a record, text for people or JSON for machines, on stderr."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import sys
+
+import orjson
+
+from pulse_server.settings import LogFormat, LogLevel
+
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
+    "message",
+    "asctime",
+    "color_message",
+    "taskName",
+}
+#: Control characters as their escapes: outside text must not be able to start a line or colour a terminal.
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+
+
+def configure_logs(level: LogLevel, form: LogFormat) -> None:
+    """Send every logger of the process to stderr in this form, and warnings with them."""
+    handler = logging.StreamHandler(sys.stderr)
+    text = form == "text" or (form == "auto" and sys.stderr.isatty())
+    handler.setFormatter(TextFormatter() if text else JsonFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+    # uvicorn tells of its own starting and stopping at this level; `serve` says that in its own words.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one JSON object: time, level, logger, message, its extra fields, and any exception."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_extra(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+
+
+class TextFormatter(logging.Formatter):
+    """A record as a line for people, extra fields as name=value; an exception follows on its own lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        extra = "".join(f" {name}={value!r}" for name, value in _extra(record).items())
+        message = (record.getMessage() + extra).translate(_ESCAPES)
+        line = f"{_time(record)} {record.levelname.lower():<7} {record.name}: {message}"
+        if record.exc_info:
+            line = f"{line}\n{self.formatException(record.exc_info)}"
+        return line
+
+
+def _time(record: logging.LogRecord) -> str:
+    at = dt.datetime.fromtimestamp(record.created, dt.UTC)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}

@@ -1,0 +1,43 @@
+"""The configured store, opened for a command or a server: its directory first."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+from collections.abc import AsyncGenerator
+from pathlib import Path
+
+from pulse_server.settings import SettingError, Settings
+from pulse_storage import open_storage
+from pulse_storage.adapter import StorageAdapter
+
+
+@contextlib.asynccontextmanager
+async def opened_store(settings: Settings) -> AsyncGenerator[StorageAdapter]:
+    """The store, brought up to date, and closed at the end.
+
+    Raises SettingError if the data directory cannot be used, StoreUnusable if the store cannot.
+    """
+    prepare_data_dir(settings.data_dir)
+    # Opening migrates, which may take long: off the loop, so that signals are still heard.
+    storage = await asyncio.to_thread(open_storage, settings.database_url)
+    try:
+        yield storage
+    finally:
+        await storage.close()
+
+
+def prepare_data_dir(data_dir: Path) -> None:
+    """Make the directory, for the user alone, and see that files can be made in it."""
+    os.umask(0o077)
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=data_dir):
+            pass
+    except OSError as error:
+        raise SettingError(
+            "PULSE_DATA_DIR",
+            f"cannot write to {data_dir} ({error.strerror}); make it writable or set another directory",
+        ) from error
