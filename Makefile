@@ -43,8 +43,8 @@ COMPILE := $(UV) pip compile --all-extras --universal --python-version 3.11 --ge
            --no-annotate --no-header --no-emit-package pulse-instrumentation --quiet
 
 pins:  ## compile deploy/requirements from both pyproject.toml
-	$(COMPILE) pyproject.toml -o deploy/requirements/server.txt
 	$(COMPILE) pyproject.toml instrumentation/pyproject.toml --group dev -o deploy/requirements/dev.txt
+	$(COMPILE) pyproject.toml --constraint deploy/requirements/dev.txt -o deploy/requirements/server.txt
 
 clean:  ## remove what make and the tools made
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist build
