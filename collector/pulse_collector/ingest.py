@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, TypeVarTuple
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client import CollectorRegistry
@@ -25,11 +25,14 @@ from pulse_storage.errors import StoreUnavailable
 from pulse_storage.keys import INGEST, KeyRefused, KeyRing, ScopeMissing
 from pulse_storage.rows import ApiKey, SpanRow
 
+ResultT = TypeVar("ResultT")
+ArgsT = TypeVarTuple("ArgsT")
+
 KeepSpans = Literal["genai", "all"]
 
 #: Stock exporters give up after 10 s in all; an answer must reach them before that.
 _COMMIT_DEADLINE_S = 8.0
-#: Below this a body is decoded on the event loop: handing it to a thread would cost more.
+#: A body up to this is decoded on the event loop: handing it to a thread would cost more.
 _INLINE_BYTES = 16 * 1024
 #: Reasons named in one partial_success message; the rest are only counted.
 _REASONS_TOLD = 5
@@ -100,11 +103,9 @@ class Collector:
         reservation: Reservation,
     ) -> Outcome:
         """Inflate, decode, map and store one HTTP request's body. Raises Refusal."""
-        args = (signal, project_id, body, encoding, content_encoding, reservation)
-        if len(body) <= _INLINE_BYTES and compression.codec(content_encoding) is None:
-            mapped = self._read(*args)
-        else:
-            mapped = await asyncio.get_running_loop().run_in_executor(self._workers, self._read, *args)
+        mapped = await self.in_worker(
+            len(body), self._read, signal, project_id, body, encoding, content_encoding, reservation
+        )
         if mapped is None:
             return Outcome(message=_NOT_STORED[signal.name])
         self._count_mapped("http", mapped)
@@ -140,6 +141,14 @@ class Collector:
         self.metrics.commit_seconds.observe(time.perf_counter() - started)
         self.metrics.ingested(result)
         return result
+
+    async def in_worker(
+        self, body_bytes: int, function: Callable[[*ArgsT], ResultT], *args: *ArgsT
+    ) -> ResultT:
+        """The function's result; a mapping thread runs it if the body is worth the way there."""
+        if body_bytes <= _INLINE_BYTES:
+            return function(*args)
+        return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
 
     def close(self) -> None:
         """Stop the mapping threads, once the receivers are stopped."""

@@ -1,0 +1,279 @@
+"""How fast `pulse serve` takes spans, what each costs, and how long an acknowledgement takes.
+
+    python -m benchmarks.ingest [--seconds 5] [--connections 8] [CASE …]
+
+Every case starts a fresh server on a fresh SQLite file, so that the cases differ in one thing only: content,
+batch size, transport or compression. "CPU" is the server's alone, user and system, by span; rates are of the
+whole machine, load generator included. A case in which an acknowledged span is not stored ends the run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import http.client
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.spans import Content, RequestTemplate, request_template
+
+_KEY = "pulse_sk_00000000-0000-4000-8000-000000000000"
+_EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+#: Sends one request and returns once it is acknowledged; raises if it is not.
+Send = Callable[[bytes], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing to measure."""
+
+    name: str
+    content: Content
+    batch: int
+    transport: str = "http"
+    compressed: bool = False
+
+
+_CASES = (
+    Case("mixed-b50", "mixed", 50),
+    Case("mixed-b512", "mixed", 512),
+    Case("mixed-b50-gzip", "mixed", 50, compressed=True),
+    Case("mixed-b50-grpc", "mixed", 50, "grpc"),
+    Case("small-b50", "small", 50),
+    Case("small-b512", "small", 512),
+    Case("small-b50-grpc", "small", 50, "grpc"),
+    Case("small-b1", "small", 1),
+    Case("small-b1-grpc", "small", 1, "grpc"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    pid: int
+    main_port: int
+    http_port: int
+    grpc_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a case came to; the server's CPU in microseconds by span."""
+
+    spans_per_s: float
+    cpu_us: float
+    p50_ms: float
+    p99_ms: float
+    rss_mib: float
+    disk_bytes: float
+    lost: int
+
+
+def main() -> None:
+    """Run the cases asked for and print one table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(case.name for case in _CASES))
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--connections", type=int, default=8)
+    args = parser.parse_args()
+    wanted = [case for case in _CASES if not args.cases or case.name in args.cases]
+    table = Table(title=f"{args.connections} connections, {args.seconds:g} s a case, SQLite synchronous=FULL")
+    for column in (
+        "case",
+        "acked spans/s",
+        "CPU µs/span",
+        "ack p50 ms",
+        "ack p99 ms",
+        "RSS MiB",
+        "disk B/span",
+    ):
+        table.add_column(column, justify="left" if column == "case" else "right")
+    console = Console()
+    for case in wanted:
+        with console.status(f"{case.name} …"):
+            result = _measure(case, args.seconds, args.connections)
+        if result.lost:
+            sys.exit(f"{case.name}: {result.lost} acknowledged spans are not in the store")
+        table.add_row(
+            case.name,
+            f"{result.spans_per_s:,.0f}",
+            f"{result.cpu_us:.1f}",
+            f"{result.p50_ms:.1f}",
+            f"{result.p99_ms:.1f}",
+            f"{result.rss_mib:.0f}",
+            f"{result.disk_bytes:,.0f}",
+        )
+    console.print(table)
+
+
+def _measure(case: Case, seconds: float, connections: int) -> Result:
+    template = request_template(case.batch, case.content)
+    with tempfile.TemporaryDirectory() as data_dir, _server(Path(data_dir)) as server:
+        sender = _http_sender if case.transport == "http" else _grpc_sender
+        port = server.http_port if case.transport == "http" else server.grpc_port
+        _load(template, case, sender, port, 1, 0.5)
+        stored_before = _stored(server.main_port)
+        cpu_before = _cpu_s(server.pid)
+        started = time.perf_counter()
+        latencies = _load(template, case, sender, port, connections, seconds)
+        elapsed = time.perf_counter() - started
+        cpu_s = _cpu_s(server.pid) - cpu_before
+        acked = len(latencies) * case.batch
+        stored = _stored(server.main_port) - stored_before
+        rss = _rss_mib(server.pid)
+        disk = sum(file.stat().st_size for file in Path(data_dir).glob("*.db*"))
+        return Result(
+            spans_per_s=acked / elapsed,
+            cpu_us=cpu_s / acked * 1e6,
+            p50_ms=statistics.median(latencies) * 1e3,
+            p99_ms=statistics.quantiles(latencies, n=100)[98] * 1e3 if len(latencies) > 1 else 0.0,
+            rss_mib=rss,
+            disk_bytes=disk / (stored + stored_before),
+            lost=acked - stored,
+        )
+
+
+def _load(
+    template: RequestTemplate,
+    case: Case,
+    sender: Callable[[int], Generator[Send]],
+    port: int,
+    connections: int,
+    seconds: float,
+) -> list[float]:
+    """Closed loop: every connection sends its next request when the last was acknowledged."""
+    latencies: list[float] = []
+    until = time.perf_counter() + seconds
+
+    def run() -> None:
+        with contextmanager(sender)(port) as send:
+            while time.perf_counter() < until:
+                body = template.fresh()
+                if case.compressed:
+                    body = gzip.compress(body, 6)
+                started = time.perf_counter()
+                send(body)
+                latencies.append(time.perf_counter() - started)
+
+    threads = [threading.Thread(target=run) for _ in range(connections)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return latencies
+
+
+def _http_sender(port: int) -> Generator[Send]:
+    headers = {"content-type": "application/x-protobuf", "authorization": f"Bearer {_KEY}"}
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.connect()
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+        def send(body: bytes) -> None:
+            encoding = {"content-encoding": "gzip"} if body[:2] == b"\x1f\x8b" else {}
+            connection.request("POST", "/v1/traces", body, headers | encoding)
+            response = connection.getresponse()
+            answer = response.read()
+            if response.status != 200 or answer:
+                raise RuntimeError(f"{response.status}: {answer!r}")
+
+        yield send
+
+
+def _grpc_sender(port: int) -> Generator[Send]:
+    options = [("grpc.max_send_message_length", -1), ("grpc.use_local_subchannel_pool", 1)]
+    with grpc.insecure_channel(f"127.0.0.1:{port}", options) as channel:
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_EXPORT)
+
+        def send(body: bytes) -> None:
+            answer = call(body, metadata=(("authorization", f"Bearer {_KEY}"),), timeout=30)
+            if answer:
+                raise RuntimeError(repr(answer))
+
+        yield send
+
+
+@contextmanager
+def _server(data_dir: Path) -> Generator[_Server]:
+    """`pulse serve` on free ports of loopback, ready."""
+    main_port, http_port, grpc_port = _free_ports(3)
+    environment = os.environ | {
+        "PULSE_DATA_DIR": str(data_dir),
+        "PULSE_API_KEY": _KEY,
+        "PORT": str(main_port),
+        "PULSE_OTLP_HTTP_PORT": str(http_port),
+        "PULSE_OTLP_GRPC_PORT": str(grpc_port),
+        "PULSE_LOG_LEVEL": "warning",
+    }
+    server = subprocess.Popen(
+        [sys.executable, "-m", "pulse_server", "serve"], env=environment, stdout=subprocess.DEVNULL
+    )
+    try:
+        _wait_until_listening(http_port, server)
+        yield _Server(server.pid, main_port, http_port, grpc_port)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(15)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def _wait_until_listening(port: int, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError("the server did not start")
+
+
+def _stored(main_port: int) -> int:
+    """The server's own count of rows that it committed."""
+    with closing(http.client.HTTPConnection("127.0.0.1", main_port, timeout=30)) as connection:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode()
+    for line in text.splitlines():
+        if line.startswith("pulse_spans_stored_total "):
+            return int(float(line.split()[1]))
+    raise RuntimeError("/metrics does not tell pulse_spans_stored_total")
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _rss_mib(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise RuntimeError("no VmHWM")
+
+
+if __name__ == "__main__":
+    main()

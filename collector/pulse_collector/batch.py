@@ -1,0 +1,90 @@
+"""`POST /v1/traces/batch`: the seed's own ingest route, for clients without OpenTelemetry."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from uuid import UUID
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from pulse_collector import compression
+from pulse_collector.admission import Reservation
+from pulse_collector.batch_rows import batch_row
+from pulse_collector.batch_schema import InvalidBatch, read_batch
+from pulse_collector.ingest import Collector
+from pulse_collector.otlp_http import ClientGone, read_body
+from pulse_collector.refusals import Refusal, store_unavailable
+from pulse_storage.errors import StoreUnavailable
+from pulse_storage.rows import SpanRow
+from pulse_storage.trace_json import trace_object
+
+_log = logging.getLogger(__name__)
+
+
+def batch_routes(collector: Collector) -> list[Route]:
+    """The one route; errors are `{"error": …}`, validation errors add `details`."""
+
+    async def post_traces_batch(request: Request) -> Response:
+        status, headers = 202, dict[str, str]()
+        answer: dict[str, object]
+        try:
+            answer = await _post(collector, request)
+        except InvalidBatch as error:
+            status = 400
+            answer = {"error": str(error), **({"details": error.details} if error.details else {})}
+        except Refusal as refusal:
+            status, headers = refusal.http_status, _headers(refusal)
+            answer = {"error": refusal.message}
+        except ClientGone:
+            return Response(status_code=499)
+        collector.metrics.request("batch", "traces", status)
+        return Response(orjson.dumps(answer), status, headers, "application/json")
+
+    return [Route("/v1/traces/batch", post_traces_batch, methods=["POST"])]
+
+
+async def _post(collector: Collector, request: Request) -> dict[str, object]:
+    key = await collector.admit(request.headers.get("authorization"))
+    content_encoding = request.headers.get("content-encoding")
+    compression.codec(content_encoding)
+    limit_bytes = collector.max_body_bytes
+    with collector.budget.reservation() as reservation:
+        sent = await read_body(dict(request.headers.raw), request.receive, limit_bytes, reservation)
+        ids, rows = await collector.in_worker(
+            len(sent), _read, key.project_id, sent, content_encoding, limit_bytes, reservation
+        )
+        try:
+            await collector.store("batch", rows)
+            shown = await _shown(collector, key.project_id, ids)
+        except StoreUnavailable as error:
+            raise store_unavailable(error) from error
+    return {"count": len(shown), "traces": shown}
+
+
+def _read(
+    project_id: str, sent: bytes, content_encoding: str | None, limit_bytes: int, reservation: Reservation
+) -> tuple[list[UUID], list[SpanRow]]:
+    traces = read_batch(compression.inflate(content_encoding, sent, limit_bytes, reservation.take))
+    return [trace.trace_id for trace in traces], [batch_row(project_id, trace) for trace in traces]
+
+
+async def _shown(collector: Collector, project_id: str, ids: Sequence[UUID]) -> list[dict[str, object]]:
+    """The rows as they are stored, which after a second delivery are those of the first."""
+    records = await collector.storage.get_traces(project_id, ids)
+    missing = [str(trace_id) for trace_id, record in zip(ids, records, strict=True) if record is None]
+    if missing:
+        raise store_unavailable(f"{len(missing)} rows were not stored, the first is {missing[0]}")
+    return [trace_object(record, bodies=False) for record in records if record is not None]
+
+
+def _headers(refusal: Refusal) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    if refusal.http_status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if refusal.retry_after_s is not None:
+        headers["Retry-After"] = str(refusal.retry_after_s)
+    return headers

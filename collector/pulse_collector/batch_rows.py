@@ -1,0 +1,130 @@
+"""Rows of the batch route: one call as the seed's schema tells it, into Pulse's columns."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any, cast
+
+from pulse_collector.batch_schema import BatchTrace
+from pulse_collector.finish_reasons import finish_reason
+from pulse_collector.json_text import Json, dump_json
+from pulse_collector.messages import last_user_text
+from pulse_collector.pricing import Cost, price
+from pulse_collector.usage import Usage
+from pulse_storage.bodies import pack
+from pulse_storage.rows import BATCH_DIALECT, PREVIEW_CHARS, SpanRow
+
+_NANO_USD_PER_CENT = 10_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def batch_row(project_id: str, trace: BatchTrace) -> SpanRow:
+    """The row of one trace of a batch. Its UUID serves as the OTel trace id, so it stays the visible id."""
+    start_ns = _unix_ns(trace.timestamp)
+    cost = _cost(trace, start_ns)
+    error = trace.error or {}
+    output_text = _cleaned(trace.output_text) or None
+    has_usage = trace.input_tokens is not None or trace.output_tokens is not None
+    return SpanRow(
+        project_id=project_id,
+        otel_trace_id=trace.trace_id.bytes,
+        # Any span id that the trace id alone decides will do; zeros would mean none.
+        otel_span_id=trace.trace_id.bytes[8:] if any(trace.trace_id.bytes[8:]) else trace.trace_id.bytes[:8],
+        parent_span_id=None,
+        start_ns=start_ns,
+        latency_ms=trace.latency_ms,
+        model_call=True,
+        gen_ai=True,
+        operation=_operation(trace),
+        name=_clean(f"{trace.provider} {trace.model_requested}"),
+        provider=trace.provider,
+        model_requested=_clean(trace.model_requested),
+        model_used=_cleaned(trace.model_used),
+        provider_request_id=_cleaned(trace.provider_request_id),
+        dialect=BATCH_DIALECT,
+        scope=None,
+        input_tokens=trace.input_tokens,
+        output_tokens=trace.output_tokens,
+        cache_read_tokens=None,
+        cache_write_tokens=None,
+        reasoning_tokens=None,
+        usage_source="reported" if has_usage else None,
+        cost_nano_usd=cost.nano_usd,
+        cost_source=cost.source,
+        price_version=cost.version,
+        status=trace.status,
+        error_type=_text(error.get("type") or error.get("name") or error.get("code")),
+        error_message=_text(error.get("message")) or (_text(error) if error else None),
+        finish_reason=finish_reason(_cleaned(trace.finish_reason)),
+        time_to_first_token_ms=None,
+        session_id=_cleaned(trace.session_id),
+        user_id=None,
+        tags=(),
+        service=None,
+        environment=None,
+        release=None,
+        input_preview=_preview(last_user_text(_messages(trace.request_body))),
+        output_preview=_preview(output_text),
+        metadata=dump_json(_metadata(trace)).decode(),
+        output_text=pack(output_text.encode()) if output_text and len(output_text) > PREVIEW_CHARS else None,
+        request_body=pack(dump_json(trace.request_body)),
+        response_body=None if trace.response_body is None else pack(dump_json(trace.response_body)),
+        partner_key=None,
+    )
+
+
+def _unix_ns(moment: datetime) -> int:
+    """Microseconds are counted, not converted from a float; a time without a zone is UTC."""
+    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return (aware - _EPOCH) // _MICROSECOND * 1000
+
+
+def _operation(trace: BatchTrace) -> str:
+    """The seed's clients wrap chat and embeddings, and only embeddings take an `input` and no messages."""
+    is_embedding = "input" in trace.request_body and "embed" in trace.model_requested.lower()
+    return "embeddings" if is_embedding else "chat"
+
+
+def _cost(trace: BatchTrace, start_ns: int) -> Cost:
+    if trace.cost_cents is not None:
+        # Through the shortest decimal that is this float, as the sender wrote it.
+        nano_usd = (Decimal(repr(trace.cost_cents)) * _NANO_USD_PER_CENT).to_integral_value(ROUND_HALF_EVEN)
+        return Cost(int(nano_usd), "reported", None)
+    return price(
+        provider=trace.provider,
+        models=(trace.model_used, trace.model_requested),
+        usage=Usage(input_tokens=trace.input_tokens, output_tokens=trace.output_tokens),
+        start_ns=start_ns,
+    )
+
+
+def _messages(request_body: dict[str, Any]) -> Json:
+    for key in ("messages", "input", "prompt"):
+        if request_body.get(key):
+            return cast(Json, request_body[key])
+    return None
+
+
+def _metadata(trace: BatchTrace) -> dict[str, Any]:
+    return {**(trace.model_extra or {}), **(trace.metadata or {})}
+
+
+def _cleaned(text: str | None) -> str | None:
+    return None if text is None else _clean(text)
+
+
+def _clean(text: str) -> str:
+    """NUL and halves of characters cannot be stored everywhere: they become U+FFFD."""
+    return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _text(value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    return _clean(value if isinstance(value, str) else dump_json(cast(Json, value)).decode())
+
+
+def _preview(text: str | None) -> str | None:
+    return _clean(text[:PREVIEW_CHARS]) if text else None

@@ -1,0 +1,89 @@
+"""The seed's trace schema: what `POST /v1/traces/batch` takes, and what is wrong with what it got."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+)
+
+MAX_TRACES = 100
+
+#: No real call used more; larger numbers are mistakes that would spoil every sum.
+_Tokens = Annotated[int, Field(strict=True, ge=0, le=10_000_000_000)]
+_Name = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+def _iso_8601(value: object) -> object:
+    """pydantic would take numbers as Unix times, in a unit that it guesses."""
+    if not isinstance(value, str):
+        raise ValueError("must be an ISO 8601 date and time")
+    return value
+
+
+def _not_nil(value: UUID) -> UUID:
+    if not value.int:
+        raise ValueError("must not be the nil UUID")
+    return value
+
+
+class BatchTrace(BaseModel):
+    """One call as a client without OpenTelemetry reports it. Keys not named here are kept in `metadata`."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    trace_id: Annotated[UUID, AfterValidator(_not_nil)]
+    timestamp: Annotated[datetime, BeforeValidator(_iso_8601)]
+    provider: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    model_requested: _Name
+    request_body: dict[str, Any]
+    status: Literal["success", "error"]
+    latency_ms: Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+    response_body: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    input_tokens: _Tokens | None = None
+    output_tokens: _Tokens | None = None
+    output_text: str | None = None
+    finish_reason: str | None = None
+    cost_cents: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
+    session_id: _Name | None = None
+    metadata: dict[str, Any] | None = None
+    model_used: _Name | None = None
+    provider_request_id: _Name | None = None
+
+
+_BATCH = TypeAdapter(Annotated[list[BatchTrace], Field(min_length=1, max_length=MAX_TRACES)])
+
+
+class InvalidBatch(ValueError):
+    """The body is not a batch; `details` names each place, as `0.latency_ms`, and what it must be."""
+
+    def __init__(self, sentence: str, details: list[dict[str, str]]) -> None:
+        super().__init__(sentence)
+        self.details = details
+
+
+def read_batch(body: bytes) -> list[BatchTrace]:
+    """The traces of a request body, all or nothing. Raises InvalidBatch."""
+    try:
+        document = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidBatch(f"The body is not JSON: {error}.", []) from error
+    try:
+        return _BATCH.validate_python(document)
+    except ValidationError as error:
+        details = [
+            {"path": ".".join(str(step) for step in found["loc"]), "message": found["msg"]}
+            for found in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise InvalidBatch("The batch is not valid; nothing of it was stored.", details) from error
