@@ -1,0 +1,95 @@
+"""OTLP attributes as plain Python values, read once per span."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
+
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
+AttributeValue: TypeAlias = (
+    "str | int | float | bool | bytes | Sequence[AttributeValue] | Mapping[str, AttributeValue] | None"
+)
+Attributes: TypeAlias = Mapping[str, AttributeValue]
+
+#: No model takes or gives more in one call: a larger count is a fault of the sender.
+_MAX_TOKENS = 10_000_000_000
+
+
+def read_attributes(pairs: Iterable[KeyValue]) -> dict[str, AttributeValue]:
+    """The attributes by key. NUL becomes U+FFFD, NaN and infinities become text; a later key wins."""
+    attributes: dict[str, AttributeValue] = {}
+    for pair in pairs:
+        value = pair.value
+        # Most values are texts, then integers: each access to a field costs, `WhichOneof` the most.
+        if text := value.string_value:
+            attributes[pair.key] = text if "\x00" not in text else text.replace("\x00", "\ufffd")
+        elif number := value.int_value:
+            attributes[pair.key] = number
+        else:
+            attributes[pair.key] = _read_value(value)
+    return attributes
+
+
+def _read_value(value: AnyValue) -> AttributeValue:
+    match value.WhichOneof("value"):
+        case "string_value":
+            return value.string_value.replace("\x00", "\ufffd")
+        case "bool_value":
+            return value.bool_value
+        case "int_value":
+            return value.int_value
+        case "double_value":
+            double = value.double_value
+            return double if math.isfinite(double) else _non_finite(double)
+        case "array_value":
+            return [_read_value(item) for item in value.array_value.values]
+        case "kvlist_value":
+            return {pair.key: _read_value(pair.value) for pair in value.kvlist_value.values}
+        case "bytes_value":
+            return value.bytes_value
+        case _:
+            return None
+
+
+def _non_finite(number: float) -> str:
+    if math.isnan(number):
+        return "NaN"
+    return "Infinity" if number > 0 else "-Infinity"
+
+
+def as_text(value: AttributeValue) -> str | None:
+    """A text that says something: numbers are spelled out, blanks are None."""
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return str(value)
+
+
+def as_count(value: AttributeValue) -> int | None:
+    """A count of tokens from a number or a numeral; None for anything that cannot be one."""
+    if isinstance(value, str):
+        value = as_number(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if 0 <= value <= _MAX_TOKENS and value == int(value) else None
+
+
+def as_number(value: AttributeValue) -> float | None:
+    """A finite number of zero or more from a number or a numeral; None for anything else."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if not isinstance(value, int | float):
+        return None
+    try:
+        number = float(value)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None

@@ -1,0 +1,116 @@
+"""Request and response bodies: a provider's own documents as they are, or rebuilt from messages."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import orjson
+
+from pulse_collector.attributes import Attributes, AttributeValue
+from pulse_collector.json_text import Json, JsonObject, dump_json, parse_json
+
+#: Written by instrumentors where content was hidden from them.
+_REDACTED = frozenset({"__REDACTED__"})
+
+_REQUEST_PREFIX = "gen_ai.request."
+#: Facts about the request that are not parameters, or stand elsewhere in the body.
+_NOT_PARAMETERS = frozenset({"model", "is_stream"})
+
+
+class Content(NamedTuple):
+    """A content attribute: what it says, and the JSON it is kept as (never parsed and written again)."""
+
+    value: Json
+    raw: object
+
+
+def content_of(value: AttributeValue) -> Content | None:
+    """The JSON in a content attribute; text that is no JSON (cut off, redacted) is kept under `_raw`.
+
+    None if there is nothing, or only a note that it was hidden.
+    """
+    if value is None or value == "" or value in ([], {}):
+        return None
+    if isinstance(value, str):
+        if value in _REDACTED:
+            return None
+        try:
+            return Content(cast(Json, orjson.loads(value)), orjson.Fragment(value))
+        except ValueError:
+            pass
+    document = parse_json(value)
+    if document is None:
+        document = _unreadable(value if isinstance(value, str) else repr(value))
+    return Content(document, orjson.Fragment(dump_json(document)))
+
+
+def plain_text(value: AttributeValue) -> str | None:
+    """A content attribute that is not JSON but simply text."""
+    if isinstance(value, str) and value and value not in _REDACTED and value[0] not in "{[":
+        return value
+    return None
+
+
+def request_body(
+    attributes: Attributes,
+    *,
+    model: str | None,
+    messages: Content | None,
+    system: Content | None = None,
+    tools: Content | None = None,
+) -> bytes | None:
+    """A request rebuilt from its parts: model, system instructions, messages, tools and parameters.
+
+    None without messages and system instructions: parameters alone are no request body.
+    """
+    if messages is None and system is None:
+        return None
+    body: dict[str, object] = {}
+    if model is not None:
+        body["model"] = model
+    if system is not None:
+        body["system_instructions"] = system.raw
+    if messages is not None:
+        body["messages"] = messages.raw
+    if tools is not None:
+        body["tools"] = tools.raw
+    for key, value in attributes.items():
+        if key.startswith(_REQUEST_PREFIX):
+            parameter = key[len(_REQUEST_PREFIX) :]
+            if parameter not in _NOT_PARAMETERS and not isinstance(value, bytes):
+                body[parameter] = value
+    return _dump(body)
+
+
+def response_body(
+    *, response_id: str | None, model: str | None, finish_reasons: list[str], messages: Content | None
+) -> bytes | None:
+    """An answer rebuilt from its parts; None without messages."""
+    if messages is None:
+        return None
+    body: dict[str, object] = {}
+    if response_id is not None:
+        body["id"] = response_id
+    if model is not None:
+        body["model"] = model
+    body["messages"] = messages.raw
+    if finish_reasons:
+        body["finish_reasons"] = finish_reasons
+    return _dump(body)
+
+
+def document_body(content: Content, name: str) -> bytes:
+    """A document kept as it came; what is no object is wrapped in one, under `name`."""
+    return _dump(content.raw if isinstance(content.value, dict) else {name: content.raw})
+
+
+def _unreadable(text: str) -> JsonObject:
+    return {"_raw": text}
+
+
+def _dump(body: object) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except (TypeError, ValueError):
+        # A parameter that JSON cannot hold, such as a lone surrogate.
+        return dump_json(cast(Json, body))

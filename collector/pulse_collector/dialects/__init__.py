@@ -1,0 +1,140 @@
+"""The dialects that the collector understands, and how to tell which one a span speaks.
+
+A new dialect is one module with a `DIALECT`, and one line in `DIALECTS`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pulse_collector.attributes import Attributes
+from pulse_collector.dialects import anthropic_sdk, openinference, otel_genai
+from pulse_collector.dialects.dialect import Dialect, Slot
+
+#: Asked in this order where the scope does not tell.
+DIALECTS: tuple[Dialect, ...] = (
+    anthropic_sdk.DIALECT,
+    openinference.DIALECT,
+    otel_genai.DIALECT,
+)
+
+#: Operations that are one call of a model: only they have tokens and a cost of their own.
+MODEL_OPERATIONS = frozenset(
+    {
+        "chat",
+        "text_completion",
+        "generate_content",
+        "embeddings",
+        "rerank",
+        "image_generation",
+        "image_edit",
+        "speech",
+        "transcription",
+        "translation",
+        "moderation",
+    }
+)
+
+#: Operations around model calls, which repeat the sums of what lies below them.
+OTHER_OPERATIONS = frozenset(
+    {
+        "create_agent",
+        "invoke_agent",
+        "invoke_workflow",
+        "workflow",
+        "task",
+        "execute_task",
+        "agent_step",
+        "plan",
+        "chain",
+        "execute_tool",
+        "retrieval",
+        "guardrail",
+        "evaluator",
+        "prompt",
+        "parser",
+        "span",
+        "event",
+    }
+)
+
+#: Other spellings of operations.
+_OPERATIONS = {
+    "completion": "text_completion",
+    "text-completion": "text_completion",
+    "embedding": "embeddings",
+    "embed": "embeddings",
+    "image": "image_generation",
+    "audio": "speech",
+}
+
+#: The operations of old spans that name a model but not what they are.
+_MODEL_KEYS = ("gen_ai.request.model", "gen_ai.response.model", "gen_ai.system", "llm.model_name")
+
+
+class Spoken(NamedTuple):
+    """A dialect, ready for use: its table is compiled."""
+
+    dialect: Dialect
+    table: dict[str, Slot]
+    content_prefixes: tuple[str, ...]
+    custom_prefixes: tuple[str, ...]
+
+
+def _spoken(dialect: Dialect) -> Spoken:
+    line = dialect.line()
+    return Spoken(
+        dialect,
+        dialect.table(),
+        tuple(prefix for ancestor in line for prefix in ancestor.content_prefixes),
+        tuple(prefix for ancestor in line for prefix in ancestor.custom_prefixes),
+    )
+
+
+_SPOKEN = tuple(_spoken(dialect) for dialect in DIALECTS)
+_BY_SCOPE = tuple((scope, spoken) for spoken in _SPOKEN for scope in spoken.dialect.scopes)
+_BY_KIND = tuple((spoken.dialect.kind_key, spoken) for spoken in _SPOKEN if spoken.dialect.kind_key)
+_DEFAULT = next(spoken for spoken in _SPOKEN if spoken.dialect is otel_genai.DIALECT)
+
+
+def dialect_of_scope(scope: str) -> Spoken | None:
+    """The dialect that a scope's spans speak; None if the scope does not tell."""
+    best: Spoken | None = None
+    length = 0
+    for start, spoken in _BY_SCOPE:
+        if len(start) > length and scope.startswith(start):
+            best, length = spoken, len(start)
+    return best
+
+
+def dialect_of_attributes(attributes: Attributes) -> Spoken:
+    """The dialect of a span whose scope is not known, by the attribute that says what it is."""
+    for key, spoken in _BY_KIND:
+        if key in attributes:
+            return spoken
+    return _DEFAULT
+
+
+def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
+    """What the span does, in the conventions' words; None if it has nothing to do with models."""
+    if dialect.kind_wins and (kind := _kind(attributes, dialect)):
+        return kind
+    named = attributes.get("gen_ai.operation.name")
+    if isinstance(named, str) and named:
+        return _OPERATIONS.get(named, named)
+    if kind := _kind(attributes, dialect):
+        return kind
+    for _, spoken in _BY_KIND:
+        if kind := _kind(attributes, spoken.dialect):
+            return kind
+    return "chat" if any(key in attributes for key in _MODEL_KEYS) else None
+
+
+def _kind(attributes: Attributes, dialect: Dialect) -> str | None:
+    if dialect.kind_key is None:
+        return None
+    value = attributes.get(dialect.kind_key)
+    if not isinstance(value, str) or not value:
+        return None
+    value = value.strip('"')
+    return dialect.kinds.get(value) or dialect.kinds.get(value.upper()) or value.lower()

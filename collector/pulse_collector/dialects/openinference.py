@@ -1,0 +1,144 @@
+"""OpenInference (Arize): whole requests and responses in `input.value` and `output.value`."""
+
+from __future__ import annotations
+
+from pulse_collector.content import Content, content_of, document_body, plain_text
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.dialects.otel_genai import built, read_first_event, set_messages
+from pulse_collector.documents import read_parameters, read_request, read_response
+from pulse_collector.indexed import indexed_list
+from pulse_collector.json_text import Json, JsonObject, parse_json, parse_object
+from pulse_collector.span_facts import SpanFacts
+
+
+def read(facts: SpanFacts) -> None:
+    """Read the provider's documents, then the flattened messages for what they leave open."""
+    attributes = facts.attributes
+    if facts.operation == "chat" and any(key.startswith("llm.prompts") for key in attributes):
+        facts.operation = "text_completion"
+    parameters = parse_object(attributes.get("llm.invocation_parameters"))
+    facts.custom.update(parse_object(attributes.get("metadata")))
+    asked = content_of(attributes.get("input.value"))
+    answered = content_of(attributes.get("output.value"))
+    if facts.model_call:
+        _read_documents(facts, asked, answered)
+        read_parameters(facts, parameters)
+    # OpenInference has one name for the model; it is the answer's where there was an answer.
+    used = attributes.get("llm.model_name")
+    if used and ("llm.response.model_name" in attributes or _answered(facts)):
+        facts.fill("model_used", used)
+    facts.fill("model_requested", used)
+    if facts.request is None and asked is not None:
+        facts.request = document_body(asked, "messages" if isinstance(asked.value, list) else "input")
+    if facts.response is None and answered is not None:
+        facts.response = document_body(answered, "messages" if isinstance(answered.value, list) else "output")
+    facts.input_text = facts.input_text or plain_text(attributes.get("input.value"))
+    set_messages(
+        facts,
+        messages=_messages(facts, "llm.input_messages."),
+        answers=_messages(facts, "llm.output_messages."),
+        tools=built([_tool(tool) for tool in indexed_list(attributes, "llm.tools.")]),
+    )
+    facts.output_text = facts.output_text or plain_text(attributes.get("output.value"))
+    if facts.events and "time_to_first_token_ms" not in facts.numbers:
+        read_first_event(facts, "First Token Stream Event")
+
+
+def _read_documents(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
+    if asked is not None:
+        read_request(facts, asked.value)
+        if isinstance(asked.value, dict) and "_raw" not in asked.value:
+            facts.request = document_body(asked, "input")
+    if answered is not None and isinstance(answered.value, dict | list):
+        read_response(facts, answered.value)
+        if "_raw" not in answered.value:
+            facts.response = document_body(
+                answered, "messages" if isinstance(answered.value, list) else "output"
+            )
+
+
+def _answered(facts: SpanFacts) -> bool:
+    return bool(facts.counts or facts.finish_reasons or facts.output_text or facts.response)
+
+
+def _messages(facts: SpanFacts, prefix: str) -> Content | None:
+    return built([_message(entry) for entry in indexed_list(facts.attributes, prefix)])
+
+
+def _message(entry: Json) -> Json:
+    """`{"message": {"role", "content", "contents": [{"message_content": …}]}}` without its wrappings."""
+    message = entry.get("message") if isinstance(entry, dict) else None
+    if not isinstance(message, dict):
+        return entry
+    parts = message.pop("contents", None)
+    if isinstance(parts, list):
+        message["content"] = [
+            part.get("message_content", part) if isinstance(part, dict) else part for part in parts
+        ]
+    calls = message.get("tool_calls")
+    if isinstance(calls, list):
+        message["tool_calls"] = [
+            call.get("tool_call", call) if isinstance(call, dict) else call for call in calls
+        ]
+    return message
+
+
+def _tool(entry: Json) -> Json:
+    tool: JsonObject = entry if isinstance(entry, dict) else {}
+    inner = tool.get("tool")
+    schema = inner.get("json_schema") if isinstance(inner, dict) else tool.get("tool.json_schema")
+    return (parse_json(schema) if isinstance(schema, str) else schema) or entry
+
+
+DIALECT = Dialect(
+    name="openinference",
+    scopes=("openinference.",),
+    kind_key="openinference.span.kind",
+    kinds={
+        "LLM": "chat",
+        "EMBEDDING": "embeddings",
+        "TOOL": "execute_tool",
+        "AGENT": "invoke_agent",
+        "CHAIN": "chain",
+        "RETRIEVER": "retrieval",
+        "RERANKER": "rerank",
+        "GUARDRAIL": "guardrail",
+        "EVALUATOR": "evaluator",
+        "PROMPT": "prompt",
+        "DECISION": "decision",
+        "UNKNOWN": "unknown",
+    },
+    texts={
+        "provider": ("llm.provider", "llm.system"),
+        "model_requested": ("llm.request.model_name", "embedding.model_name", "reranker.model_name"),
+        "model_used": ("llm.response.model_name",),
+        "session_id": ("session.id",),
+        "user_id": ("user.id",),
+    },
+    counts={
+        "input": ("llm.token_count.prompt",),
+        "output": ("llm.token_count.completion",),
+        "total": ("llm.token_count.total",),
+        "cache_read": (
+            "llm.token_count.prompt_details.cache_read",
+            "llm.token_count.prompt_details.cache_input",
+        ),
+        "cache_write": ("llm.token_count.prompt_details.cache_write",),
+        "reasoning": ("llm.token_count.completion_details.reasoning",),
+    },
+    cost_usd=("llm.cost.total",),
+    tags=("tag.tags",),
+    finish_reasons=("llm.finish_reason",),
+    content=(
+        "input.value",
+        "input.mime_type",
+        "output.value",
+        "output.mime_type",
+        "metadata",
+        "llm.model_name",
+    ),
+    content_prefixes=("llm.input_messages.", "llm.output_messages.", "llm.tools.", "llm.prompts."),
+    read=read,
+    extends=OTEL_GENAI,
+)

@@ -1,0 +1,209 @@
+"""OpenTelemetry's gen-ai conventions, present and past: the dialect that the others extend."""
+
+from __future__ import annotations
+
+from pulse_collector.attributes import AttributeValue
+from pulse_collector.content import Content, content_of, plain_text, request_body, response_body
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.indexed import indexed_list
+from pulse_collector.json_text import Json, JsonObject, dump_json, parse_object, to_json
+from pulse_collector.messages import answer_finish_reasons, first_answer_text, last_user_text
+from pulse_collector.span_facts import SpanFacts
+
+#: Span events that carried content before there were attributes for it, and Strands still sends.
+_MESSAGE_EVENTS = {
+    "gen_ai.system.message": "system",
+    "gen_ai.user.message": "user",
+    "gen_ai.assistant.message": "assistant",
+    "gen_ai.tool.message": "tool",
+}
+CHUNK_EVENT = "gen_ai.content.completion.chunk"
+CONTENT_EVENTS = frozenset(
+    {*_MESSAGE_EVENTS, "gen_ai.choice", "gen_ai.content.prompt", "gen_ai.content.completion", CHUNK_EVENT}
+)
+
+
+def read(facts: SpanFacts) -> None:
+    """Read content from attributes, from flattened attributes, or from events, whichever is there."""
+    attributes = facts.attributes
+    messages = content_of(attributes.get("gen_ai.input.messages"))
+    system = content_of(attributes.get("gen_ai.system_instructions"))
+    answers = content_of(attributes.get("gen_ai.output.messages"))
+    if messages is None and answers is None and system is None:
+        messages, answers = _older_content(facts)
+    if facts.events and messages is None and answers is None:
+        messages, answers = _event_content(facts)
+    tools = content_of(attributes.get("gen_ai.tool.definitions"))
+    set_messages(facts, messages=messages, system=system, tools=tools, answers=answers)
+    if facts.events and "time_to_first_token_ms" not in facts.numbers:
+        read_first_event(facts, CHUNK_EVENT)
+
+
+def set_messages(
+    facts: SpanFacts,
+    *,
+    messages: Content | None,
+    answers: Content | None,
+    system: Content | None = None,
+    tools: Content | None = None,
+) -> None:
+    """Set bodies, texts and finish reasons from messages, where they are not known yet."""
+    texts = facts.texts
+    if facts.request is None:
+        facts.request = request_body(
+            facts.attributes,
+            model=texts.get("model_requested"),
+            messages=messages,
+            system=system,
+            tools=tools,
+        )
+    if messages is not None and facts.input_text is None:
+        facts.input_text = last_user_text(messages.value)
+    if answers is None:
+        return
+    if facts.output_text is None:
+        facts.output_text = first_answer_text(answers.value)
+    if not facts.finish_reasons:
+        facts.finish_reasons = answer_finish_reasons(answers.value)
+    if facts.response is None:
+        facts.response = response_body(
+            response_id=texts.get("provider_request_id"),
+            model=texts.get("model_used"),
+            finish_reasons=facts.finish_reasons,
+            messages=answers,
+        )
+
+
+def built(messages: list[Json]) -> Content | None:
+    """Messages that were put together here, as content."""
+    return content_of(dump_json(messages)) if messages else None
+
+
+def read_first_event(facts: SpanFacts, name: str) -> None:
+    """Take the time to the first token from the first event of this name."""
+    first_ns = min((event.time_ns for event in facts.events if event.name == name), default=None)
+    if first_ns is not None and first_ns >= facts.start_ns:
+        facts.numbers["time_to_first_token_ms"] = (first_ns - facts.start_ns) / 1e6
+
+
+def _older_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
+    """`gen_ai.prompt.N.*` and `gen_ai.completion.N.*`, else `gen_ai.prompt` and `gen_ai.completion`."""
+    attributes = facts.attributes
+    messages = built(indexed_list(attributes, "gen_ai.prompt."))
+    answers = built(indexed_list(attributes, "gen_ai.completion."))
+    if messages is None:
+        messages = _whole(attributes.get("gen_ai.prompt"))
+    if answers is None:
+        answers = _whole(attributes.get("gen_ai.completion"))
+    return messages, answers
+
+
+def _whole(value: AttributeValue) -> Content | None:
+    text = plain_text(value)
+    if text is not None:
+        return built([{"role": "user", "content": text}])
+    return content_of(value)
+
+
+def _event_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
+    messages: list[Json] = []
+    answers: list[Json] = []
+    for event in facts.events:
+        if event.name in _MESSAGE_EVENTS:
+            messages.append(_event_message(event.attributes, _MESSAGE_EVENTS[event.name]))
+        elif event.name == "gen_ai.choice":
+            answers.append(_event_message(event.attributes, "assistant"))
+        elif event.name == "gen_ai.content.prompt":
+            messages += _listed(event.attributes.get("gen_ai.prompt"), "user")
+        elif event.name == "gen_ai.content.completion":
+            answers += _listed(event.attributes.get("gen_ai.completion"), "assistant")
+    return built(messages), built(answers)
+
+
+def _event_message(attributes: dict[str, AttributeValue], role: str) -> JsonObject:
+    message: JsonObject = {"role": role}
+    for key, value in attributes.items():
+        content = content_of(value) if isinstance(value, str) and value[:1] in ("{", "[") else None
+        message["content" if key == "message" else key] = content.value if content else to_json(value)
+    inner = parse_object(attributes.get("message"))
+    if inner:
+        message.update(inner)
+    return message
+
+
+def _listed(value: AttributeValue, role: str) -> list[Json]:
+    content = content_of(value)
+    if content is None:
+        return []
+    if isinstance(content.value, list):
+        return content.value
+    if isinstance(value, str) and isinstance(content.value, dict) and "_raw" in content.value:
+        return [{"role": role, "content": value}]
+    return [content.value]
+
+
+DIALECT = Dialect(
+    name="otel-genai",
+    scopes=("opentelemetry.instrumentation.genai", "opentelemetry.util.genai", "pulse.instrumentation"),
+    kind_key="gen_ai.operation.name",
+    texts={
+        "provider": ("gen_ai.provider.name", "gen_ai.system"),
+        "model_requested": ("gen_ai.request.model",),
+        "model_used": ("gen_ai.response.model",),
+        "provider_request_id": ("gen_ai.response.id",),
+        "session_id": ("gen_ai.conversation.id", "session.id"),
+        "user_id": ("user.id", "enduser.id"),
+        "error_type": ("error.type",),
+    },
+    counts={
+        "input": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens"),
+        "output": (
+            "gen_ai.usage.output_tokens",
+            "gen_ai.usage.completion_tokens",
+            "llm.usage.completion_tokens",
+        ),
+        "total": ("gen_ai.usage.total_tokens", "llm.usage.total_tokens"),
+        "cache_read": (
+            "gen_ai.usage.cache_read.input_tokens",
+            "gen_ai.usage.cache_read_input_tokens",
+            "gen_ai.usage.details.cache_read_tokens",
+            "gen_ai.usage.details.cache_read_input_tokens",
+        ),
+        "cache_write": (
+            "gen_ai.usage.cache_creation.input_tokens",
+            "gen_ai.usage.cache_write.input_tokens",
+            "gen_ai.usage.cache_creation_input_tokens",
+            "gen_ai.usage.cache_write_input_tokens",
+            "gen_ai.usage.details.cache_write_tokens",
+            "gen_ai.usage.details.cache_creation_input_tokens",
+        ),
+        "cache_write_1h": (
+            "anthropic.usage.cache_creation.ephemeral_1h_input_tokens",
+            "gen_ai.usage.details.ephemeral_1h_input_tokens",
+        ),
+        "reasoning": (
+            "gen_ai.usage.reasoning.output_tokens",
+            "gen_ai.usage.reasoning_tokens",
+            "gen_ai.usage.details.reasoning_tokens",
+            "llm.usage.reasoning_tokens",
+        ),
+    },
+    first_token_seconds=(
+        "gen_ai.response.time_to_first_chunk",
+        "gen_ai.client.operation.time_to_first_chunk",
+    ),
+    cost_usd=("gen_ai.usage.cost", "gen_ai.cost.total_cost", "operation.cost"),
+    tags=("pulse.tags", "tag.tags"),
+    finish_reasons=("gen_ai.response.finish_reasons",),
+    content=(
+        "gen_ai.input.messages",
+        "gen_ai.output.messages",
+        "gen_ai.system_instructions",
+        "gen_ai.tool.definitions",
+        "gen_ai.prompt",
+        "gen_ai.completion",
+    ),
+    content_prefixes=("gen_ai.prompt.", "gen_ai.completion."),
+    custom_prefixes=("pulse.metadata.",),
+    read=read,
+)

@@ -1,0 +1,62 @@
+"""Why a model stopped, in one vocabulary: stop, length, tool_calls, content_filter, pause, error."""
+
+from __future__ import annotations
+
+from pulse_collector.attributes import AttributeValue
+from pulse_collector.json_text import Json, parse_repr, to_json
+
+_REASONS = {
+    "stop": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "eos": "stop",
+    "eos_token": "stop",
+    "completed": "stop",
+    "complete": "stop",
+    "finished": "stop",
+    "length": "length",
+    "max_tokens": "length",
+    "max_output_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_calls": "tool_calls",
+    "tool_call": "tool_calls",
+    "tool-calls": "tool_calls",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
+    "content_filter": "content_filter",
+    "content-filter": "content_filter",
+    "content_filtered": "content_filter",
+    "refusal": "content_filter",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "guardrail_intervened": "content_filter",
+    "pause_turn": "pause",
+}
+
+#: What senders write where they know no reason.
+_UNKNOWN = frozenset({"", "unknown", "none", "null", "other", "unspecified", "finish_reason_unspecified"})
+
+
+def finish_reason(raw: str | None) -> str | None:
+    """The reason in Pulse's words; others keep their own in lower case, and "unknown" is None."""
+    if raw is None:
+        return None
+    reason = _REASONS.get(raw)
+    if reason is not None:
+        return reason
+    lowered = raw.strip().lower()
+    # Python enums arrive as `FinishReason.STOP`.
+    lowered = lowered.rpartition(".")[2]
+    if lowered in _UNKNOWN:
+        return None
+    return _REASONS.get(lowered, lowered)
+
+
+def finish_reasons(value: AttributeValue) -> list[str]:
+    """The raw reasons of all choices: from an array, JSON text of one, Python's repr of one, or one text."""
+    document: Json = to_json(value)
+    if isinstance(document, str) and document[:1] in ("[", "(", '"', "'"):
+        document = parse_repr(document) or document
+    if isinstance(document, list):
+        return [item for item in document if isinstance(item, str)]
+    return [document] if isinstance(document, str) and document else []

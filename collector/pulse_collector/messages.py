@@ -1,0 +1,124 @@
+"""The text in lists of messages, whichever library wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pulse_collector.json_text import Json, JsonObject
+
+#: Parts of a message that are its text; the rest is reasoning, tool calls, images and their like.
+_TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
+_USER_ROLES = frozenset({"user", "human"})
+_ANSWER_ROLES = frozenset({"assistant", "ai", "model"})
+_LANGCHAIN_ROLES = {
+    "HumanMessage": "user",
+    "HumanMessageChunk": "user",
+    "AIMessage": "assistant",
+    "AIMessageChunk": "assistant",
+    "SystemMessage": "system",
+    "ToolMessage": "tool",
+}
+
+
+def text_of(content: Json) -> str:
+    """The text of a message's content or parts, joined; empty if it has none."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(map(_part_text, content))
+    return _part_text(content)
+
+
+def message_text(message: Json) -> str:
+    """The text of one message of any shape; empty if it has none."""
+    if not isinstance(message, dict):
+        return message if isinstance(message, str) else ""
+    body = _body(message)
+    for key in ("parts", "content", "contents", "text"):
+        if key in body and body[key] is not None:
+            return text_of(body[key])
+    return ""
+
+
+def last_user_text(messages: Json) -> str | None:
+    """The text of the last user message that has some; failing that, of the last message of any role."""
+    any_role = None
+    for message in reversed(list(_each(messages))):
+        text = message_text(message)
+        if not text:
+            continue
+        if _role(message) in _USER_ROLES or isinstance(message, str):
+            return text
+        any_role = any_role or text
+    return any_role
+
+
+def first_answer_text(messages: Json) -> str | None:
+    """The text of the first choice: the first message that is the model's, or else the first."""
+    first: Json = None
+    for message in _each(messages):
+        if _role(message) in _ANSWER_ROLES:
+            return message_text(message) or None
+        first = first or message
+    return message_text(first) or None
+
+
+def answer_finish_reasons(messages: Json) -> list[str]:
+    """The reasons that the messages of an answer carry, in their order."""
+    reasons: list[str] = []
+    for message in _each(messages):
+        reason = message.get("finish_reason") if isinstance(message, dict) else None
+        if isinstance(reason, str) and reason:
+            reasons.append(reason)
+    return reasons
+
+
+def _each(messages: Json) -> Iterator[Json]:
+    if isinstance(messages, dict) and isinstance(messages.get("messages"), list):
+        messages = messages["messages"]
+    if not isinstance(messages, list):
+        if messages:
+            yield messages
+        return
+    for message in messages:
+        # LangChain batches: a list of conversations.
+        if isinstance(message, list):
+            yield from message
+        else:
+            yield message
+
+
+def _role(message: Json) -> str | None:
+    if not isinstance(message, dict):
+        return None
+    role = message.get("role")
+    if not isinstance(role, str):
+        kind = message.get("type")
+        identity = message.get("id")
+        if isinstance(identity, list) and identity and isinstance(identity[-1], str):
+            return _LANGCHAIN_ROLES.get(identity[-1])
+        return kind if isinstance(kind, str) else None
+    return role.lower()
+
+
+def _body(message: JsonObject) -> JsonObject:
+    """Where a message keeps its content: in itself, or as LangChain dumps it, in `kwargs` or `data`."""
+    for key in ("kwargs", "data", "message"):
+        inner = message.get(key)
+        if isinstance(inner, dict) and "content" in inner:
+            return inner
+    return message
+
+
+def _part_text(part: Json) -> str:
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, dict) or part.get("type", "text") not in _TEXT_TYPES:
+        return ""
+    for key in ("content", "text"):
+        inner = part.get(key)
+        if isinstance(inner, str):
+            return inner
+        if inner is not None:
+            return text_of(inner)
+    return ""

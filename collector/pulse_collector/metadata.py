@@ -1,0 +1,133 @@
+"""The metadata of a row: a JSON object of what no column holds.
+
+Its shape: the application's own metadata at the top, and beside it `attributes` (unmapped attributes under
+their full keys), `resource`, `scope`, `events`, and `notes` on what was mended.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import cast
+
+import orjson
+
+from pulse_collector.attributes import AttributeValue
+from pulse_collector.json_text import Json, JsonObject, dump_json, to_json
+
+_MAX_TEXT_CHARS = 8 * 1024
+_MAX_ATTRIBUTES = 256
+_MAX_BYTES = 64 * 1024
+_RESERVED = frozenset({"attributes", "resource", "scope", "events", "notes"})
+
+#: Settings and credentials of the sender's process, which some instrumentors ship along.
+_SECRET = re.compile(
+    r"LANGSMITH_|LANGCHAIN_|process\.environment_variable|process\.command"
+    r"|authorization|api[-_.]?key|cookie|password|passwd|secret|credential|private[-_.]?key"
+    r"|access[-_.]?token|llm\.headers",
+    re.IGNORECASE,
+)
+
+
+def metadata_json(
+    *,
+    custom: JsonObject,
+    attributes: Mapping[str, AttributeValue],
+    resource: orjson.Fragment,
+    scope: orjson.Fragment,
+    events: list[Json],
+    notes: list[str],
+) -> str:
+    """The JSON text of a row's metadata, bounded in size: what is too much is cut, and `notes` says so."""
+    kept = kept_attributes(attributes)
+    document: dict[str, object] = {}
+    for key, value in custom.items():
+        if key in _RESERVED:
+            kept[key] = value
+        elif not is_secret(key):
+            document[key] = _cut(value)
+    if kept:
+        document["attributes"] = kept
+    document["resource"] = resource
+    document["scope"] = scope
+    if events:
+        document["events"] = events
+    if notes:
+        document["notes"] = notes
+    text = _dump(document)
+    if len(text) <= _MAX_BYTES:
+        return text.decode()
+    return _shortened(document, notes).decode()
+
+
+def kept_attributes(attributes: Mapping[str, AttributeValue]) -> JsonObject:
+    """Attributes fit to be kept: no credentials, long texts cut, at most 256 of them."""
+    kept: JsonObject = {}
+    for key, value in attributes.items():
+        if is_secret(key):
+            continue
+        kept[key] = _cut(value)
+        if len(kept) == _MAX_ATTRIBUTES:
+            break
+    return kept
+
+
+@lru_cache(maxsize=8192)
+def is_secret(key: str) -> bool:
+    """Whether an attribute's name says that its value is no one's business."""
+    return _SECRET.search(key) is not None
+
+
+def _cut(value: AttributeValue) -> Json:
+    if isinstance(value, str):
+        return value if len(value) <= _MAX_TEXT_CHARS else value[:_MAX_TEXT_CHARS] + "…"
+    if isinstance(value, bytes):
+        return _cut(to_json(value))
+    if isinstance(value, Sequence | Mapping):
+        document = to_json(value)
+        written = dump_json(document)
+        return (
+            document
+            if len(written) <= _MAX_TEXT_CHARS
+            else written[:_MAX_TEXT_CHARS].decode(errors="ignore") + "…"
+        )
+    return value
+
+
+def _shortened(document: dict[str, object], notes: list[str]) -> bytes:
+    """The object without its largest members: the small ones are kept as long as they fit."""
+    sizes: list[tuple[int, str, str | None]] = []
+    for name, member in document.items():
+        if name in ("attributes", "resource") and isinstance(member, dict):
+            members = cast("dict[str, object]", member)
+            sizes += [(len(_dump({key: value})), name, key) for key, value in members.items()]
+        else:
+            sizes.append((len(_dump({name: member})), name, None))
+    shortened: dict[str, object] = {}
+    room = _MAX_BYTES - 1024
+    for size, name, key in sorted(sizes, key=lambda item: item[0]):
+        room -= size
+        if room < 0:
+            break
+        if key is None:
+            shortened[name] = document[name]
+        else:
+            members = cast("dict[str, object]", document[name])
+            cast("dict[str, object]", shortened.setdefault(name, {}))[key] = members[key]
+    shortened["notes"] = [*notes, "metadata was too long: its largest members were left out"]
+    return _dump(shortened)
+
+
+def _dump(document: dict[str, object]) -> bytes:
+    try:
+        return orjson.dumps(document)
+    except (TypeError, ValueError):
+        return dump_json(cast(Json, _without_fragments(document)))
+
+
+def _without_fragments(document: dict[str, object]) -> object:
+    return {
+        key: cast(object, orjson.loads(orjson.dumps(value))) if isinstance(value, orjson.Fragment) else value
+        for key, value in document.items()
+    }

@@ -1,0 +1,39 @@
+"""Whether a call failed, and with what."""
+
+from __future__ import annotations
+
+import re
+
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
+
+from pulse_collector.attributes import as_text
+from pulse_collector.span_facts import SpanFacts
+
+_MAX_MESSAGE_CHARS = 4096
+#: "openai.RateLimitError: Error code: 429 - …": some put the exception's class before its message.
+_CLASS_PREFIX = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Timeout|Failure)): ")
+
+
+def read_outcome(facts: SpanFacts, code: int, message: str) -> None:
+    """Set whether the span failed, and type and message of its error.
+
+    It failed if its status says so, if it names an error type, or if it recorded an exception and its status
+    is not OK. An unset status is the usual success.
+    """
+    exception = next((event for event in reversed(facts.events) if event.name == "exception"), None)
+    failed = facts.failed or code == Status.STATUS_CODE_ERROR or "error_type" in facts.texts
+    if exception is not None:
+        failed = failed or code != Status.STATUS_CODE_OK
+    facts.failed = failed
+    if not failed:
+        return
+    if exception is not None:
+        facts.fill("error_type", as_text(exception.attributes.get("exception.type")))
+        facts.fill("error_message", as_text(exception.attributes.get("exception.message")))
+    facts.fill("error_message", message)
+    text = facts.texts.get("error_message", "")
+    prefix = _CLASS_PREFIX.match(message or text)
+    if prefix is not None:
+        facts.fill("error_type", prefix[1])
+    if len(text) > _MAX_MESSAGE_CHARS:
+        facts.texts["error_message"] = text[:_MAX_MESSAGE_CHARS] + "…"

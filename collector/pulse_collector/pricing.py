@@ -1,0 +1,236 @@
+"""What a call cost: as reported, else by genai-prices at the prices of the span's own time, else unknown.
+
+Order of trust: what the provider charged or the sender states, then our own computation, then estimates of
+senders that are known to ignore cached tokens. A reported cost of zero for used tokens is no cost at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
+from importlib import metadata
+from typing import NamedTuple
+
+from genai_prices import Usage as PricedUsage
+from genai_prices import data_snapshot
+from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
+
+from pulse_collector.usage import Usage
+from pulse_storage.rows import CostSource
+
+PRICE_VERSION = f"genai-prices {metadata.version('genai-prices')}"
+
+#: A million dollars for one call is a fault of the sender; the bound also keeps nano-dollars in 64 bits.
+_MAX_COST_USD = 1_000_000
+
+_NANO = Decimal(1_000_000_000)
+_MINUTE_NS = 60_000_000_000
+
+#: Where genai-prices has the models of our providers, best first; the rest go by their own name.
+_PRICE_LISTS: dict[str, tuple[str, ...]] = {
+    "azure": ("azure", "openai"),
+    "azure_inference": ("azure",),
+    "bedrock": ("aws", "anthropic"),
+    "vertex": ("google", "anthropic"),
+    "xai": ("x-ai",),
+    "moonshot": ("moonshotai",),
+    "meta": ("meta",),
+}
+
+
+class Cost(NamedTuple):
+    """A cost in billionths of a dollar, all None if it is not known."""
+
+    nano_usd: int | None
+    source: CostSource | None
+    #: Which prices it was computed from.
+    version: str | None
+
+
+UNKNOWN_COST = Cost(None, None, None)
+
+
+def price(
+    *,
+    provider: str | None,
+    models: Sequence[str | None],
+    usage: Usage,
+    start_ns: int,
+    reported_usd: float | None = None,
+    reported_is_estimate: bool = False,
+) -> Cost:
+    """The cost of one model call.
+
+    `models` are names of the same model, best first: the one used, then the one asked for. `start_ns` is the
+    Unix time in nanoseconds at which the prices must have been valid.
+    """
+    reported = _reported(reported_usd, usage)
+    if reported is not None and not reported_is_estimate:
+        return Cost(reported, "reported", None)
+    computed = _computed(provider, models, usage, start_ns)
+    if computed is not None:
+        return Cost(computed, "computed", PRICE_VERSION)
+    return UNKNOWN_COST if reported is None else Cost(reported, "reported", None)
+
+
+def warm_up() -> None:
+    """Load the price list, which takes half a second, so that the first request need not."""
+    for model, provider in (("gpt-4o-mini", "openai"), ("claude-sonnet-4-5", "anthropic")):
+        _computed(provider, (model,), Usage(input_tokens=1, output_tokens=1), 0)
+
+
+def _reported(cost_usd: float | None, usage: Usage) -> int | None:
+    if cost_usd is None or cost_usd > _MAX_COST_USD:
+        return None
+    if cost_usd == 0 and (usage.input_tokens or usage.output_tokens):
+        return None
+    # Through the shortest decimal that is this float, as the sender wrote it.
+    return _nano(Decimal(repr(cost_usd)))
+
+
+def _computed(provider: str | None, models: Sequence[str | None], usage: Usage, start_ns: int) -> int | None:
+    if provider is None or usage.input_tokens is None or not (usage.input_tokens or usage.output_tokens):
+        return None
+    for model in models:
+        if model is None:
+            continue
+        priced = _priced_model(provider, model)
+        if priced is None:
+            continue
+        # Prices of one model change by date or by time of day, to the minute.
+        rates = priced.rates if priced.rates is not None else _rates_at(priced, start_ns // _MINUTE_NS)
+        return rates.cost_nano_usd(usage) if rates.prices_tokens else None
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _PricedModel:
+    provider: Provider
+    model: ModelInfo
+    #: None if the price depends on the time.
+    rates: _Rates | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tier:
+    """Dollars per call and per token, for calls with more than `above` input tokens."""
+
+    above: int
+    call: Decimal
+    input: Decimal
+    output: Decimal
+    #: Beyond the price as plain input or output, so often negative.
+    cache_read: Decimal
+    cache_write: Decimal
+    cache_write_1h: Decimal
+    reasoning: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class _Rates:
+    """One model's price, which is linear in its counts within each tier."""
+
+    prices_tokens: bool
+    #: The highest first.
+    tiers: tuple[_Tier, ...]
+
+    def cost_nano_usd(self, usage: Usage) -> int:
+        input_tokens = usage.input_tokens or 0
+        for tier in self.tiers:
+            if input_tokens > tier.above:
+                break
+        else:
+            tier = self.tiers[-1]
+        cost = tier.call + tier.input * input_tokens
+        if usage.output_tokens:
+            cost += tier.output * usage.output_tokens
+        if usage.cache_read_tokens:
+            cost += tier.cache_read * usage.cache_read_tokens
+        if usage.cache_write_tokens:
+            cost += tier.cache_write * usage.cache_write_tokens
+        if usage.cache_write_1h_tokens:
+            cost += tier.cache_write_1h * usage.cache_write_1h_tokens
+        if usage.reasoning_tokens and tier.reasoning:
+            cost += tier.reasoning * usage.reasoning_tokens
+        return _nano(cost)
+
+
+def _nano(dollars: Decimal) -> int:
+    return int((dollars * _NANO).to_integral_value(ROUND_HALF_EVEN))
+
+
+@lru_cache(maxsize=4096)
+def _priced_model(provider: str, model: str) -> _PricedModel | None:
+    for price_list in _PRICE_LISTS.get(provider, (provider,)):
+        try:
+            found = data_snapshot.get_snapshot().find_provider_model(model, None, price_list, None)
+        except LookupError:
+            continue
+        prices = found[1].prices
+        return _PricedModel(*found, _rates(prices) if isinstance(prices, ModelPrice) else None)
+    return None
+
+
+@lru_cache(maxsize=16_384)
+def _rates_at(priced: _PricedModel, minute: int) -> _Rates:
+    try:
+        at = datetime.fromtimestamp(minute * 60, UTC)
+    except (OverflowError, ValueError, OSError):
+        at = datetime.max.replace(tzinfo=UTC)
+    return _rates(priced.model.get_prices(at))
+
+
+_rates_of_price: dict[int, tuple[ModelPrice, _Rates]] = {}
+
+
+def _rates(model_price: ModelPrice) -> _Rates:
+    """The rates behind a price, found by asking genai-prices itself, whose every rule they thus follow."""
+    known = _rates_of_price.get(id(model_price))
+    if known is not None:
+        return known[1]
+    prices: list[object] = list(vars(model_price).values())
+    starts = {tier.start for value in prices if isinstance(value, TieredPrices) for tier in value.tiers}
+    bounds = sorted({-1, *starts})
+    tiers = [
+        _tier(model_price, above, bounds[index + 1] if index + 1 < len(bounds) else None)
+        for index, above in enumerate(bounds)
+    ]
+    rates = _Rates(
+        model_price.input_mtok is not None or model_price.output_mtok is not None, tuple(reversed(tiers))
+    )
+    # Holding the price keeps its id from being given to another.
+    _rates_of_price[id(model_price)] = (model_price, rates)
+    return rates
+
+
+def _tier(model_price: ModelPrice, above: int, to: int | None) -> _Tier:
+    """The rates between two thresholds, as differences between prices of calls within them."""
+    step = 10 ** (len(str(max(to - above - 1, 1))) - 1) if to is not None else 1_000_000
+    # Both probes lie in the tier, and the second has room for `step` cached tokens.
+    low = above + 1
+    high = low + step if to is None or low + step <= to else low
+
+    def dollars(input_tokens: int, **counts: int) -> Decimal:
+        return model_price.calc_price(PricedUsage(input_tokens=input_tokens, **counts))["total_price"]
+
+    base = dollars(high)
+    rate = (base - dollars(low)) / step
+    cache_write = dollars(high, cache_write_tokens=step) - base
+    reasoning = dollars(high, output_tokens=step, output_reasoning_tokens=step)
+    output = dollars(high, output_tokens=step) - base
+    return _Tier(
+        above=above,
+        call=base - rate * high,
+        input=rate,
+        output=output / step,
+        cache_read=(dollars(high, cache_read_tokens=step) - base) / step,
+        cache_write=cache_write / step,
+        cache_write_1h=(
+            dollars(high, cache_write_tokens=step, cache_write_1h_tokens=step) - base - cache_write
+        )
+        / step,
+        reasoning=(reasoning - base - output) / step,
+    )

@@ -1,0 +1,63 @@
+"""What a resource and a scope say of all their spans: read once, not once per span."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+from pulse_collector.attributes import as_text, read_attributes
+from pulse_collector.json_text import JsonObject, dump_json
+from pulse_collector.metadata import kept_attributes
+
+_ENVIRONMENT_KEYS = ("deployment.environment.name", "deployment.environment")
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceFacts:
+    """The service that sent the spans."""
+
+    service: str | None
+    environment: str | None
+    release: str | None
+    #: JSON object of all attributes, ready to stand in metadata.
+    metadata: orjson.Fragment
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeFacts:
+    """The instrumentation library."""
+
+    name: str | None
+    #: JSON object.
+    metadata: orjson.Fragment
+
+
+def read_resource(resource: Resource) -> ResourceFacts:
+    """The facts of a resource; a service called `unknown_service…` is no service."""
+    attributes = read_attributes(resource.attributes)
+    service = as_text(attributes.get("service.name"))
+    if service is not None and service.startswith("unknown_service"):
+        service = None
+    environment = next((text for key in _ENVIRONMENT_KEYS if (text := as_text(attributes.get(key)))), None)
+    return ResourceFacts(
+        service,
+        environment,
+        as_text(attributes.get("service.version")),
+        orjson.Fragment(dump_json(kept_attributes(attributes))),
+    )
+
+
+def read_scope(scope: InstrumentationScope) -> ScopeFacts:
+    """The facts of a scope."""
+    facts: JsonObject = {}
+    if scope.name:
+        facts["name"] = scope.name.replace("\x00", "\ufffd")
+    if scope.version:
+        facts["version"] = scope.version.replace("\x00", "\ufffd")
+    if scope.attributes:
+        facts["attributes"] = kept_attributes(read_attributes(scope.attributes))
+    name = facts.get("name")
+    return ScopeFacts(name if isinstance(name, str) else None, orjson.Fragment(dump_json(facts)))

@@ -1,0 +1,177 @@
+"""Token counts in Pulse's one form: input includes cache reads and writes, output includes reasoning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pulse_collector.attributes import as_count
+from pulse_collector.json_text import Json, JsonObject
+
+CountColumn = Literal["input", "output", "total", "cache_read", "cache_write", "cache_write_1h", "reasoning"]
+
+Counts = dict[CountColumn, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a call used; None where it is not known."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    cache_write_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    #: The part of the cache writes that lives an hour, which Anthropic prices higher.
+    cache_write_1h_tokens: int | None = None
+
+
+NO_USAGE = Usage()
+
+
+def usage_of(counts: Counts, *, excludes_cache: bool) -> Usage:
+    """The counts in the one form. `excludes_cache`: the sender's input leaves cached tokens out.
+
+    An input smaller than its own cached part cannot include it, whatever the sender promises. Totals help
+    only where one side is missing.
+    """
+    if not counts:
+        return NO_USAGE
+    input_tokens, output_tokens = counts.get("input"), counts.get("output")
+    cache_read, cache_write = counts.get("cache_read"), counts.get("cache_write")
+    cached = (cache_read or 0) + (cache_write or 0)
+    if input_tokens is not None and cached and (excludes_cache or cached > input_tokens):
+        input_tokens += cached
+    total = counts.get("total")
+    if total is not None and input_tokens is None and output_tokens is not None:
+        input_tokens = max(total - output_tokens, cached)
+    elif total is not None and output_tokens is None and input_tokens is not None:
+        output_tokens = max(total - input_tokens, 0)
+    reasoning = counts.get("reasoning")
+    if reasoning is not None and output_tokens is not None and reasoning > output_tokens:
+        output_tokens += reasoning
+    cache_write_1h = counts.get("cache_write_1h")
+    if cache_write_1h is not None:
+        cache_write_1h = min(cache_write_1h, cache_write) if cache_write is not None else None
+    return Usage(input_tokens, output_tokens, cache_read, cache_write, reasoning, cache_write_1h)
+
+
+def counts_of_document(usage: Json) -> Counts:
+    """The counts of a provider's own `usage` object, input already inclusive. Unknown shapes give none."""
+    if not isinstance(usage, dict):
+        return {}
+    if "prompt_tokens" in usage or "completion_tokens" in usage:
+        return _openai_chat(usage)
+    if "promptTokenCount" in usage or "prompt_token_count" in usage:
+        return _gemini(usage)
+    if "inputTokens" in usage or "outputTokens" in usage:
+        return _bedrock(usage)
+    if "input_tokens" in usage or "output_tokens" in usage:
+        if "input_token_details" in usage or "output_token_details" in usage:
+            return _langchain(usage)
+        return _anthropic_or_responses(usage)
+    return {}
+
+
+def _openai_chat(usage: JsonObject) -> Counts:
+    inputs = _object(usage, "prompt_tokens_details")
+    outputs = _object(usage, "completion_tokens_details")
+    return _counts(
+        input=usage.get("prompt_tokens"),
+        output=usage.get("completion_tokens"),
+        total=usage.get("total_tokens"),
+        cache_read=inputs.get("cached_tokens"),
+        cache_write=inputs.get("cache_write_tokens"),
+        reasoning=outputs.get("reasoning_tokens"),
+    )
+
+
+def _anthropic_or_responses(usage: JsonObject) -> Counts:
+    inputs = _object(usage, "input_tokens_details")
+    outputs = _object(usage, "output_tokens_details")
+    lifetimes = _object(usage, "cache_creation")
+    counts = _counts(
+        input=usage.get("input_tokens"),
+        output=usage.get("output_tokens"),
+        total=usage.get("total_tokens"),
+        cache_read=usage.get("cache_read_input_tokens", inputs.get("cached_tokens")),
+        cache_write=usage.get("cache_creation_input_tokens", inputs.get("cache_write_tokens")),
+        cache_write_1h=lifetimes.get("ephemeral_1h_input_tokens"),
+        reasoning=outputs.get("reasoning_tokens", outputs.get("thinking_tokens")),
+    )
+    # Anthropic's input leaves out what was read from or written to the cache; OpenAI's does not.
+    if "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage:
+        _include_cache(counts)
+    return counts
+
+
+def _gemini(usage: JsonObject) -> Counts:
+    def pick(camel: str, snake: str) -> Json:
+        return usage.get(camel, usage.get(snake))
+
+    counts = _counts(
+        input=pick("promptTokenCount", "prompt_token_count"),
+        output=pick("candidatesTokenCount", "candidates_token_count"),
+        total=pick("totalTokenCount", "total_token_count"),
+        cache_read=pick("cachedContentTokenCount", "cached_content_token_count"),
+        reasoning=pick("thoughtsTokenCount", "thoughts_token_count"),
+    )
+    # Google counts thoughts beside the candidates.
+    if "output" in counts:
+        counts["output"] += counts.get("reasoning", 0)
+    return counts
+
+
+def _bedrock(usage: JsonObject) -> Counts:
+    counts = _counts(
+        input=usage.get("inputTokens"),
+        output=usage.get("outputTokens"),
+        cache_read=usage.get("cacheReadInputTokens"),
+        cache_write=usage.get("cacheWriteInputTokens"),
+    )
+    _include_cache(counts)
+    return counts
+
+
+def _langchain(usage: JsonObject) -> Counts:
+    inputs = _object(usage, "input_token_details")
+    outputs = _object(usage, "output_token_details")
+    lifetimes = [
+        count
+        for key in ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
+        if (count := as_count(_leaf(inputs.get(key)))) is not None
+    ]
+    written = as_count(_leaf(inputs.get("cache_creation")))
+    return _counts(
+        input=usage.get("input_tokens"),
+        output=usage.get("output_tokens"),
+        total=usage.get("total_tokens"),
+        cache_read=inputs.get("cache_read"),
+        # langchain-anthropic moves the writes into their lifetimes and leaves 0 or nothing behind.
+        cache_write=max(written or 0, sum(lifetimes)) if lifetimes else written,
+        cache_write_1h=inputs.get("ephemeral_1h_input_tokens"),
+        reasoning=outputs.get("reasoning"),
+    )
+
+
+def _include_cache(counts: Counts) -> None:
+    if "input" in counts:
+        counts["input"] += counts.get("cache_read", 0) + counts.get("cache_write", 0)
+
+
+def _counts(**values: Json) -> Counts:
+    counts: dict[str, int] = {}
+    for column, value in values.items():
+        count = as_count(_leaf(value))
+        if count is not None:
+            counts[column] = count
+    return counts  # pyright: ignore[reportReturnType]  # the keywords above are CountColumns
+
+
+def _leaf(value: Json) -> str | int | float | bool | None:
+    return None if isinstance(value, list | dict) else value
+
+
+def _object(document: JsonObject, key: str) -> JsonObject:
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}
