@@ -39,12 +39,14 @@ fmt: $(STAMP)  ## format, and mend what can be mended
 
 # Pins hold names, versions, markers and hashes, no addresses; compiling them needs uv and a registry.
 UV      ?= uv
-COMPILE := $(UV) pip compile --all-extras --universal --python-version 3.11 --generate-hashes \
+PINS    := deploy/requirements
+COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
            --no-annotate --no-header --no-emit-package pulse-instrumentation --quiet
 
 pins:  ## compile deploy/requirements from both pyproject.toml
-	$(COMPILE) pyproject.toml instrumentation/pyproject.toml --group dev -o deploy/requirements/dev.txt
-	$(COMPILE) pyproject.toml --constraint deploy/requirements/dev.txt -o deploy/requirements/server.txt
+	$(COMPILE) --all-extras pyproject.toml instrumentation/pyproject.toml --group dev -o $(PINS)/dev.txt
+	$(COMPILE) --all-extras pyproject.toml --constraint $(PINS)/dev.txt -o $(PINS)/server.txt
+	$(COMPILE) --group build --constraint $(PINS)/dev.txt -o $(PINS)/build.txt
 
 clean:  ## remove what make and the tools made
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist build

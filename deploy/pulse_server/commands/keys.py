@@ -55,7 +55,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright
     revoke.add_argument("key_id", metavar="KEY_ID", help="the id that `pulse keys list` shows")
     revoke.set_defaults(run=run_revoke)
     for action in (create, show, revoke):
-        action.add_argument("--json", action="store_true", help="print JSON")
+        action.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
         add_store_settings(action)
 
 
@@ -92,7 +92,7 @@ def run_list(arguments: argparse.Namespace) -> int:
 def run_revoke(arguments: argparse.Namespace) -> int:
     asyncio.run(_revoke(settings_from(arguments), arguments.key_id))
     if arguments.json:
-        print(json.dumps({"id": arguments.key_id, "revoked": True}))
+        print(json.dumps({"keyId": arguments.key_id, "revoked": True}))
     else:
         print(f"revoked {arguments.key_id}")
     return 0
@@ -163,9 +163,9 @@ def _state(key: ApiKey) -> str:
 
 def _as_json(key: ApiKey) -> dict[str, object]:
     return {
-        "id": key.id,
+        "keyId": key.id,
         "projectId": key.project_id,
-        "key": key.hint,
+        "hint": key.hint,
         "scopes": sorted(key.scopes),
         "createdAt": date(key.created_ns),
         "lastUsedAt": date_or(key.last_used_ns, None),

@@ -37,8 +37,8 @@ class Ledger:
     input_tokens: int = 0
     output_tokens: int = 0
     #: Prompts that are in the cache.
-    cached: set[str] = field(default_factory=set[str])
-    refused: set[str] = field(default_factory=set[str])
+    cached: set[str] = field(default_factory=set[str], repr=False)
+    refused: set[str] = field(default_factory=set[str], repr=False)
 
     def note(self, input_tokens: int, output_tokens: int) -> int:
         """Count one answered call; its number serves as the id."""
