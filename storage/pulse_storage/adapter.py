@@ -37,17 +37,18 @@ class StorageAdapter(Protocol):
     changed outside the project that is given.
     """
 
-    def submit(self, rows: Sequence[SpanRow]) -> Future[IngestResult]:
+    def submit(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> Future[IngestResult]:
         """Hand rows to the writer; the future resolves once they are committed and synced to disk (P1).
 
         Returns at once. Idempotent by (project, OTel trace id, span id): a row that is stored stays as it
         is (P2). The final state does not depend on order, repetition or batching of rows. A row that the
         store cannot hold is rejected alone (P6). When more bytes wait than the settings allow, the future
-        fails with `StoreBusy` at once (P5).
+        fails with `StoreBusy` at once (P5). Spans that are not gen-ai are left out unless their trace has a
+        gen-ai span, stored or in the same call; with `keep_all` every span is kept.
         """
         ...
 
-    async def ingest(self, rows: Sequence[SpanRow]) -> IngestResult:
+    async def ingest(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> IngestResult:
         """`submit`, awaited. Cancelling the wait does not take the rows back."""
         ...
 

@@ -1,0 +1,128 @@
+"""Filters as SQL: which rows, which usage keys, and the index that leads to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from pulse_storage.filters import ALL_OPERATIONS, MODEL_CALLS, TraceFilter
+from pulse_storage.ids import time_floor
+from pulse_storage.sqlite.sql import SqlValue
+
+_LAST_HASH = (1 << 62) - 1
+_MIN_NS = -(1 << 63)
+_MAX_NS = (1 << 63) - 1
+#: All that usage keys know of a row; a filter within these fields can be answered from rollups.
+_KEY_FIELDS = {"provider", "model", "status", "operation", "counted", "from_ns", "before_ns"}
+
+
+@dataclass(slots=True)
+class Conditions:
+    """SQL terms that must all hold, and what is bound to them, in order."""
+
+    terms: list[str] = field(default_factory=list[str])
+    bindings: list[SqlValue] = field(default_factory=list[SqlValue])
+
+    def add(self, term: str, *bindings: SqlValue) -> None:
+        """One more term."""
+        self.terms.append(term)
+        self.bindings += bindings
+
+    def sql(self) -> str:
+        """The terms, joined."""
+        return " AND ".join(self.terms) or "TRUE"
+
+
+def is_of_usage_keys(where: TraceFilter) -> bool:
+    """Whether rollups can answer for these rows."""
+    return where.counted is True and _without_key_fields(where) == TraceFilter()
+
+
+def usage_key_conditions(project: int, where: TraceFilter) -> Conditions:
+    """Which usage keys match the filter, as far as they know."""
+    conditions = Conditions()
+    conditions.add("usage_keys.project = ?", project)
+    if where.provider is not None:
+        conditions.add("provider = ?", where.provider)
+    if where.model is not None:
+        conditions.add("(model_requested = ? OR model_used = ?)", where.model, where.model)
+    if where.status is not None:
+        conditions.add("status = ?", where.status)
+    if where.operation not in (MODEL_CALLS, ALL_OPERATIONS):
+        conditions.add("operation = ?", where.operation)
+    return conditions
+
+
+def row_conditions(project: int, where: TraceFilter) -> Conditions:
+    """Which rows of `spans` match the filter."""
+    conditions = Conditions()
+    conditions.add("project = ?", project)
+    _add_key_fields(conditions, where)
+    for column in ("session_id", "user_id", "service", "environment", "otel_trace_id"):
+        value: str | bytes | None = getattr(where, column)
+        if value is not None:
+            conditions.add(f"{column} = ?", value)
+    if where.tag is not None:
+        conditions.add("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)", where.tag)
+    add_time(conditions, where.from_ns, where.before_ns)
+    if where.min_latency_ms is not None:
+        conditions.add("latency_ms >= ?", where.min_latency_ms)
+    if where.min_cost_nano_usd is not None:
+        conditions.add("cost_nano_usd >= ?", where.min_cost_nano_usd)
+    if where.text is not None:
+        _add_text(conditions, where.text)
+    return conditions
+
+
+def add_time(conditions: Conditions, from_ns: int | None, before_ns: int | None) -> None:
+    """A half-open range of start times, as a range of ids too: they are ordered by time."""
+    if from_ns is not None and from_ns >= _MIN_NS:
+        conditions.add("id >= ?", time_floor(from_ns))
+        conditions.add("start_ns >= ?", min(from_ns, _MAX_NS))
+    if before_ns is not None and before_ns <= _MAX_NS:
+        conditions.add("id <= ?", time_floor(before_ns, _LAST_HASH))
+        conditions.add("start_ns < ?", max(before_ns, _MIN_NS))
+
+
+def index_for(where: TraceFilter) -> str:
+    """The index whose order is that of lists and which skips most rows that do not match."""
+    if where.otel_trace_id is not None:
+        return "spans_by_trace"
+    if where.session_id is not None:
+        return "spans_by_session"
+    if where.status == "error":
+        return "spans_failed"
+    return "spans_counted" if where.counted is True else "spans_by_id"
+
+
+def _without_key_fields(where: TraceFilter) -> TraceFilter:
+    return replace(where, **{name: getattr(TraceFilter(), name) for name in _KEY_FIELDS})
+
+
+def _add_key_fields(conditions: Conditions, where: TraceFilter) -> None:
+    if where.counted is not None:
+        conditions.add("usage_key IS NOT NULL" if where.counted else "usage_key IS NULL")
+    if where.operation == MODEL_CALLS:
+        # Every counted row is a model call; saying so would only cost a look at the row.
+        if where.counted is not True:
+            conditions.add("model_call")
+    elif where.operation != ALL_OPERATIONS:
+        conditions.add("operation = ?", where.operation)
+    if where.provider is not None:
+        conditions.add("provider = ?", where.provider)
+    if where.model is not None:
+        conditions.add("(model_requested = ? OR model_used = ?)", where.model, where.model)
+    if where.status is not None:
+        conditions.add("status = ?", where.status)
+
+
+def _add_text(conditions: Conditions, text: str) -> None:
+    if text.isascii():
+        # LIKE folds the case of ASCII only.
+        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        pattern = f"%{escaped}%"
+        conditions.add(
+            "(input_preview LIKE ? ESCAPE '\\' OR output_preview LIKE ? ESCAPE '\\')", pattern, pattern
+        )
+    else:
+        folded = text.casefold()
+        conditions.add("(holds_folded(input_preview, ?) OR holds_folded(output_preview, ?))", folded, folded)

@@ -1,0 +1,172 @@
+"""Opens connections to the store's file, and turns what SQLite raises into our errors."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import cast
+
+import apsw
+
+from pulse_storage.errors import StorageError, StoreUnavailable, StoreUnusable
+from pulse_storage.sqlite.sql import Connection, SqlValue
+
+_MIB = 1 << 20
+PAGE_BYTES = 16384
+_BUSY_TIMEOUT_MS = 10_000
+#: The log is copied into the file once it is this long, and cut back to it.
+WAL_BYTES = 64 * _MIB
+_WRITER_CACHE_KIB = 48 * 1024
+_READER_CACHE_KIB = 24 * 1024
+#: "PULS": tells our files from other programs'.
+APPLICATION_ID = 0x50554C53
+
+#: What a row can do wrong; anything else that SQLite raises is about the file or the machine.
+DATA_ERRORS = (
+    apsw.ConstraintError,
+    apsw.MismatchError,
+    apsw.TooBigError,
+    ArithmeticError,
+    TypeError,
+    ValueError,
+)
+
+
+def sqlite_path(url: str) -> Path:
+    """The file that a `sqlite:///PATH` URL names. Raises StoreUnusable for any other URL."""
+    scheme, separator, path = url.partition(":///")
+    if scheme != "sqlite" or not separator or not path or path.startswith(":memory:"):
+        raise StoreUnusable(
+            f"{url!r} names no store; use sqlite:///PATH,"
+            " for example sqlite:///pulse.db or sqlite:////var/lib/pulse/pulse.db"
+        )
+    return Path(path).expanduser()
+
+
+def open_writer(path: Path) -> Connection:
+    """The connection that writes and checkpoints; makes the file if there is none. Raises StoreUnusable.
+
+    Two processes may each have one on the same file: they take turns by SQLite's locks.
+    """
+    try:
+        _create_private(path)
+        _refuse_orphaned_log(path)
+        connection = _open(path, apsw.SQLITE_OPEN_READWRITE)
+        _set_up_writer(connection, path)
+    except (apsw.Error, OSError) as error:
+        raise unusable(path, error) from error
+    return connection
+
+
+def open_reader(path: Path) -> Connection:
+    """A connection that can only read. Raises StoreUnusable."""
+    try:
+        connection = _open(path, apsw.SQLITE_OPEN_READONLY)
+        connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+        connection.pragma("cache_size", -_READER_CACHE_KIB)
+        connection.pragma("query_only", True)
+        connection.create_scalar_function("holds_folded", holds_folded, deterministic=True)
+    except apsw.Error as error:
+        raise unusable(path, error) from error
+    return connection
+
+
+def unavailable(path: Path, error: Exception) -> StorageError:
+    """Our words for what went wrong while the store was in use."""
+    match error:
+        case StorageError():
+            return error
+        case apsw.FullError():
+            words = "the disk that holds it is full; it goes on by itself once there is space"
+        case apsw.BusyError() | apsw.LockedError():
+            words = "another process holds its lock"
+        case apsw.ReadOnlyError() | apsw.PermissionsError():
+            words = "it may not be written; check its owner and that its file system is not read-only"
+        case apsw.CorruptError() | apsw.NotADBError():
+            words = "it is damaged; stop Pulse and restore a backup"
+        case apsw.InterruptError():
+            words = "the query took too long; ask for a shorter time range"
+        case _:
+            words = "the operation failed"
+    return StoreUnavailable(f"{path}: {words} ({type(error).__name__}: {error})")
+
+
+def unusable(path: Path, error: Exception) -> StoreUnusable:
+    """Our words for why the store cannot be opened."""
+    match error:
+        case StoreUnusable():
+            return error
+        case apsw.NotADBError():
+            words = "it is not a SQLite database; point DATABASE_URL to another file"
+        case apsw.CorruptError():
+            words = "it is damaged; restore a backup"
+        case apsw.BusyError():
+            words = "another process holds its lock; stop that process"
+        case apsw.CantOpenError() | apsw.ReadOnlyError() | OSError():
+            words = "it cannot be written; check that its directory exists and who owns it"
+        case _:
+            words = "it cannot be opened"
+    return StoreUnusable(f"cannot use {path}: {words} ({type(error).__name__}: {error})")
+
+
+def _open(path: Path, flags: int) -> Connection:
+    return cast("Connection", apsw.Connection(str(path), flags=flags))
+
+
+def holds_folded(text: SqlValue, folded: SqlValue) -> bool:
+    """SQL function: whether a text holds another, any case, beyond ASCII; `folded` is folded already."""
+    return isinstance(text, str) and isinstance(folded, str) and folded in text.casefold()
+
+
+def _create_private(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # SQLite gives its -wal and -shm files the mode of the database file.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def _refuse_orphaned_log(path: Path) -> None:
+    """SQLite would delete the log of an empty file, and with it whatever was committed only there."""
+    log = path.with_name(path.name + "-wal")
+    if path.stat().st_size == 0 and log.exists() and log.stat().st_size > 0:
+        raise StoreUnusable(
+            f"cannot use {path}: it is empty, but {log.name} beside it holds data; "
+            "restore a backup, or move both files away to start anew"
+        )
+
+
+def _set_up_writer(connection: Connection, path: Path) -> None:
+    connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+    connection.pragma("page_size", PAGE_BYTES)
+    _switch_to_wal(connection, path)
+    connection.pragma("synchronous", "FULL")
+    connection.pragma("cache_size", -_WRITER_CACHE_KIB)
+    connection.pragma("journal_size_limit", WAL_BYTES)
+    # The writer checkpoints by itself, after it has answered those who wait.
+    connection.pragma("wal_autocheckpoint", 0)
+    connection.pragma("foreign_keys", True)
+    # Temporary b-trees stay in memory: a full temporary directory must not stop the store.
+    connection.pragma("temp_store", "MEMORY")
+    if connection.pragma("synchronous") != 2:
+        raise StoreUnusable(f"cannot use {path}: SQLite did not accept synchronous=FULL")
+
+
+def _switch_to_wal(connection: Connection, path: Path) -> None:
+    """Set the journal mode and verify it: on some file systems SQLite silently keeps another.
+
+    SQLite does not wait for locks in this one step, so processes that start together take turns here.
+    """
+    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            mode = connection.pragma("journal_mode", "WAL")
+            break
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+    if mode != "wal":
+        raise StoreUnusable(
+            f"cannot use {path}: SQLite keeps journal_mode={mode} there instead of WAL; "
+            "put the file on a local disk that can be written"
+        )

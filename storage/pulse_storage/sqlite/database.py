@@ -1,0 +1,118 @@
+"""The writer's end of a SQLite file: transactions, rollbacks, checkpoints."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from pulse_storage.adapter import IngestResult
+from pulse_storage.sqlite.connection import PAGE_BYTES, WAL_BYTES, open_writer, unavailable
+from pulse_storage.sqlite.ingest import Arrival, Ingest, Outcome
+from pulse_storage.sqlite.sql import Connection
+from pulse_storage.writer import Call
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+#: Readers that overlap without end keep the log from being reset; then the writer waits for them once.
+_LONG_LOG = 4
+#: After these errors SQLite's view of the file cannot be trusted (a failed fsync may have lost pages).
+_SUSPECT = (apsw.IOError, apsw.CorruptError, apsw.NotADBError)
+
+
+class SqliteDatabase:
+    """One read-write connection. Not safe to share: only the writer's thread uses it."""
+
+    def __init__(self, connection: Connection, path: Path) -> None:
+        self._path = path
+        self._log_pages = 0
+        self._use(connection)
+
+    def _use(self, connection: Connection) -> None:
+        self._connection = connection
+        self._ingest = Ingest(connection)
+        connection.set_wal_hook(self._note_log)
+
+    def _note_log(self, connection: object, name: str, pages: int) -> int:
+        self._log_pages = pages
+        return apsw.SQLITE_OK
+
+    def store(self, calls: Sequence[Call]) -> list[IngestResult]:
+        """Commit the rows of all calls; what each call becomes."""
+        arrivals = [arrival for call in calls for arrival in _arrivals(call)]
+        outcomes = self.transact(lambda _: self._ingest.store(arrivals))
+        results: list[IngestResult] = []
+        start = 0
+        for call in calls:
+            end = start + len(call.rows)
+            results.append(_result(outcomes[start:end]))
+            start = end
+        return results
+
+    def transact(self, write: Callable[[Connection], _Result]) -> _Result:
+        """Run and commit, or roll everything back."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            result = write(self._connection)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            # SQLite has rolled back by itself after some errors, and not after others.
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._ingest.forget()
+            raise
+        return result
+
+    def tidy(self) -> None:
+        """Copy the log into the file when it is long enough."""
+        if self._log_pages * PAGE_BYTES < WAL_BYTES:
+            return
+        overdue = self._log_pages * PAGE_BYTES >= _LONG_LOG * WAL_BYTES
+        mode = apsw.SQLITE_CHECKPOINT_RESTART if overdue else apsw.SQLITE_CHECKPOINT_PASSIVE
+        self._log_pages = 0
+        self._connection.wal_checkpoint(mode=mode)
+
+    def failure(self, error: Exception) -> Exception:
+        """Our words for an error; a suspect connection is replaced."""
+        if isinstance(error, _SUSPECT):
+            self._reopen()
+        return unavailable(self._path, error)
+
+    def close(self) -> None:
+        """Refresh what the planner knows, then close; the last to close copies the log into the file.
+
+        Repeating it is harmless.
+        """
+        try:
+            self._connection.execute("PRAGMA optimize")
+        except apsw.ConnectionClosedError:
+            return
+        except apsw.Error as error:
+            _log.warning("%s", unavailable(self._path, error))
+        self._connection.close()
+
+    def _reopen(self) -> None:
+        fresh = open_writer(self._path)
+        self._connection.close()
+        self._use(fresh)
+
+
+def _arrivals(call: Call) -> list[Arrival]:
+    if call.keep_all:
+        return [Arrival(row, True) for row in call.rows]
+    gen_ai = {(row.project_id, row.otel_trace_id) for row in call.rows if row.gen_ai}
+    return [Arrival(row, (row.project_id, row.otel_trace_id) in gen_ai) for row in call.rows]
+
+
+def _result(outcomes: Sequence[Outcome | str]) -> IngestResult:
+    counts = Counter(outcomes)
+    return IngestResult(
+        stored=counts[Outcome.STORED],
+        duplicates=counts[Outcome.DUPLICATE],
+        left_out=counts[Outcome.LEFT_OUT],
+        rejected=tuple((i, reason) for i, reason in enumerate(outcomes) if isinstance(reason, str)),
+    )

@@ -1,0 +1,91 @@
+"""Projects and API keys in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import cast
+
+from pulse_storage.rows import ApiKey, Project
+from pulse_storage.sqlite.sql import Connection, Values
+
+_TOUCH_EVERY_NS = 60_000_000_000
+_SELECT_KEY = """
+SELECT api_keys.id, projects.id, digest, hint, scopes,
+    api_keys.created_ns, last_used_ns, expires_ns, revoked_ns
+FROM api_keys INNER JOIN projects ON projects.key = api_keys.project"""
+
+
+def project_key(connection: Connection, project_id: str) -> int | None:
+    """The number of a project within this file; None if there is no such project."""
+    return cast("int | None", connection.execute("SELECT key FROM projects WHERE id = ?", (project_id,)).get)
+
+
+def insert_project(connection: Connection, project: Project, key: ApiKey) -> None:
+    """Add a project with its first key."""
+    connection.execute("INSERT INTO projects (id, name, created_ns) VALUES (?, ?, ?)", project)
+    insert_key(connection, key)
+
+
+def has_project(connection: Connection) -> bool:
+    """Whether there is any project."""
+    return connection.execute("SELECT 1 FROM projects LIMIT 1").fetchone() is not None
+
+
+def all_projects(connection: Connection) -> list[Project]:
+    """All projects, oldest first."""
+    rows = connection.execute("SELECT id, name, created_ns FROM projects ORDER BY created_ns, key")
+    return [Project(*row) for row in rows]  # pyright: ignore[reportArgumentType]
+
+
+def insert_key(connection: Connection, key: ApiKey) -> None:
+    """Add a key. Raises KeyError if its project does not exist."""
+    project = project_key(connection, key.project_id)
+    if project is None:
+        raise KeyError(key.project_id)
+    connection.execute(
+        "INSERT INTO api_keys"
+        " (id, project, digest, hint, scopes, created_ns, last_used_ns, expires_ns, revoked_ns)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            key.id, project, key.digest, key.hint, " ".join(sorted(key.scopes)),
+            key.created_ns, key.last_used_ns, key.expires_ns, key.revoked_ns,
+        ),
+    )  # fmt: skip
+
+
+def keys_of(connection: Connection, project_id: str) -> list[ApiKey]:
+    """All keys of a project, oldest first."""
+    rows = connection.execute(
+        f"{_SELECT_KEY} WHERE projects.id = ? ORDER BY api_keys.created_ns, api_keys.rowid", (project_id,)
+    )
+    return [_api_key(row) for row in rows]
+
+
+def key_with_digest(connection: Connection, digest: bytes) -> ApiKey | None:
+    """The key with this digest, or None."""
+    row = connection.execute(f"{_SELECT_KEY} WHERE digest = ?", (digest,)).fetchone()
+    return None if row is None else _api_key(row)
+
+
+def mark_revoked(connection: Connection, project_id: str, key_id: str, revoked_ns: int) -> bool:
+    """Revoke a key, if it is not revoked already; False if the project has no such key."""
+    changed = connection.execute(
+        "UPDATE api_keys SET revoked_ns = ifnull(revoked_ns, ?)"
+        " WHERE id = ? AND project = (SELECT key FROM projects WHERE id = ?) RETURNING 1",
+        (revoked_ns, key_id, project_id),
+    ).fetchall()
+    return bool(changed)
+
+
+def mark_used(connection: Connection, key_ids: Collection[str], used_ns: int) -> None:
+    """Note when keys were used, unless that was noted within the last minute."""
+    connection.executemany(
+        "UPDATE api_keys SET last_used_ns = ?1"
+        " WHERE id = ?2 AND (last_used_ns IS NULL OR last_used_ns <= ?1 - ?3)",
+        [(used_ns, key_id, _TOUCH_EVERY_NS) for key_id in key_ids],
+    )
+
+
+def _api_key(row: Values) -> ApiKey:
+    id, project_id, digest, hint, scopes, *times = row
+    return ApiKey(id, project_id, digest, hint, frozenset(str(scopes).split()), *times)  # pyright: ignore[reportArgumentType]

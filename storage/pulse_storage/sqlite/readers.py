@@ -1,0 +1,72 @@
+"""A pool of threads with a read-only connection each, so that no query blocks the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from pulse_storage.errors import StorageError, StoreUnavailable
+from pulse_storage.sqlite.connection import open_reader, unavailable
+from pulse_storage.sqlite.sql import Connection
+
+_Result = TypeVar("_Result")
+#: A reader that stays would keep the log from being reset, which would grow and in the end fill the disk.
+_MAX_READ_S = 10.0
+_STEPS_BETWEEN_LOOKS = 50_000
+
+
+class Readers:
+    """Runs reads, each on one snapshot of the store."""
+
+    def __init__(self, path: Path, *, threads: int = 3) -> None:
+        self._path = path
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pulse-read")
+        self._mine = threading.local()
+        self._opened: list[Connection] = []
+        self._closed = False
+
+    async def run(self, read: Callable[[Connection], _Result]) -> _Result:
+        """What `read` answers. Raises StoreUnavailable, also when it takes longer than ten seconds."""
+        if self._closed:
+            raise StoreUnavailable("the store is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, read)
+
+    def close(self) -> None:
+        """Wait for the reads that run, then close their connections. Blocks."""
+        self._closed = True
+        self._pool.shutdown()
+        while self._opened:
+            self._opened.pop().close()
+
+    def _run(self, read: Callable[[Connection], _Result]) -> _Result:
+        try:
+            connection = self._connection()
+            connection.execute("BEGIN")
+            try:
+                return read(connection)
+            finally:
+                connection.execute("ROLLBACK")
+        except StorageError:
+            raise
+        except apsw.Error as error:
+            raise unavailable(self._path, error) from error
+
+    def _connection(self) -> Connection:
+        self._mine.deadline = time.monotonic() + _MAX_READ_S
+        connection: Connection | None = getattr(self._mine, "connection", None)
+        if connection is None:
+            connection = open_reader(self._path)
+            connection.set_progress_handler(self._is_late, _STEPS_BETWEEN_LOOKS)
+            self._mine.connection = connection
+            self._opened.append(connection)
+        return connection
+
+    def _is_late(self) -> bool:
+        return time.monotonic() > self._mine.deadline

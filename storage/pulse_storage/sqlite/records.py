@@ -1,0 +1,143 @@
+"""Stored rows as readers see them: one, several, a page, a session."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import cast
+from uuid import UUID
+
+from pulse_storage.bodies import unpack
+from pulse_storage.errors import InvalidCursor
+from pulse_storage.filters import Page, TraceFilter, TracePage
+from pulse_storage.rows import BATCH_DIALECT, TraceRecord
+from pulse_storage.sqlite.conditions import index_for, is_of_usage_keys, row_conditions
+from pulse_storage.sqlite.spans import tags_tuple
+from pulse_storage.sqlite.sql import Connection, SqlValue
+from pulse_storage.sqlite.usage import matching_keys
+
+#: The fields of a record that are columns, in its order.
+_COLUMNS = TraceRecord._fields[
+    TraceRecord._fields.index("otel_trace_id") : TraceRecord._fields.index("output_text")
+]
+_TAGS_AT = _COLUMNS.index("tags")
+_PREVIEW_AT = _COLUMNS.index("output_preview")
+_DIALECT_AT = _COLUMNS.index("dialect")
+_WIDTH = len(_COLUMNS)
+_SELECT = (
+    f"SELECT {', '.join(_COLUMNS)}, id, seq, metadata, usage_key IS NOT NULL,"
+    " has_output_text, output_from, request_from, response_from FROM spans"
+)
+
+
+def find_record(
+    connection: Connection, project: int, project_id: str, trace_id: UUID, *, bodies: bool
+) -> TraceRecord | None:
+    """The row with this visible id: by row id, else, for rows of the batch route, by OTel trace id."""
+    values = connection.execute(
+        f"{_SELECT} WHERE project = ? AND id = ? AND dialect IS NOT ?",
+        (project, trace_id.bytes, BATCH_DIALECT),
+    ).fetchone()
+    if values is None:
+        values = connection.execute(
+            f"{_SELECT} WHERE project = ? AND otel_trace_id = ? AND dialect = ? ORDER BY id LIMIT 1",
+            (project, trace_id.bytes, BATCH_DIALECT),
+        ).fetchone()
+    return None if values is None else _record(connection, project, project_id, values, bodies=bodies)
+
+
+def page_of_records(
+    connection: Connection, project: int, project_id: str, where: TraceFilter, page: Page
+) -> TracePage:
+    """A page of rows in the order of their ids, which is that of time. Raises InvalidCursor."""
+    conditions = row_conditions(project, where)
+    if is_of_usage_keys(where) and where != TraceFilter(from_ns=where.from_ns, before_ns=where.before_ns):
+        # All that the filter asks is in the index then: rows that do not match are never read.
+        keys = matching_keys(connection, project, where)
+        if not keys:
+            return TracePage([], None)
+        conditions.add(f"usage_key IN ({', '.join(map(str, keys))})")
+    if page.cursor is not None:
+        conditions.add("id > ?" if page.order == "asc" else "id < ?", decode_cursor(page.cursor))
+    rows = connection.execute(
+        f"{_SELECT} INDEXED BY {index_for(where)} WHERE {conditions.sql()}"
+        f" ORDER BY id {page.order.upper()} LIMIT ? OFFSET ?",
+        (*conditions.bindings, page.limit + 1, page.offset),
+    ).fetchall()
+    shown = rows[: page.limit]
+    records = [_record(connection, project, project_id, values, bodies=False) for values in shown]
+    more = len(rows) > page.limit and shown
+    return TracePage(records, _encode_cursor(cast("bytes", shown[-1][_WIDTH])) if more else None)
+
+
+def session_records(
+    connection: Connection, project: int, project_id: str, session_id: str, *, bodies: bool, limit: int
+) -> list[TraceRecord]:
+    """Counted rows of a session, oldest first."""
+    rows = connection.execute(
+        f"{_SELECT} INDEXED BY spans_by_session"
+        " WHERE project = ? AND session_id = ? AND usage_key IS NOT NULL ORDER BY id LIMIT ?",
+        (project, session_id, limit),
+    ).fetchall()
+    return [_record(connection, project, project_id, values, bodies=bodies) for values in rows]
+
+
+def _record(
+    connection: Connection,
+    project: int,
+    project_id: str,
+    values: Sequence[SqlValue],
+    *,
+    bodies: bool,
+) -> TraceRecord:
+    columns = list(values[:_WIDTH])
+    id, seq, metadata, counted, has_text, text_from, request_from, response_from = values[_WIDTH:]
+    is_batch = columns[_DIALECT_AT] == BATCH_DIALECT
+    visible = UUID(bytes=cast("bytes", columns[0] if is_batch else id))
+    text = columns[_PREVIEW_AT]
+    if text_from is not None or has_text:
+        text = _text(_body(connection, project, "output_text", seq, text_from))
+    request = response = None
+    if bodies:
+        request = _body(connection, project, "request_body", seq, request_from)
+        response = _body(connection, project, "response_body", seq, response_from)
+    fields: list[object] = [*columns]
+    fields[_TAGS_AT] = tags_tuple(cast("str | None", columns[_TAGS_AT]))
+    return TraceRecord._make((visible, project_id, *fields, text, metadata, bool(counted), request, response))
+
+
+def _body(
+    connection: Connection,
+    project: int,
+    column: str,
+    seq: SqlValue,
+    lender: SqlValue,
+) -> bytes | None:
+    if lender is None:
+        packed = connection.execute(f"SELECT {column} FROM span_bodies WHERE seq = ?", (seq,)).get
+    else:
+        packed = connection.execute(
+            f"SELECT {column} FROM span_bodies WHERE seq ="
+            " (SELECT seq FROM spans WHERE project = ? AND id = ?)",
+            (project, lender),
+        ).get
+    return None if packed is None else unpack(cast("bytes", packed))
+
+
+def _text(document: bytes | None) -> str | None:
+    return None if document is None else document.decode()
+
+
+def _encode_cursor(id: bytes) -> str:
+    return base64.urlsafe_b64encode(id).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str) -> bytes:
+    try:
+        id = base64.b64decode(cursor + "==", altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidCursor(f"{cursor!r} is not a cursor of this list; leave it out to start anew") from error
+    if len(id) != 16:
+        raise InvalidCursor(f"{cursor!r} is not a cursor of this list; leave it out to start anew")
+    return id

@@ -1,0 +1,193 @@
+"""The `spans` table: how a row is bound to its columns, read back as a skeleton, and changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
+from typing import NamedTuple, cast
+
+import orjson
+
+from pulse_storage.rows import SpanRow
+from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
+from pulse_storage.sqlite.sql import Connection, SqlValue, Values
+
+#: Kept elsewhere, or in another form.
+_NOT_AS_IT_IS = {"project_id", "tags", "output_text", "request_body", "response_body"}
+_AS_IT_IS = tuple(field for field in SpanRow._fields if field not in _NOT_AS_IT_IS)
+_as_it_is = itemgetter(*(SpanRow._fields.index(field) for field in _AS_IT_IS))
+
+#: What the store adds to a row: the first five at once, the others as the row's verdict has it.
+_ADDED = (
+    "project", "id", "has_output_text", "has_request_body", "has_response_body",
+    "tags", "seq", "usage_key", "latency_bucket", "output_from", "request_from", "response_from", "own",
+)  # fmt: skip
+
+#: Columns that name another row instead of a value; a span itself never has them.
+REFERENCES = ("output_from", "request_from", "response_from")
+#: Columns in which a row may differ from what its span says.
+_OVERRIDABLE = (
+    "latency_ms", "provider", "model_requested", "model_used", "provider_request_id",
+    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
+    "usage_source", "cost_nano_usd", "cost_source", "price_version", "status", "error_type", "error_message",
+    "finish_reason", "time_to_first_token_ms", "session_id", "user_id", "tags", "environment",
+    "input_preview", "output_preview",
+)  # fmt: skip
+_CHANGEABLE = (*_OVERRIDABLE, *REFERENCES, "usage_key", "latency_bucket", "own")
+
+_INSERT = "INSERT INTO spans ({}) VALUES ({})".format(
+    ", ".join(_AS_IT_IS + _ADDED), ", ".join("?" * len(_AS_IT_IS + _ADDED))
+)
+_INSERT_BODIES = "INSERT INTO span_bodies (seq, output_text, request_body, response_body) VALUES (?, ?, ?, ?)"
+_UPDATE = f"UPDATE spans SET {', '.join(f'{column} = ?' for column in _CHANGEABLE)} WHERE seq = ?"
+_LOAD = "SELECT {}, operation, gen_ai, seq, usage_key, own, {} FROM spans".format(
+    ", ".join(Skeleton._fields), ", ".join(REFERENCES)
+)
+_WIDTH = len(Skeleton._fields)
+_TAGS_AT = Skeleton._fields.index("tags")
+
+
+class StoredSpan(NamedTuple):
+    """A row that is stored: what its span says, and in what the row differs from it."""
+
+    skeleton: Skeleton
+    overrides: dict[str, OwnValue]
+    operation: str | None
+    gen_ai: bool
+    seq: int
+    usage_key: int | None
+
+
+def skeleton(row: SpanRow, id: bytes) -> Skeleton:
+    """The skeleton of a row that is not stored yet."""
+    has = (row.output_text is not None, row.request_body is not None, row.response_body is not None)
+    return Skeleton._make((id, *_skeleton_fields(row), *has))
+
+
+_skeleton_fields = itemgetter(*(SpanRow._fields.index(field) for field in Skeleton._fields[1:-3]))
+
+
+def stored_in_trace(
+    connection: Connection, project: int, otel_trace_id: bytes, *, limit: int
+) -> list[StoredSpan]:
+    """The stored spans of a trace, at most `limit`."""
+    cursor = connection.execute(
+        f"{_LOAD} WHERE project = ? AND otel_trace_id = ? LIMIT ?", (project, otel_trace_id, limit)
+    )
+    return [_stored_span(values) for values in cursor]
+
+
+def stored_span(
+    connection: Connection, project: int, otel_trace_id: bytes, otel_span_id: bytes
+) -> StoredSpan | None:
+    """One stored span, or None."""
+    values = connection.execute(
+        f"{_LOAD} WHERE project = ? AND otel_trace_id = ? AND otel_span_id = ?",
+        (project, otel_trace_id, otel_span_id),
+    ).fetchone()
+    return None if values is None else _stored_span(values)
+
+
+def stored_partners(
+    connection: Connection, project: int, partner_key: str, from_ns: int, to_ns: int
+) -> list[SpanKey]:
+    """The keys of rows with this partner key that start in the range, both ends included."""
+    rows = connection.execute(
+        "SELECT otel_trace_id, otel_span_id FROM spans"
+        " WHERE project = ? AND partner_key = ? AND start_ns BETWEEN ? AND ?",
+        (project, partner_key, from_ns, to_ns),
+    )
+    return cast("list[SpanKey]", rows.fetchall())
+
+
+def insert_values(
+    row: SpanRow,
+    *,
+    project: int,
+    id: bytes,
+    seq: int,
+    usage_key: int | None,
+    latency_bucket: int | None,
+    overrides: Mapping[str, OwnValue],
+) -> Values:
+    """What `insert` binds for a row."""
+    references: Values = (None, None, None)
+    own = None
+    has = (row.output_text is not None, row.request_body is not None, row.response_body is not None)
+    if overrides:
+        references = _references(overrides)
+        changed = {column: value for column, value in overrides.items() if column not in REFERENCES}
+        own = own_json({column: getattr(row, column) for column in changed})
+        row = row._replace(**changed)
+    return (
+        *_as_it_is(row), project, id, *has,
+        tags_json(row.tags), seq, usage_key, latency_bucket, *references, own,
+    )  # fmt: skip
+
+
+def insert(connection: Connection, rows: Iterable[Values], bodies: Iterable[Values]) -> None:
+    """Insert rows, then their bodies."""
+    connection.executemany(_INSERT, rows)
+    connection.executemany(_INSERT_BODIES, bodies)
+
+
+def update_values(
+    span: StoredSpan, overrides: Mapping[str, OwnValue], usage_key: int | None, latency_bucket: int | None
+) -> Values:
+    """What `update` binds so that a stored row differs from its span in exactly these overrides."""
+    columns: list[SqlValue] = []
+    for column in _OVERRIDABLE:
+        value: OwnValue = overrides.get(column, getattr(span.skeleton, column))
+        columns.append(tags_json(value) if isinstance(value, tuple) else value)
+    own = {column: getattr(span.skeleton, column) for column in overrides if column not in REFERENCES}
+    return (*columns, *_references(overrides), usage_key, latency_bucket, own_json(own), span.seq)
+
+
+def update(connection: Connection, rows: Iterable[Values]) -> None:
+    """Write changed rows."""
+    connection.executemany(_UPDATE, rows)
+
+
+def tags_json(tags: tuple[str, ...] | None) -> str | None:
+    """Tags as the column keeps them."""
+    return orjson.dumps(tags).decode() if tags else None
+
+
+def tags_tuple(column: str | None) -> tuple[str, ...]:
+    """Tags as rows have them."""
+    return tuple(orjson.loads(column)) if column else ()
+
+
+def own_json(own: Mapping[str, OwnValue]) -> str | None:
+    """What a span says itself of the columns that others have completed."""
+    return orjson.dumps(own).decode() if own else None
+
+
+def _references(overrides: Mapping[str, OwnValue]) -> Values:
+    return tuple(cast("bytes | None", overrides.get(column)) for column in REFERENCES)
+
+
+def _stored_span(values: Values) -> StoredSpan:
+    effective = Skeleton._make(values[:_WIDTH])
+    effective = effective._replace(tags=tags_tuple(cast("str | None", values[_TAGS_AT])))
+    operation, gen_ai, seq, usage_key, own, *references = values[_WIDTH:]
+    overrides: dict[str, OwnValue] = {
+        column: cast("bytes", value)
+        for column, value in zip(REFERENCES, references, strict=True)
+        if value is not None
+    }
+    span = effective
+    if own is not None:
+        said = orjson.loads(cast("str", own))
+        if "tags" in said:
+            said["tags"] = tuple(said["tags"])
+        overrides |= {column: getattr(effective, column) for column in said}
+        span = effective._replace(**said)
+    return StoredSpan(
+        span,
+        overrides,
+        cast("str | None", operation),
+        bool(gen_ai),
+        cast("int", seq),
+        cast("int | None", usage_key),
+    )

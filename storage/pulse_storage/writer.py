@@ -1,0 +1,204 @@
+"""The one thread that writes to an embedded store: whatever waits for it shares one commit."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar, cast
+
+from pulse_storage.adapter import IngestResult
+from pulse_storage.errors import StoreBusy, StoreUnavailable
+from pulse_storage.rows import SpanRow
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+_MIB = 1 << 20
+#: One commit takes at most so many rows and bytes, so that nobody waits long for a neighbour's load.
+_MAX_COMMIT_ROWS = 4_000
+_MAX_COMMIT_BYTES = 16 * _MIB
+#: What a row takes beside its texts and bodies.
+_ROW_BYTES = 1_200
+
+
+class Database(Protocol):
+    """What the thread writes to. Only that thread calls it, one method at a time."""
+
+    def store(self, calls: Sequence[Call]) -> list[IngestResult]:
+        """Commit the rows of all calls in one transaction; one result for each."""
+        ...
+
+    def tidy(self) -> None:
+        """Housekeeping after a commit, when nobody waits for it."""
+        ...
+
+    def failure(self, error: Exception) -> Exception:
+        """What to tell those who wait. Called after every error, with nothing left half-written."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Rows that came together, and who waits for them."""
+
+    rows: Sequence[SpanRow]
+    keep_all: bool
+    size_bytes: int
+    future: Future[IngestResult] = field(default_factory=Future[IngestResult])
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """Anything else that writes: it has a transaction of its own."""
+
+    run: Callable[[], object]
+    future: Future[object] = field(default_factory=Future[object])
+
+
+class Writer:
+    """A queue bounded in bytes and the thread that empties it. Safe from any thread."""
+
+    def __init__(self, database: Database, *, max_queue_bytes: int) -> None:
+        self._database = database
+        self._max_queue_bytes = max_queue_bytes
+        self._changed = threading.Condition()
+        self._waiting: deque[Call | _Task] = deque()
+        self._rows = 0
+        self._bytes = 0
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="pulse-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, rows: Sequence[SpanRow], *, keep_all: bool) -> Future[IngestResult]:
+        """Queue rows. The future fails with StoreBusy at once if they do not fit.
+
+        Rows that are larger than the whole queue are taken when nothing else waits.
+        """
+        call = Call(rows, keep_all, sum(map(_size_bytes, rows)))
+        # From here on nobody can cancel the wait: the rows will be stored.
+        call.future.set_running_or_notify_cancel()
+        with self._changed:
+            if self._closing:
+                call.future.set_exception(_closed())
+            elif self._bytes and self._bytes + call.size_bytes > self._max_queue_bytes:
+                call.future.set_exception(
+                    StoreBusy(
+                        f"{self._bytes >> 20} MiB of rows wait for the disk and the queue holds"
+                        f" {self._max_queue_bytes >> 20} MiB; send again in a second"
+                    )
+                )
+            else:
+                self._rows += len(rows)
+                self._bytes += call.size_bytes
+                self._waiting.append(call)
+                self._changed.notify()
+        return call.future
+
+    def run(self, run: Callable[[], _Result]) -> Future[_Result]:
+        """Queue something else that writes, behind what waits."""
+        task = _Task(run)
+        task.future.set_running_or_notify_cancel()
+        with self._changed:
+            if self._closing:
+                task.future.set_exception(_closed())
+            else:
+                self._waiting.append(task)
+                self._changed.notify()
+        return cast("Future[_Result]", task.future)
+
+    def depth(self) -> tuple[int, int]:
+        """Rows and bytes that are not committed yet."""
+        with self._changed:
+            return self._rows, self._bytes
+
+    def close(self) -> None:
+        """Take nothing more, commit what waits, end the thread. Blocks; repeating it is harmless."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (work := self._next()) is not None:
+            if isinstance(work, _Task):
+                self._run_task(work)
+            else:
+                self._store(work)
+            try:
+                self._database.tidy()
+            except Exception as error:
+                _log.warning("housekeeping failed: %s", self._database.failure(error))
+
+    def _next(self) -> _Task | list[Call] | None:
+        """One task, or calls that fit into one commit; None when closed and done."""
+        with self._changed:
+            while not self._waiting and not self._closing:
+                self._changed.wait()
+            if not self._waiting:
+                return None
+            first = self._waiting.popleft()
+            if isinstance(first, _Task):
+                return first
+            calls, rows, size_bytes = [first], len(first.rows), first.size_bytes
+            while self._waiting and isinstance(following := self._waiting[0], Call):
+                rows += len(following.rows)
+                size_bytes += following.size_bytes
+                if rows > _MAX_COMMIT_ROWS or size_bytes > _MAX_COMMIT_BYTES:
+                    break
+                self._waiting.popleft()
+                calls.append(following)
+            return calls
+
+    def _store(self, calls: list[Call]) -> None:
+        try:
+            results = self._database.store(calls)
+        except Exception as error:
+            self._release(calls)
+            failure = self._failure(error)
+            for call in calls:
+                call.future.set_exception(failure)
+            return
+        self._release(calls)
+        for call, result in zip(calls, results, strict=True):
+            call.future.set_result(result)
+
+    def _run_task(self, task: _Task) -> None:
+        try:
+            result = task.run()
+        except KeyError as error:
+            task.future.set_exception(error)
+        except Exception as error:
+            task.future.set_exception(self._failure(error))
+        else:
+            task.future.set_result(result)
+
+    def _failure(self, error: Exception) -> Exception:
+        failure = self._database.failure(error)
+        failure.__cause__ = error
+        _log.error("nothing of this transaction was stored: %s", failure)
+        return failure
+
+    def _release(self, calls: Sequence[Call]) -> None:
+        with self._changed:
+            self._rows -= sum(len(call.rows) for call in calls)
+            self._bytes -= sum(call.size_bytes for call in calls)
+
+
+def _closed() -> StoreUnavailable:
+    return StoreUnavailable("the store is closed")
+
+
+def _size_bytes(row: SpanRow) -> int:
+    return (
+        _ROW_BYTES
+        + len(row.name)
+        + len(row.metadata or "")
+        + len(row.error_message or "")
+        + len(row.output_text or b"")
+        + len(row.request_body or b"")
+        + len(row.response_body or b"")
+    )
