@@ -129,22 +129,15 @@ def _start(
             return None, args, kwargs
         # request(cast_to, options, ...) since the first versions.
         options = args[1] if len(args) > 1 else kwargs.get("options")
-        call = recorder.start(client, options, stream=kwargs.get("stream") is True)
-        if call is None:
-            return None, args, kwargs
+        started = recorder.start(client, options, stream=kwargs.get("stream") is True)
     except Exception as error:
         report_failure("starting to record a call", error)
         return None, args, kwargs
-    try:
-        prepared = recorder.library.prepare(client, options, call.context)
-    except Exception as error:
-        report_failure("preparing a request", error)
-        return call, args, kwargs
-    if prepared is options:
-        return call, args, kwargs
+    if started is None or started.options is options:
+        return started and started.call, args, kwargs
     if len(args) > 1:
-        return call, (args[0], prepared, *args[2:]), kwargs
-    return call, args, {**kwargs, "options": prepared}
+        return started.call, (args[0], started.options, *args[2:]), kwargs
+    return started.call, args, {**kwargs, "options": started.options}
 
 
 def _finish(call: Call, result: object) -> None:

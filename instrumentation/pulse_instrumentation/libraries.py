@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import cast
+from typing import Protocol, cast
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
@@ -13,6 +13,7 @@ from pulse_instrumentation import anthropic_messages, openai_chat, openai_other,
 from pulse_instrumentation.fields import field
 from pulse_instrumentation.operations import Operation
 from pulse_instrumentation.recorder import Library
+from pulse_instrumentation.replay import replayable
 
 _OPENAI_PATHS = {
     "chat/completions": openai_chat.CHAT,
@@ -57,6 +58,20 @@ def _path(url: str) -> str:
     return url.partition("?")[0].strip("/").removeprefix("v1/")
 
 
+def as_given(client: object, options: object) -> object:
+    """The openai client has read its arguments by now: the body holds lists only."""
+    return options
+
+
+def with_lists(client: object, options: object) -> object:
+    """The anthropic client (1.0 on) reads one-shot iterators later, and must still find them full."""
+    if not hasattr(client, "_copy_and_prepare"):
+        return options
+    body = field(options, "json_data")
+    settled = replayable(body)
+    return options if settled is body else _changed(options, {"json_data": settled})
+
+
 def unchanged(client: object, options: object, context: Context) -> object:
     """The openai client sends what it was given."""
     return options
@@ -85,14 +100,18 @@ def without_native_span(client: object, options: object, context: Context) -> ob
         if isinstance(given, Mapping):
             headers = {**cast("Mapping[str, str]", given), **headers}
         changes["headers"] = headers
-    return cast("_Options", options).model_copy(update=changes)
+    return _changed(options, changes)
 
 
-class _Options:
+class _Options(Protocol):
     """What is used of the client's request options."""
 
     def model_copy(self, *, update: Mapping[str, object]) -> object: ...
 
 
-OPENAI = Library("openai", openai_operation, unchanged)
-ANTHROPIC = Library("anthropic", anthropic_operation, without_native_span)
+def _changed(options: object, changes: Mapping[str, object]) -> object:
+    return cast("_Options", options).model_copy(update=changes)
+
+
+OPENAI = Library("openai", openai_operation, as_given, unchanged)
+ANTHROPIC = Library("anthropic", anthropic_operation, with_lists, without_native_span)

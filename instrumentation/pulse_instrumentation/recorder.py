@@ -54,8 +54,18 @@ class Library:
     """The name of the package, which is also the provider when nothing says otherwise."""
     operation: Callable[[str, str, bool], Operation | None]
     """The operation of an HTTP method, a path and whether it streams; None for no model call."""
+    readable: Callable[[object, object], object]
+    """The request options of a client with a body that can be read before it is sent."""
     prepare: Callable[[object, object, Context], object]
-    """The request options as they must be sent while the call is recorded."""
+    """The request options of a client as they must be sent while the call is recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A call that is being recorded, and the request options to go on with."""
+
+    call: Call
+    options: object
 
 
 def package_version() -> str:
@@ -84,7 +94,7 @@ class Recorder:
         self._metrics = CallMetrics(meter_provider, SCOPE, package)
         self._servers: WeakKeyDictionary[object, tuple[object, Server]] = WeakKeyDictionary()
 
-    def start(self, client: object, options: object, *, stream: bool) -> Call | None:
+    def start(self, client: object, options: object, *, stream: bool) -> Started | None:
         """The call that this request is, recording; None when it is none or should not be."""
         method, path = field(options, "method"), field(options, "url")
         if not isinstance(method, str) or not isinstance(path, str):
@@ -98,9 +108,23 @@ class Recorder:
             return None
         if _recorded_elsewhere(context):
             return None
-        return self._start(operation, client, options, context)
+        return self._started(operation, client, options, context)
 
-    def _start(self, operation: Operation, client: object, options: object, context: Context) -> Call | None:
+    def _started(
+        self, operation: Operation, client: object, options: object, context: Context
+    ) -> Started | None:
+        if self._capture.mode != "off":
+            options = self.library.readable(client, options)
+        call = self._call(operation, client, options, context)
+        if call is None:
+            return None
+        try:
+            options = self.library.prepare(client, options, call.context)
+        except Exception as error:
+            report_failure("preparing a request", error)
+        return Started(call, options)
+
+    def _call(self, operation: Operation, client: object, options: object, context: Context) -> Call | None:
         body = _body(options)
         attributes: Attributes = {names.OPERATION_NAME: operation.name}
         attributes.update(self._server(client).attributes)

@@ -21,10 +21,11 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 
 def record_response(response: object, call: Call) -> None:
     """Record the answer in an HTTP response: at once if it has been read, else while it is read."""
-    if field(response, "is_closed") is True:
-        call.succeed(_json(_content(response)) if _media_type(response) == "json" else None)
-        return
     tap = _Tap(call, _media_type(response))
+    if field(response, "is_closed") is True:
+        tap.take(_content(response))
+        tap.end()
+        return
     shadow_reading(response, tap)
     shadow_close(response, tap.close)
 

@@ -1,0 +1,47 @@
+"""Request bodies that can be read only once, made readable twice: by Pulse and by the client."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping
+from typing import cast
+
+_SCALARS = (str, bytes, bytearray, int, float, type(None))
+
+
+def replayable(value: object) -> object:
+    """The value with every iterator in it replaced by the list of what it yields.
+
+    Returns the value itself when there is none; never changes the caller's containers. An iterator
+    that raises becomes one that yields and raises the same, so that the client meets the exception.
+    """
+    if isinstance(value, _SCALARS):
+        return value
+    if isinstance(value, Mapping):
+        mapping = cast("Mapping[object, object]", value)
+        copied = {key: replayable(item) for key, item in mapping.items()}
+        same = all(copied[key] is item for key, item in mapping.items())
+        return mapping if same else copied
+    if isinstance(value, (list, tuple)):
+        sequence = cast("list[object]", value)
+        items = [replayable(item) for item in sequence]
+        same = all(new is old for new, old in zip(items, sequence, strict=True))
+        return sequence if same else items
+    # A file is an iterator too, and is the client's to read.
+    if isinstance(value, Iterator) and not hasattr(cast("object", value), "read"):
+        return _read(cast("Iterator[object]", value))
+    return cast("object", value)
+
+
+def _read(iterator: Iterator[object]) -> object:
+    items: list[object] = []
+    try:
+        for item in iterator:
+            items.append(replayable(item))
+    except Exception as error:
+        return _again(items, error)
+    return items
+
+
+def _again(items: list[object], error: Exception) -> Generator[object, None, None]:
+    yield from items
+    raise error

@@ -1,0 +1,43 @@
+"""Real clients over the fake provider, and one way to call them whether sync or async."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import Any
+
+import anthropic
+import openai
+from tests.support.llm_http import FakeProvider
+
+KINDS = ("sync", "async")
+
+
+def openai_client(provider: FakeProvider, kind: str = "sync", **options: Any) -> Any:
+    """An openai client of either kind."""
+    options = {"api_key": "test", "max_retries": 0, **options}
+    if kind == "async":
+        return openai.AsyncOpenAI(http_client=provider.async_client(), **options)
+    return openai.OpenAI(http_client=provider.sync_client(), **options)
+
+
+def anthropic_client(provider: FakeProvider, kind: str = "sync", **options: Any) -> Any:
+    """An anthropic client of either kind."""
+    options = {"api_key": "test", "max_retries": 0, **options}
+    if kind == "async":
+        return anthropic.AsyncAnthropic(http_client=provider.async_client(), **options)
+    return anthropic.Anthropic(http_client=provider.sync_client(), **options)
+
+
+def result_of(value: Any) -> Any:
+    """The result of a call: the value itself, or what a coroutine returns, read when it is a stream."""
+
+    async def awaited() -> Any:
+        result = await value
+        if hasattr(result, "__anext__"):
+            return [item async for item in result]
+        return result
+
+    if inspect.isawaitable(value):
+        return asyncio.run(awaited())
+    return list(value) if hasattr(value, "__next__") else value
