@@ -1,0 +1,119 @@
+"""A collector with everything behind it but the command line: routes, mapping, key ring and SQLite file."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+
+from pulse_collector.batch import batch_routes
+from pulse_collector.ingest import Collector
+from pulse_collector.otlp_http import otlp_routes
+from pulse_storage import open_storage
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.filters import Page, TraceFilter
+from pulse_storage.keys import KeyRing, key_record, new_key
+from pulse_storage.rows import Project, TraceRecord
+
+ResultT = TypeVar("ResultT")
+
+#: 2026-11-23T00:00:00Z.
+NOW_NS = 1_795_392_000_000_000_000
+
+
+@dataclass
+class Receiver:
+    """A running collector, its store and the key of its one project."""
+
+    app: Starlette
+    collector: Collector
+    storage: StorageAdapter
+    registry: CollectorRegistry
+    project_id: str
+    key: str
+    loop: asyncio.AbstractEventLoop
+
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header that carries the key."""
+        return {"authorization": f"Bearer {self.key}"}
+
+    def run(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
+        """Await something on the collector's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+
+    def rows(self) -> list[TraceRecord]:
+        """All that the project has stored, oldest first."""
+        where = TraceFilter(operation="all", counted=None)
+        return self.run(self.storage.list_traces(self.project_id, where, Page(limit=1000, order="asc"))).rows
+
+    def metric(self, name: str, **labels: str) -> float:
+        """A sample of the metrics; 0 if it was never touched."""
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+
+@contextmanager
+def running_receiver(directory: Path, **limits: Any) -> Generator[Receiver]:
+    """A receiver on a new store, with a loop of its own in a thread."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    storage = open_storage(f"sqlite:///{directory / 'pulse.db'}")
+    key = new_key()
+    project = Project("11111111-1111-4111-8111-111111111111", "test", NOW_NS)
+    keys = KeyRing(storage)
+    registry = CollectorRegistry()
+    collector = Collector(storage, keys, registry=registry, **limits)
+    app = Starlette(routes=[*batch_routes(collector), *otlp_routes(collector)])
+    receiver = Receiver(app, collector, storage, registry, project.id, key, loop)
+    try:
+        record = key_record(key, project.id, created_ns=NOW_NS)
+        receiver.run(storage.create_project(project, record))
+        yield receiver
+        receiver.run(storage.close())
+    finally:
+        collector.close()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def chat_span(number: int, **attributes: str | int) -> Span:
+    """A model call in a trace of its own; further attributes by name with `__` for dots."""
+    values: dict[str, str | int] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.usage.input_tokens": 10,
+        "gen_ai.usage.output_tokens": 5,
+    }
+    values |= {name.replace("__", "."): value for name, value in attributes.items()}
+    return Span(
+        trace_id=number.to_bytes(16, "big"),
+        span_id=number.to_bytes(8, "big"),
+        name="chat gpt-4o-mini",
+        start_time_unix_nano=NOW_NS + number * 1_000_000,
+        end_time_unix_nano=NOW_NS + number * 1_000_000 + 5_000_000,
+        attributes=[
+            KeyValue(
+                key=key,
+                value=AnyValue(string_value=value) if isinstance(value, str) else AnyValue(int_value=value),
+            )
+            for key, value in values.items()
+        ],
+    )
+
+
+def request_of(*spans: Span) -> ExportTraceServiceRequest:
+    """An export request with these spans."""
+    return ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=spans)])])
