@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, cast
 
 from pulse_storage.adapter import IngestResult
-from pulse_storage.errors import StoreBusy, StoreUnavailable
+from pulse_storage.errors import StorageError, StoreBusy, StoreUnavailable
 from pulse_storage.rows import SpanRow
 
 _log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Database(Protocol):
         """Housekeeping after a commit, when nobody waits for it."""
         ...
 
-    def failure(self, error: Exception) -> Exception:
+    def failure(self, error: Exception) -> StorageError:
         """What to tell those who wait. Called after every error, with nothing left half-written."""
         ...
 
@@ -70,6 +70,7 @@ class Writer:
         self._rows = 0
         self._bytes = 0
         self._closing = False
+        self._failing = False
         self._thread = threading.Thread(target=self._run, name="pulse-writer", daemon=True)
         self._thread.start()
 
@@ -160,8 +161,12 @@ class Writer:
             self._release(calls)
             failure = self._failure(error)
             for call in calls:
-                call.future.set_exception(failure)
+                # One exception each: those who wait add their own tracebacks to it.
+                call.future.set_exception(type(failure)(str(failure)))
             return
+        if self._failing:
+            self._failing = False
+            _log.info("the store takes rows again")
         self._release(calls)
         for call, result in zip(calls, results, strict=True):
             call.future.set_result(result)
@@ -172,14 +177,16 @@ class Writer:
         except KeyError as error:
             task.future.set_exception(error)
         except Exception as error:
-            task.future.set_exception(self._failure(error))
+            task.future.set_exception(self._database.failure(error))
         else:
             task.future.set_result(result)
 
-    def _failure(self, error: Exception) -> Exception:
+    def _failure(self, error: Exception) -> StorageError:
         failure = self._database.failure(error)
-        failure.__cause__ = error
-        _log.error("nothing of this transaction was stored: %s", failure)
+        if not self._failing:
+            # Once, not for every batch that is sent again until it heals.
+            _log.error("the store takes no rows: %s", failure, exc_info=error)
+            self._failing = True
         return failure
 
     def _release(self, calls: Sequence[Call]) -> None:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import cast
+from typing import Literal, cast
 
 from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy, UsageSummary
 from pulse_storage.latency import percentile
-from pulse_storage.sqlite.conditions import is_of_usage_keys, row_conditions
+from pulse_storage.sqlite.conditions import index_for, is_of_usage_keys, row_conditions
 from pulse_storage.sqlite.rollups import DAY_NS, HOUR_NS
-from pulse_storage.sqlite.sql import Connection, SqlValue
+from pulse_storage.sqlite.sql import Connection, SqlValue, Values
 from pulse_storage.sqlite.usage import (
     Span,
     counted_between,
-    in_keys,
     in_units,
-    matching_keys,
     whole_and_edges,
 )
 
@@ -30,7 +28,7 @@ _ROW_SUMS = """
     total(cost_nano_usd IS NULL AND ifnull(input_tokens, 0) + ifnull(output_tokens, 0) > 0),
     count(latency_ms), total(floor(latency_ms * 1000 + 0.5))"""
 _ROLLUP_SUMS = """
-    total(rollup_hour.calls), total(CASE WHEN status = 'error' THEN rollup_hour.calls END),
+    total(rollup.calls), total(CASE WHEN status = 'error' THEN rollup.calls END),
     total(cost_nano_usd), total(input_tokens), total(output_tokens), total(unpriced),
     total(latency_calls), total(latency_sum_us)"""
 
@@ -82,11 +80,11 @@ def analytics(connection: Connection, project: int, query: AnalyticsQuery) -> An
 def _add_rows(
     groups: dict[GroupKey, _Sums], connection: Connection, project: int, query: AnalyticsQuery
 ) -> None:
+    """Everything from the rows: for filters that rollups know nothing of."""
     conditions = row_conditions(project, query.filter)
-    index = "spans_by_session" if query.filter.session_id is not None else "spans_counted"
     rows = connection.execute(
         f"SELECT {_row_group(query.group_by)}, latency_bucket, {_ROW_SUMS}"
-        f" FROM spans INDEXED BY {index} WHERE {conditions.sql()} GROUP BY 1, 2",
+        f" FROM spans INDEXED BY {index_for(query.filter)} WHERE {conditions.sql()} GROUP BY 1, 2",
         conditions.bindings,
     )
     for key, bucket, *sums in rows:
@@ -99,19 +97,19 @@ def _add_rows(
 def _add_rollups(
     groups: dict[GroupKey, _Sums], connection: Connection, project: int, query: AnalyticsQuery
 ) -> None:
-    keys = matching_keys(connection, project, query.filter)
     whole, edges = whole_and_edges(query.from_ns, query.before_ns, HOUR_NS)
     if whole is not None:
+        conditions = in_units(project, "hour", whole, query.filter)
         rows = connection.execute(
-            f"SELECT {_rollup_group(query.group_by)}, {_ROLLUP_SUMS}"
-            " FROM rollup_hour INNER JOIN usage_keys ON usage_keys.key = usage_key"
-            f" WHERE rollup_hour.project = ? AND {in_units('hour', whole)} AND {in_keys(keys)} GROUP BY 1",
-            (project,),
+            f"SELECT {_rollup_group(query.group_by, 'hour')}, {_ROLLUP_SUMS}"
+            f" FROM (SELECT * FROM rollup_hour WHERE {conditions.sql()}) AS rollup"
+            " INNER JOIN usage_keys ON usage_keys.key = usage_key GROUP BY 1",
+            conditions.bindings,
         )
         for key, *sums in rows:
             _group(groups, query.group_by, key).add(sums)
     for edge in edges:
-        for conditions in counted_between(project, keys, edge):
+        for conditions in counted_between(project, query.filter, edge):
             rows = connection.execute(
                 f"SELECT {_row_group(query.group_by)}, {_ROW_SUMS}"
                 f" FROM spans INDEXED BY spans_counted WHERE {conditions.sql()} GROUP BY 1",
@@ -119,57 +117,56 @@ def _add_rollups(
             )
             for key, *sums in rows:
                 _group(groups, query.group_by, key).add(sums)
-    _add_latencies(groups, connection, project, query, keys)
+    _add_latencies(groups, connection, project, query)
 
 
 def _add_latencies(
-    groups: dict[GroupKey, _Sums],
-    connection: Connection,
-    project: int,
-    query: AnalyticsQuery,
-    keys: list[int],
+    groups: dict[GroupKey, _Sums], connection: Connection, project: int, query: AnalyticsQuery
 ) -> None:
     if query.group_by == "hour":
         # There is no hourly histogram: look at each hour that has calls, in the index.
         for start_ns in [cast("int", key) for key in groups]:
             span = max(start_ns, query.from_ns), min(start_ns + HOUR_NS, query.before_ns)
-            _add_row_latencies(groups, connection, project, query.group_by, keys, span)
+            _add_row_latencies(groups, connection, project, query, span)
         return
     whole, edges = whole_and_edges(query.from_ns, query.before_ns, DAY_NS)
     if whole is not None:
-        day_or_fact = "day" if query.group_by == "day" else _fact(query.group_by, "usage_keys")
+        conditions = in_units(project, "day", whole, query.filter)
         rows = connection.execute(
-            f"SELECT {day_or_fact}, bucket, sum(latency_day.calls)"
-            " FROM latency_day INNER JOIN usage_keys ON usage_keys.key = usage_key"
-            f" WHERE latency_day.project = ? AND {in_units('day', whole)} AND {in_keys(keys)} GROUP BY 1, 2",
-            (project,),
+            f"SELECT {_rollup_group(query.group_by, 'day')}, bucket, sum(rollup.calls)"
+            f" FROM (SELECT * FROM latency_day WHERE {conditions.sql()}) AS rollup"
+            " INNER JOIN usage_keys ON usage_keys.key = usage_key GROUP BY 1, 2",
+            conditions.bindings,
         )
-        for key, bucket, calls in rows:
-            _group(groups, query.group_by, key).latencies[cast("int", bucket)] += cast("int", calls)
+        _add_histogram(groups, query.group_by, rows)
     for edge in edges:
-        _add_row_latencies(groups, connection, project, query.group_by, keys, edge)
+        _add_row_latencies(groups, connection, project, query, edge)
 
 
 def _add_row_latencies(
-    groups: dict[GroupKey, _Sums],
-    connection: Connection,
-    project: int,
-    group_by: GroupBy,
-    keys: list[int],
-    span: Span,
+    groups: dict[GroupKey, _Sums], connection: Connection, project: int, query: AnalyticsQuery, span: Span
 ) -> None:
     """Add the histogram of the rows within a part of one day, or of one hour when grouping by hour."""
-    unit_ns = _UNITS_NS.get(group_by)
-    key_sql = _fact(group_by, "usage_keys") if unit_ns is None else str(span[0] // unit_ns)
-    for conditions in counted_between(project, keys, span):
+    unit_ns = _UNITS_NS.get(query.group_by)
+    for conditions in counted_between(project, query.filter, span):
+        if unit_ns is not None:
+            group, join = str(span[0] // unit_ns), ""
+        else:
+            group = _fact(query.group_by, "usage_keys")
+            join = " INNER JOIN usage_keys ON usage_keys.key = row.usage_key"
         rows = connection.execute(
-            f"SELECT {key_sql}, latency_bucket, count(*) FROM spans INDEXED BY spans_counted"
-            " CROSS JOIN usage_keys ON usage_keys.key = usage_key"
-            f" WHERE {conditions.sql()} AND latency_bucket IS NOT NULL GROUP BY 1, 2",
+            f"SELECT {group}, latency_bucket, sum(row.calls)"
+            " FROM (SELECT usage_key, latency_bucket, count(*) AS calls FROM spans INDEXED BY spans_counted"
+            f" WHERE {conditions.sql()} AND latency_bucket IS NOT NULL GROUP BY 1, 2) AS row{join}"
+            " GROUP BY 1, 2",
             conditions.bindings,
         )
-        for key, bucket, calls in rows:
-            _group(groups, group_by, key).latencies[cast("int", bucket)] += cast("int", calls)
+        _add_histogram(groups, query.group_by, rows)
+
+
+def _add_histogram(groups: dict[GroupKey, _Sums], group_by: GroupBy, rows: Iterable[Values]) -> None:
+    for key, bucket, calls in rows:
+        _group(groups, group_by, key).latencies[cast("int", bucket)] += cast("int", calls)
 
 
 _UNITS_NS = {"day": DAY_NS, "hour": HOUR_NS}
@@ -186,14 +183,10 @@ def _row_group(group_by: GroupBy) -> str:
     return _fact(group_by, "spans") if unit_ns is None else _floor_divided("start_ns", unit_ns)
 
 
-def _rollup_group(group_by: GroupBy) -> str:
-    match group_by:
-        case "hour":
-            return "hour"
-        case "day":
-            return _floor_divided("hour", 24)
-        case _:
-            return _fact(group_by, "usage_keys")
+def _rollup_group(group_by: GroupBy, unit: Literal["hour", "day"]) -> str:
+    if group_by == unit:
+        return unit
+    return _floor_divided("hour", 24) if group_by == "day" else _fact(group_by, "usage_keys")
 
 
 def _fact(group_by: GroupBy, table: str) -> str:

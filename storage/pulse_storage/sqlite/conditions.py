@@ -40,16 +40,18 @@ def is_of_usage_keys(where: TraceFilter) -> bool:
 def usage_key_conditions(project: int, where: TraceFilter) -> Conditions:
     """Which usage keys match the filter, as far as they know."""
     conditions = Conditions()
-    conditions.add("usage_keys.project = ?", project)
-    if where.provider is not None:
-        conditions.add("provider = ?", where.provider)
-    if where.model is not None:
-        conditions.add("(model_requested = ? OR model_used = ?)", where.model, where.model)
-    if where.status is not None:
-        conditions.add("status = ?", where.status)
+    conditions.add("project = ?", project)
+    _add_facts(conditions, where)
     if where.operation not in (MODEL_CALLS, ALL_OPERATIONS):
         conditions.add("operation = ?", where.operation)
     return conditions
+
+
+def add_usage_keys(conditions: Conditions, project: int, where: TraceFilter) -> None:
+    """Rows whose usage key matches the filter; no term if every key does."""
+    keys = usage_key_conditions(project, where)
+    if len(keys.terms) > 1:
+        conditions.add(f"usage_key IN (SELECT key FROM usage_keys WHERE {keys.sql()})", *keys.bindings)
 
 
 def row_conditions(project: int, where: TraceFilter) -> Conditions:
@@ -107,11 +109,18 @@ def _add_key_fields(conditions: Conditions, where: TraceFilter) -> None:
             conditions.add("model_call")
     elif where.operation != ALL_OPERATIONS:
         conditions.add("operation = ?", where.operation)
+    _add_facts(conditions, where)
+
+
+def _add_facts(conditions: Conditions, where: TraceFilter) -> None:
     if where.provider is not None:
         conditions.add("provider = ?", where.provider)
     if where.model is not None:
         conditions.add("(model_requested = ? OR model_used = ?)", where.model, where.model)
-    if where.status is not None:
+    if where.status == "error":
+        # Not bound: SQLite must see that the index of failed rows holds them all.
+        conditions.add("status = 'error'")
+    elif where.status is not None:
         conditions.add("status = ?", where.status)
 
 

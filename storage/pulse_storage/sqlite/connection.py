@@ -14,7 +14,7 @@ from pulse_storage.sqlite.sql import Connection, SqlValue
 
 _MIB = 1 << 20
 PAGE_BYTES = 16384
-_BUSY_TIMEOUT_MS = 10_000
+BUSY_TIMEOUT_MS = 10_000
 #: The log is copied into the file once it is this long, and cut back to it.
 WAL_BYTES = 64 * _MIB
 _WRITER_CACHE_KIB = 48 * 1024
@@ -63,7 +63,7 @@ def open_reader(path: Path) -> Connection:
     """A connection that can only read. Raises StoreUnusable."""
     try:
         connection = _open(path, apsw.SQLITE_OPEN_READONLY)
-        connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         connection.pragma("cache_size", -_READER_CACHE_KIB)
         connection.pragma("query_only", True)
         connection.create_scalar_function("holds_folded", holds_folded, deterministic=True)
@@ -136,7 +136,7 @@ def _refuse_orphaned_log(path: Path) -> None:
 
 
 def _set_up_writer(connection: Connection, path: Path) -> None:
-    connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.pragma("page_size", PAGE_BYTES)
     _switch_to_wal(connection, path)
     connection.pragma("synchronous", "FULL")
@@ -156,7 +156,7 @@ def _switch_to_wal(connection: Connection, path: Path) -> None:
 
     SQLite does not wait for locks in this one step, so processes that start together take turns here.
     """
-    deadline = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
     while True:
         try:
             mode = connection.pragma("journal_mode", "WAL")

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 import apsw
 
 from pulse_storage.adapter import IngestResult
-from pulse_storage.sqlite.connection import PAGE_BYTES, WAL_BYTES, open_writer, unavailable
+from pulse_storage.errors import StorageError, StoreUnavailable
+from pulse_storage.sqlite.connection import (
+    BUSY_TIMEOUT_MS,
+    PAGE_BYTES,
+    WAL_BYTES,
+    open_writer,
+    unavailable,
+)
 from pulse_storage.sqlite.ingest import Arrival, Ingest, Outcome
 from pulse_storage.sqlite.sql import Connection
 from pulse_storage.writer import Call
@@ -20,6 +28,7 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 #: Readers that overlap without end keep the log from being reset; then the writer waits for them once.
 _LONG_LOG = 4
+_IMPATIENT_MS = 500
 #: After these errors SQLite's view of the file cannot be trusted (a failed fsync may have lost pages).
 _SUSPECT = (apsw.IOError, apsw.CorruptError, apsw.NotADBError)
 
@@ -30,6 +39,8 @@ class SqliteDatabase:
     def __init__(self, connection: Connection, path: Path) -> None:
         self._path = path
         self._log_pages = 0
+        #: Pages of the log when it was last copied.
+        self._copied_pages = 0
         self._use(connection)
 
     def _use(self, connection: Connection) -> None:
@@ -68,18 +79,26 @@ class SqliteDatabase:
         return result
 
     def tidy(self) -> None:
-        """Copy the log into the file when it is long enough."""
-        if self._log_pages * PAGE_BYTES < WAL_BYTES:
+        """Copy the log into the file each time it has grown by its usual length."""
+        if self._log_pages < self._copied_pages:
+            # It was copied as a whole, and has begun again.
+            self._copied_pages = 0
+        if (self._log_pages - self._copied_pages) * PAGE_BYTES < WAL_BYTES:
             return
-        overdue = self._log_pages * PAGE_BYTES >= _LONG_LOG * WAL_BYTES
-        mode = apsw.SQLITE_CHECKPOINT_RESTART if overdue else apsw.SQLITE_CHECKPOINT_PASSIVE
-        self._log_pages = 0
-        self._connection.wal_checkpoint(mode=mode)
+        self._copied_pages = self._log_pages
+        if self._log_pages * PAGE_BYTES < _LONG_LOG * WAL_BYTES:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            return
+        with self._impatient():
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
-    def failure(self, error: Exception) -> Exception:
+    def failure(self, error: Exception) -> StorageError:
         """Our words for an error; a suspect connection is replaced."""
         if isinstance(error, _SUSPECT):
-            self._reopen()
+            try:
+                self._reopen()
+            except StorageError as again:
+                return StoreUnavailable(str(again))
         return unavailable(self._path, error)
 
     def close(self) -> None:
@@ -88,12 +107,22 @@ class SqliteDatabase:
         Repeating it is harmless.
         """
         try:
-            self._connection.execute("PRAGMA optimize")
+            with self._impatient():
+                self._connection.execute("PRAGMA optimize")
         except apsw.ConnectionClosedError:
             return
         except apsw.Error as error:
             _log.warning("%s", unavailable(self._path, error))
         self._connection.close()
+
+    @contextmanager
+    def _impatient(self) -> Generator[None, None, None]:
+        """Wait for other connections only for a moment: this can be done later as well."""
+        self._connection.set_busy_timeout(_IMPATIENT_MS)
+        try:
+            yield
+        finally:
+            self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
 
     def _reopen(self) -> None:
         fresh = open_writer(self._path)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import apsw
 
-from pulse_storage.errors import StorageError, StoreUnavailable
+from pulse_storage.errors import StoreUnavailable, StoreUnusable
 from pulse_storage.sqlite.connection import open_reader, unavailable
 from pulse_storage.sqlite.sql import Connection
 
@@ -30,17 +30,17 @@ class Readers:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pulse-read")
         self._mine = threading.local()
         self._opened: list[Connection] = []
-        self._closed = False
 
     async def run(self, read: Callable[[Connection], _Result]) -> _Result:
         """What `read` answers. Raises StoreUnavailable, also when it takes longer than ten seconds."""
-        if self._closed:
-            raise StoreUnavailable("the store is closed")
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, read)
+        try:
+            future = self._pool.submit(self._run, read)
+        except RuntimeError as error:
+            raise StoreUnavailable("the store is closed") from error
+        return await asyncio.wrap_future(future)
 
     def close(self) -> None:
         """Wait for the reads that run, then close their connections. Blocks."""
-        self._closed = True
         self._pool.shutdown()
         while self._opened:
             self._opened.pop().close()
@@ -52,9 +52,10 @@ class Readers:
             try:
                 return read(connection)
             finally:
-                connection.execute("ROLLBACK")
-        except StorageError:
-            raise
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+        except StoreUnusable as error:
+            raise StoreUnavailable(str(error)) from error
         except apsw.Error as error:
             raise unavailable(self._path, error) from error
 

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
+from zstandard import ZstdError
+
 from pulse_storage.bodies import unpack
-from pulse_storage.errors import InvalidCursor
+from pulse_storage.errors import InvalidCursor, StoreUnavailable
 from pulse_storage.filters import Page, TraceFilter, TracePage
 from pulse_storage.rows import BATCH_DIALECT, TraceRecord
-from pulse_storage.sqlite.conditions import index_for, is_of_usage_keys, row_conditions
+from pulse_storage.sqlite.conditions import add_usage_keys, index_for, row_conditions
 from pulse_storage.sqlite.spans import tags_tuple
 from pulse_storage.sqlite.sql import Connection, SqlValue
-from pulse_storage.sqlite.usage import matching_keys
 
 #: The fields of a record that are columns, in its order.
 _COLUMNS = TraceRecord._fields[
@@ -52,12 +53,9 @@ def page_of_records(
 ) -> TracePage:
     """A page of rows in the order of their ids, which is that of time. Raises InvalidCursor."""
     conditions = row_conditions(project, where)
-    if is_of_usage_keys(where) and where != TraceFilter(from_ns=where.from_ns, before_ns=where.before_ns):
-        # All that the filter asks is in the index then: rows that do not match are never read.
-        keys = matching_keys(connection, project, where)
-        if not keys:
-            return TracePage([], None)
-        conditions.add(f"usage_key IN ({', '.join(map(str, keys))})")
+    if where.counted is True:
+        # Then the index tells which rows are of matching calls; no other row is read.
+        add_usage_keys(conditions, project, where)
     if page.cursor is not None:
         conditions.add("id > ?" if page.order == "asc" else "id < ?", decode_cursor(page.cursor))
     rows = connection.execute(
@@ -122,7 +120,10 @@ def _body(
             " (SELECT seq FROM spans WHERE project = ? AND id = ?)",
             (project, lender),
         ).get
-    return None if packed is None else unpack(cast("bytes", packed))
+    try:
+        return None if packed is None else unpack(cast("bytes", packed))
+    except ZstdError as error:
+        raise StoreUnavailable(f"a stored {column} is damaged; restore a backup ({error})") from error
 
 
 def _text(document: bytes | None) -> str | None:

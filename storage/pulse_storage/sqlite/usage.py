@@ -1,8 +1,8 @@
-"""Sums and counts of counted rows over a time range: rollups for whole hours and days, rows at its edges."""
+"""Counts of rows, and the parts into which a time range falls: whole hours and days, and its edges."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import cast
 
 from pulse_storage.filters import Count, TraceFilter
@@ -10,6 +10,7 @@ from pulse_storage.ids import time_floor
 from pulse_storage.sqlite.conditions import (
     Conditions,
     add_time,
+    add_usage_keys,
     index_for,
     is_of_usage_keys,
     row_conditions,
@@ -22,16 +23,10 @@ _MS_NS = 1_000_000
 #: Counting row by row stops here.
 _COUNT_BOUND = 10_000
 
+#: A half-open range of Unix nanoseconds.
 Span = tuple[int, int]
-
-
-def matching_keys(connection: Connection, project: int, where: TraceFilter) -> list[int]:
-    """The usage keys in use that match the filter."""
-    conditions = usage_key_conditions(project, where)
-    rows = connection.execute(
-        f"SELECT key FROM usage_keys WHERE {conditions.sql()} AND calls > 0", conditions.bindings
-    )
-    return [cast("int", key) for (key,) in rows]
+#: A half-open range of hours or days since 1970; None has no end.
+Units = tuple[int | None, int | None]
 
 
 def count_rows(connection: Connection, project: int, where: TraceFilter) -> Count:
@@ -39,113 +34,96 @@ def count_rows(connection: Connection, project: int, where: TraceFilter) -> Coun
     if not is_of_usage_keys(where):
         return _bounded_count(connection, project, where)
     if where.from_ns is None and where.before_ns is None:
-        conditions = usage_key_conditions(project, where)
-        calls = connection.execute(
-            f"SELECT ifnull(sum(calls), 0) FROM usage_keys WHERE {conditions.sql()}", conditions.bindings
-        ).get
-        return Count(cast("int", calls), exact=True)
-    keys = matching_keys(connection, project, where)
+        totals = usage_key_conditions(project, where)
+        return Count(_number(connection, "ifnull(sum(calls), 0) FROM usage_keys", totals), exact=True)
+    rows = 0
     whole, edges = whole_and_edges(where.from_ns, where.before_ns, HOUR_NS)
-    rows = _calls_in_hours(connection, project, keys, whole) if whole else 0
+    if whole is not None:
+        hours = in_units(project, "hour", whole, where)
+        rows += _number(connection, "ifnull(sum(calls), 0) FROM rollup_hour", hours)
     for edge in edges:
-        for conditions in counted_between(project, keys, edge):
-            rows += cast(
-                "int",
-                connection.execute(
-                    f"SELECT count(*) FROM spans INDEXED BY spans_counted WHERE {conditions.sql()}",
-                    conditions.bindings,
-                ).get,
-            )
+        for conditions in counted_between(project, where, edge):
+            rows += _number(connection, "count(*) FROM spans INDEXED BY spans_counted", conditions)
     return Count(rows, exact=True)
 
 
 def whole_and_edges(
     from_ns: int | None, before_ns: int | None, unit_ns: int
-) -> tuple[tuple[int | None, int | None] | None, list[Span]]:
-    """A range as whole units (their numbers, half-open, None if endless) and what is left at its ends.
-
-    No edge crosses the border of a unit.
-    """
+) -> tuple[Units | None, list[Span]]:
+    """A time range as whole units, if it has any, and what is left at its ends; no edge crosses a unit."""
     first = None if from_ns is None else -(-from_ns // unit_ns)
     last = None if before_ns is None else before_ns // unit_ns
-    if from_ns is not None and before_ns is not None and from_ns >= before_ns:
-        return None, []
-    if first is not None and last is not None and first > last:
-        return None, [(cast("int", from_ns), cast("int", before_ns))]
+    if from_ns is not None and before_ns is not None and first is not None and last is not None:
+        if from_ns >= before_ns:
+            return None, []
+        if first > last:
+            return None, [(from_ns, before_ns)]
     edges: list[Span] = []
     if from_ns is not None and first is not None and from_ns < first * unit_ns:
         edges.append((from_ns, first * unit_ns))
     if before_ns is not None and last is not None and last * unit_ns < before_ns:
         edges.append((last * unit_ns, before_ns))
-    return (None if first == last and first is not None else (first, last)), edges
+    is_empty = first is not None and first == last
+    return None if is_empty else (first, last), edges
 
 
-def counted_between(project: int, keys: Sequence[int], span: Span) -> Iterator[Conditions]:
-    """Conditions that together select the counted rows of these usage keys in a time range.
+def counted_between(project: int, where: TraceFilter, span: Span) -> Iterator[Conditions]:
+    """Conditions that together select the matching counted rows in a time range.
 
     Ids tell whole milliseconds apart, so all but the two ends can be answered from `spans_counted` alone.
     """
     from_ns, before_ns = span
     first, last = -(-from_ns // _MS_NS) * _MS_NS, before_ns // _MS_NS * _MS_NS
     if first <= 0 or first >= last:
-        yield _counted(project, keys, span)
+        yield _counted_within(project, where, span)
         return
     if from_ns < first:
-        yield _counted(project, keys, (from_ns, first))
-    conditions = Conditions()
-    _add_counted(conditions, project, keys)
-    conditions.add("id >= ? AND id < ?", time_floor(first), time_floor(last))
+        yield _counted_within(project, where, (from_ns, first))
+    conditions = _counted(project, where)
+    conditions.add("spans.id >= ? AND spans.id < ?", time_floor(first), time_floor(last))
     yield conditions
     if last < before_ns:
-        yield _counted(project, keys, (last, before_ns))
+        yield _counted_within(project, where, (last, before_ns))
 
 
-def in_keys(keys: Sequence[int]) -> str:
-    """A term for rows of these usage keys."""
-    return f"usage_key IN ({', '.join(map(str, keys))})"
-
-
-def in_units(column: str, whole: tuple[int | None, int | None]) -> str:
-    """A term for rollup rows of whole hours or days."""
-    first, last = whole
-    terms = [
-        f"{column} >= {first}" if first is not None else "",
-        f"{column} < {last}" if last is not None else "",
-    ]
-    return " AND ".join(term for term in terms if term) or "TRUE"
-
-
-def _counted(project: int, keys: Sequence[int], span: Span) -> Conditions:
+def in_units(project: int, column: str, whole: Units, where: TraceFilter) -> Conditions:
+    """Which rows of a rollup table match, in whole hours or days."""
     conditions = Conditions()
-    _add_counted(conditions, project, keys)
+    first, last = whole
+    conditions.add("project = ?", project)
+    if first is not None:
+        conditions.add(f"{column} >= ?", first)
+    if last is not None:
+        conditions.add(f"{column} < ?", last)
+    add_usage_keys(conditions, project, where)
+    return conditions
+
+
+def _counted_within(project: int, where: TraceFilter, span: Span) -> Conditions:
+    conditions = _counted(project, where)
     add_time(conditions, *span)
     return conditions
 
 
-def _add_counted(conditions: Conditions, project: int, keys: Sequence[int]) -> None:
-    conditions.add("spans.project = ?", project)
-    conditions.add(in_keys(keys))
-
-
-def _calls_in_hours(
-    connection: Connection, project: int, keys: Sequence[int], whole: tuple[int | None, int | None]
-) -> int:
-    calls = connection.execute(
-        f"SELECT ifnull(sum(calls), 0) FROM rollup_hour"
-        f" WHERE project = ? AND {in_units('hour', whole)} AND {in_keys(keys)}",
-        (project,),
-    ).get
-    return cast("int", calls)
+def _counted(project: int, where: TraceFilter) -> Conditions:
+    conditions = Conditions()
+    conditions.add("project = ?", project)
+    conditions.add("usage_key IS NOT NULL")
+    add_usage_keys(conditions, project, where)
+    return conditions
 
 
 def _bounded_count(connection: Connection, project: int, where: TraceFilter) -> Count:
     conditions = row_conditions(project, where)
-    rows = cast(
-        "int",
-        connection.execute(
-            f"SELECT count(*) FROM (SELECT 1 FROM spans INDEXED BY {index_for(where)}"
-            f" WHERE {conditions.sql()} LIMIT ?)",
-            (*conditions.bindings, _COUNT_BOUND + 1),
-        ).get,
+    rows = connection.execute(
+        f"SELECT count(*) FROM (SELECT 1 FROM spans INDEXED BY {index_for(where)}"
+        f" WHERE {conditions.sql()} LIMIT {_COUNT_BOUND + 1})",
+        conditions.bindings,
+    ).get
+    return Count(min(cast("int", rows), _COUNT_BOUND), exact=cast("int", rows) <= _COUNT_BOUND)
+
+
+def _number(connection: Connection, select: str, conditions: Conditions) -> int:
+    return cast(
+        "int", connection.execute(f"SELECT {select} WHERE {conditions.sql()}", conditions.bindings).get
     )
-    return Count(min(rows, _COUNT_BOUND), exact=rows <= _COUNT_BOUND)
