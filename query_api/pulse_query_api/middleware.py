@@ -96,4 +96,4 @@ def _log_access(scope: Scope, request_id: str, status: int | None, duration_ms: 
 
 def _route(scope: Scope) -> str:
     route = scope.get("route")
-    return route.path if isinstance(route, Route) else "-"
+    return route.path_format if isinstance(route, Route) else "-"

@@ -120,7 +120,7 @@ def test_a_request_is_logged_by_its_route_and_nothing_of_its_content(
         for record in access
     ]
     assert facts == [
-        (logging.INFO, "GET", "/v1/sessions/{session_id:path}", 200),
+        (logging.INFO, "GET", "/v1/sessions/{session_id}", 200),
         (logging.INFO, "GET", "/v1/traces", 401),
         (logging.INFO, "GET", "-", 404),
         (logging.DEBUG, "GET", "/health", 200),
