@@ -18,6 +18,8 @@ from pulse_server.demo.readback import Recorded, read_back
 from pulse_server.demo.show import show
 from pulse_server.demo.stage import RunningServer, run_program, running_provider, running_server
 
+#: Columns of the tables when nobody watches, as in a log of CI.
+_WIDTH_IN_FILES = 132
 _NEEDED = ("openai", "anthropic", "pulse_instrumentation", "opentelemetry.sdk", "opentelemetry.exporter.otlp")
 
 
@@ -38,6 +40,8 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright
 def run(arguments: argparse.Namespace) -> int:
     _need_clients()
     console = Console(quiet=arguments.json, highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH_IN_FILES
     # Without this, a demo that is told to stop would leave its server behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import quote, urlencode
 
+from pulse_server.arguments import CommandFailed
 from pulse_server.demo.stage import RunningServer
 
 _TIMEOUT_S = 10.0
@@ -73,5 +75,11 @@ def _session(answer: Json) -> Session:
 def _get(server: RunningServer, path: str, **query: str) -> Json:
     target = f"{server.url}{path}?{urlencode(query)}" if query else f"{server.url}{path}"
     request = urllib.request.Request(target, headers={"Authorization": f"Bearer {server.key}"})
-    with _http.open(request, timeout=_TIMEOUT_S) as answer:
-        return cast(Json, json.load(answer))
+    try:
+        with _http.open(request, timeout=_TIMEOUT_S) as answer:
+            return cast(Json, json.load(answer))
+    except urllib.error.HTTPError as error:
+        said = error.read().decode(errors="replace")
+        raise CommandFailed(f"Pulse answered {error.code} to GET {path}: {said}") from error
+    except OSError as error:
+        raise CommandFailed(f"Pulse did not answer GET {path}: {error}") from error

@@ -4,80 +4,113 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from pulse_server.demo.readback import Recorded
 
-_PREVIEW_CHARS = 40
+#: What the calls take beside the answers' text; terminals that leave it little room go without.
+_CALLS_COLUMNS = 94
+_MIN_ANSWER_COLUMNS = 18
+#: As much of a model's name as lets the tables fit eighty columns.
+_MODEL_COLUMNS = 24
+
+Json = dict[str, Any]
 
 
 def show(console: Console, recorded: Recorded) -> None:
     """Print calls, sessions and analytics by model."""
-    console.print(_calls(recorded))
+    console.print(_calls(recorded.traces, console.width - _CALLS_COLUMNS))
     console.print(_sessions(recorded))
-    console.print(_models(recorded))
+    console.print(_models(recorded.analytics))
 
 
-def _calls(recorded: Recorded) -> Table:
-    table = Table("session", "provider", "model", "operation", title="Calls", title_justify="left")
-    for heading in ("in", "cached", "out", "cents", "ms"):
-        table.add_column(heading, justify="right")
-    table.add_column("answer", no_wrap=True, max_width=_PREVIEW_CHARS, overflow="ellipsis")
-    for trace in recorded.traces:
-        error = trace["error"]
-        table.add_row(
+def _calls(traces: list[Json], answer_columns: int) -> Table:
+    wide = answer_columns >= _MIN_ANSWER_COLUMNS
+    words = ("session", "provider", "model") if wide else ("session", "model")
+    table = _table("Calls", words, ("in", "cached", "out", "cents", "ms"))
+    if wide:
+        table.add_column("answer", no_wrap=True)
+    for trace in traces:
+        model = (trace["model_used"] or trace["model_requested"]).rpartition("/")[2]
+        cells = [
             trace["session_id"],
-            trace["provider"],
-            trace["model_used"] or trace["model_requested"],
-            trace["operation"],
+            *([trace["provider"]] if wide else []),
+            _cut(model, _MODEL_COLUMNS),
             _count(trace["input_tokens"]),
             _count(trace["cache_read_tokens"]),
             _count(trace["output_tokens"]),
             _cents(trace["cost_cents"]),
-            f"{trace['latency_ms']:.0f}",
-            trace["output_preview"] or (f"{error['type']}: {error['message']}" if error else ""),
-            style="red" if trace["status"] == "error" else None,
-        )
+            _ms(trace["latency_ms"]),
+            *([_cut(_answer(trace), answer_columns)] if wide else []),
+        ]
+        table.add_row(*cells, style="red" if trace["status"] == "error" else None)
     return table
 
 
 def _sessions(recorded: Recorded) -> Table:
-    table = Table("session", "user", title="Sessions", title_justify="left")
-    for heading in ("calls", "tokens", "cents"):
-        table.add_column(heading, justify="right")
+    table = _table("Sessions", ("session", "user"), ("calls", "tokens", "cents"))
     for row in recorded.sessions:
         table.add_row(row.session_id, row.user_id, str(row.calls), _count(row.tokens), _cents(row.cost_cents))
     return table
 
 
-def _models(recorded: Recorded) -> Table:
-    table = Table("model", title="Analytics by model", title_justify="left", show_footer=True)
-    analytics = recorded.analytics
-    groups: list[dict[str, Any]] = analytics["costOverTime"]
+def _models(analytics: Json) -> Table:
+    groups: list[Json] = analytics["costOverTime"]
+    table = _table("Analytics by model", ("model",), ("calls", "errors", "tokens", "cents", "ms", "p95 ms"))
+    table.show_footer = True
     footers = (
-        sum(group["calls"] for group in groups),
-        sum(group["errors"] for group in groups),
+        "total",
+        str(sum(group["calls"] for group in groups)),
+        str(sum(group["errors"] for group in groups)),
         _count(analytics["totalTokens"]),
         _cents(analytics["totalCost"]),
-        f"{analytics['avgLatency']:.0f}",
+        _ms(analytics["avgLatency"]),
         "",
     )
-    table.columns[0].footer = "total"
-    headings = ("calls", "errors", "tokens", "cents", "ms", "p95 ms")
-    for heading, footer in zip(headings, footers, strict=True):
-        table.add_column(heading, justify="right", footer=str(footer))
+    for column, footer in zip(table.columns, footers, strict=True):
+        column.footer = footer
     for group in groups:
         table.add_row(
-            group["bucket"],
+            _cut(group["bucket"].rpartition("/")[2], _MODEL_COLUMNS),
             str(group["calls"]),
             str(group["errors"]),
             _count(group["tokens"]),
             _cents(group["cost"]),
-            f"{group['avgLatency']:.0f}",
-            f"{group['p95Latency']:.0f}",
+            _ms(group["avgLatency"]),
+            _ms(group["p95Latency"]),
         )
     return table
+
+
+def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+    )
+    for heading in words:
+        table.add_column(heading, no_wrap=True)
+    for heading in numbers:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
+
+
+def _answer(trace: Json) -> str:
+    """What came back: text, else the error, else what it was if not text."""
+    if trace["error"]:
+        return f"{trace['error']['type']}: {trace['error']['message']}"
+    called = "tool call" if trace["finish_reason"] == "tool_calls" else trace["operation"]
+    return trace["output_preview"] or f"({called})"
+
+
+def _cut(text: str, columns: int) -> str:
+    """By hand, since rich would rather cut the numbers beside it."""
+    return text if len(text) <= columns else f"{text[: columns - 1]}…"
 
 
 def _count(number: int | None) -> str:
@@ -86,3 +119,7 @@ def _count(number: int | None) -> str:
 
 def _cents(cents: float | None) -> str:
     return "–" if cents is None else f"{cents:.4f}"
+
+
+def _ms(milliseconds: float | None) -> str:
+    return "–" if milliseconds is None else f"{milliseconds:.0f}"
