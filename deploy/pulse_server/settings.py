@@ -175,11 +175,16 @@ def hide_password(url: str) -> str:
 
 
 def _refuse_unknown_names(environ: Mapping[str, str]) -> None:
-    known = sorted(OTHERS_NAMES.union(setting.name for setting in SETTINGS))
+    known = {name.removeprefix("PULSE_"): name for name in (*(row.name for row in SETTINGS), *OTHERS_NAMES)}
     for name in sorted(environ):
-        if name.startswith("PULSE_") and name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            mend = f"did you mean {nearest[0]}?" if nearest else "unset it; `pulse serve --help` lists all"
+        if name.startswith("PULSE_") and name not in known.values():
+            # Without the prefix, so that PULSE_PORT is near PORT.
+            nearest = difflib.get_close_matches(name.removeprefix("PULSE_"), known, n=1, cutoff=0.5)
+            mend = (
+                f"did you mean {known[nearest[0]]}?"
+                if nearest
+                else "unset it; `pulse serve --help` lists all"
+            )
             raise SettingError(name, f"no such setting; {mend}")
 
 

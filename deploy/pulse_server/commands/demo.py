@@ -39,7 +39,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright
 
 def run(arguments: argparse.Namespace) -> int:
     _need_clients()
-    console = Console(quiet=arguments.json, highlight=False)
+    console = Console(quiet=arguments.json, highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDTH_IN_FILES
     # Without this, a demo that is told to stop would leave its server behind.
@@ -53,13 +53,17 @@ def run(arguments: argparse.Namespace) -> int:
         began = dt.datetime.now(dt.UTC)
         status.update("calling models")
         for step in run_program(server, provider_url):
-            console.print(f"  [green]✓[/] {step}")
+            console.print(f"  ✓ {step}")
         recorded = read_back(server, began)
         status.stop()
         _check(recorded, ledger)
         _print(console, recorded, ledger, as_json=arguments.json)
         if arguments.keep:
             _keep(server, as_json=arguments.json)
+        else:
+            console.print(
+                f"All of it was read back from {server.url}; `pulse demo --keep` leaves that running."
+            )
     return 0
 
 

@@ -40,8 +40,6 @@ class Recorded:
     sessions: list[Session]
     #: `GET /v1/analytics`, grouped by model.
     analytics: Json
-    #: One whole trace, bodies included.
-    example: Json
 
 
 def read_back(server: RunningServer, began: dt.datetime) -> Recorded:
@@ -57,8 +55,7 @@ def read_back(server: RunningServer, began: dt.datetime) -> Recorded:
         date_to=(began + dt.timedelta(hours=1)).isoformat(),
         group_by="model",
     )
-    example = _get(server, f"/v1/traces/{traces[-1]['trace_id']}") if traces else {}
-    return Recorded(traces, sessions, analytics, example)
+    return Recorded(traces, sessions, analytics)
 
 
 def _session(answer: Json) -> Session:

@@ -11,10 +11,10 @@ from rich.table import Table
 from pulse_server.demo.readback import Recorded
 
 #: What the calls take beside the answers' text; terminals that leave it little room go without.
-_CALLS_COLUMNS = 94
+_CALLS_COLUMNS = 96
 _MIN_ANSWER_COLUMNS = 18
 #: As much of a model's name as lets the tables fit eighty columns.
-_MODEL_COLUMNS = 24
+_MODEL_COLUMNS = 26
 
 Json = dict[str, Any]
 
