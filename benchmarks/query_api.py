@@ -39,7 +39,7 @@ _QUESTIONS = {
     "list of 50, tag": "/v1/traces?tag=beta",
     "list of 1000": "/v1/traces?limit=1000",
     "list, offset 10 000": "/v1/traces?offset=10000",
-    "text in the last day": "/v1/traces?q=breath&date_from=2026-11-22",
+    "text in the last day": "/v1/traces?q=beat&date_from=2026-11-22",
     "one trace": "/v1/traces/{trace_id}",
     "one session": "/v1/sessions/session-1",
     "one session, bodies": "/v1/sessions/session-1?bodies=true",

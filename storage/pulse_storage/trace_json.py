@@ -5,7 +5,8 @@ Objects are meant for `orjson.dumps`: ids stay UUIDs, and what is stored as JSON
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, timedelta
+from functools import lru_cache
 
 import orjson
 
@@ -14,7 +15,7 @@ from pulse_storage.rows import TraceRecord
 #: One cent in nano-dollars.
 NANO_USD_PER_CENT = 10_000_000
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  UTC by definition; naive, so that isoformat adds no offset
+_EPOCH = date(1970, 1, 1)
 
 
 def trace_object(record: TraceRecord, *, bodies: bool) -> dict[str, object]:
@@ -70,8 +71,17 @@ def trace_object(record: TraceRecord, *, bodies: bool) -> dict[str, object]:
 
 def rfc3339(time_ns: int) -> str:
     """Unix nanoseconds as RFC 3339 in UTC, cut to microseconds; any int64 fits."""
-    moment = _EPOCH + timedelta(microseconds=time_ns // 1000)
-    return moment.isoformat(timespec="microseconds") + "Z"
+    day, day_us = divmod(time_ns // 1000, 86_400_000_000)
+    seconds, us = divmod(day_us, 1_000_000)
+    minutes, second = divmod(seconds, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{_date(day)}T{hour:02}:{minute:02}:{second:02}.{us:06}Z"
+
+
+@lru_cache(maxsize=1024)
+def _date(day: int) -> str:
+    """Calendars are slow, and the rows of a list share few days: this halves the time of a row."""
+    return (_EPOCH + timedelta(days=day)).isoformat()
 
 
 def cents(cost_nano_usd: int) -> float | orjson.Fragment:

@@ -3,13 +3,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from collections.abc import AsyncIterator
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from starlette.types import Message
 from tests.query_api.support import ADMIN, ADMIN_KEY, Tenant
 
 from pulse_query_api import create_app
@@ -161,3 +163,48 @@ def test_routes_of_others_share_a_path_and_the_answers_to_errors(storage: Storag
     assert client.post("/v1/traces").status_code == 202
     assert client.get("/v1/traces").status_code == 401
     assert client.put("/v1/traces").headers["Allow"] == "GET, HEAD, OPTIONS, POST"
+
+
+def test_an_answer_that_fails_midway_is_cut_and_logged(
+    storage: StorageAdapter, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield b"half of it"
+        raise RuntimeError("a bug")
+
+    async def get_half(_request: Request) -> Response:
+        return StreamingResponse(chunks())
+
+    app = create_app(storage, KeyRing(storage), admin_key=None, routes=[Route("/half", get_half)])
+    with pytest.raises(RuntimeError, match="a bug"):
+        TestClient(app).get("/half")
+    [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.getMessage().endswith("to /half failed")
+
+
+def test_a_client_that_leaves_is_no_error(storage: StorageAdapter, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/admin/projects",
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"x-admin-key", ADMIN_KEY.encode())],
+    }
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    app = create_app(storage, KeyRing(storage), admin_key=ADMIN_KEY)
+    asyncio.run(app(scope, receive, send))
+    assert sent == []
+    [record] = caplog.records
+    assert (record.levelno, record.getMessage().split()[:3]) == (
+        logging.INFO,
+        ["POST", "/admin/projects", "499"],
+    )
