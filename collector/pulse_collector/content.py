@@ -99,9 +99,12 @@ def response_body(
     return _dump(body)
 
 
-def document_body(content: Content, name: str) -> bytes:
-    """A document kept as it came; what is no object is wrapped in one, under `name`."""
-    return _dump(content.raw if isinstance(content.value, dict) else {name: content.raw})
+def document_body(content: Content, name: str, beside: JsonObject | None = None) -> bytes:
+    """A document kept as it came; what is no object is wrapped in one, under `name`.
+
+    What is known `beside` it (parameters) goes into the wrapping, and is dropped where there is none.
+    """
+    return _dump(content.raw if isinstance(content.value, dict) else {name: content.raw, **(beside or {})})
 
 
 def _unreadable(text: str) -> JsonObject:

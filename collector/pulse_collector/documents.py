@@ -45,14 +45,14 @@ def read_response(facts: SpanFacts, document: Json) -> None:
     facts.fill("model_used", document.get("model") or document.get("modelVersion"))
     usage = document.get("usage") or document.get("usageMetadata") or document.get("usage_metadata")
     facts.fill_counts(counts_of_document(usage))
-    _read_reported_cost(facts, usage)
+    read_reported_cost(facts, usage)
     text, reasons = _answer(document)
     facts.output_text = facts.output_text or text or None
     if not facts.finish_reasons:
         facts.finish_reasons = reasons
 
 
-def _read_reported_cost(facts: SpanFacts, usage: Json) -> None:
+def read_reported_cost(facts: SpanFacts, usage: Json) -> None:
     """OpenRouter states what it charges, in dollars."""
     cost = usage.get("cost") if isinstance(usage, dict) else None
     if isinstance(cost, int | float):
@@ -147,7 +147,7 @@ def _read_langchain(facts: SpanFacts, document: JsonObject) -> None:
         facts.fill("provider", source.get("model_provider"))
     for usage in (body.get("usage_metadata"), meta.get("token_usage"), meta.get("usage")):
         facts.fill_counts(counts_of_document(usage))
-    _read_reported_cost(facts, meta.get("token_usage"))
+    read_reported_cost(facts, meta.get("token_usage"))
     if not facts.finish_reasons:
         reason = meta.get("finish_reason") or meta.get("stop_reason") or info.get("finish_reason")
         facts.finish_reasons = _texts(reason)

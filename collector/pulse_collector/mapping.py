@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, replace
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from pulse_collector.attributes import read_attributes
+from pulse_collector.attributes import Attributes, read_attributes
 from pulse_collector.dialects import (
     MODEL_OPERATIONS,
     OTHER_OPERATIONS,
@@ -36,6 +37,9 @@ from pulse_storage.rows import PREVIEW_CHARS, SpanRow
 _log = logging.getLogger(__name__)
 
 _MAX_EVENTS = 32
+#: Where a call went, as far as a span tells it.
+_HOST_KEYS = ("server.address", "gen_ai.openai.api_base", "url.full")
+_REQUEST_ID = re.compile(r"req_\w+")
 _NO_TRACE = bytes(16)
 _NO_SPAN = bytes(8)
 
@@ -159,13 +163,14 @@ def _row(
     if gen_ai:
         provider = provider_name(
             texts("provider"),
-            host=texts("host"),
+            host=_host(facts.attributes),
             response_id=response_id,
             model=model_requested or model_used,
         )
     usage, cost = NO_USAGE, UNKNOWN_COST
     if facts.model_call:
-        usage = usage_of(facts.counts, excludes_cache=provider in spoken.dialect.input_excludes_cache)
+        excludes_cache = facts.input_excludes_cache or provider in spoken.dialect.input_excludes_cache
+        usage = usage_of(facts.counts, excludes_cache=excludes_cache)
         if facts.operation == "embeddings" and usage.output_tokens is None and usage.input_tokens is not None:
             usage = replace(usage, output_tokens=0)
         cost = price(
@@ -236,15 +241,35 @@ def _row(
         ),
         request_body=None if facts.request is None else pack(facts.request),
         response_body=None if facts.response is None else pack(facts.response),
-        partner_key=facts.partner_key or _partner_key(response_id),
+        partner_key=facts.partner_key or (_partner_key(facts) if provider == "anthropic" else None),
     )
 
 
-def _partner_key(response_id: str | None) -> str | None:
-    """Anthropic's client writes spans of its own, often into another trace than the instrumentor's."""
-    if response_id is not None and response_id.startswith("msg_"):
-        return f"anthropic:{response_id}"
+def _host(attributes: Attributes) -> str | None:
+    for key in _HOST_KEYS:
+        host = attributes.get(key)
+        if isinstance(host, str) and host:
+            return host
     return None
+
+
+def _partner_key(facts: SpanFacts) -> str | None:
+    """Anthropic's client writes spans of its own, often into another trace than the instrumentor's.
+
+    A failed call has no response id; its request id then stands in the error's message.
+    """
+    if not facts.model_call:
+        return None
+    response_id = facts.texts.get("provider_request_id")
+    if response_id is not None:
+        return f"anthropic:{response_id}" if response_id.startswith("msg_") else None
+    if not facts.failed:
+        return None
+    request_id = facts.attributes.get("anthropic.request.id")
+    if isinstance(request_id, str):
+        return f"anthropic:{request_id}"
+    named = _REQUEST_ID.search(facts.texts.get("error_message", ""))
+    return f"anthropic:{named[0]}" if named else None
 
 
 def _kept_events(facts: SpanFacts) -> list[Json]:

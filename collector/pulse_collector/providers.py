@@ -154,6 +154,11 @@ def provider_name(
     return name
 
 
+def is_framework(raw: str) -> bool:
+    """Whether the name is that of a framework, which says nothing of who serves its calls."""
+    return raw.strip().lower() in _FRAMEWORKS
+
+
 @lru_cache(maxsize=4096)
 def _normalised(raw: str) -> str | None:
     name = raw.strip().lower()

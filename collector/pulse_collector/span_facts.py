@@ -21,7 +21,6 @@ TextColumn = Literal[
     "release",
     "error_type",
     "error_message",
-    "host",
 ]
 
 #: Longer ids and names are cut: some databases cannot index more.
@@ -67,6 +66,8 @@ class SpanFacts:
     input_text: str | None = None
     output_text: str | None = None
     partner_key: str | None = None
+    #: The input tokens leave out what was read from or written to the cache.
+    input_excludes_cache: bool = False
     #: The cost was estimated by the sender from a price list, so that ours is the better one.
     cost_is_estimate: bool = False
 

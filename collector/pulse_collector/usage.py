@@ -56,6 +56,11 @@ def usage_of(counts: Counts, *, excludes_cache: bool) -> Usage:
     return Usage(input_tokens, output_tokens, cache_read, cache_write, reasoning, cache_write_1h)
 
 
+def count_of(value: Json) -> int | None:
+    """A count in a JSON document; None if it is none."""
+    return None if isinstance(value, list | dict) else as_count(value)
+
+
 def counts_of_document(usage: Json) -> Counts:
     """The counts of a provider's own `usage` object, input already inclusive. Unknown shapes give none."""
     if not isinstance(usage, dict):
@@ -139,9 +144,9 @@ def _langchain(usage: JsonObject) -> Counts:
     lifetimes = [
         count
         for key in ("ephemeral_5m_input_tokens", "ephemeral_1h_input_tokens")
-        if (count := as_count(_leaf(inputs.get(key)))) is not None
+        if (count := count_of(inputs.get(key))) is not None
     ]
-    written = as_count(_leaf(inputs.get("cache_creation")))
+    written = count_of(inputs.get("cache_creation"))
     return _counts(
         input=usage.get("input_tokens"),
         output=usage.get("output_tokens"),
@@ -162,14 +167,10 @@ def _include_cache(counts: Counts) -> None:
 def _counts(**values: Json) -> Counts:
     counts: dict[str, int] = {}
     for column, value in values.items():
-        count = as_count(_leaf(value))
+        count = count_of(value)
         if count is not None:
             counts[column] = count
     return counts  # pyright: ignore[reportReturnType]  # the keywords above are CountColumns
-
-
-def _leaf(value: Json) -> str | int | float | bool | None:
-    return None if isinstance(value, list | dict) else value
 
 
 def _object(document: JsonObject, key: str) -> JsonObject:

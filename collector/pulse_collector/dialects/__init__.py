@@ -8,13 +8,44 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pulse_collector.attributes import Attributes
-from pulse_collector.dialects import anthropic_sdk, openinference, otel_genai
+from pulse_collector.dialects import (
+    agent_framework,
+    anthropic_sdk,
+    google_adk,
+    langfuse,
+    langsmith,
+    litellm,
+    logfire,
+    mlflow,
+    openinference,
+    openlit,
+    openllmetry,
+    otel_genai,
+    pydantic_ai,
+    strands,
+    traceloop,
+    vercel_ai,
+)
 from pulse_collector.dialects.dialect import Dialect, Slot
+from pulse_collector.providers import is_framework
 
 #: Asked in this order where the scope does not tell.
 DIALECTS: tuple[Dialect, ...] = (
     anthropic_sdk.DIALECT,
     openinference.DIALECT,
+    langfuse.DIALECT,
+    langsmith.DIALECT,
+    vercel_ai.DIALECT,
+    traceloop.DIALECT,
+    openllmetry.DIALECT,
+    mlflow.DIALECT,
+    logfire.DIALECT,
+    pydantic_ai.DIALECT,
+    openlit.DIALECT,
+    litellm.DIALECT,
+    strands.DIALECT,
+    google_adk.DIALECT,
+    agent_framework.DIALECT,
     otel_genai.DIALECT,
 )
 
@@ -69,7 +100,7 @@ _OPERATIONS = {
 }
 
 #: The operations of old spans that name a model but not what they are.
-_MODEL_KEYS = ("gen_ai.request.model", "gen_ai.response.model", "gen_ai.system", "llm.model_name")
+_MODEL_KEYS = ("gen_ai.request.model", "gen_ai.response.model", "llm.model_name")
 
 
 class Spoken(NamedTuple):
@@ -102,7 +133,7 @@ def dialect_of_scope(scope: str) -> Spoken | None:
     best: Spoken | None = None
     length = 0
     for start, spoken in _BY_SCOPE:
-        if len(start) > length and scope.startswith(start):
+        if len(start) > length and (scope == start or scope.startswith(start + ".")):
             best, length = spoken, len(start)
     return best
 
@@ -127,7 +158,11 @@ def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
     for _, spoken in _BY_KIND:
         if kind := _kind(attributes, spoken.dialect):
             return kind
-    return "chat" if any(key in attributes for key in _MODEL_KEYS) else None
+    if any(key in attributes for key in _MODEL_KEYS):
+        return "chat"
+    # Frameworks put their own name there, on spans of every kind.
+    system = attributes.get("gen_ai.system")
+    return "chat" if isinstance(system, str) and not is_framework(system) else None
 
 
 def _kind(attributes: Attributes, dialect: Dialect) -> str | None:

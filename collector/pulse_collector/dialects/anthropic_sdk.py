@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import read
+from pulse_collector.dialects.otel_genai import read_content
 from pulse_storage.rows import ANTHROPIC_SDK_DIALECT
 
 DIALECT = Dialect(
     name=ANTHROPIC_SDK_DIALECT,
-    scopes=("com.anthropic.sdk.",),
+    scopes=("com.anthropic.sdk",),
     finish_reasons=("anthropic.message.stop_reason",),
-    read=read,
+    read=read_content,
     extends=OTEL_GENAI,
 )

@@ -50,7 +50,7 @@ class Dialect:
     """
 
     name: str
-    #: Beginnings of the instrumentation scopes that speak this dialect.
+    #: The instrumentation scopes that speak this dialect, with all that continue them after a dot.
     scopes: tuple[str, ...] = ()
     #: The attribute that says what a span is, and its values as operations.
     kind_key: str | None = None

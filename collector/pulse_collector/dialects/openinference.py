@@ -23,12 +23,17 @@ def read(facts: SpanFacts) -> None:
     answered = content_of(attributes.get("output.value"))
     if facts.model_call:
         _read_documents(facts, asked, answered)
-        read_parameters(facts, parameters)
+        # OpenAI's agents put the whole response there.
+        if "id" not in parameters:
+            read_parameters(facts, parameters)
+    facts.fill("user_id", facts.custom.get("user_id"))
+    facts.fill("session_id", facts.custom.get("session_id") or facts.custom.get("thread_id"))
     # OpenInference has one name for the model; it is the answer's where there was an answer.
     used = attributes.get("llm.model_name")
-    if used and ("llm.response.model_name" in attributes or _answered(facts)):
-        facts.fill("model_used", used)
-    facts.fill("model_requested", used)
+    told = "model_used" in facts.texts
+    facts.fill("model_used" if _answered(facts) else "model_requested", used)
+    if not told:
+        facts.fill("model_requested", used)
     if facts.request is None and asked is not None:
         facts.request = document_body(asked, "messages" if isinstance(asked.value, list) else "input")
     if facts.response is None and answered is not None:
@@ -93,7 +98,7 @@ def _tool(entry: Json) -> Json:
 
 DIALECT = Dialect(
     name="openinference",
-    scopes=("openinference.",),
+    scopes=("openinference",),
     kind_key="openinference.span.kind",
     kinds={
         "LLM": "chat",

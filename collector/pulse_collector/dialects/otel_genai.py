@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pulse_collector.attributes import AttributeValue
-from pulse_collector.content import Content, content_of, plain_text, request_body, response_body
+from pulse_collector.content import (
+    Content,
+    content_of,
+    document_body,
+    plain_text,
+    request_body,
+    response_body,
+)
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.indexed import indexed_list
 from pulse_collector.json_text import Json, JsonObject, dump_json, parse_object, to_json
@@ -23,7 +32,7 @@ CONTENT_EVENTS = frozenset(
 )
 
 
-def read(facts: SpanFacts) -> None:
+def read_content(facts: SpanFacts) -> None:
     """Read content from attributes, from flattened attributes, or from events, whichever is there."""
     attributes = facts.attributes
     messages = content_of(attributes.get("gen_ai.input.messages"))
@@ -35,6 +44,8 @@ def read(facts: SpanFacts) -> None:
         messages, answers = _event_content(facts)
     tools = content_of(attributes.get("gen_ai.tool.definitions"))
     set_messages(facts, messages=messages, system=system, tools=tools, answers=answers)
+    if facts.operation == "execute_tool":
+        _read_tool(facts)
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
         read_first_event(facts, CHUNK_EVENT)
 
@@ -74,9 +85,9 @@ def set_messages(
         )
 
 
-def built(messages: list[Json]) -> Content | None:
+def built(messages: Sequence[Json]) -> Content | None:
     """Messages that were put together here, as content."""
-    return content_of(dump_json(messages)) if messages else None
+    return content_of(dump_json([*messages])) if messages else None
 
 
 def read_first_event(facts: SpanFacts, name: str) -> None:
@@ -84,6 +95,17 @@ def read_first_event(facts: SpanFacts, name: str) -> None:
     first_ns = min((event.time_ns for event in facts.events if event.name == name), default=None)
     if first_ns is not None and first_ns >= facts.start_ns:
         facts.numbers["time_to_first_token_ms"] = (first_ns - facts.start_ns) / 1e6
+
+
+def _read_tool(facts: SpanFacts) -> None:
+    arguments = content_of(facts.attributes.get("gen_ai.tool.call.arguments"))
+    if facts.request is None and arguments is not None:
+        facts.request = document_body(arguments, "arguments")
+    result = facts.attributes.get("gen_ai.tool.call.result")
+    returned = content_of(result)
+    if facts.response is None and returned is not None:
+        facts.response = document_body(returned, "result")
+        facts.output_text = facts.output_text or plain_text(result)
 
 
 def _older_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
@@ -144,7 +166,12 @@ def _listed(value: AttributeValue, role: str) -> list[Json]:
 
 DIALECT = Dialect(
     name="otel-genai",
-    scopes=("opentelemetry.instrumentation.genai", "opentelemetry.util.genai", "pulse.instrumentation"),
+    scopes=(
+        "opentelemetry.instrumentation.genai",
+        "opentelemetry.instrumentation.openai_v2",
+        "opentelemetry.util.genai",
+        "pulse.instrumentation",
+    ),
     kind_key="gen_ai.operation.name",
     texts={
         "provider": ("gen_ai.provider.name", "gen_ai.system"),
@@ -152,7 +179,7 @@ DIALECT = Dialect(
         "model_used": ("gen_ai.response.model",),
         "provider_request_id": ("gen_ai.response.id",),
         "session_id": ("gen_ai.conversation.id", "session.id"),
-        "user_id": ("user.id", "enduser.id"),
+        "user_id": ("user.id", "enduser.id", "gen_ai.user", "gen_ai.request.user"),
         "error_type": ("error.type",),
     },
     counts={
@@ -200,10 +227,12 @@ DIALECT = Dialect(
         "gen_ai.output.messages",
         "gen_ai.system_instructions",
         "gen_ai.tool.definitions",
+        "gen_ai.tool.call.arguments",
+        "gen_ai.tool.call.result",
         "gen_ai.prompt",
         "gen_ai.completion",
     ),
     content_prefixes=("gen_ai.prompt.", "gen_ai.completion."),
     custom_prefixes=("pulse.metadata.",),
-    read=read,
+    read=read_content,
 )

@@ -1,0 +1,14 @@
+"""Microsoft's agent framework and AutoGen: agents and tools around calls that others record."""
+
+from __future__ import annotations
+
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.dialects.otel_genai import read_content
+
+DIALECT = Dialect(
+    name="agent-framework",
+    scopes=("agent_framework", "autogen", "autogen-core", "autogen_core", "semantic_kernel"),
+    read=read_content,
+    extends=OTEL_GENAI,
+)

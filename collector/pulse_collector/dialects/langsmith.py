@@ -1,0 +1,96 @@
+"""LangSmith's OTel export: runs, with whole requests and responses in `gen_ai.prompt` and `.completion`."""
+
+from __future__ import annotations
+
+import re
+
+from pulse_collector.content import content_of, document_body
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.dialects.otel_genai import read_first_event
+from pulse_collector.documents import read_request, read_response
+from pulse_collector.json_text import JsonObject, parse_object, parse_repr
+from pulse_collector.span_facts import SpanFacts
+from pulse_collector.usage import counts_of_document
+
+_METADATA = "langsmith.metadata."
+_RAISED = re.compile(r"([A-Za-z_][\w.]*)\(")
+
+
+def read(facts: SpanFacts) -> None:
+    """Read the run's documents and its usage, which comes as JSON and as Python's repr."""
+    attributes = facts.attributes
+    _read_failure(facts)
+    asked = content_of(attributes.get("gen_ai.prompt"))
+    if asked is not None:
+        facts.request = document_body(asked, "input")
+    answered = content_of(attributes.get("gen_ai.completion"))
+    if answered is not None:
+        facts.response = document_body(answered, "output")
+    if not facts.model_call:
+        return
+    if asked is not None:
+        read_request(facts, asked.value)
+        if facts.operation == "chat" and isinstance(asked.value, dict) and "prompt" in asked.value:
+            facts.operation = "text_completion"
+    if answered is not None:
+        read_response(facts, answered.value)
+    usage = parse_object(attributes.get(_METADATA + "usage_metadata"))
+    facts.fill_counts(counts_of_document(_with_details(facts, usage)))
+    if facts.events:
+        read_first_event(facts, "new_token")
+
+
+def _read_failure(facts: SpanFacts) -> None:
+    """Its spans are OK whatever happens; an exception event tells, whose text is the error's repr."""
+    for event in facts.events:
+        message = event.attributes.get("exception.message")
+        if event.name != "exception" or not isinstance(message, str):
+            continue
+        raised = _RAISED.match(message)
+        if raised is None or raised[1] != "GeneratorExit":
+            # Else the application closed the stream, which is no failure.
+            facts.failed = True
+            facts.fill("error_type", raised[1] if raised else None)
+
+
+def _with_details(facts: SpanFacts, usage: JsonObject) -> JsonObject:
+    details: JsonObject = {"input_tokens": None, "input_token_details": {}, **usage}
+    for name in ("input_token_details", "output_token_details"):
+        written = parse_repr(facts.attributes.get("gen_ai.usage." + name))
+        if written and name not in usage:
+            details[name] = written
+    return details
+
+
+DIALECT = Dialect(
+    name="langsmith",
+    scopes=("langsmith",),
+    kind_key="langsmith.span.kind",
+    kinds={
+        "llm": "chat",
+        "embedding": "embeddings",
+        "tool": "execute_tool",
+        "retriever": "retrieval",
+        "chain": "chain",
+        "prompt": "prompt",
+        "parser": "parser",
+    },
+    # It labels retrievers as embeddings.
+    kind_wins=True,
+    texts={
+        "provider": ("gen_ai.provider.name", "gen_ai.system", _METADATA + "ls_provider"),
+        "model_requested": ("gen_ai.request.model", _METADATA + "ls_model_name"),
+        "session_id": tuple(_METADATA + name for name in ("session_id", "thread_id", "conversation_id")),
+        "user_id": (_METADATA + "user_id",),
+    },
+    tags=("langsmith.span.tags",),
+    noise=(
+        "gen_ai.usage.input_token_details",
+        "gen_ai.usage.output_token_details",
+        _METADATA + "usage_metadata",
+    ),
+    custom_prefixes=(_METADATA,),
+    read=read,
+    extends=OTEL_GENAI,
+)

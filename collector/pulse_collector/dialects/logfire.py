@@ -1,0 +1,106 @@
+"""Logfire: the present conventions in JSON texts, and a streamed call in two spans."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+from pulse_collector.attributes import as_number
+from pulse_collector.content import content_of, document_body
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.dialects.otel_genai import read_content
+from pulse_collector.documents import read_parameters, read_reported_cost, read_request, read_response
+from pulse_collector.json_text import dump_json, parse_object, to_json
+from pulse_collector.span_facts import SpanFacts
+from pulse_collector.usage import counts_of_document
+
+#: Logfire's own tag for every call of a model.
+_NO_TAG = "LLM"
+
+
+def read(facts: SpanFacts) -> None:
+    """Read content, usage as the provider gave it, and the two halves of a stream."""
+    attributes = facts.attributes
+    facts.tags = [tag for tag in facts.tags if tag != _NO_TAG]
+    if attributes.get("logfire.span_type") == "pending_span":
+        # Announces a span that comes in full when it ends.
+        facts.operation, facts.model_call = None, False
+        return
+    if not facts.model_call:
+        read_content(facts)
+        return
+    usage = parse_object(attributes.get("gen_ai.usage.raw"))
+    facts.fill_counts(counts_of_document(usage))
+    read_reported_cost(facts, usage)
+    _read_first_version(facts)
+    read_content(facts)
+    duration_s = as_number(attributes.get("duration"))
+    if attributes.get("logfire.span_type") == "log" and duration_s is not None:
+        _read_stream_half(facts, duration_s)
+    elif not facts.counts and facts.output_text is None and facts.response is None:
+        _forget_repeated_model(facts)
+        facts.partner_key = _stream_key(facts)
+
+
+def _read_first_version(facts: SpanFacts) -> None:
+    """Before it took up the conventions, Logfire sent the request and the response as they were."""
+    request = content_of(facts.attributes.get("request_data"))
+    if request is not None:
+        document = parse_object(facts.attributes.get("request_data"))
+        if "messages" in document or "input" in document or "prompt" in document:
+            read_request(facts, document)
+            facts.request = document_body(request, "input")
+        else:
+            read_parameters(facts, document)
+    response = content_of(facts.attributes.get("response_data"))
+    if response is not None:
+        document = parse_object(facts.attributes.get("response_data"))
+        read_response(facts, document)
+        facts.response = document_body(response, "output")
+
+
+def _read_stream_half(facts: SpanFacts, duration_s: float) -> None:
+    """The span that ends a stream has no length itself: it says how long the stream was."""
+    facts.latency_ms = duration_s * 1000
+    facts.start_ns -= round(duration_s * 1e9)
+    _forget_repeated_model(facts)
+    facts.partner_key = _stream_key(facts)
+
+
+def _forget_repeated_model(facts: SpanFacts) -> None:
+    """While a stream runs the model used is not known yet: the one asked for stands in its place.
+
+    OpenRouter's `vendor/model` names are the same in the answer.
+    """
+    model = facts.texts.get("model_used")
+    if model is not None and model == facts.texts.get("model_requested") and "/" not in model:
+        del facts.texts["model_used"]
+
+
+def _stream_key(facts: SpanFacts) -> str:
+    """Equal for both halves of a stream, which often lie in different traces."""
+    asked = facts.attributes.get("gen_ai.input.messages") or facts.attributes.get("request_data")
+    written = dump_json(to_json([facts.scope, facts.texts.get("model_requested"), asked]))
+    return f"stream:{blake2b(written, digest_size=16).hexdigest()}"
+
+
+DIALECT = Dialect(
+    name="logfire",
+    scopes=("logfire",),
+    texts={
+        "session_id": ("session_id", "session.id"),
+        "user_id": ("user_id", "user.id"),
+    },
+    tags=("logfire.tags",),
+    content=("request_data", "response_data"),
+    noise=(
+        "logfire.json_schema",
+        "logfire.msg_template",
+        "logfire.span_type",
+        "logfire.scrubbed",
+        "gen_ai.usage.raw",
+        "async",
+    ),
+    read=read,
+    extends=OTEL_GENAI,
+)

@@ -1,0 +1,42 @@
+"""OpenLIT: the present conventions, with a few facts that are not what their names say."""
+
+from __future__ import annotations
+
+import re
+
+from pulse_collector.attributes import as_number
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.dialects.otel_genai import read_content
+from pulse_collector.span_facts import SpanFacts
+
+#: A call that failed early has no attributes at all, only its name.
+_NAME = re.compile(r"(chat|embeddings|text_completion) (\S+)")
+
+
+def read(facts: SpanFacts) -> None:
+    """Read content; take the time to the first token only where the answer was streamed."""
+    if facts.operation is None and not facts.attributes and (named := _NAME.fullmatch(facts.name)):
+        facts.operation, facts.model_call = named[1], True
+        facts.fill("model_requested", named[2])
+        if facts.scope is not None and facts.scope.startswith("openlit.instrumentation."):
+            facts.fill("provider", facts.scope.removeprefix("openlit.instrumentation."))
+    read_content(facts)
+    # It is set for answers in one piece too, where it is the whole duration.
+    if facts.attributes.get("gen_ai.request.stream") is True:
+        seconds = as_number(facts.attributes.get("gen_ai.server.time_to_first_token"))
+        if seconds:
+            facts.numbers.setdefault("time_to_first_token_ms", seconds * 1000)
+
+
+DIALECT = Dialect(
+    name="openlit",
+    scopes=("openlit",),
+    texts={"environment": ("deployment.environment",), "service": ("service.name",)},
+    noise=("telemetry.sdk.name", "gen_ai.client.token.usage"),
+    input_excludes_cache=frozenset({"anthropic", "bedrock"}),
+    # It leaves cached tokens out, and says 0 for a model that its price file lacks.
+    cost_is_estimate=True,
+    read=read,
+    extends=OTEL_GENAI,
+)

@@ -1,0 +1,25 @@
+"""Strands Agents: the conventions, with content in events and cycles between agent and model."""
+
+from __future__ import annotations
+
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.dialects.otel_genai import read_content
+from pulse_collector.span_facts import SpanFacts
+
+
+def read(facts: SpanFacts) -> None:
+    """Read content; a cycle is one step of an agent."""
+    if facts.operation is None and facts.name.lower().startswith(("cycle", "execute_event_loop_cycle")):
+        facts.operation = "agent_step"
+    read_content(facts)
+
+
+DIALECT = Dialect(
+    name="strands",
+    scopes=("strands",),
+    # Bedrock's and Anthropic's counts are passed on as they come.
+    input_excludes_cache=frozenset({"anthropic", "bedrock"}),
+    read=read,
+    extends=OTEL_GENAI,
+)

@@ -1,0 +1,191 @@
+"""Vercel's AI SDK, versions 4 to 7."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pulse_collector.attributes import AttributeValue
+from pulse_collector.content import Content, content_of, document_body, plain_text
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.dialects.otel_genai import built, read_content, set_messages
+from pulse_collector.json_text import Json, JsonObject, parse_json, parse_object, to_json
+from pulse_collector.span_facts import SpanFacts
+from pulse_collector.usage import count_of, counts_of_document
+
+
+def read(facts: SpanFacts) -> None:
+    """Read prompt and answer, and the counts that only the provider's own metadata has."""
+    attributes = facts.attributes
+    if _wraps_embeddings(facts):
+        facts.operation, facts.model_call = "chain", False
+    _read_provider_metadata(facts)
+    prompt = content_of(attributes.get("ai.prompt.messages")) or content_of(attributes.get("ai.prompt"))
+    if prompt is None:
+        prompt = _values(attributes.get("ai.values") or attributes.get("ai.value"))
+    set_messages(
+        facts,
+        messages=prompt,
+        answers=built([answer]) if (answer := _answer(facts)) else None,
+        tools=_values(attributes.get("ai.prompt.tools")),
+    )
+    facts.input_text = facts.input_text or plain_text(attributes.get("ai.prompt"))
+    if "ai.toolCall.name" in attributes:
+        _read_tool(facts)
+    read_content(facts)
+
+
+def _wraps_embeddings(facts: SpanFacts) -> bool:
+    """Version 7 puts a span around `embeddings` that looks the same, but for the usage."""
+    return facts.scope == "gen_ai" and facts.operation == "embeddings" and not facts.counts
+
+
+def _read_provider_metadata(facts: SpanFacts) -> None:
+    """Cached tokens, which version 4 and streams have nowhere else."""
+    metadata = parse_object(facts.attributes.get("ai.response.providerMetadata"))
+    anthropic = metadata.get("anthropic")
+    if not isinstance(anthropic, dict):
+        return
+    raw = counts_of_document(anthropic.get("usage"))
+    facts.fill_counts(
+        {column: count for column, count in raw.items() if column not in ("input", "output", "total")}
+    )
+    read = count_of(anthropic.get("cacheReadInputTokens"))
+    if read is not None:
+        facts.counts.setdefault("cache_read", read)
+    written = count_of(anthropic.get("cacheCreationInputTokens"))
+    if written is not None:
+        facts.counts.setdefault("cache_write", written)
+    # Version 4 passed on Anthropic's own count, which leaves the cache out.
+    facts.input_excludes_cache = "ai.usage.promptTokens" in facts.attributes
+
+
+def _answer(facts: SpanFacts) -> JsonObject | None:
+    attributes = facts.attributes
+    text = attributes.get("ai.response.text") or attributes.get("ai.response.object")
+    calls = parse_json(attributes.get("ai.response.toolCalls"))
+    reasoning = attributes.get("ai.response.reasoning")
+    parts: list[Json] = []
+    if isinstance(reasoning, str) and reasoning:
+        parts.append({"type": "reasoning", "content": reasoning})
+    if isinstance(text, str) and text:
+        parts.append({"type": "text", "content": text})
+    if isinstance(calls, list):
+        parts += [_tool_call(call) for call in calls]
+    return {"role": "assistant", "parts": parts} if parts else None
+
+
+def _tool_call(call: Json) -> Json:
+    if not isinstance(call, dict):
+        return call
+    arguments = call.get("input", call.get("args"))
+    return {
+        "type": "tool_call",
+        "id": call.get("toolCallId"),
+        "name": call.get("toolName"),
+        "arguments": parse_json(arguments) if isinstance(arguments, str) else arguments,
+    }
+
+
+def _values(value: AttributeValue) -> Content | None:
+    """A list of JSON texts as one list."""
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, Sequence) or isinstance(value, bytes):
+        return None
+    return built([parse_json(item) if isinstance(item, str) else to_json(item) for item in value])
+
+
+def _read_tool(facts: SpanFacts) -> None:
+    arguments = content_of(facts.attributes.get("ai.toolCall.args"))
+    if arguments is not None:
+        facts.request = document_body(arguments, "arguments")
+    result = content_of(facts.attributes.get("ai.toolCall.result"))
+    if result is not None:
+        facts.response = document_body(result, "result")
+
+
+_METADATA = "ai.telemetry.metadata."
+_SESSION_NAMES = ("sessionId", "session_id", "threadId", "conversationId", "chatId")
+_CONTEXTS = ("ai.settings.context.", "ai.settings.runtimeContext.")
+
+DIALECT = Dialect(
+    name="vercel-ai",
+    scopes=("ai", "gen_ai", "@ai-sdk"),
+    kind_key="ai.operationId",
+    kinds={
+        "ai.generateText.doGenerate": "chat",
+        "ai.streamText.doStream": "chat",
+        "ai.generateObject.doGenerate": "chat",
+        "ai.streamObject.doStream": "chat",
+        "ai.embed.doEmbed": "embeddings",
+        "ai.embedMany.doEmbed": "embeddings",
+        "ai.rerank.doRerank": "rerank",
+        "ai.toolCall": "execute_tool",
+        # These repeat the sums of the calls that they make.
+        "ai.generateText": "invoke_agent",
+        "ai.streamText": "invoke_agent",
+        "ai.generateObject": "invoke_agent",
+        "ai.streamObject": "invoke_agent",
+        "ai.embed": "chain",
+        "ai.embedMany": "chain",
+        "ai.rerank": "chain",
+    },
+    texts={
+        "provider": ("gen_ai.provider.name", "gen_ai.system", "ai.model.provider"),
+        "model_requested": ("gen_ai.request.model", "ai.model.id"),
+        "model_used": ("gen_ai.response.model", "ai.response.model"),
+        "provider_request_id": ("gen_ai.response.id", "ai.response.id"),
+        "session_id": tuple(prefix + name for prefix in (_METADATA, *_CONTEXTS) for name in _SESSION_NAMES),
+        "user_id": tuple(
+            prefix + name for prefix in (_METADATA, *_CONTEXTS) for name in ("userId", "user_id")
+        ),
+    },
+    counts={
+        "input": (
+            "gen_ai.usage.input_tokens",
+            "ai.usage.inputTokens",
+            "ai.usage.promptTokens",
+            "ai.usage.tokens",
+        ),
+        "output": ("gen_ai.usage.output_tokens", "ai.usage.outputTokens", "ai.usage.completionTokens"),
+        "total": ("ai.usage.totalTokens",),
+        "cache_read": (
+            "gen_ai.usage.cache_read.input_tokens",
+            "ai.usage.inputTokenDetails.cacheReadTokens",
+            "ai.usage.cachedInputTokens",
+        ),
+        "cache_write": (
+            "gen_ai.usage.cache_creation.input_tokens",
+            "ai.usage.inputTokenDetails.cacheWriteTokens",
+        ),
+        "reasoning": ("ai.usage.outputTokenDetails.reasoningTokens", "ai.usage.reasoningTokens"),
+    },
+    first_token_ms=("ai.response.msToFirstChunk",),
+    tags=(_METADATA + "tags",),
+    finish_reasons=("gen_ai.response.finish_reasons", "ai.response.finishReason"),
+    content=(
+        "ai.prompt",
+        "ai.prompt.messages",
+        "ai.prompt.tools",
+        "ai.prompt.toolChoice",
+        "ai.response.text",
+        "ai.response.object",
+        "ai.response.toolCalls",
+        "ai.response.reasoning",
+        "ai.value",
+        "ai.values",
+        "ai.embedding",
+        "ai.embeddings",
+        "ai.toolCall.args",
+        "ai.toolCall.result",
+    ),
+    noise=(
+        "operation.name",
+        "ai.usage.inputTokenDetails.noCacheTokens",
+        "ai.usage.outputTokenDetails.textTokens",
+    ),
+    custom_prefixes=(_METADATA,),
+    read=read,
+    extends=OTEL_GENAI,
+)
