@@ -1,9 +1,9 @@
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from tests.query_api.support import DAY_NS, SECOND_NS, Tenant, document, visible_id
-
-from pulse_query_api.services import sessions
 
 
 def _stored_session(tenant: Tenant, session_id: str, calls: int) -> list[str]:
@@ -71,15 +71,18 @@ def test_session_ids_are_any_text(tenant: Tenant, session_id: str, path: str) ->
     assert (answer["sessionId"], [row["trace_id"] for row in answer["traces"]]) == (session_id, ids)
 
 
-def test_a_session_too_long_for_one_answer_links_to_the_rest(
-    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sessions, "MAX_SESSION_TRACES", 2)
-    ids = _stored_session(tenant, "chat 42", 3)
-    answer = tenant.ask("/v1/sessions/chat 42")
-    rest = tenant.client.get(answer.links["next"]["url"], headers=tenant.headers)
-    shown = [row["trace_id"] for part in (answer, rest) for row in part.json()["traces"]]
-    assert shown == ids
+@pytest.mark.parametrize("bodies", ["true", "false"])
+def test_a_session_of_any_length_is_whole(tenant: Tenant, bodies: str) -> None:
+    ids = _stored_session(tenant, "long", 1_203)
+    traces = tenant.get("/v1/sessions/long", bodies=bodies)["traces"]
+    assert [row["trace_id"] for row in traces] == ids
+
+
+def test_a_session_that_fails_to_begin_is_a_503(tenant: Tenant) -> None:
+    _stored_session(tenant, "s", 1)
+    assert tenant.ask("/v1/sessions/s").status_code == 200
+    asyncio.run(tenant.storage.close())
+    assert tenant.ask("/v1/sessions/s").status_code == 503
 
 
 def test_a_wrong_value_of_bodies_is_refused(tenant: Tenant) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from urllib.parse import urlencode
+from collections.abc import AsyncIterator, Sequence
 
 import orjson
 from starlette.requests import Request
@@ -12,8 +11,8 @@ from starlette.routing import BaseRoute
 
 from pulse_query_api import params
 from pulse_query_api.auth import KeyRoute, ReadAccess
-from pulse_query_api.responses import JSON, json_response
-from pulse_query_api.services.sessions import session_traces, with_bodies
+from pulse_query_api.responses import JSON
+from pulse_query_api.services.sessions import session_parts
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.rows import TraceRecord
 from pulse_storage.trace_json import trace_object
@@ -25,28 +24,28 @@ def session_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRout
     async def get_session(request: Request, project_id: str) -> Response:
         bodies = params.session_query(request.scope["query_string"])
         session_id: str = request.path_params["session_id"]
-        session = await session_traces(storage, project_id, session_id)
-        headers = {"Link": _rest_link(session_id, len(session.rows))} if session.cut else {}
-        if bodies:
-            whole = with_bodies(storage, project_id, session.rows)
-            return StreamingResponse(_document(session_id, whole), headers=headers, media_type=JSON)
-        traces = [trace_object(row, bodies=False) for row in session.rows]
-        return json_response({"sessionId": session_id, "traces": traces}, headers=headers)
+        parts = session_parts(storage, project_id, session_id, bodies=bodies)
+        document = _document(session_id, parts, bodies=bodies)
+        # What goes wrong until here has a status of its own; later the answer can only be cut.
+        first = await anext(document)
+        return StreamingResponse(_beginning_with(first, document), media_type=JSON)
 
     # Session ids are the application's own text: a slash in one is no path separator.
     return [KeyRoute("/v1/sessions/{session_id:path}", get_session, access)]
 
 
-async def _document(session_id: str, rows: AsyncIterator[TraceRecord]) -> AsyncIterator[bytes]:
-    """The answer piece by piece, so that its size in memory is that of one row."""
-    yield b'{"sessionId":' + orjson.dumps(session_id) + b',"traces":['
-    separator = b""
-    async for row in rows:
-        yield separator + orjson.dumps(trace_object(row, bodies=True))
-        separator = b","
-    yield b"]}"
+async def _document(
+    session_id: str, parts: AsyncIterator[Sequence[TraceRecord]], *, bodies: bool
+) -> AsyncIterator[bytes]:
+    before = b'{"sessionId":' + orjson.dumps(session_id) + b',"traces":['
+    async for rows in parts:
+        if rows:
+            yield before + b",".join(orjson.dumps(trace_object(row, bodies=bodies)) for row in rows)
+            before = b","
+    yield b"]}" if before == b"," else before + b"]}"
 
 
-def _rest_link(session_id: str, shown: int) -> str:
-    rest = {"session_id": session_id, "order": "asc", "offset": shown}
-    return f'</v1/traces?{urlencode(rest)}>; rel="next"'
+async def _beginning_with(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for chunk in rest:
+        yield chunk
