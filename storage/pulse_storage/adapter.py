@@ -55,6 +55,7 @@ class StorageAdapter(Protocol):
     async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
         """Rows ordered by start time, without bodies. Raises `InvalidCursor`.
 
+        Where texts are very long a page ends before its limit, with a cursor, so that it fits in memory.
         Paging by cursor neither repeats nor skips a row that was stored when it began.
         """
         ...

@@ -70,7 +70,7 @@ def row_conditions(project: int, where: TraceFilter) -> Conditions:
         conditions.add("latency_ms >= ?", where.min_latency_ms)
     if where.min_cost_nano_usd is not None:
         conditions.add("cost_nano_usd >= ?", where.min_cost_nano_usd)
-    if where.text is not None:
+    if where.text:
         _add_text(conditions, where.text)
     return conditions
 

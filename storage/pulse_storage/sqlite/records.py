@@ -30,6 +30,8 @@ _SELECT = (
     f"SELECT {', '.join(_COLUMNS)}, id, seq, metadata, usage_key IS NOT NULL,"
     " has_output_text, output_from, request_from, response_from FROM spans"
 )
+#: A thousand texts of megabytes each would not fit in memory, so a page of such rows ends early.
+_MAX_PAGE_CHARS = 16 << 20
 
 
 def find_record(
@@ -63,10 +65,17 @@ def page_of_records(
         f" ORDER BY id {page.order.upper()} LIMIT ? OFFSET ?",
         (*conditions.bindings, page.limit + 1, page.offset),
     ).fetchall()
-    shown = rows[: page.limit]
-    records = [_record(connection, project, project_id, values, bodies=False) for values in shown]
-    more = len(rows) > page.limit and shown
-    return TracePage(records, _encode_cursor(cast("bytes", shown[-1][_WIDTH])) if more else None)
+    records: list[TraceRecord] = []
+    chars = 0
+    for values in rows[: page.limit]:
+        record = _record(connection, project, project_id, values, bodies=False)
+        records.append(record)
+        chars += len(record.output_text or "") + len(record.metadata or "")
+        if chars > _MAX_PAGE_CHARS:
+            break
+    if len(records) == len(rows):
+        return TracePage(records, None)
+    return TracePage(records, _encode_cursor(cast("bytes", rows[len(records) - 1][_WIDTH])))
 
 
 def session_records(

@@ -1,0 +1,79 @@
+"""The stores that the conformance suite holds to the contract."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from pulse_storage import StorageAdapter, open_storage
+
+
+class Backend(Protocol):
+    """One kind of store."""
+
+    name: str
+
+    def open(self, folder: Path) -> StorageAdapter:
+        """The store that lives in this folder; an empty one at first."""
+        ...
+
+    def check(self, folder: Path) -> None:
+        """Fail unless what is kept beside the rows agrees with the rows. The store is closed."""
+        ...
+
+
+@dataclass(frozen=True)
+class SqliteBackend:
+    name: str = "sqlite"
+
+    def open(self, folder: Path) -> StorageAdapter:
+        return open_storage(f"sqlite:///{folder / 'pulse.db'}")
+
+    def check(self, folder: Path) -> None:
+        # The stdlib's module is a second opinion on the file.
+        connection = sqlite3.connect(folder / "pulse.db")
+        try:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            for kept, recounted in _RECOUNTS:
+                assert connection.execute(kept).fetchall() == connection.execute(recounted).fetchall()
+        finally:
+            connection.close()
+
+
+_RECOUNTS = (
+    (
+        "SELECT * FROM rollup_hour ORDER BY 1, 2, 3",
+        """SELECT project, (start_ns - (start_ns % 3600000000000 + 3600000000000) % 3600000000000)
+            / 3600000000000 AS hour, usage_key, count(*), count(latency_ms),
+            CAST(total(CAST(latency_ms * 1000 + 0.5 AS INTEGER)) AS INTEGER),
+            ifnull(sum(input_tokens), 0), ifnull(sum(output_tokens), 0), ifnull(sum(cost_nano_usd), 0),
+            sum(cost_nano_usd IS NULL AND ifnull(input_tokens, 0) + ifnull(output_tokens, 0) > 0)
+        FROM spans WHERE usage_key IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
+    ),
+    (
+        "SELECT * FROM latency_day ORDER BY 1, 2, 3, 4",
+        """SELECT project, (start_ns - (start_ns % 86400000000000 + 86400000000000) % 86400000000000)
+            / 86400000000000 AS day, usage_key, latency_bucket, count(*)
+        FROM spans WHERE usage_key IS NOT NULL AND latency_bucket IS NOT NULL
+        GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""",
+    ),
+    (
+        "SELECT key, calls FROM usage_keys WHERE calls > 0 ORDER BY 1",
+        "SELECT usage_key, count(*) FROM spans WHERE usage_key IS NOT NULL GROUP BY 1 ORDER BY 1",
+    ),
+    (
+        """SELECT spans.seq FROM spans INNER JOIN usage_keys ON key = usage_key
+        WHERE (spans.project, spans.provider, spans.model_requested, spans.model_used, spans.operation,
+            spans.status) IS NOT (usage_keys.project, usage_keys.provider, usage_keys.model_requested,
+            usage_keys.model_used, usage_keys.operation, usage_keys.status)""",
+        "SELECT 1 WHERE FALSE",
+    ),
+    (
+        "SELECT seq FROM span_bodies ORDER BY seq",
+        "SELECT seq FROM spans WHERE has_output_text OR has_request_body OR has_response_body ORDER BY seq",
+    ),
+)
+
+BACKENDS: tuple[Backend, ...] = (SqliteBackend(),)

@@ -1,0 +1,33 @@
+"""Fixtures: each backend in turn, and a store of it with two projects."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.storage.backends import BACKENDS, Backend
+from tests.support.rows import project
+
+from pulse_storage import StorageAdapter
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="session")
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return request.param
+
+
+@pytest.fixture
+async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[StorageAdapter]:
+    """An open store that is checked after the test."""
+    storage = backend.open(tmp_path)
+    await storage.create_project(*project("p"))
+    await storage.create_project(*project("q"))
+    yield storage
+    await storage.close()
+    backend.check(tmp_path)

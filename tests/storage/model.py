@@ -1,0 +1,124 @@
+"""A store that is too simple to be wrong: lists of records, filtered and summed in plain Python."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from tests.support.rows import DAY_NS, HOUR_NS
+
+from pulse_storage import StorageAdapter, TraceRecord
+from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter, UsageSummary
+
+EVERYTHING = TraceFilter(operation="all", counted=None)
+#: Half a bucket, eight to the octave.
+PERCENTILE_ERROR = 2 ** (1 / 16) - 1 + 1e-9
+
+#: Operations that are model calls in the tests' data.
+_CALLS = {"chat", "text_completion", "embeddings"}
+
+
+async def everything(storage: StorageAdapter, project_id: str) -> list[TraceRecord]:
+    """All rows of a project, newest first, read page by page."""
+    rows: list[TraceRecord] = []
+    page = await storage.list_traces(project_id, EVERYTHING, Page(limit=100))
+    rows += page.rows
+    while page.next_cursor is not None:
+        page = await storage.list_traces(project_id, EVERYTHING, Page(limit=100, cursor=page.next_cursor))
+        rows += page.rows
+    return rows
+
+
+async def snapshot(storage: StorageAdapter, project_id: str) -> list[TraceRecord | None]:
+    """All rows of a project with their bodies."""
+    return [
+        await storage.get_trace(project_id, row.trace_id) for row in await everything(storage, project_id)
+    ]
+
+
+def matching(rows: Iterable[TraceRecord], where: TraceFilter) -> list[TraceRecord]:
+    """The rows that a filter lets through, in their order."""
+    return [row for row in rows if all(_checks(row, where))]
+
+
+def _checks(row: TraceRecord, where: TraceFilter) -> Iterable[bool]:
+    for column in ("session_id", "user_id", "provider", "status", "service", "environment", "otel_trace_id"):
+        wanted = getattr(where, column)
+        yield wanted is None or getattr(row, column) == wanted
+    yield where.model is None or where.model in (row.model_requested, row.model_used)
+    yield where.counted is None or row.counted == where.counted
+    match where.operation:
+        case "all":
+            yield True
+        case "model":
+            yield row.operation in _CALLS
+        case name:
+            yield row.operation == name
+    yield where.tag is None or where.tag in row.tags
+    yield where.from_ns is None or row.start_ns >= where.from_ns
+    yield where.before_ns is None or row.start_ns < where.before_ns
+    yield where.min_latency_ms is None or (
+        row.latency_ms is not None and row.latency_ms >= where.min_latency_ms
+    )
+    yield where.min_cost_nano_usd is None or (
+        row.cost_nano_usd is not None and row.cost_nano_usd >= where.min_cost_nano_usd
+    )
+    if where.text is not None:
+        texts = (row.input_preview or "").casefold(), (row.output_preview or "").casefold()
+        yield any(where.text.casefold() in text for text in texts)
+
+
+def group_key(row: TraceRecord, group_by: GroupBy) -> int | str | None:
+    """The analytics group of a row."""
+    match group_by:
+        case "day":
+            return row.start_ns // DAY_NS * DAY_NS
+        case "hour":
+            return row.start_ns // HOUR_NS * HOUR_NS
+        case "model":
+            return row.model_used or row.model_requested
+        case "provider":
+            return row.provider
+
+
+def in_query(rows: Sequence[TraceRecord], query: AnalyticsQuery) -> list[TraceRecord]:
+    """The rows over which a query sums."""
+    where = {**_fields(query.filter), "from_ns": query.from_ns, "before_ns": query.before_ns, "counted": True}
+    return matching(rows, TraceFilter(**where))
+
+
+def _fields(where: TraceFilter) -> dict[str, Any]:
+    return asdict(where)
+
+
+def assert_summary(got: UsageSummary, rows: Sequence[TraceRecord]) -> None:
+    """Sums must be exact, percentiles near."""
+    latencies = sorted(row.latency_ms for row in rows if row.latency_ms is not None)
+    assert (got.calls, got.errors) == (len(rows), sum(row.status == "error" for row in rows))
+    assert got.cost_nano_usd == sum(row.cost_nano_usd or 0 for row in rows)
+    assert got.input_tokens == sum(row.input_tokens or 0 for row in rows)
+    assert got.output_tokens == sum(row.output_tokens or 0 for row in rows)
+    assert got.unpriced == sum(_is_unpriced(row) for row in rows)
+    assert got.latency_calls == len(latencies)
+    # Latencies are summed in whole microseconds.
+    assert math.isclose(got.latency_sum_ms, sum(latencies), rel_tol=1e-9, abs_tol=0.0006 * len(rows))
+    for share, value in ((0.5, got.p50_latency_ms), (0.95, got.p95_latency_ms), (0.99, got.p99_latency_ms)):
+        _assert_percentile(latencies, share, value)
+
+
+def _is_unpriced(row: TraceRecord) -> bool:
+    return row.cost_nano_usd is None and (row.input_tokens or 0) + (row.output_tokens or 0) > 0
+
+
+def _assert_percentile(latencies: Sequence[float], share: float, got: float | None) -> None:
+    if not latencies:
+        assert got is None
+        return
+    exact = latencies[max(1, math.ceil(share * len(latencies))) - 1]
+    assert got is not None
+    assert math.isclose(got, exact, rel_tol=PERCENTILE_ERROR, abs_tol=1e-6)
+
+
+Check = Callable[[UsageSummary, Sequence[TraceRecord]], None]

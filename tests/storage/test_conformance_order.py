@@ -1,0 +1,111 @@
+"""Order, repetition and batching of spans change nothing in the end, in any store."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.storage.backends import Backend
+from tests.storage.model import assert_summary, matching, snapshot
+from tests.support.rows import HOUR_NS, NOON_NS, project, span, step
+
+from pulse_storage import SpanRow, TraceRecord
+from pulse_storage.bodies import pack
+from pulse_storage.filters import Analytics, AnalyticsQuery, TraceFilter
+
+_TRACES = 3
+_SPANS = 6
+
+
+@st.composite
+def _spans(draw: st.DrawFn) -> list[SpanRow]:
+    """Up to a dozen spans of three traces: few values, so that they meet in every way."""
+    keys = draw(
+        st.lists(st.integers(0, _TRACES * _SPANS - 1), min_size=2, max_size=12, unique=True), label="spans"
+    )
+    return [_span(draw, key) for key in keys]
+
+
+def _span(draw: st.DrawFn, key: int) -> SpanRow:
+    trace, number = divmod(key, _SPANS)
+    make = draw(st.sampled_from((span, span, step)))
+    parent = draw(st.none() | st.integers(0, _SPANS - 1))
+    row = make(key + 1, trace=trace + 1, parent=None if parent is None else trace * _SPANS + parent + 1)
+    start_ns = NOON_NS + draw(st.sampled_from((0, 1, 1_000_000, 40_000_000, 2 * HOUR_NS)))
+    row = row._replace(
+        start_ns=start_ns,
+        latency_ms=draw(st.sampled_from((None, 0.0, 100.0, 1234.5))),
+        provider_request_id=draw(st.sampled_from((None, "r1", "r2"))),
+        partner_key=draw(st.sampled_from((None, None, "anthropic:r1", "stream:x"))),
+        scope=draw(st.sampled_from(("client", "framework", "anthropic"))),
+        dialect=draw(st.sampled_from(("gen-ai", "anthropic-sdk", None))),
+        session_id=draw(st.sampled_from((None, None, "s1", "s2"))),
+        user_id=draw(st.sampled_from((None, "u1"))),
+        tags=draw(st.sampled_from(((), (), ("a", "b")))),
+        environment=draw(st.sampled_from((None, "prod"))),
+        status=draw(st.sampled_from(("success", "success", "error"))),
+        output_preview=draw(st.sampled_from((None, "out"))),
+        output_text=draw(st.sampled_from((None, pack(b"output of it")))),
+        request_body=draw(st.sampled_from((None, pack(b'{"number": %d}' % number)))),
+        response_body=draw(st.sampled_from((None, pack(b"{}")))),
+    )
+    if not row.model_call:
+        return row
+    return row._replace(
+        input_tokens=draw(st.sampled_from((None, 10, 20))),
+        output_tokens=draw(st.sampled_from((None, 5))),
+        cost_nano_usd=draw(st.sampled_from((None, 7))),
+        model_used=draw(st.sampled_from((None, "m1", "m2"))),
+    )
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=_spans(), seed=st.integers(0, 1 << 32))
+def test_final_state_depends_on_the_set_of_spans_only(
+    backend: Backend, rows: list[SpanRow], seed: int
+) -> None:
+    at_once = _final_state(backend, [rows])
+    one_by_one = _final_state(backend, [[row] for row in rows])
+    shuffled = _final_state(backend, _delivered(rows, Random(seed)))
+    assert one_by_one == at_once
+    assert shuffled == at_once
+    records, analytics = at_once
+    assert_summary(analytics.total, matching(records, TraceFilter(operation="all")))
+
+
+def _delivered(rows: Sequence[SpanRow], random: Random) -> list[list[SpanRow]]:
+    """The rows in another order, some of them twice, cut into other batches."""
+    sent = [*rows, *random.choices(rows, k=random.randrange(len(rows) + 1))]
+    random.shuffle(sent)
+    batches: list[list[SpanRow]] = [[]]
+    for row in sent:
+        if random.random() < 0.4:
+            batches.append([])
+        batches[-1].append(row)
+    return batches
+
+
+def _final_state(
+    backend: Backend, batches: Sequence[Sequence[SpanRow]]
+) -> tuple[list[TraceRecord], Analytics]:
+    async def deliver(folder: Path) -> tuple[list[TraceRecord], Analytics]:
+        storage = backend.open(folder)
+        await storage.create_project(*project())
+        for batch in batches:
+            await storage.ingest(batch, keep_all=True)
+        rows = [row for row in await snapshot(storage, "p") if row is not None]
+        query = AnalyticsQuery(from_ns=NOON_NS - HOUR_NS, before_ns=NOON_NS + 24 * HOUR_NS, group_by="model")
+        analytics = await storage.analytics("p", query)
+        await storage.close()
+        groups = sorted(analytics.groups, key=lambda group: str(group.key))
+        return rows, Analytics(analytics.total, groups)
+
+    with tempfile.TemporaryDirectory() as folder:
+        state = asyncio.run(deliver(Path(folder)))
+        backend.check(Path(folder))
+        return state

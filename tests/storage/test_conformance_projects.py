@@ -1,0 +1,109 @@
+"""Every store keeps projects and keys as the contract promises."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.storage.backends import Backend
+from tests.support.rows import NOON_NS, SECOND_NS, project
+
+from pulse_storage import Project, StorageAdapter
+from pulse_storage.keys import KeyRefused, KeyRing, key_digest, key_record, new_key
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_projects_are_listed_oldest_first(backend: Backend, tmp_path: Path) -> None:
+    storage = backend.open(tmp_path)
+    assert await storage.list_projects() == []
+    for id, created_ns in (("b", 2), ("a", 3), ("c", 1)):
+        await storage.create_project(*project(id, created_ns=created_ns))
+    assert await storage.list_projects() == [
+        Project("c", "project c", 1),
+        Project("b", "project b", 2),
+        Project("a", "project a", 3),
+    ]
+    await storage.close()
+
+
+async def test_key_is_found_by_its_digest_only(storage: StorageAdapter) -> None:
+    secret = new_key()
+    key = key_record(secret, "p", scopes={"read"}, created_ns=NOON_NS, expires_ns=NOON_NS + 1)
+    await storage.create_key(key)
+    assert await storage.key_by_digest(key_digest(secret)) == key
+    assert await storage.key_by_digest(key_digest(new_key())) is None
+    assert await storage.key_by_digest(b"") is None
+    [first, second] = await storage.list_keys("p")
+    assert second == key
+    assert first.scopes == {"ingest", "read"}
+    assert key not in await storage.list_keys("q")
+
+
+async def test_key_of_an_unknown_project_is_refused(storage: StorageAdapter) -> None:
+    key = key_record(new_key(), "nobody", created_ns=1)
+    with pytest.raises(KeyError):
+        await storage.create_key(key)
+    assert await storage.key_by_digest(key.digest) is None
+
+
+async def test_failed_creation_leaves_nothing(storage: StorageAdapter) -> None:
+    before = await storage.list_projects()
+    new, _ = project("new")
+    with pytest.raises(KeyError):
+        await storage.create_project(new, key_record(new_key(), "nobody", created_ns=1))
+    assert await storage.list_projects() == before
+
+
+async def test_first_revocation_stays(storage: StorageAdapter) -> None:
+    [key] = await storage.list_keys("p")
+    assert not await storage.revoke_key("q", key.id, 5)
+    assert not await storage.revoke_key("p", "unknown", 5)
+    assert await storage.revoke_key("p", key.id, 10)
+    assert await storage.revoke_key("p", key.id, 20)
+    assert await storage.list_keys("p") == [key._replace(revoked_ns=10)]
+    assert await storage.key_by_digest(key.digest) == key._replace(revoked_ns=10)
+    [other] = await storage.list_keys("q")
+    assert other.revoked_ns is None
+
+
+async def test_use_of_a_key_is_noted_once_a_minute(storage: StorageAdapter) -> None:
+    [key] = await storage.list_keys("p")
+    for used_ns, noted_ns in (
+        (NOON_NS, NOON_NS),
+        (NOON_NS + 59 * SECOND_NS, NOON_NS),
+        (NOON_NS + 60 * SECOND_NS, NOON_NS + 60 * SECOND_NS),
+        (NOON_NS, NOON_NS + 60 * SECOND_NS),
+    ):
+        await storage.touch_keys([key.id, "unknown"], used_ns)
+        assert await storage.list_keys("p") == [key._replace(last_used_ns=noted_ns)]
+
+
+async def test_one_of_many_first_projects_wins(backend: Backend, tmp_path: Path) -> None:
+    storages = [backend.open(tmp_path) for _ in range(3)]
+    candidates = [project(str(number)) for number in range(9)]
+    won = await asyncio.gather(
+        *(
+            storages[number % 3].create_first_project(*candidate)
+            for number, candidate in enumerate(candidates)
+        )
+    )
+    assert won.count(True) == 1
+    [only] = await storages[0].list_projects()
+    assert (only.id, len(await storages[1].list_keys(only.id))) == (str(won.index(True)), 1)
+    for storage in storages:
+        await storage.close()
+
+
+async def test_ring_refuses_a_revoked_key_of_a_real_store(storage: StorageAdapter) -> None:
+    secret = new_key()
+    await storage.create_key(key_record(secret, "p", created_ns=NOON_NS))
+    ring = KeyRing(storage, ttl_s=0)
+    record = await ring.check(f"Bearer {secret}", "ingest")
+    await ring.flush_used()
+    [_, used] = await storage.list_keys("p")
+    assert used.last_used_ns is not None
+    await storage.revoke_key("p", record.id, NOON_NS)
+    with pytest.raises(KeyRefused):
+        await ring.check(f"Bearer {secret}", "ingest")

@@ -1,0 +1,291 @@
+"""Every store answers lists, counts, sessions and analytics as a plain list of rows would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from uuid import UUID, uuid4
+
+import pytest
+from tests.storage.corpus import corpus
+from tests.storage.model import (
+    EVERYTHING,
+    assert_summary,
+    everything,
+    group_key,
+    in_query,
+    matching,
+    snapshot,
+)
+from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, SECOND_NS, span, step
+
+from pulse_storage import InvalidCursor, StorageAdapter, TraceRecord
+from pulse_storage.bodies import pack
+from pulse_storage.filters import AnalyticsQuery, Count, GroupBy, Page, TraceFilter
+
+pytestmark = pytest.mark.anyio
+
+_FILTERS = [
+    TraceFilter(),
+    EVERYTHING,
+    TraceFilter(counted=False),
+    TraceFilter(counted=None),
+    TraceFilter(operation="all"),
+    TraceFilter(operation="all", counted=False),
+    TraceFilter(operation="embeddings"),
+    TraceFilter(operation="invoke_agent", counted=None),
+    TraceFilter(session_id="s1"),
+    TraceFilter(session_id="s1", status="error"),
+    TraceFilter(session_id="none"),
+    TraceFilter(user_id="u1"),
+    TraceFilter(provider="anthropic"),
+    TraceFilter(provider="none"),
+    TraceFilter(model="gpt-5"),
+    TraceFilter(model="gpt-5-2025"),
+    TraceFilter(model="gpt-5", provider="openai", status="error"),
+    TraceFilter(model="gpt-5", counted=None, operation="all"),
+    TraceFilter(status="error"),
+    TraceFilter(status="success"),
+    TraceFilter(status="error", counted=None),
+    TraceFilter(service="shop"),
+    TraceFilter(environment="prod", service="search"),
+    TraceFilter(tag="beta"),
+    TraceFilter(tag="x%y"),
+    TraceFilter(tag="bet"),
+    TraceFilter(from_ns=NOON_NS),
+    TraceFilter(before_ns=NOON_NS + 17),
+    TraceFilter(from_ns=NOON_NS - DAY_NS + 123_456_789, before_ns=NOON_NS + DAY_NS + 987_654_321),
+    TraceFilter(from_ns=NOON_NS, before_ns=NOON_NS),
+    TraceFilter(from_ns=NOON_NS, before_ns=NOON_NS - DAY_NS),
+    TraceFilter(from_ns=-(10**30), before_ns=10**30),
+    TraceFilter(from_ns=NOON_NS - DAY_NS, before_ns=NOON_NS + HOUR_NS, model="claude-5"),
+    TraceFilter(from_ns=NOON_NS - DAY_NS, session_id="s2"),
+    TraceFilter(min_latency_ms=500),
+    TraceFilter(min_latency_ms=0),
+    TraceFilter(min_cost_nano_usd=5 * 10**8),
+    TraceFilter(text="hello"),
+    TraceFilter(text="0%"),
+    TraceFilter(text="e_t"),
+    TraceFilter(text="\\"),
+    TraceFilter(text="ÖL"),
+    TraceFilter(text="日"),
+    TraceFilter(text=""),
+    TraceFilter(otel_trace_id=(5).to_bytes(16, "big"), counted=None, operation="all"),
+]
+
+
+async def test_each_filter_lets_through_what_it_says(storage: StorageAdapter) -> None:
+    await storage.ingest(corpus(1), keep_all=True)
+    await storage.ingest(corpus(2, project_id="q"), keep_all=True)
+    rows = await everything(storage, "p")
+    assert len(rows) == len(corpus(1))
+    for where in _FILTERS:
+        expected = matching(rows, where)
+        page = await storage.list_traces("p", where, Page(limit=1000))
+        assert [row.trace_id for row in page.rows] == [row.trace_id for row in expected], where
+        assert page.next_cursor is None
+        assert await storage.count_traces("p", where) == Count(len(expected), exact=True), where
+    assert [where for where in _FILTERS if matching(rows, where)][3:]
+
+
+@pytest.mark.parametrize("group_by", ["day", "hour", "model", "provider"])
+async def test_analytics_agree_with_the_rows(storage: StorageAdapter, group_by: GroupBy) -> None:
+    await storage.ingest(corpus(3), keep_all=True)
+    await storage.ingest(corpus(4, project_id="q"), keep_all=True)
+    rows = await everything(storage, "p")
+    ranges = [
+        (NOON_NS - 3 * DAY_NS, NOON_NS + 4 * DAY_NS),
+        (NOON_NS, NOON_NS + 1),
+        (NOON_NS - DAY_NS + 1, NOON_NS + DAY_NS - 1),
+        (NOON_NS - 13 * HOUR_NS + 999_999, NOON_NS - 11 * HOUR_NS + 1),
+        (NOON_NS + 5_000_001, NOON_NS + 20 * 60 * SECOND_NS + 3),
+        (rows[5].start_ns, rows[0].start_ns),
+        (rows[5].start_ns + 1, rows[0].start_ns + 1),
+        (0, 10**30),
+        (-(10**30), NOON_NS),
+        (NOON_NS, NOON_NS),
+        (NOON_NS, NOON_NS - 1),
+    ]
+    for from_ns, before_ns in ranges:
+        for where in _FILTERS:
+            query = AnalyticsQuery(from_ns=from_ns, before_ns=before_ns, group_by=group_by, filter=where)
+            await _assert_analytics(storage, rows, query)
+
+
+async def _assert_analytics(storage: StorageAdapter, rows: list[TraceRecord], query: AnalyticsQuery) -> None:
+    answer = await storage.analytics("p", query)
+    expected = in_query(rows, query)
+    assert_summary(answer.total, expected)
+    groups: defaultdict[int | str | None, list[TraceRecord]] = defaultdict(list)
+    for row in expected:
+        groups[group_key(row, query.group_by)].append(row)
+    assert {group.key for group in answer.groups} == set(groups), query
+    assert len(answer.groups) == len(groups)
+    for group in answer.groups:
+        assert_summary(group.summary, groups[group.key])
+
+
+async def test_huge_counts_are_summed_without_overflow(storage: StorageAdapter) -> None:
+    large = (1 << 62) - 1
+    await storage.ingest([span(hour, start_ns=hour * HOUR_NS, input_tokens=large) for hour in range(1, 9)])
+    answer = await storage.analytics("p", AnalyticsQuery(from_ns=0, before_ns=DAY_NS))
+    assert answer.total.input_tokens == pytest.approx(8 * large)
+
+
+async def test_pages_by_cursor_neither_repeat_nor_skip_while_rows_arrive(storage: StorageAdapter) -> None:
+    numbers = list(range(1, 301, 3))
+    await storage.ingest([span(number) for number in numbers])
+    for order in ("desc", "asc"):
+        seen: list[UUID] = []
+        before = [row.trace_id for row in await everything(storage, "p")]
+        page = await storage.list_traces("p", TraceFilter(), Page(limit=7, order=order))
+        arriving = 1000
+        while True:
+            seen += [row.trace_id for row in page.rows]
+            if page.next_cursor is None:
+                break
+            # Newer, older and in between.
+            arriving += 1
+            await storage.ingest(
+                [span(arriving), span(2 + 3 * (arriving % 90)), span(arriving * 2, start_ns=9)]
+            )
+            page = await storage.list_traces(
+                "p", TraceFilter(), Page(limit=7, order=order, cursor=page.next_cursor)
+            )
+        assert len(seen) == len(set(seen))
+        kept = set(before)
+        expected = before if order == "desc" else before[::-1]
+        assert [id for id in seen if id in kept] == expected
+
+
+async def test_offset_skips_rows(storage: StorageAdapter) -> None:
+    await storage.ingest([span(number) for number in range(1, 21)])
+    ids = [row.trace_id for row in await everything(storage, "p")]
+    page = await storage.list_traces("p", TraceFilter(), Page(limit=5, offset=12))
+    assert [row.trace_id for row in page.rows] == ids[12:17]
+    last = await storage.list_traces("p", TraceFilter(), Page(limit=5, offset=18))
+    assert ([row.trace_id for row in last.rows], last.next_cursor) == (ids[18:], None)
+    assert (await storage.list_traces("p", TraceFilter(), Page(limit=5, offset=99))).rows == []
+
+
+async def test_list_ends_with_its_last_full_page(storage: StorageAdapter) -> None:
+    await storage.ingest([span(number) for number in range(1, 11)])
+    first = await storage.list_traces("p", TraceFilter(), Page(limit=5))
+    second = await storage.list_traces("p", TraceFilter(), Page(limit=5, cursor=first.next_cursor))
+    assert (len(second.rows), second.next_cursor) == (5, None)
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "????", "AAAA", "A" * 23, "é", "A" * 500])
+async def test_foreign_cursor_is_refused(storage: StorageAdapter, cursor: str) -> None:
+    with pytest.raises(InvalidCursor):
+        await storage.list_traces("p", TraceFilter(), Page(cursor=cursor))
+    with pytest.raises(InvalidCursor):
+        await storage.list_traces("nobody", TraceFilter(), Page(cursor=cursor))
+
+
+async def test_lists_carry_texts_but_no_bodies(storage: StorageAdapter) -> None:
+    text = "é" * 3000
+    long = span(2, output_preview=text[:500], output_text=pack(text.encode()))
+    long = long._replace(request_body=pack(b"{}"), response_body=pack(b"[]"))
+    await storage.ingest([span(1, output_preview="short"), long, span(3)])
+    rows = (await storage.list_traces("p", TraceFilter(), Page())).rows
+    assert [row.output_text for row in rows] == [None, text, "short"]
+    assert {row.request_body or row.response_body for row in rows} == {None}
+
+
+async def test_rows_are_found_by_their_visible_ids(storage: StorageAdapter) -> None:
+    await storage.ingest(corpus(5), keep_all=True)
+    rows = await everything(storage, "p")
+    ids = [row.trace_id for row in rows]
+    assert len(set(ids)) == len(ids)
+    assert await storage.get_traces("p", [*ids, uuid4(), ids[0]]) == [*rows, None, rows[0]]
+    assert await storage.get_traces("p", []) == []
+    assert [
+        row and row._replace(request_body=None, response_body=None) for row in await snapshot(storage, "p")
+    ] == rows
+    assert await storage.get_trace("p", uuid4()) is None
+
+
+async def test_session_holds_its_counted_calls_oldest_first(storage: StorageAdapter) -> None:
+    await storage.ingest(corpus(6), keep_all=True)
+    rows = matching(await everything(storage, "p"), TraceFilter(session_id="s1"))[::-1]
+    assert await storage.session_traces("p", "s1") == rows
+    assert await storage.session_traces("p", "s1", limit=3) == rows[:3]
+    whole = await storage.session_traces("p", "s1", bodies=True)
+    assert whole == [await storage.get_trace("p", row.trace_id) for row in rows]
+    assert any(row.request_body for row in whole)
+    assert await storage.session_traces("p", "unknown") == []
+
+
+async def test_session_of_the_root_reaches_its_calls_whichever_came_first(storage: StorageAdapter) -> None:
+    await storage.ingest([span(2, trace=1, parent=1)])
+    assert await storage.session_traces("p", "late") == []
+    await storage.ingest([step(1, trace=1, session_id="late", user_id="u")])
+    await storage.ingest([span(3, trace=1, parent=1)])
+    assert [row.otel_span_id[-1] for row in await storage.session_traces("p", "late")] == [2, 3]
+    assert (await storage.count_traces("p", TraceFilter(user_id="u"))).rows == 2
+
+
+async def test_counts_that_no_rollup_knows_stop_at_a_bound(storage: StorageAdapter) -> None:
+    for first in range(1, 12_001, 4_000):
+        await storage.ingest([span(number, user_id="u") for number in range(first, first + 4_000)])
+    assert await storage.count_traces("p", TraceFilter()) == Count(12_000, exact=True)
+    assert await storage.count_traces("p", TraceFilter(user_id="u")) == Count(10_000, exact=False)
+    assert await storage.count_traces("p", TraceFilter(user_id="v")) == Count(0, exact=True)
+
+
+async def test_projects_never_see_each_other(storage: StorageAdapter) -> None:
+    rows = corpus(7)
+    theirs = [row._replace(project_id="q") for row in rows]
+    await storage.ingest(rows, keep_all=True)
+    alone = await snapshot(storage, "p"), await _numbers(storage, "p")
+    assert await everything(storage, "q") == []
+    # The same ids in another project are other rows.
+    assert (await storage.ingest(theirs[::-1], keep_all=True)).stored == len(rows)
+    assert (await snapshot(storage, "p"), await _numbers(storage, "p")) == alone
+    others = await everything(storage, "q")
+    assert len(others) == len(rows)
+    assert {row.project_id for row in others} == {"q"}
+    by_row_id = [row.trace_id for row in others if row.dialect != "pulse-batch"]
+    assert await storage.get_traces("p", by_row_id) == [None] * len(by_row_id)
+    assert await storage.get_trace("p", by_row_id[0]) is None
+
+
+async def _numbers(storage: StorageAdapter, project_id: str) -> object:
+    query = AnalyticsQuery(from_ns=0, before_ns=2 * NOON_NS)
+    return (
+        (await storage.analytics(project_id, query)).total,
+        await storage.count_traces(project_id, TraceFilter()),
+        await storage.count_traces(project_id, TraceFilter(user_id="u1")),
+        await storage.session_traces(project_id, "s1", bodies=True),
+    )
+
+
+async def test_unknown_project_is_an_empty_one(storage: StorageAdapter) -> None:
+    await storage.ingest([span(1, session_id="s")])
+    [row] = await everything(storage, "p")
+    assert await everything(storage, "nobody") == []
+    assert await storage.get_trace("nobody", row.trace_id) is None
+    assert await storage.get_traces("nobody", [row.trace_id]) == [None]
+    assert await storage.session_traces("nobody", "s") == []
+    assert await storage.count_traces("nobody", TraceFilter()) == Count(0, exact=True)
+    assert (await storage.analytics("nobody", AnalyticsQuery(from_ns=0, before_ns=2 * NOON_NS))).groups == []
+    assert await storage.list_keys("nobody") == []
+
+
+async def test_reads_go_on_while_rows_are_written(storage: StorageAdapter) -> None:
+    async def write() -> None:
+        for first in range(1, 3_001, 500):
+            await storage.ingest([span(number) for number in range(first, first + 500)])
+
+    writing = asyncio.create_task(write())
+    counts = [0]
+    while not writing.done():
+        rows = len((await storage.list_traces("p", TraceFilter(), Page(limit=1000))).rows)
+        total = (await storage.count_traces("p", TraceFilter())).rows
+        assert total % 500 == 0, "a reader saw a part of a commit"
+        assert total >= counts[-1]
+        assert rows <= total
+        counts.append(total)
+    await writing
+    assert (await storage.count_traces("p", TraceFilter())).rows == 3_000
