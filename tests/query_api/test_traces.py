@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 from tests.query_api.support import DAY_NS, HOUR_NS, SECOND_NS, Tenant, document, new_tenant, visible_id
 
+from pulse_storage.bodies import pack
+
 
 def test_the_list_shows_rows_newest_first_without_bodies(tenant: Tenant) -> None:
     older = tenant.call(1, request_body=document({"messages": []}))
@@ -227,6 +229,17 @@ def test_rows_that_arrive_while_paging_disturb_no_page(tenant: Tenant) -> None:
         seen += [int(row["otel_trace_id"], 16) for row in page]
         tenant.store([tenant.call(arriving, start_ns=DAY_NS + HOUR_NS + arriving * SECOND_NS)])
     assert seen == [6, 5, 4, 3, 2, 1]
+
+
+def test_a_page_of_very_long_texts_ends_early_and_links_on(tenant: Tenant) -> None:
+    text = pack(b"x" * (5 << 20))
+    tenant.store(
+        tenant.call(number, start_ns=DAY_NS + number * SECOND_NS, output_text=text) for number in range(1, 6)
+    )
+    first = tenant.ask("/v1/traces", order="asc")
+    assert (len(first.json()["traces"]), first.json()["total"]) == (4, 5)
+    pages = list(tenant.pages(order="asc"))
+    assert [int(row["otel_trace_id"], 16) for page in pages for row in page] == [1, 2, 3, 4, 5]
 
 
 def test_one_trace_is_shown_with_its_bodies(tenant: Tenant) -> None:
