@@ -62,8 +62,9 @@ def page_of_records(
         conditions.add("id > ?" if page.order == "asc" else "id < ?", decode_cursor(page.cursor))
     rows = connection.execute(
         f"{_SELECT} INDEXED BY {index_for(where)} WHERE {conditions.sql()}"
-        f" ORDER BY id {page.order.upper()} LIMIT ? OFFSET ?",
-        (*conditions.bindings, page.limit + 1, page.offset),
+        # Written out, not bound: SQLite plans a statement anew each time a bound limit changes hands.
+        f" ORDER BY id {page.order.upper()} LIMIT {page.limit + 1:d} OFFSET {page.offset:d}",
+        conditions.bindings,
     ).fetchall()
     records: list[TraceRecord] = []
     chars = 0
@@ -84,8 +85,8 @@ def session_records(
     """Counted rows of a session, oldest first."""
     rows = connection.execute(
         f"{_SELECT} INDEXED BY spans_by_session"
-        " WHERE project = ? AND session_id = ? AND usage_key IS NOT NULL ORDER BY id LIMIT ?",
-        (project, session_id, limit),
+        f" WHERE project = ? AND session_id = ? AND usage_key IS NOT NULL ORDER BY id LIMIT {limit:d}",
+        (project, session_id),
     ).fetchall()
     return [_record(connection, project, project_id, values, bodies=bodies) for values in rows]
 

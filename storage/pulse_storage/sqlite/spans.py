@@ -71,8 +71,9 @@ def stored_in_trace(
     connection: Connection, project: int, otel_trace_id: bytes, *, limit: int
 ) -> list[StoredSpan]:
     """The stored spans of a trace, at most `limit`."""
+    # The limit is written out: SQLite plans a statement anew each time a bound limit changes hands.
     cursor = connection.execute(
-        f"{_LOAD} WHERE project = ? AND otel_trace_id = ? LIMIT ?", (project, otel_trace_id, limit)
+        f"{_LOAD} WHERE project = ? AND otel_trace_id = ? LIMIT {limit:d}", (project, otel_trace_id)
     )
     return [_stored_span(values) for values in cursor]
 
