@@ -95,9 +95,7 @@ class PulseSpanProcessor(SpanProcessor):
                 full = False
                 self._queue.append((span, size))
                 self._queued_bytes += size
-            wake = not self._waking and (
-                len(self._queue) >= self._batch_size or self._queued_bytes >= MAX_BATCH_BYTES
-            )
+            wake = not self._waking and self._batch_is_full()
             self._waking = self._waking or wake
         if full:
             self._drop(1, "the queue is full, as Pulse has not taken spans for a while")
@@ -163,14 +161,20 @@ class PulseSpanProcessor(SpanProcessor):
     def _wait(self) -> list[SimpleQueue[bool]]:
         """Sleep until the interval is over, a batch is full or somebody wants a flush."""
         waiting: list[SimpleQueue[bool]] = []
+        with self._lock:
+            # It may have filled while the last one was being sent.
+            timeout_s = 0.0 if self._batch_is_full() else self._interval_s
         try:
-            request = self._wake.get(timeout=self._interval_s)
+            request = self._wake.get(timeout=timeout_s)
             if request is not None:
                 waiting.append(request)
         except Empty:
             pass
         self._waking = False
         return waiting
+
+    def _batch_is_full(self) -> bool:
+        return len(self._queue) >= self._batch_size or self._queued_bytes >= MAX_BATCH_BYTES
 
     def _send_queued(self, waiting: list[SimpleQueue[bool]]) -> bool:
         """Send all that was queued when we began; True when all of it arrived."""

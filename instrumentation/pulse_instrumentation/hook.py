@@ -22,6 +22,7 @@ from pulse_instrumentation.unread import record_response
 
 OWN_RECORDER = "_pulse_recorder"
 _METHOD = "request"
+_MOST_WRAPPERS = 32
 
 Request = Callable[..., object]
 
@@ -33,6 +34,7 @@ class Hook:
         self.owner = owner
         self.recorder: Recorder | None = None
         """Records every client of the class that has no recorder of its own."""
+        self._removed = False
         self._original = cast("Request", vars(owner)[_METHOD])
         if inspect.iscoroutinefunction(self._original):
             self._replacement = _async_request(self._original, self)
@@ -42,19 +44,25 @@ class Hook:
 
     @property
     def installed(self) -> bool:
-        """Whether the class's method is ours, with nobody else's wrapped around it."""
-        return vars(self.owner).get(_METHOD) is self._replacement
+        """Whether calls still pass here: nobody has put another method in place of ours."""
+        method: object = vars(self.owner).get(_METHOD)
+        for _ in range(_MOST_WRAPPERS):
+            if method is None or method is self._replacement:
+                break
+            method = getattr(method, "__wrapped__", None)
+        return method is self._replacement
 
-    def remove(self) -> bool:
+    def remove(self) -> None:
         """Put the original back. When somebody wrapped ours since, it stays, and does nothing."""
         self.recorder = None
-        if not self.installed:
-            return False
-        setattr(self.owner, _METHOD, self._original)
-        return True
+        self._removed = True
+        if vars(self.owner).get(_METHOD) is self._replacement:
+            setattr(self.owner, _METHOD, self._original)
 
     def recorder_of(self, client: object) -> Recorder | None:
         """Who records this client's calls."""
+        if self._removed:
+            return None
         own = vars(client).get(OWN_RECORDER)
         return own if isinstance(own, Recorder) else self.recorder
 

@@ -88,16 +88,17 @@ class PulseAnthropicInstrumentor(_ClientInstrumentor):
 
 
 def hook_of(owner: type) -> Hook:
-    """The hook on a base class, installed if it is not yet."""
+    """The hook on a base class, installed if it is not, or not any more."""
     hook = _hooks.get(owner)
+    if hook is not None and not hook.installed:
+        hook.remove()
+        hook = None
     if hook is None:
         hook = _hooks[owner] = Hook(owner)
     return hook
 
 
 def _remove_if_idle(owner: type) -> None:
-    hook = _hooks[owner]
-    if any(isinstance(client, owner) and OWN_RECORDER in vars(client) for client in observed):
-        return
-    if hook.remove():
-        del _hooks[owner]
+    """Remove the hook of a class unless an observed client still needs it."""
+    if not any(isinstance(client, owner) and OWN_RECORDER in vars(client) for client in observed):
+        _hooks.pop(owner).remove()

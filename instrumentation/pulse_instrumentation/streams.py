@@ -8,9 +8,10 @@ response says when it is closed before the last chunk.
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Iterator
-from typing import Protocol, cast
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
+from typing import cast
 
+from pulse_instrumentation.body import watch_closing
 from pulse_instrumentation.calls import Call
 from pulse_instrumentation.fields import field
 
@@ -35,7 +36,7 @@ def record_stream(stream: object, call: Call) -> None:
         reader = _read_async(cast("AsyncIterator[object]", inner), call)
     else:
         reader = _read(cast("Iterator[object]", inner), call)
-    watch_close(field(stream, "response"), reader, call)
+    watch_reading(field(stream, "response"), reader, call)
     setattr(stream, ITERATOR, reader)
 
 
@@ -75,58 +76,24 @@ async def _read_async(inner: AsyncIterator[object], call: Call) -> AsyncChunks:
             await cast("AsyncGenerator[object, None]", inner).aclose()
 
 
-def watch_close(response: object, reader: object, call: Call) -> None:
+def watch_reading(response: object, reader: object, call: Call) -> None:
     """End the call when the HTTP response is closed while nobody reads from it.
 
     A response is also closed from within, when its last byte has been read; then the reader, which
-    still has chunks to give, ends the call. Only weak references, so that a dropped stream is
+    still has chunks to give, ends the call. The reference to it is weak, so that a dropped stream is
     freed as soon as without Pulse.
     """
-    reader_reference = weakref.ref(reader)
+    reference = weakref.ref(reader)
 
     def closed() -> None:
-        if not _is_running(reader_reference()):
+        alive = reference()
+        if alive is None:
+            # Closed by the garbage collector, in which no span should end.
+            call.abandon()
+        elif not _is_running(alive):
             call.close_stream()
 
-    shadow_close(response, closed)
-
-
-def shadow_close(response: object, closed: Callable[[], None]) -> None:
-    """Call `closed` after the response's `close` or `aclose`, once and on this one response only."""
-    reference = weakref.ref(response)
-    attributes = vars(response)
-    # What stood there before, if somebody else shadowed the methods too.
-    previous = {name: attributes[name] for name in ("close", "aclose") if name in attributes}
-
-    def restore() -> None:
-        for name in ("close", "aclose"):
-            attributes.pop(name, None)
-        attributes.update(previous)
-
-    def close() -> None:
-        restore()
-        try:
-            cast("_Response", reference()).close()
-        finally:
-            closed()
-
-    async def aclose() -> None:
-        restore()
-        try:
-            await cast("_Response", reference()).aclose()
-        finally:
-            closed()
-
-    attributes["close"] = close
-    attributes["aclose"] = aclose
-
-
-class _Response(Protocol):
-    """The two ways to close an HTTP response, as both HTTP libraries have them."""
-
-    def close(self) -> None: ...
-
-    async def aclose(self) -> None: ...
+    watch_closing(response, closed)
 
 
 def _is_running(reader: object) -> bool:

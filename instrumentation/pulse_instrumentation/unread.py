@@ -11,9 +11,9 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Protocol, cast
 
+from pulse_instrumentation.body import watch_closing
 from pulse_instrumentation.calls import Call
 from pulse_instrumentation.fields import field, text
-from pulse_instrumentation.streams import shadow_close
 
 # A JSON answer longer than this is not kept for reading; server-sent events are folded one by one.
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -27,7 +27,7 @@ def record_response(response: object, call: Call) -> None:
         tap.end()
         return
     shadow_reading(response, tap)
-    shadow_close(response, tap.close)
+    watch_closing(response, tap.close)
 
 
 def _content(response: object) -> bytes:

@@ -1,0 +1,220 @@
+"""The way of finished spans to the collector: batches, bounds, retries, what is lost and said."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.trace import Tracer
+from tests.instrumentation.sink import Sink, sink
+
+from pulse_instrumentation import delivery
+from pulse_instrumentation.delivery import PulseSpanProcessor
+from pulse_instrumentation.sender import Sender
+
+
+@pytest.fixture(name="collector")
+def collector_fixture() -> Iterator[Sink]:
+    with sink() as state:
+        yield state
+
+
+@pytest.fixture(autouse=True)
+def short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "FIRST_BACKOFF_S", 0.01)
+
+
+@contextmanager
+def tracing(url: str, **options: Any) -> Generator[tuple[Tracer, PulseSpanProcessor]]:
+    options = {"batch_size": 512, "flush_interval_ms": 60_000, **options}
+    processor = PulseSpanProcessor(Sender(url, "pulse_sk_test"), **options)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    yield provider.get_tracer("test"), processor
+    processor.shutdown()
+
+
+def end_spans(tracer: Tracer, *names: str, **attributes: Any) -> None:
+    for name in names:
+        tracer.start_span(name, attributes=attributes).end()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Poll a condition that another thread brings about; fails after 30 seconds."""
+    beat = threading.Event()
+    for _ in range(3000):
+        if condition():
+            return
+        beat.wait(0.01)
+    raise AssertionError("it did not come to pass in 30 seconds")
+
+
+def test_spans_are_sent_in_batches_of_the_size_asked_for(collector: Sink) -> None:
+    with tracing(collector.url, batch_size=2) as (tracer, processor):
+        end_spans(tracer, "a", "b", "c", "d", "e")
+        assert processor.force_flush()
+    assert collector.names == ["a", "b", "c", "d", "e"]
+    assert max(len(delivery.names) for delivery in collector.deliveries) == 2
+
+
+def test_full_batch_is_sent_without_waiting_for_the_interval(collector: Sink) -> None:
+    with tracing(collector.url, batch_size=2) as (tracer, _):
+        end_spans(tracer, "a", "b")
+        wait_until(lambda: collector.names == ["a", "b"])
+
+
+def test_interval_sends_what_there_is(collector: Sink) -> None:
+    with tracing(collector.url, flush_interval_ms=10) as (tracer, _):
+        end_spans(tracer, "a")
+        wait_until(lambda: collector.names == ["a"])
+
+
+def test_batches_are_bounded_in_bytes(collector: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "MAX_BATCH_BYTES", 10_000)
+    with tracing(collector.url) as (tracer, processor):
+        end_spans(tracer, "a", "b", "c", text="x" * 6_000)
+        assert processor.force_flush()
+    assert [delivery.names for delivery in collector.deliveries] == [["a"], ["b"], ["c"]]
+
+
+def test_busy_collector_gets_the_batch_again(collector: Sink) -> None:
+    collector.statuses = [503, 429, 502]
+    with tracing(collector.url, batch_size=1) as (tracer, _):
+        end_spans(tracer, "a")
+        wait_until(lambda: collector.names == ["a"])
+    assert collector.refused == 3
+
+
+def test_collector_that_comes_back_gets_all_that_was_recorded_meanwhile() -> None:
+    with sink() as first:
+        url = first.url
+    port = int(url.rpartition(":")[2])
+    with tracing(url, batch_size=1) as (tracer, processor):
+        end_spans(tracer, "a", "b")
+        assert not processor.force_flush()
+        end_spans(tracer, "c")
+        with sink(port) as second:
+            wait_until(lambda: second.names == ["a", "b", "c"])
+
+
+def test_flush_does_not_wait_for_an_absent_collector() -> None:
+    with sink() as gone:
+        url = gone.url
+    with tracing(url) as (tracer, processor):
+        end_spans(tracer, "a")
+        assert not processor.force_flush(60_000)
+
+
+def test_refused_batch_is_dropped_and_said_once(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    collector.statuses = [401, 401]
+    with tracing(collector.url) as (tracer, processor):
+        for name in ("a", "b", "c"):
+            end_spans(tracer, name)
+            processor.force_flush()
+    assert collector.names == ["c"]
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2
+    assert "check api_key or PULSE_API_KEY" in messages[0]
+    assert "Pulse lost 2 spans" in messages[1]
+
+
+def test_batch_too_large_for_the_collector_is_halved(collector: Sink) -> None:
+    collector.accepts_at_most = 1
+    with tracing(collector.url) as (tracer, processor):
+        end_spans(tracer, "a", "b", "c")
+        assert processor.force_flush()
+    assert collector.names == ["a", "b", "c"]
+
+
+def test_spans_that_pulse_rejects_are_counted(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    collector.rejected = 1
+    with tracing(collector.url) as (tracer, processor):
+        end_spans(tracer, "a", "b")
+        assert not processor.force_flush()
+    assert "Pulse lost 1 spans" in caplog.records[-1].getMessage()
+
+
+def test_queue_is_bounded_in_bytes_and_keeps_what_came_first(
+    collector: Sink, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tracing(collector.url, max_queue_bytes=15_000) as (tracer, processor):
+        end_spans(tracer, "a", "b", "c", "d", text="x" * 6_000)
+        assert processor.force_flush()
+        end_spans(tracer, "e")
+        processor.force_flush()
+    assert collector.names == ["a", "b", "e"]
+    assert "the queue is full" in caplog.records[0].getMessage()
+    assert "Pulse lost 2 spans" in caplog.records[-1].getMessage()
+
+
+def test_span_that_cannot_be_encoded_takes_no_neighbour_with_it(
+    collector: Sink, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tracing(collector.url) as (tracer, processor):
+        end_spans(tracer, "a")
+        end_spans(tracer, "b\ud83d")
+        end_spans(tracer, "c")
+        processor.force_flush()
+    assert collector.names == ["a", "c"]
+    assert "Pulse lost 1 spans" in caplog.records[-1].getMessage()
+
+
+def test_redirect_is_not_followed_with_the_key(collector: Sink) -> None:
+    with sink() as elsewhere:
+        collector.statuses = [307]
+        collector.headers = {"Location": elsewhere.url}
+        with tracing(collector.url) as (tracer, processor):
+            end_spans(tracer, "a")
+            assert not processor.force_flush()
+        assert elsewhere.deliveries == []
+
+
+def test_ending_a_span_never_waits_for_a_silent_collector(collector: Sink) -> None:
+    collector.hang = threading.Event()
+    with tracing(collector.url, batch_size=1) as (tracer, processor):
+        end_spans(tracer, *"abc")
+        assert not processor.force_flush(1)
+        collector.hang.set()
+        wait_until(lambda: collector.names == ["a", "b", "c"])
+
+
+def test_nothing_is_sent_after_shutdown(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    with tracing(collector.url) as (tracer, processor):
+        end_spans(tracer, "a")
+        processor.shutdown()
+        end_spans(tracer, "b")
+        processor.shutdown()
+    assert collector.names == ["a"]
+    assert caplog.records == []
+
+
+def test_export_is_not_traced_itself(collector: Sink) -> None:
+    from opentelemetry.instrumentation.utils import is_instrumentation_enabled
+
+    enabled: list[bool] = []
+
+    class Watching(Sender):
+        def send(self, body: bytes, timeout_s: float) -> Any:
+            enabled.append(is_instrumentation_enabled())
+            return super().send(body, timeout_s)
+
+    processor = PulseSpanProcessor(Watching(collector.url, None), batch_size=1, flush_interval_ms=60_000)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    end_spans(provider.get_tracer("test"), "a")
+    assert processor.force_flush()
+    processor.shutdown()
+    assert enabled == [False]
+
+
+def test_log_level_of_losses_is_a_warning(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    collector.statuses = [400]
+    with tracing(collector.url) as (tracer, processor):
+        end_spans(tracer, "a")
+        processor.force_flush()
+    assert {record.levelno for record in caplog.records} == {logging.WARNING}

@@ -1,0 +1,211 @@
+"""`init()`, `flush()` and `shutdown()` in processes of their own, against a collector on loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Iterator
+
+import pytest
+from tests.instrumentation.sink import Sink, sink
+
+PRELUDE = """
+import os, signal, sys, threading
+import pulse_instrumentation as pulse
+from opentelemetry import trace
+from tests.support.llm_bodies import completion, message
+from tests.support.llm_clients import anthropic_client, openai_client
+from tests.support.llm_http import FakeProvider, json_answer
+
+def call(model="gpt-4o"):
+    client = openai_client(FakeProvider(json_answer(completion())))
+    return client.chat.completions.create(model=model, messages=[{"role": "user", "content": "Hi"}])
+
+"""
+
+
+def run(program: str, url: str, expect: int = 0, **environment: str) -> str:
+    """Run a program whose environment names the collector; what it wrote to both streams."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PRELUDE + textwrap.dedent(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=60,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.getcwd(),
+            "PULSE_API_KEY": "pulse_sk_test",
+            "PULSE_API_URL": url,
+            **environment,
+        },
+    )
+    assert done.returncode == expect, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(name="collector")
+def collector_fixture() -> Iterator[Sink]:
+    with sink() as state:
+        yield state
+
+
+def test_init_sends_calls_of_both_clients_at_exit(collector: Sink) -> None:
+    run(
+        """
+        pulse.init(service_name="shop", environment="test", release="1.2")
+        call()
+        client = anthropic_client(FakeProvider(json_answer(message())))
+        client.messages.create(model="claude", max_tokens=1, messages=[{"role": "user", "content": "Hi"}])
+        """,
+        collector.url,
+    )
+    (delivery,) = collector.deliveries
+    assert delivery.names == ["chat gpt-4o", "chat claude"]
+    assert delivery.path == "/v1/traces"
+    assert delivery.headers["authorization"] == "Bearer pulse_sk_test"
+    assert delivery.headers["content-type"] == "application/x-protobuf"
+    assert delivery.headers["content-encoding"] == "gzip"
+    resource = delivery.resource
+    assert resource["service.name"] == "shop"
+    assert resource["deployment.environment.name"] == "test"
+    assert resource["service.version"] == "1.2"
+
+
+def test_content_is_captured_by_default_and_off_when_asked(collector: Sink) -> None:
+    run("pulse.init(); call()", collector.url)
+    run("pulse.init(capture_content=False); call()", collector.url)
+    run(
+        "pulse.init(); call()",
+        collector.url,
+        OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT="NO_CONTENT",
+    )
+    bodies = [delivery.request.SerializeToString() for delivery in collector.deliveries]
+    assert [b"gen_ai.input.messages" in body for body in bodies] == [True, False, False]
+
+
+def test_init_uses_the_applications_provider(collector: Sink) -> None:
+    run(
+        """
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        mine = TracerProvider(resource=Resource({"service.name": "mine", "team": "a"}))
+        trace.set_tracer_provider(mine)
+        pulse.init(environment="test")
+        assert trace.get_tracer_provider() is mine
+        with trace.get_tracer("app").start_as_current_span("work"):
+            call()
+        """,
+        collector.url,
+    )
+    (delivery,) = collector.deliveries
+    assert delivery.names == ["chat gpt-4o", "work"]
+    assert delivery.resource["service.name"] == "mine"
+    assert delivery.resource["team"] == "a"
+    assert delivery.resource["deployment.environment.name"] == "test"
+
+
+def test_init_twice_sends_once(collector: Sink) -> None:
+    run("pulse.init(); pulse.init(); call()", collector.url)
+    assert collector.names == ["chat gpt-4o"]
+
+
+def test_disabled_init_sends_nothing(collector: Sink) -> None:
+    run("pulse.init(enabled=False); call(); assert pulse.flush()", collector.url)
+    run("pulse.init(); call(); assert pulse.flush()", collector.url, OTEL_SDK_DISABLED="true")
+    assert collector.deliveries == []
+
+
+def test_flush_sends_now_and_shutdown_restores_the_clients(collector: Sink) -> None:
+    run(
+        """
+        import openai._base_client as base
+        original = base.SyncAPIClient.request
+        pulse.init()
+        call("first")
+        assert pulse.flush()
+        pulse.shutdown()
+        call("second")
+        assert base.SyncAPIClient.request is original
+        pulse.init()
+        call("third")
+        """,
+        collector.url,
+    )
+    assert collector.names == ["chat first", "chat third"]
+
+
+def test_missing_key_is_said_and_harms_nothing(collector: Sink) -> None:
+    output = run("pulse.init(); call()", collector.url, PULSE_API_KEY="")
+    assert "PULSE_API_KEY" in output
+
+
+def test_process_that_ends_with_nobody_listening_says_what_is_lost() -> None:
+    output = run("pulse.init(); call()", "http://127.0.0.1:9")
+    assert "Pulse lost 1 spans" in output
+
+
+def test_process_ends_long_before_a_silent_collector_times_out(collector: Sink) -> None:
+    collector.hang = threading.Event()
+    output = run(
+        """
+        import atexit, time
+        atexit.register(lambda: print("waited", time.monotonic() - ended < 8))
+        pulse.init()
+        call()
+        ended = time.monotonic()
+        """,
+        collector.url,
+    )
+    assert "waited True" in output
+
+
+def test_sigterm_sends_first_then_kills(collector: Sink) -> None:
+    program = """
+        pulse.init()
+        call()
+        os.kill(os.getpid(), signal.SIGTERM)
+        """
+    run(program, collector.url, expect=-signal.SIGTERM)
+    assert collector.names == ["chat gpt-4o"]
+
+
+def test_sigterm_handler_of_the_application_still_decides(collector: Sink) -> None:
+    output = run(
+        """
+        signal.signal(signal.SIGTERM, lambda number, frame: print("mine", number, frame is not None))
+        pulse.init()
+        call()
+        os.kill(os.getpid(), signal.SIGTERM)
+        print("alive")
+        """,
+        collector.url,
+    )
+    assert output.split("\n")[:2] == [f"mine {int(signal.SIGTERM)} True", "alive"]
+    assert collector.names == ["chat gpt-4o"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_forked_children_send_their_own_spans_only(collector: Sink) -> None:
+    run(
+        """
+        import multiprocessing
+        pulse.init()
+        call("parent")
+        child = os.fork()
+        if not child:
+            call("forked")
+            sys.exit(0)
+        os.waitpid(child, 0)
+        process = multiprocessing.get_context("fork").Process(target=call, args=("worker",))
+        process.start()
+        process.join()
+        """,
+        collector.url,
+    )
+    assert sorted(collector.names) == ["chat forked", "chat parent", "chat worker"]
