@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import pickle
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.instrumentation.recorded import Recorded
@@ -113,7 +113,7 @@ def test_response_that_was_read_has_nothing_of_ours_on_it(instrumented: Recorded
     client = openai_client(FakeProvider(json_answer(completion())))
     with client.chat.completions.with_streaming_response.create(**CHAT) as response:
         response.read()
-    names = set[str](vars(response.http_response))
+    names = set[str](cast("dict[str, Any]", vars(response.http_response)))
     assert not names & {"close", "aclose", "iter_bytes", "aiter_bytes"}
     assert pickle.loads(pickle.dumps(response.http_response)).content == response.read()
 
