@@ -39,9 +39,11 @@ def banner(settings: Settings, listening: Listening, key: str | None) -> str:
             "Paste these lines where your application runs; every OpenTelemetry exporter reads them:",
         ]
         lines += export_lines(settings.host, listening.otlp_http or listening.main, key)
+        if listening.otlp_grpc is not None:
+            lines.append(f"(With a gRPC exporter the endpoint is {url(settings.host, listening.otlp_grpc)}.)")
         if key is None:
             lines.append("Get a key with: pulse keys create default")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", "Ctrl-C stops it."]) + "\n"
 
 
 def export_lines(host: str, otlp_http_port: int, key: str | None) -> list[str]:

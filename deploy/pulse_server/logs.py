@@ -18,6 +18,8 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
 }
 #: Control characters as their escapes: outside text must not be able to start a line or colour a terminal.
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
+#: Those that JSON leaves as they are.
+_JSON_ESCAPES = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def configure_logs(level: LogLevel, form: LogFormat) -> None:
@@ -44,7 +46,9 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+        return (
+            orjson.dumps(line, default=repr, option=orjson.OPT_NON_STR_KEYS).decode().translate(_JSON_ESCAPES)
+        )
 
 
 class TextFormatter(logging.Formatter):

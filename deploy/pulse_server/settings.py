@@ -24,8 +24,10 @@ _LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 
 T = TypeVar("T")
 
-#: Read by pulse_instrumentation and by the tests: a server that sees them must start all the same.
-OTHERS_NAMES = frozenset({"PULSE_API_URL", "PULSE_TEST_CLICKHOUSE_URL", "PULSE_TEST_POSTGRES_URL"})
+#: Read by pulse_instrumentation alone; a server that sees them must start all the same.
+CLIENT_NAMES = frozenset({"PULSE_API_URL"})
+#: And these by the tests.
+_TEST_PREFIX = "PULSE_TEST_"
 
 _ADMIN_KEY_MIN_CHARS = 32
 _API_KEY = re.compile(r"pulse_sk_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -175,9 +177,9 @@ def hide_password(url: str) -> str:
 
 
 def _refuse_unknown_names(environ: Mapping[str, str]) -> None:
-    known = {name.removeprefix("PULSE_"): name for name in (*(row.name for row in SETTINGS), *OTHERS_NAMES)}
+    known = {name.removeprefix("PULSE_"): name for name in (*(row.name for row in SETTINGS), *CLIENT_NAMES)}
     for name in sorted(environ):
-        if name.startswith("PULSE_") and name not in known.values():
+        if name.startswith("PULSE_") and not name.startswith(_TEST_PREFIX) and name not in known.values():
             # Without the prefix, so that PULSE_PORT is near PORT.
             nearest = difflib.get_close_matches(name.removeprefix("PULSE_"), known, n=1, cutoff=0.5)
             mend = (
@@ -218,7 +220,7 @@ def _admin_key(text: str) -> str | None:
         return None
     if len(text) < _ADMIN_KEY_MIN_CHARS:
         raise ValueError(
-            f"too short with {len(text)} characters; use at least {_ADMIN_KEY_MIN_CHARS}, "
+            f"too short with {len(text)}; use at least {_ADMIN_KEY_MIN_CHARS} characters, "
             "for example from `openssl rand -hex 32`"
         )
     return text

@@ -30,7 +30,7 @@ async def opened_store(settings: Settings) -> AsyncGenerator[StorageAdapter]:
 
 
 def prepare_data_dir(data_dir: Path) -> None:
-    """Make the directory, for the user alone, and see that files can be made in it."""
+    """Make the directory and see that files can be made in it; from here on, for the user alone."""
     os.umask(0o077)
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

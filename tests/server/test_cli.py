@@ -1,0 +1,206 @@
+"""The commands that work on the store without a server, their output and their exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pulse_server.cli import build_parser, main
+from pulse_storage import open_storage
+from pulse_storage.keys import key_digest
+from pulse_storage.rows import ApiKey
+
+
+@pytest.fixture(autouse=True)
+def _data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
+    for name in list(os.environ):
+        if name.startswith("PULSE_") or name in ("PORT", "DATABASE_URL", "ADMIN_KEY"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PULSE_DATA_DIR", str(tmp_path / "data"))
+
+
+def test_a_project_is_created_with_a_key_that_works(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = _json(capsys, "projects", "create", "shop", "--json")
+    assert (made.keys(), made["name"]) == ({"projectId", "apiKey", "name"}, "shop")
+    key = _stored_key(tmp_path, made["apiKey"])
+    assert key is not None
+    assert (key.project_id, key.scopes) == (made["projectId"], {"ingest", "read"})
+    assert [row["projectId"] for row in _json(capsys, "projects", "list", "--json")] == [made["projectId"]]
+
+
+def test_a_key_is_created_listed_and_revoked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _json(capsys, "projects", "create", "shop", "--json")
+    made = _json(capsys, "keys", "create", "shop", "--scopes", "read", "--expires-days", "1", "--json")
+    assert made["scopes"] == ["read"]
+    assert made["expiresAt"] > made["createdAt"]
+    assert main(["keys", "revoke", made["keyId"]]) == 0
+    capsys.readouterr()
+    listed = _json(capsys, "keys", "list", "shop", "--json")
+    assert [(row["scopes"], row["revokedAt"] is not None) for row in listed] == [
+        (["ingest", "read"], False),
+        (["read"], True),
+    ]
+    assert made["apiKey"] not in json.dumps(listed)
+    key = _stored_key(tmp_path, made["apiKey"])
+    assert key is not None
+    assert key.revoked_ns is not None
+
+
+def test_tables_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    _json(capsys, "projects", "create", "a shop", "--json")
+    assert main(["projects", "list"]) == 0
+    heading, row = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["NAME", "ID", "CREATED"]
+    assert row.startswith("a shop  ")
+    assert main(["keys", "list"]) == 0
+    assert "pulse_sk_" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["keys", "create", "nobody"], "no project is called 'nobody'; `pulse projects list` shows them"),
+        (["keys", "revoke", "none"], "no key has the id 'none'; `pulse keys list` shows the ids"),
+        (["projects", "create", "  "], "a project's name has 1 to 200 characters"),
+    ],
+)
+def test_a_failure_is_one_line_and_exit_code_1(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    assert main(arguments) == 1
+    assert capsys.readouterr() == ("", f"pulse: {said}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["nonsense"],
+        ["serve", "--port"],
+        ["serve", "--only", "both"],
+        ["keys", "create", "shop", "--scopes", "admin"],
+        ["keys", "create", "shop", "--expires-days", "0"],
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    captured = capsys.readouterr()
+    assert (ended.value.code, captured.out, captured.err.count("\n")) == (2, "", 1)
+    assert captured.err.startswith("pulse")
+
+
+def test_two_projects_of_one_name_are_told_apart_by_id(capsys: pytest.CaptureFixture[str]) -> None:
+    first = _json(capsys, "projects", "create", "shop", "--json")
+    _json(capsys, "projects", "create", "shop", "--json")
+    assert main(["keys", "create", "shop"]) == 1
+    assert "2 projects are called 'shop'; give the id of one" in capsys.readouterr().err
+    made = _json(capsys, "keys", "create", first["projectId"], "--json")
+    assert made["projectId"] == first["projectId"]
+
+
+def test_migrate_says_what_it_would_do_then_does_it_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["migrate", "--dry-run"]) == 0
+    would = capsys.readouterr().out
+    assert "would apply 0001_spans\n" in would
+    assert not (tmp_path / "data").exists()
+    assert main(["migrate"]) == 0
+    assert capsys.readouterr().out == would.replace("would apply", "applied")
+    for arguments in (["migrate"], ["migrate", "--dry-run"]):
+        assert main(arguments) == 0
+        assert capsys.readouterr().out == "the schema is up to date\n"
+
+
+def test_version_leads_with_that_of_pulse(capsys: pytest.CaptureFixture[str]) -> None:
+    found = _json(capsys, "version", "--json")
+    assert next(iter(found)) == "pulse"
+    assert main(["version"]) == 0
+    assert capsys.readouterr().out.startswith(f"pulse         {found['pulse']}\n")
+
+
+def test_doctor_finds_a_usable_setup_good_and_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PORT", "PULSE_OTLP_HTTP_PORT", "PULSE_OTLP_GRPC_PORT"):
+        monkeypatch.setenv(name, "0")
+    found = _json(capsys, "doctor", "--json")
+    assert {finding["about"] for finding in found["findings"]} >= {
+        "settings",
+        "data",
+        "store",
+        "port",
+        "clock",
+    }
+    assert all(finding["level"] == "ok" for finding in found["findings"])
+    assert found["settings"]["PULSE_DATA_DIR"] == str(tmp_path / "data")
+    assert not (tmp_path / "data").exists()
+
+
+def test_doctor_names_what_would_keep_the_server_from_running(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data").chmod(0o755)
+    (tmp_path / "data" / "pulse.db").write_bytes(b"no database" * 1000)
+    monkeypatch.setenv("PULSE_HOST", "192.0.2.1")
+    assert main(["doctor", "--json"]) == 1
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    wrong = {(finding["about"], finding["level"]) for finding in findings if finding["level"] != "ok"}
+    assert wrong == {("data", "warning"), ("store", "problem"), ("port", "problem")}
+
+
+def test_doctor_tells_a_wrong_setting(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_KEEP_SPANS", "some")
+    assert main(["doctor"]) == 1
+    assert capsys.readouterr().out == "FAIL  settings  PULSE_KEEP_SPANS: 'some' is not one of genai, all\n"
+
+
+def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    commands = (
+        ["serve"],
+        ["demo"],
+        ["projects"],
+        ["projects", "create"],
+        ["projects", "list"],
+        ["keys"],
+        ["keys", "create"],
+        ["keys", "list"],
+        ["keys", "revoke"],
+        ["migrate"],
+        ["version"],
+        ["doctor"],
+    )
+    for command in commands:
+        with pytest.raises(SystemExit) as ended:
+            build_parser().parse_args([*command, "--help"])
+        said = capsys.readouterr().out
+        assert ended.value.code == 0
+        assert f"Example:\n  pulse {' '.join(command)}" in said
+
+
+def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    assert main(arguments) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def _stored_key(tmp_path: Path, key: str) -> ApiKey | None:
+    async def find() -> ApiKey | None:
+        storage = open_storage(f"sqlite:///{tmp_path / 'data' / 'pulse.db'}")
+        found = await storage.key_by_digest(key_digest(key))
+        await storage.close()
+        return found
+
+    return asyncio.run(find())

@@ -1,0 +1,89 @@
+"""P1, P2, P9, P10: what was acknowledged outlives kill -9 and SIGTERM, once each."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import time
+from pathlib import Path
+
+from tests.server.load import Load, send_again
+from tests.server.serving import Serving, free_ports, serving
+
+_ROUNDS = 3
+
+
+def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(tmp_path: Path) -> None:
+    seed = int(os.environ.get("PULSE_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
+    print(f"PULSE_TEST_SEED={seed}")
+    dice = random.Random(seed)
+    data_dir, ports = tmp_path / "data", free_ports()
+    acknowledged: set[tuple[str, str]] = set()
+    sent_keys: set[tuple[str, str]] = set()
+    for round_number in range(_ROUNDS):
+        with serving(data_dir, ports) as server:
+            load = Load(ports, server.key, seed + round_number)
+            assert load.flowing.wait(20)
+            # The moment of the crash is the experiment's variable, not something waited for.
+            time.sleep(dice.uniform(0, 0.5))
+            server.process.kill()
+            server.process.wait()
+            sent = load.stop()
+        acknowledged |= sent.acknowledged
+        sent_keys |= {key for keys, _ in sent.requests for key in keys}
+        with serving(data_dir, ports) as server:
+            stored = server.stored_spans()
+            assert acknowledged <= set(stored)
+            assert len(stored) == len(set(stored))
+            send_again(ports, server.key, sent)
+            stored = server.stored_spans()
+            assert sorted(stored) == sorted(sent_keys)
+            assert server.stop() == 0
+
+
+def test_sigterm_under_load_finishes_what_it_accepted_and_exits_0(tmp_path: Path) -> None:
+    data_dir, ports = tmp_path / "data", free_ports()
+    with serving(data_dir, ports) as server:
+        load = Load(ports, server.key, seed=1)
+        assert load.flowing.wait(20)
+        asked_s = time.monotonic()
+        assert server.stop(signal.SIGTERM) == 0
+        assert time.monotonic() - asked_s < 10
+        sent = load.stop()
+    with serving(data_dir, ports) as server:
+        stored = server.stored_spans()
+        assert sent.acknowledged <= set(stored)
+        assert len(stored) == len(set(stored))
+
+
+def test_a_client_that_never_finishes_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as server, _unfinished_request(server):
+        asked_s = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - asked_s < 10
+
+
+def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
+    with serving(tmp_path / "data") as server, _unfinished_request(server):
+        server.process.send_signal(signal.SIGTERM)
+        while "SIGTERM received" not in server.log.read_text():
+            assert server.process.poll() is None
+        asked_s = time.monotonic()
+        assert server.stop(signal.SIGINT) == 1
+        # Well below the grace that the first signal alone would have given the request.
+        assert time.monotonic() - asked_s < 4
+
+
+def _unfinished_request(server: Serving) -> socket.socket:
+    """A request whose body the server has begun to wait for."""
+    slow = socket.create_connection(("127.0.0.1", server.ports.otlp_http))
+    slow.sendall(
+        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 100\r\nExpect: 100-continue\r\nAuthorization: Bearer "
+        + server.key.encode()
+        + b"\r\n\r\n"
+    )
+    assert slow.recv(100).startswith(b"HTTP/1.1 100")
+    return slow

@@ -1,0 +1,72 @@
+"""Stock OpenTelemetry exporters, told nothing but what `pulse serve` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from opentelemetry.exporter.otlp.json.http.trace_exporter import OTLPSpanExporter as JsonExporter
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as ProtobufExporter
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
+from tests.server.serving import Serving, serving
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """One server for all exporters, so that their spans share a store."""
+    with serving(tmp_path_factory.mktemp("exporters") / "data") as server:
+        yield server
+
+
+@pytest.mark.parametrize("exporter", [ProtobufExporter, JsonExporter])
+def test_a_http_exporter_needs_the_two_printed_lines(
+    server: Serving, monkeypatch: pytest.MonkeyPatch, exporter: type[SpanExporter]
+) -> None:
+    assert server.exports.keys() == {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"}
+    for name, value in server.exports.items():
+        monkeypatch.setenv(name, value)
+    _record_call(exporter(), session_id=exporter.__module__)
+    _expect_call(server, session_id=exporter.__module__)
+
+
+def test_a_grpc_exporter_needs_the_printed_grpc_endpoint(
+    server: Serving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = f"http://127.0.0.1:{server.ports.otlp_grpc}"
+    assert f"(With a gRPC exporter the endpoint is {endpoint}.)" in server.printed
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", server.exports["OTEL_EXPORTER_OTLP_HEADERS"])
+    _record_call(GrpcExporter(), session_id="grpc")
+    _expect_call(server, session_id="grpc")
+
+
+def _record_call(exporter: SpanExporter, session_id: str) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+    with provider.get_tracer("test").start_as_current_span("chat gpt-4o-mini") as span:
+        span.set_attributes(
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": "openai",
+                "gen_ai.request.model": "gpt-4o-mini",
+                "gen_ai.response.model": "gpt-4o-mini-2024-07-18",
+                "gen_ai.usage.input_tokens": 1000,
+                "gen_ai.usage.output_tokens": 100,
+                "session.id": session_id,
+            }
+        )
+    provider.shutdown()
+
+
+def _expect_call(server: Serving, session_id: str) -> None:
+    """The very next question knows it (P3)."""
+    (row,) = server.get("/v1/traces", session_id=session_id)["traces"]
+    assert (row["model_used"], row["input_tokens"], row["output_tokens"]) == (
+        "gpt-4o-mini-2024-07-18",
+        1000,
+        100,
+    )
+    assert row["cost_cents"] == pytest.approx(0.021)
+    assert (row["status"], row["operation"], row["counted"]) == ("success", "chat", True)

@@ -1,0 +1,72 @@
+"""The first project's key: made once, whole, and the same for servers that start at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pulse_server.first_project import ensure_first_project
+from pulse_server.settings import Settings, read_settings
+from pulse_storage import StorageAdapter, open_storage
+from pulse_storage.keys import key_digest, key_record, new_key
+from pulse_storage.rows import ApiKey, Project
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Those of an empty data directory."""
+    return read_settings({"PULSE_DATA_DIR": str(tmp_path)})
+
+
+@pytest.fixture
+def storage(settings: Settings) -> Iterator[StorageAdapter]:
+    """An empty store there."""
+    storage = open_storage(settings.database_url)
+    yield storage
+    asyncio.run(storage.close())
+
+
+def test_servers_that_start_at_once_agree_on_one_project_and_key(
+    settings: Settings, storage: StorageAdapter
+) -> None:
+    async def start_together() -> tuple[list[str | None], list[Project]]:
+        keys = await asyncio.gather(*(ensure_first_project(storage, settings) for _ in range(8)))
+        return keys, await storage.list_projects()
+
+    keys, projects = asyncio.run(start_together())
+    assert [project.name for project in projects] == ["default"]
+    assert set(keys) == {(settings.data_dir / "default.key").read_text().strip()}
+    assert [path.name for path in settings.data_dir.glob("default.key*")] == ["default.key"]
+
+
+def test_a_start_that_died_after_writing_the_key_is_finished_with_that_key(
+    settings: Settings, storage: StorageAdapter
+) -> None:
+    left = new_key()
+    (settings.data_dir / "default.key").write_text(f"{left}\n")
+    assert asyncio.run(ensure_first_project(storage, settings)) == left
+    assert asyncio.run(storage.key_by_digest(key_digest(left))) is not None
+
+
+def test_a_key_that_does_not_work_is_not_told(settings: Settings, storage: StorageAdapter) -> None:
+    key = asyncio.run(ensure_first_project(storage, settings))
+    assert key is not None
+    (record,) = asyncio.run(_keys(storage))
+    asyncio.run(storage.revoke_key(record.project_id, record.id, time.time_ns()))
+    assert asyncio.run(ensure_first_project(storage, settings)) is None
+
+
+def test_a_store_with_projects_gets_no_default(settings: Settings, storage: StorageAdapter) -> None:
+    shop = Project(id="shop", name="shop", created_ns=1)
+    asyncio.run(storage.create_project(shop, key_record(new_key(), "shop", created_ns=1)))
+    assert asyncio.run(ensure_first_project(storage, settings)) is None
+    assert asyncio.run(storage.list_projects()) == [shop]
+    assert not (settings.data_dir / "default.key").exists()
+
+
+async def _keys(storage: StorageAdapter) -> list[ApiKey]:
+    return [key for project in await storage.list_projects() for key in await storage.list_keys(project.id)]

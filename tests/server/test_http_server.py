@@ -1,0 +1,86 @@
+"""The deadlines and limits that uvicorn lacks, over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from pulse_server import http_server
+from pulse_server.http_server import HttpServer
+from pulse_server.listen import listen, port_of
+
+_REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n"
+
+
+async def _get(request: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+@pytest.fixture
+def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+    """A server whose deadlines are over within the patience of a test."""
+    monkeypatch.setattr(http_server, "HEADER_TIMEOUT_S", 0.3)
+    sock = listen("PORT", "127.0.0.1", 0)
+    server = HttpServer(Starlette(routes=[Route("/", _get)]), sock, grace_s=1, lifespan=False)
+    thread = threading.Thread(target=lambda: asyncio.run(server.run_until_stopped()))
+    thread.start()
+    yield "127.0.0.1", port_of(sock)
+    server.stop()
+    thread.join()
+
+
+def test_a_silent_connection_is_closed(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as client:
+        assert client.recv(100) == b""
+
+
+def test_headers_that_never_end_are_cut_off(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as client:
+        client.sendall(_REQUEST)
+        assert client.recv(100) == b""
+
+
+def test_headers_of_a_second_request_have_a_deadline_too(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as client:
+        assert _asked(client).startswith(b"HTTP/1.1 200 ")
+        client.sendall(_REQUEST)
+        assert client.recv(100) == b""
+
+
+def test_a_connection_is_kept_for_a_request_that_comes_later(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as client:
+        for _ in range(2):
+            assert _asked(client).startswith(b"HTTP/1.1 200 ")
+            # Longer than the deadline for headers, which must not run between requests.
+            client.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                client.recv(100)
+            client.settimeout(10)
+
+
+def test_headers_without_end_in_size_are_refused(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as client:
+        client.sendall(_REQUEST + b"X-Filler: " + b"x" * (2 * http_server.MAX_HEADER_BYTES))
+        assert client.recv(100).startswith(b"HTTP/1.1 431 ")
+
+
+def test_the_server_does_not_name_itself(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as client:
+        assert b"\r\nserver:" not in _asked(client).lower()
+
+
+def _asked(client: socket.socket) -> bytes:
+    """One request, and the whole of its answer."""
+    client.sendall(_REQUEST + b"\r\n")
+    answer = b""
+    while not answer.endswith(b"\r\n\r\nok"):
+        answer += client.recv(1000)
+    return answer

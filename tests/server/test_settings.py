@@ -1,0 +1,101 @@
+"""The environment, read once: defaults, options, and errors that name the setting and the mend."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pulse_server.settings import (
+    CLIENT_NAMES,
+    SETTINGS,
+    SettingError,
+    hide_password,
+    read_settings,
+    without_secrets,
+)
+
+_KEY = "pulse_sk_01234567-89ab-cdef-0123-456789abcdef"
+
+
+def test_an_empty_environment_gives_the_documented_defaults() -> None:
+    settings = read_settings({})
+    assert (settings.port, settings.otlp_http_port, settings.otlp_grpc_port) == (3000, 4318, 4317)
+    assert (settings.host, settings.admin_key, settings.api_key) == ("127.0.0.1", None, None)
+    assert (settings.max_body_mib, settings.max_inflight_mib, settings.keep_spans) == (20, 128, "genai")
+    assert (settings.log_level, settings.log_format) == ("info", "auto")
+    assert settings.database_url == f"sqlite:///{settings.data_dir}/pulse.db"
+
+
+def test_an_option_replaces_the_environment() -> None:
+    assert read_settings({"PORT": "1", "PULSE_HOST": "::1"}, {"PORT": "2"}).port == 2
+
+
+def test_an_empty_value_counts_as_unset() -> None:
+    assert read_settings({"ADMIN_KEY": "", "PORT": ""}) == read_settings({})
+
+
+def test_the_data_directory_holds_the_default_store(tmp_path: Path) -> None:
+    settings = read_settings({"PULSE_DATA_DIR": str(tmp_path)})
+    assert settings.database_url == f"sqlite:///{tmp_path}/pulse.db"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "mend"),
+    [
+        ("PORT", "http", "a number from 0 to 65535"),
+        ("PORT", "65536", "a number from 0 to 65535"),
+        ("PULSE_OTLP_GRPC_PORT", "-1", "a number from 0 to 65535"),
+        ("ADMIN_KEY", "short", "at least 32 characters"),
+        ("DATABASE_URL", "mysql://root:secret@db/x", "use sqlite:///PATH"),
+        ("DATABASE_URL", "pulse.db", "use sqlite:///PATH"),
+        ("DATABASE_URL", "sqlite://", "use sqlite:///PATH"),
+        ("PULSE_API_KEY", "sk-123", "pulse_sk_<uuid>"),
+        ("PULSE_MAX_BODY_MIB", "0", "whole MiB"),
+        ("PULSE_MAX_INFLIGHT_MIB", "10", "lower PULSE_MAX_BODY_MIB"),
+        ("PULSE_KEEP_SPANS", "some", "genai, all"),
+        ("PULSE_LOG_LEVEL", "loud", "debug, info, warning, error"),
+        ("PULSE_LOG_FORMAT", "xml", "auto, text, json"),
+    ],
+)
+def test_a_bad_value_names_its_setting_and_the_mend(name: str, value: str, mend: str) -> None:
+    with pytest.raises(SettingError, match=f"^{name}: .*{re.escape(mend)}") as caught:
+        read_settings({name: value})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("PULSE_PORT", "PORT"),
+        ("PULSE_ADMIN_KEY", "ADMIN_KEY"),
+        ("PULSE_DATADIR", "PULSE_DATA_DIR"),
+        ("PULSE_KEEP_SPAN", "PULSE_KEEP_SPANS"),
+    ],
+)
+def test_an_unknown_name_is_an_error_that_suggests_the_nearest(wrong: str, right: str) -> None:
+    with pytest.raises(SettingError, match=f"^{wrong}: no such setting; did you mean {right}\\?$"):
+        read_settings({wrong: "1"})
+
+
+def test_every_name_that_the_instrumentation_reads_is_known_here() -> None:
+    folder = Path(__file__).parents[2] / "instrumentation" / "pulse_instrumentation"
+    text = "\n".join(path.read_text() for path in folder.rglob("*.py"))
+    names = set(re.findall(r"[\"'](PULSE_[A-Z_]+)[\"']", text))
+    assert "PULSE_API_URL" in names
+    assert names <= CLIENT_NAMES | {setting.name for setting in SETTINGS}
+
+
+def test_what_may_be_shown_holds_no_secret() -> None:
+    secret = "s" * 32
+    shown = without_secrets(read_settings({"ADMIN_KEY": secret, "PULSE_API_KEY": _KEY}))
+    assert shown.keys() == {setting.name for setting in SETTINGS}
+    assert (shown["ADMIN_KEY"], shown["PULSE_API_KEY"]) == ("set", "set")
+    assert secret not in str(shown)
+    assert _KEY not in str(shown)
+
+
+def test_a_database_password_is_not_shown() -> None:
+    assert hide_password("postgresql://pulse:secret@db:5432/x") == "postgresql://pulse:***@db:5432/x"
+    assert hide_password("sqlite:////var/a:b@c/pulse.db") == "sqlite:////var/a:b@c/pulse.db"
