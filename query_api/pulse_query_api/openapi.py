@@ -34,8 +34,8 @@ _PARAMETERS: Mapping[str, tuple[str, _Schema]] = {
         {**_TEXT, "default": "model"},
     ),
     "counted": (
-        "`false`: rows whose call another row counts.",
-        {"enum": ["true", "false", "all"], "default": "true"},
+        "`false`: rows whose call another row counts. By default `true` for model calls, else `all`.",
+        {"enum": ["true", "false", "all"]},
     ),
     "service": ("OpenTelemetry's service.name.", _TEXT),
     "environment": ("The deployment environment.", _TEXT),

@@ -29,6 +29,12 @@ FILTERS = (
 )
 PAGING = ("limit", "offset", "cursor", "order")
 
+#: Operations of model calls, as the collector names them; a test holds the two to each other.
+MODEL_OPERATIONS = frozenset(
+    {"chat", "text_completion", "generate_content", "embeddings", "rerank", "image_generation", "image_edit"}
+    | {"speech", "transcription", "translation", "moderation"}
+)
+
 _STATUS: Mapping[str, Status] = {"success": "success", "error": "error"}
 _COUNTED: Mapping[str, bool | None] = {"true": True, "false": False, "all": None}
 _ORDER: Mapping[str, Order] = {"asc": "asc", "desc": "desc"}
@@ -68,7 +74,7 @@ def analytics_query(query_string: bytes) -> AnalyticsQuery:
     where = _filter(query)
     for name in ("date_from", "date_to"):
         query.require(name)
-    if where.counted is not True:
+    if query.text("counted") not in (None, "true"):
         query.refuse("counted", "can only be true here: analytics never count a call twice")
     group_by: GroupBy = query.choice("group_by", _GROUP_BY, "day")
     query.finish()
@@ -85,7 +91,7 @@ def analytics_query(query_string: bytes) -> AnalyticsQuery:
         from_ns=from_ns,
         before_ns=before_ns,
         group_by=group_by,
-        filter=replace(where, from_ns=None, before_ns=None),
+        filter=replace(where, from_ns=None, before_ns=None, counted=True),
     )
 
 
@@ -215,6 +221,9 @@ class Query:
 
 
 def _filter(query: Query) -> TraceFilter:
+    operation = query.text("operation") or MODEL_CALLS
+    # Agents, tools and other spans are no calls, so none of them is counted: who asks for them wants them.
+    of_calls = operation == MODEL_CALLS or operation in MODEL_OPERATIONS
     min_latency_ms, min_cost_cents = query.number("min_latency_ms"), query.number("min_cost_cents")
     where = TraceFilter(
         session_id=query.text("session_id"),
@@ -222,8 +231,8 @@ def _filter(query: Query) -> TraceFilter:
         provider=query.text("provider"),
         model=query.text("model"),
         status=query.choice("status", _STATUS, None),
-        operation=query.text("operation") or MODEL_CALLS,
-        counted=query.choice("counted", _COUNTED, True),
+        operation=operation,
+        counted=query.choice("counted", _COUNTED, True if of_calls else None),
         service=query.text("service"),
         environment=query.text("environment"),
         tag=query.text("tag"),

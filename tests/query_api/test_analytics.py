@@ -113,6 +113,8 @@ def test_groups_come_dearest_first(busy: Tenant, group_by: str, expected: list[t
         ({"min_cost_cents": "1"}, 1),
         ({"operation": "embeddings"}, 0),
         ({"counted": "true"}, 4),
+        ({"operation": "all"}, 4),
+        ({"operation": "invoke_agent"}, 0),
     ],
 )
 def test_filters_narrow_the_sums(busy: Tenant, asked: dict[str, str], calls: int) -> None:

@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pulse_collector.dialects import MODEL_OPERATIONS
+from pulse_query_api import params
 from pulse_query_api.errors import Detail, InvalidRequest
 from pulse_query_api.params import analytics_query, list_query, no_query, session_query
 from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
@@ -103,6 +105,25 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
 def test_a_flood_of_parameters_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="At most 100 parameters can be given"):
         list_query(b"&".join(b"a=1" for _ in range(101)))
+
+
+def test_the_operations_of_model_calls_are_those_of_the_collector() -> None:
+    assert params.MODEL_OPERATIONS == MODEL_OPERATIONS
+
+
+@pytest.mark.parametrize(
+    ("query", "counted"),
+    [
+        (b"operation=model", True),
+        (b"operation=embeddings", True),
+        (b"operation=execute_tool", None),
+        (b"operation=all", None),
+        (b"operation=all&counted=true", True),
+    ],
+)
+def test_calls_are_listed_once_and_other_spans_too_if_asked_for(query: bytes, counted: bool | None) -> None:
+    where, _ = list_query(query)
+    assert where.counted is counted
 
 
 def test_a_cost_between_two_nano_dollars_asks_for_the_upper_one() -> None:
