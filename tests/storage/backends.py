@@ -13,7 +13,8 @@ from pulse_storage import StorageAdapter, open_storage
 class Backend(Protocol):
     """One kind of store."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def open(self, folder: Path) -> StorageAdapter:
         """The store that lives in this folder; an empty one at first."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from tests.support.rows import DAY_NS, HOUR_NS
 
@@ -85,12 +84,8 @@ def group_key(row: TraceRecord, group_by: GroupBy) -> int | str | None:
 
 def in_query(rows: Sequence[TraceRecord], query: AnalyticsQuery) -> list[TraceRecord]:
     """The rows over which a query sums."""
-    where = {**_fields(query.filter), "from_ns": query.from_ns, "before_ns": query.before_ns, "counted": True}
-    return matching(rows, TraceFilter(**where))
-
-
-def _fields(where: TraceFilter) -> dict[str, Any]:
-    return asdict(where)
+    where = replace(query.filter, from_ns=query.from_ns, before_ns=query.before_ns, counted=True)
+    return matching(rows, where)
 
 
 def assert_summary(got: UsageSummary, rows: Sequence[TraceRecord]) -> None:
@@ -119,6 +114,3 @@ def _assert_percentile(latencies: Sequence[float], share: float, got: float | No
     exact = latencies[max(1, math.ceil(share * len(latencies))) - 1]
     assert got is not None
     assert math.isclose(got, exact, rel_tol=PERCENTILE_ERROR, abs_tol=1e-6)
-
-
-Check = Callable[[UsageSummary, Sequence[TraceRecord]], None]

@@ -64,7 +64,9 @@ def _span(draw: st.DrawFn, key: int) -> SpanRow:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 @given(rows=_spans(), seed=st.integers(0, 1 << 32))
 def test_final_state_depends_on_the_set_of_spans_only(
     backend: Backend, rows: list[SpanRow], seed: int

@@ -138,7 +138,7 @@ def _refuse_orphaned_log(path: Path) -> None:
 def _set_up_writer(connection: Connection, path: Path) -> None:
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.pragma("page_size", PAGE_BYTES)
-    _switch_to_wal(connection, path)
+    switch_to_wal(connection, path)
     connection.pragma("synchronous", "FULL")
     connection.pragma("cache_size", -_WRITER_CACHE_KIB)
     connection.pragma("journal_size_limit", WAL_BYTES)
@@ -151,7 +151,7 @@ def _set_up_writer(connection: Connection, path: Path) -> None:
         raise StoreUnusable(f"cannot use {path}: SQLite did not accept synchronous=FULL")
 
 
-def _switch_to_wal(connection: Connection, path: Path) -> None:
+def switch_to_wal(connection: Connection, path: Path) -> None:
     """Set the journal mode and verify it: on some file systems SQLite silently keeps another.
 
     SQLite does not wait for locks in this one step, so processes that start together take turns here.

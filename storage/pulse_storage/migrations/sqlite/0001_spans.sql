@@ -188,7 +188,7 @@ SELECT
     cost_nano_usd / 1e7 AS cost_cents,
     metadata,
     operation,
-    name,
+    spans.name,
     usage_key IS NOT NULL AS counted
 FROM spans INNER JOIN projects ON projects.key = spans.project
 WHERE model_call;

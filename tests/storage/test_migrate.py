@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pulse_storage import SchemaTooNew, StoreUnusable, migrate, open_storage
+
+_NAMES = [migration.name for migration in migrate.known()]
+
+
+def _url(folder: Path) -> str:
+    return f"sqlite:///{folder / 'pulse.db'}"
+
+
+def _execute(folder: Path, sql: str, *bindings: object) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(folder / "pulse.db")
+    try:
+        rows = connection.execute(sql, bindings).fetchall()
+        connection.commit()
+        return rows
+    finally:
+        connection.close()
+
+
+def test_pending_tells_what_apply_will_do_and_writes_nothing(tmp_path: Path) -> None:
+    assert migrate.pending(_url(tmp_path)) == _NAMES
+    assert list(tmp_path.iterdir()) == []
+    assert migrate.apply(_url(tmp_path)) == _NAMES
+    assert migrate.pending(_url(tmp_path)) == []
+    assert migrate.apply(_url(tmp_path)) == []
+
+
+def test_applied_migrations_are_remembered_with_their_checksums(tmp_path: Path) -> None:
+    migrate.apply(_url(tmp_path))
+    rows = _execute(tmp_path, "SELECT name, checksum FROM schema_migrations ORDER BY name")
+    assert rows == [(m.name, hashlib.sha256(m.sql.encode()).hexdigest()) for m in migrate.known()]
+
+
+def test_half_applied_schema_is_completed(tmp_path: Path) -> None:
+    (tmp_path / "pulse.db").touch()
+    assert migrate.pending(_url(tmp_path)) == _NAMES
+    assert migrate.apply(_url(tmp_path)) == _NAMES
+
+
+def test_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+    migrate.apply(_url(tmp_path))
+    _execute(tmp_path, "INSERT INTO schema_migrations VALUES ('9999_future', 'x', 1)")
+    for attempt in (migrate.pending, migrate.apply, open_storage):
+        with pytest.raises(SchemaTooNew, match="9999_future"):
+            attempt(_url(tmp_path))
+    assert _execute(tmp_path, "SELECT count(*) FROM schema_migrations") == [(len(_NAMES) + 1,)]
+
+
+def test_edited_migration_is_noticed(tmp_path: Path) -> None:
+    migrate.apply(_url(tmp_path))
+    _execute(tmp_path, "UPDATE schema_migrations SET checksum = 'other' WHERE name = ?", _NAMES[0])
+    with pytest.raises(StoreUnusable, match=_NAMES[0]):
+        migrate.apply(_url(tmp_path))
+
+
+def test_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    _execute(tmp_path, "CREATE TABLE recipes (name TEXT)")
+    for attempt in (migrate.pending, migrate.apply, open_storage):
+        with pytest.raises(StoreUnusable, match="another program"):
+            attempt(_url(tmp_path))
+    assert _execute(tmp_path, "SELECT name FROM sqlite_master") == [("recipes",)]
+
+
+def test_ten_processes_that_start_at_once_agree(tmp_path: Path) -> None:
+    script = "import sys; from pulse_storage import migrate; print(migrate.apply(sys.argv[1]))"
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", script, _url(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        for _ in range(10)
+    ]
+    outputs = [process.communicate(timeout=60) for process in started]
+    assert [process.returncode for process in started] == [0] * 10, outputs
+    assert sorted(output.decode().strip() for output, _ in outputs) == [str(_NAMES), *["[]"] * 9]
+    assert _execute(tmp_path, "PRAGMA integrity_check") == [("ok",)]

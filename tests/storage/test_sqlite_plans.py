@@ -1,0 +1,143 @@
+"""No query walks rows that it does not answer with: the plans of everything that readers ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project
+
+from pulse_storage import migrate
+from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
+from pulse_storage.sqlite.analytics import analytics
+from pulse_storage.sqlite.connection import open_reader, open_writer
+from pulse_storage.sqlite.projects import insert_project, key_with_digest, keys_of, project_key
+from pulse_storage.sqlite.records import find_record, page_of_records, session_records
+from pulse_storage.sqlite.spans import stored_in_trace, stored_partners, stored_span
+from pulse_storage.sqlite.sql import Connection, Cursor, SqlValue
+from pulse_storage.sqlite.usage import count_rows
+
+_ID = UUID(int=7)
+_FROM_NS, _BEFORE_NS = NOON_NS - 40 * HOUR_NS + 5, NOON_NS + 40 * HOUR_NS + 5
+
+
+class _Explained:
+    """A connection that remembers the plan of each query."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.plans: list[str] = []
+
+    def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Cursor:
+        plan = self._connection.execute(f"EXPLAIN QUERY PLAN {sql}", bindings).fetchall()
+        self.plans += [str(step[3]) for step in plan]
+        return self._connection.execute(sql, bindings)
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[Connection]:
+    path = tmp_path / "pulse.db"
+    writer = open_writer(path)
+    migrate.apply_to(writer, path)
+    insert_project(writer, *project())
+    writer.close()
+    reader = open_reader(path)
+    yield reader
+    reader.close()
+
+
+def _plans(connection: Connection, read: Callable[[Connection], object]) -> list[str]:
+    explained = _Explained(connection)
+    read(explained)  # pyright: ignore[reportArgumentType]
+    assert explained.plans
+    return explained.plans
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        (TraceFilter(), "spans_counted (project=? AND id<?)"),
+        (TraceFilter(from_ns=_FROM_NS, before_ns=_BEFORE_NS), "spans_counted (project=? AND id>? AND id<?)"),
+        (TraceFilter(model="m", provider="p"), "spans_counted (project=? AND id<?)"),
+        (TraceFilter(user_id="u", text="t", tag="x"), "spans_counted (project=? AND id<?)"),
+        (TraceFilter(status="error"), "spans_failed (project=? AND id<?)"),
+        (TraceFilter(session_id="s"), "spans_by_session (project=? AND session_id=? AND id<?)"),
+        (TraceFilter(counted=None), "spans_by_id (project=? AND id<?)"),
+        (TraceFilter(counted=False, operation="all"), "spans_by_id (project=? AND id<?)"),
+    ],
+)
+def test_lists_follow_an_index_in_its_order(
+    connection: Connection, where: TraceFilter, expected: str
+) -> None:
+    cursor = "AAAAAAAAAAAAAAAAAAAAAA"
+    plans = _plans(connection, lambda c: page_of_records(c, 1, "p", where, Page(cursor=cursor)))
+    assert any(plan.endswith(expected) for plan in plans), plans
+    assert not _full_scans(plans)
+    assert not [plan for plan in plans if "TEMP B-TREE" in plan]
+
+
+def test_model_filter_is_answered_from_the_index_before_rows_are_read(connection: Connection) -> None:
+    [plan] = [
+        plan
+        for plan in _plans(
+            connection,
+            lambda c: count_rows(c, 1, TraceFilter(model="m", from_ns=_FROM_NS, before_ns=_BEFORE_NS)),
+        )
+        if "spans_counted" in plan and "COVERING" in plan
+    ][:1]
+    assert "USING COVERING INDEX spans_counted (project=? AND id>? AND id<?)" in plan
+
+
+@pytest.mark.parametrize("group_by", ["day", "hour", "model", "provider"])
+@pytest.mark.parametrize("where", [TraceFilter(), TraceFilter(model="m"), TraceFilter(status="error")])
+def test_analytics_look_at_rollups_in_their_range(
+    connection: Connection, group_by: GroupBy, where: TraceFilter
+) -> None:
+    query = AnalyticsQuery(group_by=group_by, filter=where, from_ns=_FROM_NS, before_ns=_BEFORE_NS)
+    plans = _plans(connection, lambda c: analytics(c, 1, query))
+    searches = "\n".join(plans)
+    assert "rollup_hour USING PRIMARY KEY (project=? AND hour>? AND hour<?)" in searches
+    if group_by != "hour":
+        assert "latency_day USING PRIMARY KEY (project=? AND day>? AND day<?)" in searches
+    assert not _full_scans(plans)
+
+
+@pytest.mark.parametrize(
+    "where", [TraceFilter(user_id="u"), TraceFilter(session_id="s"), TraceFilter(status="error", text="t")]
+)
+def test_analytics_of_other_filters_stay_within_their_range(
+    connection: Connection, where: TraceFilter
+) -> None:
+    query = AnalyticsQuery(from_ns=NOON_NS, before_ns=NOON_NS + DAY_NS, filter=where)
+    plans = _plans(connection, lambda c: analytics(c, 1, query))
+    assert not _full_scans(plans)
+    assert any("id>? AND id<?" in plan for plan in plans), plans
+
+
+_LOOK_UPS: list[Callable[[Connection], object]] = [
+    lambda c: project_key(c, "p"),
+    lambda c: keys_of(c, "p"),
+    lambda c: key_with_digest(c, b"x"),
+    lambda c: find_record(c, 1, "p", _ID, bodies=True),
+    lambda c: session_records(c, 1, "p", "s", bodies=False, limit=100),
+    lambda c: count_rows(c, 1, TraceFilter()),
+    lambda c: count_rows(c, 1, TraceFilter(user_id="u", from_ns=_FROM_NS, before_ns=_BEFORE_NS)),
+    lambda c: stored_in_trace(c, 1, _ID.bytes, limit=10),
+    lambda c: stored_span(c, 1, _ID.bytes, _ID.bytes[8:]),
+    lambda c: stored_partners(c, 1, "k", 0, 1),
+]
+
+
+@pytest.mark.parametrize("read", _LOOK_UPS)
+def test_look_ups_seek(connection: Connection, read: Callable[[Connection], object]) -> None:
+    plans = _plans(connection, read)
+    assert not _full_scans(plans)
+    assert any(plan.startswith("SEARCH") for plan in plans)
+
+
+def _full_scans(plans: Sequence[str]) -> list[str]:
+    """Steps that read a whole table; subqueries and values of JSON arrays are not tables."""
+    tables = ("spans", "span_bodies", "rollup_hour", "latency_day", "api_keys", "projects")
+    return [plan for plan in plans if plan.startswith("SCAN") and plan.split()[1] in tables]
