@@ -82,5 +82,7 @@ def _asked(client: socket.socket) -> bytes:
     client.sendall(_REQUEST + b"\r\n")
     answer = b""
     while not answer.endswith(b"\r\n\r\nok"):
-        answer += client.recv(1000)
+        received = client.recv(1000)
+        assert received, f"closed after {answer!r}"
+        answer += received
     return answer

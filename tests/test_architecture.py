@@ -1,0 +1,119 @@
+"""The house rules that a machine can hold: who imports whom, how files open, what no file may contain."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+#: Each package of ours: its folder, and which of the others it may import.
+PACKAGES: dict[str, tuple[str, frozenset[str]]] = {
+    "pulse_instrumentation": ("instrumentation", frozenset()),
+    "pulse_proto": ("proto", frozenset()),
+    "pulse_storage": ("storage", frozenset()),
+    "pulse_collector": ("collector", frozenset({"pulse_proto", "pulse_storage"})),
+    "pulse_query_api": ("query_api", frozenset({"pulse_storage"})),
+    "pulse_server": ("deploy", frozenset({"pulse_collector", "pulse_query_api", "pulse_storage"})),
+}
+#: The demo's program is an application, not a part of the server: it alone may use the instrumentation.
+DEMO_PROGRAM = ROOT / "deploy" / "pulse_server" / "demo" / "program.py"
+
+
+def sources(package: str) -> list[Path]:
+    found = sorted((ROOT / PACKAGES[package][0] / package).rglob("*.py"))
+    assert found
+    return found
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names that a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            assert node.module is not None
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_those_below_it(package: str) -> None:
+    _, below = PACKAGES[package]
+    for path in sources(package):
+        others = imported(path) & PACKAGES.keys() - {package}
+        allowed = {"pulse_instrumentation"} if path == DEMO_PROGRAM else below
+        assert others <= allowed, f"{path.relative_to(ROOT)} imports {sorted(others - allowed)}"
+
+
+def test_the_instrumentation_alone_brings_no_server_code() -> None:
+    dependencies = tomllib.loads((ROOT / "instrumentation" / "pyproject.toml").read_text())["project"][
+        "dependencies"
+    ]
+    names = {re.split(r"[^a-z0-9-]", dependency)[0] for dependency in dependencies}
+    assert not names & {"grpcio", "starlette", "uvicorn", "apsw", "pulse-server"}
+    modules = subprocess.run(
+        [sys.executable, "-c", "import sys, pulse_instrumentation; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    servers = {"starlette", "grpc", "apsw", "openai", "anthropic", *PACKAGES} - {"pulse_instrumentation"}
+    assert not servers & set(modules)
+
+
+def test_routes_know_no_sql_and_services_no_requests() -> None:
+    for path in sources("pulse_query_api"):
+        text = path.read_text()
+        assert "apsw" not in imported(path)
+        assert not re.search(r"\bSELECT\b|\bINSERT INTO\b", text), path
+        if path.parent.name == "services":
+            assert "starlette" not in imported(path), path
+
+
+def test_no_top_level_folder_is_importable() -> None:
+    folders = {folder for folder, _ in PACKAGES.values()}
+    assert not [folder for folder in folders if (ROOT / folder / "__init__.py").exists()]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_source_file_opens_with_what_it_is_for(package: str) -> None:
+    for path in sources(package):
+        docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
+        first_line = docstring.partition("\n")[0]
+        assert len(first_line) > 15, f"{path.relative_to(ROOT)} opens with {first_line!r}"
+
+
+def test_pins_have_hashes_and_no_addresses() -> None:
+    for path in (ROOT / "deploy" / "requirements").glob("*.txt"):
+        text = path.read_text()
+        assert "://" not in text, path
+        pins = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+        assert pins
+        assert all(re.match(r"[a-z0-9-]+==\S+ (; .+ )?\\$", pin) for pin in pins), path
+        assert text.count("==") <= text.count("--hash=sha256:"), path
+
+
+def test_committed_files_name_no_registry_and_no_place_of_a_developers_machine() -> None:
+    # Written so that this file does not contain what it looks for.
+    hosts = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "debian" + ".org/debian")
+    places = ("/work" + "/main", "/root" + "/", "/home" + "/[a-z]+/")
+    forbidden = re.compile("|".join([*map(re.escape, hosts), *places]))
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split("\0")
+    found: list[str] = []
+    for name in filter(None, listed):
+        path = ROOT / name
+        if path.is_file():
+            text = path.read_text(encoding="utf-8", errors="ignore")
+            found += [f"{name}: {match[0]}" for match in forbidden.finditer(text)]
+    assert found == []

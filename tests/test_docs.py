@@ -1,0 +1,90 @@
+"""What the documentation says is what the code has."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.routing import Route
+
+from pulse_server.app import put_together
+from pulse_server.cli import build_parser
+from pulse_server.settings import SETTINGS, read_settings
+from pulse_storage import open_storage
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+
+
+@pytest.fixture
+def routes(tmp_path: Path) -> Iterator[list[Route]]:
+    """Every route of a whole server."""
+    settings = read_settings({"PULSE_DATA_DIR": str(tmp_path)})
+    storage = open_storage(settings.database_url)
+    parts = put_together(settings, storage, None)
+    assert parts.collector is not None
+    yield [route for route in parts.main.routes if isinstance(route, Route)]
+    parts.collector.close()
+    asyncio.run(storage.close())
+
+
+def test_every_setting_is_documented_as_the_code_has_it() -> None:
+    rows = re.findall(
+        r"^\| `([A-Z_]+)` \| (.+) \| (.+) \|$", (DOCS / "settings.md").read_text(), re.MULTILINE
+    )
+    told = {name: (default.replace("`", ""), meaning.replace("`", "")) for name, default, meaning in rows}
+    assert told == {
+        setting.name: (setting.default, _with_option(setting.meaning, setting.option)) for setting in SETTINGS
+    }
+
+
+def test_every_route_is_documented(routes: list[Route]) -> None:
+    told = set(re.findall(r"`((?:GET|POST|DELETE|PUT|PATCH) /[^`?]*)`", (DOCS / "api.md").read_text()))
+    there = {
+        f"{method} {re.sub(r':[a-z]+}', '}', route.path)}"
+        for route in routes
+        for method in (route.methods or set()) - {"HEAD"}
+        # OTLP ignores a slash at the end; one line for both is enough.
+        if not route.path.endswith("/")
+    }
+    assert {"GET /v1/traces", "POST /v1/traces", "GET /health"} <= there
+    assert there <= told, f"docs/api.md does not tell of {sorted(there - told)}"
+
+
+def test_commands_in_the_documentation_exist() -> None:
+    parser = build_parser()
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")]
+    blocks = [
+        block
+        for page in pages
+        for block in re.findall(r"^```(?:sh|console)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    ]
+    commands = [line.removeprefix("$ ") for block in blocks for line in block.splitlines()]
+    pulse = [line for line in commands if line.startswith("pulse ")]
+    assert len(pulse) > 5
+    for line in pulse:
+        words = line.partition("#")[0].split()[1:]
+        parser.parse_args(words)
+
+
+def test_make_targets_in_the_documentation_exist() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
+        told = set(re.findall(r"^(?:\$ )?make ([a-z]+)", page.read_text(), re.MULTILINE))
+        told |= set(re.findall(r"`make ([a-z]+)", page.read_text()))
+        assert told
+        assert told <= targets
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+def _with_option(meaning: str, option: str | None) -> str:
+    return f"{meaning} ({option})" if option else meaning
