@@ -14,7 +14,7 @@ AttributeValue: TypeAlias = (
 Attributes: TypeAlias = Mapping[str, AttributeValue]
 
 #: No model takes or gives more in one call: a larger count is a fault of the sender.
-_MAX_TOKENS = 10_000_000_000
+MAX_TOKENS = 10_000_000_000
 
 
 def read_attributes(pairs: Iterable[KeyValue]) -> dict[str, AttributeValue]:
@@ -74,7 +74,7 @@ def as_count(value: AttributeValue) -> int | None:
         value = as_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if 0 <= value <= _MAX_TOKENS and value == int(value) else None
+    return int(value) if 0 <= value <= MAX_TOKENS and value == int(value) else None
 
 
 def as_number(value: AttributeValue) -> float | None:

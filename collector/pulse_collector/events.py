@@ -89,7 +89,16 @@ def event_parts(request: ExportLogsServiceRequest) -> MappedEvents:
 
 def content_of_parts(parts: Iterable[EventPart]) -> EventContent:
     """The content of one span from all parts that are known of it; repeated parts change nothing."""
-    facts = SpanFacts("", None, {}, [], 0, None, operation="chat", model_call=True)
+    facts = SpanFacts(
+        name="",
+        scope=None,
+        attributes={},
+        events=(),
+        start_ns=0,
+        latency_ms=None,
+        operation="chat",
+        model_call=True,
+    )
     messages: list[Json] = []
     answers: list[Json] = []
     distinct = {part.digest: part for part in parts}

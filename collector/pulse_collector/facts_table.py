@@ -1,77 +1,79 @@
-"""Fills the facts of a span from its attributes by its dialect's table, in one pass."""
+"""Fills the facts of a span from its attributes by its dialect's table."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
-from pulse_collector.attributes import AttributeValue, as_count, as_number, as_text
-from pulse_collector.dialects import Spoken
-from pulse_collector.dialects.dialect import Kind
+from pulse_collector.attributes import MAX_TOKENS, AttributeValue, as_count, as_number, as_text
+from pulse_collector.dialects.dialect import Table
 from pulse_collector.finish_reasons import finish_reasons
 from pulse_collector.json_text import parse_json, to_json
-from pulse_collector.span_facts import NumberColumn, SpanFacts, TextColumn, clean_text
-from pulse_collector.usage import CountColumn
+from pulse_collector.span_facts import MAX_TEXT_CHARS, SpanFacts, clean_text
 
 
-def fill_from_table(facts: SpanFacts, spoken: Spoken) -> None:
-    """Put each attribute into its column, the best source of several; what has no column goes to `rest`."""
-    ranks: dict[str, int] = {}
-    lookup, rest = spoken.table.get, facts.rest
-    texts, counts, numbers = facts.texts, facts.counts, facts.numbers
-    for key, value in facts.attributes.items():
-        slot = lookup(key)
-        if slot is None:
-            rest[key] = value
-            continue
-        kind, column, rank = slot
-        if kind is Kind.TEXT:
-            column = cast(TextColumn, column)
-            if column in texts and ranks[column] <= rank:
+def fill_from_table(facts: SpanFacts, table: Table) -> None:
+    """Set each column from the best attribute that has it; what no column takes goes to `rest`."""
+    attributes = facts.attributes
+    get = attributes.get
+    texts, counts, known = facts.texts, facts.counts, table.known
+    facts.rest = {key: value for key, value in attributes.items() if key not in known}
+    for column, keys in table.texts:
+        for key in keys:
+            value = get(key)
+            if value is None:
                 continue
-            text = _column_text(column, value)
-            if text is None:
+            text = _column_text(value)
+            if text and (column != "session_id" or is_session(text)):
+                texts[column] = text
+                break
+    for column, keys in table.counts:
+        for key in keys:
+            value = get(key)
+            if value is None:
                 continue
-            texts[column] = text
-        elif kind is Kind.COUNT:
-            column = cast(CountColumn, column)
-            if column in counts and ranks[column] <= rank:
-                continue
-            count = as_count(value)
-            if count is None:
-                rest[key] = value
-                continue
-            counts[column] = count
-        elif kind is Kind.CONTENT or kind is Kind.NOISE:
-            continue
-        elif kind is Kind.REASONS:
-            if facts.finish_reasons and ranks["finish_reasons"] <= rank:
-                continue
-            facts.finish_reasons = finish_reasons(value)
-            column = "finish_reasons"
-        elif kind is Kind.TAGS:
-            facts.tags += _tags(value)
-            continue
-        else:
-            column = cast(NumberColumn, column)
-            number = as_number(value)
-            if number is None or (column in numbers and ranks[column] <= rank):
-                continue
-            numbers[column] = number * 1000 if kind is Kind.SECONDS else number
-        ranks[column] = rank
-    if rest and spoken.custom_prefixes:
-        _take_custom(facts, spoken.custom_prefixes)
-    if rest and spoken.content_prefixes:
-        _drop_content(rest, spoken.content_prefixes)
+            count = value if type(value) is int and 0 <= value <= MAX_TOKENS else as_count(value)
+            if count is not None:
+                counts[column] = count
+                break
+            facts.rest[key] = value
+    _fill_numbers(facts, table)
+    for key in table.finish_reasons:
+        if key in attributes:
+            facts.finish_reasons = finish_reasons(get(key))
+            if facts.finish_reasons:
+                break
+    for key in table.tags:
+        if key in attributes:
+            facts.tags += _tags(get(key))
+    flattened = [key for key in facts.rest if key.startswith(table.prefixes)]
+    if flattened:
+        _sort_out(facts, flattened, table)
 
 
-def _column_text(column: TextColumn, value: AttributeValue) -> str | None:
+def _fill_numbers(facts: SpanFacts, table: Table) -> None:
+    seconds = _first_number(facts, table.first_token_seconds)
+    ms = seconds * 1000 if seconds is not None else _first_number(facts, table.first_token_ms)
+    if ms is not None:
+        facts.numbers["time_to_first_token_ms"] = ms
+    cost_usd = _first_number(facts, table.cost_usd)
+    if cost_usd is not None:
+        facts.numbers["cost_usd"] = cost_usd
+
+
+def _first_number(facts: SpanFacts, keys: tuple[str, ...]) -> float | None:
+    get = facts.attributes.get
+    for key in keys:
+        value = get(key)
+        if value is not None and (number := as_number(value)) is not None:
+            return number
+    return None
+
+
+def _column_text(value: AttributeValue) -> str | None:
+    if type(value) is str and len(value) <= MAX_TEXT_CHARS:
+        return value.strip()
     text = as_text(value)
-    if text is None:
-        return None
-    if column == "session_id" and not is_session(text):
-        return None
-    return clean_text(text)
+    return None if text is None else clean_text(text)
 
 
 def is_session(text: str) -> bool:
@@ -89,18 +91,16 @@ def _tags(value: AttributeValue) -> list[str]:
     return []
 
 
-def _take_custom(facts: SpanFacts, prefixes: tuple[str, ...]) -> None:
-    """Move what the application said in its own words from `rest` to `custom`."""
-    for key in [key for key in facts.rest if key.startswith(prefixes)]:
-        prefix = next(prefix for prefix in prefixes if key.startswith(prefix))
-        name = key[len(prefix) :]
-        if name:
-            facts.custom.setdefault(name, to_json(facts.rest.pop(key)))
-
-
-def _drop_content(rest: dict[str, AttributeValue], prefixes: tuple[str, ...]) -> None:
-    """Leave out flattened messages: an index follows their prefix, unlike in `gen_ai.prompt.name`."""
-    for key in [key for key in rest if key.startswith(prefixes)]:
-        prefix = next(prefix for prefix in prefixes if key.startswith(prefix))
-        if key[len(prefix) : len(prefix) + 1].isdecimal():
-            del rest[key]
+def _sort_out(facts: SpanFacts, keys: list[str], table: Table) -> None:
+    """Move from `rest` what the application said in its own words, and what is flattened content."""
+    rest, content, custom = facts.rest, table.content_prefixes, table.custom_prefixes
+    for key in keys:
+        for prefix in custom:
+            if key.startswith(prefix) and len(key) > len(prefix):
+                facts.custom.setdefault(key[len(prefix) :], to_json(rest.pop(key)))
+                break
+        else:
+            # An index follows the prefix, unlike in `gen_ai.prompt.name`.
+            start = next((len(prefix) for prefix in content if key.startswith(prefix)), 0)
+            if start and key[start : start + 1].isdecimal():
+                facts.flattened[key] = rest.pop(key)

@@ -19,6 +19,8 @@ def indexed_list(attributes: Mapping[str, AttributeValue], prefix: str) -> list[
     Every key after the index becomes nested objects and lists, since here the writer flattened a document
     whose keys are known words; keys that are data never come this way.
     """
+    if not attributes:
+        return []
     root: dict[str, object] = {}
     start = len(prefix)
     for entries, (key, value) in enumerate(item for item in attributes.items() if item[0].startswith(prefix)):

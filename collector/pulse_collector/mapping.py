@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -107,14 +107,14 @@ def _span_row(
         name=span.name.replace("\x00", "\ufffd"),
         scope=scope.name,
         attributes=attributes,
-        events=_events(span) if span.events else [],
+        events=_events(span) if span.events else (),
         start_ns=time.start_ns,
         latency_ms=time.latency_ms,
         operation=operation,
         model_call=operation in MODEL_OPERATIONS,
-        cost_is_estimate=dialect.cost_is_estimate,
     )
-    fill_from_table(facts, spoken)
+    facts.cost_is_estimate = dialect.cost_is_estimate
+    fill_from_table(facts, spoken.table)
     if _is_unknown_call(facts):
         facts.model_call = True
     dialect.read(facts)
@@ -172,7 +172,7 @@ def _row(
         excludes_cache = facts.input_excludes_cache or provider in spoken.dialect.input_excludes_cache
         usage = usage_of(facts.counts, excludes_cache=excludes_cache)
         if facts.operation == "embeddings" and usage.output_tokens is None and usage.input_tokens is not None:
-            usage = replace(usage, output_tokens=0)
+            usage = usage._replace(output_tokens=0)
         cost = price(
             provider=provider,
             models=(model_used, model_requested),

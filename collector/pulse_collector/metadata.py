@@ -7,7 +7,7 @@ their full keys), `resource`, `scope`, `events`, and `notes` on what was mended.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import cast
 
@@ -67,7 +67,15 @@ def kept_attributes(attributes: Mapping[str, AttributeValue]) -> JsonObject:
     for key, value in attributes.items():
         if is_secret(key):
             continue
-        kept[key] = _cut(value)
+        # Two in three are short texts and numbers: they need no call.
+        if (
+            (type(value) is str and len(value) <= _MAX_TEXT_CHARS)
+            or type(value) is int
+            or type(value) is float
+        ):
+            kept[key] = value
+        else:
+            kept[key] = _cut(value)
         if len(kept) == _MAX_ATTRIBUTES:
             break
     return kept
@@ -82,17 +90,15 @@ def is_secret(key: str) -> bool:
 def _cut(value: AttributeValue) -> Json:
     if isinstance(value, str):
         return value if len(value) <= _MAX_TEXT_CHARS else value[:_MAX_TEXT_CHARS] + "…"
+    if value is None or isinstance(value, bool | int | float):
+        return value
     if isinstance(value, bytes):
         return _cut(to_json(value))
-    if isinstance(value, Sequence | Mapping):
-        document = to_json(value)
-        written = dump_json(document)
-        return (
-            document
-            if len(written) <= _MAX_TEXT_CHARS
-            else written[:_MAX_TEXT_CHARS].decode(errors="ignore") + "…"
-        )
-    return value
+    document = to_json(value)
+    written = dump_json(document)
+    if len(written) <= _MAX_TEXT_CHARS:
+        return document
+    return written[:_MAX_TEXT_CHARS].decode(errors="ignore") + "…"
 
 
 def _shortened(document: dict[str, object], notes: list[str]) -> bytes:

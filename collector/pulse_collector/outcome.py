@@ -20,6 +20,8 @@ def read_outcome(facts: SpanFacts, code: int, message: str) -> None:
     It failed if its status says so, if it names an error type, or if it recorded an exception and its status
     is not OK. An unset status is the usual success.
     """
+    if code != Status.STATUS_CODE_ERROR and not (facts.events or facts.failed or "error_type" in facts.texts):
+        return
     exception = next((event for event in reversed(facts.events) if event.name == "exception"), None)
     failed = facts.failed or code == Status.STATUS_CODE_ERROR or "error_type" in facts.texts
     if exception is not None:

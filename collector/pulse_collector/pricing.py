@@ -27,6 +27,8 @@ PRICE_VERSION = f"genai-prices {metadata.version('genai-prices')}"
 _MAX_COST_USD = 1_000_000
 
 _NANO = Decimal(1_000_000_000)
+_UNITS = Decimal(10) ** 24
+_UNITS_PER_NANO = 10**15
 _MINUTE_NS = 60_000_000_000
 
 #: Where genai-prices has the models of our providers, best first; the rest go by their own name.
@@ -116,17 +118,20 @@ class _PricedModel:
 
 @dataclass(frozen=True, slots=True)
 class _Tier:
-    """Dollars per call and per token, for calls with more than `above` input tokens."""
+    """Prices per call and per token in 1e-24 dollars, for calls with more than `above` input tokens.
+
+    Whole numbers, since they are exact and several times faster than decimals.
+    """
 
     above: int
-    call: Decimal
-    input: Decimal
-    output: Decimal
+    call: int
+    input: int
+    output: int
     #: Beyond the price as plain input or output, so often negative.
-    cache_read: Decimal
-    cache_write: Decimal
-    cache_write_1h: Decimal
-    reasoning: Decimal
+    cache_read: int
+    cache_write: int
+    cache_write_1h: int
+    reasoning: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +160,10 @@ class _Rates:
             cost += tier.cache_write_1h * usage.cache_write_1h_tokens
         if usage.reasoning_tokens and tier.reasoning:
             cost += tier.reasoning * usage.reasoning_tokens
-        return _nano(cost)
+        nano_usd, rest = divmod(cost, _UNITS_PER_NANO)
+        # Half to even, as decimals are rounded.
+        up = rest * 2 > _UNITS_PER_NANO or (rest * 2 == _UNITS_PER_NANO and nano_usd % 2 == 1)
+        return nano_usd + up
 
 
 def _nano(dollars: Decimal) -> int:
@@ -218,19 +226,22 @@ def _tier(model_price: ModelPrice, above: int, to: int | None) -> _Tier:
 
     base = dollars(high)
     rate = (base - dollars(low)) / step
-    cache_write = dollars(high, cache_write_tokens=step) - base
-    reasoning = dollars(high, output_tokens=step, output_reasoning_tokens=step)
     output = dollars(high, output_tokens=step) - base
+    reasoning = dollars(high, output_tokens=step, output_reasoning_tokens=step) - base - output
+    cache_read = dollars(high, cache_read_tokens=step) - base
+    cache_write = dollars(high, cache_write_tokens=step) - base
+    cache_write_1h = dollars(high, cache_write_tokens=step, cache_write_1h_tokens=step) - base - cache_write
     return _Tier(
         above=above,
-        call=base - rate * high,
-        input=rate,
-        output=output / step,
-        cache_read=(dollars(high, cache_read_tokens=step) - base) / step,
-        cache_write=cache_write / step,
-        cache_write_1h=(
-            dollars(high, cache_write_tokens=step, cache_write_1h_tokens=step) - base - cache_write
-        )
-        / step,
-        reasoning=(reasoning - base - output) / step,
+        call=_units(base - rate * high),
+        input=_units(rate),
+        output=_units(output / step),
+        cache_read=_units(cache_read / step),
+        cache_write=_units(cache_write / step),
+        cache_write_1h=_units(cache_write_1h / step),
+        reasoning=_units(reasoning / step),
     )
+
+
+def _units(dollars: Decimal) -> int:
+    return int((dollars * _UNITS).to_integral_value(ROUND_HALF_EVEN))

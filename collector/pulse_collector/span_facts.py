@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pulse_collector.attributes import AttributeValue
-from pulse_collector.json_text import Json, JsonObject
-from pulse_collector.usage import CountColumn, Counts
+from pulse_collector.json_text import JsonObject
+from pulse_collector.usage import Counts
 
 TextColumn = Literal[
     "provider",
@@ -37,39 +37,80 @@ class Event(NamedTuple):
     attributes: dict[str, AttributeValue]
 
 
-@dataclass(slots=True)
 class SpanFacts:
     """One span on its way to a row. Dialects fill gaps here; what is set first stays."""
 
-    name: str
-    scope: str | None
-    attributes: dict[str, AttributeValue]
-    events: list[Event]
-    start_ns: int
-    latency_ms: float | None
-    operation: str | None = None
-    model_call: bool = False
-    texts: dict[TextColumn, str] = field(default_factory=dict[TextColumn, str])
-    counts: Counts = field(default_factory=dict[CountColumn, int])
-    numbers: dict[NumberColumn, float] = field(default_factory=dict[NumberColumn, float])
-    tags: list[str] = field(default_factory=list[str])
-    #: Raw, one for each choice.
-    finish_reasons: list[str] = field(default_factory=list[str])
-    #: What the application said of the call in its own words.
-    custom: JsonObject = field(default_factory=dict[str, Json])
-    #: Attributes that no column holds.
-    rest: dict[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
-    failed: bool = False
-    #: JSON documents.
-    request: bytes | None = None
-    response: bytes | None = None
-    input_text: str | None = None
-    output_text: str | None = None
-    partner_key: str | None = None
-    #: The input tokens leave out what was read from or written to the cache.
-    input_excludes_cache: bool = False
-    #: The cost was estimated by the sender from a price list, so that ours is the better one.
-    cost_is_estimate: bool = False
+    __slots__ = (
+        "attributes",
+        "cost_is_estimate",
+        "counts",
+        "custom",
+        "events",
+        "failed",
+        "finish_reasons",
+        "flattened",
+        "input_excludes_cache",
+        "input_text",
+        "latency_ms",
+        "model_call",
+        "name",
+        "numbers",
+        "operation",
+        "output_text",
+        "partner_key",
+        "request",
+        "response",
+        "rest",
+        "scope",
+        "start_ns",
+        "tags",
+        "texts",
+    )
+
+    # Written out, since a dataclass of this many mutable fields takes three times as long to make.
+    def __init__(
+        self,
+        *,
+        name: str,
+        scope: str | None,
+        attributes: dict[str, AttributeValue],
+        events: Sequence[Event],
+        start_ns: int,
+        latency_ms: float | None,
+        operation: str | None,
+        model_call: bool,
+    ) -> None:
+        self.name = name
+        self.scope = scope
+        self.attributes = attributes
+        self.events = events
+        self.start_ns = start_ns
+        self.latency_ms = latency_ms
+        self.operation = operation
+        self.model_call = model_call
+        self.texts: dict[TextColumn, str] = {}
+        self.counts: Counts = {}
+        self.numbers: dict[NumberColumn, float] = {}
+        self.tags: list[str] = []
+        #: Raw, one for each choice.
+        self.finish_reasons: list[str] = []
+        #: What the application said of the call in its own words.
+        self.custom: JsonObject = {}
+        #: Attributes that no column holds.
+        self.rest: dict[str, AttributeValue] = {}
+        #: Attributes that are parts of flattened content (`gen_ai.prompt.0.role`).
+        self.flattened: dict[str, AttributeValue] = {}
+        self.failed = False
+        #: JSON documents.
+        self.request: bytes | None = None
+        self.response: bytes | None = None
+        self.input_text: str | None = None
+        self.output_text: str | None = None
+        self.partner_key: str | None = None
+        #: The input tokens leave out what was read from or written to the cache.
+        self.input_excludes_cache = False
+        #: The cost was estimated by the sender from a price list, so that ours is the better one.
+        self.cost_is_estimate = False
 
     def fill(self, column: TextColumn, text: object) -> None:
         """Set a text that is not known yet; anything but a text with something in it is passed over."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pulse_collector.attributes import as_count
 from pulse_collector.json_text import Json, JsonObject
@@ -13,8 +12,7 @@ CountColumn = Literal["input", "output", "total", "cache_read", "cache_write", "
 Counts = dict[CountColumn, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """What a call used; None where it is not known."""
 
     input_tokens: int | None = None

@@ -26,7 +26,7 @@ from pulse_collector.dialects import (
     traceloop,
     vercel_ai,
 )
-from pulse_collector.dialects.dialect import Dialect, Slot
+from pulse_collector.dialects.dialect import Dialect, Table, compiled
 from pulse_collector.providers import is_framework
 
 #: Asked in this order where the scope does not tell.
@@ -107,22 +107,10 @@ class Spoken(NamedTuple):
     """A dialect, ready for use: its table is compiled."""
 
     dialect: Dialect
-    table: dict[str, Slot]
-    content_prefixes: tuple[str, ...]
-    custom_prefixes: tuple[str, ...]
+    table: Table
 
 
-def _spoken(dialect: Dialect) -> Spoken:
-    line = dialect.line()
-    return Spoken(
-        dialect,
-        dialect.table(),
-        tuple(prefix for ancestor in line for prefix in ancestor.content_prefixes),
-        tuple(prefix for ancestor in line for prefix in ancestor.custom_prefixes),
-    )
-
-
-_SPOKEN = tuple(_spoken(dialect) for dialect in DIALECTS)
+_SPOKEN = tuple(Spoken(dialect, compiled(dialect)) for dialect in DIALECTS)
 _BY_SCOPE = tuple((scope, spoken) for spoken in _SPOKEN for scope in spoken.dialect.scopes)
 _BY_KIND = tuple((spoken.dialect.kind_key, spoken) for spoken in _SPOKEN if spoken.dialect.kind_key)
 _DEFAULT = next(spoken for spoken in _SPOKEN if spoken.dialect is otel_genai.DIALECT)

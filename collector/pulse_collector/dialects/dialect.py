@@ -2,38 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import NamedTuple
 
-from pulse_collector.span_facts import NumberColumn, SpanFacts, TextColumn
+from pulse_collector.span_facts import SpanFacts, TextColumn
 from pulse_collector.usage import CountColumn
-
-
-class Kind(IntEnum):
-    """How the value of an attribute is read."""
-
-    TEXT = 0
-    COUNT = 1
-    #: Durations become milliseconds.
-    SECONDS = 2
-    MILLISECONDS = 3
-    DOLLARS = 4
-    TAGS = 5
-    REASONS = 6
-    #: Read by the dialect's own function, and kept nowhere else.
-    CONTENT = 7
-    #: Worth nothing: kept nowhere.
-    NOISE = 8
-
-
-class Slot(NamedTuple):
-    """Where an attribute goes. Of several that fill a column the one with the least rank wins."""
-
-    kind: Kind
-    column: TextColumn | CountColumn | NumberColumn | None
-    rank: int
 
 
 def _no_peculiarities(facts: SpanFacts) -> None:
@@ -76,34 +50,65 @@ class Dialect:
     read: Callable[[SpanFacts], None] = _no_peculiarities
     extends: Dialect | None = None
 
-    def table(self) -> dict[str, Slot]:
-        """Each attribute key's slot, this dialect's keys before those of the one it extends."""
-        table: dict[str, Slot] = {}
-        for generation, dialect in enumerate(self.line()):
-            for key, slot in dialect._slots():
-                table.setdefault(key, slot._replace(rank=slot.rank + 100 * generation))
-        return table
-
     def line(self) -> list[Dialect]:
         """This dialect, the one it extends, and so on."""
         return [self, *(self.extends.line() if self.extends else ())]
 
-    def _slots(self) -> Iterator[tuple[str, Slot]]:
-        for column, keys in self.texts.items():
-            yield from _ranked(Kind.TEXT, column, keys)
-        for column, keys in self.counts.items():
-            yield from _ranked(Kind.COUNT, column, keys)
-        yield from _ranked(Kind.SECONDS, "time_to_first_token_ms", self.first_token_seconds)
-        yield from _ranked(Kind.MILLISECONDS, "time_to_first_token_ms", self.first_token_ms)
-        yield from _ranked(Kind.DOLLARS, "cost_usd", self.cost_usd)
-        yield from _ranked(Kind.TAGS, None, self.tags)
-        yield from _ranked(Kind.REASONS, None, self.finish_reasons)
-        yield from _ranked(Kind.CONTENT, None, self.content)
-        yield from _ranked(Kind.NOISE, None, self.noise)
+
+class Table(NamedTuple):
+    """A dialect's tables with those of the dialects that it extends, best key first."""
+
+    texts: tuple[tuple[TextColumn, tuple[str, ...]], ...]
+    counts: tuple[tuple[CountColumn, tuple[str, ...]], ...]
+    first_token_seconds: tuple[str, ...]
+    first_token_ms: tuple[str, ...]
+    cost_usd: tuple[str, ...]
+    tags: tuple[str, ...]
+    finish_reasons: tuple[str, ...]
+    content_prefixes: tuple[str, ...]
+    custom_prefixes: tuple[str, ...]
+    #: Both of these.
+    prefixes: tuple[str, ...]
+    #: Every key that a column, a reader or nobody wants: the others are kept in metadata.
+    known: frozenset[str]
 
 
-def _ranked(
-    kind: Kind, column: TextColumn | CountColumn | NumberColumn | None, keys: tuple[str, ...]
-) -> Iterator[tuple[str, Slot]]:
-    for rank, key in enumerate(keys):
-        yield key, Slot(kind, column, rank)
+def compiled(dialect: Dialect) -> Table:
+    """The dialect's table, ready to be used for many spans."""
+    line = dialect.line()
+    texts: dict[TextColumn, tuple[str, ...]] = {}
+    counts: dict[CountColumn, tuple[str, ...]] = {}
+    for ancestor in line:
+        for text_column, keys in ancestor.texts.items():
+            texts[text_column] = texts.get(text_column, ()) + keys
+        for count_column, keys in ancestor.counts.items():
+            counts[count_column] = counts.get(count_column, ()) + keys
+
+    def keys_of(field_name: Callable[[Dialect], tuple[str, ...]]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(key for ancestor in line for key in field_name(ancestor)))
+
+    table = Table(
+        texts=tuple((column, tuple(dict.fromkeys(keys))) for column, keys in texts.items()),
+        counts=tuple((column, tuple(dict.fromkeys(keys))) for column, keys in counts.items()),
+        first_token_seconds=keys_of(lambda one: one.first_token_seconds),
+        first_token_ms=keys_of(lambda one: one.first_token_ms),
+        cost_usd=keys_of(lambda one: one.cost_usd),
+        tags=keys_of(lambda one: one.tags),
+        finish_reasons=keys_of(lambda one: one.finish_reasons),
+        content_prefixes=keys_of(lambda one: one.content_prefixes),
+        custom_prefixes=keys_of(lambda one: one.custom_prefixes),
+        prefixes=keys_of(lambda one: one.content_prefixes + one.custom_prefixes),
+        known=frozenset(),
+    )
+    known = {
+        *(key for _, keys in (*texts.items(), *counts.items()) for key in keys),
+        *table.first_token_seconds,
+        *table.first_token_ms,
+        *table.cost_usd,
+        *table.tags,
+        *table.finish_reasons,
+        *keys_of(lambda one: one.content),
+        *keys_of(lambda one: one.noise),
+        *keys_of(lambda one: (one.kind_key,) if one.kind_key else ()),
+    }
+    return table._replace(known=frozenset(known))

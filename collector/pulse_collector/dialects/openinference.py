@@ -43,7 +43,7 @@ def read(facts: SpanFacts) -> None:
         facts,
         messages=_messages(facts, "llm.input_messages."),
         answers=_messages(facts, "llm.output_messages."),
-        tools=built([_tool(tool) for tool in indexed_list(attributes, "llm.tools.")]),
+        tools=built([_tool(tool) for tool in indexed_list(facts.flattened, "llm.tools.")]),
     )
     facts.output_text = facts.output_text or plain_text(attributes.get("output.value"))
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
@@ -68,7 +68,7 @@ def _answered(facts: SpanFacts) -> bool:
 
 
 def _messages(facts: SpanFacts, prefix: str) -> Content | None:
-    return built([_message(entry) for entry in indexed_list(facts.attributes, prefix)])
+    return built([_message(entry) for entry in indexed_list(facts.flattened, prefix)])
 
 
 def _message(entry: Json) -> Json:

@@ -43,9 +43,9 @@ def read(facts: SpanFacts) -> None:
     if facts.operation == "text_completion" and facts.name.endswith(".chat"):
         # Before 0.5x Anthropic's messages were called a completion.
         facts.operation = "chat"
-    tools = indexed_list(facts.attributes, "llm.request.functions.")
+    tools = indexed_list(facts.flattened, "llm.request.functions.")
     if tools:
-        prompt = built(indexed_list(facts.attributes, "gen_ai.prompt."))
+        prompt = built(indexed_list(facts.flattened, "gen_ai.prompt."))
         set_messages(facts, messages=prompt, answers=None, tools=built(tools))
     read_content(facts)
 

@@ -111,8 +111,8 @@ def _read_tool(facts: SpanFacts) -> None:
 def _older_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
     """`gen_ai.prompt.N.*` and `gen_ai.completion.N.*`, else `gen_ai.prompt` and `gen_ai.completion`."""
     attributes = facts.attributes
-    messages = built(indexed_list(attributes, "gen_ai.prompt."))
-    answers = built(indexed_list(attributes, "gen_ai.completion."))
+    messages = built(indexed_list(facts.flattened, "gen_ai.prompt."))
+    answers = built(indexed_list(facts.flattened, "gen_ai.completion."))
     if messages is None:
         messages = _whole(attributes.get("gen_ai.prompt"))
     if answers is None:
