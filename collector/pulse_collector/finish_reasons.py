@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from pulse_collector.attributes import AttributeValue
 from pulse_collector.json_text import Json, parse_repr, to_json
 
@@ -57,7 +55,7 @@ def finish_reason(raw: str | None) -> str | None:
 def finish_reasons(value: AttributeValue) -> list[str]:
     """The raw reasons of all choices: from an array, JSON text of one, Python's repr of one, or one text."""
     if isinstance(value, list):
-        return [item for item in cast("list[AttributeValue]", value) if isinstance(item, str)]
+        return [item for item in value if isinstance(item, str)]
     document: Json = to_json(value)
     if isinstance(document, str) and document[:1] in ("[", "(", '"', "'"):
         document = parse_repr(document) or document
