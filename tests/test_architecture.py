@@ -82,6 +82,15 @@ def test_routes_know_no_sql_and_services_no_requests() -> None:
 def test_no_top_level_folder_is_importable() -> None:
     folders = {folder for folder, _ in PACKAGES.values()}
     assert not [folder for folder in folders if (ROOT / folder / "__init__.py").exists()]
+    # proto-plus is what others mean by `proto`; from the root of the repository too.
+    origin = subprocess.run(
+        [sys.executable, "-c", "import proto; print(proto.__file__)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert Path(origin).parent.parent.name == "site-packages"
 
 
 @pytest.mark.parametrize("package", PACKAGES)
