@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 import orjson
 
 from pulse_collector.attributes import Attributes, AttributeValue
-from pulse_collector.json_text import Json, JsonObject, dump_json, parse_json
+from pulse_collector.json_text import Json, JsonObject, dump_json, parse_json, to_json, without_nul
 
 #: Written by instrumentors where content was hidden from them.
 _REDACTED = frozenset({"__REDACTED__"})
@@ -77,8 +77,8 @@ def request_body(
     for key, value in attributes.items():
         if key.startswith(_REQUEST_PREFIX):
             parameter = key[len(_REQUEST_PREFIX) :]
-            if parameter not in _NOT_PARAMETERS and not isinstance(value, bytes):
-                body[parameter] = value
+            if parameter not in _NOT_PARAMETERS:
+                body[parameter] = to_json(value)
     return _dump(body)
 
 
@@ -113,7 +113,8 @@ def _unreadable(text: str) -> JsonObject:
 
 def _dump(body: object) -> bytes:
     try:
-        return orjson.dumps(body)
+        written = orjson.dumps(body)
     except (TypeError, ValueError):
         # A parameter that JSON cannot hold, such as a lone surrogate.
-        return dump_json(cast(Json, body))
+        written = dump_json(cast(Json, body))
+    return without_nul(written)

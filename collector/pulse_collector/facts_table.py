@@ -10,6 +10,9 @@ from pulse_collector.finish_reasons import finish_reasons
 from pulse_collector.json_text import parse_json, to_json
 from pulse_collector.span_facts import MAX_TEXT_CHARS, SpanFacts, clean_text
 
+#: Thirty days: no call takes longer.
+_MAX_MS = 30 * 86_400_000
+
 
 def fill_from_table(facts: SpanFacts, table: Table) -> None:
     """Set each column from the best attribute that has it; what no column takes goes to `rest`."""
@@ -53,7 +56,7 @@ def fill_from_table(facts: SpanFacts, table: Table) -> None:
 def _fill_numbers(facts: SpanFacts, table: Table) -> None:
     seconds = _first_number(facts, table.first_token_seconds)
     ms = seconds * 1000 if seconds is not None else _first_number(facts, table.first_token_ms)
-    if ms is not None:
+    if ms is not None and ms <= _MAX_MS:
         facts.numbers["time_to_first_token_ms"] = ms
     cost_usd = _first_number(facts, table.cost_usd)
     if cost_usd is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pulse_collector.attributes import AttributeValue
 from pulse_collector.json_text import Json, parse_repr, to_json
+from pulse_collector.span_facts import clean_text
 
 _REASONS = {
     "stop": "stop",
@@ -49,7 +50,7 @@ def finish_reason(raw: str | None) -> str | None:
     lowered = lowered.rpartition(".")[2]
     if lowered in _UNKNOWN:
         return None
-    return _REASONS.get(lowered, lowered)
+    return _REASONS.get(lowered) or clean_text(lowered)
 
 
 def finish_reasons(value: AttributeValue) -> list[str]:

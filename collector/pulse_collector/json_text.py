@@ -86,6 +86,11 @@ def dump_json(document: Json) -> bytes:
         return orjson.dumps(_scrub(document))
 
 
+def without_nul(written: bytes) -> bytes:
+    """JSON text with U+FFFD for each escaped NUL, which some databases refuse even inside of JSON."""
+    return written.replace(b"\\u0000", b"\\ufffd") if b"\\u0000" in written else written
+
+
 def _parse_text(text: str) -> Json:
     try:
         return cast(Json, orjson.loads(text))

@@ -35,8 +35,11 @@ def message_text(message: Json) -> str:
         return message if isinstance(message, str) else ""
     body = _body(message)
     for key in ("parts", "content", "contents", "text"):
-        if key in body and body[key] is not None:
-            return text_of(body[key])
+        inner = body.get(key)
+        if isinstance(inner, dict) and "parts" in inner:
+            return message_text(inner)
+        if inner is not None:
+            return text_of(inner)
     return ""
 
 
@@ -113,7 +116,10 @@ def _body(message: JsonObject) -> JsonObject:
 def _part_text(part: Json) -> str:
     if isinstance(part, str):
         return part
-    if not isinstance(part, dict) or part.get("type", "text") not in _TEXT_TYPES:
+    if not isinstance(part, dict):
+        return ""
+    kind = part.get("type", "text")
+    if not isinstance(kind, str) or kind not in _TEXT_TYPES:
         return ""
     for key in ("content", "text"):
         inner = part.get(key)

@@ -14,7 +14,7 @@ from typing import cast
 import orjson
 
 from pulse_collector.attributes import AttributeValue
-from pulse_collector.json_text import Json, JsonObject, dump_json, to_json
+from pulse_collector.json_text import Json, JsonObject, dump_json, to_json, without_nul
 
 _MAX_TEXT_CHARS = 8 * 1024
 _MAX_ATTRIBUTES = 256
@@ -127,9 +127,10 @@ def _shortened(document: dict[str, object], notes: list[str]) -> bytes:
 
 def _dump(document: dict[str, object]) -> bytes:
     try:
-        return orjson.dumps(document)
+        written = orjson.dumps(document)
     except (TypeError, ValueError):
-        return dump_json(cast(Json, _without_fragments(document)))
+        written = dump_json(cast(Json, _without_fragments(document)))
+    return without_nul(written)
 
 
 def _without_fragments(document: dict[str, object]) -> object:

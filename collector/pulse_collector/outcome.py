@@ -31,11 +31,18 @@ def read_outcome(facts: SpanFacts, code: int, message: str) -> None:
         return
     if exception is not None:
         facts.fill("error_type", as_text(exception.attributes.get("exception.type")))
-        facts.fill("error_message", as_text(exception.attributes.get("exception.message")))
-    facts.fill("error_message", message)
+        _fill_message(facts, as_text(exception.attributes.get("exception.message")))
+    _fill_message(facts, message)
     text = facts.texts.get("error_message", "")
     prefix = _CLASS_PREFIX.match(message or text)
     if prefix is not None:
         facts.fill("error_type", prefix[1])
-    if len(text) > _MAX_MESSAGE_CHARS:
-        facts.texts["error_message"] = text[:_MAX_MESSAGE_CHARS] + "…"
+
+
+def _fill_message(facts: SpanFacts, message: str | None) -> None:
+    """Messages may be longer than other texts: they quote what the provider answered."""
+    if message and "error_message" not in facts.texts:
+        message = message.replace("\x00", "\ufffd")
+        facts.texts["error_message"] = (
+            message if len(message) <= _MAX_MESSAGE_CHARS else message[:_MAX_MESSAGE_CHARS] + "…"
+        )

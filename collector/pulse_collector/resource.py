@@ -8,9 +8,10 @@ import orjson
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from pulse_collector.attributes import as_text, read_attributes
+from pulse_collector.attributes import Attributes, as_text, read_attributes
 from pulse_collector.json_text import JsonObject, dump_json
 from pulse_collector.metadata import kept_attributes
+from pulse_collector.span_facts import clean_text
 
 _ENVIRONMENT_KEYS = ("deployment.environment.name", "deployment.environment")
 
@@ -38,14 +39,14 @@ class ScopeFacts:
 def read_resource(resource: Resource) -> ResourceFacts:
     """The facts of a resource; a service called `unknown_service…` is no service."""
     attributes = read_attributes(resource.attributes)
-    service = as_text(attributes.get("service.name"))
+    service = _text(attributes, "service.name")
     if service is not None and service.startswith("unknown_service"):
         service = None
-    environment = next((text for key in _ENVIRONMENT_KEYS if (text := as_text(attributes.get(key)))), None)
+    environment = next((text for key in _ENVIRONMENT_KEYS if (text := _text(attributes, key))), None)
     return ResourceFacts(
         service,
         environment,
-        as_text(attributes.get("service.version")),
+        _text(attributes, "service.version"),
         orjson.Fragment(dump_json(kept_attributes(attributes))),
     )
 
@@ -54,10 +55,15 @@ def read_scope(scope: InstrumentationScope) -> ScopeFacts:
     """The facts of a scope."""
     facts: JsonObject = {}
     if scope.name:
-        facts["name"] = scope.name.replace("\x00", "\ufffd")
+        facts["name"] = clean_text(scope.name)
     if scope.version:
-        facts["version"] = scope.version.replace("\x00", "\ufffd")
+        facts["version"] = clean_text(scope.version)
     if scope.attributes:
         facts["attributes"] = kept_attributes(read_attributes(scope.attributes))
     name = facts.get("name")
     return ScopeFacts(name if isinstance(name, str) else None, orjson.Fragment(dump_json(facts)))
+
+
+def _text(attributes: Attributes, key: str) -> str | None:
+    text = as_text(attributes.get(key))
+    return None if text is None else clean_text(text)

@@ -28,6 +28,7 @@ from pulse_collector.dialects import (
 )
 from pulse_collector.dialects.dialect import Dialect, Table, compiled
 from pulse_collector.providers import is_framework
+from pulse_collector.span_facts import clean_text
 
 #: Asked in this order where the scope does not tell.
 DIALECTS: tuple[Dialect, ...] = (
@@ -140,7 +141,7 @@ def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
         return kind
     named = attributes.get("gen_ai.operation.name")
     if isinstance(named, str) and named:
-        return _OPERATIONS.get(named, named)
+        return _OPERATIONS.get(named) or clean_text(named)
     if kind := _kind(attributes, dialect):
         return kind
     for _, spoken in _BY_KIND:
@@ -160,4 +161,4 @@ def _kind(attributes: Attributes, dialect: Dialect) -> str | None:
     if not isinstance(value, str) or not value:
         return None
     value = value.strip('"')
-    return dialect.kinds.get(value) or dialect.kinds.get(value.upper()) or value.lower()
+    return dialect.kinds.get(value) or dialect.kinds.get(value.upper()) or clean_text(value.lower())

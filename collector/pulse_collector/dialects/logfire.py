@@ -16,6 +16,8 @@ from pulse_collector.usage import counts_of_document
 
 #: Logfire's own tag for every call of a model.
 _NO_TAG = "LLM"
+#: No stream is longer.
+_DAY_S = 86_400
 
 
 def read(facts: SpanFacts) -> None:
@@ -35,7 +37,7 @@ def read(facts: SpanFacts) -> None:
     _read_first_version(facts)
     read_content(facts)
     duration_s = as_number(attributes.get("duration"))
-    if attributes.get("logfire.span_type") == "log" and duration_s is not None:
+    if attributes.get("logfire.span_type") == "log" and duration_s is not None and duration_s <= _DAY_S:
         _read_stream_half(facts, duration_s)
     elif not facts.counts and facts.output_text is None and facts.response is None:
         _forget_repeated_model(facts)
