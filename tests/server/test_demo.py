@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 from tests.server.serving import run_pulse
 
+from pulse_server.cli import main
+
 
 @pytest.fixture(scope="module")
 def shown() -> dict[str, Any]:
@@ -88,6 +90,18 @@ def test_costs_add_up(shown: dict[str, Any]) -> None:
     assert shown["analytics"]["totalCost"] == pytest.approx(total)
     assert sum(session["cost"] for session in shown["sessions"]) == pytest.approx(total)
     assert [row["cost_cents"] for row in shown["traces"]].count(None) == 1
+
+
+def test_without_the_real_clients_it_says_how_to_get_them(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # What the import system finds for a package that is not installed.
+    monkeypatch.setitem(sys.modules, "anthropic", None)
+    assert main(["demo"]) == 1
+    assert capsys.readouterr() == (
+        "",
+        "pulse: the demo needs the real clients; run: pip install 'pulse-server[demo]'\n",
+    )
 
 
 def test_kept_it_answers_until_ctrl_c_and_shows_tables() -> None:
