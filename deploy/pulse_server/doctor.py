@@ -24,6 +24,8 @@ _FREE_MIB_WARNING = 1024
 #: No clock that is right shows a time before this version was made.
 _MADE_S = 1_790_000_000
 _PROBE_TIMEOUT_S = 2.0
+#: Nothing of the machine's proxies: what is asked is this machine.
+_http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +115,7 @@ def _pulse_answers(settings: Settings) -> bool:
     if settings.port == 0:
         return False
     try:
-        with urllib.request.urlopen(
-            f"{url(settings.host, settings.port)}/health", timeout=_PROBE_TIMEOUT_S
-        ) as answer:
+        with _http.open(f"{url(settings.host, settings.port)}/health", timeout=_PROBE_TIMEOUT_S) as answer:
             return json.load(answer).get("service") == "pulse"
     except (OSError, ValueError, AttributeError):
         return False

@@ -9,7 +9,7 @@ import socket
 import time
 from pathlib import Path
 
-from tests.server.load import Load, send_again
+from tests.server.load import Load, export_request, send_again
 from tests.server.serving import Serving, free_ports, serving
 
 _ROUNDS = 3
@@ -58,6 +58,19 @@ def test_sigterm_under_load_finishes_what_it_accepted_and_exits_0(tmp_path: Path
         assert len(stored) == len(set(stored))
 
 
+def test_a_request_under_way_at_sigterm_is_finished(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    (key,), body = export_request(random.Random(1), 1)
+    with serving(data_dir) as server, _unfinished_request(server, len(body)) as client:
+        server.process.send_signal(signal.SIGTERM)
+        _wait_for_log(server, "SIGTERM received")
+        client.sendall(body)
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert server.process.wait(10) == 0
+    with serving(data_dir) as server:
+        assert server.stored_spans() == [key]
+
+
 def test_a_client_that_never_finishes_does_not_hold_up_the_end(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as server, _unfinished_request(server):
         asked_s = time.monotonic()
@@ -68,22 +81,25 @@ def test_a_client_that_never_finishes_does_not_hold_up_the_end(tmp_path: Path) -
 def test_a_second_signal_ends_at_once(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as server, _unfinished_request(server):
         server.process.send_signal(signal.SIGTERM)
-        while "SIGTERM received" not in server.log.read_text():
-            assert server.process.poll() is None
+        _wait_for_log(server, "SIGTERM received")
         asked_s = time.monotonic()
         assert server.stop(signal.SIGINT) == 1
         # Well below the grace that the first signal alone would have given the request.
         assert time.monotonic() - asked_s < 4
 
 
-def _unfinished_request(server: Serving) -> socket.socket:
+def _unfinished_request(server: Serving, body_bytes: int = 100) -> socket.socket:
     """A request whose body the server has begun to wait for."""
-    slow = socket.create_connection(("127.0.0.1", server.ports.otlp_http))
-    slow.sendall(
-        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b"Content-Length: 100\r\nExpect: 100-continue\r\nAuthorization: Bearer "
-        + server.key.encode()
-        + b"\r\n\r\n"
+    client = socket.create_connection(("127.0.0.1", server.ports.otlp_http), timeout=30)
+    client.sendall(
+        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+        b"Content-Length: %d\r\nExpect: 100-continue\r\nAuthorization: Bearer %s\r\n\r\n"
+        % (body_bytes, server.key.encode())
     )
-    assert slow.recv(100).startswith(b"HTTP/1.1 100")
-    return slow
+    assert client.recv(100).startswith(b"HTTP/1.1 100")
+    return client
+
+
+def _wait_for_log(server: Serving, text: str) -> None:
+    while text not in server.log.read_text():
+        assert server.process.poll() is None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import stat
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
+from tests.server.load import Sent, export_request, send_again
 from tests.server.serving import environ_for, free_ports, run_pulse, serving
 
 _KEY = "pulse_sk_01234567-89ab-cdef-0123-456789abcdef"
@@ -79,6 +82,25 @@ def test_collector_and_query_api_run_apart_on_one_store(tmp_path: Path) -> None:
         for server in (collector, query):
             with urllib.request.urlopen(f"{server.url}/ready", timeout=10) as answer:
                 assert answer.status == 200
+
+
+def test_two_servers_on_one_file_store_a_span_once(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    dice = random.Random(1)
+    sent = Sent(requests=[export_request(dice, 20) for _ in range(10)])
+    with serving(data_dir) as first, serving(data_dir) as second:
+        assert first.key == second.key
+        senders = [
+            threading.Thread(target=send_again, args=(server.ports, first.key, sent))
+            for server in (first, second)
+        ]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join()
+        keys = sorted(key for keys, _ in sent.requests for key in keys)
+        assert sorted(first.stored_spans()) == sorted(second.stored_spans()) == keys
+        assert first.get("/v1/traces")["total"] == len(keys)
 
 
 @pytest.mark.parametrize("name", ["PORT", "PULSE_OTLP_HTTP_PORT", "PULSE_OTLP_GRPC_PORT"])
