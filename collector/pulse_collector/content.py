@@ -25,7 +25,7 @@ class Content(NamedTuple):
 
 
 def content_of(value: AttributeValue) -> Content | None:
-    """The JSON in a content attribute; text that is no JSON (cut off, redacted) is kept under `_raw`.
+    """What a content attribute says: JSON, or else its text. JSON that was cut off is kept under `_raw`.
 
     None if there is nothing, or only a note that it was hidden.
     """
@@ -40,7 +40,8 @@ def content_of(value: AttributeValue) -> Content | None:
             pass
     document = parse_json(value)
     if document is None:
-        document = _unreadable(value if isinstance(value, str) else repr(value))
+        text = value if isinstance(value, str) else repr(value)
+        document = _unreadable(text) if text.lstrip()[:1] in ("{", "[") else text
     return Content(document, orjson.Fragment(dump_json(document)))
 
 

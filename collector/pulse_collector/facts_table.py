@@ -29,6 +29,7 @@ def fill_from_table(facts: SpanFacts, table: Table) -> None:
             if text and (column != "session_id" or is_session(text)):
                 texts[column] = text
                 break
+            facts.rest[key] = value
     for column, keys in table.counts:
         for key in keys:
             value = get(key)

@@ -1,7 +1,8 @@
 """The metadata of a row: a JSON object of what no column holds.
 
 Its shape: the application's own metadata at the top, and beside it `attributes` (unmapped attributes under
-their full keys), `resource`, `scope`, `events`, and `notes` on what was mended.
+their full keys), `resource`, `scope`, `events`, `notes` on what was mended, and `usage` and `finish_reasons`
+where no column has them.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pulse_collector.json_text import Json, JsonObject, dump_json, to_json, with
 _MAX_TEXT_CHARS = 8 * 1024
 _MAX_ATTRIBUTES = 256
 _MAX_BYTES = 64 * 1024
-_RESERVED = frozenset({"attributes", "resource", "scope", "events", "notes"})
+_RESERVED = frozenset({"attributes", "resource", "scope", "events", "notes", "usage", "finish_reasons"})
 
 #: Settings and credentials of the sender's process, which some instrumentors ship along.
 _SECRET = re.compile(
@@ -33,13 +34,17 @@ _SECRET = re.compile(
 def metadata_json(
     *,
     custom: JsonObject,
+    beside: JsonObject,
     attributes: Mapping[str, AttributeValue],
-    resource: orjson.Fragment,
-    scope: orjson.Fragment,
+    resource: orjson.Fragment | None,
+    scope: orjson.Fragment | None,
     events: list[Json],
     notes: list[str],
 ) -> str:
-    """The JSON text of a row's metadata, bounded in size: what is too much is cut, and `notes` says so."""
+    """The JSON text of a row's metadata, bounded in size: what is too much is cut, and `notes` says so.
+
+    `beside` are members of our own (`usage`, `finish_reasons`).
+    """
     kept = kept_attributes(attributes)
     document: dict[str, object] = {}
     for key, value in custom.items():
@@ -47,10 +52,13 @@ def metadata_json(
             kept[key] = value
         elif not is_secret(key):
             document[key] = _cut(value)
+    document.update(beside)
     if kept:
         document["attributes"] = kept
-    document["resource"] = resource
-    document["scope"] = scope
+    if resource is not None:
+        document["resource"] = resource
+    if scope is not None:
+        document["scope"] = scope
     if events:
         document["events"] = events
     if notes:

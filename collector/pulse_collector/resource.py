@@ -23,8 +23,8 @@ class ResourceFacts:
     service: str | None
     environment: str | None
     release: str | None
-    #: JSON object of all attributes, ready to stand in metadata.
-    metadata: orjson.Fragment
+    #: JSON object of all attributes, ready to stand in metadata; None if there are none.
+    metadata: orjson.Fragment | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ScopeFacts:
 
     name: str | None
     #: JSON object.
-    metadata: orjson.Fragment
+    metadata: orjson.Fragment | None
 
 
 def read_resource(resource: Resource) -> ResourceFacts:
@@ -47,7 +47,7 @@ def read_resource(resource: Resource) -> ResourceFacts:
         service,
         environment,
         _text(attributes, "service.version"),
-        orjson.Fragment(dump_json(kept_attributes(attributes))),
+        _fragment(kept_attributes(attributes)),
     )
 
 
@@ -61,9 +61,13 @@ def read_scope(scope: InstrumentationScope) -> ScopeFacts:
     if scope.attributes:
         facts["attributes"] = kept_attributes(read_attributes(scope.attributes))
     name = facts.get("name")
-    return ScopeFacts(name if isinstance(name, str) else None, orjson.Fragment(dump_json(facts)))
+    return ScopeFacts(name if isinstance(name, str) else None, _fragment(facts))
 
 
 def _text(attributes: Attributes, key: str) -> str | None:
     text = as_text(attributes.get(key))
     return None if text is None else clean_text(text)
+
+
+def _fragment(document: JsonObject) -> orjson.Fragment | None:
+    return orjson.Fragment(dump_json(document)) if document else None

@@ -19,7 +19,7 @@ from pulse_collector.dialects import (
 from pulse_collector.dialects.otel_genai import CONTENT_EVENTS
 from pulse_collector.facts_table import fill_from_table
 from pulse_collector.finish_reasons import finish_reason
-from pulse_collector.json_text import Json
+from pulse_collector.json_text import Json, JsonObject
 from pulse_collector.metadata import kept_attributes, metadata_json
 from pulse_collector.outcome import read_outcome
 from pulse_collector.previews import preview
@@ -141,6 +141,7 @@ def _row(
             model=model_requested or model_used,
         )
     usage, cost = NO_USAGE, UNKNOWN_COST
+    beside: JsonObject = {}
     if facts.model_call:
         excludes_cache = facts.input_excludes_cache or provider in spoken.dialect.input_excludes_cache
         usage = usage_of(facts.counts, excludes_cache=excludes_cache)
@@ -155,9 +156,10 @@ def _row(
             reported_is_estimate=facts.cost_is_estimate,
         )
     elif facts.counts:
-        facts.rest["usage"] = {column: count for column, count in facts.counts.items()}
+        # Sums over the calls below, which no column may repeat.
+        beside["usage"] = {**facts.counts}
     if len(facts.finish_reasons) > 1:
-        facts.rest["finish_reasons"] = [*facts.finish_reasons]
+        beside["finish_reasons"] = [*facts.finish_reasons]
     output_text = facts.output_text
     parent_id = span.parent_span_id
     return SpanRow(
@@ -201,6 +203,7 @@ def _row(
         output_preview=preview(output_text),
         metadata=metadata_json(
             custom=facts.custom,
+            beside=beside,
             attributes=facts.rest,
             resource=resource.metadata,
             scope=scope.metadata,

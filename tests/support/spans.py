@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import (
     AnyValue,
@@ -17,6 +18,8 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from pulse_collector.mapping import map_spans
+from pulse_collector.pricing import PRICE_VERSION
+from pulse_storage.bodies import unpack
 from pulse_storage.rows import SpanRow
 
 Value: TypeAlias = "str | int | float | bool | bytes | Sequence[Value] | Mapping[str, Value] | None"
@@ -142,3 +145,39 @@ def any_value(value: Value) -> AnyValue:
             return AnyValue(kvlist_value=KeyValueList(values=key_values(value)))
         case _:
             return AnyValue(array_value=ArrayValue(values=[any_value(item) for item in value]))
+
+
+def told(row: SpanRow) -> dict[str, Value]:
+    """All that a row says: its columns that are not None or empty, bodies as JSON, without the builders' ids.
+
+    Columns with the value that nearly every test would repeat are left out: the project, the trace, the
+    start at START_NS, the quarter of a second, `gen_ai`, the usage source and the price list's version.
+    """
+    usual = {
+        "project_id": "p1",
+        "otel_trace_id": TRACE_ID,
+        "otel_span_id": (1).to_bytes(8, "big"),
+        "start_ns": START_NS,
+        "latency_ms": 250.0,
+        "gen_ai": True,
+        "status": "success",
+        "usage_source": "reported",
+        "price_version": PRICE_VERSION,
+    }
+    said: dict[str, Value] = {}
+    for column, value in row._asdict().items():
+        if value is None or value == () or usual.get(column, object()) == value:
+            continue
+        if column in ("request_body", "response_body"):
+            value = orjson.loads(unpack(value))
+        elif column == "output_text":
+            value = unpack(value).decode()
+        elif column == "metadata":
+            value = orjson.loads(value)
+        said[column] = value
+    return said
+
+
+def as_json(document: Value) -> str:
+    """A document as the JSON text that an attribute holds."""
+    return orjson.dumps(document).decode()

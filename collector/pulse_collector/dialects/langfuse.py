@@ -40,6 +40,9 @@ def read(facts: SpanFacts) -> None:
         facts.fill("error_message", attributes.get("langfuse.observation.status_message"))
     if facts.model_call:
         _read_usage(facts)
+        # Until an answer came, the one model name is that of the request.
+        if facts.failed and not facts.counts and "model_used" in facts.texts:
+            facts.fill("model_requested", facts.texts.pop("model_used"))
     cost = as_number(_scalar(parse_object(attributes.get("langfuse.observation.cost_details")).get("total")))
     if cost is not None:
         facts.numbers.setdefault("cost_usd", cost)

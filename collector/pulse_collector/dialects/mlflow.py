@@ -8,7 +8,7 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.documents import read_request, read_response
 from pulse_collector.json_text import parse_object, unquote
-from pulse_collector.span_facts import SpanFacts
+from pulse_collector.span_facts import SpanFacts, clean_text
 from pulse_collector.usage import CountColumn, Counts, count_of
 
 _USAGE_NAMES: dict[CountColumn, str] = {
@@ -23,7 +23,7 @@ _USAGE_NAMES: dict[CountColumn, str] = {
 def read(facts: SpanFacts) -> None:
     """Read inputs and outputs, which are the provider's own request and response."""
     for column, text in facts.texts.items():
-        facts.texts[column] = unquote(text) or text
+        facts.texts[column] = clean_text(unquote(text) or text)
     asked = _content(facts.attributes.get("mlflow.spanInputs"))
     answered = _content(facts.attributes.get("mlflow.spanOutputs"))
     if asked is not None:

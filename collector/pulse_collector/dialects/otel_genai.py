@@ -114,16 +114,16 @@ def _older_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
     messages = built(indexed_list(facts.flattened, "gen_ai.prompt."))
     answers = built(indexed_list(facts.flattened, "gen_ai.completion."))
     if messages is None:
-        messages = _whole(attributes.get("gen_ai.prompt"))
+        messages = _whole(attributes.get("gen_ai.prompt"), "user")
     if answers is None:
-        answers = _whole(attributes.get("gen_ai.completion"))
+        answers = _whole(attributes.get("gen_ai.completion"), "assistant")
     return messages, answers
 
 
-def _whole(value: AttributeValue) -> Content | None:
+def _whole(value: AttributeValue, role: str) -> Content | None:
     text = plain_text(value)
     if text is not None:
-        return built([{"role": "user", "content": text}])
+        return built([{"role": role, "content": text}])
     return content_of(value)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pulse_collector.attributes import AttributeValue
-from pulse_collector.content import Content, content_of, document_body, plain_text
+from pulse_collector.content import Content, content_of, document_body
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, read_content, set_messages
+from pulse_collector.documents import read_request
 from pulse_collector.json_text import Json, JsonObject, parse_json, parse_object, to_json
 from pulse_collector.span_facts import SpanFacts
 from pulse_collector.usage import count_of, counts_of_document
@@ -20,7 +21,11 @@ def read(facts: SpanFacts) -> None:
     if _wraps_embeddings(facts):
         facts.operation, facts.model_call = "chain", False
     _read_provider_metadata(facts)
-    prompt = content_of(attributes.get("ai.prompt.messages")) or content_of(attributes.get("ai.prompt"))
+    asked = content_of(attributes.get("ai.prompt"))
+    if asked is not None and not facts.model_call:
+        read_request(facts, asked.value)
+        facts.request = document_body(asked, "prompt")
+    prompt = content_of(attributes.get("ai.prompt.messages"))
     if prompt is None:
         prompt = _values(attributes.get("ai.values") or attributes.get("ai.value"))
     set_messages(
@@ -29,7 +34,6 @@ def read(facts: SpanFacts) -> None:
         answers=built([answer]) if (answer := _answer(facts)) else None,
         tools=_values(attributes.get("ai.prompt.tools")),
     )
-    facts.input_text = facts.input_text or plain_text(attributes.get("ai.prompt"))
     if "ai.toolCall.name" in attributes:
         _read_tool(facts)
     read_content(facts)
