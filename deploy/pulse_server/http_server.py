@@ -47,11 +47,11 @@ class HttpServer(Server):
             )
         )
         self.ready = asyncio.Event()
-        self._sock = sock
+        self.sock = sock
 
     async def run_until_stopped(self) -> None:
         """Serve until `stop`, then finish what is in flight within the grace."""
-        await self.serve(sockets=[self._sock])
+        await self.serve(sockets=[self.sock])
 
     def stop(self) -> None:
         self.should_exit = True

@@ -143,9 +143,13 @@ async def _until(event: asyncio.Event, serving: Sequence[asyncio.Task[None]]) ->
     """Wait for the event. Raises CommandFailed if one of the servers ends before it."""
     waiting = asyncio.create_task(event.wait())
     done, _ = await asyncio.wait([waiting, *serving], return_when=asyncio.FIRST_COMPLETED)
-    if waiting not in done:
-        waiting.cancel()
-        raise CommandFailed("a listener ended by itself; the log says why")
+    if waiting in done:
+        return
+    waiting.cancel()
+    for task in serving:
+        if task in done and (error := task.exception()) is not None:
+            raise CommandFailed(f"a listener ended by itself: {error!r}") from error
+    raise CommandFailed("a listener ended by itself")
 
 
 async def _flush_keys(keys: KeyRing) -> None:

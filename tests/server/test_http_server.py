@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import threading
 from collections.abc import Iterator
@@ -20,21 +21,37 @@ from pulse_server.listen import listen, port_of
 _REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
 
+#: More than the buffers of both ends of a connection on loopback.
+_LARGE = b"x" * (32 << 20)
+
+
 async def _get(request: Request) -> Response:
     return PlainTextResponse("ok")
 
 
+async def _get_large(request: Request) -> Response:
+    return Response(_LARGE)
+
+
 @pytest.fixture
-def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
     """A server whose deadlines are over within the patience of a test."""
     monkeypatch.setattr(http_server, "HEADER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(http_server, "WRITE_TIMEOUT_S", 0.3)
     sock = listen("PORT", "127.0.0.1", 0)
-    server = HttpServer(Starlette(routes=[Route("/", _get)]), sock, grace_s=1, lifespan=False)
+    app = Starlette(routes=[Route("/", _get), Route("/large", _get_large)])
+    server = HttpServer(app, sock, grace_s=1, lifespan=False)
     thread = threading.Thread(target=lambda: asyncio.run(server.run_until_stopped()))
     thread.start()
-    yield "127.0.0.1", port_of(sock)
+    yield server
     server.stop()
     thread.join()
+
+
+@pytest.fixture
+def address(server: HttpServer) -> tuple[str, int]:
+    """Where it listens."""
+    return "127.0.0.1", port_of(server.sock)
 
 
 def test_a_silent_connection_is_closed(address: tuple[str, int]) -> None:
@@ -70,6 +87,21 @@ def test_headers_without_end_in_size_are_refused(address: tuple[str, int]) -> No
     with socket.create_connection(address, timeout=10) as client:
         client.sendall(_REQUEST + b"X-Filler: " + b"x" * (2 * http_server.MAX_HEADER_BYTES))
         assert client.recv(100).startswith(b"HTTP/1.1 431 ")
+
+
+def test_an_answer_that_nobody_reads_is_given_up(server: HttpServer, address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        # Only when the server has let go do we begin to read.
+        while not server.server_state.connections:
+            pass
+        while server.server_state.connections:
+            pass
+        received = 0
+        with contextlib.suppress(ConnectionResetError):
+            while chunk := client.recv(1 << 20):
+                received += len(chunk)
+        assert 0 < received < len(_LARGE)
 
 
 def test_the_server_does_not_name_itself(address: tuple[str, int]) -> None:
