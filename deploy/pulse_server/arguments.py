@@ -57,8 +57,11 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     return read_settings(os.environ, options)
 
 
-def settings_help(*, without_option: bool = True) -> str:
+def settings_without_option() -> str:
     """The settings that only the environment takes, as a paragraph of a --help page."""
-    rows = [setting for setting in SETTINGS if not (without_option and setting.option)]
-    lines = [f"  {row.name:<24}{row.meaning} (default: {row.default})" for row in rows]
+    lines = [
+        f"  {setting.name:<24}{setting.meaning} (default: {setting.default})"
+        for setting in SETTINGS
+        if setting.option is None
+    ]
     return "Settings taken from the environment only:\n" + "\n".join(lines)

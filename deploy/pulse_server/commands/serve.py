@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from pulse_server.arguments import Parser, add_settings, settings_from, settings_help
+from pulse_server.arguments import Parser, add_settings, settings_from, settings_without_option
 from pulse_server.run import ROLES, serve
 
 
@@ -14,7 +14,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright
         help="run the collector and the query API",
         description="Runs the collector and the query API until SIGTERM or Ctrl-C.\n"
         "Every option is also a setting of the environment.",
-        epilog=settings_help() + "\n\nExample:\n  pulse serve --port 3000 --data-dir ./pulse-data",
+        epilog=settings_without_option() + "\n\nExample:\n  pulse serve --port 3000 --data-dir ./pulse-data",
     )
     add_settings(
         parser,
