@@ -15,7 +15,7 @@ from pulse_storage.sqlite.analytics import analytics
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.projects import insert_project, key_with_digest, keys_of, project_key
 from pulse_storage.sqlite.records import find_record, page_of_records, session_records
-from pulse_storage.sqlite.spans import stored_in_trace, stored_partners, stored_span
+from pulse_storage.sqlite.spans import stored_in_trace, stored_partners, stored_span, trace_sizes
 from pulse_storage.sqlite.sql import Connection, Cursor, SqlValue
 from pulse_storage.sqlite.usage import count_rows
 
@@ -124,7 +124,8 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
     lambda c: session_records(c, 1, "p", "s", bodies=False, limit=100),
     lambda c: count_rows(c, 1, TraceFilter()),
     lambda c: count_rows(c, 1, TraceFilter(user_id="u", from_ns=_FROM_NS, before_ns=_BEFORE_NS)),
-    lambda c: stored_in_trace(c, 1, _ID.bytes, limit=10),
+    lambda c: trace_sizes(c, 1, [_ID.bytes], 10),
+    lambda c: stored_in_trace(c, 1, _ID.bytes),
     lambda c: stored_span(c, 1, _ID.bytes, _ID.bytes[8:]),
     lambda c: stored_partners(c, 1, "k", 0, 1),
 ]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, defaultdict
-from typing import NamedTuple, cast
+from collections import defaultdict
+from typing import cast
 
 from pulse_storage.sqlite.sql import Connection
 
@@ -25,28 +25,8 @@ _UPSERT_DAY = """
 INSERT INTO latency_day VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET calls = calls + excluded.calls"""
 
 
-class Facts(NamedTuple):
-    """By what calls are summed."""
-
-    project: int
-    provider: str | None
-    model_requested: str | None
-    model_used: str | None
-    operation: str | None
-    status: str
-
-
-class Contribution(NamedTuple):
-    """What one counted row adds to the sums."""
-
-    project: int
-    start_ns: int
-    usage_key: int
-    latency_ms: float | None
-    latency_bucket: int | None
-    input_tokens: int | None
-    output_tokens: int | None
-    cost_nano_usd: int | None
+#: By what calls are summed: project, provider, model requested, model used, operation, status.
+Facts = tuple[int, str | None, str | None, str | None, str | None, str]
 
 
 class UsageKeys:
@@ -55,16 +35,17 @@ class UsageKeys:
     What is remembered is bounded, and must be forgotten when a transaction is rolled back.
     """
 
-    def __init__(self) -> None:
-        self._keys: OrderedDict[Facts, int] = OrderedDict()
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._keys: dict[Facts, int] = {}
 
-    def key(self, connection: Connection, facts: Facts) -> int:
+    def key(self, facts: Facts) -> int:
         """The number of these facts, within a transaction that writes."""
         key = self._keys.get(facts)
         if key is None:
-            key = self._keys[facts] = _find_or_add(connection, facts)
-            if len(self._keys) > _MAX_CACHED_KEYS:
-                self._keys.popitem(last=False)
+            if len(self._keys) >= _MAX_CACHED_KEYS:
+                self._keys.clear()
+            key = self._keys[facts] = _find_or_add(self._connection, facts)
         return key
 
     def forget(self) -> None:
@@ -76,29 +57,38 @@ class RollupDelta:
     """By how much one transaction moves the sums."""
 
     def __init__(self) -> None:
-        self._hours: defaultdict[tuple[int, int, int], list[int]] = defaultdict(lambda: [0] * 7)
+        #: By project, hour, usage key: calls and the sums, in the order of the columns.
+        self._hours: dict[tuple[int, int, int], list[int]] = {}
         self._days: defaultdict[tuple[int, int, int, int], int] = defaultdict(int)
         self._calls: defaultdict[int, int] = defaultdict(int)
         self._takes = False
 
-    def add(self, row: Contribution) -> None:
-        """A row counts from now on."""
-        self._move(row, 1)
+    def move(
+        self,
+        sign: int,
+        key: tuple[int, int],
+        start_ns: int,
+        latency: tuple[float | None, int | None],
+        usage: tuple[int | None, int | None, int | None],
+    ) -> None:
+        """A row of this project and usage key counts from now on (sign 1), or no longer (sign -1).
 
-    def subtract(self, row: Contribution) -> None:
-        """A row no longer counts, or is about to count for something else."""
-        self._takes = True
-        self._move(row, -1)
-
-    def _move(self, row: Contribution, sign: int) -> None:
-        project, start_ns, usage_key, latency_ms, bucket, input_tokens, output_tokens, cost = row
+        `latency` is in ms and by bucket, `usage` are input tokens, output tokens and nano-dollars.
+        """
+        project, usage_key = key
+        self._takes = self._takes or sign < 0
         self._calls[usage_key] += sign
-        sums = self._hours[project, start_ns // HOUR_NS, usage_key]
+        hour = project, start_ns // HOUR_NS, usage_key
+        sums = self._hours.get(hour)
+        if sums is None:
+            sums = self._hours[hour] = [0] * 7
         sums[0] += sign
+        latency_ms, bucket = latency
         if latency_ms is not None and bucket is not None:
             sums[1] += sign
             sums[2] += sign * math.floor(latency_ms * 1000 + 0.5)
             self._days[project, start_ns // DAY_NS, usage_key, bucket] += sign
+        input_tokens, output_tokens, cost_nano_usd = usage
         tokens = 0
         if input_tokens:
             sums[3] += sign * input_tokens
@@ -106,8 +96,8 @@ class RollupDelta:
         if output_tokens:
             sums[4] += sign * output_tokens
             tokens += output_tokens
-        if cost is not None:
-            sums[5] += sign * cost
+        if cost_nano_usd is not None:
+            sums[5] += sign * cost_nano_usd
         elif tokens > 0:
             sums[6] += sign
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple, cast
 
@@ -10,21 +10,20 @@ import orjson
 
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
-from pulse_storage.sqlite.sql import Connection, SqlValue, Values
+from pulse_storage.sqlite.sql import Connection, SqlValue, Values, blobs
 
 #: Kept elsewhere, or in another form.
 _NOT_AS_IT_IS = {"project_id", "tags", "output_text", "request_body", "response_body"}
 _AS_IT_IS = tuple(field for field in SpanRow._fields if field not in _NOT_AS_IT_IS)
 _as_it_is = itemgetter(*(SpanRow._fields.index(field) for field in _AS_IT_IS))
 
-#: What the store adds to a row: the first five at once, the others as the row's verdict has it.
-_ADDED = (
-    "project", "id", "has_output_text", "has_request_body", "has_response_body",
-    "tags", "seq", "usage_key", "latency_bucket", "output_from", "request_from", "response_from", "own",
-)  # fmt: skip
-
 #: Columns that name another row instead of a value; a span itself never has them.
 REFERENCES = ("output_from", "request_from", "response_from")
+#: What the store adds to a row, in the order of `insert_values`.
+_ADDED = (
+    "project", "id", "seq", "usage_key", "latency_bucket",
+    "has_output_text", "has_request_body", "has_response_body", "tags", *REFERENCES, "own",
+)  # fmt: skip
 #: Columns in which a row may differ from what its span says.
 _OVERRIDABLE = (
     "latency_ms", "provider", "model_requested", "model_used", "provider_request_id",
@@ -33,7 +32,7 @@ _OVERRIDABLE = (
     "finish_reason", "time_to_first_token_ms", "session_id", "user_id", "tags", "environment",
     "input_preview", "output_preview",
 )  # fmt: skip
-_CHANGEABLE = (*_OVERRIDABLE, *REFERENCES, "usage_key", "latency_bucket", "own")
+_CHANGEABLE = (*_OVERRIDABLE, *REFERENCES, "own", "usage_key", "latency_bucket")
 
 _INSERT = "INSERT INTO spans ({}) VALUES ({})".format(
     ", ".join(_AS_IT_IS + _ADDED), ", ".join("?" * len(_AS_IT_IS + _ADDED))
@@ -67,14 +66,25 @@ def skeleton(row: SpanRow, id: bytes) -> Skeleton:
 _skeleton_fields = itemgetter(*(SpanRow._fields.index(field) for field in Skeleton._fields[1:-3]))
 
 
-def stored_in_trace(
-    connection: Connection, project: int, otel_trace_id: bytes, *, limit: int
-) -> list[StoredSpan]:
-    """The stored spans of a trace, at most `limit`."""
-    # The limit is written out: SQLite plans a statement anew each time a bound limit changes hands.
-    cursor = connection.execute(
-        f"{_LOAD} WHERE project = ? AND otel_trace_id = ? LIMIT {limit:d}", (project, otel_trace_id)
+def trace_sizes(
+    connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
+) -> list[tuple[bytes, int]]:
+    """Which of these traces have stored spans, and how many, counted up to a limit; in one statement."""
+    if not trace_ids:
+        return []
+    rows = connection.execute(
+        # The limit is written out: SQLite plans a statement anew each time a bound limit changes hands.
+        "SELECT value, (SELECT count(*) FROM (SELECT 1 FROM spans INDEXED BY spans_by_trace"
+        f" WHERE project = ?1 AND otel_trace_id = value LIMIT {limit:d})) AS size"
+        " FROM carray(?2) WHERE size > 0",
+        (project, blobs(trace_ids)),
     )
+    return cast("list[tuple[bytes, int]]", rows.fetchall())
+
+
+def stored_in_trace(connection: Connection, project: int, otel_trace_id: bytes) -> list[StoredSpan]:
+    """The stored spans of a trace."""
+    cursor = connection.execute(f"{_LOAD} WHERE project = ? AND otel_trace_id = ?", (project, otel_trace_id))
     return [_stored_span(values) for values in cursor]
 
 
@@ -101,29 +111,42 @@ def stored_partners(
     return cast("list[SpanKey]", rows.fetchall())
 
 
+def shown_row(row: SpanRow, overrides: Mapping[str, OwnValue]) -> SpanRow:
+    """The row with the columns as readers shall see them."""
+    return row._replace(**{name: value for name, value in overrides.items() if name not in REFERENCES})
+
+
+def shown_skeleton(span: Skeleton, overrides: Mapping[str, OwnValue]) -> Skeleton:
+    """The skeleton with the columns as its row shows them."""
+    columns = {name: value for name, value in overrides.items() if name not in REFERENCES}
+    return span._replace(**columns) if columns else span
+
+
 def insert_values(
     row: SpanRow,
-    *,
-    project: int,
-    id: bytes,
-    seq: int,
-    usage_key: int | None,
-    latency_bucket: int | None,
+    shown: SpanRow,
     overrides: Mapping[str, OwnValue],
+    added: tuple[int, bytes, int, int | None, int | None],
 ) -> Values:
-    """What `insert` binds for a row."""
-    references: Values = (None, None, None)
-    own = None
-    has = (row.output_text is not None, row.request_body is not None, row.response_body is not None)
-    if overrides:
-        references = _references(overrides)
-        changed = {column: value for column, value in overrides.items() if column not in REFERENCES}
-        own = own_json({column: getattr(row, column) for column in changed})
-        row = row._replace(**changed)
+    """What `insert` binds for a row; `added` are project, row id, seq, usage key and latency bucket."""
     return (
-        *_as_it_is(row), project, id, *has,
-        tags_json(row.tags), seq, usage_key, latency_bucket, *references, own,
-    )  # fmt: skip
+        *_as_it_is(shown),
+        *added,
+        row.output_text is not None,
+        row.request_body is not None,
+        row.response_body is not None,
+        tags_json(shown.tags) if shown.tags else None,
+        *(_borrowed(row, overrides) if overrides else _NOTHING_BORROWED),
+    )
+
+
+#: References and `own` of a row that is as its span says.
+_NOTHING_BORROWED: Values = (None,) * (len(REFERENCES) + 1)
+
+
+def _borrowed(row: SpanRow | Skeleton, overrides: Mapping[str, OwnValue]) -> Values:
+    own = {name: getattr(row, name) for name in overrides if name not in REFERENCES}
+    return (*(cast("bytes | None", overrides.get(name)) for name in REFERENCES), own_json(own))
 
 
 def insert(connection: Connection, rows: Iterable[Values], bodies: Iterable[Values]) -> None:
@@ -140,8 +163,7 @@ def update_values(
     for column in _OVERRIDABLE:
         value: OwnValue = overrides.get(column, getattr(span.skeleton, column))
         columns.append(tags_json(value) if isinstance(value, tuple) else value)
-    own = {column: getattr(span.skeleton, column) for column in overrides if column not in REFERENCES}
-    return (*columns, *_references(overrides), usage_key, latency_bucket, own_json(own), span.seq)
+    return (*columns, *_borrowed(span.skeleton, overrides), usage_key, latency_bucket, span.seq)
 
 
 def update(connection: Connection, rows: Iterable[Values]) -> None:
@@ -162,10 +184,6 @@ def tags_tuple(column: str | None) -> tuple[str, ...]:
 def own_json(own: Mapping[str, OwnValue]) -> str | None:
     """What a span says itself of the columns that others have completed."""
     return orjson.dumps(own).decode() if own else None
-
-
-def _references(overrides: Mapping[str, OwnValue]) -> Values:
-    return tuple(cast("bytes | None", overrides.get(column)) for column in REFERENCES)
 
 
 def _stored_span(values: Values) -> StoredSpan:

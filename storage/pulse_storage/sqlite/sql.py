@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Protocol, cast
+
+import apsw
 
 SqlValue = None | int | float | str | bytes
 #: One row, as it is bound or as it is read.
 Values = tuple[SqlValue, ...]
+
+
+def blobs(values: Sequence[bytes]) -> SqlValue:
+    """An array to be bound to `carray(?)`; it must not be empty."""
+    return cast("SqlValue", apsw.carray(tuple(values)))  # pyright: ignore[reportUnknownMemberType]
 
 
 class Cursor(Protocol):

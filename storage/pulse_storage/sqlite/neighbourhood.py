@@ -1,0 +1,158 @@
+"""The stored spans that new spans of one project can change, or be changed by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pulse_storage.skeletons import Skeleton, SpanKey
+from pulse_storage.sqlite.spans import (
+    StoredSpan,
+    stored_in_trace,
+    stored_partners,
+    stored_span,
+    trace_sizes,
+)
+from pulse_storage.sqlite.sql import Connection
+
+#: A trace with more stored spans is no longer loaded as a whole.
+_MAX_TRACE_SPANS = 2_000
+_MAX_ANCESTORS = 64
+_MAX_LARGE_TRACES = 10_000
+#: The spans of other traces that partner keys may bring into one transaction.
+_MAX_PARTNER_SPANS = 5_000
+#: Partners start together, or the second when the first ends.
+_PARTNER_WINDOW_NS = 600_000_000_000
+
+
+class LargeTraces:
+    """The traces that are known to be too large to be loaded; outlives the transaction, bounded."""
+
+    def __init__(self) -> None:
+        self._traces: set[tuple[int, bytes]] = set()
+
+    def add(self, project: int, trace_id: bytes) -> None:
+        """Remember a trace."""
+        if len(self._traces) >= _MAX_LARGE_TRACES:
+            self._traces.clear()
+        self._traces.add((project, trace_id))
+
+    def of(self, project: int, trace_ids: Iterable[bytes]) -> set[bytes]:
+        """Those of a project's traces that are large."""
+        if not self._traces:
+            return set()
+        return {trace_id for trace_id in trace_ids if (project, trace_id) in self._traces}
+
+    def forget(self) -> None:
+        """Forget everything: some of it may have been rolled back."""
+        self._traces.clear()
+
+
+class Neighbourhood:
+    """The stored spans of the traces of new spans, and of traces that share a partner key with them.
+
+    So that the work for a batch stays bounded, a trace of more than 2 000 stored spans is loaded in part: the
+    ancestors of the new spans, up to 64 of each. In such a trace a wrapper that arrives later than the
+    2 000 spans below it is not recognised as one.
+    """
+
+    def __init__(self, connection: Connection, project: int, large: LargeTraces) -> None:
+        #: By trace, then by span id.
+        self.stored: dict[bytes, dict[bytes, StoredSpan]] = {}
+        self._connection = connection
+        self._project = project
+        self._known_large = large
+        self._sought: set[bytes] = set()
+        self._large: set[bytes] = set()
+        self._partners_sought: set[tuple[str, int]] = set()
+
+    def load_traces(self, trace_ids: Sequence[bytes]) -> list[StoredSpan]:
+        """Load these traces, but for those that are too large; the spans that were not loaded before."""
+        wanted = [trace_id for trace_id in trace_ids if trace_id not in self._sought]
+        self._sought.update(wanted)
+        large = self._known_large.of(self._project, wanted)
+        sizes = trace_sizes(
+            self._connection, self._project, [id for id in wanted if id not in large], _MAX_TRACE_SPANS + 1
+        )
+        loaded: list[StoredSpan] = []
+        for trace_id, size in sizes:
+            if size > _MAX_TRACE_SPANS:
+                self._known_large.add(self._project, trace_id)
+                large.add(trace_id)
+            else:
+                loaded += stored_in_trace(self._connection, self._project, trace_id)
+        self._large |= large
+        for span in loaded:
+            self._keep(span)
+        return loaded
+
+    def holds(self, trace_id: bytes, span_id: bytes) -> bool:
+        """Whether the span is stored. Call `load_traces` first."""
+        if span_id in self.stored.get(trace_id, ()):
+            return True
+        return trace_id in self._large and self._load_span(trace_id, span_id) is not None
+
+    def has_gen_ai(self, trace_id: bytes) -> bool:
+        """Whether the trace has a stored gen-ai span; large ones are taken to. Call `load_traces` first."""
+        if trace_id in self._large:
+            return True
+        return any(span.gen_ai for span in self.stored.get(trace_id, {}).values())
+
+    def is_empty(self, trace_id: bytes) -> bool:
+        """Whether the trace has no stored span. Call `load_traces` first."""
+        return trace_id not in self.stored and trace_id not in self._large
+
+    def complete(self, new: Sequence[Skeleton]) -> None:
+        """Load what bears on the new spans and their traces from outside of these traces.
+
+        Partners' traces may have partners again: they are followed to the end, or some thousand spans.
+        """
+        for span in new:
+            if span.otel_trace_id in self._large:
+                self._load_ancestors(span)
+        waiting = [span for span in new if span.partner_key is not None]
+        for trace in self.stored.values():
+            waiting += [span.skeleton for span in trace.values() if span.skeleton.partner_key is not None]
+        loaded = 0
+        while waiting and loaded < _MAX_PARTNER_SPANS:
+            for trace_id, span_id in self._partners(waiting.pop()):
+                more = self.load_traces([trace_id])
+                if trace_id in self._large and (partner := self._load_span(trace_id, span_id)) is not None:
+                    self._load_ancestors(partner.skeleton)
+                    more = [partner]
+                loaded += len(more)
+                waiting += [span.skeleton for span in more if span.skeleton.partner_key is not None]
+
+    def _partners(self, span: Skeleton) -> list[SpanKey]:
+        """The stored spans with the same partner key that start at about the same time, not yet loaded."""
+        if span.partner_key is None:
+            return []
+        # One look-up serves all spans of a key that start within the same ten minutes.
+        window = span.start_ns // _PARTNER_WINDOW_NS
+        if (span.partner_key, window) in self._partners_sought:
+            return []
+        self._partners_sought.add((span.partner_key, window))
+        from_ns = max((window - 1) * _PARTNER_WINDOW_NS, -(1 << 63))
+        to_ns = min((window + 2) * _PARTNER_WINDOW_NS, (1 << 63) - 1)
+        found = stored_partners(self._connection, self._project, span.partner_key, from_ns, to_ns)
+        return [
+            (trace_id, span_id) for trace_id, span_id in found if span_id not in self.stored.get(trace_id, ())
+        ]
+
+    def _load_ancestors(self, span: Skeleton) -> None:
+        for _ in range(_MAX_ANCESTORS):
+            trace_id, parent_id = span.otel_trace_id, span.parent_span_id
+            if parent_id is None or parent_id in self.stored.get(trace_id, ()):
+                return
+            parent = self._load_span(trace_id, parent_id)
+            if parent is None:
+                return
+            span = parent.skeleton
+
+    def _load_span(self, trace_id: bytes, span_id: bytes) -> StoredSpan | None:
+        span = stored_span(self._connection, self._project, trace_id, span_id)
+        if span is not None:
+            self._keep(span)
+        return span
+
+    def _keep(self, span: StoredSpan) -> None:
+        self.stored.setdefault(span.skeleton.otel_trace_id, {})[span.skeleton.otel_span_id] = span
