@@ -40,7 +40,7 @@ def banner(settings: Settings, listening: Listening, key: str | None) -> str:
         ]
         lines += export_lines(settings.host, listening.otlp_http or listening.main, key)
         if listening.otlp_grpc is not None:
-            lines.append(f"(With a gRPC exporter the endpoint is {url(settings.host, listening.otlp_grpc)}.)")
+            lines.append(f"# For a gRPC exporter the endpoint is {url(settings.host, listening.otlp_grpc)}")
         if key is None:
             lines.append("Get a key with: pulse keys create default")
     return "\n".join([*lines, "", "Ctrl-C stops it."]) + "\n"

@@ -22,13 +22,15 @@ async def ensure_first_project(storage: StorageAdapter, settings: Settings) -> s
     written there *before* the project exists: a crash in between leaves a key that the next start uses.
     """
     key_file = settings.data_dir / "default.key"
-    key = settings.api_key or _read_key(key_file)
     if not await storage.list_projects():
-        key = key or _write_key(key_file, new_key())
+        key = settings.api_key or _read_key(key_file) or _write_key(key_file, new_key())
         now_ns = time.time_ns()
         project = Project(id=str(uuid.uuid4()), name=DEFAULT_PROJECT, created_ns=now_ns)
         await storage.create_first_project(project, key_record(key, project.id, created_ns=now_ns))
-    return key if key is not None and await _works(storage, key) else None
+    for key in (settings.api_key, _read_key(key_file)):
+        if key is not None and await _works(storage, key):
+            return key
+    return None
 
 
 async def _works(storage: StorageAdapter, key: str) -> bool:

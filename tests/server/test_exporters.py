@@ -35,7 +35,7 @@ def test_a_grpc_exporter_needs_the_printed_grpc_endpoint(
     server: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = f"http://127.0.0.1:{server.ports.otlp_grpc}"
-    assert f"(With a gRPC exporter the endpoint is {endpoint}.)" in server.printed
+    assert f"# For a gRPC exporter the endpoint is {endpoint}" in server.printed
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", server.exports["OTEL_EXPORTER_OTLP_HEADERS"])
     _record_call(GrpcExporter(), session_id="grpc")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,6 +51,14 @@ def test_a_start_that_died_after_writing_the_key_is_finished_with_that_key(
     (settings.data_dir / "default.key").write_text(f"{left}\n")
     assert asyncio.run(ensure_first_project(storage, settings)) == left
     assert asyncio.run(storage.key_by_digest(key_digest(left))) is not None
+
+
+def test_a_key_of_the_environment_that_is_anothers_does_not_hide_the_first(
+    settings: Settings, storage: StorageAdapter
+) -> None:
+    first = asyncio.run(ensure_first_project(storage, settings))
+    foreign = dataclasses.replace(settings, api_key=new_key())
+    assert asyncio.run(ensure_first_project(storage, foreign)) == first
 
 
 def test_a_key_that_does_not_work_is_not_told(settings: Settings, storage: StorageAdapter) -> None:
