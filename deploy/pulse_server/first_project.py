@@ -7,7 +7,8 @@ import time
 import uuid
 from pathlib import Path
 
-from pulse_server.settings import Settings
+from pulse_server.arguments import CommandFailed
+from pulse_server.settings import API_KEY, Settings
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.keys import key_digest, key_record, new_key
 from pulse_storage.rows import Project
@@ -20,6 +21,7 @@ async def ensure_first_project(storage: StorageAdapter, settings: Settings) -> s
 
     The key is PULSE_API_KEY, else the one in `default.key`, else, for an empty store, a new one that is
     written there *before* the project exists: a crash in between leaves a key that the next start uses.
+    Raises CommandFailed if that file is needed and holds something else.
     """
     key_file = settings.data_dir / "default.key"
     if not await storage.list_projects():
@@ -41,16 +43,21 @@ async def _works(storage: StorageAdapter, key: str) -> bool:
 
 
 def _read_key(path: Path) -> str | None:
+    """The key that the file holds; None if it holds none."""
     try:
-        return path.read_text("ascii").strip() or None
+        text = path.read_text("ascii").strip()
     except (FileNotFoundError, UnicodeDecodeError):
         return None
+    return text if API_KEY.fullmatch(text) else None
 
 
 def _write_key(path: Path, key: str) -> str:
-    """Keep the key there, whole or not at all; return the one of another server that was faster."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    """Keep the key there, whole or not at all; return the one of another server that was faster.
+
+    Raises CommandFailed if the file is there and holds no key.
+    """
+    draft = path.with_name(f"{path.name}.{os.getpid()}.{uuid.uuid4().hex}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(descriptor, f"{key}\n".encode())
         os.fsync(descriptor)
@@ -59,7 +66,10 @@ def _write_key(path: Path, key: str) -> str:
     try:
         os.link(draft, path)
     except FileExistsError:
-        return _read_key(path) or key
+        others = _read_key(path)
+        if others is None:
+            raise CommandFailed(f"{path} holds no key; move it away and start again") from None
+        return others
     finally:
         draft.unlink()
     return key

@@ -30,7 +30,7 @@ CLIENT_NAMES = frozenset({"PULSE_API_URL"})
 _TEST_PREFIX = "PULSE_TEST_"
 
 _ADMIN_KEY_MIN_CHARS = 32
-_API_KEY = re.compile(r"pulse_sk_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+API_KEY = re.compile(r"pulse_sk_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DATABASE_KINDS = ("sqlite",)
 
 
@@ -229,7 +229,7 @@ def _admin_key(text: str) -> str | None:
 def _api_key(text: str) -> str | None:
     if not text:
         return None
-    if not _API_KEY.fullmatch(text):
+    if not API_KEY.fullmatch(text):
         raise ValueError("not a key; use the form pulse_sk_<uuid>, in lower case, or leave it unset")
     return text
 

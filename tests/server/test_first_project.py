@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pulse_server.arguments import CommandFailed
 from pulse_server.first_project import ensure_first_project
 from pulse_server.settings import Settings, read_settings
 from pulse_storage import StorageAdapter, open_storage
@@ -59,6 +60,15 @@ def test_a_key_of_the_environment_that_is_anothers_does_not_hide_the_first(
     first = asyncio.run(ensure_first_project(storage, settings))
     foreign = dataclasses.replace(settings, api_key=new_key())
     assert asyncio.run(ensure_first_project(storage, foreign)) == first
+
+
+def test_a_key_file_that_holds_no_key_is_left_as_it_is(settings: Settings, storage: StorageAdapter) -> None:
+    key_file = settings.data_dir / "default.key"
+    key_file.write_text("pulse_sk_\n")
+    with pytest.raises(CommandFailed, match="holds no key; move it away"):
+        asyncio.run(ensure_first_project(storage, settings))
+    assert key_file.read_text() == "pulse_sk_\n"
+    assert asyncio.run(storage.list_projects()) == []
 
 
 def test_a_key_that_does_not_work_is_not_told(settings: Settings, storage: StorageAdapter) -> None:
