@@ -137,8 +137,8 @@ def provider_name(
 ) -> str | None:
     """The provider by what is known of a call, or None.
 
-    OpenRouter answers to OpenAI's client, so it is told by host, by its `gen-` response ids, or by
-    `vendor/model` names, in this order. Where a framework put its own name the model decides.
+    OpenRouter answers to OpenAI's client, so it is told by host, by its `gen-` response ids, or, where the
+    host is not known, by `vendor/model` names. Where a framework put its own name the model decides.
     """
     name = _normalised(raw) if raw else None
     if name in _COMPATIBLE:
@@ -149,7 +149,8 @@ def provider_name(
         if response_id is not None and response_id.startswith("gen-"):
             return "openrouter"
         if name is not None:
-            return "openrouter" if name == "openai" and model is not None and "/" in model else name
+            named_by_vendor = host is None and model is not None and "/" in model
+            return "openrouter" if name == "openai" and named_by_vendor else name
         return _provider_by_model(model) if model else None
     return name
 

@@ -1,0 +1,180 @@
+"""Costs: who is trusted, and that ours are genai-prices' own to the nano-dollar."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_EVEN
+
+import genai_prices
+import pytest
+from genai_prices.data import providers as price_lists
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pulse_collector.pricing import PRICE_VERSION, UNKNOWN_COST, Cost, price
+from pulse_collector.usage import Usage
+
+NOW_NS = 1_795_399_200_000_000_000
+CACHED = Usage(
+    input_tokens=2109,
+    output_tokens=12,
+    cache_read_tokens=1900,
+    cache_write_tokens=188,
+    cache_write_1h_tokens=88,
+)
+
+
+def cost(
+    usage: Usage,
+    *,
+    provider: str | None = "openai",
+    models: tuple[str | None, ...] = ("gpt-4o-mini",),
+    start_ns: int = NOW_NS,
+    reported_usd: float | None = None,
+    estimate: bool = False,
+) -> Cost:
+    return price(
+        provider=provider,
+        models=models,
+        usage=usage,
+        start_ns=start_ns,
+        reported_usd=reported_usd,
+        reported_is_estimate=estimate,
+    )
+
+
+def test_a_reported_cost_is_taken_as_it_was_written() -> None:
+    assert cost(Usage(42, 12), reported_usd=0.000264) == Cost(264_000, "reported", None)
+
+
+def test_an_estimate_yields_to_our_own_prices_but_not_to_ignorance() -> None:
+    anthropic = ("claude-sonnet-4-5-20250929",)
+    known = cost(CACHED, provider="anthropic", models=anthropic, reported_usd=0.000243, estimate=True)
+    assert known == Cost(1_716_000, "computed", PRICE_VERSION)
+    unknown = cost(CACHED, models=("no-such-model",), reported_usd=0.000243, estimate=True)
+    assert unknown == Cost(243_000, "reported", None)
+
+
+def test_a_reported_zero_for_used_tokens_is_no_cost() -> None:
+    assert cost(Usage(42, 12), reported_usd=0.0) == Cost(13_500, "computed", PRICE_VERSION)
+    assert cost(Usage(42, 12), models=("no-such-model",), reported_usd=0.0) == UNKNOWN_COST
+
+
+@pytest.mark.parametrize(
+    ("provider", "models", "usage"),
+    [
+        ("openai", ("no-such-model",), Usage(42, 12)),
+        ("no-such-provider", ("gpt-4o-mini",), Usage(42, 12)),
+        (None, ("gpt-4o-mini",), Usage(42, 12)),
+        ("openai", (None, None), Usage(42, 12)),
+        ("openai", ("gpt-4o-mini",), Usage(None, 12)),
+        ("openai", ("gpt-4o-mini",), Usage(0, 0)),
+        # Priced by the hour of audio, of which spans say nothing.
+        ("groq", ("whisper-large-v3",), Usage(42, 12)),
+    ],
+)
+def test_what_cannot_be_priced_has_no_cost(
+    provider: str | None, models: tuple[str | None, ...], usage: Usage
+) -> None:
+    assert cost(usage, provider=provider, models=models) == UNKNOWN_COST
+
+
+def test_the_model_used_is_priced_before_the_one_asked_for() -> None:
+    assert cost(Usage(1000, 0), models=("gpt-4o-mini-2024-07-18", "gpt-4o")).nano_usd == 150_000
+    assert cost(Usage(1000, 0), models=("our-own-name", "gpt-4o-mini")).nano_usd == 150_000
+
+
+def test_prices_are_those_of_the_spans_own_time() -> None:
+    january_2025, december_2025 = 1_736_000_000_000_000_000, 1_765_000_000_000_000_000
+    million = Usage(1_000_000, 0)
+    assert cost(million, models=("o3",), start_ns=january_2025).nano_usd == 10_000_000_000
+    assert cost(million, models=("o3",), start_ns=december_2025).nano_usd == 2_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("provider", "model"),
+    [
+        ("azure", "gpt-4o-mini"),
+        ("bedrock", "anthropic.claude-sonnet-4-5-20250929-v1:0"),
+        ("bedrock", "claude-sonnet-4-5"),
+        ("vertex", "gemini-2.5-flash"),
+        ("vertex", "claude-sonnet-4-5"),
+        ("google", "gemini-2.5-flash"),
+        ("xai", "grok-4"),
+        ("mistral", "mistral-large-latest"),
+        ("openrouter", "anthropic/claude-sonnet-4.5"),
+        ("deepseek", "deepseek-chat"),
+        ("openai", "ft:gpt-4o-mini-2024-07-18:org::abc"),
+    ],
+)
+def test_our_names_of_providers_find_their_prices(provider: str, model: str) -> None:
+    assert cost(Usage(1000, 1000), provider=provider, models=(model,)).source == "computed"
+
+
+#: (price list, model) of all models that their own name finds.
+MODELS = [
+    (price_list.id, model.id)
+    for price_list in price_lists
+    for model in price_list.models
+    if price_list.find_model(model.id, all_providers=price_lists) is model
+]
+
+
+@st.composite
+def usages(draw: st.DrawFn) -> Usage:
+    """Usage as mapping makes it: the parts are no more than the whole."""
+    edges = st.sampled_from([0, 1, 128_000, 128_001, 200_000, 200_001, 272_000, 272_001])
+    input_tokens = draw(edges | st.integers(0, 5_000_000))
+    output_tokens = draw(st.integers(0, 500_000))
+    cache_read = draw(st.integers(0, input_tokens))
+    cache_write = draw(st.integers(0, input_tokens - cache_read))
+    return Usage(
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cache_read_tokens=cache_read,
+        cache_write_tokens=cache_write,
+        cache_write_1h_tokens=draw(st.integers(0, cache_write)),
+        reasoning_tokens=draw(st.integers(0, output_tokens)),
+    )
+
+
+@settings(max_examples=400, deadline=None)
+@given(priced=st.sampled_from(MODELS), usage=usages(), minute=st.integers(28_000_000, 30_500_000))
+def test_computed_costs_are_those_of_genai_prices(priced: tuple[str, str], usage: Usage, minute: int) -> None:
+    price_list, model = priced
+    theirs = genai_prices.calc_price(
+        genai_prices.Usage(
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cache_read_tokens=usage.cache_read_tokens,
+            cache_write_tokens=usage.cache_write_tokens,
+            cache_write_1h_tokens=usage.cache_write_1h_tokens,
+            output_reasoning_tokens=usage.reasoning_tokens,
+        ),
+        model,
+        provider_id=price_list,
+        genai_request_timestamp=datetime.fromtimestamp(minute * 60, UTC),
+    )
+    ours = cost(usage, provider=price_list, models=(model,), start_ns=minute * 60_000_000_000)
+    if ours.nano_usd is None:
+        prices = theirs.model_price
+        unpriced = prices.input_mtok is None and prices.output_mtok is None
+        assert unpriced or not (usage.input_tokens or usage.output_tokens)
+    else:
+        assert ours.nano_usd == int((theirs.total_price * 10**9).to_integral_value(ROUND_HALF_EVEN))
+
+
+def test_warming_up_loads_the_prices_without_the_network() -> None:
+    program = (
+        "import socket, sys\n"
+        "def refuse(*args, **kwargs): raise SystemExit('the network was used')\n"
+        "socket.socket.connect = socket.getaddrinfo = refuse\n"
+        "from pulse_collector.pricing import warm_up\n"
+        "assert 'genai_prices.data' not in sys.modules\n"
+        "warm_up()\n"
+        "assert 'genai_prices.data' in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
