@@ -255,7 +255,7 @@ def _wait_until_listening(port: int, server: subprocess.Popen[bytes]) -> None:
 def _stored(main_port: int) -> int:
     """The server's own count of rows that it committed."""
     with closing(http.client.HTTPConnection("127.0.0.1", main_port, timeout=30)) as connection:
-        connection.request("GET", "/metrics")
+        connection.request("GET", "/metrics", headers={"authorization": f"Bearer {_KEY}"})
         text = connection.getresponse().read().decode()
     for line in text.splitlines():
         if line.startswith("pulse_spans_stored_total "):
