@@ -14,13 +14,18 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from pulse_server import http_server
+from pulse_server import http_protocol
 from pulse_server.http_server import HttpServer
 from pulse_server.listen import listen, port_of
 
 _REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
 
+#: As Java's HttpClient sends the first request of a connection.
+_UPGRADE = (
+    b"POST /echo HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 5\r\nHost: x\r\n"
+    b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nUpgrade: h2c\r\n\r\nhello"
+)
 #: More than the buffers of both ends of a connection on loopback.
 _LARGE = b"x" * (32 << 20)
 
@@ -33,13 +38,19 @@ async def _get_large(request: Request) -> Response:
     return Response(_LARGE)
 
 
+async def _post_echo(request: Request) -> Response:
+    return Response(await request.body())
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
     """A server whose deadlines are over within the patience of a test."""
-    monkeypatch.setattr(http_server, "HEADER_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(http_server, "WRITE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(http_protocol, "HEADER_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(http_protocol, "WRITE_TIMEOUT_S", 0.3)
     sock = listen("PORT", "127.0.0.1", 0)
-    app = Starlette(routes=[Route("/", _get), Route("/large", _get_large)])
+    app = Starlette(
+        routes=[Route("/", _get), Route("/large", _get_large), Route("/echo", _post_echo, methods=["POST"])]
+    )
     server = HttpServer(app, sock, grace_s=1, lifespan=False)
     thread = threading.Thread(target=lambda: asyncio.run(server.run_until_stopped()))
     thread.start()
@@ -85,8 +96,48 @@ def test_a_connection_is_kept_for_a_request_that_comes_later(address: tuple[str,
 
 def test_headers_without_end_in_size_are_refused(address: tuple[str, int]) -> None:
     with socket.create_connection(address, timeout=10) as client:
-        client.sendall(_REQUEST + b"X-Filler: " + b"x" * (2 * http_server.MAX_HEADER_BYTES))
+        client.sendall(_REQUEST + b"X-Filler: " + b"x" * (2 * http_protocol.MAX_HEADER_BYTES))
         assert client.recv(100).startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("pieces", [1, 2, 3, 7, len(_UPGRADE)])
+@pytest.mark.parametrize("before", [b"", _REQUEST + b"\r\n"])
+def test_a_wish_for_another_protocol_costs_no_byte_of_the_body(
+    address: tuple[str, int], pieces: int, before: bytes
+) -> None:
+    size = -(-len(_UPGRADE) // pieces)
+    with socket.create_connection(address, timeout=10) as client:
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if before:
+            assert _asked(client).startswith(b"HTTP/1.1 200 ")
+        for start in range(0, len(_UPGRADE), size):
+            client.sendall(_UPGRADE[start : start + size])
+        answer = b""
+        while not answer.endswith(b"\r\n\r\nhello"):
+            received = client.recv(1000)
+            assert received, f"closed after {answer!r}"
+            answer += received
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert _asked(client).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        _REQUEST + b"\r\n" + _UPGRADE,
+        b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n",
+    ],
+)
+def test_what_cannot_be_read_without_the_upgrade_is_refused(
+    address: tuple[str, int], request_bytes: bytes
+) -> None:
+    with socket.create_connection(address, timeout=10) as client:
+        client.sendall(request_bytes)
+        answer = b""
+        while received := client.recv(1000):
+            answer += received
+        assert b"HTTP/1.1 400 " in answer
+        assert b"hello" not in answer
 
 
 def test_an_answer_that_nobody_reads_is_given_up(server: HttpServer, address: tuple[str, int]) -> None:
