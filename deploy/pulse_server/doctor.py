@@ -37,6 +37,7 @@ class Finding:
     text: str
 
     def as_json(self) -> dict[str, str]:
+        """As `pulse doctor --json` prints it."""
         return asdict(self)
 
 

@@ -47,14 +47,17 @@ class HttpServer(Server):
         await self.serve(sockets=[self.sock])
 
     def stop(self) -> None:
+        """Begin to stop: `run_until_stopped` returns once that is done. Safe from any thread."""
         self.should_exit = True
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's, which tells nobody that it is over."""
         await super().startup(sockets)
         self.ready.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
+        """uvicorn would take the signals from us, and raise them again at the end."""
         yield
 
 

@@ -13,6 +13,7 @@ _SNAPSHOTS = {"claude-sonnet-4-5": "claude-sonnet-4-5-20250929"}
 
 
 def usage(input_tokens: int, answer: Answer) -> Body:
+    """The usage block of a call that has nothing to do with the cache."""
     return {
         "input_tokens": input_tokens,
         "cache_creation_input_tokens": 0,
@@ -29,6 +30,7 @@ def billed_input(used: Body) -> int:
 
 
 def message(request: Body, answer: Answer, used: Body, number: int) -> Body:
+    """A whole answer."""
     return {
         "id": f"msg_{number:010d}",
         "type": "message",

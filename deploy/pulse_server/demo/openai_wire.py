@@ -17,6 +17,7 @@ _EMBEDDING_SIZE = 16
 
 
 def usage(prompt_tokens: int, answer: Answer) -> Body:
+    """The usage block: reasoning is part of the completion's tokens."""
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": answer.output_tokens,
@@ -27,6 +28,7 @@ def usage(prompt_tokens: int, answer: Answer) -> Body:
 
 
 def completion(request: Body, answer: Answer, used: Body, number: int, *, openrouter: bool) -> Body:
+    """A whole answer; OpenRouter's names who served it."""
     message: Body = {"role": "assistant", "content": answer.text or None, "refusal": None}
     if answer.tool_call is not None:
         message["tool_calls"] = [_tool_call(answer, number)]
@@ -67,6 +69,7 @@ def chunks(request: Body, answer: Answer, used: Body, number: int) -> list[Body]
 
 
 def embeddings(request: Body, texts: list[str], prompt_tokens: int) -> Body:
+    """A vector for each text; short ones, since nobody searches with them."""
     vectors = [[round(math.sin(len(text) + place), 6) for place in range(_EMBEDDING_SIZE)] for text in texts]
     return {
         "object": "list",
@@ -80,6 +83,7 @@ def embeddings(request: Body, texts: list[str], prompt_tokens: int) -> Body:
 
 
 def rate_limited(request: Body) -> Body:
+    """The body of a 429."""
     return {
         "error": {
             "message": f"Rate limit reached for {request['model']} on tokens per min. Try again in 1s.",
