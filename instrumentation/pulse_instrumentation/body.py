@@ -42,6 +42,8 @@ class _WatchedBody:
     def __init__(self, body: _Body, closed: Callable[[], None]) -> None:
         self._body = body
         self._closed = closed
+        # The anthropic client asks for it at every event; finding it here is quicker than there.
+        self.stream_observer: object = getattr(body, "stream_observer", None)
 
     def __getattr__(self, name: str) -> object:
         # Whoever looks for more on a body finds what the body has.

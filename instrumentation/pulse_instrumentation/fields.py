@@ -6,7 +6,7 @@ A field that is missing, or not of the type asked for, reads as absent; nothing 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Protocol, cast
 
 from opentelemetry.util.types import AttributeValue
 
@@ -19,7 +19,21 @@ def field(value: object, name: str) -> object:
     """The field of a mapping or the attribute of a model; None when there is none."""
     if isinstance(value, dict):
         return cast("dict[str, object]", value).get(name)
-    return getattr(value, name, None)
+    # Straight to where a model keeps its fields: asking it for one that it lacks is slow.
+    try:
+        fields = cast("dict[str, object]", value.__dict__)
+        if name in fields:
+            return fields[name]
+        extra = cast("_Model", value).__pydantic_extra__
+    except AttributeError:
+        return getattr(value, name, None)
+    return None if extra is None else extra.get(name)
+
+
+class _Model(Protocol):
+    """A client's model, as far as it is looked into."""
+
+    __pydantic_extra__: dict[str, object] | None
 
 
 def items(value: object) -> Sequence[object]:
