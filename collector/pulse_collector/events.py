@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import NamedTuple
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
@@ -23,6 +22,7 @@ from pulse_collector.json_text import Json, JsonObject, dump_json, parse_object,
 from pulse_collector.previews import preview
 from pulse_collector.span_facts import SpanFacts
 from pulse_storage.bodies import pack
+from pulse_storage.events import EventContent, EventPart
 from pulse_storage.rows import PREVIEW_CHARS
 
 #: Carries all facts of a call.
@@ -39,37 +39,12 @@ _NO_TRACE = bytes(16)
 _NO_SPAN = bytes(8)
 
 
-class EventPart(NamedTuple):
-    """One log record's share in the content of a span."""
-
-    otel_trace_id: bytes
-    otel_span_id: bytes
-    #: Equal for the same record delivered twice; 16 bytes.
-    digest: bytes
-    #: Parts of a span stand in this order.
-    order: tuple[int, int]
-    name: str
-    #: JSON object: the record's body, or the attributes of an event that has its content there.
-    document: bytes
-
-
 @dataclass(frozen=True, slots=True)
 class MappedEvents:
     """The parts in a request, and how many of its records are no gen-ai content of a span."""
 
     parts: list[EventPart]
     ignored: int
-
-
-class EventContent(NamedTuple):
-    """What the events of a span say of it; fields as in `SpanRow`, for rows that lack them."""
-
-    input_preview: str | None
-    output_preview: str | None
-    output_text: bytes | None
-    request_body: bytes | None
-    response_body: bytes | None
-    finish_reason: str | None
 
 
 def event_parts(request: ExportLogsServiceRequest) -> MappedEvents:
