@@ -10,16 +10,18 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, TypeVarTuple
 
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client import CollectorRegistry
 
 from pulse_collector import compression
 from pulse_collector.admission import ByteBudget, Reservation
-from pulse_collector.mapping import map_spans
+from pulse_collector.events import MappedEvents, content_of_parts, event_parts
+from pulse_collector.mapping import MappedSpans, map_spans
 from pulse_collector.metrics import CollectorMetrics
 from pulse_collector.refusals import Refusal, key_refused, scope_missing, store_unavailable, unreadable
 from pulse_proto.errors import Unreadable
-from pulse_proto.otlp import LOGS, TRACES, Encoding, Signal, decode_request
+from pulse_proto.otlp import Encoding, Signal, decode_request
 from pulse_storage.adapter import IngestResult, StorageAdapter
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.keys import INGEST, KeyRefused, KeyRing, ScopeMissing
@@ -37,10 +39,8 @@ _INLINE_BYTES = 16 * 1024
 #: Reasons named in one partial_success message; the rest are only counted.
 _REASONS_TOLD = 5
 
-_NOT_STORED = {
-    LOGS.name: "Pulse does not store log records yet; they were dropped. Traces are stored.",
-    "metrics": "Pulse does not store metrics; they were dropped. Traces are stored.",
-}
+_NO_METRICS = "Pulse does not store metrics; they were dropped. Traces are stored."
+_NO_EVENT = "log records that are no gen-ai event of a span are not stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +49,6 @@ class Outcome:
 
     rejected: int = 0
     message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Mapped:
-    rows: list[SpanRow]
-    rejected: Sequence[str]
 
 
 class Collector:
@@ -106,18 +100,24 @@ class Collector:
         mapped = await self.in_worker(
             len(body), self._read, signal, project_id, body, encoding, content_encoding, reservation
         )
+        if isinstance(mapped, MappedEvents):
+            return await self._store_events(project_id, mapped)
         if mapped is None:
-            return Outcome(message=_NOT_STORED[signal.name])
+            return Outcome(message=_NO_METRICS)
         self._count_mapped("http", mapped)
         return await self._store(mapped)
 
-    def export_blocking(self, signal: Signal[Any], project_id: str, body: bytes) -> Outcome:
+    def export_blocking(
+        self, signal: Signal[Any], project_id: str, body: bytes, loop: asyncio.AbstractEventLoop
+    ) -> Outcome:
         """`export` for an uncompressed protobuf body, from a thread that may wait. Raises Refusal."""
         with self.budget.reservation() as reservation:
             reservation.take(len(body))
             mapped = self._read(signal, project_id, body, Encoding.PROTOBUF, None, reservation)
+            if isinstance(mapped, MappedEvents):
+                return asyncio.run_coroutine_threadsafe(self._store_events(project_id, mapped), loop).result()
             if mapped is None:
-                return Outcome(message=_NOT_STORED[signal.name])
+                return Outcome(message=_NO_METRICS)
             self._count_mapped("grpc", mapped)
             if not mapped.rows:
                 return _outcome(mapped, IngestResult())
@@ -162,20 +162,20 @@ class Collector:
         encoding: Encoding,
         content_encoding: str | None,
         reservation: Reservation,
-    ) -> _Mapped | None:
-        """The rows of a request for traces; None for another signal, once it was read."""
+    ) -> MappedSpans | MappedEvents | None:
+        """What a request holds: rows of spans, parts of log events, or, of metrics, nothing."""
         inflated = compression.inflate(content_encoding, body, self.max_body_bytes, reservation.take)
         try:
             request = decode_request(signal, inflated, encoding)
         except Unreadable as error:
             raise unreadable(f"The request cannot be read: {error}.") from error
-        if signal is not TRACES:
-            return None
-        assert isinstance(request, ExportTraceServiceRequest)
-        mapped = map_spans(project_id, request, time.time_ns())
-        return _Mapped(mapped.rows, mapped.rejected)
+        if isinstance(request, ExportTraceServiceRequest):
+            return map_spans(project_id, request, time.time_ns())
+        if isinstance(request, ExportLogsServiceRequest):
+            return event_parts(request)
+        return None
 
-    async def _store(self, mapped: _Mapped) -> Outcome:
+    async def _store(self, mapped: MappedSpans) -> Outcome:
         if not mapped.rows:
             return _outcome(mapped, IngestResult())
         started = time.perf_counter()
@@ -187,10 +187,22 @@ class Collector:
             raise self._not_committed(len(mapped.rows), error) from error
         return self._committed(mapped, result, started)
 
+    async def _store_events(self, project_id: str, mapped: MappedEvents) -> Outcome:
+        reasons = [_NO_EVENT] * mapped.ignored
+        result = IngestResult()
+        if mapped.parts:
+            try:
+                async with asyncio.timeout(_COMMIT_DEADLINE_S):
+                    result = await self.storage.ingest_events(project_id, mapped.parts, content_of_parts)
+            except (StoreUnavailable, TimeoutError) as error:
+                raise store_unavailable(str(error) or "it takes too long") from error
+        self.metrics.events(result, mapped.ignored)
+        return _told([*reasons, *(reason for _, reason in result.rejected)])
+
     def _submit(self, rows: Sequence[SpanRow]) -> Future[IngestResult]:
         return self.storage.submit(rows, keep_all=self._keep_all)
 
-    def _count_mapped(self, transport: str, mapped: _Mapped) -> None:
+    def _count_mapped(self, transport: str, mapped: MappedSpans) -> None:
         self.metrics.received(transport, len(mapped.rows) + len(mapped.rejected))
         self.metrics.rejected("invalid", len(mapped.rejected))
 
@@ -198,17 +210,20 @@ class Collector:
         self.metrics.rejected("unavailable", rows)
         return store_unavailable(str(error) or "it takes too long")
 
-    def _committed(self, mapped: _Mapped, result: IngestResult, started: float) -> Outcome:
+    def _committed(self, mapped: MappedSpans, result: IngestResult, started: float) -> Outcome:
         self.metrics.commit_seconds.observe(time.perf_counter() - started)
         self.metrics.ingested(result)
         return _outcome(mapped, result)
 
 
-def _outcome(mapped: _Mapped, result: IngestResult) -> Outcome:
-    reasons = [*mapped.rejected, *(reason for _, reason in result.rejected)]
+def _outcome(mapped: MappedSpans, result: IngestResult) -> Outcome:
+    return _told([*mapped.rejected, *(reason for _, reason in result.rejected)])
+
+
+def _told(reasons: Sequence[str]) -> Outcome:
+    """All reasons are counted, a few are told; the same one for many spans is told once."""
     if not reasons:
         return Outcome()
-    # The same reason for many spans is told once.
     told = list(dict.fromkeys(reasons))
     more = f" … and {len(told) - _REASONS_TOLD} more reasons" if len(told) > _REASONS_TOLD else ""
     return Outcome(len(reasons), "; ".join(told[:_REASONS_TOLD]) + more)

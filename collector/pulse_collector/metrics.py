@@ -33,6 +33,9 @@ class CollectorMetrics:
         self._rejected = Counter(
             "pulse_spans_rejected", "Spans that were not stored", ["reason"], registry=registry
         )
+        self._events = Counter(
+            "pulse_log_records", "Log records by what became of them", ["outcome"], registry=registry
+        )
         self._requests = Counter(
             "pulse_requests",
             "Export requests by answer",
@@ -68,6 +71,18 @@ class CollectorMetrics:
         """Spans that are not stored; `reason` is one word of few."""
         if spans:
             self._rejected.labels(reason).inc(spans)
+
+    def events(self, result: IngestResult, ignored: int) -> None:
+        """What became of the log records of a request."""
+        outcomes = (
+            ("stored", result.stored),
+            ("duplicate", result.duplicates),
+            ("rejected", len(result.rejected)),
+            ("ignored", ignored),
+        )
+        for outcome, records in outcomes:
+            if records:
+                self._events.labels(outcome).inc(records)
 
     def ingested(self, result: IngestResult) -> None:
         """What the store made of the rows."""

@@ -103,7 +103,7 @@ class _Exports(grpc.GenericRpcHandler):
         def export(body: bytes, context: grpc.ServicerContext) -> bytes:
             try:
                 project_id = self._project_id(_authorization(context.invocation_metadata()))
-                outcome = self._collector.export_blocking(signal, project_id, body)
+                outcome = self._collector.export_blocking(signal, project_id, body, self._loop)
             except Refusal as refusal:
                 self._refuse(signal, refusal, context)
             except Exception:

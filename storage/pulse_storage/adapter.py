@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage
 from pulse_storage.rows import ApiKey, Project, SpanRow, TraceRecord
 
@@ -50,6 +51,16 @@ class StorageAdapter(Protocol):
 
     async def ingest(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> IngestResult:
         """`submit`, awaited. Cancelling the wait does not take the rows back."""
+        ...
+
+    async def ingest_events(
+        self, project_id: str, parts: Sequence[EventPart], assemble: Assemble
+    ) -> IngestResult:
+        """Store log events and complete the rows of their spans, whichever came first; then as `submit`.
+
+        Idempotent by digest. `assemble` makes a span's content of all its parts, in the writer's thread. Of
+        one span at most `events.MAX_PARTS` are kept; the others are rejected.
+        """
         ...
 
     async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:

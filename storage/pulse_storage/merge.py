@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 
 from pulse_storage.call_groups import STREAM_PARTNER_PREFIX, is_stream_part
 from pulse_storage.rows import ANTHROPIC_SDK_DIALECT
-from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
+from pulse_storage.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
 
 #: Facts that the counted row takes one by one from the others where it has none.
 _LENT = (
@@ -22,10 +22,39 @@ _INPUT_PARTS = ("cache_read_tokens", "cache_write_tokens")
 _OUTPUT_PARTS = ("reasoning_tokens",)
 
 
-def merged_call(members: Sequence[Skeleton], outer: Set[SpanKey]) -> tuple[Skeleton, dict[str, OwnValue]]:
+def with_content(span: Skeleton, content: ContentSkeleton) -> tuple[Skeleton, dict[str, OwnValue]]:
+    """The span as its log events complete it, and the columns that its row takes from them."""
+    found: dict[str, OwnValue] = {}
+    if span.finish_reason is None and content.finish_reason is not None:
+        found["finish_reason"] = content.finish_reason
+    if span.input_preview is None and content.input_preview is not None:
+        found["input_preview"] = content.input_preview
+    has_text = span.has_output_text
+    if span.output_preview is None and content.output_preview is not None:
+        found["output_preview"] = content.output_preview
+        has_text = content.has_output_text
+    completed = span._replace(
+        has_output_text=has_text,
+        has_request_body=span.has_request_body or content.has_request_body,
+        has_response_body=span.has_response_body or content.has_response_body,
+        **found,  # pyright: ignore[reportArgumentType]
+    )
+    if has_text and not span.has_output_text:
+        found["output_from"] = content.id
+    if completed.has_request_body and not span.has_request_body:
+        found["request_from"] = content.id
+    if completed.has_response_body and not span.has_response_body:
+        found["response_from"] = content.id
+    return completed, found
+
+
+def merged_call(
+    members: Sequence[Skeleton], outer: Set[SpanKey], lent: Mapping[SpanKey, Mapping[str, OwnValue]]
+) -> tuple[Skeleton, dict[str, OwnValue]]:
     """The span that counts, and the columns in which its row must differ from what it says itself.
 
-    `outer` are the spans that have another of the members below them.
+    `outer` are the spans that have another of the members below them; `lent` is what each member takes from
+    its log events already.
     """
     ranked = sorted(members, key=lambda span: _rank(span, outer))
     winner = ranked[0]
@@ -37,7 +66,7 @@ def merged_call(members: Sequence[Skeleton], outer: Set[SpanKey]) -> tuple[Skele
             if value is not None:
                 overrides[column] = value
     overrides |= _usage(winner, ranked)
-    overrides |= _content(winner, others)
+    overrides |= _content(winner, others, lent)
     overrides |= _outcome(winner, others)
     overrides |= _stream_latency(winner, others)
     return winner, overrides
@@ -87,19 +116,21 @@ def _usage_knowledge(span: Skeleton) -> tuple[int, int, bool]:
     return known, cached, span.dialect == ANTHROPIC_SDK_DIALECT
 
 
-def _content(winner: Skeleton, others: Sequence[Skeleton]) -> dict[str, OwnValue]:
+def _content(
+    winner: Skeleton, others: Sequence[Skeleton], lent: Mapping[SpanKey, Mapping[str, OwnValue]]
+) -> dict[str, OwnValue]:
     """Where the row's bodies and texts are to be read, when it has none itself."""
     found: dict[str, OwnValue] = {}
     if not winner.has_request_body and (other := _first(others, "has_request_body")):
-        found["request_from"] = other.id
+        found["request_from"] = lent[other.key].get("request_from", other.id)
     if not winner.has_response_body and (other := _first(others, "has_response_body")):
-        found["response_from"] = other.id
+        found["response_from"] = lent[other.key].get("response_from", other.id)
     if winner.output_preview is None:
         other = next((span for span in others if span.output_preview is not None), None)
         if other is not None:
             found["output_preview"] = other.output_preview
             if other.has_output_text:
-                found["output_from"] = other.id
+                found["output_from"] = lent[other.key].get("output_from", other.id)
     return found
 
 

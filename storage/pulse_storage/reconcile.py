@@ -18,8 +18,9 @@ The rules, for spans that are model calls:
 4. Of the spans of one call exactly one is counted: the one that knows the tokens, the innermost instrumentor
    before the client's own span, the earliest. The others lend it what it does not know.
 
-For every span: session, user, tags and environment come from itself, else from its nearest ancestor that has
-them, else from the one value that all spans of the trace which have any agree on.
+For every span: what it lacks of content and finish reason comes from its own log events, before anything
+else. Its session, user, tags and environment come from itself, else from its nearest ancestor that has them,
+else from the one value that all spans of the trace which have any agree on.
 """
 
 from __future__ import annotations
@@ -29,8 +30,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pulse_storage.call_groups import CallGroups
-from pulse_storage.merge import merged_call
-from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
+from pulse_storage.merge import merged_call, with_content
+from pulse_storage.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
 
 _INHERITED = ("session_id", "user_id", "tags", "environment")
 
@@ -43,21 +44,23 @@ class Verdict(NamedTuple):
     overrides: dict[str, OwnValue]
 
 
-def reconcile(spans: Sequence[Skeleton]) -> dict[SpanKey, Verdict]:
+def reconcile(spans: Sequence[Skeleton], contents: Sequence[ContentSkeleton] = ()) -> dict[SpanKey, Verdict]:
     """The verdict on every span that is not simply as it says itself.
 
     A span that is absent from the answer has no overrides and counts if it is a model call. `spans` must hold
-    each (trace id, span id) once. Cost is linear (but for sorting) in the number of spans, whatever their
-    parents say: cycles are cut, and depth is no matter.
+    each (trace id, span id) once, and so must `contents`, what log events tell of them. Cost is linear (but
+    for sorting) in the number of spans, whatever their parents say: cycles are cut, and depth is no matter.
     """
-    if len(spans) == 1:
+    if len(spans) == 1 and not contents:
         return {}
     verdicts: dict[SpanKey, Verdict] = {}
+    if contents:
+        spans = _completed(spans, contents, verdicts)
     tree = _Tree(spans)
     for span in spans:
         overrides = tree.inherited(span)
         if overrides:
-            verdicts[span.key] = Verdict(span.model_call, overrides)
+            verdicts[span.key] = Verdict(span.model_call, _overrides(verdicts, span) | overrides)
     calls = [span for span in spans if span.model_call]
     if len(calls) < 2:
         return verdicts
@@ -65,7 +68,8 @@ def reconcile(spans: Sequence[Skeleton]) -> dict[SpanKey, Verdict]:
     for wrapper in groups.wrappers:
         verdicts[wrapper.key] = Verdict(False, _overrides(verdicts, wrapper))
     for members in groups.shared_calls():
-        winner, merged = merged_call(members, groups.outer)
+        lent = {member.key: _overrides(verdicts, member) for member in members}
+        winner, merged = merged_call(members, groups.outer, lent)
         for member in members:
             verdicts[member.key] = Verdict(member is winner, _overrides(verdicts, member))
         overrides = {**merged, **verdicts[winner.key].overrides}
@@ -74,6 +78,22 @@ def reconcile(spans: Sequence[Skeleton]) -> dict[SpanKey, Verdict]:
                 _lend(column, overrides, members, verdicts)
         verdicts[winner.key] = Verdict(True, overrides)
     return verdicts
+
+
+def _completed(
+    spans: Sequence[Skeleton], contents: Sequence[ContentSkeleton], verdicts: dict[SpanKey, Verdict]
+) -> list[Skeleton]:
+    """The spans with what their events tell; notes in `verdicts` what their rows take from there."""
+    by_key = {content.key: content for content in contents}
+    completed: list[Skeleton] = []
+    for span in spans:
+        content = by_key.get(span.key)
+        if content is not None:
+            span, overrides = with_content(span, content)
+            if overrides:
+                verdicts[span.key] = Verdict(span.model_call, overrides)
+        completed.append(span)
+    return completed
 
 
 def _overrides(verdicts: dict[SpanKey, Verdict], span: Skeleton) -> dict[str, OwnValue]:

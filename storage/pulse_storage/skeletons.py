@@ -69,3 +69,23 @@ class Skeleton(NamedTuple):
     def end_ns(self) -> int:
         """The span's end; its start if it has no latency."""
         return self.start_ns + int((self.latency_ms or 0.0) * 1e6)
+
+
+class ContentSkeleton(NamedTuple):
+    """What log events tell of a span (`events.EventContent`), as far as reconciling needs to know it."""
+
+    #: Names the content where a row's texts and bodies are looked for; 16 bytes.
+    id: bytes
+    otel_trace_id: bytes
+    otel_span_id: bytes
+    finish_reason: str | None
+    input_preview: str | None
+    output_preview: str | None
+    has_output_text: bool
+    has_request_body: bool
+    has_response_body: bool
+
+    @property
+    def key(self) -> SpanKey:
+        """The name of its span within the project."""
+        return self.otel_trace_id, self.otel_span_id

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import apsw
 
 from pulse_storage.adapter import IngestResult
 from pulse_storage.errors import StorageError, StoreUnavailable
+from pulse_storage.events import Assemble, EventPart
 from pulse_storage.sqlite.connection import (
     BUSY_TIMEOUT_MS,
     PAGE_BYTES,
@@ -24,7 +24,6 @@ from pulse_storage.sqlite.ingest import Arrival, Ingest, Outcome
 from pulse_storage.sqlite.sql import Connection
 from pulse_storage.writer import Call
 
-_log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 #: Readers that overlap without end keep the log from being reset; then the writer waits for them once.
 _LONG_LOG = 4
@@ -64,6 +63,10 @@ class SqliteDatabase:
             start = end
         return results
 
+    def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
+        """Commit log events and what they change."""
+        return self.transact(lambda _: self._ingest.store_events(project_id, parts, assemble))
+
     def transact(self, write: Callable[[Connection], _Result]) -> _Result:
         """Run and commit, or roll everything back."""
         self._connection.execute("BEGIN IMMEDIATE")
@@ -102,17 +105,11 @@ class SqliteDatabase:
         return unavailable(self._path, error)
 
     def close(self) -> None:
-        """Refresh what the planner knows, then close; the last to close copies the log into the file.
+        """The last to close copies the log into the file. Repeating it is harmless.
 
-        Repeating it is harmless.
+        No statistics are gathered for the planner: those of a young store would mislead it when it has grown,
+        and without any it takes the index that a query is made for.
         """
-        try:
-            with self._impatient():
-                self._connection.execute("PRAGMA optimize")
-        except apsw.ConnectionClosedError:
-            return
-        except apsw.Error as error:
-            _log.warning("%s", unavailable(self._path, error))
         self._connection.close()
 
     @contextmanager

@@ -7,12 +7,15 @@ from enum import Enum
 from operator import itemgetter
 from typing import NamedTuple, cast
 
+from pulse_storage.adapter import IngestResult
+from pulse_storage.events import Assemble, EventPart
 from pulse_storage.ids import row_id
 from pulse_storage.latency import latency_bucket
 from pulse_storage.reconcile import Verdict, reconcile
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sqlite.connection import DATA_ERRORS
+from pulse_storage.sqlite.events import save_parts
 from pulse_storage.sqlite.neighbourhood import LargeTraces, Neighbourhood
 from pulse_storage.sqlite.rollups import RollupDelta, UsageKeys
 from pulse_storage.sqlite.spans import (
@@ -76,8 +79,20 @@ class Ingest:
         self._connection.execute("RELEASE rows")
         return outcomes
 
+    def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
+        """Keep log events and complete the rows of their spans. Within a transaction."""
+        project = self._project(project_id)
+        if project is None:
+            return IngestResult(rejected=tuple((i, _NO_PROJECT) for i in range(len(parts))))
+        result, spans = save_parts(self._connection, project, parts, assemble)
+        delta = RollupDelta()
+        near = Neighbourhood(self._connection, project, self._large_traces)
+        _ProjectBatch(self._connection, project, near, self._usage_keys, delta).revise(spans)
+        delta.write(self._connection)
+        return result
+
     def _store_all(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
-        outcomes: list[Outcome | str] = ["its project does not exist"] * len(arrivals)
+        outcomes: list[Outcome | str] = [_NO_PROJECT] * len(arrivals)
         by_project: dict[str, list[int]] = {}
         for index, arrival in enumerate(arrivals):
             by_project.setdefault(arrival.row.project_id, []).append(index)
@@ -179,13 +194,25 @@ class _ProjectBatch:
             if row.partner_key is not None
             or len(self._new[row.otel_trace_id]) > 1
             or not self._near.is_empty(row.otel_trace_id)
+            or row.otel_trace_id in self._near.contents
         ]
         if not entangled:
             return {}
         self._near.complete(entangled)
-        for trace in self._near.stored.values():
-            entangled += [stored.skeleton for stored in trace.values()]
-        return reconcile(entangled)
+        return self._reconciled(entangled)
+
+    def revise(self, spans: Sequence[SpanKey]) -> None:
+        """Change what is stored to what log events tell of these spans by now."""
+        near = self._near
+        near.load_traces(list({trace_id: None for trace_id, _ in spans}))
+        if any([near.holds(*key) for key in spans]):
+            near.complete([stored.skeleton for trace in near.stored.values() for stored in trace.values()])
+            update(self._connection, list(self._changes(self._reconciled([]))))
+
+    def _reconciled(self, new: list[Skeleton]) -> dict[SpanKey, Verdict]:
+        near = self._near
+        stored = [span.skeleton for trace in near.stored.values() for span in trace.values()]
+        return reconcile(new + stored, [content for trace in near.contents.values() for content in trace])
 
     def _changes(self, verdicts: dict[SpanKey, Verdict]) -> Iterator[Values]:
         for trace in self._near.stored.values():
@@ -222,3 +249,4 @@ class _ProjectBatch:
 
 
 _NO_OVERRIDES: dict[str, OwnValue] = {}
+_NO_PROJECT = "its project does not exist"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pulse_storage.skeletons import Skeleton, SpanKey
+from pulse_storage.skeletons import ContentSkeleton, Skeleton, SpanKey
+from pulse_storage.sqlite.events import contents_in_trace, has_contents
 from pulse_storage.sqlite.spans import (
     StoredSpan,
     stored_in_trace,
@@ -58,6 +59,9 @@ class Neighbourhood:
     def __init__(self, connection: Connection, project: int, large: LargeTraces) -> None:
         #: By trace, then by span id.
         self.stored: dict[bytes, dict[bytes, StoredSpan]] = {}
+        #: What log events tell of spans of the loaded traces, by trace; the spans need not be stored yet.
+        self.contents: dict[bytes, list[ContentSkeleton]] = {}
+        self._has_contents = has_contents(connection, project)
         self._connection = connection
         self._project = project
         self._known_large = large
@@ -83,6 +87,10 @@ class Neighbourhood:
         self._large |= large
         for span in loaded:
             self._keep(span)
+        if self._has_contents:
+            for trace_id in wanted:
+                if contents := contents_in_trace(self._connection, self._project, trace_id):
+                    self.contents[trace_id] = contents
         return loaded
 
     def holds(self, trace_id: bytes, span_id: bytes) -> bool:

@@ -15,8 +15,10 @@ from pulse_storage.errors import InvalidCursor, StoreUnavailable
 from pulse_storage.filters import Page, TraceFilter, TracePage
 from pulse_storage.rows import BATCH_DIALECT, TraceRecord
 from pulse_storage.sqlite.conditions import add_usage_keys, index_for, row_conditions
+from pulse_storage.sqlite.events import content_column
 from pulse_storage.sqlite.spans import tags_tuple
 from pulse_storage.sqlite.sql import Connection, SqlValue
+from pulse_storage.sqlite.usage import has_calls
 
 #: The fields of a record that are columns, in its order.
 _COLUMNS = TraceRecord._fields[
@@ -56,7 +58,9 @@ def page_of_records(
     """A page of rows in the order of their ids, which is that of time. Raises InvalidCursor."""
     conditions = row_conditions(project, where)
     if where.counted is True:
-        # Then the index tells which rows are of matching calls; no other row is read.
+        # Then the index tells which rows are of matching calls; no other row is read, and none without any.
+        if not has_calls(connection, project, where):
+            return TracePage([], None)
         add_usage_keys(conditions, project, where)
     if page.cursor is not None:
         conditions.add("id > ?" if page.order == "asc" else "id < ?", decode_cursor(page.cursor))
@@ -130,6 +134,8 @@ def _body(
             " (SELECT seq FROM spans WHERE project = ? AND id = ?)",
             (project, lender),
         ).get
+        if packed is None:
+            packed = content_column(connection, project, column, lender)
     try:
         return None if packed is None else unpack(cast("bytes", packed))
     except ZstdError as error:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from pulse_storage import migrate
 from pulse_storage.adapter import IngestResult
+from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage, UsageSummary
 from pulse_storage.rows import ApiKey, Project, SpanRow, TraceRecord
 from pulse_storage.sqlite import projects
@@ -51,6 +52,13 @@ class SqliteStorage:
     async def ingest(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> IngestResult:
         """See StorageAdapter."""
         return await asyncio.shield(asyncio.wrap_future(self.submit(rows, keep_all=keep_all)))
+
+    async def ingest_events(
+        self, project_id: str, parts: Sequence[EventPart], assemble: Assemble
+    ) -> IngestResult:
+        """See StorageAdapter."""
+        future = self._writer.run(lambda: self._database.store_events(project_id, parts, assemble))
+        return await asyncio.shield(asyncio.wrap_future(future))
 
     async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
         """See StorageAdapter."""

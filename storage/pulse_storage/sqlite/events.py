@@ -1,0 +1,131 @@
+"""The tables of log events: parts of a span's content, and the content that they come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import cast
+
+from pulse_storage.adapter import IngestResult
+from pulse_storage.bodies import pack, unpack
+from pulse_storage.events import MAX_PARTS, Assemble, EventContent, EventPart
+from pulse_storage.skeletons import ContentSkeleton, SpanKey
+from pulse_storage.sqlite.sql import Connection, SqlValue
+
+_MAX_INT64 = (1 << 63) - 1
+
+_SAVE_PART = (
+    "INSERT INTO span_events (project, otel_trace_id, otel_span_id, digest, time_ns, rank, name, document)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_SAVE_CONTENT = (
+    "INSERT OR REPLACE INTO span_event_contents (project, otel_trace_id, otel_span_id, id, finish_reason,"
+    " input_preview, output_preview, output_text, request_body, response_body)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+def save_parts(
+    connection: Connection, project: int, parts: Sequence[EventPart], assemble: Assemble
+) -> tuple[IngestResult, list[SpanKey]]:
+    """Keep the parts that are new and assemble their spans' contents anew; the spans that gained some.
+
+    A span keeps at most MAX_PARTS; further ones are rejected.
+    """
+    by_span: dict[SpanKey, list[int]] = {}
+    for index, part in enumerate(parts):
+        by_span.setdefault((part.otel_trace_id, part.otel_span_id), []).append(index)
+    stored = duplicates = 0
+    rejected: list[tuple[int, str]] = []
+    changed: list[SpanKey] = []
+    for key, indexes in by_span.items():
+        kept = {part.digest: part for part in _parts_of(connection, project, key)}
+        new: dict[bytes, EventPart] = {}
+        for index in indexes:
+            part = parts[index]
+            if part.digest in kept or part.digest in new:
+                duplicates += 1
+            elif len(kept) + len(new) >= MAX_PARTS:
+                rejected.append((index, f"span {key[1].hex()} has {MAX_PARTS} log events already"))
+            else:
+                new[part.digest] = part
+        if new:
+            stored += len(new)
+            connection.executemany(_SAVE_PART, [_part_values(project, part) for part in new.values()])
+            _save_content(connection, project, key, assemble([*kept.values(), *new.values()]))
+            changed.append(key)
+    return IngestResult(stored, duplicates, rejected=tuple(rejected)), changed
+
+
+def has_contents(connection: Connection, project: int) -> bool:
+    """Whether any span of the project has content from log events."""
+    found = connection.execute(
+        "SELECT EXISTS (SELECT 1 FROM span_event_contents WHERE project = ?)", (project,)
+    ).get
+    return bool(found)
+
+
+def contents_in_trace(connection: Connection, project: int, otel_trace_id: bytes) -> list[ContentSkeleton]:
+    """What log events tell of the spans of a trace."""
+    rows = connection.execute(
+        "SELECT id, otel_trace_id, otel_span_id, finish_reason, input_preview, output_preview,"
+        " output_text IS NOT NULL, request_body IS NOT NULL, response_body IS NOT NULL"
+        " FROM span_event_contents WHERE project = ? AND otel_trace_id = ?",
+        (project, otel_trace_id),
+    )
+    return [ContentSkeleton._make(row) for row in rows]
+
+
+def content_column(connection: Connection, project: int, column: str, id: SqlValue) -> SqlValue:
+    """A packed text or body of a content; `column` is `output_text`, `request_body` or `response_body`."""
+    return connection.execute(
+        f"SELECT {column} FROM span_event_contents WHERE project = ? AND id = ?", (project, id)
+    ).get
+
+
+def _parts_of(connection: Connection, project: int, key: SpanKey) -> Iterable[EventPart]:
+    rows = connection.execute(
+        "SELECT digest, time_ns, rank, name, document FROM span_events"
+        " WHERE project = ? AND otel_trace_id = ? AND otel_span_id = ?",
+        (project, *key),
+    )
+    for digest, time_ns, rank, name, document in rows:
+        yield EventPart(
+            *key,
+            cast("bytes", digest),
+            (cast("int", time_ns), cast("int", rank)),
+            cast("str", name),
+            unpack(cast("bytes", document)),
+        )
+
+
+def _part_values(project: int, part: EventPart) -> tuple[SqlValue, ...]:
+    time_ns, rank = part.order
+    return (
+        project,
+        part.otel_trace_id,
+        part.otel_span_id,
+        part.digest,
+        min(time_ns, _MAX_INT64),
+        rank,
+        part.name,
+        pack(part.document),
+    )
+
+
+def _save_content(connection: Connection, project: int, key: SpanKey, content: EventContent) -> None:
+    id = blake2b(b"".join(key), digest_size=16, person=b"pulse-events").digest()
+    connection.execute(
+        _SAVE_CONTENT,
+        (
+            project,
+            *key,
+            id,
+            content.finish_reason,
+            content.input_preview,
+            content.output_preview,
+            content.output_text,
+            content.request_body,
+            content.response_body,
+        ),
+    )
