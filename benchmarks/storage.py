@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=20_000)
     parser.add_argument("--bodies", action="store_true", help="of 1.5, 8 and 50 KB")
     parser.add_argument("--trace-spans", type=int, default=3, help="spans a trace")
-    parser.add_argument("--folder", type=Path, help="keep the store here; by default it is thrown away")
+    parser.add_argument("--folder", type=Path, help="keep the store here; read it again with --rows 0")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
@@ -55,9 +55,10 @@ def main() -> None:
 async def _measure(folder: Path, rows: int, bodies: bool, trace_spans: int) -> None:
     path = folder / "pulse.db"
     storage = open_storage(f"sqlite:///{path}", max_queue_mib=512)
-    for number in range(_PROJECTS):
-        await storage.create_project(*project(f"p{number}"))
-    await _fill(storage, path, rows, _rows(rows, bodies, trace_spans))
+    if rows:
+        for number in range(_PROJECTS):
+            await storage.create_project(*project(f"p{number}"))
+        await _fill(storage, path, rows, _rows(rows, bodies, trace_spans))
     await _read(storage)
     await storage.close()
 

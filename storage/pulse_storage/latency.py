@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _PER_OCTAVE = 8
 #: Shorter than a nanosecond: no time at all. A span that ends before it starts is counted here too.
@@ -22,21 +22,22 @@ def latency_bucket(latency_ms: float | None) -> int | None:
     return math.floor(math.log2(latency_ms) * _PER_OCTAVE)
 
 
-def percentile(histogram: Mapping[int, int], share: float) -> float | None:
-    """The latency in ms that `share` of the calls do not exceed (nearest rank); None without calls.
+def percentiles(histogram: Mapping[int, int], shares: Sequence[float]) -> list[float | None]:
+    """For each share, in ascending order: the latency in ms that it does not exceed (nearest rank).
 
-    The answer is the geometric middle of a bucket, so it is at most 4.4 % from the true value.
+    None without calls. An answer is the geometric middle of a bucket: at most 4.4 % from the true value.
     """
     calls = sum(histogram.values())
-    if calls <= 0:
-        return None
-    rank = max(1, math.ceil(share * calls))
-    seen = 0
-    for bucket in sorted(histogram):
-        seen += histogram[bucket]
-        if seen >= rank:
-            return _middle_ms(bucket)
-    raise AssertionError("ranks end at the number of calls")
+    found: list[float | None] = []
+    buckets = iter(sorted(histogram))
+    bucket, seen = _ZERO_BUCKET, 0
+    for share in shares:
+        rank = max(1, math.ceil(share * calls))
+        while seen < rank and calls:
+            bucket = next(buckets)
+            seen += histogram[bucket]
+        found.append(_middle_ms(bucket) if calls else None)
+    return found
 
 
 def _middle_ms(bucket: int) -> float:

@@ -7,17 +7,19 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project
+from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage import migrate
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.sqlite.analytics import analytics
 from pulse_storage.sqlite.connection import open_reader, open_writer
+from pulse_storage.sqlite.database import SqliteDatabase
 from pulse_storage.sqlite.projects import insert_project, key_with_digest, keys_of, project_key
 from pulse_storage.sqlite.records import find_record, page_of_records, session_records
 from pulse_storage.sqlite.spans import stored_in_trace, stored_partners, stored_span, trace_sizes
 from pulse_storage.sqlite.sql import Connection, Cursor, SqlValue
 from pulse_storage.sqlite.usage import count_rows
+from pulse_storage.writer import Call
 
 _ID = UUID(int=7)
 _FROM_NS, _BEFORE_NS = NOON_NS - 40 * HOUR_NS + 5, NOON_NS + 40 * HOUR_NS + 5
@@ -41,8 +43,11 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
     path = tmp_path / "pulse.db"
     writer = open_writer(path)
     migrate.apply_to(writer, path)
-    insert_project(writer, *project())
-    writer.close()
+    database = SqliteDatabase(writer, path)
+    database.transact(lambda connection: insert_project(connection, *project()))
+    call = span(1, provider="p", model_used="m")
+    database.store([Call([call, span(2)._replace(provider="p", model_used="m", status="error")], False, 0)])
+    database.close()
     reader = open_reader(path)
     yield reader
     reader.close()

@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, cast
+from typing import cast
 
 from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy, UsageSummary
-from pulse_storage.latency import percentile
+from pulse_storage.latency import percentiles
 from pulse_storage.sqlite.conditions import index_for, is_of_usage_keys, row_conditions
 from pulse_storage.sqlite.rollups import DAY_NS, HOUR_NS
-from pulse_storage.sqlite.sql import Connection, SqlValue, Values
-from pulse_storage.sqlite.usage import (
-    Span,
-    counted_between,
-    in_units,
-    whole_and_edges,
-)
+from pulse_storage.sqlite.sql import Connection, SqlValue
+from pulse_storage.sqlite.usage import Span, counted_between, in_units, whole_and_edges
 
 GroupKey = int | str | None
 
-_MODEL = "coalesce({table}.model_used, {table}.model_requested)"
 #: `total` neither overflows nor, up to 2^53, rounds.
 _ROW_SUMS = """
-    count(*), total(spans.status = 'error'), total(cost_nano_usd), total(input_tokens), total(output_tokens),
+    count(*), total(status = 'error'), total(cost_nano_usd), total(input_tokens), total(output_tokens),
     total(cost_nano_usd IS NULL AND ifnull(input_tokens, 0) + ifnull(output_tokens, 0) > 0),
     count(latency_ms), total(floor(latency_ms * 1000 + 0.5))"""
 _ROLLUP_SUMS = """
-    total(rollup.calls), total(CASE WHEN status = 'error' THEN rollup.calls END),
+    total(calls),
+    total(calls * (usage_key IN (SELECT key FROM usage_keys WHERE project = ? AND status = 'error'))),
     total(cost_nano_usd), total(input_tokens), total(output_tokens), total(unpriced),
     total(latency_calls), total(latency_sum_us)"""
+_FACTS = {"model": "coalesce(model_used, model_requested)", "provider": "provider"}
+_UNITS_NS = {"day": DAY_NS, "hour": HOUR_NS}
+_SHARES = (0.50, 0.95, 0.99)
+
+
+def analytics(connection: Connection, project: int, query: AnalyticsQuery) -> Analytics:
+    """The sums over the counted rows of a project that the query names."""
+    where = replace(query.filter, from_ns=query.from_ns, before_ns=query.before_ns, counted=True)
+    groups = _Groups(connection, project, replace(query, filter=where))
+    if query.from_ns < query.before_ns:
+        if is_of_usage_keys(where):
+            groups.add_rollups()
+        else:
+            groups.add_rows()
+    return groups.answer()
 
 
 @dataclass(slots=True)
@@ -45,6 +55,7 @@ class _Sums:
 
     def summary(self) -> UsageSummary:
         calls, errors, cost, input_tokens, output_tokens, unpriced, latency_calls, latency_us = self.sums
+        p50, p95, p99 = percentiles(self.latencies, _SHARES)
         return UsageSummary(
             calls=calls,
             errors=errors,
@@ -54,145 +65,143 @@ class _Sums:
             unpriced=unpriced,
             latency_calls=latency_calls,
             latency_sum_ms=latency_us / 1000,
-            p50_latency_ms=percentile(self.latencies, 0.50),
-            p95_latency_ms=percentile(self.latencies, 0.95),
-            p99_latency_ms=percentile(self.latencies, 0.99),
+            p50_latency_ms=p50,
+            p95_latency_ms=p95,
+            p99_latency_ms=p99,
         )
 
 
-def analytics(connection: Connection, project: int, query: AnalyticsQuery) -> Analytics:
-    """The sums over the counted rows of a project that the query names."""
-    groups: dict[GroupKey, _Sums] = {}
-    where = replace(query.filter, from_ns=query.from_ns, before_ns=query.before_ns, counted=True)
-    query = replace(query, filter=where)
-    if query.from_ns < query.before_ns:
-        if is_of_usage_keys(where):
-            _add_rollups(groups, connection, project, query)
-        else:
-            _add_rows(groups, connection, project, query)
-    total = _Sums()
-    for group in groups.values():
-        total.add(group.sums)
-        total.latencies.update(group.latencies)
-    return Analytics(total.summary(), [AnalyticsGroup(key, group.summary()) for key, group in groups.items()])
+class _Groups:
+    """The groups of one answer, while parts of the range are added to them.
 
+    Grouping by a fact means grouping by usage key in SQL, which compares numbers, and by the fact here.
+    """
 
-def _add_rows(
-    groups: dict[GroupKey, _Sums], connection: Connection, project: int, query: AnalyticsQuery
-) -> None:
-    """Everything from the rows: for filters that rollups know nothing of."""
-    conditions = row_conditions(project, query.filter)
-    rows = connection.execute(
-        f"SELECT {_row_group(query.group_by)}, latency_bucket, {_ROW_SUMS}"
-        f" FROM spans INDEXED BY {index_for(query.filter)} WHERE {conditions.sql()} GROUP BY 1, 2",
-        conditions.bindings,
-    )
-    for key, bucket, *sums in rows:
-        group = _group(groups, query.group_by, key)
-        group.add(sums)
-        if bucket is not None:
-            group.latencies[cast("int", bucket)] += cast("int", sums[0])
+    def __init__(self, connection: Connection, project: int, query: AnalyticsQuery) -> None:
+        self._connection = connection
+        self._project = project
+        self._query = query
+        self._groups: dict[GroupKey, _Sums] = {}
+        self._unit_ns = _UNITS_NS.get(query.group_by)
+        self._facts: dict[int, str | None] = {} if self._unit_ns else self._facts_of_keys()
 
+    def answer(self) -> Analytics:
+        """The sums of each group and of all."""
+        total = _Sums()
+        for group in self._groups.values():
+            total.add(group.sums)
+            total.latencies.update(group.latencies)
+        groups = [AnalyticsGroup(key, group.summary()) for key, group in self._groups.items()]
+        return Analytics(total.summary(), groups)
 
-def _add_rollups(
-    groups: dict[GroupKey, _Sums], connection: Connection, project: int, query: AnalyticsQuery
-) -> None:
-    whole, edges = whole_and_edges(query.from_ns, query.before_ns, HOUR_NS)
-    if whole is not None:
-        conditions = in_units(project, "hour", whole, query.filter)
-        rows = connection.execute(
-            f"SELECT {_rollup_group(query.group_by, 'hour')}, {_ROLLUP_SUMS}"
-            f" FROM (SELECT * FROM rollup_hour WHERE {conditions.sql()}) AS rollup"
-            " INNER JOIN usage_keys ON usage_keys.key = usage_key GROUP BY 1",
+    def add_rows(self) -> None:
+        """Everything from the rows: for filters that rollups know nothing of."""
+        conditions = row_conditions(self._project, self._query.filter)
+        rows = self._connection.execute(
+            f"SELECT {_row_group(self._query.group_by)}, latency_bucket, {_ROW_SUMS}"
+            f" FROM spans INDEXED BY {index_for(self._query.filter)} WHERE {conditions.sql()} GROUP BY 1, 2",
             conditions.bindings,
         )
-        for key, *sums in rows:
-            _group(groups, query.group_by, key).add(sums)
-    for edge in edges:
-        for conditions in counted_between(project, query.filter, edge):
-            rows = connection.execute(
-                f"SELECT {_row_group(query.group_by)}, {_ROW_SUMS}"
+        for key, bucket, *sums in rows:
+            group = self._group(self._row_key(key))
+            group.add(sums)
+            if bucket is not None:
+                group.latencies[cast("int", bucket)] += cast("int", sums[0])
+
+    def add_rollups(self) -> None:
+        """Whole hours and days from rollups, the edges of the range from rows."""
+        whole, edges = whole_and_edges(self._query.from_ns, self._query.before_ns, HOUR_NS)
+        if whole is not None:
+            conditions = in_units(self._project, "hour", whole, self._query.filter)
+            by = "hour" if self._unit_ns else "usage_key"
+            rows = self._connection.execute(
+                f"SELECT {by}, {_ROLLUP_SUMS} FROM rollup_hour WHERE {conditions.sql()} GROUP BY 1",
+                (self._project, *conditions.bindings),
+            )
+            for key, *sums in rows:
+                self._group(self._rollup_key(key, HOUR_NS)).add(sums)
+        for edge in edges:
+            self._add_edge(edge)
+        self._add_latencies()
+
+    def _add_edge(self, edge: Span) -> None:
+        for conditions in counted_between(self._project, self._query.filter, edge):
+            rows = self._connection.execute(
+                f"SELECT {_row_group(self._query.group_by)}, {_ROW_SUMS}"
                 f" FROM spans INDEXED BY spans_counted WHERE {conditions.sql()} GROUP BY 1",
                 conditions.bindings,
             )
             for key, *sums in rows:
-                _group(groups, query.group_by, key).add(sums)
-    _add_latencies(groups, connection, project, query)
+                self._group(self._row_key(key)).add(sums)
 
+    def _add_latencies(self) -> None:
+        query = self._query
+        if query.group_by == "hour":
+            # There is no hourly histogram: look at each hour that has calls, in the index.
+            for start_ns in [cast("int", key) for key in self._groups]:
+                span = max(start_ns, query.from_ns), min(start_ns + HOUR_NS, query.before_ns)
+                self._add_edge_latencies(span)
+            return
+        whole, edges = whole_and_edges(query.from_ns, query.before_ns, DAY_NS)
+        if whole is not None:
+            conditions = in_units(self._project, "day", whole, query.filter)
+            by = "day" if self._unit_ns else "usage_key"
+            rows = self._connection.execute(
+                f"SELECT {by}, bucket, sum(calls) FROM latency_day WHERE {conditions.sql()} GROUP BY 1, 2",
+                conditions.bindings,
+            )
+            for key, bucket, calls in rows:
+                self._group(self._rollup_key(key, DAY_NS)).latencies[cast("int", bucket)] += cast(
+                    "int", calls
+                )
+        for edge in edges:
+            self._add_edge_latencies(edge)
 
-def _add_latencies(
-    groups: dict[GroupKey, _Sums], connection: Connection, project: int, query: AnalyticsQuery
-) -> None:
-    if query.group_by == "hour":
-        # There is no hourly histogram: look at each hour that has calls, in the index.
-        for start_ns in [cast("int", key) for key in groups]:
-            span = max(start_ns, query.from_ns), min(start_ns + HOUR_NS, query.before_ns)
-            _add_row_latencies(groups, connection, project, query, span)
-        return
-    whole, edges = whole_and_edges(query.from_ns, query.before_ns, DAY_NS)
-    if whole is not None:
-        conditions = in_units(project, "day", whole, query.filter)
-        rows = connection.execute(
-            f"SELECT {_rollup_group(query.group_by, 'day')}, bucket, sum(rollup.calls)"
-            f" FROM (SELECT * FROM latency_day WHERE {conditions.sql()}) AS rollup"
-            " INNER JOIN usage_keys ON usage_keys.key = usage_key GROUP BY 1, 2",
-            conditions.bindings,
-        )
-        _add_histogram(groups, query.group_by, rows)
-    for edge in edges:
-        _add_row_latencies(groups, connection, project, query, edge)
+    def _add_edge_latencies(self, span: Span) -> None:
+        """Add the histogram of the rows within a part of one day, or of one hour when grouping by hour."""
+        by = "NULL" if self._unit_ns else "usage_key"
+        unit_start_ns = span[0] // self._unit_ns * self._unit_ns if self._unit_ns else None
+        for conditions in counted_between(self._project, self._query.filter, span):
+            rows = self._connection.execute(
+                f"SELECT {by}, latency_bucket, count(*) FROM spans INDEXED BY spans_counted"
+                f" WHERE {conditions.sql()} AND latency_bucket IS NOT NULL GROUP BY 1, 2",
+                conditions.bindings,
+            )
+            for usage_key, bucket, calls in rows:
+                group_key = self._fact(usage_key) if unit_start_ns is None else unit_start_ns
+                self._group(group_key).latencies[cast("int", bucket)] += cast("int", calls)
 
+    def _group(self, key: GroupKey) -> _Sums:
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Sums()
+        return group
 
-def _add_row_latencies(
-    groups: dict[GroupKey, _Sums], connection: Connection, project: int, query: AnalyticsQuery, span: Span
-) -> None:
-    """Add the histogram of the rows within a part of one day, or of one hour when grouping by hour."""
-    unit_ns = _UNITS_NS.get(query.group_by)
-    for conditions in counted_between(project, query.filter, span):
-        if unit_ns is not None:
-            group, join = str(span[0] // unit_ns), ""
-        else:
-            group = _fact(query.group_by, "usage_keys")
-            join = " INNER JOIN usage_keys ON usage_keys.key = row.usage_key"
-        rows = connection.execute(
-            f"SELECT {group}, latency_bucket, sum(row.calls)"
-            " FROM (SELECT usage_key, latency_bucket, count(*) AS calls FROM spans INDEXED BY spans_counted"
-            f" WHERE {conditions.sql()} AND latency_bucket IS NOT NULL GROUP BY 1, 2) AS row{join}"
-            " GROUP BY 1, 2",
-            conditions.bindings,
-        )
-        _add_histogram(groups, query.group_by, rows)
+    def _row_key(self, key: SqlValue) -> GroupKey:
+        return cast("int", key) * self._unit_ns if self._unit_ns else cast("str | None", key)
 
+    def _rollup_key(self, key: SqlValue, rollup_ns: int) -> GroupKey:
+        """The group of an hour or day of a rollup, or of a usage key."""
+        if self._unit_ns:
+            return cast("int", key) * rollup_ns // self._unit_ns * self._unit_ns
+        return self._fact(key)
 
-def _add_histogram(groups: dict[GroupKey, _Sums], group_by: GroupBy, rows: Iterable[Values]) -> None:
-    for key, bucket, calls in rows:
-        _group(groups, group_by, key).latencies[cast("int", bucket)] += cast("int", calls)
+    def _fact(self, usage_key: SqlValue) -> str | None:
+        return self._facts[cast("int", usage_key)]
 
-
-_UNITS_NS = {"day": DAY_NS, "hour": HOUR_NS}
-
-
-def _group(groups: dict[GroupKey, _Sums], group_by: GroupBy, key: SqlValue) -> _Sums:
-    unit_ns = _UNITS_NS.get(group_by)
-    name = cast("str | None", key) if unit_ns is None else cast("int", key) * unit_ns
-    return groups.setdefault(name, _Sums())
+    def _facts_of_keys(self) -> dict[int, str | None]:
+        rows: Sequence[tuple[SqlValue, ...]] = self._connection.execute(
+            f"SELECT key, {_FACTS[self._query.group_by]} FROM usage_keys WHERE project = ?", (self._project,)
+        ).fetchall()
+        return {cast("int", key): cast("str | None", fact) for key, fact in rows}
 
 
 def _row_group(group_by: GroupBy) -> str:
+    """The group of a row: a fact, or the number of its hour or day.
+
+    SQLite's division rounds towards zero; this rounds down for times before 1970 too.
+    """
     unit_ns = _UNITS_NS.get(group_by)
-    return _fact(group_by, "spans") if unit_ns is None else _floor_divided("start_ns", unit_ns)
-
-
-def _rollup_group(group_by: GroupBy, unit: Literal["hour", "day"]) -> str:
-    if group_by == unit:
-        return unit
-    return _floor_divided("hour", 24) if group_by == "day" else _fact(group_by, "usage_keys")
-
-
-def _fact(group_by: GroupBy, table: str) -> str:
-    return _MODEL.format(table=table) if group_by == "model" else f"{table}.provider"
-
-
-def _floor_divided(column: str, divisor: int) -> str:
-    """Division that rounds down for times before 1970 too; SQLite's rounds towards zero."""
-    return f"({column} - (({column} % {divisor}) + {divisor}) % {divisor}) / {divisor}"
+    if unit_ns is None:
+        return _FACTS[group_by]
+    return f"(start_ns - ((start_ns % {unit_ns}) + {unit_ns}) % {unit_ns}) / {unit_ns}"

@@ -47,6 +47,15 @@ def count_rows(connection: Connection, project: int, where: TraceFilter) -> Coun
     return Count(rows, exact=True)
 
 
+def has_calls(connection: Connection, project: int, where: TraceFilter) -> bool:
+    """Whether any counted row of any time can match, as far as usage keys know."""
+    keys = usage_key_conditions(project, where)
+    found = connection.execute(
+        f"SELECT 1 FROM usage_keys WHERE {keys.sql()} AND calls > 0 LIMIT 1", keys.bindings
+    )
+    return found.fetchone() is not None
+
+
 def whole_and_edges(
     from_ns: int | None, before_ns: int | None, unit_ns: int
 ) -> tuple[Units | None, list[Span]]:
