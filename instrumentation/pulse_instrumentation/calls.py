@@ -82,28 +82,28 @@ class Call:
     def succeed(self, response: object) -> None:
         """End with the whole response."""
         if self._claim():
-            self._end(response, None, None)
+            self._end(response=response)
 
     def end_stream(self) -> None:
         """End after the last chunk."""
         if self._claim():
-            self._end(self._folded(), None, None)
+            self._end()
 
     def close_stream(self) -> None:
         """End because the application closed the stream, after the last chunk or before."""
         if self._claim():
-            self._end(self._folded(), None, None, closed=True)
+            self._end(closed=True)
 
     def fail(self, error: BaseException) -> None:
         """End with the exception that the application is about to see."""
         if self._claim():
-            self._end(self._folded(), error, None)
+            self._end(error=error)
 
     def abandon(self) -> None:
         """End soon, because the application dropped the stream. Safe in destructors."""
         if self._claim():
             end_ns = self._last_chunk_ns or time_ns()
-            leave(lambda: self._end(self._folded(), None, end_ns, closed=True))
+            leave(lambda: self._end(end_ns=end_ns, closed=True))
 
     def __del__(self) -> None:
         # A stream that nobody ever read ends here; every other call has ended before.
@@ -128,10 +128,10 @@ class Call:
 
     def _end(
         self,
-        response: object,
-        error: BaseException | None,
-        end_ns: int | None,
         *,
+        response: object = None,
+        error: BaseException | None = None,
+        end_ns: int | None = None,
         closed: bool = False,
     ) -> None:
         if end_ns is None:
@@ -147,6 +147,8 @@ class Call:
             report_failure("ending a span", failure)
 
     def _describe(self, response: object, error: BaseException | None, end_ns: int, closed: bool) -> None:
+        if response is None:
+            response = self._folded()
         attributes = self._response_attributes(response)
         if self._first_chunk_ns:
             waited_ns = max(self._first_chunk_ns - self._start_ns, 0)
