@@ -10,7 +10,7 @@ from pulse_collector.attributes import Attributes, AttributeValue
 from pulse_collector.json_text import Json, JsonObject, dump_json, parse_json, to_json, without_nul
 
 #: Written by instrumentors where content was hidden from them.
-_REDACTED = frozenset({"__REDACTED__"})
+_REDACTED = "__REDACTED__"
 
 _REQUEST_PREFIX = "gen_ai.request."
 #: Facts about the request that are not parameters, or stand elsewhere in the body.
@@ -32,7 +32,7 @@ def content_of(value: AttributeValue) -> Content | None:
     if value is None or value == "" or value in ([], {}):
         return None
     if isinstance(value, str):
-        if value in _REDACTED:
+        if value == _REDACTED:
             return None
         try:
             return Content(cast(Json, orjson.loads(value)), orjson.Fragment(value))
@@ -47,7 +47,7 @@ def content_of(value: AttributeValue) -> Content | None:
 
 def plain_text(value: AttributeValue) -> str | None:
     """A content attribute that is not JSON but simply text."""
-    if isinstance(value, str) and value and value not in _REDACTED and value[0] not in "{[":
+    if isinstance(value, str) and value and value != _REDACTED and value[0] not in "{[":
         return value
     return None
 

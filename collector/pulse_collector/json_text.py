@@ -6,7 +6,7 @@ import ast
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TypeAlias, cast
 
 import orjson
@@ -64,6 +64,8 @@ def unquote(value: AttributeValue) -> str | None:
 
 def to_json(value: AttributeValue) -> Json:
     """A structured attribute as a JSON document: bytes are UTF-8 text, else base64."""
+    if value is None or isinstance(value, str | int):
+        return value
     if isinstance(value, bytes):
         try:
             return value.decode()
@@ -71,11 +73,9 @@ def to_json(value: AttributeValue) -> Json:
             return base64.b64encode(value).decode()
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [to_json(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return [to_json(item) for item in value]
 
 
 def dump_json(document: Json) -> bytes:

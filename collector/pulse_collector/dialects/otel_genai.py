@@ -62,7 +62,7 @@ def set_messages(
     texts = facts.texts
     if facts.request is None:
         facts.request = request_body(
-            facts.attributes,
+            facts.rest,
             model=texts.get("model_requested"),
             messages=messages,
             system=system,
