@@ -194,7 +194,7 @@ async def test_log_is_bounded_though_there_is_always_a_reader(
     for thread in threads:
         thread.start()
     longest = 0
-    for number in range(1, 150):
+    for number in range(1, 80):
         await storage.ingest([span(number, metadata=os.urandom(4000).hex())])
         longest = max(longest, (tmp_path / "pulse.db-wal").stat().st_size)
     done.set()
@@ -202,6 +202,23 @@ async def test_log_is_bounded_though_there_is_always_a_reader(
         thread.join()
     await storage.close()
     assert longest < 8 << 18
+
+
+async def test_slow_reads_neither_hold_up_keys_nor_the_end(tmp_path: Path) -> None:
+    storage = await _open(tmp_path)
+    # Thousands of long texts without the word: each of these lists takes a while.
+    await storage.ingest([span(number, input_preview="lorem ipsum " * 800) for number in range(1, 4_001)])
+    slow = [
+        asyncio.create_task(storage.list_traces("p", TraceFilter(text="dolor é"), Page())) for _ in range(20)
+    ]
+    [key] = await storage.list_keys("p")
+    assert await storage.key_by_digest(key.digest) == key
+    assert not all(task.done() for task in slow)
+    await storage.close()
+    results = await asyncio.gather(*slow, return_exceptions=True)
+    cut_short = [result for result in results if isinstance(result, StoreUnavailable)]
+    assert cut_short
+    assert {str(result) for result in cut_short} == {"the store is closed"}
 
 
 async def test_views_show_traces_by_the_names_of_their_columns(tmp_path: Path) -> None:

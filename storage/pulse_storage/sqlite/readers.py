@@ -19,14 +19,15 @@ from pulse_storage.sqlite.sql import Connection
 _Result = TypeVar("_Result")
 #: A reader that stays would keep the log from being reset, which would grow and in the end fill the disk.
 _MAX_READ_S = 10.0
-_STEPS_BETWEEN_LOOKS = 50_000
+_STEPS_BETWEEN_LOOKS = 10_000
 
 
 class Readers:
     """Runs reads, each on one snapshot of the store."""
 
-    def __init__(self, path: Path, *, threads: int = 3) -> None:
+    def __init__(self, path: Path, *, threads: int) -> None:
         self._path = path
+        self._closing = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pulse-read")
         self._mine = threading.local()
         self._opened: list[Connection] = []
@@ -40,12 +41,15 @@ class Readers:
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:
-        """Wait for the reads that run, then close their connections. Blocks."""
+        """Cut short the reads that run, then close their connections. Blocks for a moment."""
+        self._closing = True
         self._pool.shutdown()
         while self._opened:
             self._opened.pop().close()
 
     def _run(self, read: Callable[[Connection], _Result]) -> _Result:
+        if self._closing:
+            raise StoreUnavailable("the store is closed")
         try:
             connection = self._connection()
             connection.execute("BEGIN")
@@ -57,6 +61,8 @@ class Readers:
         except StoreUnusable as error:
             raise StoreUnavailable(str(error)) from error
         except apsw.Error as error:
+            if self._closing:
+                raise StoreUnavailable("the store is closed") from error
             raise unavailable(self._path, error) from error
 
     def _connection(self) -> Connection:
@@ -70,4 +76,4 @@ class Readers:
         return connection
 
     def _is_late(self) -> bool:
-        return time.monotonic() > self._mine.deadline
+        return self._closing or time.monotonic() > self._mine.deadline

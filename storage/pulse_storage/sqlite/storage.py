@@ -42,7 +42,9 @@ class SqliteStorage:
             raise
         self._database = SqliteDatabase(connection, path)
         self._writer = Writer(self._database, max_queue_bytes=max_queue_bytes)
-        self._readers = Readers(path)
+        self._readers = Readers(path, threads=3)
+        # Keys and single rows: they must not wait until somebody's month of analytics is summed.
+        self._quick_readers = Readers(path, threads=2)
         self._checked_s: float | None = None
 
     def submit(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> Future[IngestResult]:
@@ -84,7 +86,7 @@ class SqliteStorage:
         def read(connection: Connection, project: int) -> TraceRecord | None:
             return find_record(connection, project, project_id, trace_id, bodies=True)
 
-        return await self._read(project_id, read, None)
+        return await self._read(project_id, read, None, self._quick_readers)
 
     async def get_traces(self, project_id: str, trace_ids: Sequence[UUID]) -> list[TraceRecord | None]:
         """See StorageAdapter."""
@@ -92,7 +94,7 @@ class SqliteStorage:
         def read(connection: Connection, project: int) -> list[TraceRecord | None]:
             return [find_record(connection, project, project_id, id, bodies=False) for id in trace_ids]
 
-        return await self._read(project_id, read, [None] * len(trace_ids))
+        return await self._read(project_id, read, [None] * len(trace_ids), self._quick_readers)
 
     async def session_traces(
         self, project_id: str, session_id: str, *, bodies: bool = False, limit: int = 10_000
@@ -129,7 +131,7 @@ class SqliteStorage:
 
     async def list_projects(self) -> list[Project]:
         """See StorageAdapter."""
-        return await self._readers.run(projects.all_projects)
+        return await self._quick_readers.run(projects.all_projects)
 
     async def create_key(self, key: ApiKey) -> None:
         """See StorageAdapter."""
@@ -137,7 +139,7 @@ class SqliteStorage:
 
     async def list_keys(self, project_id: str) -> list[ApiKey]:
         """See StorageAdapter."""
-        return await self._readers.run(lambda connection: projects.keys_of(connection, project_id))
+        return await self._quick_readers.run(lambda connection: projects.keys_of(connection, project_id))
 
     async def revoke_key(self, project_id: str, key_id: str, revoked_ns: int) -> bool:
         """See StorageAdapter."""
@@ -147,7 +149,7 @@ class SqliteStorage:
 
     async def key_by_digest(self, digest: bytes) -> ApiKey | None:
         """See StorageAdapter."""
-        return await self._readers.run(lambda connection: projects.key_with_digest(connection, digest))
+        return await self._quick_readers.run(lambda connection: projects.key_with_digest(connection, digest))
 
     async def touch_keys(self, key_ids: Collection[str], used_ns: int) -> None:
         """See StorageAdapter."""
@@ -175,16 +177,23 @@ class SqliteStorage:
         self._writer.close()
         # The last connection to close clears the log away, and only one that writes can.
         self._readers.close()
+        self._quick_readers.close()
         self._database.close()
 
     async def _read(
-        self, project_id: str, read: Callable[[Connection, int], _Result], nothing: _Result
+        self,
+        project_id: str,
+        read: Callable[[Connection, int], _Result],
+        nothing: _Result,
+        readers: Readers | None = None,
     ) -> _Result:
+        """What `read` answers for a project, or `nothing` if there is no such project."""
+
         def of_project(connection: Connection) -> _Result:
             project = projects.project_key(connection, project_id)
             return nothing if project is None else read(connection, project)
 
-        return await self._readers.run(of_project)
+        return await (readers or self._readers).run(of_project)
 
     async def _write(self, write: Callable[[Connection], _Result]) -> _Result:
         future = self._writer.run(lambda: self._database.transact(write))
