@@ -11,6 +11,7 @@ from pulse_collector.json_text import Json, to_json
 #: More entries than any span limit lets through; a bound against made-up indices.
 _MAX_ENTRIES = 10_000
 _MAX_DEPTH = 12
+_MAX_DIGITS = 9
 
 
 def indexed_list(attributes: Mapping[str, AttributeValue], prefix: str) -> list[Json]:
@@ -27,7 +28,7 @@ def indexed_list(attributes: Mapping[str, AttributeValue], prefix: str) -> list[
         if entries >= _MAX_ENTRIES:
             break
         path = key[start:].split(".", _MAX_DEPTH)
-        if path[0].isdecimal():
+        if _is_index(path[0]):
             _put(root, path, to_json(value))
     listed = _listed(root)
     return listed if isinstance(listed, list) else []
@@ -50,6 +51,10 @@ def _listed(node: object) -> Json:
     if not isinstance(node, dict):
         return cast(Json, node)
     tree = cast("dict[str, object]", node)
-    if tree and all(key.isdecimal() and key.isascii() for key in tree):
+    if tree and all(_is_index(key) for key in tree):
         return [_listed(tree[key]) for key in sorted(tree, key=int)]
     return {key: _listed(value) for key, value in tree.items()}
+
+
+def _is_index(step: str) -> bool:
+    return len(step) <= _MAX_DIGITS and step.isascii() and step.isdecimal()

@@ -79,11 +79,15 @@ def to_json(value: AttributeValue) -> Json:
 
 
 def dump_json(document: Json) -> bytes:
-    """JSON in UTF-8, whatever the document holds (huge integers, lone surrogates)."""
+    """JSON in UTF-8, whatever the document holds (huge integers, lone surrogates, depth)."""
     try:
         return orjson.dumps(document)
     except (TypeError, ValueError):
+        pass
+    try:
         return orjson.dumps(_scrub(document))
+    except (TypeError, ValueError, RecursionError):
+        return b'{"_raw":"nested too deeply to be kept"}'
 
 
 def without_nul(written: bytes) -> bytes:

@@ -102,7 +102,10 @@ def _cut(value: AttributeValue) -> Json:
         return value
     if isinstance(value, bytes):
         return _cut(to_json(value))
-    document = to_json(value)
+    try:
+        document = to_json(value)
+    except RecursionError:
+        return "nested too deeply to be kept"
     written = dump_json(document)
     if len(written) <= _MAX_TEXT_CHARS:
         return document

@@ -39,7 +39,7 @@ _PRICE_LISTS: dict[str, tuple[str, ...]] = {
     "vertex": ("google", "anthropic"),
     "xai": ("x-ai",),
     "moonshot": ("moonshotai",),
-    "meta": ("meta",),
+    "z_ai": ("zai",),
 }
 
 

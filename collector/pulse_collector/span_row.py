@@ -242,9 +242,10 @@ def _partner_key(facts: SpanFacts) -> str | None:
         return f"anthropic:{response_id}" if response_id.startswith("msg_") else None
     if not facts.failed:
         return None
-    request_id = facts.attributes.get("anthropic.request.id")
-    if isinstance(request_id, str):
-        return f"anthropic:{request_id}"
+    for key in ("anthropic.request.id", "pulse.request_id"):
+        request_id = facts.attributes.get(key)
+        if isinstance(request_id, str):
+            return clean_text(f"anthropic:{request_id}")
     named = _REQUEST_ID.search(facts.texts.get("error_message", ""))
     return f"anthropic:{named[0]}" if named else None
 

@@ -268,3 +268,62 @@ def test_openllmetry_streams_tell_the_first_chunk_by_an_event() -> None:
             "scope": {"name": "opentelemetry.instrumentation.openai.v1"},
         },
     }
+
+
+def test_openinference_embeddings_keep_texts_and_no_vectors() -> None:
+    row = row_of(
+        span(
+            {
+                "openinference.span.kind": "EMBEDDING",
+                "embedding.model_name": "text-embedding-3-small",
+                "embedding.embeddings.0.embedding.text": "hello",
+                "embedding.embeddings.0.embedding.vector": [0.1, 0.2],
+                "embedding.embeddings.1.embedding.text": "world",
+                "llm.token_count.prompt": 2,
+            },
+            name="CreateEmbeddings",
+        ),
+        scope="openinference.instrumentation.openai",
+    )
+    assert told(row) == {
+        "model_call": True,
+        "operation": "embeddings",
+        "name": "CreateEmbeddings",
+        "provider": "openai",
+        "model_requested": "text-embedding-3-small",
+        "dialect": "openinference",
+        "scope": "openinference.instrumentation.openai",
+        "input_tokens": 2,
+        "output_tokens": 0,
+        "cost_nano_usd": 40,
+        "cost_source": "computed",
+        "input_preview": "world",
+        "metadata": {"scope": {"name": "openinference.instrumentation.openai"}},
+        "request_body": {"input": ["hello", "world"]},
+    }
+
+
+def test_openinference_retrievals_keep_their_documents() -> None:
+    row = row_of(
+        span(
+            {
+                "openinference.span.kind": "RETRIEVER",
+                "input.value": "weather",
+                "retrieval.documents.0.document.id": "d1",
+                "retrieval.documents.0.document.score": 0.5,
+            },
+            name="docs",
+        ),
+        scope="openinference.instrumentation.llama_index",
+    )
+    assert told(row) == {
+        "model_call": False,
+        "operation": "retrieval",
+        "name": "docs",
+        "dialect": "openinference",
+        "scope": "openinference.instrumentation.llama_index",
+        "input_preview": "weather",
+        "metadata": {"scope": {"name": "openinference.instrumentation.llama_index"}},
+        "request_body": {"input": "weather"},
+        "response_body": {"documents": [{"document": {"id": "d1", "score": 0.5}}]},
+    }

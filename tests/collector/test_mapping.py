@@ -367,3 +367,26 @@ def test_no_value_of_any_attribute_loses_a_span(
                 assert column != ""
             elif isinstance(column, int):
                 assert -MAX_INT64 - 1 <= column <= MAX_INT64
+
+
+def test_metadata_that_is_nested_too_deeply_is_no_reason_to_lose_a_span() -> None:
+    deep = '{"a":' * 600 + "1" + "}" * 600
+    row = row_of(span({"openinference.span.kind": "LLM", "metadata": deep, "llm.token_count.prompt": 3}))
+    assert row.input_tokens == 3
+
+
+def test_indices_of_flattened_messages_may_have_gaps_and_be_nonsense() -> None:
+    flattened: dict[str, Value] = {
+        "gen_ai.prompt.999999999.role": "user",
+        "gen_ai.prompt.999999999.content": "last",
+        "gen_ai.prompt.3.role": "user",
+        "gen_ai.prompt.3.content": "first",
+        f"gen_ai.prompt.{'9' * 5000}.content": "nonsense",
+        "gen_ai.prompt.x.content": "no index",
+    }
+    row = row_of(span({**NOWHERE, **flattened}))
+    assert row.input_preview == "last"
+    assert row.request_body is not None
+    assert orjson.loads(unpack(row.request_body)) == {
+        "messages": [{"role": "user", "content": "first"}, {"role": "user", "content": "last"}]
+    }

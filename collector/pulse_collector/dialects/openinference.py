@@ -39,6 +39,7 @@ def read(facts: SpanFacts) -> None:
     if facts.response is None and answered is not None:
         facts.response = document_body(answered, "messages" if isinstance(answered.value, list) else "output")
     facts.input_text = facts.input_text or plain_text(attributes.get("input.value"))
+    _read_lists(facts)
     set_messages(
         facts,
         messages=_messages(facts, "llm.input_messages."),
@@ -61,6 +62,23 @@ def _read_documents(facts: SpanFacts, asked: Content | None, answered: Content |
             facts.response = document_body(
                 answered, "messages" if isinstance(answered.value, list) else "output"
             )
+
+
+def _read_lists(facts: SpanFacts) -> None:
+    """What embeddings were made of, and the documents that were found; never the vectors."""
+    texts = [
+        text
+        for entry in indexed_list(facts.flattened, "embedding.embeddings.")
+        if isinstance(entry, dict) and isinstance(inner := entry.get("embedding"), dict)
+        if isinstance(text := inner.get("text"), str)
+    ]
+    if facts.request is None and (asked := built(texts)) is not None:
+        facts.request = document_body(asked, "input")
+        facts.input_text = facts.input_text or texts[-1]
+    for prefix in ("retrieval.documents.", "reranker.output_documents."):
+        found = built(indexed_list(facts.flattened, prefix))
+        if facts.response is None and found is not None:
+            facts.response = document_body(found, "documents")
 
 
 def _answered(facts: SpanFacts) -> bool:
@@ -143,7 +161,16 @@ DIALECT = Dialect(
         "metadata",
         "llm.model_name",
     ),
-    content_prefixes=("llm.input_messages.", "llm.output_messages.", "llm.tools.", "llm.prompts."),
+    content_prefixes=(
+        "llm.input_messages.",
+        "llm.output_messages.",
+        "llm.tools.",
+        "llm.prompts.",
+        "embedding.embeddings.",
+        "retrieval.documents.",
+        "reranker.input_documents.",
+        "reranker.output_documents.",
+    ),
     read=read,
     extends=OTEL_GENAI,
 )
