@@ -11,6 +11,7 @@ from pulse_storage.adapter import IngestResult
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.ids import row_id
 from pulse_storage.latency import latency_bucket
+from pulse_storage.plain import is_plain
 from pulse_storage.reconcile import Verdict, reconcile
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
@@ -187,18 +188,17 @@ class _ProjectBatch:
         return seq
 
     def _verdicts(self, rows: Sequence[tuple[bytes, SpanRow]]) -> dict[SpanKey, Verdict]:
-        """What other spans tell of each. A span alone in its trace and without partner needs no look."""
-        entangled = [
-            skeleton(row, id)
-            for id, row in rows
-            if row.partner_key is not None
-            or len(self._new[row.otel_trace_id]) > 1
-            or not self._near.is_empty(row.otel_trace_id)
-            or row.otel_trace_id in self._near.contents
-        ]
+        """What other spans tell of each; new traces of which nothing can be told are not looked at."""
+        near = self._near
+        plain = {
+            trace_id
+            for trace_id, trace in self._new.items()
+            if near.is_empty(trace_id) and is_plain(trace.values())
+        }
+        entangled = [skeleton(row, id) for id, row in rows if row.otel_trace_id not in plain]
         if not entangled:
             return {}
-        self._near.complete(entangled)
+        near.complete(entangled)
         return self._reconciled(entangled)
 
     def revise(self, spans: Sequence[SpanKey]) -> None:

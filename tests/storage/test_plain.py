@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.rows import NOON_NS, span, step
+
+from pulse_storage import SpanRow
+from pulse_storage.ids import row_id
+from pulse_storage.plain import is_plain
+from pulse_storage.reconcile import reconcile
+from pulse_storage.sqlite.spans import skeleton
+
+_CALL = span(1, trace=9, parent=4, session_id="s", provider_request_id="r1")
+_SIBLING = span(2, trace=9, parent=4, session_id="s", provider_request_id="r2")
+_AGENT = step(4, trace=9, session_id="s")
+
+
+def test_agent_with_calls_below_it_is_plain() -> None:
+    assert is_plain([_CALL])
+    assert is_plain([_SIBLING, _AGENT, _CALL])
+    assert is_plain([_CALL, _SIBLING._replace(provider_request_id=None)])
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        _SIBLING._replace(session_id=None),
+        _SIBLING._replace(session_id="other"),
+        _SIBLING._replace(user_id="u"),
+        _SIBLING._replace(tags=("a",)),
+        _SIBLING._replace(environment="prod"),
+        _SIBLING._replace(partner_key="k"),
+        _SIBLING._replace(provider_request_id="r1"),
+        _SIBLING._replace(parent_span_id=_CALL.otel_span_id),
+        _SIBLING._replace(parent_span_id=_SIBLING.otel_span_id),
+        _AGENT._replace(parent_span_id=_CALL.otel_span_id),
+    ],
+)
+def test_whatever_other_spans_may_tell_is_not_plain(row: SpanRow) -> None:
+    assert not is_plain([_CALL, row])
+    assert not is_plain([row, _CALL])
+
+
+@st.composite
+def _traces(draw: st.DrawFn) -> list[SpanRow]:
+    numbers = draw(st.lists(st.integers(1, 6), min_size=1, max_size=6, unique=True))
+    return [_row(draw, number) for number in numbers]
+
+
+def _row(draw: st.DrawFn, number: int) -> SpanRow:
+    make = draw(st.sampled_from((span, step)))
+    row = make(number, trace=9, parent=draw(st.sampled_from((None, 1, 2, 3, 7, 8))))
+    return row._replace(
+        start_ns=NOON_NS + draw(st.sampled_from((0, 1_000_000))),
+        provider_request_id=draw(st.sampled_from((None, None, "r1", "r2", "r3"))),
+        scope=draw(st.sampled_from(("client", "framework"))),
+        session_id=draw(st.sampled_from(("s", "s", "s", None))),
+        user_id=draw(st.sampled_from((None, None, None, "u"))),
+    )
+
+
+@given(_traces())
+def test_nothing_is_told_of_a_plain_trace(trace: list[SpanRow]) -> None:
+    spans = [skeleton(row, row_id("p", row.otel_trace_id, row.otel_span_id, row.start_ns)) for row in trace]
+    if is_plain(trace):
+        assert reconcile(spans) == {}
