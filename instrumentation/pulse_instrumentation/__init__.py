@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pulse_instrumentation.content_override import capture_content
 from pulse_instrumentation.instrumentors import PulseAnthropicInstrumentor, PulseOpenAIInstrumentor
 from pulse_instrumentation.observe import observe
 from pulse_instrumentation.session import session
@@ -10,6 +11,7 @@ from pulse_instrumentation.start import flush, init, shutdown
 __all__ = [
     "PulseAnthropicInstrumentor",
     "PulseOpenAIInstrumentor",
+    "capture_content",
     "flush",
     "init",
     "observe",

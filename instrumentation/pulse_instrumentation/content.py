@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from pulse_instrumentation.fields import field, text
+from pulse_instrumentation.fields import encodable, field, text
 
 ContentMode = Literal["off", "metadata", "full"]
 Redact = Callable[[str], str]
@@ -118,7 +118,7 @@ class Capture:
 
     def error_message(self, message: str) -> str | None:
         """The words of an error, which may quote the prompt; None unless content is full."""
-        return self._words(message)[: self.part_limit] if self.full else None
+        return encodable(self._words(message))[: self.part_limit] if self.full else None
 
     def _put(self, part: Part, key: str, value: str) -> None:
         if not self.full:
@@ -149,10 +149,7 @@ OFF = Capture("off")
 
 def dumps(value: object) -> str:
     """Compact JSON that every OTLP encoder takes: no lone surrogates, no unknown types."""
-    encoded = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
-    if encoded.isascii():
-        return encoded
-    return encoded.encode("utf-8", "replace").decode("utf-8")
+    return encodable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
 
 
 def modality(mime_type: object, default: str = "document") -> str:

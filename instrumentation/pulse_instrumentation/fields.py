@@ -5,7 +5,7 @@ A field that is missing, or not of the type asked for, reads as absent; nothing 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, cast
 
 from opentelemetry.util.types import AttributeValue
@@ -30,6 +30,18 @@ def field(value: object, name: str) -> object:
     return None if extra is None else extra.get(name)
 
 
+def pairs(value: object) -> Iterable[tuple[str, object]]:
+    """The fields of a mapping or model with their names; none for everything else."""
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).items()
+    try:
+        fields = cast("dict[str, object]", value.__dict__)
+        extra = cast("_Model", value).__pydantic_extra__
+    except AttributeError:
+        return ()
+    return {**fields, **extra}.items() if extra else fields.items()
+
+
 class _Model(Protocol):
     """A client's model, as far as it is looked into."""
 
@@ -44,37 +56,42 @@ def items(value: object) -> Sequence[object]:
 
 
 def text(value: object) -> str | None:
-    """A string, else None. Enum members of a string type count as their string."""
-    return value if isinstance(value, str) else None
+    """A string that every encoder takes, else None. Enum members of a string type are strings."""
+    return encodable(value) if isinstance(value, str) else None
+
+
+def encodable(value: str) -> str:
+    """The string with lone surrogates, which UTF-8 cannot say, replaced by question marks."""
+    if value.isascii():
+        return value
+    return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def integer(value: object) -> int | None:
-    """An int that is not a bool, else None. A whole float counts, as some servers send 12.0."""
-    if type(value) is int:
-        return value
+    """An int of 64 bits that is not a bool, else None. A whole float counts: some servers send 12.0."""
     if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return None
+        value = int(value)
+    return value if type(value) is int and -(2**63) <= value < 2**63 else None
 
 
 def count(value: object) -> int | None:
-    """An integer that can be a count: not negative and within 64 bits, else None."""
+    """An integer that is not negative, else None."""
     number_ = integer(value)
-    return number_ if number_ is not None and 0 <= number_ < 2**63 else None
+    return number_ if number_ is not None and number_ >= 0 else None
 
 
 def number(value: object) -> float | None:
     """An int or finite float as float, else None."""
-    if type(value) is int or isinstance(value, float):
-        as_float = float(value)
+    if isinstance(value, float):
         # NaN and the infinities compare false.
-        return as_float if -1e308 < as_float < 1e308 else None
-    return None
+        return value if -1e308 < value < 1e308 else None
+    whole = integer(value)
+    return None if whole is None else float(whole)
 
 
 def texts(value: object) -> list[str] | None:
     """The strings of a list, or one string as a list of one; None when there is none."""
     if isinstance(value, str):
-        return [value]
-    found = [item for item in items(value) if isinstance(item, str)]
+        return [encodable(value)]
+    found = [encodable(item) for item in items(value) if isinstance(item, str)]
     return found or None

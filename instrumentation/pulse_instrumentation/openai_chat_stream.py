@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pulse_instrumentation.fields import field, items
+from pulse_instrumentation.fields import field, items, pairs
+
+# The fields of a delta that hold words; `text` is the legacy completions' own.
+_WORDS = frozenset({"content", "reasoning", "reasoning_content", "refusal", "text"})
 
 
 class ChatFold:
@@ -73,26 +76,21 @@ class _Choice:
 
     def add(self, delta: object, content: bool) -> bool:
         output = False
-        words = field(delta, "content")
-        if isinstance(words, str) and words:
-            output = True
-            if content:
-                self._texts.setdefault("content", []).append(words)
-            elif self.started:
-                return True
-        tools = field(delta, "tool_calls")
-        for key in ("reasoning", "reasoning_content", "refusal", "text"):
-            words = field(delta, key)
-            if isinstance(words, str) and words:
-                output = True
-                if content:
-                    self._texts.setdefault(key, []).append(words)
-        for tool in items(tools):
-            output = True
-            if content:
-                self._tool_call(tool)
-        if content and (role := field(delta, "role")) is not None:
-            self.role = role
+        for name, value in pairs(delta):
+            if not value:
+                continue
+            if name in _WORDS:
+                if isinstance(value, str):
+                    output = True
+                    if content:
+                        self._texts.setdefault(name, []).append(value)
+            elif name == "tool_calls":
+                for tool in items(value):
+                    output = True
+                    if content:
+                        self._tool_call(tool)
+            elif name == "role" and content:
+                self.role = value
         self.started = self.started or output
         return output
 

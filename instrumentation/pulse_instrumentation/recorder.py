@@ -20,6 +20,7 @@ from pulse_instrumentation import attributes as names
 from pulse_instrumentation.abandoned import end_abandoned
 from pulse_instrumentation.calls import Call
 from pulse_instrumentation.content import Capture
+from pulse_instrumentation.content_override import capture_in
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import Attributes, field
 from pulse_instrumentation.metrics import CallMetrics
@@ -113,9 +114,10 @@ class Recorder:
     def _started(
         self, operation: Operation, client: object, options: object, context: Context
     ) -> Started | None:
-        if self._capture.mode != "off":
+        capture = capture_in(context, self._capture)
+        if capture.mode != "off":
             options = self.library.readable(client, options)
-        call = self._call(operation, client, options, context)
+        call = self._call(operation, client, options, context, capture)
         if call is None:
             return None
         try:
@@ -124,7 +126,9 @@ class Recorder:
             report_failure("preparing a request", error)
         return Started(call, options)
 
-    def _call(self, operation: Operation, client: object, options: object, context: Context) -> Call | None:
+    def _call(
+        self, operation: Operation, client: object, options: object, context: Context, capture: Capture
+    ) -> Call | None:
         body = _body(options)
         attributes: Attributes = {names.OPERATION_NAME: operation.name}
         attributes.update(self._server(client).attributes)
@@ -142,9 +146,9 @@ class Recorder:
         metrics = self._metrics if self._metrics.collected else None
         if metrics is None and not span.get_span_context().is_valid:
             return None
-        if self._capture.mode != "off" and span.is_recording():
+        if capture.mode != "off" and span.is_recording():
             try:
-                span.set_attributes(operation.request_content(body, self._capture))
+                span.set_attributes(operation.request_content(body, capture))
             except Exception as error:
                 report_failure(f"the content of a request of {operation.name}", error)
         return Call(
@@ -153,7 +157,7 @@ class Recorder:
             trace.set_span_in_context(span, context),
             start_ns,
             attributes,
-            self._capture,
+            capture,
             metrics,
         )
 

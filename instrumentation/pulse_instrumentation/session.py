@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from opentelemetry import baggage as otel_baggage
 from opentelemetry import context as otel_context
+from opentelemetry.context import Context
 
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.failures import report_failure
-from pulse_instrumentation.fields import Attributes
-
-if TYPE_CHECKING:
-    from opentelemetry.context import Context
+from pulse_instrumentation.fields import Attributes, encodable, text
 
 # In OpenTelemetry's context, so that whatever carries spans to threads and tasks carries it too.
 _KEY = otel_context.create_key("pulse-session")
@@ -29,30 +27,51 @@ def session(
     user_id: str | None = None,
     tags: Iterable[str] = (),
     metadata: Mapping[str, object] | None = None,
+    baggage: bool = False,
 ) -> AbstractContextManager[None]:
-    """Give every model call made inside the `with` block (or decorated function) these facts.
+    """Give every model call made inside the `with` block these facts.
 
     Sessions nest: the inner id and user win, tags add up, metadata keys are merged. The facts are
-    read when a call starts, so a stream keeps those of the place that asked for it.
+    read when a call starts, so a stream keeps those of the place that asked for it. With `baggage`
+    the two ids travel to other services in OpenTelemetry's baggage, and an id that is not given is
+    taken from the baggage that came in.
     """
-    try:
-        given = (tags,) if isinstance(tags, str) else tuple(tags)
-        return _session(session_id, user_id, given, dict(metadata or {}))
-    except Exception as error:
-        report_failure("session()", error)
-        return _session(session_id, user_id, (), {})
+    return _in_context(lambda context: _context(context, session_id, user_id, tags, metadata, baggage))
 
 
 @contextmanager
-def _session(
-    session_id: str | None, user_id: str | None, tags: tuple[str, ...], metadata: dict[str, object]
-) -> Generator[None]:
-    merged = _current(otel_context.get_current()).merged(session_id, user_id, tags, metadata)
-    token = otel_context.attach(otel_context.set_value(_KEY, merged))
+def _in_context(change: Callable[[Context], Context]) -> Generator[None]:
+    """The block runs in the changed context; in the present one when the change fails."""
+    context = otel_context.get_current()
+    try:
+        context = change(context)
+    except Exception as error:
+        report_failure("session()", error)
+    token = otel_context.attach(context)
     try:
         yield
     finally:
         otel_context.detach(token)
+
+
+def _context(
+    context: Context,
+    session_id: str | None,
+    user_id: str | None,
+    tags: Iterable[str],
+    metadata: Mapping[str, object] | None,
+    baggage: bool,
+) -> Context:
+    if baggage:
+        session_id = session_id or text(otel_baggage.get_baggage(names.SESSION_ID, context))
+        user_id = user_id or text(otel_baggage.get_baggage(names.USER_ID, context))
+    given = (tags,) if isinstance(tags, str) else tuple(tags)
+    merged = _current(context).merged(session_id, user_id, given, dict(metadata or {}))
+    if baggage:
+        for name, id in ((names.SESSION_ID, merged.session_id), (names.USER_ID, merged.user_id)):
+            if id is not None:
+                context = otel_baggage.set_baggage(name, id, context)
+    return otel_context.set_value(_KEY, merged, context)
 
 
 def session_attributes(context: Context | None = None) -> Attributes:
@@ -96,20 +115,23 @@ def _attributes(
 ) -> Attributes:
     attributes: Attributes = {}
     if session_id is not None:
-        attributes[names.CONVERSATION_ID] = attributes[names.SESSION_ID] = str(session_id)
+        attributes[names.CONVERSATION_ID] = attributes[names.SESSION_ID] = encodable(str(session_id))
     if user_id is not None:
-        attributes[names.USER_ID] = str(user_id)
+        attributes[names.USER_ID] = encodable(str(user_id))
     if tags:
-        attributes[names.TAGS] = [str(tag) for tag in tags]
+        attributes[names.TAGS] = [encodable(str(tag)) for tag in tags]
     for key, value in metadata.items():
-        attributes[f"{names.METADATA_PREFIX}{key}"] = _metadata_value(value)
+        attributes[encodable(f"{names.METADATA_PREFIX}{key}")] = _metadata_value(value)
     return attributes
 
 
 def _metadata_value(value: object) -> str | bool | int | float:
-    if isinstance(value, (str, bool, int, float)):
+    if isinstance(value, str):
+        return encodable(value)
+    # OTLP has no integers beyond 64 bits.
+    if isinstance(value, (bool, float)) or (isinstance(value, int) and -(2**63) <= value < 2**63):
         return value
     try:
-        return json.dumps(value, ensure_ascii=False, default=str)
+        return encodable(json.dumps(value, ensure_ascii=False, default=str))
     except (TypeError, ValueError, RecursionError):
         return f"<{type(value).__name__}>"

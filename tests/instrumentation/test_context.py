@@ -8,7 +8,7 @@ import logging
 from typing import Any
 
 import pytest
-from opentelemetry import context, trace
+from opentelemetry import baggage, context, trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from tests.instrumentation.recorded import Recorded
 from tests.support.llm_bodies import chat_chunks, completion, message_events
@@ -165,9 +165,27 @@ def test_session_reaches_tasks_and_threads_started_within(instrumented: Recorded
     assert instrumented.attributes["session.id"] == "s-1"
 
 
-def test_session_with_unusable_facts_never_raises(instrumented: Recorded) -> None:
+def test_session_with_unusable_facts_records_the_call_without_them(instrumented: Recorded) -> None:
     bad: Any = 7
     client = openai_client(FakeProvider(json_answer(completion())))
     with pulse.session("s-1", tags=bad, metadata={"self": object()}):
         client.chat.completions.create(**CHAT)
-    assert instrumented.attributes["session.id"] == "s-1"
+    assert "session.id" not in instrumented.attributes
+
+
+def test_session_stays_at_home_unless_it_is_sent_as_baggage(instrumented: Recorded) -> None:
+    with pulse.session("s-1", user_id="u-1"):
+        assert baggage.get_all() == {}
+    with pulse.session("s-1", user_id="u-1", baggage=True):
+        assert baggage.get_all() == {"session.id": "s-1", "user.id": "u-1"}
+
+
+def test_session_is_taken_from_baggage_when_asked(instrumented: Recorded) -> None:
+    client = openai_client(FakeProvider(*(json_answer(completion()) for _ in range(2))))
+    token = context.attach(baggage.set_baggage("session.id", "from-far"))
+    client.chat.completions.create(**CHAT)
+    with pulse.session(baggage=True):
+        client.chat.completions.create(**CHAT)
+    context.detach(token)
+    found = [span.attributes.get("session.id") for span in instrumented.spans]
+    assert found == [None, "from-far"]
