@@ -12,7 +12,13 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo  # pyright: ignore[reportMissingTypeStubs]
 from google.rpc.status_pb2 import Status  # pyright: ignore[reportMissingTypeStubs]
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from tests.support.receiver import Receiver, chat_span, request_of, running_receiver
 
 from pulse_collector.otlp_grpc import GrpcServer, serve_otlp_grpc
@@ -81,9 +87,24 @@ def test_bad_span_is_counted_and_its_neighbour_stored(receiver: Receiver, channe
     assert len(receiver.rows()) == 1
 
 
-@pytest.mark.parametrize("method", [LOGS, METRICS])
-def test_other_signals_succeed_with_a_warning(receiver: Receiver, channel: grpc.Channel, method: str) -> None:
-    assert b"dropped" in export(channel, receiver.key, b"", method)
+def test_metrics_succeed_with_a_warning(receiver: Receiver, channel: grpc.Channel) -> None:
+    assert b"dropped" in export(channel, receiver.key, b"", METRICS)
+
+
+def test_gen_ai_events_complete_their_span(receiver: Receiver, channel: grpc.Channel) -> None:
+    span = chat_span(1)
+    record = LogRecord(
+        trace_id=span.trace_id,
+        span_id=span.span_id,
+        event_name="gen_ai.user.message",
+        body=AnyValue(string_value="How warm is it?"),
+    )
+    scope_logs = ScopeLogs(log_records=[record, LogRecord()])
+    logs = ExportLogsServiceRequest(resource_logs=[ResourceLogs(scope_logs=[scope_logs])])
+    answer = export(channel, receiver.key, logs.SerializeToString(), LOGS)
+    assert ExportLogsServiceResponse.FromString(answer).partial_success.rejected_log_records == 1
+    export(channel, receiver.key, request_of(span).SerializeToString())
+    assert [row.input_preview for row in receiver.rows()] == ["How warm is it?"]
 
 
 def test_garbage_is_an_invalid_argument_with_details(receiver: Receiver, channel: grpc.Channel) -> None:

@@ -20,7 +20,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
-from tests.support.receiver import Receiver, chat_span, request_of, running_receiver
+from tests.support.receiver import NOW_NS, Receiver, chat_span, request_of, running_receiver
 
 from pulse_collector import otlp_http
 from pulse_storage.keys import key_record, new_key
@@ -120,11 +120,49 @@ def test_empty_requests_succeed(receiver: Receiver, body: bytes) -> None:
     assert (answer.status_code, answer.content) == (200, b"")
 
 
-@pytest.mark.parametrize("path", ["/v1/logs", "/v1/metrics"])
-def test_other_signals_succeed_with_a_warning(receiver: Receiver, path: str) -> None:
-    answer = post(receiver, b"{}", JSON, path)
+def test_metrics_succeed_with_a_warning(receiver: Receiver) -> None:
+    answer = post(receiver, b"{}", JSON, "/v1/metrics")
     assert answer.status_code == 200
     assert "dropped" in orjson.loads(answer.content)["partialSuccess"]["errorMessage"]
+
+
+def log_record(number: int, name: str, body: Any) -> dict[str, Any]:
+    content = {"kvlistValue": {"values": [{"key": "content", "value": {"stringValue": body}}]}}
+    return {
+        "timeUnixNano": str(NOW_NS + number),
+        "eventName": name,
+        "body": content,
+        "traceId": (1).to_bytes(16, "big").hex(),
+        "spanId": (1).to_bytes(8, "big").hex(),
+    }
+
+
+@pytest.mark.parametrize("events_first", [True, False])
+def test_gen_ai_events_complete_their_span(receiver: Receiver, events_first: bool) -> None:
+    records = [log_record(1, "gen_ai.user.message", "How warm is it?"), log_record(2, "app.event", "?")]
+    logs = orjson.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": records}]}]})
+    span = request_of(chat_span(1)).SerializeToString()
+    if not events_first:
+        post(receiver, span)
+    answer = post(receiver, logs, JSON, "/v1/logs")
+    if events_first:
+        post(receiver, span)
+    partial = orjson.loads(answer.content)["partialSuccess"]
+    assert (answer.status_code, partial["rejectedLogRecords"]) == (200, "1")
+    assert [row.input_preview for row in receiver.rows()] == ["How warm is it?"]
+    [row] = receiver.rows()
+    record = receiver.run(receiver.storage.get_trace(receiver.project_id, row.trace_id))
+    assert record is not None
+    assert b"How warm is it?" in (record.request_body or b"")
+    assert receiver.metric("pulse_log_records_total", outcome="stored") == 1
+
+
+def test_logs_that_are_not_ours_are_declined_with_a_count(receiver: Receiver) -> None:
+    logs = orjson.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [{}, {}, {}]}]}]})
+    answer = post(receiver, logs, JSON, "/v1/logs")
+    assert answer.status_code == 200
+    assert orjson.loads(answer.content)["partialSuccess"]["rejectedLogRecords"] == "3"
+    assert post(receiver, b"", path="/v1/logs").content == b""
 
 
 def test_trailing_slash_is_tolerated(receiver: Receiver) -> None:
