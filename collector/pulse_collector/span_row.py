@@ -196,7 +196,7 @@ def _row(
         facts.numbers.get("time_to_first_token_ms"),
         texts("session_id"),
         texts("user_id"),
-        tuple(dict.fromkeys(map(clean_text, facts.tags)))[:_MAX_TAGS],
+        tuple(dict.fromkeys(map(clean_text, facts.tags)))[:_MAX_TAGS] if facts.tags else (),
         texts("service") or resource.service,
         texts("environment") or resource.environment,
         texts("release") or resource.release,
