@@ -106,8 +106,8 @@ class Neighbourhood:
         return any(span.gen_ai for span in self.stored.get(trace_id, {}).values())
 
     def is_empty(self, trace_id: bytes) -> bool:
-        """Whether the trace has no stored span. Call `load_traces` first."""
-        return trace_id not in self.stored and trace_id not in self._large
+        """Whether nothing is stored of the trace. Call `load_traces` first."""
+        return not (trace_id in self.stored or trace_id in self._large or trace_id in self.contents)
 
     def complete(self, new: Sequence[Skeleton]) -> None:
         """Load what bears on the new spans and their traces from outside of these traces.
