@@ -86,5 +86,13 @@ def test_links_between_pages_lead_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
 
 
+def test_files_that_the_documentation_names_exist() -> None:
+    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md")):
+        for name in re.findall(
+            r"`((?:tests|deploy|storage|collector|query_api|docs)/[^`<>*… ]+)`", page.read_text()
+        ):
+            assert (ROOT / name).exists(), f"{page.relative_to(ROOT)} names {name}"
+
+
 def _with_option(meaning: str, option: str | None) -> str:
     return f"{meaning} ({option})" if option else meaning
