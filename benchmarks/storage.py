@@ -19,6 +19,7 @@ from hashlib import blake2b
 from itertools import islice
 from pathlib import Path
 from random import Random
+from zlib import crc32
 
 from rich.console import Console
 from rich.table import Table
@@ -91,7 +92,7 @@ def _varied(random: Random, row: SpanRow, texts: list[bytes], bodies: bool) -> S
         provider="openai" if model.startswith("gpt") else "other",
         latency_ms=random.lognormvariate(7, 1),
         status="error" if failed else "success",
-        user_id=f"u{random.randrange(500)}",
+        user_id=f"u{crc32((row.session_id or '').encode()) % 500}",
         service="shop",
         environment="production",
         input_preview="What would you do with a drunken sailor? " * 4,

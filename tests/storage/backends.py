@@ -56,7 +56,7 @@ _RECOUNTS = (
     (
         "SELECT * FROM latency_day ORDER BY 1, 2, 3, 4",
         """SELECT project, (start_ns - (start_ns % 86400000000000 + 86400000000000) % 86400000000000)
-            / 86400000000000 AS day, usage_key, latency_bucket, count(*)
+            / 86400000000000 AS day, latency_bucket, usage_key, count(*)
         FROM spans WHERE usage_key IS NOT NULL AND latency_bucket IS NOT NULL
         GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""",
     ),

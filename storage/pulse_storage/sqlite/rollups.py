@@ -87,7 +87,7 @@ class RollupDelta:
         if latency_ms is not None and bucket is not None:
             sums[1] += sign
             sums[2] += sign * math.floor(latency_ms * 1000 + 0.5)
-            self._days[project, start_ns // DAY_NS, usage_key, bucket] += sign
+            self._days[project, start_ns // DAY_NS, bucket, usage_key] += sign
         input_tokens, output_tokens, cost_nano_usd = usage
         tokens = 0
         if input_tokens:
@@ -116,7 +116,7 @@ class RollupDelta:
             )
             connection.executemany(
                 "DELETE FROM latency_day"
-                " WHERE project = ? AND day = ? AND usage_key = ? AND bucket = ? AND calls = 0",
+                " WHERE project = ? AND day = ? AND bucket = ? AND usage_key = ? AND calls = 0",
                 sorted(self._days),
             )
 

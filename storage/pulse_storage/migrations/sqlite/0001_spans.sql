@@ -133,10 +133,10 @@ CREATE TABLE latency_day (
     project INTEGER NOT NULL,
     -- Days since 1970.
     day INTEGER NOT NULL,
-    usage_key INTEGER NOT NULL,
     bucket INTEGER NOT NULL,
+    usage_key INTEGER NOT NULL,
     calls INTEGER NOT NULL,
-    PRIMARY KEY (project, day, usage_key, bucket)
+    PRIMARY KEY (project, day, bucket, usage_key)
 ) STRICT, WITHOUT ROWID;
 
 -- One row, written to learn whether the store takes writes.
