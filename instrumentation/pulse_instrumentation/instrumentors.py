@@ -77,14 +77,14 @@ class PulseOpenAIInstrumentor(_ClientInstrumentor):
     """Records every call of the openai clients of the process."""
 
     _library = OPENAI
-    _requirement = "openai >= 1.40"
+    _requirement = "openai >= 1.66"
 
 
 class PulseAnthropicInstrumentor(_ClientInstrumentor):
     """Records every call of the anthropic clients of the process."""
 
     _library = ANTHROPIC
-    _requirement = "anthropic >= 0.40"
+    _requirement = "anthropic >= 0.49"
 
 
 def hook_of(owner: type) -> Hook:

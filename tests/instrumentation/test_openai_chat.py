@@ -10,7 +10,7 @@ from opentelemetry.trace import StatusCode
 from pydantic import BaseModel
 from tests.instrumentation.recorded import Recorded, SpanValue
 from tests.support.llm_bodies import chat_chunks, choice, chunk, completion, delta
-from tests.support.llm_clients import KINDS, openai_client, result_of
+from tests.support.llm_clients import KINDS, chat_helpers, openai_client, result_of
 from tests.support.llm_http import FakeProvider, event_answer, json_answer
 
 MESSAGES: list[Any] = [
@@ -222,7 +222,7 @@ def test_parse_helper_is_one_span(instrumented: Recorded) -> None:
         city: str
 
     client = openai_client(FakeProvider(json_answer(completion('{"city": "Bonn"}'))))
-    result = client.chat.completions.parse(model="gpt-4o", messages=MESSAGES, response_format=Reply)
+    result = chat_helpers(client).parse(model="gpt-4o", messages=MESSAGES, response_format=Reply)
     assert result.choices[0].message.parsed == Reply(city="Bonn")
     assert instrumented.attributes["gen_ai.output.type"] == "json"
 
@@ -231,7 +231,7 @@ def test_parse_helper_is_one_span(instrumented: Recorded) -> None:
 def test_stream_helper_is_one_span(instrumented: Recorded, kind: str) -> None:
     provider = FakeProvider(event_answer(chat_chunks("Hel", "lo"), done=True))
     client = openai_client(provider, kind)
-    manager = client.chat.completions.stream(model="gpt-4o", messages=MESSAGES)
+    manager = chat_helpers(client).stream(model="gpt-4o", messages=MESSAGES)
     if kind == "sync":
         with manager as stream:
             final = stream.get_final_completion()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
@@ -74,6 +75,8 @@ def test_parse_helper_is_one_span(instrumented: Recorded) -> None:
 
 def test_resumed_stream_of_a_background_response_is_recorded(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(event_answer(response_events("Hello"))))
+    if "stream" not in inspect.signature(client.responses.retrieve).parameters:
+        pytest.skip("this client cannot resume a stream")
     list(client.responses.retrieve("resp_1", stream=True))
     span = instrumented.only
     assert (span.name, span.attributes["gen_ai.response.id"]) == ("chat", "resp_1")
@@ -83,7 +86,7 @@ def test_resumed_stream_of_a_background_response_is_recorded(instrumented: Recor
 def test_looking_a_response_up_is_no_model_call(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(json_answer(response()), json_answer(response())))
     client.responses.retrieve("resp_1")
-    client.responses.cancel("resp_1")
+    client.responses.input_items.list("resp_1")
     assert instrumented.spans == []
 
 

@@ -79,6 +79,7 @@ def test_anthropic_client_behind_another_host_is_anthropic(instrumented: Recorde
     assert who(instrumented) == ("anthropic", "gateway", 8080)
 
 
+@pytest.mark.skipif(not hasattr(anthropic, "AnthropicFoundry"), reason="needs a client for Foundry")
 def test_foundry_client_is_azure(instrumented: Recorded) -> None:
     provider = FakeProvider(json_answer(message()))
     client = anthropic.AnthropicFoundry(

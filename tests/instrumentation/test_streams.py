@@ -13,7 +13,13 @@ import pytest
 from opentelemetry.trace import StatusCode
 from tests.instrumentation.recorded import FIRST_CHUNK, Recorded
 from tests.support.llm_bodies import chat_chunks, message_events
-from tests.support.llm_clients import KINDS, anthropic_client, openai_client, result_of
+from tests.support.llm_clients import (
+    ANTHROPIC_TRACES_ITSELF,
+    KINDS,
+    anthropic_client,
+    openai_client,
+    result_of,
+)
 from tests.support.llm_http import FakeProvider, event_answer, http
 
 MESSAGES: list[Any] = [{"role": "user", "content": "Hi"}]
@@ -79,6 +85,7 @@ def test_dropped_stream_ends_its_span(instrumented: Recorded, read: int) -> None
     assert instrumented.attributes[CLOSED] is True
 
 
+@pytest.mark.skipif(not ANTHROPIC_TRACES_ITSELF, reason="older clients need the garbage collector")
 def test_dropped_anthropic_stream_is_freed_without_the_garbage_collector(
     instrumented: Recorded,
 ) -> None:
@@ -110,10 +117,11 @@ def test_dropped_async_stream_ends_its_span(instrumented: Recorded) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_connection_lost_within_a_stream_is_raised_and_recorded(instrumented: Recorded, kind: str) -> None:
     lost = http.ReadError("connection lost")
-    with pytest.raises(openai.APIConnectionError):
+    # The oldest clients let the HTTP library's own exception through.
+    with pytest.raises((openai.APIConnectionError, http.ReadError)) as raised:
         result_of(chat_stream(kind, breaks_with=lost))
     span = instrumented.only
-    assert (span.status, span.attributes["error.type"]) == (StatusCode.ERROR, "APIConnectionError")
+    assert (span.status, span.attributes["error.type"]) == (StatusCode.ERROR, raised.type.__name__)
     assert span.attributes["gen_ai.response.id"] == "chatcmpl-1"
 
 

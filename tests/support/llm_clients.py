@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from importlib.util import find_spec
 from typing import Any
 
 import anthropic
@@ -27,6 +28,17 @@ def anthropic_client(provider: FakeProvider, kind: str = "sync", **options: Any)
     if kind == "async":
         return anthropic.AsyncAnthropic(http_client=provider.async_client(), **options)
     return anthropic.Anthropic(http_client=provider.sync_client(), **options)
+
+
+# The client closes and traces its streams itself since version 2.
+ANTHROPIC_TRACES_ITSELF = find_spec("anthropic._tracing") is not None
+
+
+def chat_helpers(client: Any) -> Any:
+    """Where the client has `parse` and `stream` for chat: under `beta` in its oldest versions."""
+    return (
+        client.chat.completions if hasattr(client.chat.completions, "parse") else client.beta.chat.completions
+    )
 
 
 def result_of(value: Any) -> Any:
