@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import threading
 import time
 import uuid
 from collections import OrderedDict
@@ -105,6 +106,7 @@ class KeyRing:
         self._ttl_s = ttl_s
         self._capacity = capacity
         self._seen: OrderedDict[bytes, tuple[float, ApiKey | None]] = OrderedDict()
+        self._lock = threading.Lock()
         self._used: dict[str, int] = {}
         self._touched: OrderedDict[str, int] = OrderedDict()
 
@@ -134,7 +136,8 @@ class KeyRing:
 
     async def flush_used(self) -> None:
         """Write down which keys were used since the last call."""
-        used, self._used = self._used, {}
+        with self._lock:
+            used, self._used = self._used, {}
         for key_id, used_ns in used.items():
             await self._storage.touch_keys([key_id], used_ns)
 
@@ -149,10 +152,10 @@ class KeyRing:
         if scope not in record.scopes:
             raise ScopeMissing(scope)
         if now_ns - self._touched.get(record.id, 0) >= _TOUCH_EVERY_NS:
-            self._touched[record.id] = now_ns
-            self._used[record.id] = now_ns
-            while len(self._touched) > self._capacity:
-                self._touched.popitem(last=False)
+            with self._lock:
+                self._touched[record.id] = self._used[record.id] = now_ns
+                while len(self._touched) > self._capacity:
+                    self._touched.popitem(last=False)
         return record
 
     def _remembered(self, digest: bytes) -> tuple[bool, ApiKey | None]:
@@ -162,7 +165,8 @@ class KeyRing:
         return True, entry[1]
 
     def _remember(self, digest: bytes, record: ApiKey | None) -> None:
-        self._seen[digest] = (time.monotonic(), record)
-        self._seen.move_to_end(digest)
-        while len(self._seen) > self._capacity:
-            self._seen.popitem(last=False)
+        with self._lock:
+            self._seen[digest] = (time.monotonic(), record)
+            self._seen.move_to_end(digest)
+            while len(self._seen) > self._capacity:
+                self._seen.popitem(last=False)
