@@ -1,0 +1,151 @@
+"""Keys are recognised by digest, for a bounded time, and only for what they may do."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+
+import pytest
+from tests.support.rows import NOON_NS
+
+from pulse_storage import StorageAdapter
+from pulse_storage.errors import StoreUnavailable
+from pulse_storage.keys import (
+    INGEST,
+    READ,
+    KeyRefused,
+    KeyRing,
+    ScopeMissing,
+    credential,
+    key_digest,
+    key_record,
+    new_key,
+)
+
+pytestmark = pytest.mark.anyio
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+async def stored_key(storage: StorageAdapter, **facts: object) -> tuple[str, str]:
+    """A key of project p: the header that carries it, and its id."""
+    key = new_key()
+    record = key_record(key, "p", created_ns=NOON_NS)._replace(**facts)
+    await storage.create_key(record)
+    return f"Bearer {key}", record.id
+
+
+def test_new_keys_are_told_apart_by_their_hint_and_kept_as_digests() -> None:
+    key = new_key()
+    record = key_record(key, "p", created_ns=1)
+    assert key.startswith("pulse_sk_")
+    assert record.digest == hashlib.sha256(key.encode()).digest()
+    assert record.hint == f"{key[:13]}…{key[-4:]}"
+    assert key not in repr(record)
+
+
+@pytest.mark.parametrize("scopes", [set[str](), {"admin"}, {"read", "write"}])
+def test_unknown_scopes_are_refused(scopes: set[str]) -> None:
+    with pytest.raises(ValueError, match="ingest, read"):
+        key_record(new_key(), "p", created_ns=1, scopes=scopes)
+
+
+@pytest.mark.parametrize(
+    ("header", "key"),
+    [
+        ("Bearer abc", "abc"),
+        ("bearer  abc ", "abc"),
+        (basic("pulse", "abc"), "abc"),
+        (basic("", "a:b"), "a:b"),
+        ("Bearer ", None),
+        ("Bearer", None),
+        ("Basic %%%", None),
+        ("Basic " + base64.b64encode(b"\xff:\xff").decode(), None),
+        (basic("abc", ""), None),
+        ("Digest abc", None),
+        ("abc", None),
+        ("", None),
+        (None, None),
+        ("Bearer " + "x" * 600, None),
+    ],
+)
+def test_credentials_are_bearer_tokens_or_basic_passwords(header: str | None, key: str | None) -> None:
+    assert credential(header) == key
+
+
+async def test_key_opens_what_its_scopes_say(storage: StorageAdapter) -> None:
+    header, key_id = await stored_key(storage, scopes=frozenset({READ}))
+    ring = KeyRing(storage)
+    assert (await ring.check(header, READ)).id == key_id
+    with pytest.raises(ScopeMissing, match="'ingest'"):
+        await ring.check(header, INGEST)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"revoked_ns": 1}, {"expires_ns": 1}, {"digest": key_digest("another key")}]
+)
+async def test_revoked_expired_and_unknown_keys_are_refused_alike(
+    storage: StorageAdapter, facts: dict[str, object]
+) -> None:
+    header, _ = await stored_key(storage, **facts)
+    with pytest.raises(KeyRefused) as refused:
+        await KeyRing(storage).check(header, READ)
+    assert str(refused.value) == ""
+
+
+async def test_answers_are_remembered_for_a_while_and_no_longer(storage: StorageAdapter) -> None:
+    header, key_id = await stored_key(storage)
+    patient, forgetful = KeyRing(storage, ttl_s=60), KeyRing(storage, ttl_s=-1)
+    for ring in (patient, forgetful):
+        await ring.check(header, READ)
+    assert patient.check_cached(header, READ) is not None
+    assert forgetful.check_cached(header, READ) is None
+    await storage.revoke_key("p", key_id, NOON_NS)
+    await patient.check(header, READ)
+    with pytest.raises(KeyRefused):
+        await forgetful.check(header, READ)
+
+
+async def test_unknown_keys_are_remembered_too(storage: StorageAdapter) -> None:
+    ring = KeyRing(storage, ttl_s=60)
+    assert ring.check_cached("Bearer guess", READ) is None
+    with pytest.raises(KeyRefused):
+        await ring.check("Bearer guess", READ)
+    with pytest.raises(KeyRefused):
+        ring.check_cached("Bearer guess", READ)
+
+
+async def test_guesses_do_not_grow_the_memory(storage: StorageAdapter) -> None:
+    ring = KeyRing(storage, ttl_s=60, capacity=3)
+    for guess in range(9):
+        with pytest.raises(KeyRefused):
+            await ring.check(f"Bearer {guess}", READ)
+    assert ring.check_cached("Bearer 5", READ) is None
+    with pytest.raises(KeyRefused):
+        ring.check_cached("Bearer 8", READ)
+
+
+async def test_closed_store_is_not_a_refusal(storage: StorageAdapter) -> None:
+    header, _ = await stored_key(storage)
+    await storage.close()
+    with pytest.raises(StoreUnavailable):
+        await KeyRing(storage).check(header, READ)
+
+
+async def test_use_is_written_down_once_a_minute(storage: StorageAdapter) -> None:
+    header, key_id = await stored_key(storage)
+    ring = KeyRing(storage)
+
+    async def last_used() -> int | None:
+        return next(key.last_used_ns for key in await storage.list_keys("p") if key.id == key_id)
+
+    await ring.check(header, READ)
+    assert await last_used() is None
+    await ring.flush_used()
+    first = await last_used()
+    assert first is not None
+    await ring.check(header, READ)
+    await ring.flush_used()
+    assert await last_used() == first
