@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from pulse_collector import compression
 from pulse_collector.admission import ByteBudget, Reservation
+from pulse_collector.commits import committed
 from pulse_collector.events import MappedEvents, content_of_parts, event_parts
 from pulse_collector.mapping import MappedSpans, map_spans
 from pulse_collector.metrics import CollectorMetrics
@@ -133,8 +134,7 @@ class Collector:
         self.metrics.received(transport, len(rows))
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(_COMMIT_DEADLINE_S):
-                result = await asyncio.shield(asyncio.wrap_future(self._submit(rows)))
+            result = await committed(self._submit(rows), _COMMIT_DEADLINE_S)
         except (StoreUnavailable, TimeoutError) as error:
             self.metrics.rejected("unavailable", len(rows))
             raise StoreUnavailable(str(error) or "it takes too long") from error
@@ -180,9 +180,7 @@ class Collector:
             return _outcome(mapped, IngestResult())
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(_COMMIT_DEADLINE_S):
-                # Shielded: what the writer has begun must not be called off by a client that left.
-                result = await asyncio.shield(asyncio.wrap_future(self._submit(mapped.rows)))
+            result = await committed(self._submit(mapped.rows), _COMMIT_DEADLINE_S)
         except (StoreUnavailable, TimeoutError) as error:
             raise self._not_committed(len(mapped.rows), error) from error
         return self._committed(mapped, result, started)
