@@ -8,6 +8,7 @@ from typing import Any
 import anthropic
 import pytest
 from opentelemetry.trace import StatusCode
+from pydantic import BaseModel
 from tests.instrumentation.recorded import Recorded, SpanValue
 from tests.support.llm_bodies import block_delta, message, message_events
 from tests.support.llm_clients import KINDS, anthropic_client, result_of
@@ -231,3 +232,51 @@ def test_messages_that_fail_to_come_raise_as_without_pulse(instrumented: Recorde
     client = anthropic_client(FakeProvider())
     with pytest.raises(LookupError, match="no more history"):
         client.messages.create(**{**ARGUMENTS, "messages": messages()})
+
+
+@pytest.mark.skipif(not hasattr(anthropic, "beta_tool"), reason="needs a client with tool runners")
+def test_tool_runner_gives_one_span_per_model_call(instrumented: Recorded) -> None:
+    @anthropic.beta_tool
+    def get_weather(city: str) -> str:
+        """Weather in a city.
+
+        Args:
+            city: Where.
+        """
+        return f"rain in {city}"
+
+    asks = message(
+        {"type": "tool_use", "id": "t1", "name": "get_weather", "input": {"city": "Bonn"}},
+        id="msg_0",
+        stop_reason="tool_use",
+    )
+    client = anthropic_client(FakeProvider(json_answer(asks), json_answer(message())))
+    runner = client.beta.messages.tool_runner(
+        model="claude-test", max_tokens=100, messages=MESSAGES, tools=[get_weather]
+    )
+    assert runner.until_done().content[0].text == "Hello"
+    first, second = instrumented.spans
+    assert first.attributes["gen_ai.response.finish_reasons"] == ("tool_use",)
+    assert first.attributes["gen_ai.tool.definitions"][0]["name"] == "get_weather"
+    assert second.attributes["gen_ai.input.messages"][-1]["parts"] == [
+        {
+            "type": "tool_call_response",
+            "id": "t1",
+            "response": "rain in Bonn",
+        }
+    ]
+
+
+def test_parse_helper_is_one_span(instrumented: Recorded) -> None:
+    class Reply(BaseModel):
+        city: str
+
+    answer = message({"type": "text", "text": '{"city": "Bonn"}'})
+    client = anthropic_client(FakeProvider(json_answer(answer)))
+    if not hasattr(client.messages, "parse"):
+        pytest.skip("this client has no parse helper")
+    result = client.messages.parse(
+        model="claude-test", max_tokens=100, messages=MESSAGES, output_format=Reply
+    )
+    assert result.parsed_output == Reply(city="Bonn")
+    assert instrumented.only.name == "chat claude-test"

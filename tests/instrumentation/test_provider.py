@@ -100,3 +100,19 @@ def test_vertex_client_is_vertex_and_recorded_once(instrumented: Recorded) -> No
     client.messages.create(**CLAUDE)
     client.beta.messages.create(**CLAUDE)
     assert [span.attributes["gen_ai.provider.name"] for span in instrumented.spans] == ["gcp.vertex_ai"] * 2
+
+
+def test_bedrock_client_is_bedrock_and_recorded_once(instrumented: Recorded) -> None:
+    pytest.importorskip("botocore", reason="needs botocore")
+    from anthropic.lib.bedrock import AnthropicBedrock
+
+    provider = FakeProvider(json_answer(message()), json_answer(message()))
+    client = AnthropicBedrock(
+        aws_region="us-east-1",
+        aws_access_key="a",
+        aws_secret_key="s",
+        http_client=provider.sync_client(),
+    )
+    client.messages.create(**CLAUDE)
+    client.beta.messages.create(**CLAUDE)
+    assert [span.attributes["gen_ai.provider.name"] for span in instrumented.spans] == ["aws.bedrock"] * 2
