@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import orjson
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
@@ -36,8 +37,22 @@ class ScopeFacts:
     metadata: orjson.Fragment | None
 
 
+#: A sender's resource and scopes are the same in every request; longer ones are not worth remembering.
+_MAX_REMEMBERED_BYTES = 8 * 1024
+
+
 def read_resource(resource: Resource) -> ResourceFacts:
     """The facts of a resource; a service called `unknown_service…` is no service."""
+    written = resource.SerializeToString()
+    return _known_resource(written) if len(written) <= _MAX_REMEMBERED_BYTES else _resource(resource)
+
+
+@lru_cache(maxsize=256)
+def _known_resource(written: bytes) -> ResourceFacts:
+    return _resource(Resource.FromString(written))
+
+
+def _resource(resource: Resource) -> ResourceFacts:
     attributes = read_attributes(resource.attributes)
     service = _text(attributes, "service.name")
     if service is not None and service.startswith("unknown_service"):
@@ -53,6 +68,16 @@ def read_resource(resource: Resource) -> ResourceFacts:
 
 def read_scope(scope: InstrumentationScope) -> ScopeFacts:
     """The facts of a scope."""
+    written = scope.SerializeToString()
+    return _known_scope(written) if len(written) <= _MAX_REMEMBERED_BYTES else _scope(scope)
+
+
+@lru_cache(maxsize=1024)
+def _known_scope(written: bytes) -> ScopeFacts:
+    return _scope(InstrumentationScope.FromString(written))
+
+
+def _scope(scope: InstrumentationScope) -> ScopeFacts:
     facts: JsonObject = {}
     if scope.name:
         facts["name"] = clean_text(scope.name)

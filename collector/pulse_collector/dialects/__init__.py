@@ -5,6 +5,7 @@ A new dialect is one module with a `DIALECT`, and one line in `DIALECTS`.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from pulse_collector.attributes import Attributes
@@ -117,6 +118,7 @@ _BY_KIND = tuple((spoken.dialect.kind_key, spoken) for spoken in _SPOKEN if spok
 _DEFAULT = next(spoken for spoken in _SPOKEN if spoken.dialect is otel_genai.DIALECT)
 
 
+@lru_cache(maxsize=1024)
 def dialect_of_scope(scope: str) -> Spoken | None:
     """The dialect that a scope's spans speak; None if the scope does not tell."""
     best: Spoken | None = None
