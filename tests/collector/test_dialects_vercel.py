@@ -154,30 +154,6 @@ def test_vercel_tools() -> None:
     }
 
 
-def test_vercel_7_wraps_embeddings_in_a_span_like_theirs() -> None:
-    row = row_of(
-        span(
-            {
-                "gen_ai.operation.name": "embeddings",
-                "gen_ai.provider.name": "openai",
-                "gen_ai.request.model": "text-embedding-3-small",
-            },
-            name="embeddings text-embedding-3-small",
-        ),
-        scope="gen_ai",
-    )
-    assert told(row) == {
-        "model_call": False,
-        "operation": "chain",
-        "name": "embeddings text-embedding-3-small",
-        "provider": "openai",
-        "model_requested": "text-embedding-3-small",
-        "dialect": "vercel-ai",
-        "scope": "gen_ai",
-        "metadata": {"scope": {"name": "gen_ai"}},
-    }
-
-
 def test_traceloop_workflows() -> None:
     row = row_of(
         span(

@@ -15,7 +15,8 @@ from pulse_collector.span_facts import SpanFacts
 def read(facts: SpanFacts) -> None:
     """Read the provider's documents, then the flattened messages for what they leave open."""
     attributes = facts.attributes
-    if facts.operation == "chat" and any(key.startswith("llm.prompts") for key in attributes):
+    prompts = "llm.prompts" in attributes or any(key.startswith("llm.prompts.") for key in facts.flattened)
+    if facts.operation == "chat" and prompts:
         facts.operation = "text_completion"
     parameters = parse_object(attributes.get("llm.invocation_parameters"))
     facts.custom.update(parse_object(attributes.get("metadata")))
@@ -39,13 +40,7 @@ def read(facts: SpanFacts) -> None:
     if facts.response is None and answered is not None:
         facts.response = document_body(answered, "messages" if isinstance(answered.value, list) else "output")
     facts.input_text = facts.input_text or plain_text(attributes.get("input.value"))
-    _read_lists(facts)
-    set_messages(
-        facts,
-        messages=_messages(facts, "llm.input_messages."),
-        answers=_messages(facts, "llm.output_messages."),
-        tools=built([_tool(tool) for tool in indexed_list(facts.flattened, "llm.tools.")]),
-    )
+    _read_flattened(facts)
     facts.output_text = facts.output_text or plain_text(attributes.get("output.value"))
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
         read_first_event(facts, "First Token Stream Event")
@@ -62,6 +57,20 @@ def _read_documents(facts: SpanFacts, asked: Content | None, answered: Content |
             facts.response = document_body(
                 answered, "messages" if isinstance(answered.value, list) else "output"
             )
+
+
+def _read_flattened(facts: SpanFacts) -> None:
+    """Messages, where the documents leave something open: putting them together again costs most."""
+    if not facts.flattened:
+        return
+    _read_lists(facts)
+    asked = answered = None
+    if facts.request is None or facts.input_text is None:
+        asked = _messages(facts, "llm.input_messages.")
+    if facts.response is None or facts.output_text is None or not facts.finish_reasons:
+        answered = _messages(facts, "llm.output_messages.")
+    tools = built([_tool(tool) for tool in indexed_list(facts.flattened, "llm.tools.")]) if asked else None
+    set_messages(facts, messages=asked, answers=answered, tools=tools)
 
 
 def _read_lists(facts: SpanFacts) -> None:

@@ -18,8 +18,6 @@ from pulse_collector.usage import count_of, counts_of_document
 def read(facts: SpanFacts) -> None:
     """Read prompt and answer, and the counts that only the provider's own metadata has."""
     attributes = facts.attributes
-    if _wraps_embeddings(facts):
-        facts.operation, facts.model_call = "chain", False
     _read_provider_metadata(facts)
     asked = content_of(attributes.get("ai.prompt"))
     if asked is not None and not facts.model_call:
@@ -37,11 +35,6 @@ def read(facts: SpanFacts) -> None:
     if "ai.toolCall.name" in attributes:
         _read_tool(facts)
     read_content(facts)
-
-
-def _wraps_embeddings(facts: SpanFacts) -> bool:
-    """Version 7 puts a span around `embeddings` that looks the same, but for the usage."""
-    return facts.scope == "gen_ai" and facts.operation == "embeddings" and not facts.counts
 
 
 def _read_provider_metadata(facts: SpanFacts) -> None:
