@@ -81,7 +81,9 @@ def without_native_span(client: object, options: object, context: Context) -> ob
     """The options without the name under which the anthropic client (2.0 on) opens its own span.
 
     That span would count the call a second time. The trace context that it would have sent is sent
-    from ours. A client whose own spans go to a tracer provider of their own keeps them.
+    from ours, except by clients that sign their headers (Bedrock and its like): a header that
+    somebody changes after it was signed makes the request invalid. A client whose own spans go to a
+    tracer provider of their own keeps them.
     """
     telemetry = field(client, "open_telemetry")
     if not isinstance(telemetry, Mapping) or not field(options, "span_name"):
@@ -93,7 +95,7 @@ def without_native_span(client: object, options: object, context: Context) -> ob
     if field(chosen.get("traces"), "enabled") is not True:
         return options
     changes: dict[str, object] = {"span_name": None}
-    if chosen.get("propagation") is True:
+    if chosen.get("propagation") is True and not _signs_requests(type(client)):
         headers: dict[str, str] = {}
         propagate.inject(headers, context)
         given = field(options, "headers")
@@ -101,6 +103,13 @@ def without_native_span(client: object, options: object, context: Context) -> ob
             headers = {**cast("Mapping[str, str]", given), **headers}
         changes["headers"] = headers
     return _changed(options, changes)
+
+
+@lru_cache(maxsize=64)
+def _signs_requests(client_class: type) -> bool:
+    """Whether a client does something to its finished requests; the base class's method does not."""
+    overriding = [base for base in client_class.__mro__ if "_prepare_request" in vars(base)]
+    return len(overriding) > 1
 
 
 class _Options(Protocol):

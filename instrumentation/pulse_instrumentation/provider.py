@@ -39,7 +39,6 @@ _HOSTS = {
     "models.ai.azure.com": "azure.ai.inference",
     "models.inference.ai.azure.com": "azure.ai.inference",
     "api.anthropic.com": "anthropic",
-    "amazonaws.com": "aws.bedrock",
     "generativelanguage.googleapis.com": "gcp.gemini",
     "aiplatform.googleapis.com": "gcp.vertex_ai",
     "api.groq.com": "groq",
@@ -103,6 +102,10 @@ def _by_class(client_class: type) -> str | None:
 
 def _by_host(host: str | None) -> str | None:
     domain = (host or "").lower()
+    # bedrock-runtime.eu-west-1.amazonaws.com, bedrock-mantle.us-east-1.api.aws and their like; any
+    # other host at Amazon serves who knows what.
+    if domain.startswith("bedrock-") and domain.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")):
+        return "aws.bedrock"
     while domain:
         if provider := _HOSTS.get(domain):
             return provider

@@ -29,6 +29,11 @@ CLAUDE: dict[str, Any] = {"model": "claude-test", "max_tokens": 1, "messages": C
         ("https://api.mistral.ai/v1", ("mistral_ai", "api.mistral.ai", 443)),
         ("https://api.x.ai/v1", ("x_ai", "api.x.ai", 443)),
         ("https://me.openai.azure.com/openai/v1", ("azure.ai.openai", "me.openai.azure.com", 443)),
+        (
+            "https://bedrock-mantle.us-east-1.api.aws/openai/v1",
+            ("aws.bedrock", "bedrock-mantle.us-east-1.api.aws", 443),
+        ),
+        ("https://x.elb.amazonaws.com/v1", ("openai", "x.elb.amazonaws.com", 443)),
         ("https://not-openrouter.ai/v1", ("openai", "not-openrouter.ai", 443)),
         ("http://localhost:8000/v1", ("openai", "localhost", 8000)),
         ("http://llm.internal/v1", ("openai", "llm.internal", 80)),
@@ -116,3 +121,5 @@ def test_bedrock_client_is_bedrock_and_recorded_once(instrumented: Recorded) -> 
     client.messages.create(**CLAUDE)
     client.beta.messages.create(**CLAUDE)
     assert [span.attributes["gen_ai.provider.name"] for span in instrumented.spans] == ["aws.bedrock"] * 2
+    # What is signed must not be touched again by other instrumentation of the HTTP library.
+    assert not any("traceparent" in request.headers for request in provider.requests)
