@@ -61,6 +61,8 @@ def metadata_json(
         document["scope"] = scope
     if events:
         document["events"] = events
+    if len(attributes) > _MAX_ATTRIBUTES:
+        notes = [*notes, f"of {len(attributes)} attributes the first {_MAX_ATTRIBUTES} were kept"]
     if notes:
         document["notes"] = notes
     text = _dump(document)
