@@ -17,6 +17,11 @@ def leave(end: Callable[[], None]) -> None:
     _waiting.put(end)
 
 
+def any_abandoned() -> bool:
+    """Whether a call waits to be ended."""
+    return not _waiting.empty()
+
+
 def end_abandoned() -> None:
     """End every call that was left."""
     while not _waiting.empty():

@@ -22,7 +22,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from pulse_instrumentation.abandoned import end_abandoned
+from pulse_instrumentation.abandoned import any_abandoned, end_abandoned
 from pulse_instrumentation.failures import logger, report_failure
 from pulse_instrumentation.sender import Outcome, Sender
 
@@ -105,10 +105,13 @@ class PulseSpanProcessor(SpanProcessor):
             self._wake.put(None)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Send what is queued now. False when that did not succeed in time. Never raises."""
-        end_abandoned()
+        """Send what is queued now. False when that did not succeed in time. Safe in signal handlers.
+
+        Spans of abandoned streams are ended by the thread, so that a signal handler, which may have
+        interrupted another span processor, ends none.
+        """
         with self._lock:
-            if not self._queue and self._thread is None:
+            if not self._queue and self._thread is None and not any_abandoned():
                 return True
         if self._thread is None:
             self._start_thread()

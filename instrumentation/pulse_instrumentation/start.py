@@ -96,9 +96,11 @@ def init(
 def flush(timeout_ms: int = 10_000) -> bool:
     """Send what has been recorded so far. False when Pulse did not take all of it in time."""
     try:
-        end_abandoned()
         running = _running
-        return True if running is None else running.processor.force_flush(timeout_ms)
+        if running is not None:
+            return running.processor.force_flush(timeout_ms)
+        end_abandoned()
+        return True
     except Exception as error:
         report_failure("flush()", error)
         return False

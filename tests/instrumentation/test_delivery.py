@@ -14,6 +14,7 @@ from opentelemetry.trace import Tracer
 from tests.instrumentation.sink import Sink, sink
 
 from pulse_instrumentation import delivery
+from pulse_instrumentation.abandoned import leave
 from pulse_instrumentation.delivery import PulseSpanProcessor
 from pulse_instrumentation.sender import Sender
 
@@ -218,3 +219,11 @@ def test_log_level_of_losses_is_a_warning(collector: Sink, caplog: pytest.LogCap
         end_spans(tracer, "a")
         processor.force_flush()
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
+
+
+def test_flush_includes_what_was_abandoned(collector: Sink) -> None:
+    with tracing(collector.url) as (tracer, processor):
+        span = tracer.start_span("dropped")
+        leave(span.end)
+        assert processor.force_flush()
+    assert collector.names == ["dropped"]
