@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 import orjson
 
 from pulse_collector.attributes import Attributes, AttributeValue
-from pulse_collector.json_text import Json, JsonObject, dump_json, parse_json, to_json, without_nul
+from pulse_collector.json_text import Json, JsonObject, dump_json, parse_json, to_json
 
 #: Written by instrumentors where content was hidden from them.
 _REDACTED = "__REDACTED__"
@@ -114,8 +114,7 @@ def _unreadable(text: str) -> JsonObject:
 
 def _dump(body: object) -> bytes:
     try:
-        written = orjson.dumps(body)
+        return orjson.dumps(body)
     except (TypeError, ValueError):
         # A parameter that JSON cannot hold, such as a lone surrogate.
-        written = dump_json(cast(Json, body))
-    return without_nul(written)
+        return dump_json(cast(Json, body))

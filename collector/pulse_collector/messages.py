@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pulse_collector.json_text import Json, JsonObject
 
 #: Parts of a message that are its text; the rest is reasoning, tool calls, images and their like.
@@ -46,7 +44,7 @@ def message_text(message: Json) -> str:
 def last_user_text(messages: Json) -> str | None:
     """The text of the last user message that has some; failing that, of the last message of any role."""
     any_role = None
-    for message in reversed(list(_each(messages))):
+    for message in reversed(_each(messages)):
         text = message_text(message)
         if not text:
             continue
@@ -76,19 +74,15 @@ def answer_finish_reasons(messages: Json) -> list[str]:
     return reasons
 
 
-def _each(messages: Json) -> Iterator[Json]:
+def _each(messages: Json) -> list[Json]:
     if isinstance(messages, dict) and isinstance(messages.get("messages"), list):
         messages = messages["messages"]
     if not isinstance(messages, list):
-        if messages:
-            yield messages
-        return
-    for message in messages:
+        return [messages] if messages else []
+    if messages and isinstance(messages[0], list):
         # LangChain batches: a list of conversations.
-        if isinstance(message, list):
-            yield from message
-        else:
-            yield message
+        return [one for message in messages for one in (message if isinstance(message, list) else [message])]
+    return messages
 
 
 def _role(message: Json) -> str | None:
@@ -106,6 +100,8 @@ def _role(message: Json) -> str | None:
 
 def _body(message: JsonObject) -> JsonObject:
     """Where a message keeps its content: in itself, or as LangChain dumps it, in `kwargs` or `data`."""
+    if "parts" in message or "content" in message:
+        return message
     for key in ("kwargs", "data", "message"):
         inner = message.get(key)
         if isinstance(inner, dict) and "content" in inner:

@@ -240,13 +240,13 @@ def test_content_that_was_cut_off_is_kept_raw() -> None:
     assert orjson.loads(unpack(row.request_body)) == {"messages": {"_raw": '[{"role":"user","parts":[{"ty'}}
 
 
-def test_lone_surrogates_and_nul_in_content_are_replaced() -> None:
+def test_lone_surrogates_in_content_are_replaced_and_nul_where_it_is_shown() -> None:
     row = row_of(
         span({**NOWHERE, "gen_ai.output.messages": r'[{"role":"assistant","content":"\ud800 \u0000"}]'})
     )
     assert row.output_preview == "\ufffd \ufffd"
     assert row.response_body is not None
-    assert orjson.loads(unpack(row.response_body))["messages"][0]["content"] == "\ufffd \ufffd"
+    assert orjson.loads(unpack(row.response_body))["messages"][0]["content"] == "\ufffd \x00"
 
 
 def test_tokens_that_cannot_be_are_unknown_and_kept_as_they_came() -> None:
