@@ -54,6 +54,9 @@ async def test_failed_creation_leaves_nothing(storage: StorageAdapter) -> None:
     with pytest.raises(KeyError):
         await storage.create_project(new, key_record(new_key(), "nobody", created_ns=1))
     assert await storage.list_projects() == before
+    # Nor is anything left open that would keep others from writing.
+    await storage.create_project(*project("new"))
+    assert [new] == [one for one in await storage.list_projects() if one not in before]
 
 
 async def test_first_revocation_stays(storage: StorageAdapter) -> None:
