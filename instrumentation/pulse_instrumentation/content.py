@@ -144,9 +144,6 @@ class Capture:
         return redacted if isinstance(cast("object", redacted), str) else REDACTION_FAILED
 
 
-OFF = Capture("off")
-
-
 def dumps(value: object) -> str:
     """Compact JSON that every OTLP encoder takes: no lone surrogates, no unknown types."""
     return encodable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))

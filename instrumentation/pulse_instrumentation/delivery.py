@@ -16,13 +16,11 @@ from multiprocessing import util as multiprocessing_util
 from queue import Empty, SimpleQueue
 
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from pulse_instrumentation.abandoned import any_abandoned, end_abandoned
+from pulse_instrumentation.encoding import SpanEncoder, span_size
 from pulse_instrumentation.failures import logger, report_failure
 from pulse_instrumentation.sender import Outcome, Sender
 
@@ -33,10 +31,6 @@ FIRST_BACKOFF_S = 0.5
 LAST_BACKOFF_S = 15.0
 # A process must be gone within two seconds of its end, whatever state Pulse is in.
 SHUTDOWN_TIMEOUT_S = 1.5
-
-# Ids, times, kind and resource reference of a span, and each attribute's key and framing.
-_SPAN_BYTES = 600
-_ATTRIBUTE_BYTES = 48
 
 
 class PulseSpanProcessor(SpanProcessor):
@@ -58,7 +52,7 @@ class PulseSpanProcessor(SpanProcessor):
         self._sender = sender
         self._batch_size = batch_size
         self._interval_s = flush_interval_ms / 1000
-        self._resource = resource or {}
+        self._encoder = SpanEncoder(resource or {})
         self._max_queue_bytes = max_queue_bytes
         self._closed = False
         self._reset()
@@ -87,7 +81,7 @@ class PulseSpanProcessor(SpanProcessor):
         """Queue a span, or count it as dropped when the queue is full."""
         if self._closed or not (span.context and span.context.trace_flags.sampled):
             return
-        size = _size(span)
+        size = span_size(span)
         with self._lock:
             if self._queued_bytes + size > self._max_queue_bytes:
                 full = True
@@ -133,7 +127,7 @@ class PulseSpanProcessor(SpanProcessor):
         if not flushed:
             with self._lock:
                 left = len(self._queue)
-            self._drop(left, "the process ended while Pulse could not be reached")
+            self._drop(left, "they were still waiting for Pulse when the process ended")
         if self._dropped:
             logger.warning("Pulse lost %d spans: %s.", self._dropped, self._dropped_reason)
 
@@ -210,7 +204,9 @@ class PulseSpanProcessor(SpanProcessor):
 
     def _deliver(self, spans: list[ReadableSpan], waiting: list[SimpleQueue[bool]]) -> bool:
         """Send a batch until it is taken or refused for good."""
-        body, spans = self._encode(spans)
+        body, good = self._encoder.encode(spans)
+        self._drop(len(spans) - len(good), "they cannot be encoded")
+        spans = good
         backoff_s = FIRST_BACKOFF_S
         while spans:
             outcome = self._sender.send(body, SEND_TIMEOUT_S)
@@ -250,35 +246,6 @@ class PulseSpanProcessor(SpanProcessor):
                 waiting.append(request)
                 return
 
-    def _encode(self, spans: list[ReadableSpan]) -> tuple[bytes, list[ReadableSpan]]:
-        """The body for a batch, and the spans in it: one that cannot be encoded is left out."""
-        try:
-            return self._encoded(spans), spans
-        except Exception:
-            good = [span for span in spans if self._encodable(span)]
-            self._drop(len(spans) - len(good), "they cannot be encoded")
-            return (self._encoded(good) if good else b""), good
-
-    def _encodable(self, span: ReadableSpan) -> bool:
-        try:
-            self._encoded([span])
-        except Exception:
-            return False
-        return True
-
-    def _encoded(self, spans: list[ReadableSpan]) -> bytes:
-        request: ExportTraceServiceRequest = encode_spans(spans)
-        if self._resource:
-            for resource_spans in request.resource_spans:
-                kept = [a for a in resource_spans.resource.attributes if a.key not in self._resource]
-                ours = [
-                    KeyValue(key=key, value=AnyValue(string_value=value))
-                    for key, value in self._resource.items()
-                ]
-                del resource_spans.resource.attributes[:]
-                resource_spans.resource.attributes.extend([*kept, *ours])
-        return request.SerializeToString()
-
     def _drop(self, count: int, reason: str) -> None:
         if count <= 0:
             return
@@ -299,19 +266,3 @@ def _after_fork(reference: weakref.ref[PulseSpanProcessor]) -> None:
 
 def _finalize_in_child(processor: PulseSpanProcessor) -> None:
     multiprocessing_util.Finalize(None, processor.shutdown, exitpriority=10)
-
-
-def _size(span: ReadableSpan) -> int:
-    """Roughly what a span takes when encoded, in bytes."""
-    size = _SPAN_BYTES
-    for value in (span.attributes or {}).values():
-        size += _ATTRIBUTE_BYTES
-        if isinstance(value, str):
-            size += len(value)
-        elif isinstance(value, (tuple, list)):
-            size += 16 * len(value)
-    for event in span.events:
-        size += _SPAN_BYTES
-        for value in (event.attributes or {}).values():
-            size += _ATTRIBUTE_BYTES + (len(value) if isinstance(value, str) else 16)
-    return size

@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from functools import wraps
-from typing import ParamSpec, TypeVar
-
-P = ParamSpec("P")
-R = TypeVar("R")
 
 logger = logging.getLogger("pulse_instrumentation")
 
@@ -32,17 +26,3 @@ def report_failure(place: str, error: Exception) -> None:
         type(error).__name__,
     )
     logger.debug("The failure in %s", place, exc_info=error)
-
-
-def guarded(function: Callable[P, R]) -> Callable[P, R | None]:
-    """The function, with None in place of any exception that it raises."""
-
-    @wraps(function)
-    def guard(*args: P.args, **kwargs: P.kwargs) -> R | None:
-        try:
-            return function(*args, **kwargs)
-        except Exception as error:
-            report_failure(function.__qualname__, error)
-            return None
-
-    return guard

@@ -1,0 +1,69 @@
+"""Spans to the bytes of an OTLP request, and how many those will be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.util.types import AttributeValue
+
+# Ids, times, kind and resource reference of a span, and each attribute's key and framing.
+_SPAN_BYTES = 600
+_ATTRIBUTE_BYTES = 48
+
+
+def span_size(span: ReadableSpan) -> int:
+    """Roughly what a span takes when encoded, in bytes."""
+    size = _SPAN_BYTES + _attributes_size(span.attributes)
+    for event in span.events:
+        size += _SPAN_BYTES + _attributes_size(event.attributes)
+    return size
+
+
+class SpanEncoder:
+    """Encodes batches. `resource` holds attributes that replace those of the spans' own resource."""
+
+    def __init__(self, resource: Mapping[str, str]) -> None:
+        self._resource = resource
+
+    def encode(self, spans: list[ReadableSpan]) -> tuple[bytes, list[ReadableSpan]]:
+        """The request for a batch, and the spans in it: those that cannot be encoded are left out."""
+        try:
+            return self._encoded(spans), spans
+        except Exception:
+            good = [span for span in spans if self._encodable(span)]
+            return (self._encoded(good) if good else b""), good
+
+    def _encodable(self, span: ReadableSpan) -> bool:
+        try:
+            self._encoded([span])
+        except Exception:
+            return False
+        return True
+
+    def _encoded(self, spans: Sequence[ReadableSpan]) -> bytes:
+        request: ExportTraceServiceRequest = encode_spans(spans)
+        if self._resource:
+            ours = [
+                KeyValue(key=key, value=AnyValue(string_value=value)) for key, value in self._resource.items()
+            ]
+            for resource_spans in request.resource_spans:
+                attributes = resource_spans.resource.attributes
+                kept = [attribute for attribute in attributes if attribute.key not in self._resource]
+                del attributes[:]
+                attributes.extend([*kept, *ours])
+        return request.SerializeToString()
+
+
+def _attributes_size(attributes: Mapping[str, AttributeValue] | None) -> int:
+    size = 0
+    for value in (attributes or {}).values():
+        size += _ATTRIBUTE_BYTES
+        if isinstance(value, str):
+            size += len(value)
+        elif isinstance(value, (tuple, list)):
+            size += 16 * len(value)
+    return size
