@@ -66,7 +66,8 @@ def _plans(connection: Connection, read: Callable[[Connection], object]) -> list
         (TraceFilter(), "spans_counted (project=? AND id<?)"),
         (TraceFilter(from_ns=_FROM_NS, before_ns=_BEFORE_NS), "spans_counted (project=? AND id>? AND id<?)"),
         (TraceFilter(model="m", provider="p"), "spans_counted (project=? AND id<?)"),
-        (TraceFilter(user_id="u", text="t", tag="x"), "spans_counted (project=? AND id<?)"),
+        (TraceFilter(service="s", text="t", tag="x"), "spans_counted (project=? AND id<?)"),
+        (TraceFilter(user_id="u", status="error"), "spans_by_user (project=? AND user_id=? AND id<?)"),
         (TraceFilter(status="error"), "spans_failed (project=? AND id<?)"),
         (TraceFilter(session_id="s"), "spans_by_session (project=? AND session_id=? AND id<?)"),
         (TraceFilter(counted=None), "spans_by_id (project=? AND id<?)"),
@@ -110,7 +111,13 @@ def test_analytics_look_at_rollups_in_their_range(
 
 
 @pytest.mark.parametrize(
-    "where", [TraceFilter(user_id="u"), TraceFilter(session_id="s"), TraceFilter(status="error", text="t")]
+    "where",
+    [
+        TraceFilter(service="s"),
+        TraceFilter(user_id="u"),
+        TraceFilter(session_id="s"),
+        TraceFilter(status="error", text="t"),
+    ],
 )
 def test_analytics_of_other_filters_stay_within_their_range(
     connection: Connection, where: TraceFilter

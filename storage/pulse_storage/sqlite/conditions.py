@@ -91,6 +91,8 @@ def index_for(where: TraceFilter) -> str:
         return "spans_by_trace"
     if where.session_id is not None:
         return "spans_by_session"
+    if where.user_id is not None:
+        return "spans_by_user"
     if where.status == "error":
         return "spans_failed"
     return "spans_counted" if where.counted is True else "spans_by_id"

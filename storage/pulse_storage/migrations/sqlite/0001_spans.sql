@@ -102,6 +102,7 @@ CREATE UNIQUE INDEX spans_by_id ON spans (project, id);
 CREATE UNIQUE INDEX spans_by_trace ON spans (project, otel_trace_id, otel_span_id);
 CREATE INDEX spans_counted ON spans (project, id, usage_key, latency_bucket) WHERE usage_key IS NOT NULL;
 CREATE INDEX spans_by_session ON spans (project, session_id, id) WHERE session_id IS NOT NULL;
+CREATE INDEX spans_by_user ON spans (project, user_id, id) WHERE user_id IS NOT NULL;
 CREATE INDEX spans_failed ON spans (project, id) WHERE status = 'error';
 CREATE INDEX spans_by_partner ON spans (project, partner_key, start_ns) WHERE partner_key IS NOT NULL;
 
