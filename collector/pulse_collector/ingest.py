@@ -20,6 +20,7 @@ from pulse_collector.commits import committed
 from pulse_collector.events import MappedEvents, content_of_parts, event_parts
 from pulse_collector.mapping import MappedSpans, map_spans
 from pulse_collector.metrics import CollectorMetrics
+from pulse_collector.pricing import warm_up
 from pulse_collector.refusals import Refusal, key_refused, scope_missing, store_unavailable, unreadable
 from pulse_proto.errors import Unreadable
 from pulse_proto.otlp import Encoding, Signal, decode_request
@@ -73,6 +74,8 @@ class Collector:
         self._keep_all = keep == "all"
         # Two: one may inflate or compress (the interpreter is free meanwhile) while the other maps.
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="pulse-map")
+        # The price list takes a quarter of a second to load: not while the first request waits.
+        self._workers.submit(warm_up)
 
     async def admit(self, authorization: str | None) -> ApiKey:
         """The key that may send. Raises Refusal: 401, 403, or 503 if the store cannot be asked."""
