@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from functools import wraps
-from typing import cast
+from typing import Protocol, cast
 
 from opentelemetry.context import attach, detach
 
@@ -86,10 +86,10 @@ def _request(original: Request, hook: Hook) -> Request:
     def request(self: object, *args: object, **kwargs: object) -> object:
         call, args, kwargs = _start(hook, self, args, kwargs)
         if call is None:
-            return original(self, *args, **kwargs)
+            return _bound(original, self)(*args, **kwargs)
         token = attach(call.context)
         try:
-            result = original(self, *args, **kwargs)
+            result = _bound(original, self)(*args, **kwargs)
         except BaseException as error:
             call.fail(error)
             raise
@@ -101,17 +101,25 @@ def _request(original: Request, hook: Hook) -> Request:
     return request
 
 
-def _async_request(original: Request, hook: Hook) -> Request:
-    run = cast("Callable[..., Awaitable[object]]", original)
+def _bound(original: Request, client: object) -> Request:
+    """The method of one client. Wrappers of other libraries learn their client only by being bound."""
+    bind = cast("_Descriptor", original).__get__
+    return bind(client, type(client))
 
+
+class _Descriptor(Protocol):
+    def __get__(self, instance: object, owner: type) -> Request: ...
+
+
+def _async_request(original: Request, hook: Hook) -> Request:
     @wraps(original)
     async def request(self: object, *args: object, **kwargs: object) -> object:
         call, args, kwargs = _start(hook, self, args, kwargs)
         if call is None:
-            return await run(self, *args, **kwargs)
+            return await cast("Awaitable[object]", _bound(original, self)(*args, **kwargs))
         token = attach(call.context)
         try:
-            result = await run(self, *args, **kwargs)
+            result = await cast("Awaitable[object]", _bound(original, self)(*args, **kwargs))
         except GeneratorExit:
             # The task is being torn down from a foreign context, where our token means nothing.
             call.abandon()

@@ -78,6 +78,26 @@ def test_wrapper_put_around_ours_survives_uninstrument(recorded: Recorded) -> No
         base.SyncAPIClient.request = original
 
 
+def test_wrapper_that_was_there_before_ours_still_sees_its_client(recorded: Recorded) -> None:
+    original = vars(base.SyncAPIClient)["request"]
+    seen: list[Any] = []
+
+    def theirs(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
+        seen.append(instance)
+        return wrapped(*args, **kwargs)
+
+    wrapt.wrap_function_wrapper(base, "SyncAPIClient.request", theirs)
+    instrumentor = PulseOpenAIInstrumentor()
+    instrumentor.instrument(tracer_provider=recorded.provider)
+    try:
+        client = openai_client(FakeProvider(json_answer(completion())))
+        client.chat.completions.create(**CHAT)
+    finally:
+        instrumentor.uninstrument()
+        base.SyncAPIClient.request = original
+    assert (seen, len(recorded.spans)) == ([client], 1)
+
+
 def run(program: str) -> str:
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", textwrap.dedent(program)],
