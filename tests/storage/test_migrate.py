@@ -72,7 +72,7 @@ def test_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -
 
 
 def test_ten_processes_that_start_at_once_agree(tmp_path: Path) -> None:
-    script = "import sys; from pulse_storage import migrate; print(migrate.apply(sys.argv[1]))"
+    script = "import sys; from pulse_storage import migrate; print(*migrate.apply(sys.argv[1]))"
     started = [
         subprocess.Popen(
             [sys.executable, "-c", script, _url(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -81,5 +81,6 @@ def test_ten_processes_that_start_at_once_agree(tmp_path: Path) -> None:
     ]
     outputs = [process.communicate(timeout=60) for process in started]
     assert [process.returncode for process in started] == [0] * 10, outputs
-    assert sorted(output.decode().strip() for output, _ in outputs) == [str(_NAMES), *["[]"] * 9]
+    # They may take turns, but each migration is applied by one of them only.
+    assert sorted(name for output, _ in outputs for name in output.decode().split()) == _NAMES
     assert _execute(tmp_path, "PRAGMA integrity_check") == [("ok",)]
