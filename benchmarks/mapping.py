@@ -16,8 +16,8 @@ import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.support.spans import chat_span, trace_request
 
-from pulse_collector.attributes import read_attributes
-from pulse_collector.mapping import map_spans
+from pulse_collector.mapping.attributes import read_attributes
+from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing import warm_up
 from pulse_storage.bodies import pack, unpack
 

@@ -17,8 +17,8 @@ from prometheus_client import CollectorRegistry
 from pulse_collector import compression
 from pulse_collector.admission import ByteBudget, Reservation
 from pulse_collector.commits import committed
-from pulse_collector.events import MappedEvents, content_of_parts, event_parts
-from pulse_collector.mapping import MappedSpans, map_spans
+from pulse_collector.mapping.events import MappedEvents, content_of_parts, event_parts
+from pulse_collector.mapping.spans import MappedSpans, map_spans
 from pulse_collector.metrics import CollectorMetrics
 from pulse_collector.pricing import warm_up
 from pulse_collector.refusals import Refusal, key_refused, scope_missing, store_unavailable, unreadable

@@ -18,7 +18,7 @@ from genai_prices import Usage as PricedUsage
 from genai_prices import data_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
 
-from pulse_collector.usage import Usage
+from pulse_collector.mapping.usage import Usage
 from pulse_storage.rows import CostSource
 
 PRICE_VERSION = f"genai-prices {metadata.version('genai-prices')}"

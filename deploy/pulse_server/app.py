@@ -8,9 +8,9 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from starlette.applications import Starlette
 
-from pulse_collector.batch import batch_routes
 from pulse_collector.ingest import Collector
-from pulse_collector.otlp_http import otlp_routes
+from pulse_collector.receivers.batch import batch_routes
+from pulse_collector.receivers.otlp_http import otlp_routes
 from pulse_query_api.app import create_app, framed
 from pulse_query_api.auth import ReadAccess
 from pulse_query_api.routes.health import health_routes

@@ -15,7 +15,7 @@ from typing import get_args
 
 import uvloop
 
-from pulse_collector.otlp_grpc import GrpcServer, serve_otlp_grpc
+from pulse_collector.receivers.otlp_grpc import GrpcServer, serve_otlp_grpc
 from pulse_server.app import Parts, Role, put_together
 from pulse_server.arguments import CommandFailed
 from pulse_server.banner import Listening, banner

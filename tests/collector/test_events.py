@@ -9,7 +9,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from tests.support.spans import START_NS, TRACE_ID, Value, any_value, key_values
 
-from pulse_collector.events import content_of_parts, event_parts
+from pulse_collector.mapping.events import content_of_parts, event_parts
 from pulse_storage.bodies import unpack
 from pulse_storage.events import EventContent
 

@@ -26,8 +26,9 @@ from tests.support.spans import (
     trace_request,
 )
 
-from pulse_collector import dialects, span_row
-from pulse_collector.mapping import MappedSpans, map_spans
+from pulse_collector import dialects
+from pulse_collector.mapping import span_row
+from pulse_collector.mapping.spans import MappedSpans, map_spans
 from pulse_storage.bodies import unpack
 from pulse_storage.rows import PREVIEW_CHARS
 

@@ -21,7 +21,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from tests.support.receiver import Receiver, chat_span, request_of, running_receiver
 
-from pulse_collector.otlp_grpc import GrpcServer, serve_otlp_grpc
+from pulse_collector.receivers.otlp_grpc import GrpcServer, serve_otlp_grpc
 from pulse_storage.keys import key_record, new_key
 
 TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"

@@ -22,7 +22,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
 from tests.support.receiver import NOW_NS, Receiver, chat_span, request_of, running_receiver
 
-from pulse_collector import otlp_http
+from pulse_collector.receivers import otlp_http
 from pulse_storage.keys import key_record, new_key
 
 PROTOBUF = {"content-type": "application/x-protobuf"}

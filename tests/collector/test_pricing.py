@@ -13,8 +13,8 @@ from genai_prices.data import providers as price_lists
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pulse_collector.mapping.usage import Usage
 from pulse_collector.pricing import PRICE_VERSION, UNKNOWN_COST, Cost, price
-from pulse_collector.usage import Usage
 
 NOW_NS = 1_795_399_200_000_000_000
 CACHED = Usage(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pulse_collector.json_text import Json
-from pulse_collector.usage import Counts, Usage, counts_of_document, usage_of
+from pulse_collector.mapping.json_text import Json
+from pulse_collector.mapping.usage import Counts, Usage, counts_of_document, usage_of
 
 
 @pytest.mark.parametrize(

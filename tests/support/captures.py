@@ -17,8 +17,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs, ScopeLogs
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 
-from pulse_collector.events import content_of_parts, event_parts
-from pulse_collector.mapping import map_spans
+from pulse_collector.mapping.events import content_of_parts, event_parts
+from pulse_collector.mapping.spans import map_spans
 from pulse_storage import StorageAdapter, TraceRecord
 from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.trace_json import trace_object

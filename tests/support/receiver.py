@@ -16,9 +16,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from pulse_collector.batch import batch_routes
 from pulse_collector.ingest import Collector
-from pulse_collector.otlp_http import otlp_routes
+from pulse_collector.receivers.batch import batch_routes
+from pulse_collector.receivers.otlp_http import otlp_routes
 from pulse_storage import open_storage
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.filters import Page, TraceFilter

@@ -8,7 +8,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
-from pulse_collector.attributes import Attributes
 from pulse_collector.dialects import (
     agent_framework,
     anthropic_sdk,
@@ -28,8 +27,9 @@ from pulse_collector.dialects import (
     vercel_ai,
 )
 from pulse_collector.dialects.dialect import Dialect, Table, compiled
-from pulse_collector.providers import is_framework
-from pulse_collector.span_facts import clean_text
+from pulse_collector.mapping.attributes import Attributes
+from pulse_collector.mapping.providers import is_framework
+from pulse_collector.mapping.span_facts import clean_text
 
 #: Asked in this order where the scope does not tell.
 DIALECTS: tuple[Dialect, ...] = (

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pulse_collector.attributes import as_number
-from pulse_collector.content import content_of, document_body, plain_text
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.documents import read_request, read_response
-from pulse_collector.json_text import Json, JsonObject, parse_json, parse_object, unquote
-from pulse_collector.span_facts import SpanFacts
-from pulse_collector.usage import CountColumn, Counts, count_of, counts_of_document
+from pulse_collector.mapping.attributes import as_number
+from pulse_collector.mapping.content import content_of, document_body, plain_text
+from pulse_collector.mapping.documents import read_request, read_response
+from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object, unquote
+from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.usage import CountColumn, Counts, count_of, counts_of_document
 
 _METADATA = ("langfuse.trace.metadata.", "langfuse.observation.metadata.")
 #: Infinite limits and their like are the client's inventions.

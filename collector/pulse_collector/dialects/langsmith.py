@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from pulse_collector.content import content_of, document_body
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_first_event
-from pulse_collector.documents import read_request, read_response
-from pulse_collector.json_text import JsonObject, parse_object, parse_repr
-from pulse_collector.span_facts import SpanFacts
-from pulse_collector.usage import counts_of_document
+from pulse_collector.mapping.content import content_of, document_body
+from pulse_collector.mapping.documents import read_request, read_response
+from pulse_collector.mapping.json_text import JsonObject, parse_object, parse_repr
+from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.usage import counts_of_document
 
 _METADATA = "langsmith.metadata."
 _RAISED = re.compile(r"([A-Za-z_][\w.]*)\(")

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from pulse_collector.attributes import as_number
-from pulse_collector.content import content_of, document_body
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.documents import read_parameters, read_reported_cost, read_request, read_response
-from pulse_collector.json_text import dump_json, parse_object, to_json
-from pulse_collector.span_facts import SpanFacts
-from pulse_collector.usage import counts_of_document
+from pulse_collector.mapping.attributes import as_number
+from pulse_collector.mapping.content import content_of, document_body
+from pulse_collector.mapping.documents import read_parameters, read_reported_cost, read_request, read_response
+from pulse_collector.mapping.json_text import dump_json, parse_object, to_json
+from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.usage import counts_of_document
 
 #: Logfire's own tag for every call of a model.
 _NO_TAG = "LLM"

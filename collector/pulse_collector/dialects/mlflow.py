@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pulse_collector.attributes import AttributeValue
-from pulse_collector.content import Content, content_of, document_body
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.documents import read_request, read_response
-from pulse_collector.json_text import parse_object, unquote
-from pulse_collector.span_facts import SpanFacts, clean_text
-from pulse_collector.usage import CountColumn, Counts, count_of
+from pulse_collector.mapping.attributes import AttributeValue
+from pulse_collector.mapping.content import Content, content_of, document_body
+from pulse_collector.mapping.documents import read_request, read_response
+from pulse_collector.mapping.json_text import parse_object, unquote
+from pulse_collector.mapping.span_facts import SpanFacts, clean_text
+from pulse_collector.mapping.usage import CountColumn, Counts, count_of
 
 _USAGE_NAMES: dict[CountColumn, str] = {
     "input": "input_tokens",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pulse_collector.content import Content, content_of, document_body, plain_text
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, read_first_event, set_messages
-from pulse_collector.documents import read_parameters, read_request, read_response
-from pulse_collector.indexed import indexed_list
-from pulse_collector.json_text import Json, JsonObject, parse_json, parse_object
-from pulse_collector.span_facts import SpanFacts
+from pulse_collector.mapping.content import Content, content_of, document_body, plain_text
+from pulse_collector.mapping.documents import read_parameters, read_request, read_response
+from pulse_collector.mapping.indexed import indexed_list
+from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object
+from pulse_collector.mapping.span_facts import SpanFacts
 
 
 def read(facts: SpanFacts) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, read_content, set_messages
-from pulse_collector.indexed import indexed_list
-from pulse_collector.span_facts import SpanFacts
+from pulse_collector.mapping.indexed import indexed_list
+from pulse_collector.mapping.span_facts import SpanFacts
 
 #: OpenLLMetry's scopes are named like OpenTelemetry's own, after the library that is instrumented.
 _LIBRARIES = (

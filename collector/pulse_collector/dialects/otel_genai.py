@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pulse_collector.attributes import AttributeValue
-from pulse_collector.content import (
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.mapping.attributes import AttributeValue
+from pulse_collector.mapping.content import (
     Content,
     content_of,
     document_body,
@@ -13,11 +14,10 @@ from pulse_collector.content import (
     request_body,
     response_body,
 )
-from pulse_collector.dialects.dialect import Dialect
-from pulse_collector.indexed import indexed_list
-from pulse_collector.json_text import Json, JsonObject, dump_json, parse_object, to_json
-from pulse_collector.messages import answer_finish_reasons, first_answer_text, last_user_text
-from pulse_collector.span_facts import SpanFacts
+from pulse_collector.mapping.indexed import indexed_list
+from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, parse_object, to_json
+from pulse_collector.mapping.messages import answer_finish_reasons, first_answer_text, last_user_text
+from pulse_collector.mapping.span_facts import SpanFacts
 
 #: Span events that carried content before there were attributes for it, and Strands still sends.
 _MESSAGE_EVENTS = {

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pulse_collector.content import content_of, document_body, plain_text
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content, set_messages
-from pulse_collector.span_facts import SpanFacts
+from pulse_collector.mapping.content import content_of, document_body, plain_text
+from pulse_collector.mapping.span_facts import SpanFacts
 
 
 def read(facts: SpanFacts) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pulse_collector.content import content_of, document_body
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.openllmetry import DIALECT as OPENLLMETRY
 from pulse_collector.dialects.openllmetry import read as read_openllmetry
-from pulse_collector.span_facts import SpanFacts
+from pulse_collector.mapping.content import content_of, document_body
+from pulse_collector.mapping.span_facts import SpanFacts
 
 
 def read(facts: SpanFacts) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pulse_collector.attributes import AttributeValue
-from pulse_collector.content import Content, content_of, document_body
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, read_content, set_messages
-from pulse_collector.documents import read_request
-from pulse_collector.json_text import Json, JsonObject, parse_json, parse_object, to_json
-from pulse_collector.span_facts import SpanFacts
-from pulse_collector.usage import count_of, counts_of_document
+from pulse_collector.mapping.attributes import AttributeValue
+from pulse_collector.mapping.content import Content, content_of, document_body
+from pulse_collector.mapping.documents import read_request
+from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object, to_json
+from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.usage import count_of, counts_of_document
 
 
 def read(facts: SpanFacts) -> None:

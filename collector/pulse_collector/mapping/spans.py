@@ -9,8 +9,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
 
 from pulse_collector.dialects import dialect_of_scope
-from pulse_collector.resource import read_resource, read_scope
-from pulse_collector.span_row import span_row
+from pulse_collector.mapping.resource import read_resource, read_scope
+from pulse_collector.mapping.span_row import span_row
 from pulse_storage.rows import SpanRow
 
 _log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ import orjson
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from pulse_collector.attributes import Attributes, as_text, read_attributes
-from pulse_collector.json_text import JsonObject, dump_json
-from pulse_collector.metadata import kept_attributes
-from pulse_collector.span_facts import clean_text
+from pulse_collector.mapping.attributes import Attributes, as_text, read_attributes
+from pulse_collector.mapping.json_text import JsonObject, dump_json
+from pulse_collector.mapping.metadata import kept_attributes
+from pulse_collector.mapping.span_facts import clean_text
 
 _ENVIRONMENT_KEYS = ("deployment.environment.name", "deployment.environment")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulse_collector.json_text import Json, JsonObject
+from pulse_collector.mapping.json_text import Json, JsonObject
 
 #: Parts of a message that are its text; the rest is reasoning, tool calls, images and their like.
 _TEXT_TYPES = frozenset({"text", "input_text", "output_text"})

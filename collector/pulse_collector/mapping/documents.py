@@ -6,11 +6,11 @@ Anthropic's messages, Google's generateContent, Bedrock's converse, and the resu
 
 from __future__ import annotations
 
-from pulse_collector.attributes import as_number
-from pulse_collector.json_text import Json, JsonObject, parse_json
-from pulse_collector.messages import first_answer_text, last_user_text, message_text, text_of
-from pulse_collector.span_facts import SpanFacts
-from pulse_collector.usage import counts_of_document
+from pulse_collector.mapping.attributes import as_number
+from pulse_collector.mapping.json_text import Json, JsonObject, parse_json
+from pulse_collector.mapping.messages import first_answer_text, last_user_text, message_text, text_of
+from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.usage import counts_of_document
 
 
 def read_request(facts: SpanFacts, document: Json) -> None:

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, cast
 
-from pulse_collector.batch_schema import BatchTrace
-from pulse_collector.finish_reasons import finish_reason
-from pulse_collector.json_text import Json, dump_json
-from pulse_collector.messages import last_user_text
+from pulse_collector.mapping.finish_reasons import finish_reason
+from pulse_collector.mapping.json_text import Json, dump_json
+from pulse_collector.mapping.messages import last_user_text
+from pulse_collector.mapping.usage import Usage
 from pulse_collector.pricing import Cost, price
-from pulse_collector.usage import Usage
+from pulse_collector.receivers.batch_schema import BatchTrace
 from pulse_storage.bodies import pack
 from pulse_storage.rows import BATCH_DIALECT, PREVIEW_CHARS, SpanRow
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pulse_collector.attributes import MAX_TOKENS, AttributeValue, as_count, as_number, as_text
 from pulse_collector.dialects.dialect import Table
-from pulse_collector.finish_reasons import finish_reasons
-from pulse_collector.json_text import parse_json, to_json
-from pulse_collector.span_facts import MAX_TEXT_CHARS, SpanFacts, clean_text
+from pulse_collector.mapping.attributes import MAX_TOKENS, AttributeValue, as_count, as_number, as_text
+from pulse_collector.mapping.finish_reasons import finish_reasons
+from pulse_collector.mapping.json_text import parse_json, to_json
+from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, clean_text
 
 #: Thirty days: no call takes longer.
 _MAX_MS = 30 * 86_400_000

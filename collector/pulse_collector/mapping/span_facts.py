@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from pulse_collector.attributes import AttributeValue
-from pulse_collector.json_text import JsonObject
-from pulse_collector.usage import Counts
+from pulse_collector.mapping.attributes import AttributeValue
+from pulse_collector.mapping.json_text import JsonObject
+from pulse_collector.mapping.usage import Counts
 
 TextColumn = Literal[
     "provider",

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from pulse_collector.attributes import Attributes, read_attributes
 from pulse_collector.dialects import (
     MODEL_OPERATIONS,
     OTHER_OPERATIONS,
@@ -17,18 +16,19 @@ from pulse_collector.dialects import (
     operation_of,
 )
 from pulse_collector.dialects.otel_genai import CONTENT_EVENTS
-from pulse_collector.facts_table import fill_from_table
-from pulse_collector.finish_reasons import finish_reason
-from pulse_collector.json_text import Json, JsonObject
-from pulse_collector.metadata import kept_attributes, metadata_json
-from pulse_collector.outcome import read_outcome
-from pulse_collector.previews import preview
+from pulse_collector.mapping.attributes import Attributes, read_attributes
+from pulse_collector.mapping.facts_table import fill_from_table
+from pulse_collector.mapping.finish_reasons import finish_reason
+from pulse_collector.mapping.json_text import Json, JsonObject
+from pulse_collector.mapping.metadata import kept_attributes, metadata_json
+from pulse_collector.mapping.outcome import read_outcome
+from pulse_collector.mapping.previews import preview
+from pulse_collector.mapping.providers import provider_name
+from pulse_collector.mapping.resource import ResourceFacts, ScopeFacts
+from pulse_collector.mapping.span_facts import Event, SpanFacts, clean_text
+from pulse_collector.mapping.times import span_time
+from pulse_collector.mapping.usage import NO_USAGE, usage_of
 from pulse_collector.pricing import UNKNOWN_COST, price
-from pulse_collector.providers import provider_name
-from pulse_collector.resource import ResourceFacts, ScopeFacts
-from pulse_collector.span_facts import Event, SpanFacts, clean_text
-from pulse_collector.times import span_time
-from pulse_collector.usage import NO_USAGE, usage_of
 from pulse_storage.bodies import pack
 from pulse_storage.rows import PREVIEW_CHARS, SpanRow
 

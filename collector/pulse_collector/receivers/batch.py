@@ -13,10 +13,10 @@ from starlette.routing import Route
 
 from pulse_collector import compression
 from pulse_collector.admission import Reservation
-from pulse_collector.batch_rows import batch_row
-from pulse_collector.batch_schema import InvalidBatch, read_batch
 from pulse_collector.ingest import Collector
-from pulse_collector.otlp_http import ClientGone, read_body
+from pulse_collector.receivers.batch_rows import batch_row
+from pulse_collector.receivers.batch_schema import InvalidBatch, read_batch
+from pulse_collector.receivers.otlp_http import ClientGone, read_body
 from pulse_collector.refusals import Refusal, store_unavailable
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.rows import SpanRow

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from pulse_collector.attributes import as_count
-from pulse_collector.json_text import Json, JsonObject
+from pulse_collector.mapping.attributes import as_count
+from pulse_collector.mapping.json_text import Json, JsonObject
 
 CountColumn = Literal["input", "output", "total", "cache_read", "cache_write", "cache_write_1h", "reasoning"]
 

@@ -6,8 +6,8 @@ import re
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from pulse_collector.attributes import as_text
-from pulse_collector.span_facts import SpanFacts
+from pulse_collector.mapping.attributes import as_text
+from pulse_collector.mapping.span_facts import SpanFacts
 
 _MAX_MESSAGE_CHARS = 4096
 #: "openai.RateLimitError: Error code: 429 - …": some put the exception's class before its message.
