@@ -94,6 +94,29 @@ PEERS = (
 )
 
 
+def _methods() -> list[tuple[type, str, object]]:
+    """Every method of the clients' classes that an instrumentation could replace."""
+    for module in ("openai.resources", "anthropic.resources"):
+        importlib.import_module(module)
+    classes = {
+        value
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] in ("openai", "anthropic")
+        for value in list(vars(module).values())
+        if isinstance(value, type) and not name.partition(".")[2].startswith("types")
+    }
+    return [
+        (owner, name, method)
+        for owner in classes
+        if owner.__module__.partition(".")[0] in ("openai", "anthropic")
+        for name, method in vars(owner).items()
+        if callable(method) and not name.startswith("__")
+    ]
+
+
+_METHODS = _methods()
+
+
 class _Nowhere(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         return SpanExportResult.SUCCESS
@@ -179,6 +202,10 @@ def instrumented(peer: Peer, provider: TracerProvider, content: str) -> Generato
     finally:
         for instrumentor in instrumentors:
             instrumentor.uninstrument()
+        # Some peers leave wrappers behind, which would pile up and slow the bare client too.
+        for owner, name, method in _METHODS:
+            if vars(owner)[name] is not method:
+                setattr(owner, name, method)
 
 
 def installed(peer: Peer) -> bool:
