@@ -3,8 +3,10 @@
     python -m benchmarks.ingest [--seconds 5] [--connections 8] [CASE …]
 
 Every case starts a fresh server on a fresh SQLite file, so that the cases differ in one thing only: content,
-batch size, transport or compression. "CPU" is the server's alone, user and system, by span; rates are of the
-whole machine, load generator included. A case in which an acknowledged span is not stored ends the run.
+batch size, transport, compression, or how far the server goes: `…-receive` throws requests away and `…-map`
+stops before the store, so that the differences tell where the time goes. "CPU" is the server's alone, user and
+system, by span; rates are of the whole machine, load generator included. A case in which an acknowledged span
+is not stored ends the run.
 """
 
 from __future__ import annotations
@@ -13,10 +15,8 @@ import argparse
 import gzip
 import http.client
 import os
-import signal
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
@@ -30,9 +30,9 @@ import grpc
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.servers import KEY, Stage, running
 from benchmarks.spans import Content, RequestTemplate, request_template
 
-_KEY = "pulse_sk_00000000-0000-4000-8000-000000000000"
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
 #: Sends one request and returns once it is acknowledged; raises if it is not.
@@ -48,27 +48,25 @@ class Case:
     batch: int
     transport: str = "http"
     compressed: bool = False
+    #: How far the server goes: `receive` throws requests away, `map` stops before the store.
+    stage: Stage = "store"
 
 
 _CASES = (
     Case("mixed-b50", "mixed", 50),
+    Case("mixed-b50-receive", "mixed", 50, stage="receive"),
+    Case("mixed-b50-map", "mixed", 50, stage="map"),
     Case("mixed-b512", "mixed", 512),
     Case("mixed-b50-gzip", "mixed", 50, compressed=True),
     Case("mixed-b50-grpc", "mixed", 50, "grpc"),
     Case("small-b50", "small", 50),
+    Case("small-b50-receive", "small", 50, stage="receive"),
+    Case("small-b50-map", "small", 50, stage="map"),
     Case("small-b512", "small", 512),
     Case("small-b50-grpc", "small", 50, "grpc"),
     Case("small-b1", "small", 1),
     Case("small-b1-grpc", "small", 1, "grpc"),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Server:
-    pid: int
-    main_port: int
-    http_port: int
-    grpc_port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +100,8 @@ def main() -> None:
         "RSS MiB",
         "disk B/span",
     ):
-        table.add_column(column, justify="left" if column == "case" else "right")
+        is_name = column == "case"
+        table.add_column(column, justify="left" if is_name else "right", no_wrap=is_name)
     console = Console()
     for case in wanted:
         with console.status(f"{case.name} …"):
@@ -123,18 +122,19 @@ def main() -> None:
 
 def _measure(case: Case, seconds: float, connections: int) -> Result:
     template = request_template(case.batch, case.content)
-    with tempfile.TemporaryDirectory() as data_dir, _server(Path(data_dir)) as server:
+    with tempfile.TemporaryDirectory() as data_dir, running(case.stage, Path(data_dir)) as server:
+        stores = case.stage == "store"
         sender = _http_sender if case.transport == "http" else _grpc_sender
         port = server.http_port if case.transport == "http" else server.grpc_port
         _load(template, case, sender, port, 1, 0.5)
-        stored_before = _stored(server.main_port)
+        stored_before = _stored(server.main_port) if stores else 0
         cpu_before = _cpu_s(server.pid)
         started = time.perf_counter()
         latencies = _load(template, case, sender, port, connections, seconds)
         elapsed = time.perf_counter() - started
         cpu_s = _cpu_s(server.pid) - cpu_before
         acked = len(latencies) * case.batch
-        stored = _stored(server.main_port) - stored_before
+        stored = _stored(server.main_port) - stored_before if stores else acked
         rss = _rss_mib(server.pid)
         disk = sum(file.stat().st_size for file in Path(data_dir).glob("*.db*"))
         return Result(
@@ -179,7 +179,7 @@ def _load(
 
 
 def _http_sender(port: int) -> Generator[Send]:
-    headers = {"content-type": "application/x-protobuf", "authorization": f"Bearer {_KEY}"}
+    headers = {"content-type": "application/x-protobuf", "authorization": f"Bearer {KEY}"}
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.connect()
         connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -201,61 +201,17 @@ def _grpc_sender(port: int) -> Generator[Send]:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_EXPORT)
 
         def send(body: bytes) -> None:
-            answer = call(body, metadata=(("authorization", f"Bearer {_KEY}"),), timeout=30)
+            answer = call(body, metadata=(("authorization", f"Bearer {KEY}"),), timeout=30)
             if answer:
                 raise RuntimeError(repr(answer))
 
         yield send
 
 
-@contextmanager
-def _server(data_dir: Path) -> Generator[_Server]:
-    """`pulse serve` on free ports of loopback, ready."""
-    main_port, http_port, grpc_port = _free_ports(3)
-    environment = os.environ | {
-        "PULSE_DATA_DIR": str(data_dir),
-        "PULSE_API_KEY": _KEY,
-        "PORT": str(main_port),
-        "PULSE_OTLP_HTTP_PORT": str(http_port),
-        "PULSE_OTLP_GRPC_PORT": str(grpc_port),
-        "PULSE_LOG_LEVEL": "warning",
-    }
-    server = subprocess.Popen(
-        [sys.executable, "-m", "pulse_server", "serve"], env=environment, stdout=subprocess.DEVNULL
-    )
-    try:
-        _wait_until_listening(http_port, server)
-        yield _Server(server.pid, main_port, http_port, grpc_port)
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(15)
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-def _wait_until_listening(port: int, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until and server.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
-            return
-        except OSError:
-            time.sleep(0.05)
-    raise RuntimeError("the server did not start")
-
-
 def _stored(main_port: int) -> int:
     """The server's own count of rows that it committed."""
     with closing(http.client.HTTPConnection("127.0.0.1", main_port, timeout=30)) as connection:
-        connection.request("GET", "/metrics", headers={"authorization": f"Bearer {_KEY}"})
+        connection.request("GET", "/metrics", headers={"authorization": f"Bearer {KEY}"})
         text = connection.getresponse().read().decode()
     for line in text.splitlines():
         if line.startswith("pulse_spans_stored_total "):

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
+import random
 import re
 import time
-import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect, Request
@@ -61,9 +61,9 @@ class RequestFrame:
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's own id if it is fit to be logged, else a new one."""
+    """The caller's own id if it is fit to be logged, else a new one, which need not be hard to guess."""
     given = Headers(scope=scope).get("x-request-id", "")
-    return given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _SANE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
 
 def _add_headers(message: Message, request_id: str) -> None:

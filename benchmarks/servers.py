@@ -1,0 +1,77 @@
+"""Starts the servers that benchmarks measure, each a process of its own on free ports of loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Stage = Literal["receive", "map", "store"]
+
+#: Opens the first project of every server started here.
+KEY = "pulse_sk_00000000-0000-4000-8000-000000000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that listens."""
+
+    pid: int
+    main_port: int
+    http_port: int
+    grpc_port: int
+
+
+@contextmanager
+def running(stage: Stage, data_dir: Path) -> Generator[Running]:
+    """`pulse serve` with its data there, or, for the earlier stages, a server that stores nothing."""
+    main_port, http_port, grpc_port = _free_ports(3)
+    environment = os.environ | {
+        "PULSE_DATA_DIR": str(data_dir),
+        "PULSE_API_KEY": KEY,
+        "PORT": str(main_port),
+        "PULSE_OTLP_HTTP_PORT": str(http_port),
+        "PULSE_OTLP_GRPC_PORT": str(grpc_port),
+        "PULSE_LOG_LEVEL": "warning",
+    }
+    if stage == "store":
+        arguments, ports = ["-m", "pulse_server", "serve"], (main_port, http_port, grpc_port)
+    else:
+        arguments, ports = ["-m", "benchmarks.floor", stage, str(http_port)], (http_port,)
+    server = subprocess.Popen([sys.executable, *arguments], env=environment, stdout=subprocess.DEVNULL)
+    try:
+        for port in ports:
+            _wait_until_listening(port, server)
+        yield Running(server.pid, main_port, http_port, grpc_port)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(15)
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def _wait_until_listening(port: int, server: subprocess.Popen[bytes]) -> None:
+    until = time.monotonic() + 30
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise RuntimeError("the server did not start")
