@@ -5,8 +5,8 @@
 Every case starts a fresh server on a fresh SQLite file, so that the cases differ in one thing only: content,
 batch size, transport, compression, or how far the server goes: `…-receive` throws requests away and `…-map`
 stops before the store, so that the differences tell where the time goes. "CPU" is the server's alone, user
-and system, by span; rates are of the whole machine, load generator included. A case in which an acknowledged span
-is not stored ends the run.
+and system, by span; rates are of the whole machine, load generator included. A case in which an acknowledged
+span is not stored ends the run.
 """
 
 from __future__ import annotations
