@@ -83,12 +83,6 @@ class StorageAdapter(Protocol):
         """The rows with these visible ids in the order given, without bodies; None where there is none."""
         ...
 
-    async def session_traces(
-        self, project_id: str, session_id: str, *, bodies: bool = False, limit: int = 10_000
-    ) -> list[TraceRecord]:
-        """Counted model calls of a session, oldest first, up to the limit; empty if it is unknown."""
-        ...
-
     async def analytics(self, project_id: str, query: AnalyticsQuery) -> Analytics:
         """Exact sums (percentiles within 4.4 %) over counted rows; empty groups are absent."""
         ...

@@ -15,7 +15,7 @@ from pulse_storage.sqlite.analytics import analytics
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
 from pulse_storage.sqlite.projects import insert_project, key_with_digest, keys_of, project_key
-from pulse_storage.sqlite.records import find_record, page_of_records, session_records
+from pulse_storage.sqlite.records import find_record, page_of_records
 from pulse_storage.sqlite.spans import stored_in_trace, stored_partners, stored_span, trace_sizes
 from pulse_storage.sqlite.sql import Connection, Cursor, SqlValue
 from pulse_storage.sqlite.usage import count_rows
@@ -133,7 +133,6 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
     lambda c: keys_of(c, "p"),
     lambda c: key_with_digest(c, b"x"),
     lambda c: find_record(c, 1, "p", _ID, bodies=True),
-    lambda c: session_records(c, 1, "p", "s", bodies=False, limit=100),
     lambda c: count_rows(c, 1, TraceFilter()),
     lambda c: count_rows(c, 1, TraceFilter(user_id="u", from_ns=_FROM_NS, before_ns=_BEFORE_NS)),
     lambda c: trace_sizes(c, 1, [_ID.bytes], 10),

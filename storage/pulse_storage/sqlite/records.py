@@ -1,4 +1,4 @@
-"""Stored rows as readers see them: one, several, a page, a session."""
+"""Stored rows as readers see them: one, several, a page."""
 
 from __future__ import annotations
 
@@ -81,18 +81,6 @@ def page_of_records(
     if len(records) == len(rows):
         return TracePage(records, None)
     return TracePage(records, _encode_cursor(cast("bytes", rows[len(records) - 1][_WIDTH])))
-
-
-def session_records(
-    connection: Connection, project: int, project_id: str, session_id: str, *, bodies: bool, limit: int
-) -> list[TraceRecord]:
-    """Counted rows of a session, oldest first."""
-    rows = connection.execute(
-        f"{_SELECT} INDEXED BY spans_by_session"
-        f" WHERE project = ? AND session_id = ? AND usage_key IS NOT NULL ORDER BY id LIMIT {limit:d}",
-        (project, session_id),
-    ).fetchall()
-    return [_record(connection, project, project_id, values, bodies=bodies) for values in rows]
 
 
 def _record(

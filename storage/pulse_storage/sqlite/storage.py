@@ -20,7 +20,7 @@ from pulse_storage.sqlite.analytics import analytics
 from pulse_storage.sqlite.connection import open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
 from pulse_storage.sqlite.readers import Readers
-from pulse_storage.sqlite.records import decode_cursor, find_record, page_of_records, session_records
+from pulse_storage.sqlite.records import decode_cursor, find_record, page_of_records
 from pulse_storage.sqlite.sql import Connection
 from pulse_storage.sqlite.usage import count_rows
 from pulse_storage.writer import Writer
@@ -95,16 +95,6 @@ class SqliteStorage:
             return [find_record(connection, project, project_id, id, bodies=False) for id in trace_ids]
 
         return await self._read(project_id, read, [None] * len(trace_ids), self._quick_readers)
-
-    async def session_traces(
-        self, project_id: str, session_id: str, *, bodies: bool = False, limit: int = 10_000
-    ) -> list[TraceRecord]:
-        """See StorageAdapter."""
-
-        def read(connection: Connection, project: int) -> list[TraceRecord]:
-            return session_records(connection, project, project_id, session_id, bodies=bodies, limit=limit)
-
-        return await self._read(project_id, read, [])
 
     async def analytics(self, project_id: str, query: AnalyticsQuery) -> Analytics:
         """See StorageAdapter."""
