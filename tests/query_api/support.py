@@ -10,6 +10,7 @@ from uuid import UUID
 import orjson
 from httpx2 import Response
 from starlette.testclient import TestClient
+from tests.support.rows import span
 
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.bodies import pack
@@ -24,50 +25,19 @@ DAY_NS = 1_795_392_000_000_000_000
 HOUR_NS = 3_600_000_000_000
 SECOND_NS = 1_000_000_000
 
-_CALL = SpanRow(
-    project_id="",
-    otel_trace_id=bytes(16),
-    otel_span_id=bytes(8),
-    parent_span_id=None,
+_CALL = span(
     start_ns=DAY_NS,
     latency_ms=120.5,
-    model_call=True,
-    gen_ai=True,
-    operation="chat",
     name="chat gpt-5-mini",
-    provider="openai",
     model_requested="gpt-5-mini",
     model_used="gpt-5-mini-2026-08-07",
-    provider_request_id=None,
     dialect="otel-genai",
     scope="opentelemetry.instrumentation.openai_v2",
     input_tokens=1000,
-    output_tokens=20,
-    cache_read_tokens=None,
-    cache_write_tokens=None,
-    reasoning_tokens=None,
-    usage_source="reported",
     cost_nano_usd=13_500,
-    cost_source="computed",
     price_version="2026-11-01",
-    status="success",
-    error_type=None,
-    error_message=None,
-    finish_reason="stop",
-    time_to_first_token_ms=None,
-    session_id=None,
-    user_id=None,
-    tags=(),
-    service=None,
-    environment=None,
-    release=None,
     input_preview="What is a pulse?",
     output_preview="A beat.",
-    metadata=None,
-    output_text=None,
-    request_body=None,
-    response_body=None,
-    partner_key=None,
 )
 
 
