@@ -160,6 +160,10 @@ def _reads(storage: StorageAdapter, some: list[TraceRecord]) -> Iterator[tuple[s
     def listed(where: TraceFilter) -> Read:
         return lambda _: storage.list_traces("p0", where, Page())
 
+    def in_session(number: int) -> Awaitable[object]:
+        session = TraceFilter(session_id=some[number % len(some)].session_id)
+        return storage.list_traces("p0", session, Page(limit=1000, order="asc"))
+
     def counted(where: TraceFilter) -> Read:
         return lambda _: storage.count_traces("p0", where)
 
@@ -180,7 +184,7 @@ def _reads(storage: StorageAdapter, some: list[TraceRecord]) -> Iterator[tuple[s
     yield "count model in a month", counted(month), 50
     yield "count user (bounded)", counted(TraceFilter(user_id="u7")), 10
     yield "get one, bodies", lambda i: storage.get_trace("p0", some[i % len(some)].trace_id), 300
-    yield "session", lambda i: storage.session_traces("p0", some[i % len(some)].session_id or ""), 300
+    yield "session", in_session, 300
     for group_by in _GROUPS:
         yield f"analytics 30 d by {group_by}", summed(group_by, TraceFilter()), 20
     yield "analytics 30 d by day, one model", summed("day", TraceFilter(model="gpt-5")), 20
