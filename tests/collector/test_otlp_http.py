@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import zlib
 from collections.abc import AsyncGenerator, Generator
@@ -20,36 +19,24 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
-from tests.support.receiver import NOW_NS, Receiver, chat_span, request_of, running_receiver
+from tests.support.receiver import (
+    JSON,
+    NOW_NS,
+    PROTOBUF,
+    Receiver,
+    chat_span,
+    post,
+    request_of,
+    running_receiver,
+)
 
-from pulse_collector.receivers import otlp_http
 from pulse_storage.keys import key_record, new_key
-
-PROTOBUF = {"content-type": "application/x-protobuf"}
-JSON = {"content-type": "application/json"}
 
 
 @pytest.fixture
 def receiver(tmp_path: Path) -> Generator[Receiver]:
     with running_receiver(tmp_path) as receiver:
         yield receiver
-
-
-def post(
-    receiver: Receiver,
-    content: bytes | AsyncGenerator[bytes],
-    headers: dict[str, str] = PROTOBUF,
-    path: str = "/v1/traces",
-    *,
-    auth: dict[str, str] | None = None,
-) -> httpx2.Response:
-    async def send() -> httpx2.Response:
-        transport = httpx2.ASGITransport(receiver.app)
-        async with httpx2.AsyncClient(transport=transport, base_url="http://pulse") as client:
-            sent = headers | (receiver.bearer if auth is None else auth)
-            return await client.post(path, content=content, headers=sent)
-
-    return receiver.run(send())
 
 
 def stored_names(receiver: Receiver) -> list[str]:
@@ -353,62 +340,6 @@ def test_key_is_checked_before_the_body_is_read(receiver: Receiver) -> None:
 
     assert receiver.run(send()) == 401
     assert not read
-
-
-@pytest.fixture
-def small(tmp_path: Path) -> Generator[Receiver]:
-    with running_receiver(tmp_path, max_body_bytes=1 << 20, max_inflight_bytes=2 << 20) as receiver:
-        yield receiver
-
-
-def test_announced_size_over_the_limit_is_refused_at_once(small: Receiver) -> None:
-    answer = post(small, bytes((1 << 20) + 1))
-    assert answer.status_code == 413
-    assert "PULSE_MAX_BODY_MIB" in Status.FromString(answer.content).message
-
-
-@pytest.mark.parametrize(("encoding", "compress"), [("gzip", gzip.compress), ("zstd", zstandard.compress)])
-def test_bomb_is_refused_after_inflating_no_more_than_the_limit(
-    small: Receiver, encoding: str, compress: Any
-) -> None:
-    answer = post(small, compress(bytes(500 << 20)), PROTOBUF | {"content-encoding": encoding})
-    assert answer.status_code == 413
-    assert small.collector.budget.held_bytes == 0
-
-
-def test_unannounced_size_over_the_limit_is_refused(small: Receiver) -> None:
-    async def chunks() -> AsyncGenerator[bytes]:
-        for _ in range(3):
-            yield bytes(1 << 19)
-
-    assert post(small, chunks()).status_code == 413
-
-
-def test_requests_beyond_the_byte_budget_are_told_to_come_back(small: Receiver) -> None:
-    with small.collector.budget.reservation() as others:
-        others.take(2 << 20)
-        answer = post(small, request_of(chat_span(1)).SerializeToString())
-        assert answer.status_code == 503
-        assert answer.headers["retry-after"] == "1"
-        assert "PULSE_MAX_INFLIGHT_MIB" in Status.FromString(answer.content).message
-    assert post(small, request_of(chat_span(1)).SerializeToString()).status_code == 200
-
-
-def test_slow_body_is_given_up(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(otlp_http, "BODY_DEADLINE_S", 0.01)
-
-    async def chunks() -> AsyncGenerator[bytes]:
-        yield b"\x0a"
-        await asyncio.Event().wait()
-
-    assert post(receiver, chunks()).status_code == 408
-
-
-def test_closed_store_is_a_503_and_not_a_401(receiver: Receiver) -> None:
-    receiver.run(receiver.storage.close())
-    answer = post(receiver, request_of(chat_span(1)).SerializeToString(), JSON)
-    assert answer.status_code == 503
-    assert answer.headers["retry-after"] == "1"
 
 
 def test_spans_that_are_not_gen_ai_are_left_out_unless_their_trace_is(receiver: Receiver) -> None:

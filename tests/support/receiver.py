@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Generator
+from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import httpx2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
@@ -26,6 +27,9 @@ from pulse_storage.keys import KeyRing, key_record, new_key
 from pulse_storage.rows import Project, TraceRecord
 
 ResultT = TypeVar("ResultT")
+
+PROTOBUF = {"content-type": "application/x-protobuf"}
+JSON = {"content-type": "application/json"}
 
 #: 2026-11-23T00:00:00Z.
 NOW_NS = 1_795_392_000_000_000_000
@@ -117,3 +121,22 @@ def chat_span(number: int, **attributes: str | int) -> Span:
 def request_of(*spans: Span) -> ExportTraceServiceRequest:
     """An export request with these spans."""
     return ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=spans)])])
+
+
+def post(
+    receiver: Receiver,
+    content: bytes | AsyncGenerator[bytes],
+    headers: dict[str, str] = PROTOBUF,
+    path: str = "/v1/traces",
+    *,
+    auth: dict[str, str] | None = None,
+) -> httpx2.Response:
+    """Post to the collector's app, with its project's key unless `auth` says otherwise."""
+
+    async def send() -> httpx2.Response:
+        transport = httpx2.ASGITransport(receiver.app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://pulse") as client:
+            sent = headers | (receiver.bearer if auth is None else auth)
+            return await client.post(path, content=content, headers=sent)
+
+    return receiver.run(send())
