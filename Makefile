@@ -5,13 +5,17 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# A second environment: the oldest clients and OpenTelemetry that the instrumentation supports.
+OLDEST       := .venv-oldest
+OLDEST_STAMP := $(OLDEST)/.installed
+
+PIP := -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test check lint types fmt pins clean
+.PHONY: help setup demo serve test test-oldest check lint types fmt pins clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## make .venv with the pinned dependencies and both distributions
 
@@ -24,7 +28,10 @@ serve: $(STAMP)  ## run the server
 test: $(STAMP)  ## run the tests
 	$(BIN)/python -m pytest -q
 
-check: lint types test  ## everything that CI runs
+test-oldest: $(OLDEST_STAMP)  ## run the instrumentation's tests on the oldest clients that it supports
+	$(OLDEST)/bin/python -m pytest -q -p no:cacheprovider tests/instrumentation
+
+check: lint types test test-oldest  ## everything that CI runs
 
 lint: $(STAMP)  ## style and formatting, without changing anything
 	$(BIN)/ruff check .
@@ -40,24 +47,38 @@ fmt: $(STAMP)  ## format, and mend what can be mended
 # Pins hold names, versions, markers and hashes, no addresses; compiling them needs uv and a registry.
 UV      ?= uv
 PINS    := deploy/requirements
+UPGRADE ?=
 COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes \
            --no-annotate --no-header --no-emit-package pulse-instrumentation --quiet
 
-pins:  ## compile deploy/requirements from both pyproject.toml
-	$(COMPILE) --all-extras pyproject.toml instrumentation/pyproject.toml --group dev -o $(PINS)/dev.txt
+pins:  ## compile deploy/requirements from both pyproject.toml; UPGRADE=--upgrade takes the newest of all
+	$(COMPILE) $(UPGRADE) --all-extras pyproject.toml instrumentation/pyproject.toml --group dev -o $(PINS)/dev.txt
 	$(COMPILE) --all-extras pyproject.toml --constraint $(PINS)/dev.txt -o $(PINS)/server.txt
 	$(COMPILE) --group build --constraint $(PINS)/dev.txt -o $(PINS)/build.txt
+	$(COMPILE) --resolution lowest-direct --all-extras instrumentation/pyproject.toml --group oldest -o $(PINS)/oldest.txt
 
 clean:  ## remove what make and the tools made
-	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) $(OLDEST) .pytest_cache .ruff_cache .hypothesis dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamp is younger than what it was made from, so later runs need no registry.
+# The stamps are younger than what they were made from, so later runs need no registry.
 $(STAMP): deploy/requirements/dev.txt pyproject.toml instrumentation/pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "Pulse needs Python 3.11 or later, and '$(PYTHON)' is not; try: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" >&2; exit 1; }
+	@$(NEW_ENOUGH)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned dependencies into $(VENV) ..."
-	@$(PIP) install --require-hashes -r deploy/requirements/dev.txt
-	@$(PIP) install --no-deps --no-build-isolation -e . -e ./instrumentation
+	@$(BIN)/python $(PIP) --require-hashes -r deploy/requirements/dev.txt
+	@$(BIN)/python $(PIP) --no-deps --no-build-isolation -e . -e ./instrumentation
 	@touch $@
+
+$(OLDEST_STAMP): deploy/requirements/oldest.txt instrumentation/pyproject.toml
+	@$(NEW_ENOUGH)
+	@test -x $(OLDEST)/bin/python || $(PYTHON) -m venv $(OLDEST)
+	@echo "Installing the oldest supported clients into $(OLDEST) ..."
+	@$(OLDEST)/bin/python $(PIP) --require-hashes -r deploy/requirements/oldest.txt
+	@$(OLDEST)/bin/python $(PIP) --no-deps --no-build-isolation -e ./instrumentation
+	@touch $@
+
+define NEW_ENOUGH
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+  echo "Pulse needs Python 3.11 or later, and '$(PYTHON)' is not; try: make $(or $(MAKECMDGOALS),setup) PYTHON=python3.12" >&2; exit 1; }
+endef
