@@ -24,7 +24,7 @@ class IngestResult:
     stored: int = 0
     #: Already stored, or twice in the same call.
     duplicates: int = 0
-    #: Spans that are not gen-ai, of traces without a gen-ai span.
+    #: Spans that are not gen-ai and name nobody, of traces without a gen-ai span.
     left_out: int = 0
     #: Index into the rows given, and why the store cannot hold that row.
     rejected: tuple[tuple[int, str], ...] = ()
@@ -45,7 +45,8 @@ class StorageAdapter(Protocol):
         is (P2). The final state does not depend on order, repetition or batching of rows. A row that the
         store cannot hold is rejected alone (P6). When more bytes wait than the settings allow, the future
         fails with `StoreBusy` at once (P5). Spans that are not gen-ai are left out unless their trace has a
-        gen-ai span, stored or in the same call; with `keep_all` every span is kept.
+        gen-ai span, stored or in the same call, or they name a session, user or tags, which calls that come
+        later inherit; with `keep_all` every span is kept.
         """
         ...
 

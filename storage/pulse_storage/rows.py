@@ -42,7 +42,8 @@ class SpanRow(NamedTuple):
     #: True if the span is one call of a model (chat, text_completion, generate_content, embeddings and
     #: their like): only such rows may be counted.
     model_call: bool
-    #: False for a span that no gen-ai dialect knows: it is kept only beside gen-ai spans of its trace.
+    #: False for a span that no gen-ai dialect knows: it is kept only beside gen-ai spans of its trace, or if
+    #: it names a session, user or tags.
     gen_ai: bool
     #: `gen_ai.operation.name`, or None for spans that are not gen-ai.
     operation: str | None

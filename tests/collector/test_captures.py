@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.support.captures import (
@@ -36,7 +37,7 @@ def by_name(capture: Capture) -> str:
 @pytest.fixture
 async def storage(tmp_path: Path) -> AsyncIterator[StorageAdapter]:
     store = open_storage(f"sqlite:///{tmp_path / 'pulse.db'}")
-    for name in ("whole", "pieces"):
+    for name in ("whole", "pieces", "everything"):
         key = key_record(new_key(), name, scopes={"ingest"}, created_ns=0)
         await store.create_project(Project(name, name, 0), key)
     yield store
@@ -61,6 +62,57 @@ async def test_a_capture_gives_each_call_once_with_all_its_facts(
     assert [_without_id(call) for call in await stored_calls(storage, "pieces")] == [
         _without_id(call) for call in whole
     ]
+
+
+@pytest.mark.parametrize("how", ["in order", "twice", "shuffled, one span a request"])
+async def test_all_captures_in_one_project_give_the_calls_of_each_alone(
+    storage: StorageAdapter, how: str
+) -> None:
+    """They hold the same calls, with the same response ids, through different instrumentors."""
+    alone: list[dict[str, Json]] = []
+    for capture in CAPTURES:
+        project = Project(capture.name, capture.name, 0)
+        await storage.create_project(
+            project, key_record(new_key(), capture.name, scopes={"ingest"}, created_ns=0)
+        )
+        logs = [] if capture.logs is None else [capture.logs]
+        await replay(storage, capture.name, capture, [capture.request, *logs])
+        alone += await stored_calls(storage, capture.name)
+
+    pieces = [(capture, piece) for capture in CAPTURES for piece in (capture.request, capture.logs)]
+    if how == "twice":
+        pieces += pieces
+    elif how != "in order":
+        pieces = [
+            (capture, piece)
+            for capture in CAPTURES
+            for piece in (
+                *span_by_span(capture.request),
+                *(() if capture.logs is None else record_by_record(capture.logs)),
+            )
+        ]
+        Random(20261123).shuffle(pieces)
+    for capture, piece in pieces:
+        if piece is not None:
+            await replay(storage, "everything", capture, [piece])
+
+    together = await stored_calls(storage, "everything")
+    assert _totals(together) == _totals(alone)
+    assert sorted(map(_told, together)) == sorted(map(_told, alone))
+
+
+def _totals(calls: Sequence[dict[str, Json]]) -> dict[str, float]:
+    """Calls, and the sums of what is added up anywhere."""
+    summed = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_cents")
+    return {
+        "calls": len(calls),
+        **{column: round(sum(float(str(call[column] or 0)) for call in calls), 9) for column in summed},
+    }
+
+
+def _told(call: dict[str, Json]) -> str:
+    """All of a call but for what the project makes of it."""
+    return str(sorted((field, value) for field, value in _without_id(call).items() if field != "project_id"))
 
 
 def _without_id(call: dict[str, Json]) -> dict[str, Json]:

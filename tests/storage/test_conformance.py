@@ -256,6 +256,25 @@ async def test_spans_that_are_not_gen_ai_need_a_gen_ai_span_in_their_trace(stora
     assert await storage.ingest([step(8, trace=6), other(7, trace=6)]) == IngestResult(stored=2)
 
 
+async def test_a_span_that_names_a_session_user_or_tags_is_kept_for_the_calls_that_come_later(
+    storage: StorageAdapter,
+) -> None:
+    roots = [
+        other(1, trace=1, session_id="chat-42"),
+        other(2, trace=2, user_id="u1"),
+        other(3, trace=3, tags=("beta",)),
+    ]
+    calls = [span(11, trace=1, parent=1), span(12, trace=2, parent=2), span(13, trace=3, parent=3)]
+    for row in (*roots, *calls):
+        assert await storage.ingest([row]) == IngestResult(stored=1)
+    page = await storage.list_traces("p", TraceFilter(), Page(order="asc"))
+    assert sorted((row.session_id or "", row.user_id or "", row.tags) for row in page.rows) == [
+        ("", "", ("beta",)),
+        ("", "u1", ()),
+        ("chat-42", "", ()),
+    ]
+
+
 async def test_gen_ai_span_of_another_call_does_not_keep_spans_before_it(storage: StorageAdapter) -> None:
     first = storage.submit([other(1, trace=1)])
     second = storage.submit([span(2, trace=1)])

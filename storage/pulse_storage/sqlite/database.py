@@ -13,6 +13,7 @@ import apsw
 from pulse_storage.adapter import IngestResult
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
+from pulse_storage.rows import SpanRow
 from pulse_storage.sqlite.connection import (
     BUSY_TIMEOUT_MS,
     PAGE_BYTES,
@@ -131,7 +132,15 @@ def _arrivals(call: Call) -> list[Arrival]:
     if call.keep_all:
         return [Arrival(row, True) for row in call.rows]
     gen_ai = {(row.project_id, row.otel_trace_id) for row in call.rows if row.gen_ai}
-    return [Arrival(row, (row.project_id, row.otel_trace_id) in gen_ai) for row in call.rows]
+    return [
+        Arrival(row, (row.project_id, row.otel_trace_id) in gen_ai or _says_for_whom(row))
+        for row in call.rows
+    ]
+
+
+def _says_for_whom(row: SpanRow) -> bool:
+    """Whether the calls of its trace, which may all come later, are to inherit something from it."""
+    return bool(row.session_id or row.user_id or row.tags)
 
 
 def _result(outcomes: Sequence[Outcome | str]) -> IngestResult:
