@@ -86,8 +86,8 @@ SETTINGS = (
     Setting(
         "PULSE_KEEP_SPANS",
         "genai",
-        "genai keeps gen-ai spans, the other spans of their traces, and spans that name a session, user or tags; "
-        "all keeps every span",
+        "genai keeps gen-ai spans, the other spans of their traces, and spans that name a session, user or "
+        "tags; all keeps every span",
     ),
     Setting("PULSE_LOG_LEVEL", "info", "debug, info, warning or error"),
     Setting("PULSE_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, else json"),
