@@ -180,6 +180,8 @@ def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[st
         ["keys", "list"],
         ["keys", "revoke"],
         ["migrate"],
+        ["backup"],
+        ["restore"],
         ["version"],
         ["doctor"],
     )

@@ -1,0 +1,180 @@
+"""Copies a SQLite store into another file while it is in use, and puts a copy back in place."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol, cast
+
+import apsw
+
+from pulse_storage import migrate
+from pulse_storage.errors import StoreUnusable
+from pulse_storage.sqlite.connection import BUSY_TIMEOUT_MS, open_reader, unusable
+from pulse_storage.sqlite.sql import Connection
+
+#: Told how many pages are left, of how many.
+NotePages = Callable[[int, int], None]
+
+#: 16 MiB a step.
+_STEP_PAGES = 1024
+
+
+class _Backup(Protocol):
+    """One `apsw.Backup`."""
+
+    remaining: int
+    page_count: int
+
+    def step(self, pages: int, /) -> bool: ...
+    def finish(self) -> None: ...
+
+
+class _Target(Connection, Protocol):
+    def backup(self, name: str, source: object, source_name: str, /) -> _Backup: ...
+
+
+def back_up_file(source: Path, target: Path, *, replace: bool, note: NotePages) -> int:
+    """Write one consistent state of a store to `target` and return its size in bytes.
+
+    The store may be read and written meanwhile: the copy has all that was committed when it began. The
+    file appears whole, checked, synced and readable by its owner alone, or not at all. Raises
+    StoreUnusable: no such store, `target` exists and `replace` was not said, or it cannot be written.
+    """
+    if not source.exists():
+        raise StoreUnusable(f"cannot back up {source}: there is no such file; DATABASE_URL names the store")
+    if target.exists() and not replace:
+        raise StoreUnusable(f"cannot write {target}: it exists; choose another name, or say --force")
+    partial = _partial(target)
+    try:
+        _copy(source, partial, note)
+        size_bytes = partial.stat().st_size
+        _put(partial, target, replace=replace)
+    except FileExistsError as error:
+        raise StoreUnusable(f"cannot write {target}: it exists; choose another name") from error
+    except OSError as error:
+        raise StoreUnusable(f"cannot write {target}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return size_bytes
+
+
+def restore_file(backup: Path, target: Path, *, replace: bool, note: NotePages) -> Path | None:
+    """Make a checked copy of `backup` the store at `target`; where the store that was there lies now.
+
+    A store that is there is only ever moved aside, and only if `replace` is said and no process has it
+    open. Raises StoreUnusable: `backup` is no whole store of this version or an older one, or `target`
+    cannot be replaced.
+    """
+    if not backup.is_file():
+        raise StoreUnusable(f"cannot restore {backup}: there is no such file")
+    if not _is_store(backup):
+        raise StoreUnusable(f"cannot restore {backup}: it is empty")
+    migrate.pending(f"sqlite:///{backup.absolute()}")
+    occupied = _is_store(target)
+    if occupied and not replace:
+        raise StoreUnusable(
+            f"cannot restore to {target}: a store is there; say --replace to move it aside, "
+            "or name another with --database-url"
+        )
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    partial = _partial(target)
+    try:
+        _copy(backup, partial, note)
+        aside = _set_aside(target) if occupied else None
+        _put(partial, target, replace=True)
+    except OSError as error:
+        raise StoreUnusable(f"cannot write {target}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return aside
+
+
+def _partial(target: Path) -> Path:
+    """An empty file of ours beside the target, which a rename can put in its place."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
+    except OSError as error:
+        raise StoreUnusable(f"cannot write {target}: {error.strerror}") from error
+    os.close(handle)
+    return Path(name)
+
+
+def _copy(source: Path, partial: Path, note: NotePages) -> None:
+    """Copy all pages of one snapshot, then check what was written and sync it."""
+    reader = open_reader(source)
+    target = cast("_Target", apsw.Connection(str(partial)))
+    try:
+        # The open transaction holds the snapshot, so that writers do not make the copy begin anew.
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        backup = target.backup("main", reader, "main")
+        try:
+            while not backup.step(_STEP_PAGES):
+                note(backup.remaining, backup.page_count)
+        finally:
+            backup.finish()
+        # A copy without a log beside it is one file, and can be read where nothing may be written.
+        target.pragma("journal_mode", "DELETE")
+        found = target.pragma("integrity_check", 1)
+        if found != "ok":
+            raise StoreUnusable(f"cannot use {source}: it is damaged ({found}); restore an older backup")
+    except apsw.Error as error:
+        raise unusable(source, error) from error
+    finally:
+        target.close()
+        reader.close()
+    _sync(partial)
+
+
+def _put(partial: Path, target: Path, *, replace: bool) -> None:
+    """Give the finished file its name, in one step that a power cut leaves done or undone."""
+    if replace:
+        partial.replace(target)
+    else:
+        # Unlike a rename, a link never takes the place of a file that has come meanwhile.
+        target.hardlink_to(partial)
+    _sync(target.parent)
+
+
+def _set_aside(target: Path) -> Path:
+    """Give the store a second name under which it stays. Raises StoreUnusable if it is in use."""
+    connection = cast("Connection", apsw.Connection(str(target)))
+    try:
+        connection.set_busy_timeout(BUSY_TIMEOUT_MS // 10)
+        # In this mode SQLite shares the file with nobody; closing it then takes the log into the file.
+        connection.pragma("locking_mode", "EXCLUSIVE")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("COMMIT")
+    except apsw.BusyError as error:
+        raise StoreUnusable(
+            f"cannot restore to {target}: another process has it open; stop Pulse first"
+        ) from error
+    except apsw.Error:
+        # Damaged, which may be why it is replaced: moved aside with its log as it is.
+        pass
+    finally:
+        connection.close()
+    aside = target.with_name(f"{target.name}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
+    aside.hardlink_to(target)
+    for suffix in ("-wal", "-shm"):
+        beside = target.with_name(target.name + suffix)
+        if beside.exists():
+            beside.rename(aside.with_name(aside.name + suffix))
+    return aside
+
+
+def _is_store(path: Path) -> bool:
+    log = path.with_name(path.name + "-wal")
+    return any(file.exists() and file.stat().st_size > 0 for file in (path, log))
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
