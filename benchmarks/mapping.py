@@ -1,16 +1,24 @@
 """CPU time of mapping a span to a row, beside the parts of it that are not ours to save.
 
-    python -m benchmarks.mapping
+    python -m benchmarks.mapping [--rounds 200]
 
 Two kinds of spans, as usual for this project: `small` has 18 attributes of the conventions and no content;
-`mixed` is 60 % spans of 1.5 KB, 30 % of 8 KB and 10 % of 50 KB of messages. Reading is what it costs merely
-to visit every attribute of the decoded message, packing is zstd; mapping is what is left.
+`mixed` is 60 % spans of 1.5 KB, 30 % of 8 KB and 10 % of 50 KB of messages. The columns, in microseconds by
+span, each the least of its rounds, the rounds of all columns in turn so that a busy machine slows all alike:
+
+all       everything from the bytes of a request to its rows
+decode    the floor: protobuf's parser, then one pass that makes Python values of all attributes
+json      parsing the messages of the content and writing them into bodies
+pack      zstd over bodies and long texts
+price     what a call cost
+map       what is left: dialects, columns, usage, metadata, the row
 """
 
 from __future__ import annotations
 
+import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -18,35 +26,58 @@ from tests.support.spans import chat_span, trace_request
 
 from pulse_collector.mapping.attributes import read_attributes
 from pulse_collector.mapping.spans import map_spans
-from pulse_collector.pricing import warm_up
+from pulse_collector.mapping.usage import Usage
+from pulse_collector.pricing import price, warm_up
 from pulse_storage.bodies import pack, unpack
+from pulse_storage.rows import SpanRow
 
-_SPANS = 200
-_ROUNDS = 15
+_SPANS = 50
 _RECEIVED_NS = 1_795_400_000_000_000_000
 _MIX_CHARS = (1_500, 1_500, 8_000, 1_500, 1_500, 8_000, 1_500, 50_000, 1_500, 8_000)
+_CONTENT_KEYS = ("gen_ai.input.messages", "gen_ai.output.messages")
+_COLUMNS = ("all", "decode", "json", "pack", "price")
 
 
 def main() -> None:
     """Print a table of CPU microseconds per span."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=200)
+    rounds = parser.parse_args().rounds
     warm_up()
-    print(f"{'us of CPU per span':<20}{'all':>8}{'reading':>9}{'packing':>9}{'mapping':>9}")
-    for name, request in (("small", _request(())), ("mixed", _request(_MIX_CHARS))):
-        whole = _cpu_us(lambda request=request: map_spans("p", request, _RECEIVED_NS))
-        reading = _cpu_us(lambda request=request: _read(request))
-        packing = _packing_us(request)
-        print(f"{name:<20}{whole:>8.1f}{reading:>9.1f}{packing:>9.1f}{whole - reading - packing:>9.1f}")
+    print(f"{'us of CPU per span':<20}" + "".join(f"{column:>8}" for column in (*_COLUMNS, "map")))
+    for name, chars in (("small", ()), ("mixed", _MIX_CHARS)):
+        us = _least_us(_parts(_request(chars)), rounds)
+        rest = us[0] - sum(us[1:])
+        print(f"{name:<20}" + "".join(f"{value:>8.1f}" for value in (*us, rest)))
 
 
-def _request(chars: tuple[int, ...]) -> ExportTraceServiceRequest:
+def _parts(body: bytes) -> list[Callable[[], object]]:
+    """What is measured, in the order of `_COLUMNS`."""
+    request = ExportTraceServiceRequest.FromString(body)
+    rows = map_spans("p", request, _RECEIVED_NS).rows
+    contents = _contents(request)
+    bodies = [
+        unpack(body)
+        for row in rows
+        for body in (row.request_body, row.response_body, row.output_text)
+        if body is not None
+    ]
+    return [
+        lambda: map_spans("p", ExportTraceServiceRequest.FromString(body), _RECEIVED_NS),
+        lambda: _read(ExportTraceServiceRequest.FromString(body)),
+        lambda: [_through_json(content) for content in contents],
+        lambda: [pack(body) for body in bodies],
+        lambda: [_price(row) for row in rows],
+    ]
+
+
+def _request(chars: tuple[int, ...]) -> bytes:
     """Spans whose contents have these many characters, in turn."""
     spans = [
         chat_span(span_id=index + 1, **(_content(chars[index % len(chars)]) if chars else {}))
         for index in range(_SPANS)
     ]
-    request = trace_request(*spans)
-    # Decoded, as it comes from the wire.
-    return ExportTraceServiceRequest.FromString(request.SerializeToString())
+    return trace_request(*spans).SerializeToString()
 
 
 def _content(chars: int) -> dict[str, str]:
@@ -54,10 +85,7 @@ def _content(chars: int) -> dict[str, str]:
     question = (words * (chars // len(words) + 1))[:chars]
     asked = [{"role": "user", "parts": [{"type": "text", "content": question}]}]
     told = [{"role": "assistant", "parts": [{"type": "text", "content": words}], "finish_reason": "stop"}]
-    return {
-        "gen_ai.input.messages": orjson.dumps(asked).decode(),
-        "gen_ai.output.messages": orjson.dumps(told).decode(),
-    }
+    return dict(zip(_CONTENT_KEYS, (orjson.dumps(asked).decode(), orjson.dumps(told).decode()), strict=True))
 
 
 def _read(request: ExportTraceServiceRequest) -> None:
@@ -67,25 +95,37 @@ def _read(request: ExportTraceServiceRequest) -> None:
                 read_attributes(span.attributes)
 
 
-def _packing_us(request: ExportTraceServiceRequest) -> float:
-    """What it costs to pack the bodies again."""
-    bodies = [
-        unpack(body)
-        for row in map_spans("p", request, _RECEIVED_NS).rows
-        for body in (row.request_body, row.response_body, row.output_text)
-        if body is not None
+def _contents(request: ExportTraceServiceRequest) -> list[str]:
+    return [
+        pair.value.string_value
+        for resource_spans in request.resource_spans
+        for scope_spans in resource_spans.scope_spans
+        for span in scope_spans.spans
+        for pair in span.attributes
+        if pair.key in _CONTENT_KEYS
     ]
-    return _cpu_us(lambda: [pack(body) for body in bodies])
 
 
-def _cpu_us(work: Callable[[], object]) -> float:
-    """The least CPU time of several rounds, per span."""
-    best = float("inf")
-    for _ in range(_ROUNDS):
-        began = time.process_time()
-        work()
-        best = min(best, time.process_time() - began)
-    return best / _SPANS * 1e6
+def _through_json(content: str) -> bytes:
+    orjson.loads(content)
+    return orjson.dumps({"messages": orjson.Fragment(content)})
+
+
+def _price(row: SpanRow) -> object:
+    usage = Usage(row.input_tokens, row.output_tokens, row.cache_read_tokens)
+    models = (row.model_used, row.model_requested)
+    return price(provider=row.provider, models=models, usage=usage, start_ns=row.start_ns)
+
+
+def _least_us(parts: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+    """The least CPU time of each part in microseconds per span; the parts take turns."""
+    least = [float("inf")] * len(parts)
+    for _ in range(rounds):
+        for index, part in enumerate(parts):
+            began = time.process_time()
+            part()
+            least[index] = min(least[index], time.process_time() - began)
+    return [seconds / _SPANS * 1e6 for seconds in least]
 
 
 if __name__ == "__main__":

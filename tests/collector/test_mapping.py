@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from tests.support.captures import captures
 from tests.support.spans import (
@@ -28,6 +30,7 @@ from tests.support.spans import (
 
 from pulse_collector import dialects
 from pulse_collector.mapping import span_row
+from pulse_collector.mapping.resource import read_resource, read_scope
 from pulse_collector.mapping.spans import MappedSpans, map_spans
 from pulse_storage.bodies import unpack
 from pulse_storage.rows import PREVIEW_CHARS
@@ -268,22 +271,19 @@ def test_an_unknown_operation_is_a_model_call_if_a_provider_answered_it() -> Non
     assert not row_of(span({**answered, "gen_ai.operation.name": "invoke_agent"})).model_call
 
 
-def test_a_fault_in_reading_content_costs_only_the_content(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_fault_in_reading_content_costs_only_the_content(caplog: pytest.LogCaptureFixture) -> None:
     def fail(facts: object) -> None:
         raise ZeroDivisionError
 
     spoken = dialects.dialect_of_scope("pulse.instrumentation")
     assert spoken is not None
     faulty = spoken._replace(dialect=replace(spoken.dialect, name="faulty", read=fail))
-
-    def tell(attributes: object) -> dialects.Spoken:
-        return faulty
-
-    monkeypatch.setattr(span_row, "dialect_of_attributes", tell)
+    resource, scope = read_resource(Resource()), read_scope(InstrumentationScope())
     with caplog.at_level(logging.ERROR):
-        rows = [row_of(chat_span()), row_of(chat_span())]
+        rows = [
+            span_row.span_row("p1", span_, resource, scope, faulty, RECEIVED_NS)
+            for span_ in (chat_span(span_id=1), chat_span(span_id=2))
+        ]
     assert {row.input_tokens for row in rows} == {42}
     assert orjson.loads(rows[0].metadata or "")["notes"] == ["Pulse failed to read the content"]
     assert len(caplog.records) == 1

@@ -67,8 +67,8 @@ class Table(NamedTuple):
     finish_reasons: tuple[str, ...]
     content_prefixes: tuple[str, ...]
     custom_prefixes: tuple[str, ...]
-    #: Both of these.
-    prefixes: tuple[str, ...]
+    #: What holds messages and documents: `read` understands it.
+    content: frozenset[str]
     #: Every key that a column, a reader or nobody wants: the others are kept in metadata.
     known: frozenset[str]
 
@@ -97,7 +97,7 @@ def compiled(dialect: Dialect) -> Table:
         finish_reasons=keys_of(lambda one: one.finish_reasons),
         content_prefixes=keys_of(lambda one: one.content_prefixes),
         custom_prefixes=keys_of(lambda one: one.custom_prefixes),
-        prefixes=keys_of(lambda one: one.content_prefixes + one.custom_prefixes),
+        content=frozenset(keys_of(lambda one: one.content)),
         known=frozenset(),
     )
     known = {
@@ -107,7 +107,7 @@ def compiled(dialect: Dialect) -> Table:
         *table.cost_usd,
         *table.tags,
         *table.finish_reasons,
-        *keys_of(lambda one: one.content),
+        *table.content,
         *keys_of(lambda one: one.noise),
         *keys_of(lambda one: (one.kind_key,) if one.kind_key else ()),
     }

@@ -34,6 +34,8 @@ CONTENT_EVENTS = frozenset(
 
 def read_content(facts: SpanFacts) -> None:
     """Read content from attributes, from flattened attributes, or from events, whichever is there."""
+    if not facts.has_content and not facts.events:
+        return
     attributes = facts.attributes
     messages = content_of(attributes.get("gen_ai.input.messages"))
     system = content_of(attributes.get("gen_ai.system_instructions"))

@@ -4,78 +4,87 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pulse_collector.dialects.dialect import Table
 from pulse_collector.mapping.attributes import MAX_TOKENS, AttributeValue, as_count, as_number, as_text
 from pulse_collector.mapping.finish_reasons import finish_reasons
 from pulse_collector.mapping.json_text import parse_json, to_json
+from pulse_collector.mapping.plan import Plan, custom_name
 from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, clean_text
 
 #: Thirty days: no call takes longer.
 _MAX_MS = 30 * 86_400_000
 
 
-def fill_from_table(facts: SpanFacts, table: Table) -> None:
+def fill_from_table(facts: SpanFacts, plan: Plan) -> None:
     """Set each column from the best attribute that has it; what no column takes goes to `rest`."""
     attributes = facts.attributes
-    get = attributes.get
-    texts, counts, known = facts.texts, facts.counts, table.known
-    facts.rest = {key: value for key, value in attributes.items() if key not in known}
-    for column, keys in table.texts:
+    texts, counts = facts.texts, facts.counts
+    facts.rest = {key: attributes[key] for key in plan.rest}
+    facts.has_content = plan.has_content
+    for key, name in plan.custom:
+        facts.custom.setdefault(name, to_json(attributes[key]))
+    for column, keys in plan.texts:
         for key in keys:
-            value = get(key)
-            if value is None:
-                continue
-            text = _column_text(value)
+            value = attributes[key]
+            text = value.strip() if type(value) is str and len(value) <= MAX_TEXT_CHARS else _text(value)
             if text and (column != "session_id" or is_session(text)):
                 texts[column] = text
                 break
-            facts.rest[key] = value
-    for column, keys in table.counts:
+            _keep(facts, key, plan)
+    for column, keys in plan.counts:
         for key in keys:
-            value = get(key)
-            if value is None:
-                continue
+            value = attributes[key]
             count = value if type(value) is int and 0 <= value <= MAX_TOKENS else as_count(value)
             if count is not None:
                 counts[column] = count
                 break
-            facts.rest[key] = value
-    _fill_numbers(facts, table)
-    for key in table.finish_reasons:
-        if key in attributes:
-            facts.finish_reasons = finish_reasons(get(key))
-            if facts.finish_reasons:
-                break
-    for key in table.tags:
-        if key in attributes:
-            facts.tags += _tags(get(key))
-    flattened = [key for key in facts.rest if key.startswith(table.prefixes)]
-    if flattened:
-        _sort_out(facts, flattened, table)
+            _keep(facts, key, plan)
+    _fill_numbers(facts, plan)
+    for key in plan.finish_reasons:
+        facts.finish_reasons = finish_reasons(attributes[key])
+        if facts.finish_reasons:
+            break
+    for key in plan.tags:
+        facts.tags += _tags(attributes[key])
+    if plan.flattened:
+        facts.flattened = {key: attributes[key] for key in plan.flattened}
 
 
-def _fill_numbers(facts: SpanFacts, table: Table) -> None:
-    seconds = _first_number(facts, table.first_token_seconds)
-    ms = seconds * 1000 if seconds is not None else _first_number(facts, table.first_token_ms)
+def _keep(facts: SpanFacts, key: str, plan: Plan) -> None:
+    """Keep what should have filled a column, but cannot."""
+    value = facts.attributes[key]
+    if value is None:
+        return
+    name = custom_name(key, plan.table)
+    if name is None:
+        facts.rest[key] = value
+    else:
+        facts.custom.setdefault(name, to_json(value))
+
+
+def _fill_numbers(facts: SpanFacts, plan: Plan) -> None:
+    ms = None
+    if plan.first_token_seconds:
+        seconds = _first_number(facts, plan.first_token_seconds)
+        ms = None if seconds is None else seconds * 1000
+    if ms is None and plan.first_token_ms:
+        ms = _first_number(facts, plan.first_token_ms)
     if ms is not None and ms <= _MAX_MS:
         facts.numbers["time_to_first_token_ms"] = ms
-    cost_usd = _first_number(facts, table.cost_usd)
-    if cost_usd is not None:
-        facts.numbers["cost_usd"] = cost_usd
+    if plan.cost_usd:
+        cost_usd = _first_number(facts, plan.cost_usd)
+        if cost_usd is not None:
+            facts.numbers["cost_usd"] = cost_usd
 
 
 def _first_number(facts: SpanFacts, keys: tuple[str, ...]) -> float | None:
-    get = facts.attributes.get
     for key in keys:
-        value = get(key)
-        if value is not None and (number := as_number(value)) is not None:
+        number = as_number(facts.attributes[key])
+        if number is not None:
             return number
     return None
 
 
-def _column_text(value: AttributeValue) -> str | None:
-    if type(value) is str and len(value) <= MAX_TEXT_CHARS:
-        return value.strip()
+def _text(value: AttributeValue) -> str | None:
     text = as_text(value)
     return None if text is None else clean_text(text)
 
@@ -93,18 +102,3 @@ def _tags(value: AttributeValue) -> list[str]:
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return [text for item in value if (text := as_text(item)) is not None]
     return []
-
-
-def _sort_out(facts: SpanFacts, keys: list[str], table: Table) -> None:
-    """Move from `rest` what the application said in its own words, and what is flattened content."""
-    rest, content, custom = facts.rest, table.content_prefixes, table.custom_prefixes
-    for key in keys:
-        for prefix in custom:
-            if key.startswith(prefix) and len(key) > len(prefix):
-                facts.custom.setdefault(key[len(prefix) :], to_json(rest.pop(key)))
-                break
-        else:
-            # An index follows the prefix, unlike in `gen_ai.prompt.name`.
-            start = next((len(prefix) for prefix in content if key.startswith(prefix)), 0)
-            if start and key[start : start + 1].isdecimal():
-                facts.flattened[key] = rest.pop(key)

@@ -43,8 +43,12 @@ def metadata_json(
 ) -> str:
     """The JSON text of a row's metadata, bounded in size: what is too much is cut, and `notes` says so.
 
-    `beside` are members of our own (`usage`, `finish_reasons`).
+    `attributes` are without secrets. `beside` are members of our own (`usage`, `finish_reasons`).
     """
+    if not custom and len(attributes) <= _MAX_ATTRIBUTES:
+        text = _short(beside, attributes, resource, scope, events, notes)
+        if text is not None:
+            return text
     kept = kept_attributes(attributes)
     document: dict[str, object] = {}
     for key, value in custom.items():
@@ -69,6 +73,33 @@ def metadata_json(
     if len(text) <= _MAX_BYTES:
         return text.decode()
     return _shortened(document, notes).decode()
+
+
+def _short(
+    beside: JsonObject,
+    attributes: Mapping[str, AttributeValue],
+    resource: orjson.Fragment | None,
+    scope: orjson.Fragment | None,
+    events: list[Json],
+    notes: list[str],
+) -> str | None:
+    """The usual metadata: so short altogether that no value in it has to be cut. None if it is not that."""
+    document: dict[str, object] = {**beside}
+    if attributes:
+        document["attributes"] = attributes
+    if resource is not None:
+        document["resource"] = resource
+    if scope is not None:
+        document["scope"] = scope
+    if events:
+        document["events"] = events
+    if notes:
+        document["notes"] = notes
+    try:
+        written = orjson.dumps(document)
+    except (TypeError, ValueError):
+        return None
+    return without_nul(written).decode() if len(written) <= _MAX_TEXT_CHARS else None
 
 
 def kept_attributes(attributes: Mapping[str, AttributeValue]) -> JsonObject:

@@ -128,6 +128,9 @@ _MODELS = (
     ("command-", "cohere"),
 )
 
+#: Of a URL only its beginning tells.
+_MAX_HOST_CHARS = 256
+
 #: Providers whose name also stands where only the wire format of another is meant.
 _COMPATIBLE = frozenset({None, "openai", "anthropic"})
 
@@ -140,13 +143,23 @@ def provider_name(
     OpenRouter answers to OpenAI's client, so it is told by host, by its `gen-` response ids, or, where the
     host is not known, by `vendor/model` names. Where a framework put its own name the model decides.
     """
+    return _provider(
+        raw,
+        host if host is None else host[:_MAX_HOST_CHARS],
+        response_id is not None and response_id.startswith("gen-"),
+        model,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _provider(raw: str | None, host: str | None, is_generation: bool, model: str | None) -> str | None:
     name = _normalised(raw) if raw else None
     if name in _COMPATIBLE:
         if host is not None:
             by_host = _provider_by_host(host)
             if by_host == "openrouter" or (name is None and by_host is not None):
                 return by_host
-        if response_id is not None and response_id.startswith("gen-"):
+        if is_generation:
             return "openrouter"
         if name is not None:
             named_by_vendor = host is None and model is not None and "/" in model
@@ -160,7 +173,6 @@ def is_framework(raw: str) -> bool:
     return raw.strip().lower() in _FRAMEWORKS
 
 
-@lru_cache(maxsize=4096)
 def _normalised(raw: str) -> str | None:
     name = raw.strip().lower()
     if name in _NAMES:
@@ -174,7 +186,6 @@ def _normalised(raw: str) -> str | None:
     return _NAMES.get(name, name) or None
 
 
-@lru_cache(maxsize=4096)
 def _provider_by_host(host: str) -> str | None:
     lowered = host.lower()
     for part, provider in _HOSTS:
@@ -183,7 +194,6 @@ def _provider_by_host(host: str) -> str | None:
     return None
 
 
-@lru_cache(maxsize=4096)
 def _provider_by_model(model: str) -> str | None:
     lowered = model.lower()
     for start, provider in _MODELS:

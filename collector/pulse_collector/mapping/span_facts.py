@@ -49,6 +49,7 @@ class SpanFacts:
         "failed",
         "finish_reasons",
         "flattened",
+        "has_content",
         "input_excludes_cache",
         "input_text",
         "latency_ms",
@@ -100,6 +101,8 @@ class SpanFacts:
         self.rest: dict[str, AttributeValue] = {}
         #: Attributes that are parts of flattened content (`gen_ai.prompt.0.role`).
         self.flattened: dict[str, AttributeValue] = {}
+        #: Whether there may be content in the attributes.
+        self.has_content = True
         self.failed = False
         #: JSON documents.
         self.request: bytes | None = None

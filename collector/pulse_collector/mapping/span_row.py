@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
@@ -12,7 +13,6 @@ from pulse_collector.dialects import (
     MODEL_OPERATIONS,
     OTHER_OPERATIONS,
     Spoken,
-    dialect_of_attributes,
     operation_of,
 )
 from pulse_collector.dialects.otel_genai import CONTENT_EVENTS
@@ -22,6 +22,7 @@ from pulse_collector.mapping.finish_reasons import finish_reason
 from pulse_collector.mapping.json_text import Json, JsonObject
 from pulse_collector.mapping.metadata import kept_attributes, metadata_json
 from pulse_collector.mapping.outcome import read_outcome
+from pulse_collector.mapping.plan import Plan, plan_of
 from pulse_collector.mapping.previews import preview
 from pulse_collector.mapping.providers import provider_name
 from pulse_collector.mapping.resource import ResourceFacts, ScopeFacts
@@ -40,8 +41,6 @@ _LAST_EVENTS = 32
 #: Events kept in metadata.
 _MAX_EVENTS = 32
 _MAX_TAGS = 64
-#: Where a call went, as far as a span tells it.
-_HOST_KEYS = ("server.address", "gen_ai.openai.api_base", "url.full")
 _REQUEST_ID = re.compile(r"req_\w+")
 _NO_SPAN = bytes(8)
 
@@ -57,9 +56,8 @@ def span_row(
     """The row of a span whose ids are proper. `spoken` is the dialect that its scope tells, if it does."""
     time = span_time(span.start_time_unix_nano, span.end_time_unix_nano, received_ns)
     attributes = read_attributes(span.attributes)
-    if spoken is None:
-        spoken = dialect_of_attributes(attributes)
-    dialect = spoken.dialect
+    plan = plan_of(attributes, spoken)
+    dialect = plan.dialect
     operation = operation_of(attributes, dialect)
     facts = SpanFacts(
         name=clean_text(span.name),
@@ -72,7 +70,7 @@ def span_row(
         model_call=operation in MODEL_OPERATIONS,
     )
     facts.cost_is_estimate = dialect.cost_is_estimate
-    fill_from_table(facts, spoken.table)
+    fill_from_table(facts, plan)
     if _is_unknown_call(facts):
         facts.model_call = True
     notes = list(time.notes)
@@ -86,7 +84,7 @@ def span_row(
     read_outcome(facts, status.code, status.message)
     if span.dropped_attributes_count:
         notes.append(f"the sender dropped {span.dropped_attributes_count} attributes")
-    return _row(project_id, span, facts, resource, scope, spoken, notes)
+    return _row(project_id, span, facts, resource, scope, plan, notes)
 
 
 def _events(span: Span) -> list[Event]:
@@ -122,7 +120,7 @@ def _row(
     facts: SpanFacts,
     resource: ResourceFacts,
     scope: ScopeFacts,
-    spoken: Spoken,
+    plan: Plan,
     notes: list[str],
 ) -> SpanRow:
     texts = facts.texts.get
@@ -136,14 +134,14 @@ def _row(
     if gen_ai:
         provider = provider_name(
             texts("provider"),
-            host=_host(facts.attributes),
+            host=_host(facts.attributes, plan.hosts),
             response_id=response_id,
             model=model_requested or model_used,
         )
     usage, cost = NO_USAGE, UNKNOWN_COST
     beside: JsonObject = {}
     if facts.model_call:
-        excludes_cache = facts.input_excludes_cache or provider in spoken.dialect.input_excludes_cache
+        excludes_cache = facts.input_excludes_cache or provider in plan.dialect.input_excludes_cache
         usage = usage_of(facts.counts, excludes_cache=excludes_cache)
         if facts.operation == "embeddings" and usage.output_tokens is None and usage.input_tokens is not None:
             usage = usage._replace(output_tokens=0)
@@ -178,7 +176,7 @@ def _row(
         model_requested,
         model_used,
         response_id,
-        spoken.dialect.name if gen_ai else None,
+        plan.dialect.name if gen_ai else None,
         scope.name,
         usage.input_tokens,
         usage.output_tokens,
@@ -222,9 +220,9 @@ def _row(
     )
 
 
-def _host(attributes: Attributes) -> str | None:
-    for key in _HOST_KEYS:
-        host = attributes.get(key)
+def _host(attributes: Attributes, keys: Sequence[str]) -> str | None:
+    for key in keys:
+        host = attributes[key]
         if isinstance(host, str) and host:
             return host
     return None

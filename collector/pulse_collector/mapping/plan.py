@@ -1,0 +1,123 @@
+"""What becomes of each attribute, by its key alone: worked out once for all spans that have the same keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pulse_collector.dialects import Spoken, dialect_of_attributes
+from pulse_collector.dialects.dialect import Dialect, Table
+from pulse_collector.mapping.attributes import Attributes
+from pulse_collector.mapping.metadata import is_secret
+from pulse_collector.mapping.span_facts import TextColumn
+from pulse_collector.mapping.usage import CountColumn
+
+#: An instrumentor writes a few dozen sets of keys. More are not remembered, nor are those of long lists.
+_MAX_PLANS = 2048
+_MAX_KEYS = 128
+_MAX_KEYS_CHARS = 8 * 1024
+
+#: Where a call went, as far as a span tells it.
+_HOST_KEYS = ("server.address", "gen_ai.openai.api_base", "url.full")
+
+ColumnT = TypeVar("ColumnT")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A dialect's table as far as these keys are concerned: only keys that are there, best first."""
+
+    dialect: Dialect
+    table: Table
+    texts: tuple[tuple[TextColumn, tuple[str, ...]], ...]
+    counts: tuple[tuple[CountColumn, tuple[str, ...]], ...]
+    first_token_seconds: tuple[str, ...]
+    first_token_ms: tuple[str, ...]
+    cost_usd: tuple[str, ...]
+    tags: tuple[str, ...]
+    finish_reasons: tuple[str, ...]
+    hosts: tuple[str, ...]
+    #: What no column holds; secrets are left out.
+    rest: tuple[str, ...]
+    #: The application's own metadata, with its names for it.
+    custom: tuple[tuple[str, str], ...]
+    #: Parts of flattened content.
+    flattened: tuple[str, ...]
+    #: Whether an attribute may hold messages, documents or anything else that only `read` understands.
+    has_content: bool
+
+
+_plans: dict[tuple[str | None, tuple[str, ...]], Plan] = {}
+
+
+def plan_of(attributes: Attributes, spoken: Spoken | None) -> Plan:
+    """The plan for attributes with these keys; `spoken` is the dialect that the scope tells, if it does."""
+    keys = tuple(attributes)
+    known_as = (None if spoken is None else spoken.dialect.name, keys)
+    plan = _plans.get(known_as)
+    if plan is None:
+        plan = _plan(keys, spoken or dialect_of_attributes(attributes))
+        if len(keys) <= _MAX_KEYS and sum(map(len, keys)) <= _MAX_KEYS_CHARS:
+            if len(_plans) >= _MAX_PLANS:
+                _plans.clear()
+            _plans[known_as] = plan
+    return plan
+
+
+def _plan(keys: tuple[str, ...], spoken: Spoken) -> Plan:
+    dialect, table = spoken
+    present = frozenset(keys)
+
+    def found(wanted: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(key for key in wanted if key in present)
+
+    def columns(
+        wanted: tuple[tuple[ColumnT, tuple[str, ...]], ...],
+    ) -> tuple[tuple[ColumnT, tuple[str, ...]], ...]:
+        return tuple((column, there) for column, keys in wanted if (there := found(keys)))
+
+    rest: list[str] = []
+    custom: list[tuple[str, str]] = []
+    flattened: list[str] = []
+    for key in keys:
+        if key in table.known:
+            continue
+        if (name := custom_name(key, table)) is not None:
+            custom.append((key, name))
+        elif is_flattened(key, table):
+            flattened.append(key)
+        elif not is_secret(key):
+            rest.append(key)
+    return Plan(
+        dialect,
+        table,
+        columns(table.texts),
+        columns(table.counts),
+        found(table.first_token_seconds),
+        found(table.first_token_ms),
+        found(table.cost_usd),
+        found(table.tags),
+        found(table.finish_reasons),
+        found(_HOST_KEYS),
+        tuple(rest),
+        tuple(custom),
+        tuple(flattened),
+        bool(flattened) or not present.isdisjoint(table.content),
+    )
+
+
+def custom_name(key: str, table: Table) -> str | None:
+    """The application's own name for what is under this key; None if the key is not the application's."""
+    if key.startswith(table.custom_prefixes):
+        for prefix in table.custom_prefixes:
+            if key.startswith(prefix) and len(key) > len(prefix):
+                return key[len(prefix) :]
+    return None
+
+
+def is_flattened(key: str, table: Table) -> bool:
+    """Whether the key is part of flattened content: an index follows, unlike in `gen_ai.prompt.name`."""
+    if not key.startswith(table.content_prefixes):
+        return False
+    start = next(len(prefix) for prefix in table.content_prefixes if key.startswith(prefix))
+    return key[start : start + 1].isdecimal()
