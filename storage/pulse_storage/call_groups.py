@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from typing import Literal, NamedTuple
 
 from pulse_storage.skeletons import Skeleton, SpanKey
 
@@ -17,6 +18,24 @@ _OVERLAP_SLACK_NS = 50_000_000
 _STREAM_GAP_NS = 5_000_000_000
 
 
+JoinedBy = Literal["response id", "partner key", "stream", "nesting"]
+
+
+class Join(NamedTuple):
+    """Two spans that were taken for the same call, and by what."""
+
+    by: JoinedBy
+    one: SpanKey
+    other: SpanKey
+
+
+class Wrapper(NamedTuple):
+    """A span that repeats several calls below it: one span of each."""
+
+    span: Skeleton
+    calls: list[Skeleton]
+
+
 class CallGroups:
     """Model-call spans joined into calls by the rules of `reconcile` (1–3)."""
 
@@ -25,7 +44,8 @@ class CallGroups:
         calls = sorted(calls, key=lambda call: call.order)
         self._group: dict[SpanKey, list[Skeleton]] = {call.key: [call] for call in calls}
         #: Spans that count for nothing, since they repeat several calls below.
-        self.wrappers: list[Skeleton] = []
+        self.wrappers: list[Wrapper] = []
+        self.joins: list[Join] = []
         #: Spans of a shared call that have another of its spans below them.
         self.outer: set[SpanKey] = set()
         self._join_same_response(calls, above)
@@ -37,10 +57,11 @@ class CallGroups:
         groups = {id(group): group for group in self._group.values() if len(group) > 1}
         return list(groups.values())
 
-    def _join(self, one: Skeleton, other: Skeleton) -> None:
+    def _join(self, one: Skeleton, other: Skeleton, by: JoinedBy) -> None:
         kept, gone = self._group[one.key], self._group[other.key]
         if kept is gone:
             return
+        self.joins.append(Join(by, one.key, other.key))
         if len(kept) < len(gone):
             kept, gone = gone, kept
         kept.extend(gone)
@@ -70,10 +91,10 @@ class CallGroups:
                 alike[beside, call.provider_request_id].append(call)
             if call.partner_key and not _is_stream(call) and call.key not in nested:
                 alike[None, call.partner_key].append(call)
-        for candidates in alike.values():
+        for (beside, _), candidates in alike.items():
             for one, other in _pairs_overlapping(candidates):
                 if self._scopes(one).isdisjoint(self._scopes(other)):
-                    self._join(one, other)
+                    self._join(one, other, "partner key" if beside is None else "response id")
 
     def _join_streams(self, calls: Sequence[Skeleton]) -> None:
         """Rule 2. Pair each stream's span with the request's span that ended when it began."""
@@ -96,7 +117,7 @@ class CallGroups:
                     break
                 if request.key not in taken and part.key not in taken:
                     taken |= {request.key, part.key}
-                    self._join(request, part)
+                    self._join(request, part, "stream")
 
     def _join_with_descendants(
         self, calls: Sequence[Skeleton], above: Mapping[SpanKey, Skeleton | None]
@@ -112,10 +133,10 @@ class CallGroups:
                 continue
             matching = self._matching(call, below[call.key])
             if len(matching) == 1:
-                self._join(call, matching[0])
+                self._join(call, matching[0], "nesting")
                 self.outer.add(call.key)
             elif matching:
-                self.wrappers.append(call)
+                self.wrappers.append(Wrapper(call, matching))
 
     def _matching(self, call: Skeleton, below: Iterable[Skeleton]) -> list[Skeleton]:
         """One span of each call below that may be `call` itself."""

@@ -85,6 +85,23 @@ def _rank(span: Skeleton, outer: Set[SpanKey]) -> tuple[object, ...]:
     )
 
 
+#: What `_rank` compares, in words that are true of the smaller one.
+_RANKS = (
+    "it knows when the stream was opened",
+    "it is not the client's own span",
+    "it knows the tokens",
+    "it is the innermost",
+    "it knows the response id",
+    "it began first",
+)
+
+
+def preference(winner: Skeleton, other: Skeleton, outer: Set[SpanKey]) -> str:
+    """Why one span of a call counts rather than another, in words."""
+    pairs = zip(_rank(winner, outer), _rank(other, outer), strict=True)
+    return next(_RANKS[index] for index, (mine, its) in enumerate(pairs) if mine != its)
+
+
 def _usage(winner: Skeleton, ranked: Sequence[Skeleton]) -> dict[str, OwnValue]:
     """Tokens and cost from the span that knows most of them; never a sum of two spans' counts."""
     best = max(ranked, key=_usage_knowledge)

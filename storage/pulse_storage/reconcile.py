@@ -29,8 +29,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from pulse_storage.call_groups import CallGroups
-from pulse_storage.merge import merged_call, with_content
+from pulse_storage.call_groups import CallGroups, Join
+from pulse_storage.merge import merged_call, preference, with_content
 from pulse_storage.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
 
 _INHERITED = ("session_id", "user_id", "tags", "environment")
@@ -44,12 +44,31 @@ class Verdict(NamedTuple):
     overrides: dict[str, OwnValue]
 
 
-def reconcile(spans: Sequence[Skeleton], contents: Sequence[ContentSkeleton] = ()) -> dict[SpanKey, Verdict]:
+class Reason(NamedTuple):
+    """Why a model call's row counts, or does not, where other spans have a say in it."""
+
+    #: The row that counts for its call; None for a wrapper, whose calls below count.
+    counted: SpanKey | None
+    #: The other spans of the call, or the calls that the wrapper repeats.
+    others: tuple[SpanKey, ...]
+    #: How the spans of the call were found to be one.
+    joins: tuple[Join, ...]
+    #: Why this row counts rather than the others, or the counted one rather than this.
+    preferred: str | None
+
+
+def reconcile(
+    spans: Sequence[Skeleton],
+    contents: Sequence[ContentSkeleton] = (),
+    *,
+    reasons: dict[SpanKey, Reason] | None = None,
+) -> dict[SpanKey, Verdict]:
     """The verdict on every span that is not simply as it says itself.
 
     A span that is absent from the answer has no overrides and counts if it is a model call. `spans` must hold
     each (trace id, span id) once, and so must `contents`, what log events tell of them. Cost is linear (but
     for sorting) in the number of spans, whatever their parents say: cycles are cut, and depth is no matter.
+    `reasons`, if given, is filled in for people who ask why.
     """
     if len(spans) == 1 and not contents:
         return {}
@@ -65,8 +84,10 @@ def reconcile(spans: Sequence[Skeleton], contents: Sequence[ContentSkeleton] = (
     if len(calls) < 2:
         return verdicts
     groups = CallGroups(calls, {call.key: tree.nearest_call_above(call) for call in calls})
-    for wrapper in groups.wrappers:
+    for wrapper, repeated in groups.wrappers:
         verdicts[wrapper.key] = Verdict(False, _overrides(verdicts, wrapper))
+        if reasons is not None:
+            reasons[wrapper.key] = Reason(None, tuple(call.key for call in repeated), (), None)
     for members in groups.shared_calls():
         lent = {member.key: _overrides(verdicts, member) for member in members}
         winner, merged = merged_call(members, groups.outer, lent)
@@ -77,7 +98,21 @@ def reconcile(spans: Sequence[Skeleton], contents: Sequence[ContentSkeleton] = (
             if not getattr(winner, column) and column not in overrides:
                 _lend(column, overrides, members, verdicts)
         verdicts[winner.key] = Verdict(True, overrides)
+        if reasons is not None:
+            _give_reasons(reasons, groups, winner, members)
     return verdicts
+
+
+def _give_reasons(
+    reasons: dict[SpanKey, Reason], groups: CallGroups, winner: Skeleton, members: Sequence[Skeleton]
+) -> None:
+    keys = {member.key for member in members}
+    joins = tuple(join for join in groups.joins if join.one in keys)
+    for member in members:
+        others = tuple(other.key for other in members if other is not member)
+        rivals = [other for other in members if other is not winner] if member is winner else [member]
+        told = dict.fromkeys(preference(winner, rival, groups.outer) for rival in rivals)
+        reasons[member.key] = Reason(winner.key, others, joins, "; ".join(told))
 
 
 def _completed(

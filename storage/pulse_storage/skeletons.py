@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import NamedTuple
 
-from pulse_storage.rows import CostSource, Status, UsageSource
+from pulse_storage.rows import CostSource, SpanRow, Status, UsageSource
 
 #: (OTel trace id, span id): names a span within a project.
 SpanKey = tuple[bytes, bytes]
@@ -89,3 +90,12 @@ class ContentSkeleton(NamedTuple):
     def key(self) -> SpanKey:
         """The name of its span within the project."""
         return self.otel_trace_id, self.otel_span_id
+
+
+def skeleton(row: SpanRow, id: bytes) -> Skeleton:
+    """The skeleton of a row that is not stored yet."""
+    has = (row.output_text is not None, row.request_body is not None, row.response_body is not None)
+    return Skeleton._make((id, *_skeleton_fields(row), *has))
+
+
+_skeleton_fields = itemgetter(*(SpanRow._fields.index(field) for field in Skeleton._fields[1:-3]))

@@ -9,7 +9,7 @@ from pulse_storage import SpanRow
 from pulse_storage.ids import row_id
 from pulse_storage.plain import is_plain
 from pulse_storage.reconcile import reconcile
-from pulse_storage.sqlite.spans import skeleton
+from pulse_storage.skeletons import skeleton
 
 _CALL = span(1, trace=9, parent=4, session_id="s", provider_request_id="r1")
 _SIBLING = span(2, trace=9, parent=4, session_id="s", provider_request_id="r2")

@@ -7,9 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse_storage.reconcile import Verdict, reconcile
+from pulse_storage.call_groups import Join
+from pulse_storage.reconcile import Reason, Verdict, reconcile
 from pulse_storage.rows import ANTHROPIC_SDK_DIALECT
-from pulse_storage.skeletons import Skeleton
+from pulse_storage.skeletons import Skeleton, SpanKey
 
 TRACE = b"t" * 16
 OTHER_TRACE = b"u" * 16
@@ -168,6 +169,39 @@ def test_two_equal_prompts_streamed_at_once_pair_by_time() -> None:
     verdicts = reconcile(spans)
     assert counted(spans) == [1, 5]
     assert verdicts[spans[1].key].overrides["output_tokens"] == 2
+
+
+def test_reasons_name_the_rule_the_other_span_and_the_preference() -> None:
+    instrumentor = span(1, provider_request_id="msg_1", input_tokens=42)
+    own = native(2, 1, provider_request_id="msg_1", input_tokens=42)
+    reasons: dict[SpanKey, Reason] = {}
+    reconcile([instrumentor, own, span(3)], reasons=reasons)
+    nested = (Join("nesting", instrumentor.key, own.key),)
+    preferred = "it is not the client's own span"
+    assert reasons == {
+        instrumentor.key: Reason(instrumentor.key, (own.key,), nested, preferred),
+        own.key: Reason(instrumentor.key, (instrumentor.key,), nested, preferred),
+    }
+
+
+def test_reasons_name_the_calls_that_a_wrapper_repeats() -> None:
+    wrapper, first, second = (
+        span(1),
+        span(2, 1, provider_request_id="a"),
+        span(3, 1, provider_request_id="b"),
+    )
+    reasons: dict[SpanKey, Reason] = {}
+    reconcile([wrapper, first, second], reasons=reasons)
+    assert reasons == {wrapper.key: Reason(None, (first.key, second.key), (), None)}
+
+
+def test_asking_for_reasons_changes_no_verdict() -> None:
+    spans = [
+        span(1, session_id="s"),
+        span(2, 1, provider_request_id="a"),
+        native(3, 2, provider_request_id="a"),
+    ]
+    assert reconcile(spans, reasons={}) == reconcile(spans)
 
 
 def test_session_on_the_root_reaches_every_span() -> None:

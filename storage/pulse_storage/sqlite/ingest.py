@@ -14,7 +14,7 @@ from pulse_storage.latency import latency_bucket
 from pulse_storage.plain import is_plain
 from pulse_storage.reconcile import Verdict, reconcile
 from pulse_storage.rows import SpanRow
-from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
+from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey, skeleton
 from pulse_storage.sqlite.connection import DATA_ERRORS
 from pulse_storage.sqlite.events import save_parts
 from pulse_storage.sqlite.neighbourhood import LargeTraces, Neighbourhood
@@ -24,7 +24,6 @@ from pulse_storage.sqlite.spans import (
     insert_values,
     shown_row,
     shown_skeleton,
-    skeleton,
     update,
     update_values,
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from operator import itemgetter
 from typing import NamedTuple, cast
 
 import orjson
@@ -55,15 +54,6 @@ class StoredSpan(NamedTuple):
     gen_ai: bool
     seq: int
     usage_key: int | None
-
-
-def skeleton(row: SpanRow, id: bytes) -> Skeleton:
-    """The skeleton of a row that is not stored yet."""
-    has = (row.output_text is not None, row.request_body is not None, row.response_body is not None)
-    return Skeleton._make((id, *_skeleton_fields(row), *has))
-
-
-_skeleton_fields = itemgetter(*(SpanRow._fields.index(field) for field in Skeleton._fields[1:-3]))
 
 
 def trace_sizes(
