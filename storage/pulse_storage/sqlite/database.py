@@ -13,7 +13,7 @@ import apsw
 from pulse_storage.adapter import IngestResult
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
-from pulse_storage.rows import SpanRow
+from pulse_storage.keeping import kept_at_once
 from pulse_storage.sqlite.connection import (
     BUSY_TIMEOUT_MS,
     PAGE_BYTES,
@@ -129,18 +129,9 @@ class SqliteDatabase:
 
 
 def _arrivals(call: Call) -> list[Arrival]:
-    if call.keep_all:
-        return [Arrival(row, True) for row in call.rows]
-    gen_ai = {(row.project_id, row.otel_trace_id) for row in call.rows if row.gen_ai}
-    return [
-        Arrival(row, (row.project_id, row.otel_trace_id) in gen_ai or _says_for_whom(row))
-        for row in call.rows
-    ]
-
-
-def _says_for_whom(row: SpanRow) -> bool:
-    """Whether the calls of its trace, which may all come later, are to inherit something from it."""
-    return bool(row.session_id or row.user_id or row.tags)
+    return list(
+        map(Arrival._make, zip(call.rows, kept_at_once(call.rows, keep_all=call.keep_all), strict=True))
+    )
 
 
 def _result(outcomes: Sequence[Outcome | str]) -> IngestResult:
