@@ -55,42 +55,52 @@ class Cost(NamedTuple):
 UNKNOWN_COST = Cost(None, None, None)
 
 
+class ReportedCost(NamedTuple):
+    """What a span says that it cost, in billionths of a dollar; None if it says nothing that can be used."""
+
+    nano_usd: int | None = None
+    #: Worked out by the sender from a price list, without regard to cached tokens.
+    estimate_nano_usd: int | None = None
+
+
+NOT_REPORTED = ReportedCost()
+
+
 def price(
     *,
     provider: str | None,
     models: Sequence[str | None],
     usage: Usage,
     start_ns: int,
-    reported_usd: float | None = None,
-    reported_is_estimate: bool = False,
+    reported: ReportedCost = NOT_REPORTED,
 ) -> Cost:
     """The cost of one model call.
 
     `models` are names of the same model, best first: the one used, then the one asked for. `start_ns` is the
     Unix time in nanoseconds at which the prices must have been valid.
     """
-    reported = _reported(reported_usd, usage)
-    if reported is not None and not reported_is_estimate:
-        return Cost(reported, "reported", None)
+    if reported.nano_usd is not None:
+        return Cost(reported.nano_usd, "reported", None)
     computed = _computed(provider, models, usage, start_ns)
     if computed is not None:
         return Cost(computed, "computed", PRICE_VERSION)
-    return UNKNOWN_COST if reported is None else Cost(reported, "reported", None)
+    estimate = reported.estimate_nano_usd
+    return UNKNOWN_COST if estimate is None else Cost(estimate, "reported", None)
+
+
+def reported_cost(cost_usd: float, usage: Usage, *, is_estimate: bool) -> ReportedCost:
+    """A cost in dollars as a sender wrote it, unless it cannot be true."""
+    if cost_usd > _MAX_COST_USD or (cost_usd == 0 and (usage.input_tokens or usage.output_tokens)):
+        return NOT_REPORTED
+    # Through the shortest decimal that is this float, as the sender wrote it.
+    nano_usd = _nano(Decimal(repr(cost_usd)))
+    return ReportedCost(estimate_nano_usd=nano_usd) if is_estimate else ReportedCost(nano_usd)
 
 
 def warm_up() -> None:
     """Load the price list, which takes half a second, so that the first request need not."""
     for model, provider in (("gpt-4o-mini", "openai"), ("claude-sonnet-4-5", "anthropic")):
         _computed(provider, (model,), Usage(input_tokens=1, output_tokens=1), 0)
-
-
-def _reported(cost_usd: float | None, usage: Usage) -> int | None:
-    if cost_usd is None or cost_usd > _MAX_COST_USD:
-        return None
-    if cost_usd == 0 and (usage.input_tokens or usage.output_tokens):
-        return None
-    # Through the shortest decimal that is this float, as the sender wrote it.
-    return _nano(Decimal(repr(cost_usd)))
 
 
 def _computed(provider: str | None, models: Sequence[str | None], usage: Usage, start_ns: int) -> int | None:
@@ -127,11 +137,8 @@ class _Tier:
     call: int
     input: int
     output: int
-    #: Beyond the price as plain input or output, so often negative.
-    cache_read: int
-    cache_write: int
-    cache_write_1h: int
-    reasoning: int
+    #: Index of a count in Usage, and its price beyond the one as plain input or output, so often negative.
+    parts: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +159,9 @@ class _Rates:
         cost = tier.call + tier.input * input_tokens
         if usage.output_tokens:
             cost += tier.output * usage.output_tokens
-        if usage.cache_read_tokens:
-            cost += tier.cache_read * usage.cache_read_tokens
-        if usage.cache_write_tokens:
-            cost += tier.cache_write * usage.cache_write_tokens
-        if usage.cache_write_1h_tokens:
-            cost += tier.cache_write_1h * usage.cache_write_1h_tokens
-        if usage.reasoning_tokens and tier.reasoning:
-            cost += tier.reasoning * usage.reasoning_tokens
+        for index, part in tier.parts:
+            if count := usage[index]:
+                cost += part * count
         nano_usd, rest = divmod(cost, _UNITS_PER_NANO)
         # Half to even, as decimals are rounded.
         up = rest * 2 > _UNITS_PER_NANO or (rest * 2 == _UNITS_PER_NANO and nano_usd % 2 == 1)
@@ -227,20 +229,33 @@ def _tier(model_price: ModelPrice, above: int, to: int | None) -> _Tier:
     base = dollars(high)
     rate = (base - dollars(low)) / step
     output = dollars(high, output_tokens=step) - base
-    reasoning = dollars(high, output_tokens=step, output_reasoning_tokens=step) - base - output
-    cache_read = dollars(high, cache_read_tokens=step) - base
-    cache_write = dollars(high, cache_write_tokens=step) - base
-    cache_write_1h = dollars(high, cache_write_tokens=step, cache_write_1h_tokens=step) - base - cache_write
+    parts: list[tuple[int, int]] = []
+    for name, whole in _PARTS.items():
+        within = {whole: step} if whole else {}
+        beyond = dollars(high, **within, **{_THEIR_NAMES.get(name, name): step}) - dollars(high, **within)
+        if beyond:
+            parts.append((Usage._fields.index(name), _units(beyond / step)))
     return _Tier(
         above=above,
         call=_units(base - rate * high),
         input=_units(rate),
         output=_units(output / step),
-        cache_read=_units(cache_read / step),
-        cache_write=_units(cache_write / step),
-        cache_write_1h=_units(cache_write_1h / step),
-        reasoning=_units(reasoning / step),
+        parts=tuple(parts),
     )
+
+
+#: The counts that are parts of others: of the input, unless another is named.
+_PARTS = {
+    "cache_read_tokens": None,
+    "cache_write_tokens": None,
+    "cache_write_1h_tokens": "cache_write_tokens",
+    "reasoning_tokens": "output_tokens",
+    "input_audio_tokens": None,
+    "input_image_tokens": None,
+    "output_audio_tokens": "output_tokens",
+    "output_image_tokens": "output_tokens",
+}
+_THEIR_NAMES = {"reasoning_tokens": "output_reasoning_tokens"}
 
 
 def _units(dollars: Decimal) -> int:

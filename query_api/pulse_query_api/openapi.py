@@ -78,6 +78,8 @@ _TEXT_FIELDS = (
 )
 _COUNT_FIELDS = (
     *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
+    *("cache_write_1h_tokens", "input_audio_tokens", "input_image_tokens"),
+    *("output_audio_tokens", "output_image_tokens"),
 )
 _NUMBER_FIELDS = ("latency_ms", "cost_cents", "time_to_first_token_ms")
 

@@ -18,8 +18,16 @@ _LENT = (
     "time_to_first_token_ms",
     "input_preview",
 )
-_INPUT_PARTS = ("cache_read_tokens", "cache_write_tokens")
-_OUTPUT_PARTS = ("reasoning_tokens",)
+_INPUT_PARTS = (
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "input_audio_tokens",
+    "input_image_tokens",
+)
+_OUTPUT_PARTS = ("reasoning_tokens", "output_audio_tokens", "output_image_tokens")
+#: Tokens that cost more than others of their side.
+_DEAR = ("cache_write_1h_tokens", "input_audio_tokens", "input_image_tokens", *_OUTPUT_PARTS[1:])
 
 
 def with_content(span: Skeleton, content: ContentSkeleton) -> tuple[Skeleton, dict[str, OwnValue]]:
@@ -127,10 +135,11 @@ def _usage(winner: Skeleton, ranked: Sequence[Skeleton]) -> dict[str, OwnValue]:
     return {column: value for column, value in facts.items() if value != getattr(winner, column)}
 
 
-def _usage_knowledge(span: Skeleton) -> tuple[int, int, bool]:
+def _usage_knowledge(span: Skeleton) -> tuple[int, int, int, bool]:
     known = (span.input_tokens is not None) + (span.output_tokens is not None)
     cached = (span.cache_read_tokens or 0) + (span.cache_write_tokens or 0)
-    return known, cached, span.dialect == ANTHROPIC_SDK_DIALECT
+    dear = sum(getattr(span, column) or 0 for column in _DEAR)
+    return known, cached, dear, span.dialect == ANTHROPIC_SDK_DIALECT
 
 
 def _content(

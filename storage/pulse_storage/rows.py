@@ -27,8 +27,8 @@ ANTHROPIC_SDK_DIALECT = "anthropic-sdk"
 class SpanRow(NamedTuple):
     """One span as it speaks of itself. Unknown is None, never zero and never an empty string.
 
-    Every count is in the one form of Pulse: `input_tokens` includes cache reads and writes,
-    `output_tokens` includes reasoning.
+    Every count is in the one form of Pulse: `input_tokens` includes cache reads and writes, audio and images,
+    `output_tokens` includes reasoning, audio and images.
     """
 
     project_id: str
@@ -60,10 +60,20 @@ class SpanRow(NamedTuple):
     cache_read_tokens: int | None
     cache_write_tokens: int | None
     reasoning_tokens: int | None
+    #: The part of the cache writes that lives an hour, which costs more.
+    cache_write_1h_tokens: int | None
+    input_audio_tokens: int | None
+    input_image_tokens: int | None
+    output_audio_tokens: int | None
+    output_image_tokens: int | None
     usage_source: UsageSource | None
     cost_nano_usd: int | None
     cost_source: CostSource | None
     price_version: str | None
+    #: What the span itself says that it cost, whatever its row shows as its cost. An estimate is what its
+    #: sender worked out from a price list of its own, and yields to our prices. At most one of them is set.
+    reported_cost_nano_usd: int | None
+    estimated_cost_nano_usd: int | None
     status: Status
     error_type: str | None
     error_message: str | None
@@ -113,6 +123,11 @@ class TraceRecord(NamedTuple):
     cache_read_tokens: int | None
     cache_write_tokens: int | None
     reasoning_tokens: int | None
+    cache_write_1h_tokens: int | None
+    input_audio_tokens: int | None
+    input_image_tokens: int | None
+    output_audio_tokens: int | None
+    output_image_tokens: int | None
     usage_source: UsageSource | None
     cost_nano_usd: int | None
     cost_source: CostSource | None

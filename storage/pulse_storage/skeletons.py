@@ -37,6 +37,11 @@ class Skeleton(NamedTuple):
     cache_read_tokens: int | None
     cache_write_tokens: int | None
     reasoning_tokens: int | None
+    cache_write_1h_tokens: int | None
+    input_audio_tokens: int | None
+    input_image_tokens: int | None
+    output_audio_tokens: int | None
+    output_image_tokens: int | None
     usage_source: UsageSource | None
     cost_nano_usd: int | None
     cost_source: CostSource | None

@@ -62,6 +62,11 @@ def trace_object(record: TraceRecord, *, bodies: bool) -> dict[str, object]:
         "output_preview": record.output_preview,
         "dialect": record.dialect,
         "counted": record.counted,
+        "cache_write_1h_tokens": record.cache_write_1h_tokens,
+        "input_audio_tokens": record.input_audio_tokens,
+        "input_image_tokens": record.input_image_tokens,
+        "output_audio_tokens": record.output_audio_tokens,
+        "output_image_tokens": record.output_image_tokens,
     }
     if bodies:
         row["request_body"] = _document(record.request_body)

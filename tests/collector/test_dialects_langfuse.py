@@ -146,6 +146,7 @@ def test_langsmith_with_usage_in_pythons_repr() -> None:
         "output_tokens": 12,
         "cache_read_tokens": 1900,
         "cache_write_tokens": 188,
+        "cache_write_1h_tokens": 88,
         "cost_nano_usd": 1716000,
         "cost_source": "computed",
         "finish_reason": "stop",

@@ -60,6 +60,7 @@ def test_openinference_with_whole_documents() -> None:
         "output_tokens": 12,
         "cost_nano_usd": 264000,
         "cost_source": "reported",
+        "reported_cost_nano_usd": 264000,
         "finish_reason": "stop",
         "session_id": "s1",
         "user_id": "u1",

@@ -42,6 +42,7 @@ def test_openlit_leaves_cached_tokens_out() -> None:
         "cache_write_tokens": 188,
         "cost_nano_usd": 16455000,
         "cost_source": "computed",
+        "estimated_cost_nano_usd": 243000,
         "service": "bot",
         "environment": "staging",
         "metadata": {
@@ -147,6 +148,7 @@ def test_logfire_with_json_lists_and_raw_usage() -> None:
         "output_tokens": 12,
         "cache_read_tokens": 1900,
         "cache_write_tokens": 188,
+        "cache_write_1h_tokens": 88,
         "cost_nano_usd": 1716000,
         "cost_source": "computed",
         "finish_reason": "stop",

@@ -217,8 +217,10 @@ def test_pydantic_ai_calls() -> None:
         "output_tokens": 12,
         "cache_read_tokens": 1900,
         "cache_write_tokens": 188,
+        "cache_write_1h_tokens": 88,
         "cost_nano_usd": 1716000,
         "cost_source": "reported",
+        "reported_cost_nano_usd": 1716000,
         "metadata": {"scope": {"name": "pydantic-ai"}},
         "partner_key": "anthropic:msg_1",
     }

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulse_collector.mapping.usage import Usage
-from pulse_collector.pricing import PRICE_VERSION, UNKNOWN_COST, Cost, price
+from pulse_collector.pricing import NOT_REPORTED, PRICE_VERSION, UNKNOWN_COST, Cost, price, reported_cost
 
 NOW_NS = 1_795_399_200_000_000_000
 CACHED = Usage(
@@ -40,8 +40,9 @@ def cost(
         models=models,
         usage=usage,
         start_ns=start_ns,
-        reported_usd=reported_usd,
-        reported_is_estimate=estimate,
+        reported=(
+            NOT_REPORTED if reported_usd is None else reported_cost(reported_usd, usage, is_estimate=estimate)
+        ),
     )
 
 
@@ -130,13 +131,23 @@ def usages(draw: st.DrawFn) -> Usage:
     output_tokens = draw(st.integers(0, 500_000))
     cache_read = draw(st.integers(0, input_tokens))
     cache_write = draw(st.integers(0, input_tokens - cache_read))
+    reasoning = draw(st.integers(0, output_tokens))
+    output_audio = draw(st.integers(0, output_tokens - reasoning))
+    plain = input_tokens - cache_read - cache_write
+    input_audio = draw(st.integers(0, plain))
+    input_image = draw(st.integers(0, plain - input_audio))
     return Usage(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         cache_read_tokens=cache_read,
         cache_write_tokens=cache_write,
         cache_write_1h_tokens=draw(st.integers(0, cache_write)),
-        reasoning_tokens=draw(st.integers(0, output_tokens)),
+        reasoning_tokens=reasoning,
+        # genai-prices refuses to price parts that may overlap where the overlap has a price of its own.
+        input_audio_tokens=input_audio,
+        input_image_tokens=input_image,
+        output_audio_tokens=output_audio,
+        output_image_tokens=draw(st.integers(0, output_tokens - reasoning - output_audio)),
     )
 
 
@@ -152,6 +163,15 @@ def test_computed_costs_are_those_of_genai_prices(priced: tuple[str, str], usage
             cache_write_tokens=usage.cache_write_tokens,
             cache_write_1h_tokens=usage.cache_write_1h_tokens,
             output_reasoning_tokens=usage.reasoning_tokens,
+            input_audio_tokens=usage.input_audio_tokens,
+            input_image_tokens=usage.input_image_tokens,
+            output_audio_tokens=usage.output_audio_tokens,
+            output_image_tokens=usage.output_image_tokens,
+            # What is cached is plain text.
+            cache_audio_read_tokens=0,
+            cache_image_read_tokens=0,
+            cache_audio_write_tokens=0,
+            cache_image_write_tokens=0,
         ),
         model,
         provider_id=price_list,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pulse_collector.mapping.json_text import Json
-from pulse_collector.mapping.usage import Counts, Usage, counts_of_document, usage_of
+from pulse_collector.mapping.usage import CountColumn, Counts, Usage, counts_of_document, usage_of
 
 
 @pytest.mark.parametrize(
@@ -49,8 +53,55 @@ from pulse_collector.mapping.usage import Counts, Usage, counts_of_document, usa
             {"input": 2109, "output": 12, "cache_read": 1900, "cache_write": 188},
         ),
         (
+            {
+                "prompt_tokens": 90,
+                "completion_tokens": 50,
+                "prompt_tokens_details": {"cached_tokens": 10, "audio_tokens": 60, "image_tokens": None},
+                "completion_tokens_details": {"audio_tokens": 40, "image_tokens": 0},
+            },
+            {"input": 90, "output": 50, "cache_read": 10}
+            | {"input_audio": 60, "output_audio": 40, "output_image": 0},
+        ),
+        (
+            {
+                "total_tokens": 280,
+                "input_tokens": 250,
+                "output_tokens": 30,
+                "input_token_details": {"cached_tokens": 64, "text_tokens": 50, "audio_tokens": 200},
+                "output_token_details": {"text_tokens": 10, "audio_tokens": 20},
+            },
+            {"input": 250, "output": 30, "total": 280, "cache_read": 64}
+            | {"input_audio": 200, "output_audio": 20},
+        ),
+        (
+            {"input_tokens": 50, "output_tokens": 4160, "input_tokens_details": {"image_tokens": 40}},
+            {"input": 50, "output": 4160, "input_image": 40},
+        ),
+        (
             {"promptTokenCount": 42, "candidatesTokenCount": 10, "thoughtsTokenCount": 2},
             {"input": 42, "output": 12, "reasoning": 2},
+        ),
+        (
+            {
+                "prompt_token_count": 300,
+                "candidates_token_count": 1290,
+                "prompt_tokens_details": [
+                    {"modality": "TEXT", "token_count": 20},
+                    {"modality": "IMAGE", "token_count": 258},
+                    {"modality": "AUDIO", "token_count": 22},
+                ],
+                "candidates_tokens_details": [{"modality": "IMAGE", "token_count": 1290}],
+            },
+            {"input": 300, "output": 1290, "input_audio": 22, "input_image": 258, "output_image": 1290},
+        ),
+        (
+            {
+                "inputTokens": 21,
+                "outputTokens": 12,
+                "cacheWriteInputTokens": 188,
+                "cacheDetails": [{"ttl": "5m", "inputTokens": 100}, {"ttl": "1h", "inputTokens": 88}],
+            },
+            {"input": 209, "output": 12, "cache_write": 188, "cache_write_1h": 88},
         ),
         (
             {"inputTokens": 21, "outputTokens": 12, "cacheReadInputTokens": 1900},
@@ -62,7 +113,10 @@ from pulse_collector.mapping.usage import Counts, Usage, counts_of_document, usa
         ([], {}),
         (None, {}),
     ],
-    ids=["chat", "responses", "anthropic", "langchain", "gemini", "bedrock", *"12345"],
+    ids=[
+        *("chat", "responses", "anthropic", "langchain", "chat audio", "realtime", "images", "gemini"),
+        *("gemini modalities", "bedrock lifetimes", "bedrock", *"12345"),
+    ],
 )
 def test_documents_of_providers(document: Json, expected: Counts) -> None:
     assert counts_of_document(document) == expected
@@ -85,8 +139,51 @@ def test_documents_of_providers(document: Json, expected: Counts) -> None:
         ({"output": 12, "reasoning": 256}, False, Usage(None, 268, None, None, 256)),
         ({"input": 9, "cache_write": 5, "cache_write_1h": 7}, False, Usage(9, None, None, 5, None, 5)),
         ({"input": 9, "cache_write_1h": 7}, False, Usage(9)),
+        (
+            {"input": 90, "output": 50, "input_audio": 60, "input_image": 30, "output_audio": 50},
+            False,
+            Usage(90, 50, input_audio_tokens=60, input_image_tokens=30, output_audio_tokens=50),
+        ),
+        # Parts that do not fit into their whole cannot be what they are called.
+        (
+            {"input": 90, "output": 50, "reasoning": 30, "input_audio": 91, "output_image": 21},
+            False,
+            Usage(90, 50, reasoning_tokens=30),
+        ),
         ({}, True, Usage()),
     ],
 )
 def test_counts_of_senders(counts: Counts, excludes_cache: bool, expected: Usage) -> None:
     assert usage_of(counts, excludes_cache=excludes_cache) == expected
+
+
+@given(
+    counts=st.dictionaries(st.sampled_from(get_args(CountColumn)), st.integers(0, 50)),
+    excludes_cache=st.booleans(),
+)
+def test_buckets_are_never_negative_and_come_to_what_is_billed(counts: Counts, excludes_cache: bool) -> None:
+    usage = usage_of(counts, excludes_cache=excludes_cache)
+    if usage.input_tokens is not None:
+        cached = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
+        of_five_minutes = (usage.cache_write_tokens or 0) - (usage.cache_write_1h_tokens or 0)
+        unheard = usage.input_tokens - (usage.input_audio_tokens or 0) - (usage.input_image_tokens or 0)
+        assert min(usage.input_tokens - cached, of_five_minutes, unheard) >= 0
+        if "input" in counts:
+            # What the sender says, with what it leaves out: nothing twice, nothing lost.
+            beside = cached if excludes_cache or cached > counts["input"] else 0
+            assert usage.input_tokens == counts["input"] + beside
+    if usage.output_tokens is not None:
+        parts = (usage.reasoning_tokens, usage.output_audio_tokens, usage.output_image_tokens)
+        assert usage.output_tokens >= sum(part or 0 for part in parts)
+        if "output" in counts:
+            reasoning = counts.get("reasoning", 0)
+            assert usage.output_tokens == counts["output"] + (
+                reasoning if reasoning > counts["output"] else 0
+            )
+    for column in get_args(CountColumn):
+        if column not in ("input", "output", "total") and column not in counts:
+            assert getattr(usage, f"{column}_tokens") is None
+    if not counts.keys() & {"input", "total"}:
+        assert usage.input_tokens is None
+    if not counts.keys() & {"output", "total"}:
+        assert usage.output_tokens is None

@@ -33,6 +33,11 @@ _RECORD = TraceRecord(
     cache_read_tokens=1900,
     cache_write_tokens=188,
     reasoning_tokens=0,
+    cache_write_1h_tokens=88,
+    input_audio_tokens=None,
+    input_image_tokens=7,
+    output_audio_tokens=None,
+    output_image_tokens=None,
     usage_source="reported",
     cost_nano_usd=13_500,
     cost_source="computed",
@@ -100,6 +105,11 @@ def test_a_whole_row_is_shown_with_every_field_of_the_contract() -> None:
         "output_preview": "Hello",
         "dialect": "otel-genai",
         "counted": True,
+        "cache_write_1h_tokens": 88,
+        "input_audio_tokens": None,
+        "input_image_tokens": 7,
+        "output_audio_tokens": None,
+        "output_image_tokens": None,
     }
 
 

@@ -270,3 +270,23 @@ def test_only_model_calls_count_and_none_is_lost_altogether(spans: list[Skeleton
     names = counted(spans)
     assert len(names) <= len(calls)
     assert bool(names) == bool(calls)
+
+
+def test_counted_row_takes_the_cost_of_the_span_that_knows_the_dear_tokens() -> None:
+    usage = {"input_tokens": 2109, "output_tokens": 12, "cache_read_tokens": 1900, "cache_write_tokens": 188}
+    outer = span(1, cost_nano_usd=1_518_000, cost_source="computed", price_version="1", **usage)
+    inner = span(
+        2, parent=1, cache_write_1h_tokens=88, input_audio_tokens=7, cost_nano_usd=1_716_000,
+        cost_source="computed", price_version="1", **usage,
+    )  # fmt: skip
+    swapped = [
+        outer._replace(otel_span_id=inner.otel_span_id, parent_span_id=inner.parent_span_id),
+        inner._replace(otel_span_id=outer.otel_span_id, parent_span_id=None),
+    ]
+    for members in ([outer, inner], swapped):
+        verdicts = reconcile(members)
+        [counted_key] = [key for key, verdict in verdicts.items() if verdict.counted]
+        [winner] = [member for member in members if member.key == counted_key]
+        shown = {**winner._asdict(), **verdicts[counted_key].overrides}
+        assert shown["cost_nano_usd"] == 1_716_000
+        assert (shown["cache_write_1h_tokens"], shown["input_audio_tokens"]) == (88, 7)

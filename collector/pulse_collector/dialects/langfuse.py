@@ -24,6 +24,8 @@ _USAGE_NAMES: dict[CountColumn, tuple[str, ...]] = {
     "cache_read": ("cache_read_input_tokens", "input_cached_tokens", "input_cache_read"),
     "cache_write": ("cache_creation_input_tokens", "input_cache_creation"),
     "reasoning": ("output_reasoning_tokens", "reasoning_tokens", "output_reasoning"),
+    "input_audio": ("input_audio_tokens", "input_audio"),
+    "output_audio": ("output_audio_tokens", "output_audio"),
 }
 
 

@@ -216,6 +216,9 @@ DIALECT = Dialect(
             "gen_ai.usage.details.reasoning_tokens",
             "llm.usage.reasoning_tokens",
         ),
+        "input_audio": ("gen_ai.usage.audio.input_tokens", "gen_ai.usage.details.input_audio_tokens"),
+        "input_image": ("gen_ai.usage.image.input_tokens",),
+        "output_audio": ("gen_ai.usage.audio.output_tokens", "gen_ai.usage.details.output_audio_tokens"),
     },
     first_token_seconds=(
         "gen_ai.response.time_to_first_chunk",

@@ -29,7 +29,7 @@ from pulse_collector.mapping.resource import ResourceFacts, ScopeFacts
 from pulse_collector.mapping.span_facts import Event, SpanFacts, clean_text
 from pulse_collector.mapping.times import span_time
 from pulse_collector.mapping.usage import NO_USAGE, usage_of
-from pulse_collector.pricing import UNKNOWN_COST, price
+from pulse_collector.pricing import NOT_REPORTED, UNKNOWN_COST, price, reported_cost
 from pulse_storage.bodies import pack
 from pulse_storage.rows import PREVIEW_CHARS, SpanRow
 
@@ -138,20 +138,22 @@ def _row(
             response_id=response_id,
             model=model_requested or model_used,
         )
-    usage, cost = NO_USAGE, UNKNOWN_COST
+    usage, reported, cost = NO_USAGE, NOT_REPORTED, UNKNOWN_COST
     beside: JsonObject = {}
     if facts.model_call:
         excludes_cache = facts.input_excludes_cache or provider in plan.dialect.input_excludes_cache
         usage = usage_of(facts.counts, excludes_cache=excludes_cache)
         if facts.operation == "embeddings" and usage.output_tokens is None and usage.input_tokens is not None:
             usage = usage._replace(output_tokens=0)
+        cost_usd = facts.numbers.get("cost_usd")
+        if cost_usd is not None:
+            reported = reported_cost(cost_usd, usage, is_estimate=facts.cost_is_estimate)
         cost = price(
             provider=provider,
             models=(model_used, model_requested),
             usage=usage,
             start_ns=facts.start_ns,
-            reported_usd=facts.numbers.get("cost_usd"),
-            reported_is_estimate=facts.cost_is_estimate,
+            reported=reported,
         )
     elif facts.counts:
         # Sums over the calls below, which no column may repeat.
@@ -183,10 +185,17 @@ def _row(
         usage.cache_read_tokens,
         usage.cache_write_tokens,
         usage.reasoning_tokens,
+        usage.cache_write_1h_tokens,
+        usage.input_audio_tokens,
+        usage.input_image_tokens,
+        usage.output_audio_tokens,
+        usage.output_image_tokens,
         None if usage.input_tokens is None and usage.output_tokens is None else "reported",
         cost.nano_usd,
         cost.source,
         cost.version,
+        reported.nano_usd,
+        reported.estimate_nano_usd,
         "error" if facts.failed else "success",
         texts("error_type") if facts.failed else None,
         texts("error_message") if facts.failed else None,

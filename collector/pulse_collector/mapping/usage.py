@@ -1,4 +1,4 @@
-"""Token counts in Pulse's one form: input includes cache reads and writes, output includes reasoning."""
+"""Token counts in Pulse's one form: input includes cached tokens, output reasoning, both audio and images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,19 @@ from typing import Literal, NamedTuple
 from pulse_collector.mapping.attributes import as_count
 from pulse_collector.mapping.json_text import Json, JsonObject
 
-CountColumn = Literal["input", "output", "total", "cache_read", "cache_write", "cache_write_1h", "reasoning"]
+CountColumn = Literal[
+    "input",
+    "output",
+    "total",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "reasoning",
+    "input_audio",
+    "input_image",
+    "output_audio",
+    "output_image",
+]
 
 Counts = dict[CountColumn, int]
 
@@ -22,6 +34,10 @@ class Usage(NamedTuple):
     reasoning_tokens: int | None = None
     #: The part of the cache writes that lives an hour, which Anthropic prices higher.
     cache_write_1h_tokens: int | None = None
+    input_audio_tokens: int | None = None
+    input_image_tokens: int | None = None
+    output_audio_tokens: int | None = None
+    output_image_tokens: int | None = None
 
 
 NO_USAGE = Usage()
@@ -51,7 +67,32 @@ def usage_of(counts: Counts, *, excludes_cache: bool) -> Usage:
     cache_write_1h = counts.get("cache_write_1h")
     if cache_write_1h is not None:
         cache_write_1h = min(cache_write_1h, cache_write) if cache_write is not None else None
-    return Usage(input_tokens, output_tokens, cache_read, cache_write, reasoning, cache_write_1h)
+    usage = Usage(input_tokens, output_tokens, cache_read, cache_write, reasoning, cache_write_1h)
+    get = counts.get
+    if counts.keys().isdisjoint(_MODALITIES):
+        return usage
+    input_audio, input_image = _within(input_tokens, get("input_audio"), get("input_image"))
+    output_audio, output_image = _within(
+        None if output_tokens is None else output_tokens - (reasoning or 0),
+        get("output_audio"),
+        get("output_image"),
+    )
+    return usage._replace(
+        input_audio_tokens=input_audio,
+        input_image_tokens=input_image,
+        output_audio_tokens=output_audio,
+        output_image_tokens=output_image,
+    )
+
+
+_MODALITIES = frozenset[CountColumn](("input_audio", "input_image", "output_audio", "output_image"))
+
+
+def _within(whole: int | None, audio: int | None, image: int | None) -> tuple[int | None, int | None]:
+    """Audio and image tokens that fit into their whole together; else they cannot be what they are called."""
+    if whole is not None and (audio or 0) + (image or 0) > whole:
+        return None, None
+    return audio, image
 
 
 def count_of(value: Json) -> int | None:
@@ -86,6 +127,10 @@ def _openai_chat(usage: JsonObject) -> Counts:
         cache_read=inputs.get("cached_tokens"),
         cache_write=inputs.get("cache_write_tokens"),
         reasoning=outputs.get("reasoning_tokens"),
+        input_audio=inputs.get("audio_tokens"),
+        input_image=inputs.get("image_tokens"),
+        output_audio=outputs.get("audio_tokens"),
+        output_image=outputs.get("image_tokens"),
     )
 
 
@@ -101,6 +146,10 @@ def _anthropic_or_responses(usage: JsonObject) -> Counts:
         cache_write=usage.get("cache_creation_input_tokens", inputs.get("cache_write_tokens")),
         cache_write_1h=lifetimes.get("ephemeral_1h_input_tokens"),
         reasoning=outputs.get("reasoning_tokens", outputs.get("thinking_tokens")),
+        input_audio=inputs.get("audio_tokens"),
+        input_image=inputs.get("image_tokens"),
+        output_audio=outputs.get("audio_tokens"),
+        output_image=outputs.get("image_tokens"),
     )
     # Anthropic's input leaves out what was read from or written to the cache; OpenAI's does not.
     if "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage:
@@ -118,11 +167,28 @@ def _gemini(usage: JsonObject) -> Counts:
         total=pick("totalTokenCount", "total_token_count"),
         cache_read=pick("cachedContentTokenCount", "cached_content_token_count"),
         reasoning=pick("thoughtsTokenCount", "thoughts_token_count"),
+        input_audio=_modality(pick("promptTokensDetails", "prompt_tokens_details"), "AUDIO"),
+        input_image=_modality(pick("promptTokensDetails", "prompt_tokens_details"), "IMAGE"),
+        output_audio=_modality(pick("candidatesTokensDetails", "candidates_tokens_details"), "AUDIO"),
+        output_image=_modality(pick("candidatesTokensDetails", "candidates_tokens_details"), "IMAGE"),
     )
     # Google counts thoughts beside the candidates.
     if "output" in counts:
         counts["output"] += counts.get("reasoning", 0)
     return counts
+
+
+def _modality(details: Json, name: str) -> Json:
+    """Google's count of one modality: a list has an entry for each that occurs."""
+    entry = _entry(details, "modality", name)
+    return entry.get("tokenCount", entry.get("token_count"))
+
+
+def _entry(entries: Json, key: str, value: str) -> JsonObject:
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and entry.get(key) == value:
+            return entry
+    return {}
 
 
 def _bedrock(usage: JsonObject) -> Counts:
@@ -131,12 +197,14 @@ def _bedrock(usage: JsonObject) -> Counts:
         output=usage.get("outputTokens"),
         cache_read=usage.get("cacheReadInputTokens"),
         cache_write=usage.get("cacheWriteInputTokens"),
+        cache_write_1h=_entry(usage.get("cacheDetails"), "ttl", "1h").get("inputTokens"),
     )
     _include_cache(counts)
     return counts
 
 
 def _langchain(usage: JsonObject) -> Counts:
+    """LangChain's counts, and those of OpenAI's speech and realtime interfaces, which stand alike."""
     inputs = _object(usage, "input_token_details")
     outputs = _object(usage, "output_token_details")
     lifetimes = [
@@ -149,11 +217,15 @@ def _langchain(usage: JsonObject) -> Counts:
         input=usage.get("input_tokens"),
         output=usage.get("output_tokens"),
         total=usage.get("total_tokens"),
-        cache_read=inputs.get("cache_read"),
+        cache_read=inputs.get("cache_read", inputs.get("cached_tokens")),
         # langchain-anthropic moves the writes into their lifetimes and leaves 0 or nothing behind.
         cache_write=max(written or 0, sum(lifetimes)) if lifetimes else written,
         cache_write_1h=inputs.get("ephemeral_1h_input_tokens"),
-        reasoning=outputs.get("reasoning"),
+        reasoning=outputs.get("reasoning", outputs.get("reasoning_tokens")),
+        input_audio=inputs.get("audio", inputs.get("audio_tokens")),
+        input_image=inputs.get("image", inputs.get("image_tokens")),
+        output_audio=outputs.get("audio", outputs.get("audio_tokens")),
+        output_image=outputs.get("image", outputs.get("image_tokens")),
     )
 
 

@@ -10,7 +10,7 @@ from pulse_collector.mapping.finish_reasons import finish_reason
 from pulse_collector.mapping.json_text import Json, dump_json
 from pulse_collector.mapping.messages import last_user_text
 from pulse_collector.mapping.usage import Usage
-from pulse_collector.pricing import Cost, price
+from pulse_collector.pricing import NOT_REPORTED, ReportedCost, price
 from pulse_collector.receivers.batch_schema import BatchTrace
 from pulse_storage.bodies import pack
 from pulse_storage.rows import BATCH_DIALECT, PREVIEW_CHARS, SpanRow
@@ -23,7 +23,14 @@ _MICROSECOND = timedelta(microseconds=1)
 def batch_row(project_id: str, trace: BatchTrace) -> SpanRow:
     """The row of one trace of a batch. Its UUID serves as the OTel trace id, so it stays the visible id."""
     start_ns = _unix_ns(trace.timestamp)
-    cost = _cost(trace, start_ns)
+    reported = _reported(trace)
+    cost = price(
+        provider=trace.provider,
+        models=(trace.model_used, trace.model_requested),
+        usage=Usage(input_tokens=trace.input_tokens, output_tokens=trace.output_tokens),
+        start_ns=start_ns,
+        reported=reported,
+    )
     error = trace.error or {}
     output_text = _cleaned(trace.output_text) or None
     has_usage = trace.input_tokens is not None or trace.output_tokens is not None
@@ -50,10 +57,17 @@ def batch_row(project_id: str, trace: BatchTrace) -> SpanRow:
         cache_read_tokens=None,
         cache_write_tokens=None,
         reasoning_tokens=None,
+        cache_write_1h_tokens=None,
+        input_audio_tokens=None,
+        input_image_tokens=None,
+        output_audio_tokens=None,
+        output_image_tokens=None,
         usage_source="reported" if has_usage else None,
         cost_nano_usd=cost.nano_usd,
         cost_source=cost.source,
         price_version=cost.version,
+        reported_cost_nano_usd=reported.nano_usd,
+        estimated_cost_nano_usd=None,
         status=trace.status,
         error_type=_text(error.get("type") or error.get("name") or error.get("code")),
         error_message=_text(error.get("message")) or (_text(error) if error else None),
@@ -87,17 +101,12 @@ def _operation(trace: BatchTrace) -> str:
     return "embeddings" if is_embedding else "chat"
 
 
-def _cost(trace: BatchTrace, start_ns: int) -> Cost:
-    if trace.cost_cents is not None:
-        # Through the shortest decimal that is this float, as the sender wrote it.
-        nano_usd = (Decimal(repr(trace.cost_cents)) * _NANO_USD_PER_CENT).to_integral_value(ROUND_HALF_EVEN)
-        return Cost(int(nano_usd), "reported", None)
-    return price(
-        provider=trace.provider,
-        models=(trace.model_used, trace.model_requested),
-        usage=Usage(input_tokens=trace.input_tokens, output_tokens=trace.output_tokens),
-        start_ns=start_ns,
-    )
+def _reported(trace: BatchTrace) -> ReportedCost:
+    if trace.cost_cents is None:
+        return NOT_REPORTED
+    # Through the shortest decimal that is this float, as the sender wrote it.
+    nano_usd = (Decimal(repr(trace.cost_cents)) * _NANO_USD_PER_CENT).to_integral_value(ROUND_HALF_EVEN)
+    return ReportedCost(nano_usd=int(nano_usd))
 
 
 def _messages(request_body: dict[str, Any]) -> Json:

@@ -27,6 +27,8 @@ _ADDED = (
 _OVERRIDABLE = (
     "latency_ms", "provider", "model_requested", "model_used", "provider_request_id",
     "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
+    "cache_write_1h_tokens", "input_audio_tokens", "input_image_tokens", "output_audio_tokens",
+    "output_image_tokens",
     "usage_source", "cost_nano_usd", "cost_source", "price_version", "status", "error_type", "error_message",
     "finish_reason", "time_to_first_token_ms", "session_id", "user_id", "tags", "environment",
     "input_preview", "output_preview",
