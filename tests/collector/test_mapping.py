@@ -10,8 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
-from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from tests.support.captures import captures
 from tests.support.spans import (
@@ -29,8 +27,8 @@ from tests.support.spans import (
 )
 
 from pulse_collector import dialects
-from pulse_collector.mapping import span_row
-from pulse_collector.mapping.resource import read_resource, read_scope
+from pulse_collector.mapping import read_span
+from pulse_collector.mapping.read_span import Reading, read_columns, read_content, read_values
 from pulse_collector.mapping.spans import MappedSpans, map_spans
 from pulse_storage.bodies import unpack
 from pulse_storage.rows import PREVIEW_CHARS
@@ -278,14 +276,14 @@ def test_a_fault_in_reading_content_costs_only_the_content(caplog: pytest.LogCap
     spoken = dialects.dialect_of_scope("pulse.instrumentation")
     assert spoken is not None
     faulty = spoken._replace(dialect=replace(spoken.dialect, name="faulty", read=fail))
-    resource, scope = read_resource(Resource()), read_scope(InstrumentationScope())
+    readings = [Reading(chat_span(span_id=1)), Reading(chat_span(span_id=2))]
     with caplog.at_level(logging.ERROR):
-        rows = [
-            span_row.span_row("p1", span_, resource, scope, faulty, RECEIVED_NS)
-            for span_ in (chat_span(span_id=1), chat_span(span_id=2))
-        ]
-    assert {row.input_tokens for row in rows} == {42}
-    assert orjson.loads(rows[0].metadata or "")["notes"] == ["Pulse failed to read the content"]
+        for reading in readings:
+            read_values(reading)
+            read_columns(reading, None, faulty, RECEIVED_NS)
+            read_content(reading)
+    assert [reading.facts.counts["input"] for reading in readings] == [42, 42]
+    assert readings[0].facts.notes == ["Pulse failed to read the content"]
     assert len(caplog.records) == 1
 
 
@@ -294,7 +292,7 @@ def test_a_fault_in_mapping_rejects_only_its_span(monkeypatch: pytest.MonkeyPatc
         if message == "bad":
             raise ZeroDivisionError
 
-    monkeypatch.setattr(span_row, "read_outcome", fail)
+    monkeypatch.setattr(read_span, "read_outcome", fail)
     spans = [chat_span(span_id=1), span(CHAT, span_id=2, message="bad"), chat_span(span_id=3)]
     mapped = map_spans("p1", trace_request(*spans), RECEIVED_NS)
     assert [row.otel_span_id[-1] for row in mapped.rows] == [1, 3]

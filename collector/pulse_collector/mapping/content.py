@@ -29,7 +29,7 @@ def content_of(value: AttributeValue) -> Content | None:
 
     None if there is nothing, or only a note that it was hidden.
     """
-    if value is None or value == "" or value in ([], {}):
+    if not value and not isinstance(value, int | float):
         return None
     if isinstance(value, str):
         if value == _REDACTED:
@@ -79,7 +79,7 @@ def request_body(
         if key.startswith(_REQUEST_PREFIX):
             parameter = key[len(_REQUEST_PREFIX) :]
             if parameter not in _NOT_PARAMETERS:
-                body[parameter] = to_json(value)
+                body[parameter] = value
     return _dump(body)
 
 
@@ -116,5 +116,17 @@ def _dump(body: object) -> bytes:
     try:
         return orjson.dumps(body)
     except (TypeError, ValueError):
-        # A parameter that JSON cannot hold, such as a lone surrogate.
-        return dump_json(cast(Json, body))
+        # A parameter that JSON cannot hold as it is, such as bytes or a lone surrogate.
+        return dump_json(_plain(body))
+
+
+def _plain(body: object) -> Json:
+    if not isinstance(body, dict):
+        return cast(Json, body)
+    members = cast("dict[str, object]", body)
+    return {
+        name: cast(Json, member)
+        if isinstance(member, orjson.Fragment)
+        else to_json(cast(AttributeValue, member))
+        for name, member in members.items()
+    }

@@ -8,7 +8,7 @@ from pulse_collector.mapping.attributes import MAX_TOKENS, AttributeValue, as_co
 from pulse_collector.mapping.finish_reasons import finish_reasons
 from pulse_collector.mapping.json_text import parse_json, to_json
 from pulse_collector.mapping.plan import Plan, custom_name
-from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, clean_text
+from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, TextColumn, clean_text
 
 #: Thirty days: no call takes longer.
 _MAX_MS = 30 * 86_400_000
@@ -23,13 +23,15 @@ def fill_from_table(facts: SpanFacts, plan: Plan) -> None:
     for key, name in plan.custom:
         facts.custom.setdefault(name, to_json(attributes[key]))
     for column, keys in plan.texts:
-        for key in keys:
-            value = attributes[key]
-            text = value.strip() if type(value) is str and len(value) <= MAX_TEXT_CHARS else _text(value)
-            if text and (column != "session_id" or is_session(text)):
-                texts[column] = text
-                break
-            _keep(facts, key, plan)
+        value = attributes[keys[0]]
+        # Nearly always the best key has what the column wants.
+        if type(value) is str and len(value) <= MAX_TEXT_CHARS and (text := value.strip()):
+            texts[column] = text
+        else:
+            _fill_text(facts, column, keys, plan)
+    if "session_id" in texts and not is_session(texts["session_id"]):
+        del texts["session_id"]
+        _fill_text(facts, "session_id", dict(plan.texts)["session_id"], plan)
     for column, keys in plan.counts:
         for key in keys:
             value = attributes[key]
@@ -47,6 +49,16 @@ def fill_from_table(facts: SpanFacts, plan: Plan) -> None:
         facts.tags += _tags(attributes[key])
     if plan.flattened:
         facts.flattened = {key: attributes[key] for key in plan.flattened}
+
+
+def _fill_text(facts: SpanFacts, column: TextColumn, keys: Sequence[str], plan: Plan) -> None:
+    """Set a text column from the first of these keys that has something to say."""
+    for key in keys:
+        text = as_text(facts.attributes[key])
+        if text is not None and (column != "session_id" or is_session(text)):
+            facts.texts[column] = clean_text(text)
+            return
+        _keep(facts, key, plan)
 
 
 def _keep(facts: SpanFacts, key: str, plan: Plan) -> None:
@@ -82,11 +94,6 @@ def _first_number(facts: SpanFacts, keys: tuple[str, ...]) -> float | None:
         if number is not None:
             return number
     return None
-
-
-def _text(value: AttributeValue) -> str | None:
-    text = as_text(value)
-    return None if text is None else clean_text(text)
 
 
 def is_session(text: str) -> bool:

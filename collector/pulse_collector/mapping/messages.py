@@ -23,7 +23,7 @@ def text_of(content: Json) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        return "".join(map(_part_text, content))
+        return _part_text(content[0]) if len(content) == 1 else "".join(map(_part_text, content))
     return _part_text(content)
 
 
@@ -31,6 +31,9 @@ def message_text(message: Json) -> str:
     """The text of one message of any shape; empty if it has none."""
     if not isinstance(message, dict):
         return message if isinstance(message, str) else ""
+    parts = message.get("parts")
+    if isinstance(parts, list):
+        return text_of(parts)
     body = _body(message)
     for key in ("parts", "content", "contents", "text"):
         inner = body.get(key)
@@ -117,10 +120,9 @@ def _part_text(part: Json) -> str:
     kind = part.get("type", "text")
     if not isinstance(kind, str) or kind not in _TEXT_TYPES:
         return ""
-    for key in ("content", "text"):
-        inner = part.get(key)
-        if isinstance(inner, str):
-            return inner
-        if inner is not None:
-            return text_of(inner)
-    return ""
+    inner = part.get("content")
+    if inner is None:
+        inner = part.get("text")
+    if isinstance(inner, str):
+        return inner
+    return "" if inner is None else text_of(inner)

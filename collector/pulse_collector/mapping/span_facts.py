@@ -55,6 +55,7 @@ class SpanFacts:
         "latency_ms",
         "model_call",
         "name",
+        "notes",
         "numbers",
         "operation",
         "output_text",
@@ -103,6 +104,8 @@ class SpanFacts:
         self.flattened: dict[str, AttributeValue] = {}
         #: Whether there may be content in the attributes.
         self.has_content = True
+        #: What was mended, or is missing, in words.
+        self.notes: list[str] = []
         self.failed = False
         #: JSON documents.
         self.request: bytes | None = None

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
+from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
 
 from pulse_collector.dialects import dialect_of_scope
-from pulse_collector.mapping.resource import read_resource, read_scope
+from pulse_collector.mapping.read_span import Reading, pack_content, read_columns, read_content, read_values
+from pulse_collector.mapping.resource import ResourceFacts, read_resource, read_scope
 from pulse_collector.mapping.span_row import span_row
 from pulse_storage.rows import SpanRow
 
@@ -17,6 +19,8 @@ _log = logging.getLogger(__name__)
 
 _NO_TRACE = bytes(16)
 _NO_SPAN = bytes(8)
+#: Spans that take each step together: the processor's caches then hold the step's code, a fifth of its time.
+_CHUNK = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +38,53 @@ def map_spans(project_id: str, request: ExportTraceServiceRequest, received_ns: 
     """
     mapped = MappedSpans([], [])
     for resource_spans in request.resource_spans:
-        _map_resource(project_id, resource_spans, received_ns, mapped)
+        resource = read_resource(resource_spans.resource)
+        for scope_spans in resource_spans.scope_spans:
+            _map_scope(project_id, resource, scope_spans, received_ns, mapped)
     return mapped
 
 
-def _map_resource(
-    project_id: str, resource_spans: ResourceSpans, received_ns: int, mapped: MappedSpans
+def _map_scope(
+    project_id: str, resource: ResourceFacts, scope_spans: ScopeSpans, received_ns: int, mapped: MappedSpans
 ) -> None:
-    resource = read_resource(resource_spans.resource)
-    for scope_spans in resource_spans.scope_spans:
-        scope = read_scope(scope_spans.scope)
-        spoken = dialect_of_scope(scope.name) if scope.name else None
-        for span in scope_spans.spans:
-            reason = _refusal(span)
-            if reason is None:
-                try:
-                    mapped.rows.append(span_row(project_id, span, resource, scope, spoken, received_ns))
-                    continue
-                except Exception:
-                    # A bad span must not take its neighbours along, whatever we failed to foresee.
-                    _log.exception("span %s: mapping failed", span.span_id.hex())
-                    reason = f"span {span.span_id.hex()}: Pulse failed to map it, see its log"
+    scope = read_scope(scope_spans.scope)
+    spoken = dialect_of_scope(scope.name) if scope.name else None
+    steps: tuple[Callable[[Reading], object], ...] = (
+        read_values,
+        lambda reading: read_columns(reading, scope.name, spoken, received_ns),
+        read_content,
+        pack_content,
+        lambda reading: mapped.rows.append(span_row(project_id, reading, resource, scope)),
+    )
+    chunk: list[Reading] = []
+    for span in scope_spans.spans:
+        reason = _refusal(span)
+        if reason is not None:
             mapped.rejected.append(reason)
+            continue
+        chunk.append(Reading(span))
+        if len(chunk) == _CHUNK:
+            _take(steps, chunk, mapped.rejected)
+            chunk = []
+    _take(steps, chunk, mapped.rejected)
+
+
+def _take(
+    steps: Sequence[Callable[[Reading], object]], chunk: Iterable[Reading], rejected: list[str]
+) -> None:
+    """Take each step with all spans before the next; a span that makes one fail is rejected alone."""
+    for step in steps:
+        left: list[Reading] = []
+        for reading in chunk:
+            try:
+                step(reading)
+                left.append(reading)
+            except Exception:
+                # A bad span must not take its neighbours along, whatever we failed to foresee.
+                span_id = reading.span.span_id.hex()
+                _log.exception("span %s: mapping failed", span_id)
+                rejected.append(f"span {span_id}: Pulse failed to map it, see its log")
+        chunk = left
 
 
 def _refusal(span: Span) -> str | None:

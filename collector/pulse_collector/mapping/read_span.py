@@ -1,0 +1,125 @@
+"""Reads a span in steps: its values, by its dialect's table, by the dialect's own code."""
+
+from __future__ import annotations
+
+import logging
+from functools import lru_cache
+
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from pulse_collector.dialects import MODEL_OPERATIONS, OTHER_OPERATIONS, Spoken, operation_of
+from pulse_collector.mapping.attributes import AttributeValue, read_attributes
+from pulse_collector.mapping.facts_table import fill_from_table
+from pulse_collector.mapping.outcome import read_outcome
+from pulse_collector.mapping.plan import Plan, plan_of
+from pulse_collector.mapping.span_facts import Event, SpanFacts, clean_text
+from pulse_collector.mapping.times import span_time
+from pulse_storage.bodies import pack
+from pulse_storage.rows import PREVIEW_CHARS
+
+_log = logging.getLogger(__name__)
+
+#: Long streams record an event for each chunk: the first tell when it began, the last how it ended.
+_FIRST_EVENTS = 256
+_LAST_EVENTS = 32
+
+
+class Reading:
+    """A span that is being read: its steps on the way to a row, each set by the one that makes it."""
+
+    __slots__ = ("attributes", "bodies", "facts", "plan", "span")
+
+    attributes: dict[str, AttributeValue]
+    plan: Plan
+    facts: SpanFacts
+    #: Output text, request and response, packed, as far as a row keeps them.
+    bodies: tuple[bytes | None, bytes | None, bytes | None]
+
+    def __init__(self, span: Span) -> None:
+        self.span = span
+
+
+def read_values(reading: Reading) -> None:
+    """First step: make Python values of the span's attributes."""
+    reading.attributes = read_attributes(reading.span.attributes)
+
+
+def read_columns(reading: Reading, scope: str | None, spoken: Spoken | None, received_ns: int) -> None:
+    """Second step: times, operation and what the dialect's table tells.
+
+    `spoken` is the dialect that the span's scope tells, if it does.
+    """
+    span, attributes = reading.span, reading.attributes
+    time = span_time(span.start_time_unix_nano, span.end_time_unix_nano, received_ns)
+    reading.plan = plan = plan_of(attributes, spoken)
+    dialect = plan.dialect
+    operation = operation_of(attributes, dialect)
+    reading.facts = facts = SpanFacts(
+        name=clean_text(span.name),
+        scope=scope,
+        attributes=attributes,
+        events=_events(span) if span.events else (),
+        start_ns=time.start_ns,
+        latency_ms=time.latency_ms,
+        operation=operation,
+        model_call=operation in MODEL_OPERATIONS,
+    )
+    facts.cost_is_estimate = dialect.cost_is_estimate
+    if time.notes:
+        facts.notes += time.notes
+    fill_from_table(facts, plan)
+    if _is_unknown_call(facts):
+        facts.model_call = True
+
+
+def read_content(reading: Reading) -> None:
+    """Third step: what no table can tell, content above all; then how the span ended."""
+    facts, span = reading.facts, reading.span
+    try:
+        reading.plan.dialect.read(facts)
+    except Exception as error:
+        # Ids, times, tokens and models are known by now: better a row without content than none.
+        _log_once(type(error), reading.plan.dialect.name)
+        facts.notes.append("Pulse failed to read the content")
+    status = span.status
+    read_outcome(facts, status.code, status.message)
+    if span.dropped_attributes_count:
+        facts.notes.append(f"the sender dropped {span.dropped_attributes_count} attributes")
+
+
+def pack_content(reading: Reading) -> None:
+    """Fourth step: pack what the span says at length. zstd would drive all else out of the caches."""
+    facts = reading.facts
+    text, request, response = facts.output_text, facts.request, facts.response
+    reading.bodies = (
+        pack(text.encode(errors="replace")) if text is not None and len(text) > PREVIEW_CHARS else None,
+        None if request is None else pack(request),
+        None if response is None else pack(response),
+    )
+
+
+def _events(span: Span) -> list[Event]:
+    events = span.events
+    read = (
+        events
+        if len(events) <= _FIRST_EVENTS + _LAST_EVENTS
+        else [*events[:_FIRST_EVENTS], *events[-_LAST_EVENTS:]]
+    )
+    return [Event(event.name, event.time_unix_nano, read_attributes(event.attributes)) for event in read]
+
+
+@lru_cache(maxsize=256)
+def _log_once(error: type[Exception], dialect: str) -> None:
+    """Log the failure at hand, once for each kind and dialect: a sender repeats it with every span."""
+    _log.exception("%s: content could not be read (%s, logged once)", dialect, error.__name__)
+
+
+def _is_unknown_call(facts: SpanFacts) -> bool:
+    """An operation that we do not know is a model call if a provider answered it and tokens were used."""
+    return (
+        facts.operation is not None
+        and not facts.model_call
+        and facts.operation not in OTHER_OPERATIONS
+        and "provider_request_id" in facts.texts
+        and bool(facts.counts)
+    )
