@@ -13,7 +13,7 @@ from pulse_storage.errors import (
 )
 from pulse_storage.rows import ApiKey, Project, SpanRow, TraceRecord
 from pulse_storage.sqlite.connection import sqlite_path
-from pulse_storage.sqlite.storage import SqliteStorage
+from pulse_storage.sqlite.storage import open_sqlite
 
 __all__ = [
     "ApiKey",
@@ -37,4 +37,4 @@ def open_storage(url: str, *, max_queue_mib: int = 64) -> StorageAdapter:
 
     At most `max_queue_mib` of rows wait for its writer. Raises StoreUnusable, with what would mend it.
     """
-    return SqliteStorage(sqlite_path(url), max_queue_bytes=max_queue_mib << 20)
+    return open_sqlite(sqlite_path(url), max_queue_bytes=max_queue_mib << 20)

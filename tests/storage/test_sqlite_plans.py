@@ -11,14 +11,15 @@ from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage import migrate
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
-from pulse_storage.sqlite.analytics import analytics
+from pulse_storage.sql.analytics import analytics
+from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
+from pulse_storage.sql.projects import insert_project, key_with_digest, keys_of, project_key
+from pulse_storage.sql.records import find_record, page_of_records
+from pulse_storage.sql.spans import stored_in_traces, stored_partners, stored_span
+from pulse_storage.sql.usage import count_rows
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
-from pulse_storage.sqlite.projects import insert_project, key_with_digest, keys_of, project_key
-from pulse_storage.sqlite.records import find_record, page_of_records
-from pulse_storage.sqlite.spans import stored_in_trace, stored_partners, stored_span, trace_sizes
-from pulse_storage.sqlite.sql import Connection, Cursor, SqlValue
-from pulse_storage.sqlite.usage import count_rows
+from pulse_storage.sqlite.sql import Connection
 from pulse_storage.writer import Call
 
 _ID = UUID(int=7)
@@ -30,6 +31,7 @@ class _Explained:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.dialect: Dialect = connection.dialect
         self.plans: list[str] = []
 
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Cursor:
@@ -135,8 +137,8 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
     lambda c: find_record(c, 1, "p", _ID, bodies=True),
     lambda c: count_rows(c, 1, TraceFilter()),
     lambda c: count_rows(c, 1, TraceFilter(user_id="u", from_ns=_FROM_NS, before_ns=_BEFORE_NS)),
-    lambda c: trace_sizes(c, 1, [_ID.bytes], 10),
-    lambda c: stored_in_trace(c, 1, _ID.bytes),
+    lambda c: c.dialect.trace_sizes(c, 1, [_ID.bytes], 10),
+    lambda c: stored_in_traces(c, 1, [_ID.bytes]),
     lambda c: stored_span(c, 1, _ID.bytes, _ID.bytes[8:]),
     lambda c: stored_partners(c, 1, "k", 0, 1),
 ]

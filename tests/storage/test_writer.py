@@ -12,9 +12,9 @@ from tests.support.rows import project, span
 
 from pulse_storage import IngestResult, StoreBusy, StoreUnavailable, migrate
 from pulse_storage.bodies import pack
+from pulse_storage.sql.projects import insert_project
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
-from pulse_storage.sqlite.projects import insert_project
 from pulse_storage.sqlite.sql import Connection
 from pulse_storage.writer import Writer
 

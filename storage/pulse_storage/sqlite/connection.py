@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import cast
 
 import apsw
 
 from pulse_storage.errors import StorageError, StoreUnavailable, StoreUnusable
-from pulse_storage.sqlite.sql import Connection, SqlValue
+from pulse_storage.sql.connection import Dialect
+from pulse_storage.sqlite.dialect import SqliteDialect, holds_folded
+from pulse_storage.sqlite.sql import Connection
 
 _MIB = 1 << 20
 PAGE_BYTES = 16384
@@ -22,15 +25,16 @@ _READER_CACHE_KIB = 24 * 1024
 #: "PULS": tells our files from other programs'.
 APPLICATION_ID = 0x50554C53
 
-#: What a row can do wrong; anything else that SQLite raises is about the file or the machine.
-DATA_ERRORS = (
-    apsw.ConstraintError,
-    apsw.MismatchError,
-    apsw.TooBigError,
-    ArithmeticError,
-    TypeError,
-    ValueError,
-)
+
+class SqliteConnection(apsw.Connection):
+    """The driver's connection, and how to talk to it."""
+
+    dialect: Dialect = SqliteDialect()
+
+    # A transaction that writes has the whole file for itself.
+    def lock_traces(self, project: int, trace_ids: Sequence[bytes]) -> None: ...
+    def lock_partners(self, project: int, partner_key: str) -> None: ...
+    def lock_usage_keys(self) -> None: ...
 
 
 def sqlite_path(url: str) -> Path:
@@ -111,12 +115,7 @@ def unusable(path: Path, error: Exception) -> StoreUnusable:
 
 
 def _open(path: Path, flags: int) -> Connection:
-    return cast("Connection", apsw.Connection(str(path), flags=flags))
-
-
-def holds_folded(text: SqlValue, folded: SqlValue) -> bool:
-    """SQL function: whether a text holds another, any case, beyond ASCII; `folded` is folded already."""
-    return isinstance(text, str) and isinstance(folded, str) and folded in text.casefold()
+    return cast("Connection", SqliteConnection(str(path), flags=flags))
 
 
 def _create_private(path: Path) -> None:

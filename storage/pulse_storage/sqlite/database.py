@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,8 @@ import apsw
 from pulse_storage.adapter import IngestResult
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
-from pulse_storage.keeping import kept_at_once
+from pulse_storage.sql.calls import arrivals_of, results_for
+from pulse_storage.sql.ingest import Ingest
 from pulse_storage.sqlite.connection import (
     BUSY_TIMEOUT_MS,
     PAGE_BYTES,
@@ -21,7 +21,6 @@ from pulse_storage.sqlite.connection import (
     open_writer,
     unavailable,
 )
-from pulse_storage.sqlite.ingest import Arrival, Ingest, Outcome
 from pulse_storage.sqlite.sql import Connection
 from pulse_storage.writer import Call
 
@@ -54,15 +53,8 @@ class SqliteDatabase:
 
     def store(self, calls: Sequence[Call]) -> list[IngestResult]:
         """Commit the rows of all calls; what each call becomes."""
-        arrivals = [arrival for call in calls for arrival in _arrivals(call)]
-        outcomes = self.transact(lambda _: self._ingest.store(arrivals))
-        results: list[IngestResult] = []
-        start = 0
-        for call in calls:
-            end = start + len(call.rows)
-            results.append(_result(outcomes[start:end]))
-            start = end
-        return results
+        arrivals = arrivals_of(calls)
+        return results_for(calls, self.transact(lambda _: self._ingest.store(arrivals)))
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
         """Commit log events and what they change."""
@@ -126,19 +118,3 @@ class SqliteDatabase:
         fresh = open_writer(self._path)
         self._connection.close()
         self._use(fresh)
-
-
-def _arrivals(call: Call) -> list[Arrival]:
-    return list(
-        map(Arrival._make, zip(call.rows, kept_at_once(call.rows, keep_all=call.keep_all), strict=True))
-    )
-
-
-def _result(outcomes: Sequence[Outcome | str]) -> IngestResult:
-    counts = Counter(outcomes)
-    return IngestResult(
-        stored=counts[Outcome.STORED],
-        duplicates=counts[Outcome.DUPLICATE],
-        left_out=counts[Outcome.LEFT_OUT],
-        rejected=tuple((i, reason) for i, reason in enumerate(outcomes) if isinstance(reason, str)),
-    )

@@ -22,7 +22,7 @@ _MAX_READ_S = 10.0
 _STEPS_BETWEEN_LOOKS = 10_000
 
 
-class Readers:
+class SqliteReaders:
     """Runs reads, each on one snapshot of the store."""
 
     def __init__(self, path: Path, *, threads: int) -> None:

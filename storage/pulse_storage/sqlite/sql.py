@@ -2,41 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol, cast
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
 
-import apsw
-
-SqlValue = None | int | float | str | bytes
-#: One row, as it is bound or as it is read.
-Values = tuple[SqlValue, ...]
-
-
-def blobs(values: Sequence[bytes]) -> SqlValue:
-    """An array to be bound to `carray(?)`; it must not be empty."""
-    return cast("SqlValue", apsw.carray(tuple(values)))  # pyright: ignore[reportUnknownMemberType]
-
-
-class Cursor(Protocol):
-    """The rows that a statement answers."""
-
-    def __iter__(self) -> Iterator[Values]: ...
-    def fetchone(self) -> Values | None: ...
-    def fetchall(self) -> list[Values]: ...
-
-    @property
-    def get(self) -> SqlValue:
-        """The only value of the first row; None without rows."""
-        ...
+from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
 
 
 class Connection(Protocol):
-    """One `apsw.Connection`."""
+    """One `apsw.Connection`, with the dialect that the shared code asks for."""
 
+    @property
+    def dialect(self) -> Dialect: ...
     @property
     def in_transaction(self) -> bool: ...
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Cursor: ...
     def executemany(self, sql: str, rows: Iterable[Sequence[SqlValue]], /) -> Cursor: ...
+    def lock_traces(self, project: int, trace_ids: Sequence[bytes]) -> None: ...
+    def lock_partners(self, project: int, partner_key: str) -> None: ...
+    def lock_usage_keys(self) -> None: ...
     def pragma(self, name: str, value: SqlValue = None, /) -> object: ...
     def set_busy_timeout(self, milliseconds: int, /) -> None: ...
     def set_progress_handler(self, is_over: Callable[[], bool], steps: int, /) -> None: ...

@@ -1,190 +1,27 @@
-"""SqliteStorage: the StorageAdapter on one SQLite file."""
+"""Opens a SQLite file as a StorageAdapter."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future
 from pathlib import Path
-from typing import TypeVar
-from uuid import UUID
 
 from pulse_storage import migrate
-from pulse_storage.adapter import IngestResult
-from pulse_storage.events import Assemble, EventPart
-from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage, UsageSummary
-from pulse_storage.rows import ApiKey, Project, SpanRow, TraceRecord
-from pulse_storage.sqlite import projects
-from pulse_storage.sqlite.analytics import analytics
+from pulse_storage.sql.storage import SqlStorage
 from pulse_storage.sqlite.connection import open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
-from pulse_storage.sqlite.readers import Readers
-from pulse_storage.sqlite.records import decode_cursor, find_record, page_of_records
-from pulse_storage.sqlite.sql import Connection
-from pulse_storage.sqlite.usage import count_rows
-from pulse_storage.writer import Writer
-
-_Result = TypeVar("_Result")
-#: How long one answer of `check_writable` is good for, so that probes cannot wear the disk.
-_CHECK_EVERY_S = 1.0
+from pulse_storage.sqlite.readers import SqliteReaders
 
 
-class SqliteStorage:
-    """One file: a thread that writes, threads that read. Opening it brings its schema up to date."""
-
-    def __init__(self, path: Path, *, max_queue_bytes: int) -> None:
-        connection = open_writer(path)
-        try:
-            migrate.apply_to(connection, path)
-        except BaseException:
-            connection.close()
-            raise
-        self._database = SqliteDatabase(connection, path)
-        self._writer = Writer(self._database, max_queue_bytes=max_queue_bytes)
-        self._readers = Readers(path, threads=3)
-        # Keys and single rows: they must not wait until somebody's month of analytics is summed.
-        self._quick_readers = Readers(path, threads=2)
-        self._checked_s: float | None = None
-
-    def submit(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> Future[IngestResult]:
-        """See StorageAdapter."""
-        return self._writer.submit(rows, keep_all=keep_all)
-
-    async def ingest(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> IngestResult:
-        """See StorageAdapter."""
-        return await asyncio.shield(asyncio.wrap_future(self.submit(rows, keep_all=keep_all)))
-
-    async def ingest_events(
-        self, project_id: str, parts: Sequence[EventPart], assemble: Assemble
-    ) -> IngestResult:
-        """See StorageAdapter."""
-        future = self._writer.run(lambda: self._database.store_events(project_id, parts, assemble))
-        return await asyncio.shield(asyncio.wrap_future(future))
-
-    async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
-        """See StorageAdapter."""
-        if page.cursor is not None:
-            decode_cursor(page.cursor)
-
-        def read(connection: Connection, project: int) -> TracePage:
-            return page_of_records(connection, project, project_id, where, page)
-
-        return await self._read(project_id, read, TracePage([], None))
-
-    async def count_traces(self, project_id: str, where: TraceFilter) -> Count:
-        """See StorageAdapter."""
-
-        def read(connection: Connection, project: int) -> Count:
-            return count_rows(connection, project, where)
-
-        return await self._read(project_id, read, Count(0, exact=True))
-
-    async def get_trace(self, project_id: str, trace_id: UUID) -> TraceRecord | None:
-        """See StorageAdapter."""
-
-        def read(connection: Connection, project: int) -> TraceRecord | None:
-            return find_record(connection, project, project_id, trace_id, bodies=True)
-
-        return await self._read(project_id, read, None, self._quick_readers)
-
-    async def get_traces(self, project_id: str, trace_ids: Sequence[UUID]) -> list[TraceRecord | None]:
-        """See StorageAdapter."""
-
-        def read(connection: Connection, project: int) -> list[TraceRecord | None]:
-            return [find_record(connection, project, project_id, id, bodies=False) for id in trace_ids]
-
-        return await self._read(project_id, read, [None] * len(trace_ids), self._quick_readers)
-
-    async def analytics(self, project_id: str, query: AnalyticsQuery) -> Analytics:
-        """See StorageAdapter."""
-
-        def read(connection: Connection, project: int) -> Analytics:
-            return analytics(connection, project, query)
-
-        return await self._read(project_id, read, Analytics(UsageSummary(), []))
-
-    async def create_project(self, project: Project, key: ApiKey) -> None:
-        """See StorageAdapter."""
-        await self._write(lambda connection: projects.insert_project(connection, project, key))
-
-    async def create_first_project(self, project: Project, key: ApiKey) -> bool:
-        """See StorageAdapter."""
-
-        def write(connection: Connection) -> bool:
-            if projects.has_project(connection):
-                return False
-            projects.insert_project(connection, project, key)
-            return True
-
-        return await self._write(write)
-
-    async def list_projects(self) -> list[Project]:
-        """See StorageAdapter."""
-        return await self._quick_readers.run(projects.all_projects)
-
-    async def create_key(self, key: ApiKey) -> None:
-        """See StorageAdapter."""
-        await self._write(lambda connection: projects.insert_key(connection, key))
-
-    async def list_keys(self, project_id: str) -> list[ApiKey]:
-        """See StorageAdapter."""
-        return await self._quick_readers.run(lambda connection: projects.keys_of(connection, project_id))
-
-    async def revoke_key(self, project_id: str, key_id: str, revoked_ns: int) -> bool:
-        """See StorageAdapter."""
-        return await self._write(
-            lambda connection: projects.mark_revoked(connection, project_id, key_id, revoked_ns)
-        )
-
-    async def key_by_digest(self, digest: bytes) -> ApiKey | None:
-        """See StorageAdapter."""
-        return await self._quick_readers.run(lambda connection: projects.key_with_digest(connection, digest))
-
-    async def touch_keys(self, key_ids: Collection[str], used_ns: int) -> None:
-        """See StorageAdapter."""
-        await self._write(lambda connection: projects.mark_used(connection, key_ids, used_ns))
-
-    async def check_writable(self) -> None:
-        """See StorageAdapter."""
-        if self._checked_s is not None and time.monotonic() - self._checked_s < _CHECK_EVERY_S:
-            return
-        self._checked_s = None
-        await self._write(
-            lambda connection: connection.execute("UPDATE store_check SET checked_ns = ?", (time.time_ns(),))
-        )
-        self._checked_s = time.monotonic()
-
-    def queue_depth(self) -> tuple[int, int]:
-        """See StorageAdapter."""
-        return self._writer.depth()
-
-    async def close(self) -> None:
-        """See StorageAdapter."""
-        await asyncio.to_thread(self._close)
-
-    def _close(self) -> None:
-        self._writer.close()
-        # The last connection to close clears the log away, and only one that writes can.
-        self._readers.close()
-        self._quick_readers.close()
-        self._database.close()
-
-    async def _read(
-        self,
-        project_id: str,
-        read: Callable[[Connection, int], _Result],
-        nothing: _Result,
-        readers: Readers | None = None,
-    ) -> _Result:
-        """What `read` answers for a project, or `nothing` if there is no such project."""
-
-        def of_project(connection: Connection) -> _Result:
-            project = projects.project_key(connection, project_id)
-            return nothing if project is None else read(connection, project)
-
-        return await (readers or self._readers).run(of_project)
-
-    async def _write(self, write: Callable[[Connection], _Result]) -> _Result:
-        future = self._writer.run(lambda: self._database.transact(write))
-        return await asyncio.shield(asyncio.wrap_future(future))
+def open_sqlite(path: Path, *, max_queue_bytes: int) -> SqlStorage:
+    """The store in one file: made if there is none, its schema brought up to date. Raises StoreUnusable."""
+    connection = open_writer(path)
+    try:
+        migrate.apply_to(connection, path)
+    except BaseException:
+        connection.close()
+        raise
+    return SqlStorage(
+        SqliteDatabase(connection, path),
+        SqliteReaders(path, threads=3),
+        SqliteReaders(path, threads=2),
+        max_queue_bytes=max_queue_bytes,
+    )

@@ -6,24 +6,29 @@ import math
 from collections import defaultdict
 from typing import cast
 
-from pulse_storage.sqlite.sql import Connection
+from pulse_storage.sql.connection import Connection
 
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
 _MAX_CACHED_KEYS = 20_000
 
-_UPSERT_HOUR = """
-INSERT INTO rollup_hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-    calls = calls + excluded.calls,
-    latency_calls = latency_calls + excluded.latency_calls,
-    latency_sum_us = latency_sum_us + excluded.latency_sum_us,
-    input_tokens = input_tokens + excluded.input_tokens,
-    output_tokens = output_tokens + excluded.output_tokens,
-    cost_nano_usd = cost_nano_usd + excluded.cost_nano_usd,
-    unpriced = unpriced + excluded.unpriced"""
-_UPSERT_DAY = """
-INSERT INTO latency_day VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET calls = calls + excluded.calls"""
-
+_SUMS = (
+    "calls", "latency_calls", "latency_sum_us", "input_tokens", "output_tokens", "cost_nano_usd", "unpriced",
+)  # fmt: skip
+_UPSERT_HOUR = (
+    "INSERT INTO rollup_hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (project, hour, usage_key) DO UPDATE SET "
+    + ", ".join(f"{column} = rollup_hour.{column} + excluded.{column}" for column in _SUMS)
+)
+_UPSERT_DAY = (
+    "INSERT INTO latency_day VALUES (?, ?, ?, ?, ?) ON CONFLICT (project, day, bucket, usage_key)"
+    " DO UPDATE SET calls = latency_day.calls + excluded.calls"
+)
+_FIND_KEY = (
+    "SELECT key FROM usage_keys WHERE project = ? AND provider IS NOT DISTINCT FROM ?"
+    " AND model_requested IS NOT DISTINCT FROM ? AND model_used IS NOT DISTINCT FROM ?"
+    " AND operation IS NOT DISTINCT FROM ? AND status = ?"
+)
 
 #: By what calls are summed: project, provider, model requested, model used, operation, status.
 Facts = tuple[int, str | None, str | None, str | None, str | None, str]
@@ -81,7 +86,7 @@ class RollupDelta:
         hour = project, start_ns // HOUR_NS, usage_key
         sums = self._hours.get(hour)
         if sums is None:
-            sums = self._hours[hour] = [0] * 7
+            sums = self._hours[hour] = [0] * len(_SUMS)
         sums[0] += sign
         latency_ms, bucket = latency
         if latency_ms is not None and bucket is not None:
@@ -122,11 +127,11 @@ class RollupDelta:
 
 
 def _find_or_add(connection: Connection, facts: Facts) -> int:
-    found = connection.execute(
-        "SELECT key FROM usage_keys WHERE project = ? AND provider IS ? AND model_requested IS ?"
-        " AND model_used IS ? AND operation IS ? AND status = ?",
-        facts,
-    ).fetchone()
+    found = connection.execute(_FIND_KEY, facts).fetchone()
+    if found is None:
+        connection.lock_usage_keys()
+        # Another process may have added it before the lock was ours.
+        found = connection.execute(_FIND_KEY, facts).fetchone()
     if found is None:
         found = connection.execute(
             "INSERT INTO usage_keys (project, provider, model_requested, model_used, operation, status)"

@@ -10,7 +10,7 @@ from pulse_storage.adapter import IngestResult
 from pulse_storage.bodies import pack, unpack
 from pulse_storage.events import MAX_PARTS, Assemble, EventContent, EventPart
 from pulse_storage.skeletons import ContentSkeleton, SpanKey
-from pulse_storage.sqlite.sql import Connection, SqlValue
+from pulse_storage.sql.connection import Connection, SqlValue
 
 _MAX_INT64 = (1 << 63) - 1
 
@@ -19,9 +19,21 @@ _SAVE_PART = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _SAVE_CONTENT = (
-    "INSERT OR REPLACE INTO span_event_contents (project, otel_trace_id, otel_span_id, id, finish_reason,"
+    "INSERT INTO span_event_contents (project, otel_trace_id, otel_span_id, id, finish_reason,"
     " input_preview, output_preview, output_text, request_body, response_body)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (project, otel_trace_id, otel_span_id) DO UPDATE SET "
+    + ", ".join(
+        f"{column} = excluded.{column}"
+        for column in (
+            "finish_reason",
+            "input_preview",
+            "output_preview",
+            "output_text",
+            "request_body",
+            "response_body",
+        )
+    )
 )
 
 
@@ -65,13 +77,18 @@ def has_contents(connection: Connection, project: int) -> bool:
     return bool(found)
 
 
-def contents_in_trace(connection: Connection, project: int, otel_trace_id: bytes) -> list[ContentSkeleton]:
-    """What log events tell of the spans of a trace."""
+def contents_in_traces(
+    connection: Connection, project: int, trace_ids: Sequence[bytes]
+) -> list[ContentSkeleton]:
+    """What log events tell of the spans of some traces."""
+    if not trace_ids:
+        return []
+    dialect = connection.dialect
     rows = connection.execute(
         "SELECT id, otel_trace_id, otel_span_id, finish_reason, input_preview, output_preview,"
         " output_text IS NOT NULL, request_body IS NOT NULL, response_body IS NOT NULL"
-        " FROM span_event_contents WHERE project = ? AND otel_trace_id = ?",
-        (project, otel_trace_id),
+        f" FROM span_event_contents WHERE project = ? AND {dialect.one_of('otel_trace_id')}",
+        (project, dialect.blobs(trace_ids)),
     )
     return [ContentSkeleton._make(row) for row in rows]
 

@@ -9,26 +9,19 @@ from typing import cast
 
 from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy, UsageSummary
 from pulse_storage.latency import percentiles
-from pulse_storage.sqlite.conditions import index_for, is_of_usage_keys, row_conditions
-from pulse_storage.sqlite.rollups import DAY_NS, HOUR_NS
-from pulse_storage.sqlite.sql import Connection, SqlValue
-from pulse_storage.sqlite.usage import Span, counted_between, in_units, whole_and_edges
+from pulse_storage.sql.conditions import index_for, is_of_usage_keys, row_conditions
+from pulse_storage.sql.connection import Connection, Dialect, SqlValue
+from pulse_storage.sql.rollups import DAY_NS, HOUR_NS
+from pulse_storage.sql.usage import Span, counted_between, in_units, whole_and_edges
 
 GroupKey = int | str | None
 
-#: `total` neither overflows nor, up to 2^53, rounds.
-_ROW_SUMS = """
-    count(*), total(status = 'error'), total(cost_nano_usd), total(input_tokens), total(output_tokens),
-    total(cost_nano_usd IS NULL AND ifnull(input_tokens, 0) + ifnull(output_tokens, 0) > 0),
-    count(latency_ms), total(floor(latency_ms * 1000 + 0.5))"""
-_ROLLUP_SUMS = """
-    total(calls),
-    total(calls * (usage_key IN (SELECT key FROM usage_keys WHERE project = ? AND status = 'error'))),
-    total(cost_nano_usd), total(input_tokens), total(output_tokens), total(unpriced),
-    total(latency_calls), total(latency_sum_us)"""
 _FACTS = {"model": "coalesce(model_used, model_requested)", "provider": "provider"}
 _UNITS_NS = {"day": DAY_NS, "hour": HOUR_NS}
 _SHARES = (0.50, 0.95, 0.99)
+
+
+_FAILED = "SELECT key FROM usage_keys WHERE project = ? AND status = 'error'"
 
 
 def analytics(connection: Connection, project: int, query: AnalyticsQuery) -> Analytics:
@@ -45,7 +38,7 @@ def analytics(connection: Connection, project: int, query: AnalyticsQuery) -> An
 
 @dataclass(slots=True)
 class _Sums:
-    """The sums of one group while they are put together; in the order of `_ROW_SUMS`."""
+    """The sums of one group while they are put together; in the order of `_row_sums`."""
 
     sums: list[int] = field(default_factory=lambda: [0] * 8)
     latencies: Counter[int] = field(default_factory=Counter[int])
@@ -79,6 +72,9 @@ class _Groups:
 
     def __init__(self, connection: Connection, project: int, query: AnalyticsQuery) -> None:
         self._connection = connection
+        self._by = connection.dialect.indexed_by
+        self._row_sums = _row_sums(connection.dialect)
+        self._rollup_sums = _rollup_sums(connection.dialect)
         self._project = project
         self._query = query
         self._groups: dict[GroupKey, _Sums] = {}
@@ -96,10 +92,10 @@ class _Groups:
 
     def add_rows(self) -> None:
         """Everything from the rows: for filters that rollups know nothing of."""
-        conditions = row_conditions(self._project, self._query.filter)
+        conditions = row_conditions(self._connection.dialect, self._project, self._query.filter)
         rows = self._connection.execute(
-            f"SELECT {_row_group(self._query.group_by)}, latency_bucket, {_ROW_SUMS}"
-            f" FROM spans INDEXED BY {index_for(self._query.filter)} WHERE {conditions.sql()} GROUP BY 1, 2",
+            f"SELECT {_row_group(self._query.group_by)}, latency_bucket, {self._row_sums}"
+            f" FROM spans{self._by(index_for(self._query.filter))} WHERE {conditions.sql()} GROUP BY 1, 2",
             conditions.bindings,
         )
         for key, bucket, *sums in rows:
@@ -115,7 +111,7 @@ class _Groups:
             conditions = in_units(self._project, "hour", whole, self._query.filter)
             by = "hour" if self._unit_ns else "usage_key"
             rows = self._connection.execute(
-                f"SELECT {by}, {_ROLLUP_SUMS} FROM rollup_hour WHERE {conditions.sql()} GROUP BY 1",
+                f"SELECT {by}, {self._rollup_sums} FROM rollup_hour WHERE {conditions.sql()} GROUP BY 1",
                 (self._project, *conditions.bindings),
             )
             for key, *sums in rows:
@@ -127,8 +123,8 @@ class _Groups:
     def _add_edge(self, edge: Span) -> None:
         for conditions in counted_between(self._project, self._query.filter, edge):
             rows = self._connection.execute(
-                f"SELECT {_row_group(self._query.group_by)}, {_ROW_SUMS}"
-                f" FROM spans INDEXED BY spans_counted WHERE {conditions.sql()} GROUP BY 1",
+                f"SELECT {_row_group(self._query.group_by)}, {self._row_sums}"
+                f" FROM spans{self._by('spans_counted')} WHERE {conditions.sql()} GROUP BY 1",
                 conditions.bindings,
             )
             for key, *sums in rows:
@@ -163,7 +159,7 @@ class _Groups:
         unit_start_ns = span[0] // self._unit_ns * self._unit_ns if self._unit_ns else None
         for conditions in counted_between(self._project, self._query.filter, span):
             rows = self._connection.execute(
-                f"SELECT {by}, latency_bucket, count(*) FROM spans INDEXED BY spans_counted"
+                f"SELECT {by}, latency_bucket, count(*) FROM spans{self._by('spans_counted')}"
                 f" WHERE {conditions.sql()} AND latency_bucket IS NOT NULL GROUP BY 1, 2",
                 conditions.bindings,
             )
@@ -196,10 +192,41 @@ class _Groups:
         return {cast("int", key): cast("str | None", fact) for key, fact in rows}
 
 
+def _row_sums(dialect: Dialect) -> str:
+    """The sums of rows, in the order of the fields of `UsageSummary`."""
+    numbers = [dialect.total(column) for column in ("cost_nano_usd", "input_tokens", "output_tokens")]
+    unpriced = "cost_nano_usd IS NULL AND coalesce(input_tokens, 0) + coalesce(output_tokens, 0) > 0"
+    return ", ".join(
+        (
+            "count(*), count(*) FILTER (WHERE status = 'error')",
+            *numbers,
+            f"count(*) FILTER (WHERE {unpriced}), count(latency_ms)",
+            dialect.total("floor(latency_ms * 1000 + 0.5)"),
+        )
+    )
+
+
+def _rollup_sums(dialect: Dialect) -> str:
+    """The same sums of rows of `rollup_hour`; the project is to be bound once for them."""
+    return ", ".join(
+        dialect.total(number)
+        for number in (
+            "calls",
+            f"CASE WHEN usage_key IN ({_FAILED}) THEN calls ELSE 0 END",
+            "cost_nano_usd",
+            "input_tokens",
+            "output_tokens",
+            "unpriced",
+            "latency_calls",
+            "latency_sum_us",
+        )
+    )
+
+
 def _row_group(group_by: GroupBy) -> str:
     """The group of a row: a fact, or the number of its hour or day.
 
-    SQLite's division rounds towards zero; this rounds down for times before 1970 too.
+    Division rounds towards zero; this rounds down for times before 1970 too.
     """
     unit_ns = _UNITS_NS.get(group_by)
     if unit_ns is None:

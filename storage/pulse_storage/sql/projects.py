@@ -1,4 +1,4 @@
-"""Projects and API keys in SQLite."""
+"""Projects and API keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import cast
 
 from pulse_storage.rows import ApiKey, Project
-from pulse_storage.sqlite.sql import Connection, Values
+from pulse_storage.sql.connection import Connection, Values
 
 _TOUCH_EVERY_NS = 60_000_000_000
 _SELECT_KEY = """
@@ -16,7 +16,7 @@ FROM api_keys INNER JOIN projects ON projects.key = api_keys.project"""
 
 
 def project_key(connection: Connection, project_id: str) -> int | None:
-    """The number of a project within this file; None if there is no such project."""
+    """The number of a project within this store; None if there is no such project."""
     return cast("int | None", connection.execute("SELECT key FROM projects WHERE id = ?", (project_id,)).get)
 
 
@@ -70,7 +70,7 @@ def key_with_digest(connection: Connection, digest: bytes) -> ApiKey | None:
 def mark_revoked(connection: Connection, project_id: str, key_id: str, revoked_ns: int) -> bool:
     """Revoke a key, if it is not revoked already; False if the project has no such key."""
     changed = connection.execute(
-        "UPDATE api_keys SET revoked_ns = ifnull(revoked_ns, ?)"
+        "UPDATE api_keys SET revoked_ns = coalesce(revoked_ns, ?)"
         " WHERE id = ? AND project = (SELECT key FROM projects WHERE id = ?) RETURNING 1",
         (revoked_ns, key_id, project_id),
     ).fetchall()
@@ -80,9 +80,8 @@ def mark_revoked(connection: Connection, project_id: str, key_id: str, revoked_n
 def mark_used(connection: Connection, key_ids: Collection[str], used_ns: int) -> None:
     """Note when keys were used, unless that was noted within the last minute."""
     connection.executemany(
-        "UPDATE api_keys SET last_used_ns = ?1"
-        " WHERE id = ?2 AND (last_used_ns IS NULL OR last_used_ns <= ?1 - ?3)",
-        [(used_ns, key_id, _TOUCH_EVERY_NS) for key_id in key_ids],
+        "UPDATE api_keys SET last_used_ns = ? WHERE id = ? AND (last_used_ns IS NULL OR last_used_ns <= ?)",
+        [(used_ns, key_id, used_ns - _TOUCH_EVERY_NS) for key_id in sorted(key_ids)],
     )
 
 

@@ -15,19 +15,17 @@ from pulse_storage.plain import is_plain
 from pulse_storage.reconcile import Verdict, reconcile
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey, skeleton
-from pulse_storage.sqlite.connection import DATA_ERRORS
-from pulse_storage.sqlite.events import save_parts
-from pulse_storage.sqlite.neighbourhood import LargeTraces, Neighbourhood
-from pulse_storage.sqlite.rollups import RollupDelta, UsageKeys
-from pulse_storage.sqlite.spans import (
-    insert,
+from pulse_storage.sql.connection import Connection, Values
+from pulse_storage.sql.events import save_parts
+from pulse_storage.sql.neighbourhood import LargeTraces, Neighbourhood
+from pulse_storage.sql.rollups import RollupDelta, UsageKeys
+from pulse_storage.sql.spans import (
     insert_values,
     shown_row,
     shown_skeleton,
     update,
     update_values,
 )
-from pulse_storage.sqlite.sql import Connection, Values
 
 
 class Outcome(Enum):
@@ -61,14 +59,14 @@ class Ingest:
         self._large_traces.forget()
 
     def store(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
-        """The outcome of each row. Within a transaction; rows that SQLite refuses do not harm others.
+        """The outcome of each row. Within a transaction; rows that the engine refuses do not harm others.
 
         All rows are tried at once; if one of them is refused, each half is tried alone, and so on.
         """
         self._connection.execute("SAVEPOINT rows")
         try:
             outcomes = self._store_all(arrivals)
-        except DATA_ERRORS as error:
+        except self._connection.dialect.data_errors as error:
             self._connection.execute("ROLLBACK TO rows")
             self._connection.execute("RELEASE rows")
             self.forget()
@@ -96,7 +94,6 @@ class Ingest:
         by_project: dict[str, list[int]] = {}
         for index, arrival in enumerate(arrivals):
             by_project.setdefault(arrival.row.project_id, []).append(index)
-        seq = cast("int", self._connection.execute("SELECT ifnull(max(seq), 0) FROM spans").get)
         delta = RollupDelta()
         for project_id, indexes in by_project.items():
             project = self._project(project_id)
@@ -106,7 +103,7 @@ class Ingest:
             batch = _ProjectBatch(self._connection, project, near, self._usage_keys, delta)
             for index, outcome in zip(indexes, batch.add([arrivals[i] for i in indexes]), strict=True):
                 outcomes[index] = outcome
-            seq = batch.write(seq)
+            batch.write()
         delta.write(self._connection)
         return outcomes
 
@@ -158,10 +155,10 @@ class _ProjectBatch:
         new = self._new.get(trace_id, {})
         return any(row.gen_ai for row in new.values()) or self._near.has_gen_ai(trace_id)
 
-    def write(self, seq: int) -> int:
-        """Insert what is new, with numbers that follow `seq`, change what it changes; the last number."""
+    def write(self) -> None:
+        """Insert what is new, change what it changes."""
         if not self._new:
-            return seq
+            return
         rows = [
             (row_id(row.project_id, trace_id, span_id, row.start_ns), row)
             for trace_id, trace in self._new.items()
@@ -171,20 +168,19 @@ class _ProjectBatch:
         verdicts = self._verdicts(rows)
         values: list[Values] = []
         bodies: list[Values] = []
-        for seq, (id, row) in enumerate(rows, seq + 1):  # noqa: B020 (numbers go on after the last)
+        for index, (id, row) in enumerate(rows):
             verdict = verdicts.get((row.otel_trace_id, row.otel_span_id)) if verdicts else None
             counted, overrides = verdict or (row.model_call, _NO_OVERRIDES)
             shown = shown_row(row, overrides) if overrides else row
             bucket = latency_bucket(shown.latency_ms)
             usage_key = self._count(shown, row.operation, bucket) if counted else None
-            values.append(insert_values(row, shown, overrides, (self._project, id, seq, usage_key, bucket)))
+            values.append(insert_values(row, shown, overrides, (self._project, id, usage_key, bucket)))
             if row.output_text is not None or row.request_body is not None or row.response_body is not None:
-                bodies.append((seq, row.output_text, row.request_body, row.response_body))
-        insert(self._connection, values, bodies)
+                bodies.append((index, row.output_text, row.request_body, row.response_body))
+        self._connection.dialect.insert(self._connection, values, bodies)
         changes = list(self._changes(verdicts))
         if changes:
             update(self._connection, changes)
-        return seq
 
     def _verdicts(self, rows: Sequence[tuple[bytes, SpanRow]]) -> dict[SpanKey, Verdict]:
         """What other spans tell of each; new traces of which nothing can be told are not looked at."""

@@ -9,7 +9,7 @@ import orjson
 
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
-from pulse_storage.sqlite.sql import Connection, SqlValue, Values, blobs
+from pulse_storage.sql.connection import Connection, Dialect, SqlValue, Values
 
 #: The fields of a row that are columns as they are: three runs of them, since slices are bound cheaply.
 _BEFORE_TAGS = slice(SpanRow._fields.index("otel_trace_id"), SpanRow._fields.index("tags"))
@@ -20,9 +20,12 @@ _AS_IT_IS = (*SpanRow._fields[_BEFORE_TAGS], *SpanRow._fields[_AFTER_TAGS], "par
 REFERENCES = ("output_from", "request_from", "response_from")
 #: What the store adds to a row, in the order of `insert_values`.
 _ADDED = (
-    "project", "id", "seq", "usage_key", "latency_bucket",
+    "project", "id", "usage_key", "latency_bucket",
     "has_output_text", "has_request_body", "has_response_body", "tags", *REFERENCES, "own",
 )  # fmt: skip
+#: The columns of a row and of its bodies, in the order in which they are inserted.
+COLUMNS = _AS_IT_IS + _ADDED
+BODY_COLUMNS = ("output_text", "request_body", "response_body")
 #: Columns in which a row may differ from what its span says.
 _OVERRIDABLE = (
     "latency_ms", "provider", "model_requested", "model_used", "provider_request_id",
@@ -35,15 +38,10 @@ _OVERRIDABLE = (
 )  # fmt: skip
 _CHANGEABLE = (*_OVERRIDABLE, *REFERENCES, "own", "usage_key", "latency_bucket")
 
-_INSERT = "INSERT INTO spans ({}) VALUES ({})".format(
-    ", ".join(_AS_IT_IS + _ADDED), ", ".join("?" * len(_AS_IT_IS + _ADDED))
-)
-_INSERT_BODIES = "INSERT INTO span_bodies (seq, output_text, request_body, response_body) VALUES (?, ?, ?, ?)"
-_UPDATE = f"UPDATE spans SET {', '.join(f'{column} = ?' for column in _CHANGEABLE)} WHERE seq = ?"
-_LOAD = "SELECT {}, operation, gen_ai, seq, usage_key, own, {} FROM spans".format(
-    ", ".join(Skeleton._fields), ", ".join(REFERENCES)
-)
+_UPDATE = f"UPDATE spans SET {', '.join(f'{column} = ?' for column in _CHANGEABLE)} WHERE "
+_LOAD = (*Skeleton._fields, "operation", "gen_ai", "usage_key", "own", *REFERENCES)
 _WIDTH = len(Skeleton._fields)
+_REFERENCES_AT = _LOAD.index(REFERENCES[0])
 _TAGS_AT = Skeleton._fields.index("tags")
 
 
@@ -54,29 +52,20 @@ class StoredSpan(NamedTuple):
     overrides: dict[str, OwnValue]
     operation: str | None
     gen_ai: bool
-    seq: int
     usage_key: int | None
+    #: The values of `Dialect.row_key`.
+    row_key: Values
 
 
-def trace_sizes(
-    connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
-) -> list[tuple[bytes, int]]:
-    """Which of these traces have stored spans, and how many, counted up to a limit; in one statement."""
+def stored_in_traces(connection: Connection, project: int, trace_ids: Sequence[bytes]) -> list[StoredSpan]:
+    """The stored spans of some traces."""
     if not trace_ids:
         return []
-    rows = connection.execute(
-        # The limit is written out: SQLite plans a statement anew each time a bound limit changes hands.
-        "SELECT value, (SELECT count(*) FROM (SELECT 1 FROM spans INDEXED BY spans_by_trace"
-        f" WHERE project = ?1 AND otel_trace_id = value LIMIT {limit:d})) AS size"
-        " FROM carray(?2) WHERE size > 0",
-        (project, blobs(trace_ids)),
+    dialect = connection.dialect
+    cursor = connection.execute(
+        f"{_load(dialect)} WHERE project = ? AND {dialect.one_of('otel_trace_id')}",
+        (project, dialect.blobs(trace_ids)),
     )
-    return cast("list[tuple[bytes, int]]", rows.fetchall())
-
-
-def stored_in_trace(connection: Connection, project: int, otel_trace_id: bytes) -> list[StoredSpan]:
-    """The stored spans of a trace."""
-    cursor = connection.execute(f"{_LOAD} WHERE project = ? AND otel_trace_id = ?", (project, otel_trace_id))
     return [_stored_span(values) for values in cursor]
 
 
@@ -85,7 +74,7 @@ def stored_span(
 ) -> StoredSpan | None:
     """One stored span, or None."""
     values = connection.execute(
-        f"{_LOAD} WHERE project = ? AND otel_trace_id = ? AND otel_span_id = ?",
+        f"{_load(connection.dialect)} WHERE project = ? AND otel_trace_id = ? AND otel_span_id = ?",
         (project, otel_trace_id, otel_span_id),
     ).fetchone()
     return None if values is None else _stored_span(values)
@@ -118,9 +107,9 @@ def insert_values(
     row: SpanRow,
     shown: SpanRow,
     overrides: Mapping[str, OwnValue],
-    added: tuple[int, bytes, int, int | None, int | None],
+    added: tuple[int, bytes, int | None, int | None],
 ) -> Values:
-    """What `insert` binds for a row; `added` are project, row id, seq, usage key and latency bucket."""
+    """What `Dialect.insert` binds for a row; `added` are project, row id, usage key and latency bucket."""
     return (
         *cast("Values", shown[_BEFORE_TAGS]),
         *cast("Values", shown[_AFTER_TAGS]),
@@ -143,12 +132,6 @@ def _borrowed(row: SpanRow | Skeleton, overrides: Mapping[str, OwnValue]) -> Val
     return (*(cast("bytes | None", overrides.get(name)) for name in REFERENCES), own_json(own))
 
 
-def insert(connection: Connection, rows: Iterable[Values], bodies: Iterable[Values]) -> None:
-    """Insert rows, then their bodies."""
-    connection.executemany(_INSERT, rows)
-    connection.executemany(_INSERT_BODIES, bodies)
-
-
 def update_values(
     span: StoredSpan, overrides: Mapping[str, OwnValue], usage_key: int | None, latency_bucket: int | None
 ) -> Values:
@@ -157,12 +140,13 @@ def update_values(
     for column in _OVERRIDABLE:
         value: OwnValue = overrides.get(column, getattr(span.skeleton, column))
         columns.append(tags_json(value) if isinstance(value, tuple) else value)
-    return (*columns, *_borrowed(span.skeleton, overrides), usage_key, latency_bucket, span.seq)
+    return (*columns, *_borrowed(span.skeleton, overrides), usage_key, latency_bucket, *span.row_key)
 
 
 def update(connection: Connection, rows: Iterable[Values]) -> None:
     """Write changed rows."""
-    connection.executemany(_UPDATE, rows)
+    where = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
+    connection.executemany(_UPDATE + where, rows)
 
 
 def tags_json(tags: tuple[str, ...] | None) -> str | None:
@@ -180,10 +164,15 @@ def own_json(own: Mapping[str, OwnValue]) -> str | None:
     return orjson.dumps(own).decode() if own else None
 
 
+def _load(dialect: Dialect) -> str:
+    return f"SELECT {', '.join((*_LOAD, *dialect.row_key))} FROM spans"
+
+
 def _stored_span(values: Values) -> StoredSpan:
     effective = Skeleton._make(values[:_WIDTH])
     effective = effective._replace(tags=tags_tuple(cast("str | None", values[_TAGS_AT])))
-    operation, gen_ai, seq, usage_key, own, *references = values[_WIDTH:]
+    operation, gen_ai, usage_key, own = values[_WIDTH:_REFERENCES_AT]
+    references = values[_REFERENCES_AT : len(_LOAD)]
     overrides: dict[str, OwnValue] = {
         column: cast("bytes", value)
         for column, value in zip(REFERENCES, references, strict=True)
@@ -201,6 +190,6 @@ def _stored_span(values: Values) -> StoredSpan:
         overrides,
         cast("str | None", operation),
         bool(gen_ai),
-        cast("int", seq),
         cast("int | None", usage_key),
+        values[len(_LOAD) :],
     )

@@ -7,7 +7,7 @@ from typing import cast
 
 from pulse_storage.filters import Count, TraceFilter
 from pulse_storage.ids import time_floor
-from pulse_storage.sqlite.conditions import (
+from pulse_storage.sql.conditions import (
     Conditions,
     add_time,
     add_usage_keys,
@@ -16,8 +16,8 @@ from pulse_storage.sqlite.conditions import (
     row_conditions,
     usage_key_conditions,
 )
-from pulse_storage.sqlite.rollups import HOUR_NS
-from pulse_storage.sqlite.sql import Connection
+from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.rollups import HOUR_NS
 
 _MS_NS = 1_000_000
 #: Counting row by row stops here.
@@ -35,15 +35,16 @@ def count_rows(connection: Connection, project: int, where: TraceFilter) -> Coun
         return _bounded_count(connection, project, where)
     if where.from_ns is None and where.before_ns is None:
         totals = usage_key_conditions(project, where)
-        return Count(_number(connection, "ifnull(sum(calls), 0) FROM usage_keys", totals), exact=True)
+        return Count(_number(connection, "coalesce(sum(calls), 0) FROM usage_keys", totals), exact=True)
     rows = 0
     whole, edges = whole_and_edges(where.from_ns, where.before_ns, HOUR_NS)
     if whole is not None:
         hours = in_units(project, "hour", whole, where)
-        rows += _number(connection, "ifnull(sum(calls), 0) FROM rollup_hour", hours)
+        rows += _number(connection, "coalesce(sum(calls), 0) FROM rollup_hour", hours)
+    counted_rows = f"count(*) FROM spans{connection.dialect.indexed_by('spans_counted')}"
     for edge in edges:
         for conditions in counted_between(project, where, edge):
-            rows += _number(connection, "count(*) FROM spans INDEXED BY spans_counted", conditions)
+            rows += _number(connection, counted_rows, conditions)
     return Count(rows, exact=True)
 
 
@@ -123,10 +124,11 @@ def _counted(project: int, where: TraceFilter) -> Conditions:
 
 
 def _bounded_count(connection: Connection, project: int, where: TraceFilter) -> Count:
-    conditions = row_conditions(project, where)
+    conditions = row_conditions(connection.dialect, project, where)
+    index = connection.dialect.indexed_by(index_for(where))
     rows = connection.execute(
-        f"SELECT count(*) FROM (SELECT 1 FROM spans INDEXED BY {index_for(where)}"
-        f" WHERE {conditions.sql()} LIMIT {_COUNT_BOUND + 1})",
+        f"SELECT count(*) FROM (SELECT 1 FROM spans{index}"
+        f" WHERE {conditions.sql()} LIMIT {_COUNT_BOUND + 1}) AS bounded",
         conditions.bindings,
     ).get
     return Count(min(cast("int", rows), _COUNT_BOUND), exact=cast("int", rows) <= _COUNT_BOUND)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from pulse_storage.filters import ALL_OPERATIONS, MODEL_CALLS, TraceFilter
 from pulse_storage.ids import time_floor
-from pulse_storage.sqlite.sql import SqlValue
+from pulse_storage.sql.connection import Dialect, SqlValue
 
 _LAST_HASH = (1 << 62) - 1
 _MIN_NS = -(1 << 63)
@@ -54,7 +54,7 @@ def add_usage_keys(conditions: Conditions, project: int, where: TraceFilter) -> 
         conditions.add(f"usage_key IN (SELECT key FROM usage_keys WHERE {keys.sql()})", *keys.bindings)
 
 
-def row_conditions(project: int, where: TraceFilter) -> Conditions:
+def row_conditions(dialect: Dialect, project: int, where: TraceFilter) -> Conditions:
     """Which rows of `spans` match the filter."""
     conditions = Conditions()
     conditions.add("project = ?", project)
@@ -64,14 +64,15 @@ def row_conditions(project: int, where: TraceFilter) -> Conditions:
         if value is not None:
             conditions.add(f"{column} = ?", value)
     if where.tag is not None:
-        conditions.add("EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)", where.tag)
+        conditions.add(dialect.has_tag(), where.tag)
     add_time(conditions, where.from_ns, where.before_ns)
     if where.min_latency_ms is not None:
         conditions.add("latency_ms >= ?", where.min_latency_ms)
     if where.min_cost_nano_usd is not None:
         conditions.add("cost_nano_usd >= ?", where.min_cost_nano_usd)
     if where.text:
-        _add_text(conditions, where.text)
+        term, bindings = dialect.holds(("input_preview", "output_preview"), where.text)
+        conditions.add(term, *bindings)
     return conditions
 
 
@@ -124,16 +125,3 @@ def _add_facts(conditions: Conditions, where: TraceFilter) -> None:
         conditions.add("status = 'error'")
     elif where.status is not None:
         conditions.add("status = ?", where.status)
-
-
-def _add_text(conditions: Conditions, text: str) -> None:
-    if text.isascii():
-        # LIKE folds the case of ASCII only.
-        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        pattern = f"%{escaped}%"
-        conditions.add(
-            "(input_preview LIKE ? ESCAPE '\\' OR output_preview LIKE ? ESCAPE '\\')", pattern, pattern
-        )
-    else:
-        folded = text.casefold()
-        conditions.add("(holds_folded(input_preview, ?) OR holds_folded(output_preview, ?))", folded, folded)

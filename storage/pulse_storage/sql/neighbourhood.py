@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pulse_storage.skeletons import ContentSkeleton, Skeleton, SpanKey
-from pulse_storage.sqlite.events import contents_in_trace, has_contents
-from pulse_storage.sqlite.spans import (
+from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.events import contents_in_traces, has_contents
+from pulse_storage.sql.spans import (
     StoredSpan,
-    stored_in_trace,
+    stored_in_traces,
     stored_partners,
     stored_span,
-    trace_sizes,
 )
-from pulse_storage.sqlite.sql import Connection
 
 #: A trace with more stored spans is no longer loaded as a whole.
 _MAX_TRACE_SPANS = 2_000
@@ -72,25 +71,28 @@ class Neighbourhood:
     def load_traces(self, trace_ids: Sequence[bytes]) -> list[StoredSpan]:
         """Load these traces, but for those that are too large; the spans that were not loaded before."""
         wanted = [trace_id for trace_id in trace_ids if trace_id not in self._sought]
+        if not wanted:
+            return []
         self._sought.update(wanted)
-        large = self._known_large.of(self._project, wanted)
-        sizes = trace_sizes(
-            self._connection, self._project, [id for id in wanted if id not in large], _MAX_TRACE_SPANS + 1
-        )
-        loaded: list[StoredSpan] = []
-        for trace_id, size in sizes:
-            if size > _MAX_TRACE_SPANS:
-                self._known_large.add(self._project, trace_id)
-                large.add(trace_id)
-            else:
-                loaded += stored_in_trace(self._connection, self._project, trace_id)
+        connection, project = self._connection, self._project
+        connection.lock_traces(project, wanted)
+        large = self._known_large.of(project, wanted)
+        small: list[bytes] = []
+        if unmeasured := [trace_id for trace_id in wanted if trace_id not in large]:
+            sizes = connection.dialect.trace_sizes(connection, project, unmeasured, _MAX_TRACE_SPANS + 1)
+            for trace_id, size in sizes:
+                if size > _MAX_TRACE_SPANS:
+                    self._known_large.add(project, trace_id)
+                    large.add(trace_id)
+                else:
+                    small.append(trace_id)
+        loaded = stored_in_traces(connection, project, small)
         self._large |= large
         for span in loaded:
             self._keep(span)
         if self._has_contents:
-            for trace_id in wanted:
-                if contents := contents_in_trace(self._connection, self._project, trace_id):
-                    self.contents[trace_id] = contents
+            for content in contents_in_traces(connection, project, wanted):
+                self.contents.setdefault(content.otel_trace_id, []).append(content)
         return loaded
 
     def holds(self, trace_id: bytes, span_id: bytes) -> bool:
@@ -139,6 +141,7 @@ class Neighbourhood:
         if (span.partner_key, window) in self._partners_sought:
             return []
         self._partners_sought.add((span.partner_key, window))
+        self._connection.lock_partners(self._project, span.partner_key)
         from_ns = max((window - 1) * _PARTNER_WINDOW_NS, -(1 << 63))
         to_ns = min((window + 2) * _PARTNER_WINDOW_NS, (1 << 63) - 1)
         found = stored_partners(self._connection, self._project, span.partner_key, from_ns, to_ns)

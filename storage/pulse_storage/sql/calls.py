@@ -1,0 +1,41 @@
+"""The calls that share a commit: their rows as arrivals, and what became of them as one result each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from pulse_storage.adapter import IngestResult
+from pulse_storage.keeping import kept_at_once
+from pulse_storage.sql.ingest import Arrival, Outcome
+from pulse_storage.writer import Call
+
+
+def arrivals_of(calls: Sequence[Call]) -> list[Arrival]:
+    """The rows of all calls, in their order."""
+    return [
+        Arrival(row, wanted)
+        for call in calls
+        for row, wanted in zip(call.rows, kept_at_once(call.rows, keep_all=call.keep_all), strict=True)
+    ]
+
+
+def results_for(calls: Sequence[Call], outcomes: Sequence[Outcome | str]) -> list[IngestResult]:
+    """One result for each call, from the outcomes of all their rows."""
+    results: list[IngestResult] = []
+    start = 0
+    for call in calls:
+        end = start + len(call.rows)
+        results.append(_result(outcomes[start:end]))
+        start = end
+    return results
+
+
+def _result(outcomes: Sequence[Outcome | str]) -> IngestResult:
+    counts = Counter(outcomes)
+    return IngestResult(
+        stored=counts[Outcome.STORED],
+        duplicates=counts[Outcome.DUPLICATE],
+        left_out=counts[Outcome.LEFT_OUT],
+        rejected=tuple((i, reason) for i, reason in enumerate(outcomes) if isinstance(reason, str)),
+    )

@@ -1,0 +1,98 @@
+"""A connection to a database as the shared code uses it, and what its engine says in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
+
+SqlValue = None | int | float | str | bytes
+#: One row, as it is bound or as it is read.
+Values = tuple[SqlValue, ...]
+
+
+class Cursor(Protocol):
+    """The rows that a statement answers."""
+
+    def __iter__(self) -> Iterator[Values]: ...
+    def fetchone(self) -> Values | None: ...
+    def fetchall(self) -> list[Values]: ...
+
+    @property
+    def get(self) -> SqlValue:
+        """The only value of the first row; None without rows."""
+        ...
+
+
+class Connection(Protocol):
+    """One connection; what it executes is within a transaction that its owner begins and ends."""
+
+    @property
+    def dialect(self) -> Dialect: ...
+
+    def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Cursor:
+        """Run one statement; each `?` takes the next of the bindings."""
+        ...
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[SqlValue]], /) -> object:
+        """Run a statement that answers nothing once for each row of bindings."""
+        ...
+
+    def lock_traces(self, project: int, trace_ids: Sequence[bytes]) -> None:
+        """Until the transaction ends, no other one stores spans of these traces."""
+        ...
+
+    def lock_partners(self, project: int, partner_key: str) -> None:
+        """Until the transaction ends, no other one stores spans with this partner key."""
+        ...
+
+    def lock_usage_keys(self) -> None:
+        """Until the transaction ends, no other one adds usage keys."""
+        ...
+
+
+class Dialect(Protocol):
+    """How one engine says what the others say differently."""
+
+    @property
+    def row_key(self) -> tuple[str, ...]:
+        """The columns that name a row both in `spans` and in `span_bodies`."""
+        ...
+
+    @property
+    def data_errors(self) -> tuple[type[Exception], ...]:
+        """What a row can do wrong; anything else that is raised is about the store."""
+        ...
+
+    def indexed_by(self, index: str) -> str:
+        """Follows the name of `spans` in a query that shall use this index."""
+        ...
+
+    def total(self, number: str) -> str:
+        """The sum of a number: 0 without rows, exact to 2^53 at least, and never an error."""
+        ...
+
+    def one_of(self, column: str) -> str:
+        """A term that holds if a column of bytes is among those of one binding, a `blobs`."""
+        ...
+
+    def blobs(self, values: Sequence[bytes]) -> SqlValue:
+        """An array to be bound; it must not be empty."""
+        ...
+
+    def has_tag(self) -> str:
+        """A term that holds if the row has the tag that is bound."""
+        ...
+
+    def holds(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
+        """A term that holds if any of the columns holds the text, any case; and what is bound to it."""
+        ...
+
+    def trace_sizes(
+        self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
+    ) -> list[tuple[bytes, int]]:
+        """Which of these traces have stored spans, and how many, counted up to a limit; in one statement."""
+        ...
+
+    def insert(self, connection: Connection, rows: Sequence[Values], bodies: Sequence[Values]) -> None:
+        """Insert rows (`spans.COLUMNS`) and bodies: index among the rows, then `spans.BODY_COLUMNS`."""
+        ...

@@ -1,0 +1,212 @@
+"""SqlStorage: the StorageAdapter on a database that writes through one thread and reads through several."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from pulse_storage.adapter import IngestResult
+from pulse_storage.events import Assemble, EventPart
+from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage, UsageSummary
+from pulse_storage.rows import ApiKey, Project, SpanRow, TraceRecord
+from pulse_storage.sql import projects
+from pulse_storage.sql.analytics import analytics
+from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.records import decode_cursor, find_record, page_of_records
+from pulse_storage.sql.usage import count_rows
+from pulse_storage.writer import Database as Writes
+from pulse_storage.writer import Writer
+
+_Result = TypeVar("_Result")
+#: How long one answer of `check_writable` is good for, so that probes cannot wear the disk.
+_CHECK_EVERY_S = 1.0
+
+
+class Database(Writes, Protocol):
+    """The end of a store that writes: one connection, used by the writer's thread only."""
+
+    def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
+        """Commit log events and what they change."""
+        ...
+
+    def transact(self, write: Callable[[Connection], _Result]) -> _Result:
+        """Run and commit, or roll everything back."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection. Repeating it is harmless."""
+        ...
+
+
+class Readers(Protocol):
+    """Threads that read."""
+
+    async def run(self, read: Callable[[Connection], _Result]) -> _Result:
+        """What `read` answers, on one snapshot. Raises StoreUnavailable, also when it takes too long."""
+        ...
+
+    def close(self) -> None:
+        """Cut short the reads that run, then close their connections. Blocks for a moment."""
+        ...
+
+
+class SqlStorage:
+    """A thread that writes, threads that read; `quick_readers` are for keys and single rows.
+
+    Those must not wait until somebody's month of analytics is summed.
+    """
+
+    def __init__(
+        self, database: Database, readers: Readers, quick_readers: Readers, *, max_queue_bytes: int
+    ) -> None:
+        self._database = database
+        self._readers = readers
+        self._quick_readers = quick_readers
+        self._writer = Writer(database, max_queue_bytes=max_queue_bytes)
+        self._checked_s: float | None = None
+
+    def submit(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> Future[IngestResult]:
+        """See StorageAdapter."""
+        return self._writer.submit(rows, keep_all=keep_all)
+
+    async def ingest(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> IngestResult:
+        """See StorageAdapter."""
+        return await asyncio.shield(asyncio.wrap_future(self.submit(rows, keep_all=keep_all)))
+
+    async def ingest_events(
+        self, project_id: str, parts: Sequence[EventPart], assemble: Assemble
+    ) -> IngestResult:
+        """See StorageAdapter."""
+        future = self._writer.run(lambda: self._database.store_events(project_id, parts, assemble))
+        return await asyncio.shield(asyncio.wrap_future(future))
+
+    async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
+        """See StorageAdapter."""
+        if page.cursor is not None:
+            decode_cursor(page.cursor)
+
+        def read(connection: Connection, project: int) -> TracePage:
+            return page_of_records(connection, project, project_id, where, page)
+
+        return await self._read(project_id, read, TracePage([], None))
+
+    async def count_traces(self, project_id: str, where: TraceFilter) -> Count:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> Count:
+            return count_rows(connection, project, where)
+
+        return await self._read(project_id, read, Count(0, exact=True))
+
+    async def get_trace(self, project_id: str, trace_id: UUID) -> TraceRecord | None:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> TraceRecord | None:
+            return find_record(connection, project, project_id, trace_id, bodies=True)
+
+        return await self._read(project_id, read, None, self._quick_readers)
+
+    async def get_traces(self, project_id: str, trace_ids: Sequence[UUID]) -> list[TraceRecord | None]:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> list[TraceRecord | None]:
+            return [find_record(connection, project, project_id, id, bodies=False) for id in trace_ids]
+
+        return await self._read(project_id, read, [None] * len(trace_ids), self._quick_readers)
+
+    async def analytics(self, project_id: str, query: AnalyticsQuery) -> Analytics:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> Analytics:
+            return analytics(connection, project, query)
+
+        return await self._read(project_id, read, Analytics(UsageSummary(), []))
+
+    async def create_project(self, project: Project, key: ApiKey) -> None:
+        """See StorageAdapter."""
+        await self._write(lambda connection: projects.insert_project(connection, project, key))
+
+    async def create_first_project(self, project: Project, key: ApiKey) -> bool:
+        """See StorageAdapter."""
+
+        def write(connection: Connection) -> bool:
+            if projects.has_project(connection):
+                return False
+            projects.insert_project(connection, project, key)
+            return True
+
+        return await self._write(write)
+
+    async def list_projects(self) -> list[Project]:
+        """See StorageAdapter."""
+        return await self._quick_readers.run(projects.all_projects)
+
+    async def create_key(self, key: ApiKey) -> None:
+        """See StorageAdapter."""
+        await self._write(lambda connection: projects.insert_key(connection, key))
+
+    async def list_keys(self, project_id: str) -> list[ApiKey]:
+        """See StorageAdapter."""
+        return await self._quick_readers.run(lambda connection: projects.keys_of(connection, project_id))
+
+    async def revoke_key(self, project_id: str, key_id: str, revoked_ns: int) -> bool:
+        """See StorageAdapter."""
+        return await self._write(
+            lambda connection: projects.mark_revoked(connection, project_id, key_id, revoked_ns)
+        )
+
+    async def key_by_digest(self, digest: bytes) -> ApiKey | None:
+        """See StorageAdapter."""
+        return await self._quick_readers.run(lambda connection: projects.key_with_digest(connection, digest))
+
+    async def touch_keys(self, key_ids: Collection[str], used_ns: int) -> None:
+        """See StorageAdapter."""
+        await self._write(lambda connection: projects.mark_used(connection, key_ids, used_ns))
+
+    async def check_writable(self) -> None:
+        """See StorageAdapter."""
+        if self._checked_s is not None and time.monotonic() - self._checked_s < _CHECK_EVERY_S:
+            return
+        self._checked_s = None
+        await self._write(
+            lambda connection: connection.execute("UPDATE store_check SET checked_ns = ?", (time.time_ns(),))
+        )
+        self._checked_s = time.monotonic()
+
+    def queue_depth(self) -> tuple[int, int]:
+        """See StorageAdapter."""
+        return self._writer.depth()
+
+    async def close(self) -> None:
+        """See StorageAdapter."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._writer.close()
+        # The last connection to close clears the log away, and only one that writes can.
+        self._readers.close()
+        self._quick_readers.close()
+        self._database.close()
+
+    async def _read(
+        self,
+        project_id: str,
+        read: Callable[[Connection, int], _Result],
+        nothing: _Result,
+        readers: Readers | None = None,
+    ) -> _Result:
+        """What `read` answers for a project, or `nothing` if there is no such project."""
+
+        def of_project(connection: Connection) -> _Result:
+            project = projects.project_key(connection, project_id)
+            return nothing if project is None else read(connection, project)
+
+        return await (readers or self._readers).run(of_project)
+
+    async def _write(self, write: Callable[[Connection], _Result]) -> _Result:
+        future = self._writer.run(lambda: self._database.transact(write))
+        return await asyncio.shield(asyncio.wrap_future(future))

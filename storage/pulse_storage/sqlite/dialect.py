@@ -1,0 +1,91 @@
+"""SQLite's way of saying what the shared SQL leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+import apsw
+
+from pulse_storage.sql.connection import Connection, SqlValue, Values
+from pulse_storage.sql.spans import BODY_COLUMNS, COLUMNS
+
+_INSERT = f"INSERT INTO spans (seq, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"
+_INSERT_BODIES = (
+    f"INSERT INTO span_bodies (seq, {', '.join(BODY_COLUMNS)})"
+    f" VALUES (?, {', '.join('?' * len(BODY_COLUMNS))})"
+)
+
+
+class SqliteDialect:
+    """See `Dialect`. Rows are numbered in `seq`, so that bodies are found by a number."""
+
+    row_key = ("seq",)
+    data_errors = (
+        apsw.ConstraintError,
+        apsw.MismatchError,
+        apsw.TooBigError,
+        ArithmeticError,
+        TypeError,
+        ValueError,
+    )
+
+    def indexed_by(self, index: str) -> str:
+        """See Dialect."""
+        return f" INDEXED BY {index}"
+
+    def total(self, number: str) -> str:
+        """See Dialect: `sum` would raise an error beyond 2^63."""
+        return f"total({number})"
+
+    def one_of(self, column: str) -> str:
+        """See Dialect."""
+        return f"{column} IN (SELECT value FROM carray(?))"
+
+    def blobs(self, values: Sequence[bytes]) -> SqlValue:
+        """See Dialect."""
+        return cast("SqlValue", apsw.carray(tuple(values)))  # pyright: ignore[reportUnknownMemberType]
+
+    def has_tag(self) -> str:
+        """See Dialect."""
+        return "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)"
+
+    def holds(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
+        """See Dialect."""
+        if not text.isascii():
+            folded = text.casefold()
+            return _any_of(f"holds_folded({column}, ?)" for column in columns), [folded] * len(columns)
+        # LIKE folds the case of ASCII only.
+        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        terms = _any_of(f"{column} LIKE ? ESCAPE '\\'" for column in columns)
+        return terms, [f"%{escaped}%"] * len(columns)
+
+    def trace_sizes(
+        self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
+    ) -> list[tuple[bytes, int]]:
+        """See Dialect."""
+        rows = connection.execute(
+            # The limit is written out: SQLite plans a statement anew each time a bound limit changes hands.
+            "SELECT value, (SELECT count(*) FROM (SELECT 1 FROM spans INDEXED BY spans_by_trace"
+            f" WHERE project = ?1 AND otel_trace_id = value LIMIT {limit:d})) AS size"
+            " FROM carray(?2) WHERE size > 0",
+            (project, self.blobs(trace_ids)),
+        )
+        return cast("list[tuple[bytes, int]]", rows.fetchall())
+
+    def insert(self, connection: Connection, rows: Sequence[Values], bodies: Sequence[Values]) -> None:
+        """See Dialect."""
+        first = 1 + cast("int", connection.execute("SELECT ifnull(max(seq), 0) FROM spans").get)
+        connection.executemany(_INSERT, ((seq, *row) for seq, row in enumerate(rows, first)))
+        connection.executemany(
+            _INSERT_BODIES, ((first + cast("int", index), *body) for index, *body in bodies)
+        )
+
+
+def holds_folded(text: SqlValue, folded: SqlValue) -> bool:
+    """SQL function: whether a text holds another, any case, beyond ASCII; `folded` is folded already."""
+    return isinstance(text, str) and isinstance(folded, str) and folded in text.casefold()
+
+
+def _any_of(terms: Iterable[str]) -> str:
+    return f"({' OR '.join(terms)})"
