@@ -64,11 +64,11 @@ def set_messages(
     texts = facts.texts
     if facts.request is None:
         facts.request = request_body(
-            facts.rest,
             model=texts.get("model_requested"),
             messages=messages,
             system=system,
             tools=tools,
+            parameters=facts.parameters,
         )
     if messages is not None and facts.input_text is None:
         facts.input_text = last_user_text(messages.value)

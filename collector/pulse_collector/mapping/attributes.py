@@ -79,6 +79,8 @@ def as_count(value: AttributeValue) -> int | None:
 
 def as_number(value: AttributeValue) -> float | None:
     """A finite number of zero or more from a number or a numeral; None for anything else."""
+    if type(value) is float and 0.0 <= value < math.inf:
+        return value
     if isinstance(value, bool):
         return None
     if isinstance(value, str):

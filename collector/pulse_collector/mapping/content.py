@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple, cast
 
 import orjson
 
-from pulse_collector.mapping.attributes import Attributes, AttributeValue
+from pulse_collector.mapping.attributes import AttributeValue
 from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, parse_json, to_json
 
 #: Written by instrumentors where content was hidden from them.
 _REDACTED = "__REDACTED__"
-
-_REQUEST_PREFIX = "gen_ai.request."
-#: Facts about the request that are not parameters, or stand elsewhere in the body.
-_NOT_PARAMETERS = frozenset({"model", "is_stream"})
 
 
 class Content(NamedTuple):
@@ -53,12 +50,12 @@ def plain_text(value: AttributeValue) -> str | None:
 
 
 def request_body(
-    attributes: Attributes,
     *,
     model: str | None,
     messages: Content | None,
     system: Content | None = None,
     tools: Content | None = None,
+    parameters: Mapping[str, AttributeValue],
 ) -> bytes | None:
     """A request rebuilt from its parts: model, system instructions, messages, tools and parameters.
 
@@ -75,11 +72,7 @@ def request_body(
         body["messages"] = messages.raw
     if tools is not None:
         body["tools"] = tools.raw
-    for key, value in attributes.items():
-        if key.startswith(_REQUEST_PREFIX):
-            parameter = key[len(_REQUEST_PREFIX) :]
-            if parameter not in _NOT_PARAMETERS:
-                body[parameter] = value
+    body.update(parameters)
     return _dump(body)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pulse_collector.mapping.attributes import MAX_TOKENS, AttributeValue, as_count, as_number, as_text
 from pulse_collector.mapping.finish_reasons import finish_reasons
 from pulse_collector.mapping.json_text import parse_json, to_json
-from pulse_collector.mapping.plan import Plan, custom_name
+from pulse_collector.mapping.plan import Plan, custom_name, parameter_name
 from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, TextColumn, clean_text
 
 #: Thirty days: no call takes longer.
@@ -20,6 +20,8 @@ def fill_from_table(facts: SpanFacts, plan: Plan) -> None:
     texts, counts = facts.texts, facts.counts
     facts.rest = {key: attributes[key] for key in plan.rest}
     facts.has_content = plan.has_content
+    if plan.parameters and (plan.has_content or facts.events):
+        facts.parameters = {name: attributes[key] for key, name in plan.parameters}
     for key, name in plan.custom:
         facts.custom.setdefault(name, to_json(attributes[key]))
     for column, keys in plan.texts:
@@ -69,6 +71,9 @@ def _keep(facts: SpanFacts, key: str, plan: Plan) -> None:
     name = custom_name(key, plan.table)
     if name is None:
         facts.rest[key] = value
+        parameter = parameter_name(key)
+        if parameter is not None:
+            facts.parameters[parameter] = value
     else:
         facts.custom.setdefault(name, to_json(value))
 

@@ -20,6 +20,9 @@ _MAX_KEYS_CHARS = 8 * 1024
 #: Where a call went, as far as a span tells it.
 _HOST_KEYS = ("server.address", "gen_ai.openai.api_base", "url.full")
 
+_REQUEST_PREFIX = "gen_ai.request."
+_NOT_PARAMETERS = frozenset({"model", "is_stream"})
+
 ColumnT = TypeVar("ColumnT")
 
 
@@ -39,6 +42,8 @@ class Plan:
     hosts: tuple[str, ...]
     #: What no column holds; secrets are left out.
     rest: tuple[str, ...]
+    #: Which of the rest are parameters of the request, with their own names.
+    parameters: tuple[tuple[str, str], ...]
     #: The application's own metadata, with its names for it.
     custom: tuple[tuple[str, str], ...]
     #: Parts of flattened content.
@@ -100,10 +105,19 @@ def _plan(keys: tuple[str, ...], spoken: Spoken) -> Plan:
         found(table.finish_reasons),
         found(_HOST_KEYS),
         tuple(rest),
+        tuple((key, name) for key in rest if (name := parameter_name(key)) is not None),
         tuple(custom),
         tuple(flattened),
         bool(flattened) or not present.isdisjoint(table.content),
     )
+
+
+def parameter_name(key: str) -> str | None:
+    """The name of a request's parameter; None if the key is none, or stands elsewhere in a request."""
+    if not key.startswith(_REQUEST_PREFIX):
+        return None
+    name = key[len(_REQUEST_PREFIX) :]
+    return None if name in _NOT_PARAMETERS else name
 
 
 def custom_name(key: str, table: Table) -> str | None:

@@ -59,6 +59,7 @@ class SpanFacts:
         "numbers",
         "operation",
         "output_text",
+        "parameters",
         "partner_key",
         "request",
         "response",
@@ -100,6 +101,8 @@ class SpanFacts:
         self.custom: JsonObject = {}
         #: Attributes that no column holds.
         self.rest: dict[str, AttributeValue] = {}
+        #: Those of them that are parameters of the request, by their own names.
+        self.parameters: dict[str, AttributeValue] = {}
         #: Attributes that are parts of flattened content (`gen_ai.prompt.0.role`).
         self.flattened: dict[str, AttributeValue] = {}
         #: Whether there may be content in the attributes.
