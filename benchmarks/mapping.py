@@ -27,7 +27,8 @@ from tests.support.spans import chat_span, trace_request
 from pulse_collector.mapping.attributes import read_attributes
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.mapping.usage import Usage
-from pulse_collector.pricing import price, warm_up
+from pulse_collector.pricing import LIST_PRICES
+from pulse_collector.pricing.price_list import warm_up
 from pulse_storage.bodies import pack, unpack
 from pulse_storage.rows import SpanRow
 
@@ -114,7 +115,7 @@ def _through_json(content: str) -> bytes:
 def _price(row: SpanRow) -> object:
     usage = Usage(row.input_tokens, row.output_tokens, row.cache_read_tokens)
     models = (row.model_used, row.model_requested)
-    return price(provider=row.provider, models=models, usage=usage, start_ns=row.start_ns)
+    return LIST_PRICES.price(provider=row.provider, models=models, usage=usage, start_ns=row.start_ns)
 
 
 def _least_us(parts: Sequence[Callable[[], object]], rounds: int) -> list[float]:

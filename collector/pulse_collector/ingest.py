@@ -20,7 +20,9 @@ from pulse_collector.commits import committed
 from pulse_collector.mapping.events import MappedEvents, content_of_parts, event_parts
 from pulse_collector.mapping.spans import MappedSpans, map_spans
 from pulse_collector.metrics import CollectorMetrics
-from pulse_collector.pricing import warm_up
+from pulse_collector.pricing import Prices
+from pulse_collector.pricing.price_book import PriceBook
+from pulse_collector.pricing.price_list import warm_up
 from pulse_collector.refusals import Refusal, key_refused, scope_missing, store_unavailable, unreadable
 from pulse_proto.errors import Unreadable
 from pulse_proto.otlp import Encoding, Signal, decode_request
@@ -60,6 +62,7 @@ class Collector:
         self,
         storage: StorageAdapter,
         keys: KeyRing,
+        prices: PriceBook | None = None,
         *,
         keep: KeepSpans = "genai",
         max_body_bytes: int = 20 * 1024 * 1024,
@@ -71,6 +74,7 @@ class Collector:
         self.metrics = CollectorMetrics(registry, self.budget, storage)
         self.storage = storage
         self._keys = keys
+        self._prices = PriceBook(storage) if prices is None else prices
         self._keep_all = keep == "all"
         # Two: one may inflate or compress (the interpreter is free meanwhile) while the other maps.
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="pulse-map")
@@ -91,6 +95,13 @@ class Collector:
         except (KeyRefused, ScopeMissing) as error:
             raise _key_refusal(error) from error
 
+    async def prices_of(self, project_id: str) -> Prices:
+        """The prices in force for a project. Raises Refusal: 503 if the store cannot be asked."""
+        try:
+            return await self._prices.of(project_id)
+        except StoreUnavailable as error:
+            raise store_unavailable(error) from error
+
     async def export(
         self,
         signal: Signal[Any],
@@ -101,8 +112,9 @@ class Collector:
         reservation: Reservation,
     ) -> Outcome:
         """Inflate, decode, map and store one HTTP request's body. Raises Refusal."""
+        prices = await self.prices_of(project_id)
         mapped = await self.in_worker(
-            len(body), self._read, signal, project_id, body, encoding, content_encoding, reservation
+            len(body), self._read, signal, project_id, body, encoding, content_encoding, reservation, prices
         )
         if isinstance(mapped, MappedEvents):
             return await self._store_events(project_id, mapped)
@@ -117,7 +129,10 @@ class Collector:
         """`export` for an uncompressed protobuf body, from a thread that may wait. Raises Refusal."""
         with self.budget.reservation() as reservation:
             reservation.take(len(body))
-            mapped = self._read(signal, project_id, body, Encoding.PROTOBUF, None, reservation)
+            prices = self._prices.of_cached(project_id)
+            if prices is None:
+                prices = asyncio.run_coroutine_threadsafe(self.prices_of(project_id), loop).result()
+            mapped = self._read(signal, project_id, body, Encoding.PROTOBUF, None, reservation, prices)
             if isinstance(mapped, MappedEvents):
                 return asyncio.run_coroutine_threadsafe(self._store_events(project_id, mapped), loop).result()
             if mapped is None:
@@ -165,6 +180,7 @@ class Collector:
         encoding: Encoding,
         content_encoding: str | None,
         reservation: Reservation,
+        prices: Prices,
     ) -> MappedSpans | MappedEvents | None:
         """What a request holds: rows of spans, parts of log events, or, of metrics, nothing."""
         inflated = compression.inflate(content_encoding, body, self.max_body_bytes, reservation.take)
@@ -173,7 +189,7 @@ class Collector:
         except Unreadable as error:
             raise unreadable(f"The request cannot be read: {error}.") from error
         if isinstance(request, ExportTraceServiceRequest):
-            return map_spans(project_id, request, time.time_ns())
+            return map_spans(project_id, request, time.time_ns(), prices)
         if isinstance(request, ExportLogsServiceRequest):
             return event_parts(request)
         return None

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pulse_collector.mapping.usage import Usage
-from pulse_collector.pricing import NOT_REPORTED, PRICE_VERSION, UNKNOWN_COST, Cost, price, reported_cost
+from pulse_collector.pricing import LIST_PRICES, NOT_REPORTED, UNKNOWN_COST, Cost, reported_cost
+from pulse_collector.pricing.price_list import PRICE_VERSION
 
 NOW_NS = 1_795_399_200_000_000_000
 CACHED = Usage(
@@ -35,7 +36,7 @@ def cost(
     reported_usd: float | None = None,
     estimate: bool = False,
 ) -> Cost:
-    return price(
+    return LIST_PRICES.price(
         provider=provider,
         models=models,
         usage=usage,
@@ -191,7 +192,7 @@ def test_warming_up_loads_the_prices_without_the_network() -> None:
         "import socket, sys\n"
         "def refuse(*args, **kwargs): raise SystemExit('the network was used')\n"
         "socket.socket.connect = socket.getaddrinfo = refuse\n"
-        "from pulse_collector.pricing import warm_up\n"
+        "from pulse_collector.pricing.price_list import warm_up\n"
         "assert 'genai_prices.data' not in sys.modules\n"
         "warm_up()\n"
         "assert 'genai_prices.data' in sys.modules\n"

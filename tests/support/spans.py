@@ -18,7 +18,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
 from pulse_collector.mapping.spans import map_spans
-from pulse_collector.pricing import PRICE_VERSION
+from pulse_collector.pricing.price_list import PRICE_VERSION
 from pulse_storage.bodies import unpack
 from pulse_storage.rows import SpanRow
 

@@ -16,7 +16,7 @@ from pulse_collector.mapping.read_span import Reading
 from pulse_collector.mapping.resource import ResourceFacts, ScopeFacts
 from pulse_collector.mapping.span_facts import SpanFacts, clean_text
 from pulse_collector.mapping.usage import NO_USAGE, usage_of
-from pulse_collector.pricing import NOT_REPORTED, UNKNOWN_COST, price, reported_cost
+from pulse_collector.pricing import NOT_REPORTED, UNKNOWN_COST, Prices, reported_cost
 from pulse_storage.rows import SpanRow
 
 #: Events kept in metadata.
@@ -26,7 +26,9 @@ _REQUEST_ID = re.compile(r"req_\w+")
 _NO_SPAN = bytes(8)
 
 
-def span_row(project_id: str, reading: Reading, resource: ResourceFacts, scope: ScopeFacts) -> SpanRow:
+def span_row(
+    project_id: str, reading: Reading, resource: ResourceFacts, scope: ScopeFacts, prices: Prices
+) -> SpanRow:
     """The row of a span that was read and whose ids are proper."""
     span, facts, plan = reading.span, reading.facts, reading.plan
     texts = facts.texts.get
@@ -54,12 +56,13 @@ def span_row(project_id: str, reading: Reading, resource: ResourceFacts, scope: 
         cost_usd = facts.numbers.get("cost_usd")
         if cost_usd is not None:
             reported = reported_cost(cost_usd, usage, is_estimate=facts.cost_is_estimate)
-        cost = price(
+        cost = prices.price(
             provider=provider,
             models=(model_used, model_requested),
             usage=usage,
             start_ns=facts.start_ns,
             reported=reported,
+            failed=facts.failed,
         )
     elif facts.counts:
         # Sums over the calls below, which no column may repeat.

@@ -13,6 +13,7 @@ from pulse_collector.dialects import dialect_of_scope
 from pulse_collector.mapping.read_span import Reading, pack_content, read_columns, read_content, read_values
 from pulse_collector.mapping.resource import ResourceFacts, read_resource, read_scope
 from pulse_collector.mapping.span_row import span_row
+from pulse_collector.pricing import LIST_PRICES, Prices
 from pulse_storage.rows import SpanRow
 
 _log = logging.getLogger(__name__)
@@ -31,21 +32,32 @@ class MappedSpans:
     rejected: list[str]
 
 
-def map_spans(project_id: str, request: ExportTraceServiceRequest, received_ns: int) -> MappedSpans:
+def map_spans(
+    project_id: str,
+    request: ExportTraceServiceRequest,
+    received_ns: int,
+    prices: Prices = LIST_PRICES,
+) -> MappedSpans:
     """Rows for all spans that have proper ids; the others are rejected, each with its reason.
 
-    `received_ns` (Unix time) stands in for start times that cannot be. No message makes this raise.
+    `received_ns` (Unix time) stands in for start times that cannot be, `prices` are those in force for the
+    project. No message makes this raise.
     """
     mapped = MappedSpans([], [])
     for resource_spans in request.resource_spans:
         resource = read_resource(resource_spans.resource)
         for scope_spans in resource_spans.scope_spans:
-            _map_scope(project_id, resource, scope_spans, received_ns, mapped)
+            _map_scope(project_id, resource, scope_spans, received_ns, prices, mapped)
     return mapped
 
 
 def _map_scope(
-    project_id: str, resource: ResourceFacts, scope_spans: ScopeSpans, received_ns: int, mapped: MappedSpans
+    project_id: str,
+    resource: ResourceFacts,
+    scope_spans: ScopeSpans,
+    received_ns: int,
+    prices: Prices,
+    mapped: MappedSpans,
 ) -> None:
     scope = read_scope(scope_spans.scope)
     spoken = dialect_of_scope(scope.name) if scope.name else None
@@ -54,7 +66,7 @@ def _map_scope(
         lambda reading: read_columns(reading, scope.name, spoken, received_ns),
         read_content,
         pack_content,
-        lambda reading: mapped.rows.append(span_row(project_id, reading, resource, scope)),
+        lambda reading: mapped.rows.append(span_row(project_id, reading, resource, scope, prices)),
     )
     chunk: list[Reading] = []
     for span in scope_spans.spans:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from pulse_collector import compression
 from pulse_collector.admission import Reservation
 from pulse_collector.ingest import Collector
+from pulse_collector.pricing import Prices
 from pulse_collector.receivers.batch_rows import batch_row
 from pulse_collector.receivers.batch_schema import InvalidBatch, read_batch
 from pulse_collector.receivers.otlp_http import ClientGone, read_body
@@ -52,10 +53,11 @@ async def _post(collector: Collector, request: Request) -> dict[str, object]:
     content_encoding = request.headers.get("content-encoding")
     compression.codec(content_encoding)
     limit_bytes = collector.max_body_bytes
+    prices = await collector.prices_of(key.project_id)
     with collector.budget.reservation() as reservation:
         sent = await read_body(dict(request.headers.raw), request.receive, limit_bytes, reservation)
         ids, rows = await collector.in_worker(
-            len(sent), _read, key.project_id, sent, content_encoding, limit_bytes, reservation
+            len(sent), _read, key.project_id, sent, content_encoding, limit_bytes, reservation, prices
         )
         try:
             await collector.store("batch", rows)
@@ -66,10 +68,15 @@ async def _post(collector: Collector, request: Request) -> dict[str, object]:
 
 
 def _read(
-    project_id: str, sent: bytes, content_encoding: str | None, limit_bytes: int, reservation: Reservation
+    project_id: str,
+    sent: bytes,
+    content_encoding: str | None,
+    limit_bytes: int,
+    reservation: Reservation,
+    prices: Prices,
 ) -> tuple[list[UUID], list[SpanRow]]:
     traces = read_batch(compression.inflate(content_encoding, sent, limit_bytes, reservation.take))
-    return [trace.trace_id for trace in traces], [batch_row(project_id, trace) for trace in traces]
+    return [trace.trace_id for trace in traces], [batch_row(project_id, trace, prices) for trace in traces]
 
 
 async def _shown(collector: Collector, project_id: str, ids: Sequence[UUID]) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ from pulse_collector.mapping.finish_reasons import finish_reason
 from pulse_collector.mapping.json_text import Json, dump_json
 from pulse_collector.mapping.messages import last_user_text
 from pulse_collector.mapping.usage import Usage
-from pulse_collector.pricing import NOT_REPORTED, ReportedCost, price
+from pulse_collector.pricing import LIST_PRICES, NOT_REPORTED, Prices, ReportedCost
 from pulse_collector.receivers.batch_schema import BatchTrace
 from pulse_storage.bodies import pack
 from pulse_storage.rows import BATCH_DIALECT, PREVIEW_CHARS, SpanRow
@@ -20,16 +20,17 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def batch_row(project_id: str, trace: BatchTrace) -> SpanRow:
+def batch_row(project_id: str, trace: BatchTrace, prices: Prices = LIST_PRICES) -> SpanRow:
     """The row of one trace of a batch. Its UUID serves as the OTel trace id, so it stays the visible id."""
     start_ns = _unix_ns(trace.timestamp)
     reported = _reported(trace)
-    cost = price(
+    cost = prices.price(
         provider=trace.provider,
         models=(trace.model_used, trace.model_requested),
         usage=Usage(input_tokens=trace.input_tokens, output_tokens=trace.output_tokens),
         start_ns=start_ns,
         reported=reported,
+        failed=trace.status == "error",
     )
     error = trace.error or {}
     output_text = _cleaned(trace.output_text) or None

@@ -1,0 +1,16 @@
+"""What a call cost: as reported, else by custom prices or the price list at its own time, else unknown."""
+
+from __future__ import annotations
+
+from pulse_collector.pricing.cost import NOT_REPORTED, UNKNOWN_COST, Cost, ReportedCost, reported_cost
+from pulse_collector.pricing.prices import LIST_PRICES, Prices
+
+__all__ = [
+    "LIST_PRICES",
+    "NOT_REPORTED",
+    "UNKNOWN_COST",
+    "Cost",
+    "Prices",
+    "ReportedCost",
+    "reported_cost",
+]

@@ -1,0 +1,82 @@
+"""The prices of every project, remembered for as long as they may be out of date."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+
+from pulse_collector.pricing.custom import CustomPrices
+from pulse_collector.pricing.prices import Prices
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.price_document import PriceDocument, PriceDocumentError, read_json
+
+_log = logging.getLogger(__name__)
+
+
+class PriceBook:
+    """Knows which prices are in force for a project: its own, then the file's, then the price list.
+
+    What the store says is good for `ttl_s`, so that a change takes effect soon; at most `capacity` projects
+    are remembered. Safe from any thread.
+    """
+
+    def __init__(
+        self,
+        storage: StorageAdapter,
+        file: CustomPrices | None = None,
+        *,
+        ttl_s: float = 2.0,
+        capacity: int = 1_000,
+    ) -> None:
+        self._storage = storage
+        self._file = () if file is None else (file,)
+        self._usual = Prices(*self._file)
+        self._ttl_s = ttl_s
+        self._capacity = capacity
+        #: When the store was asked, what it said, and the prices that follow.
+        self._seen: OrderedDict[str, tuple[float, str | None, Prices]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    async def of(self, project_id: str) -> Prices:
+        """The project's prices. Raises StoreUnavailable if only the store could tell and it cannot."""
+        prices = self.of_cached(project_id)
+        if prices is None:
+            stored = await self._storage.project_prices(project_id)
+            prices = self._remember(project_id, None if stored is None else stored.document)
+        return prices
+
+    def of_cached(self, project_id: str) -> Prices | None:
+        """`of` without waiting: None if the store must be asked."""
+        entry = self._seen.get(project_id)
+        if entry is None or time.monotonic() - entry[0] > self._ttl_s:
+            return None
+        return entry[2]
+
+    def _remember(self, project_id: str, document: str | None) -> Prices:
+        with self._lock:
+            known = self._seen.get(project_id)
+            # The same prices are kept: they remember what they have looked up.
+            same = known is not None and known[1] == document
+            prices = known[2] if known is not None and same else self._made(project_id, document)
+            self._seen[project_id] = (time.monotonic(), document, prices)
+            self._seen.move_to_end(project_id)
+            while len(self._seen) > self._capacity:
+                self._seen.popitem(last=False)
+        return prices
+
+    def _made(self, project_id: str, document: str | None) -> Prices:
+        if document is None:
+            return self._usual
+        try:
+            return Prices(project_prices(read_json(document)), *self._file)
+        except PriceDocumentError as error:
+            # It was checked when it was stored, so a newer version wrote it. Spans go before prices.
+            _log.error("the prices of project %s cannot be used: %s; set them again", project_id, error)
+            return self._usual
+
+
+def project_prices(document: PriceDocument) -> CustomPrices:
+    """A project's own prices."""
+    return CustomPrices(document, "project")
