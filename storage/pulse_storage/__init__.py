@@ -11,7 +11,7 @@ from pulse_storage.errors import (
     StoreUnavailable,
     StoreUnusable,
 )
-from pulse_storage.rows import ApiKey, Project, SpanRow, TraceRecord
+from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
 from pulse_storage.sqlite.connection import sqlite_path
 from pulse_storage.sqlite.storage import open_sqlite
 
@@ -20,6 +20,7 @@ __all__ = [
     "IngestResult",
     "InvalidCursor",
     "Project",
+    "ProjectPrices",
     "SchemaTooNew",
     "SpanRow",
     "StorageAdapter",

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage
-from pulse_storage.rows import ApiKey, Project, SpanRow, TraceRecord
+from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,18 @@ class StorageAdapter(Protocol):
 
     async def touch_keys(self, key_ids: Collection[str], used_ns: int) -> None:
         """Note that keys were used; at most once a minute and key, off the request path."""
+        ...
+
+    async def project_prices(self, project_id: str) -> ProjectPrices | None:
+        """The prices that a project has of its own; None if it has none."""
+        ...
+
+    async def put_project_prices(self, project_id: str, prices: ProjectPrices) -> None:
+        """Set or replace a project's own prices. Raises `KeyError` if the project does not exist."""
+        ...
+
+    async def delete_project_prices(self, project_id: str) -> bool:
+        """Forget a project's own prices; False if it has none."""
         ...
 
     async def check_writable(self) -> None:

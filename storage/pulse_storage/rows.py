@@ -164,6 +164,14 @@ class Project(NamedTuple):
     created_ns: int
 
 
+class ProjectPrices(NamedTuple):
+    """The prices that a project has of its own."""
+
+    #: JSON, as `PriceDocument.text` writes it.
+    document: str
+    updated_ns: int
+
+
 class ApiKey(NamedTuple):
     """A key as it is kept: only its digest can recognise it."""
 

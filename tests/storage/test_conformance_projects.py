@@ -9,7 +9,7 @@ import pytest
 from tests.storage.backends import Backend
 from tests.support.rows import NOON_NS, SECOND_NS, project
 
-from pulse_storage import Project, StorageAdapter
+from pulse_storage import Project, ProjectPrices, StorageAdapter
 from pulse_storage.keys import KeyRefused, KeyRing, key_digest, key_record, new_key
 
 pytestmark = pytest.mark.anyio
@@ -110,3 +110,26 @@ async def test_ring_refuses_a_revoked_key_of_a_real_store(storage: StorageAdapte
     await storage.revoke_key("p", record.id, NOON_NS)
     with pytest.raises(KeyRefused):
         await ring.check(f"Bearer {secret}", "ingest")
+
+
+async def test_prices_of_a_project_are_kept_until_they_are_replaced_or_forgotten(
+    storage: StorageAdapter,
+) -> None:
+    assert await storage.project_prices("p") is None
+    first, second = ProjectPrices('{"prices":[]}', NOON_NS), ProjectPrices('{"prices":[{}]}', NOON_NS + 1)
+    await storage.put_project_prices("p", first)
+    assert await storage.project_prices("p") == first
+    await storage.put_project_prices("p", second)
+    assert await storage.project_prices("p") == second
+    assert await storage.project_prices("q") is None
+    assert not await storage.delete_project_prices("q")
+    assert await storage.delete_project_prices("p")
+    assert not await storage.delete_project_prices("p")
+    assert await storage.project_prices("p") is None
+
+
+async def test_prices_of_an_unknown_project_are_refused(storage: StorageAdapter) -> None:
+    with pytest.raises(KeyError):
+        await storage.put_project_prices("nobody", ProjectPrices('{"prices":[]}', NOON_NS))
+    assert await storage.project_prices("nobody") is None
+    assert not await storage.delete_project_prices("nobody")

@@ -12,10 +12,11 @@ from uuid import UUID
 from pulse_storage.adapter import IngestResult
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage, UsageSummary
-from pulse_storage.rows import ApiKey, Project, SpanRow, TraceRecord
+from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
 from pulse_storage.sql import projects
 from pulse_storage.sql.analytics import analytics
 from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.prices import delete_prices, prices_of, put_prices
 from pulse_storage.sql.records import decode_cursor, find_record, page_of_records
 from pulse_storage.sql.usage import count_rows
 from pulse_storage.writer import Database as Writes
@@ -166,6 +167,18 @@ class SqlStorage:
     async def touch_keys(self, key_ids: Collection[str], used_ns: int) -> None:
         """See StorageAdapter."""
         await self._write(lambda connection: projects.mark_used(connection, key_ids, used_ns))
+
+    async def project_prices(self, project_id: str) -> ProjectPrices | None:
+        """See StorageAdapter."""
+        return await self._read(project_id, prices_of, None, self._quick_readers)
+
+    async def put_project_prices(self, project_id: str, prices: ProjectPrices) -> None:
+        """See StorageAdapter."""
+        await self._write(lambda connection: put_prices(connection, project_id, prices))
+
+    async def delete_project_prices(self, project_id: str) -> bool:
+        """See StorageAdapter."""
+        return await self._write(lambda connection: delete_prices(connection, project_id))
 
     async def check_writable(self) -> None:
         """See StorageAdapter."""

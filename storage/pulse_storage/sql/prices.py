@@ -1,0 +1,38 @@
+"""The prices that projects have of their own."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pulse_storage.rows import ProjectPrices
+from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.projects import project_key
+
+
+def prices_of(connection: Connection, project: int) -> ProjectPrices | None:
+    """A project's prices, or None."""
+    row = connection.execute(
+        "SELECT document, updated_ns FROM project_prices WHERE project = ?", (project,)
+    ).fetchone()
+    return None if row is None else ProjectPrices(cast("str", row[0]), cast("int", row[1]))
+
+
+def put_prices(connection: Connection, project_id: str, prices: ProjectPrices) -> None:
+    """Set or replace a project's prices. Raises KeyError if the project does not exist."""
+    project = project_key(connection, project_id)
+    if project is None:
+        raise KeyError(project_id)
+    connection.execute(
+        "INSERT INTO project_prices (project, document, updated_ns) VALUES (?, ?, ?)"
+        " ON CONFLICT (project) DO UPDATE SET document = excluded.document, updated_ns = excluded.updated_ns",
+        (project, *prices),
+    )
+
+
+def delete_prices(connection: Connection, project_id: str) -> bool:
+    """Forget a project's prices; False if it has none."""
+    deleted = connection.execute(
+        "DELETE FROM project_prices WHERE project = (SELECT key FROM projects WHERE id = ?) RETURNING 1",
+        (project_id,),
+    ).fetchall()
+    return bool(deleted)
