@@ -28,7 +28,7 @@ from pulse_proto.errors import Unreadable
 from pulse_proto.otlp import Encoding, Signal, decode_request
 from pulse_storage.adapter import IngestResult, StorageAdapter
 from pulse_storage.errors import StoreUnavailable
-from pulse_storage.keys import INGEST, KeyRefused, KeyRing, ScopeMissing
+from pulse_storage.keys import INGEST, READ, KeyRefused, KeyRing, ScopeMissing
 from pulse_storage.rows import ApiKey, SpanRow
 
 ResultT = TypeVar("ResultT")
@@ -78,6 +78,8 @@ class Collector:
         self._keep_all = keep == "all"
         # Two: one may inflate or compress (the interpreter is free meanwhile) while the other maps.
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="pulse-map")
+        # One: what may take long (explanations) must not hold up what others send, nor all of it at once.
+        self.patient = ThreadPoolExecutor(1, thread_name_prefix="pulse-explain")
         # The price list takes a quarter of a second to load: not while the first request waits.
         self._workers.submit(warm_up)
 
@@ -86,6 +88,16 @@ class Collector:
         try:
             return await self._keys.check(authorization, INGEST)
         except (KeyRefused, ScopeMissing, StoreUnavailable) as error:
+            raise _key_refusal(error) from error
+
+    async def admit_any(self, authorization: str | None) -> ApiKey:
+        """The key, whatever its scope. Raises Refusal as `admit` does."""
+        try:
+            return await self._keys.check(authorization, INGEST)
+        except ScopeMissing:
+            # Of two scopes every key has one.
+            return await self._keys.check(authorization, READ)
+        except (KeyRefused, StoreUnavailable) as error:
             raise _key_refusal(error) from error
 
     def admit_cached(self, authorization: str | None) -> ApiKey | None:
@@ -171,6 +183,7 @@ class Collector:
     def close(self) -> None:
         """Stop the mapping threads, once the receivers are stopped."""
         self._workers.shutdown()
+        self.patient.shutdown(cancel_futures=True)
 
     def _read(
         self,

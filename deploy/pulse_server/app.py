@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from pulse_collector.ingest import Collector
 from pulse_collector.receivers.batch import batch_routes
+from pulse_collector.receivers.explain import explain_routes
 from pulse_collector.receivers.otlp_http import otlp_routes
 from pulse_query_api.app import create_app, framed
 from pulse_query_api.auth import ReadAccess
@@ -50,7 +51,7 @@ def put_together(settings: Settings, storage: StorageAdapter, only: Role | None)
         max_inflight_bytes=settings.max_inflight_mib * _MIB,
         registry=registry,
     )
-    ingest = [*otlp_routes(collector), *batch_routes(collector)]
+    ingest = [*otlp_routes(collector), *batch_routes(collector), *explain_routes(collector)]
     health = health_routes(storage, ReadAccess(keys), registry)
     if only == "collector":
         main = framed([*ingest, *health])

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 
 from pulse_server.arguments import CommandFailed, Parser
-from pulse_server.commands import backup, demo, doctor, keys, migrate, projects, serve, version
+from pulse_server.commands import backup, demo, doctor, explain, keys, migrate, projects, serve, version
 from pulse_server.settings import SettingError
 from pulse_storage.errors import StorageError
 
-_COMMANDS = (serve, demo, projects, keys, migrate, backup, version, doctor)
+_COMMANDS = (serve, demo, projects, keys, migrate, backup, explain, version, doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -114,6 +114,19 @@ def _paths() -> dict[str, object]:
         "/ready": {"get": _operation("Whether the store takes writes", _object(status=_TEXT), errors=(503,))},
         "/openapi.json": {"get": _operation("This description", {"type": "object"})},
         "/metrics": {"get": _operation("Prometheus metrics", None, security="key")},
+        "/v1/explain": {
+            "post": _operation(
+                "How OTLP spans and log events would be read and counted; nothing is stored",
+                _object(
+                    spans={"type": "array", "items": {"type": "object"}},
+                    logs={"type": "array", "items": {"type": "object"}},
+                    notes={"type": "array", "items": _TEXT},
+                ),
+                body={"type": "object", "description": "OTLP/JSON, or the same in protobuf."},
+                security="key",
+                errors=(400, 413, 415),
+            )
+        },
         "/v1/traces": {
             "get": _operation(
                 "List traces",

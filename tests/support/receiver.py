@@ -19,6 +19,7 @@ from starlette.applications import Starlette
 
 from pulse_collector.ingest import Collector
 from pulse_collector.receivers.batch import batch_routes
+from pulse_collector.receivers.explain import explain_routes
 from pulse_collector.receivers.otlp_http import otlp_routes
 from pulse_storage import open_storage
 from pulse_storage.adapter import StorageAdapter
@@ -78,7 +79,7 @@ def running_receiver(directory: Path, **limits: Any) -> Generator[Receiver]:
     keys = KeyRing(storage)
     registry = CollectorRegistry()
     collector = Collector(storage, keys, registry=registry, **limits)
-    app = Starlette(routes=[*batch_routes(collector), *otlp_routes(collector)])
+    app = Starlette(routes=[*batch_routes(collector), *otlp_routes(collector), *explain_routes(collector)])
     receiver = Receiver(app, collector, storage, registry, project.id, key, loop)
     try:
         record = key_record(key, project.id, created_ns=NOW_NS)

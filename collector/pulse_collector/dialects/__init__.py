@@ -137,6 +137,22 @@ def dialect_of_attributes(attributes: Attributes) -> Spoken:
     return _DEFAULT
 
 
+def dialect_named(name: str) -> Spoken | None:
+    """The dialect of a row's column `dialect`; None for one that comes from elsewhere."""
+    return next((spoken for spoken in _SPOKEN if spoken.dialect.name == name), None)
+
+
+def recognised_by(scope: str | None, attributes: Attributes) -> str:
+    """What tells the dialect of a span, in words."""
+    spoken = dialect_of_scope(scope) if scope else None
+    if spoken is not None:
+        return f"its scope '{scope}'"
+    for key, _ in _BY_KIND:
+        if key in attributes:
+            return f"its attribute '{key}'"
+    return "neither its scope nor its attributes name another dialect"
+
+
 def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
     """What the span does, in the conventions' words; None if it has nothing to do with models."""
     if dialect.kind_wins and (kind := _kind(attributes, dialect)):

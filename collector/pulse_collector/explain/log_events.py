@@ -1,0 +1,87 @@
+"""Explains log records: which are content of a span, and why the others are declined."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+
+from pulse_collector.mapping.attributes import as_text, read_attributes
+from pulse_collector.mapping.events import content_of_parts, event_parts
+from pulse_storage.events import EventPart
+from pulse_storage.skeletons import ContentSkeleton, SpanKey
+
+_TRACE_ID = b"\x01" * 16
+_SPAN_ID = b"\x01" * 8
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedLog:
+    """What becomes of one log record."""
+
+    otel_trace_id: str
+    otel_span_id: str
+    event: str
+    #: None if it is content of its span, else why it is declined.
+    declined: str | None
+
+
+def explain_logs(request: ExportLogsServiceRequest) -> list[ExplainedLog]:
+    """What becomes of each record, in the order of the request."""
+    return [
+        ExplainedLog(record.trace_id.hex(), record.span_id.hex(), _name(record), _declined(record))
+        for record in _records(request)
+    ]
+
+
+def contents_of(request: ExportLogsServiceRequest) -> list[ContentSkeleton]:
+    """What the records tell of each span, as far as counting needs to know it."""
+    parts: dict[SpanKey, list[EventPart]] = defaultdict(list)
+    for part in event_parts(request).parts:
+        parts[part.otel_trace_id, part.otel_span_id].append(part)
+    return [_content(key, of_span) for key, of_span in parts.items()]
+
+
+def _content(key: SpanKey, parts: list[EventPart]) -> ContentSkeleton:
+    content = content_of_parts(parts)
+    return ContentSkeleton(
+        parts[0].digest,
+        *key,
+        content.finish_reason,
+        content.input_preview,
+        content.output_preview,
+        content.output_text is not None,
+        content.request_body is not None,
+        content.response_body is not None,
+    )
+
+
+def _records(request: ExportLogsServiceRequest) -> Iterator[LogRecord]:
+    for resource_logs in request.resource_logs:
+        for scope_logs in resource_logs.scope_logs:
+            yield from scope_logs.log_records
+
+
+def _declined(record: LogRecord) -> str | None:
+    if _is_taken(record):
+        return None
+    placed = LogRecord()
+    placed.CopyFrom(record)
+    placed.trace_id, placed.span_id = _TRACE_ID, _SPAN_ID
+    if _is_taken(placed):
+        return "it names no span: trace id and span id are missing or all zero"
+    return "it is no gen-ai event that Pulse knows"
+
+
+def _is_taken(record: LogRecord) -> bool:
+    alone = ExportLogsServiceRequest(
+        resource_logs=[ResourceLogs(scope_logs=[ScopeLogs(log_records=[record])])]
+    )
+    return bool(event_parts(alone).parts)
+
+
+def _name(record: LogRecord) -> str:
+    return record.event_name or as_text(read_attributes(record.attributes).get("event.name")) or ""

@@ -1,0 +1,81 @@
+"""The reasons of single decisions about a span, in words: what is not used, usage, and cost."""
+
+from __future__ import annotations
+
+from pulse_collector.dialects import Spoken, dialect_named, dialect_of_attributes, dialect_of_scope
+from pulse_collector.explain.attribution import Attribution
+from pulse_collector.mapping.attributes import Attributes, AttributeValue, as_number
+from pulse_collector.mapping.metadata import is_secret
+from pulse_storage.rows import SpanRow
+
+
+def unused_reason(key: str | None, value: AttributeValue, row: SpanRow) -> str:
+    """Why nothing in a row depends on a part of its span: an attribute, or (without a key) an event."""
+    if key is None:
+        return "its content stands elsewhere in the span already"
+    if is_secret(key):
+        return "its name says that it may be a secret"
+    spoken = _spoken(row)
+    if any(key in dialect.noise for dialect in spoken.dialect.line()):
+        return "it says nothing of the call"
+    if key in spoken.table.cost_usd:
+        return _unused_cost(value, row)
+    if key == spoken.dialect.kind_key or key == "gen_ai.operation.name":
+        return "another attribute says what the span is"
+    if key not in spoken.table.known:
+        return "it is too large, or there is more of its kind than is kept"
+    if not row.model_call:
+        return "only calls of a model have it"
+    return "it says nothing that the row does not know already"
+
+
+def _spoken(row: SpanRow) -> Spoken:
+    named = dialect_named(row.dialect) if row.dialect is not None else None
+    return named or (dialect_of_scope(row.scope) if row.scope else None) or dialect_of_attributes({})
+
+
+def _unused_cost(value: AttributeValue, row: SpanRow) -> str:
+    if not row.model_call:
+        return "only calls of a model cost something"
+    if as_number(value) == 0:
+        return "a cost of 0 for used tokens is not believed"
+    return "the sender's estimate leaves the cache out, so that the computed cost goes before it"
+
+
+def usage_reason(row: SpanRow, attributes: Attributes, found: Attribution) -> str | None:
+    """How the tokens came to their one form, in which the input includes the cache; None without tokens."""
+    if row.input_tokens is None:
+        return None
+    cached = (row.cache_read_tokens or 0) + (row.cache_write_tokens or 0)
+    if not cached:
+        return "no cached tokens are told of, so the input is as it was sent"
+    sent = [as_number(attributes.get(key)) for key in found.sources.get("input_tokens", ())]
+    if row.input_tokens in sent:
+        return f"the input includes the {cached} cached tokens, as it was sent"
+    if row.input_tokens - cached in sent:
+        return (
+            f"the input was sent without the {cached} cached tokens: "
+            f"{row.input_tokens - cached} + {cached} = {row.input_tokens}"
+        )
+    return f"the input includes the {cached} cached tokens; it was read from a document"
+
+
+def cost_reason(row: SpanRow, found: Attribution) -> str | None:
+    """Where the cost comes from, or why there is none; None for what is no call of a model."""
+    if not row.model_call:
+        return None
+    if row.cost_source == "reported":
+        sources = ", ".join(found.sources.get("cost_nano_usd", ()))
+        return "as the sender or the provider states it" + (f" in {sources}" if sources else "")
+    model = row.model_used or row.model_requested
+    if row.cost_source == "computed":
+        return f"computed by {row.price_version} for {row.provider} {model} at the time of the span"
+    if row.input_tokens is None:
+        return "unknown: the span does not tell the tokens"
+    if not (row.input_tokens or row.output_tokens):
+        return "unknown: no tokens were used"
+    if row.provider is None:
+        return "unknown: the span does not tell the provider"
+    if model is None:
+        return "unknown: the span does not tell the model"
+    return f"unknown: there is no price for {row.provider} {model}"

@@ -1,0 +1,382 @@
+"""Explanations: every statement of them is held against what mapping and counting really do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from tests.support.captures import Capture, captures
+from tests.support.spans import (
+    RECEIVED_NS,
+    TRACE_ID,
+    Value,
+    any_value,
+    as_json,
+    chat_span,
+    event,
+    key_values,
+    span,
+    trace_request,
+)
+
+from pulse_collector.explain.answer import explanation_json
+from pulse_collector.explain.attribution import Budget
+from pulse_collector.explain.explanation import explain
+from pulse_collector.explain.telemetry import read_telemetry
+from pulse_collector.explain.text import explanation_text
+from pulse_proto.errors import Unreadable
+
+GENAI = "opentelemetry.instrumentation.genai.openai"
+
+
+def explained(
+    *spans: Span, scope: str = GENAI, resource: Mapping[str, Value] | None = None, mappings: int = 100_000
+) -> list[dict[str, Any]]:
+    """What is told of spans that come together."""
+    request = trace_request(*spans, scope=scope, resource=resource)
+    return answer(request, mappings=mappings)["spans"]
+
+
+def answer(
+    spans: ExportTraceServiceRequest, logs: ExportLogsServiceRequest | None = None, *, mappings: int = 100_000
+) -> dict[str, Any]:
+    return explanation_json(explain(spans, logs, received_ns=RECEIVED_NS, budget=Budget(mappings, 1 << 30)))
+
+
+def log_record(name: str, body: Value, *, span_id: int = 1) -> LogRecord:
+    return LogRecord(
+        trace_id=TRACE_ID,
+        span_id=span_id.to_bytes(8, "big"),
+        event_name=name,
+        body=any_value(body),
+    )
+
+
+def logs_request(*records: LogRecord) -> ExportLogsServiceRequest:
+    return ExportLogsServiceRequest(resource_logs=[ResourceLogs(scope_logs=[ScopeLogs(log_records=records)])])
+
+
+def test_each_column_names_the_attribute_that_feeds_it_and_those_that_it_overrules() -> None:
+    (told,) = explained(
+        span(
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": "openai",
+                "gen_ai.system": "openai",
+                "gen_ai.request.model": "gpt-4o-mini",
+                "gen_ai.usage.input_tokens": 42,
+                "gen_ai.usage.prompt_tokens": 40,
+                "gen_ai.usage.output_tokens": 12,
+                "gen_ai.conversation.id": "chat-42",
+                "session.id": "chat-43",
+            }
+        )
+    )
+    assert told["dialect"] == "otel-genai"
+    assert told["recognised_by"] == f"its scope '{GENAI}'"
+    columns = told["columns"]
+    # Equal values too: the one that would follow feeds nothing.
+    assert columns["provider"] == {
+        "value": "openai",
+        "from": ["gen_ai.provider.name"],
+        "overruled": [
+            {"part": "gen_ai.system", "value": "openai"},
+            {"part": "gen_ai.request.model", "value": "gpt-4o-mini"},
+        ],
+    }
+    assert columns["input_tokens"] == {
+        "value": 42,
+        "from": ["gen_ai.usage.input_tokens"],
+        "overruled": [{"part": "gen_ai.usage.prompt_tokens", "value": 40}],
+    }
+    assert columns["session_id"] == {
+        "value": "chat-42",
+        "from": ["gen_ai.conversation.id"],
+        "overruled": [{"part": "session.id", "value": "chat-43"}],
+    }
+    assert columns["latency_ms"] == {"value": 250.0, "from": ["span times"]}
+    assert columns["operation"]["from"] == ["gen_ai.operation.name"]
+    assert told["ignored"] == []
+
+
+def test_a_dialect_is_told_by_its_attribute_where_the_scope_does_not() -> None:
+    (told,) = explained(span({"openinference.span.kind": "LLM", "llm.model_name": "gpt-5"}), scope="my-app")
+    assert (told["dialect"], told["operation"]) == ("openinference", "chat")
+    assert told["recognised_by"] == "its attribute 'openinference.span.kind'"
+    (plain,) = explained(span({"gen_ai.request.model": "gpt-5"}), scope="my-app")
+    assert plain["recognised_by"] == "neither its scope nor its attributes name another dialect"
+
+
+def test_what_is_ignored_says_why() -> None:
+    (told,) = explained(
+        span(
+            {
+                "langsmith.span.kind": "llm",
+                "gen_ai.operation.name": "chat",
+                "gen_ai.request.model": "gpt-5",
+                "langsmith.metadata.LANGSMITH_API_KEY": "lsv2",
+                "gen_ai.usage.input_token_details": "{'cache_read': 'x'}",
+                "gen_ai.usage.input_tokens": 3,
+                "gen_ai.usage.cost": 0,
+                "http.request.header.authorization": "Bearer x",
+            }
+        ),
+        scope="langsmith",
+    )
+    assert {entry["part"]: entry["why"] for entry in told["ignored"]} == {
+        "langsmith.metadata.LANGSMITH_API_KEY": "its name says that it may be a secret",
+        "http.request.header.authorization": "its name says that it may be a secret",
+        "gen_ai.usage.input_token_details": "it says nothing of the call",
+        "gen_ai.operation.name": "another attribute says what the span is",
+        "gen_ai.usage.cost": "a cost of 0 for used tokens is not believed",
+    }
+
+
+def test_what_no_column_holds_is_told_as_metadata() -> None:
+    (told,) = explained(
+        span({"gen_ai.request.model": "gpt-5", "app.plan": "pro", "pulse.metadata.tier": "gold"}),
+        resource={"host.name": "h1"},
+    )
+    metadata = told["metadata"]
+    assert metadata["attributes.app.plan"] == ["app.plan"]
+    assert metadata["tier"] == ["pulse.metadata.tier"]
+    assert metadata["resource.host.name"] == ["resource host.name"]
+
+
+@pytest.mark.parametrize(
+    ("scope", "input_tokens", "usage"),
+    [
+        (
+            "openlit.instrumentation.anthropic",
+            21,
+            "the input was sent without the 2088 cached tokens: 21 + 2088 = 2109",
+        ),
+        (GENAI, 2109, "the input includes the 2088 cached tokens, as it was sent"),
+    ],
+)
+def test_usage_says_how_the_cache_came_into_the_input(scope: str, input_tokens: int, usage: str) -> None:
+    (told,) = explained(
+        span(
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": "anthropic",
+                "gen_ai.request.model": "claude-sonnet-4-5",
+                "gen_ai.usage.input_tokens": input_tokens,
+                "gen_ai.usage.output_tokens": 12,
+                "gen_ai.usage.cache_read.input_tokens": 1900,
+                "gen_ai.usage.cache_creation.input_tokens": 188,
+            }
+        ),
+        scope=scope,
+    )
+    assert told["columns"]["input_tokens"]["value"] == 2109
+    assert told["usage"] == usage
+
+
+@pytest.mark.parametrize(
+    ("attributes", "cost"),
+    [
+        ({"gen_ai.usage.cost": 0.5}, "as the sender or the provider states it in gen_ai.usage.cost"),
+        ({"gen_ai.request.model": "no-such-model"}, "unknown: there is no price for openai no-such-model"),
+        ({"gen_ai.usage.input_tokens": None}, "unknown: the span does not tell the tokens"),
+        (
+            {"gen_ai.provider.name": None, "gen_ai.request.model": "my-model"},
+            "unknown: the span does not tell the provider",
+        ),
+    ],
+)
+def test_cost_says_where_it_comes_from_or_why_there_is_none(attributes: dict[str, Value], cost: str) -> None:
+    told_of: dict[str, Value] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-4o-mini",
+        "gen_ai.usage.input_tokens": 42,
+        "gen_ai.usage.output_tokens": 12,
+    }
+    (told,) = explained(span(told_of | attributes))
+    assert told["cost"] == cost
+
+
+def test_a_wrapper_and_the_calls_below_it_say_why_they_count() -> None:
+    chat = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": "gpt-5",
+    }
+    wrapper, first, second = explained(
+        span(chat, span_id=1),
+        span({**chat, "gen_ai.response.id": "a"}, span_id=2, parent_id=1),
+        span({**chat, "gen_ai.response.id": "b"}, span_id=3, parent_id=1),
+    )
+    assert (wrapper["counted"], wrapper["why"]) == (False, "it repeats 2 calls below it, which count")
+    assert wrapper["same_call"] == [first["otel_span_id"], second["otel_span_id"]]
+    assert first["counted"]
+    assert first["why"] == "it is a call of a model of which no other span tells"
+
+
+def test_two_spans_of_one_call_name_each_other_and_what_is_completed() -> None:
+    chat = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.response.id": "r1"}
+    outer, inner = explained(
+        span({**chat, "session.id": "chat-42"}, span_id=1),
+        span(
+            {**chat, "gen_ai.usage.input_tokens": 5, "gen_ai.request.model": "gpt-5"}, span_id=2, parent_id=1
+        ),
+    )
+    assert (outer["counted"], outer["counted_by"]) == (False, inner["otel_span_id"])
+    assert (inner["counted"], inner["same_call"]) == (True, [outer["otel_span_id"]])
+    assert inner["why"] == (
+        "2 spans tell of the same call (one lies below the other and no other call fits); this one counts, "
+        "since it knows the tokens"
+    )
+    assert inner["completed"]["session_id"] == {
+        "own": None,
+        "shown": "chat-42",
+        "from": outer["otel_span_id"],
+    }
+
+
+def test_log_records_join_their_span_or_say_why_they_are_declined() -> None:
+    nameless = log_record("gen_ai.user.message", {"content": "Weather?"})
+    nameless.span_id = b""
+    told = answer(
+        trace_request(chat_span(), scope=GENAI),
+        logs_request(
+            log_record("gen_ai.user.message", {"content": "Weather in Paris?"}),
+            log_record("http.access", {"path": "/"}),
+            nameless,
+        ),
+    )
+    assert [record["declined"] for record in told["logs"]] == [
+        None,
+        "it is no gen-ai event that Pulse knows",
+        "it names no span: trace id and span id are missing or all zero",
+    ]
+    assert told["spans"][0]["completed"]["input_preview"] == {
+        "own": None,
+        "shown": "Weather in Paris?",
+        "from": "log events",
+    }
+
+
+def test_events_of_a_span_feed_columns_too() -> None:
+    (told,) = explained(
+        span(
+            {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5"},
+            events=[event("gen_ai.user.message", {"content": "Weather?"})],
+        )
+    )
+    assert told["columns"]["input_preview"] == {"value": "Weather?", "from": ["event gen_ai.user.message"]}
+
+
+def test_flattened_lists_are_one_part() -> None:
+    (told,) = explained(
+        span(
+            {
+                "gen_ai.request.model": "gpt-4",
+                "gen_ai.prompt.0.role": "user",
+                "gen_ai.prompt.0.content": "Weather?",
+                "gen_ai.prompt.1.role": "user",
+                "gen_ai.prompt.1.content": "In Paris.",
+            }
+        ),
+        scope="opentelemetry.instrumentation.openai.v1",
+    )
+    assert told["columns"]["input_preview"]["from"] == ["gen_ai.prompt.N"]
+
+
+def test_spans_that_cannot_be_rows_say_why_and_others_that_they_would_be_left_out() -> None:
+    broken = span({"gen_ai.request.model": "gpt-5"}, span_id=2)
+    broken.span_id = b"12"
+    first, second = explained(broken, span({"http.method": "GET"}, name="GET /"), scope="http")
+    assert first["refused"].startswith("span id '3132'")
+    assert second["left_out"] is not None
+    assert second["why"] == "it tells of no model: it is kept for the tree, for sessions and for users"
+
+
+def test_work_is_bounded_and_the_answer_says_what_was_not_looked_at() -> None:
+    request = trace_request(*(chat_span(span_id=number) for number in range(1, 51)), scope=GENAI)
+    budget = Budget(600, 1 << 30)
+    told = explanation_json(explain(request, None, received_ns=RECEIVED_NS, budget=budget))
+    assert budget.mappings >= 0
+    spans: Any = told["spans"]
+    sourced = [bool(one["columns"]["provider"]["from"]) for one in spans]
+    assert 0 < sum(sourced) < 50
+    # All the rest is told of every span.
+    assert all(one["counted"] for one in spans)
+    assert told["notes"] == [
+        f"of {50 - sum(sourced)} of 50 spans the sources were not looked for, since that takes too long; "
+        "ask for them in a request of their own, or with `pulse explain` on a file"
+    ]
+
+
+def by_name(capture: Capture) -> str:
+    return capture.name
+
+
+@pytest.mark.parametrize("capture", captures()[::3], ids=by_name)
+def test_every_capture_can_be_explained_and_what_counts_is_what_the_store_counts(capture: Capture) -> None:
+    told = explain(
+        capture.request, capture.logs, received_ns=capture.received_ns, budget=Budget(20_000, 1 << 30)
+    )
+    assert not told.notes
+    counted = sum(one.counting is not None and one.counting.counted for one in told.spans)
+    expected = capture.expected["rows_counted"]
+    allowed = expected["any"] if isinstance(expected, dict) else [expected]
+    assert isinstance(allowed, list)
+    assert counted in allowed
+    # Whatever has a value has a part of the span that gives it.
+    for one in told.spans:
+        for name, column in one.columns.items():
+            assert column.sources, f"{one.name}: {name} comes from nowhere"
+    assert explanation_text(told).count("counted  ") == len(told.spans)
+
+
+def test_bytes_tell_by_themselves_what_they_are() -> None:
+    spans = trace_request(chat_span(), scope=GENAI)
+    logs = logs_request(log_record("gen_ai.user.message", {"content": "Weather?"}))
+    assert read_telemetry(spans.SerializeToString()).spans == spans
+    assert read_telemetry(logs.SerializeToString()).logs == logs
+    both = read_telemetry(as_json({"resourceSpans": [], "resourceLogs": []}).encode())
+    assert (both.spans.resource_spans, both.logs.resource_logs) == ([], [])
+    two_lines = b'{"resourceSpans":[{"scopeSpans":[]}]}\n{"resourceLogs":[{"scopeLogs":[]}]}\n'
+    telemetry = read_telemetry(two_lines)
+    assert (len(telemetry.spans.resource_spans), len(telemetry.logs.resource_logs)) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b'{"resourceMetrics": []}', "metrics, which Pulse does not store"),
+        (b'{"spans": []}', "neither 'resourceSpans' nor 'resourceLogs'"),
+        (b"{not json", "is not JSON"),
+        (b"\xff\xff\xff", "protobuf"),
+    ],
+)
+def test_bytes_that_are_no_telemetry_say_what_is_wrong(body: bytes, reason: str) -> None:
+    with pytest.raises(Unreadable, match=reason):
+        read_telemetry(body)
+
+
+def test_attributes_of_every_kind_of_value_can_be_altered() -> None:
+    values: dict[str, Value] = {
+        "text": "a",
+        "number": 1,
+        "real": 0.5,
+        "flag": True,
+        "bytes": b"x",
+        "list": ["a", 1],
+        "map": {"a": {"b": 2}},
+        "json": '{"a": [1, "b", null, true]}',
+        "numeral": "41",
+        "nothing": None,
+    }
+    (told,) = explained(span({"gen_ai.request.model": "gpt-5", **values}))
+    assert {name for name in told["metadata"] if name.startswith("attributes.")} == {
+        f"attributes.{key}" for key in values if key != "nothing"
+    }
+    assert key_values(values)
