@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
+from typing import get_args
 
-from pulse_query_api.params import MAX_LIMIT, MAX_OFFSET
+from pulse_query_api.params import ANALYTICS, DEFAULT_GROUPS, DEFAULT_ROWS, LIST, MAX_LIMIT, MAX_OFFSET
+from pulse_storage.filters import GroupBy
 
 _Schema = Mapping[str, object]
 
@@ -17,7 +19,10 @@ _MOMENT: _Schema = {"type": "string", "format": "date-time"}
 _DOCUMENT: _Schema = {"type": ["object", "null"]}
 
 _PARAMETERS: Mapping[str, tuple[str, _Schema]] = {
-    "limit": ("Rows a page.", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": 50}),
+    "limit": (
+        f"Rows a page, {DEFAULT_ROWS} unless asked; or groups by name, {DEFAULT_GROUPS} unless asked.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT},
+    ),
     "offset": (
         "Rows to skip; beyond the maximum follow the Link header.",
         {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
@@ -48,16 +53,17 @@ _PARAMETERS: Mapping[str, tuple[str, _Schema]] = {
         "Spans of this OpenTelemetry trace.",
         {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"},
     ),
-    "q": ("Text within the previews, any case.", {"type": "string", "maxLength": 500}),
-    "group_by": (
-        "What the sums are grouped by.",
-        {"enum": ["day", "hour", "model", "provider"], "default": "day"},
+    "q": (
+        "Text within the previews, or where search_in says; any case.",
+        {"type": "string", "maxLength": 500},
     ),
+    "search_in": (
+        "Where q is looked for. A page of a search in bodies ends early, with a link, when its time is up.",
+        {"enum": ["previews", "bodies"], "default": "previews"},
+    ),
+    "group_by": ("What the sums are grouped by.", {"enum": get_args(GroupBy), "default": "day"}),
     "bodies": ("Show request and response bodies.", {"enum": ["true", "false"], "default": "false"}),
 }
-
-_PAGING = ("limit", "offset", "cursor", "order")
-_FILTERS = tuple(name for name in _PARAMETERS if name not in (*_PAGING, "group_by", "bodies"))
 
 #: The fields of a row in a list; those of the second group may be null.
 _KNOWN_FIELDS: Mapping[str, _Schema] = {
@@ -108,7 +114,6 @@ def openapi_document() -> dict[str, object]:
 def _paths() -> dict[str, object]:
     row, keys = "/v1/traces/{trace_id}", "/admin/projects/{project_id}/keys"
     whole, listed = _ref("Trace"), {"type": "array", "items": _ref("TraceRow")}
-    analytics = (*_FILTERS, "group_by")
     return {
         "/health": {"get": _operation("Whether the process lives", _object(status=_TEXT, service=_TEXT))},
         "/ready": {"get": _operation("Whether the store takes writes", _object(status=_TEXT), errors=(503,))},
@@ -131,7 +136,7 @@ def _paths() -> dict[str, object]:
             "get": _operation(
                 "List traces",
                 _object(traces=listed, total=_COUNT, limit=_COUNT, offset=_COUNT),
-                query=(*_PAGING, *_FILTERS),
+                query=LIST,
                 security="key",
                 errors=(400,),
             )
@@ -151,7 +156,7 @@ def _paths() -> dict[str, object]:
             "get": _operation(
                 "Sums over a range and its groups",
                 _ref("Analytics"),
-                query=analytics,
+                query=ANALYTICS,
                 required=("date_from", "date_to"),
                 security="key",
                 errors=(400,),
@@ -208,6 +213,8 @@ def _schemas() -> dict[str, object]:
     row = _object(**_KNOWN_FIELDS, **nullable, error=error, metadata=_DOCUMENT)
     maybe_ms = {"type": ["number", "null"]}
     group = _object(
+        # Of the last one, where there are more groups than were asked for.
+        {"other": {"const": True}},
         bucket={"type": ["string", "null"]},
         cost=_NUMBER,
         **{name: _COUNT for name in ("tokens", "inputTokens", "outputTokens", "calls", "errors", "unpriced")},
@@ -282,8 +289,8 @@ def _operation(
     return operation
 
 
-def _object(**properties: _Schema) -> dict[str, object]:
-    return {"type": "object", "properties": properties, "required": list(properties)}
+def _object(optional: Mapping[str, _Schema] | None = None, /, **properties: _Schema) -> dict[str, object]:
+    return {"type": "object", "properties": {**properties, **(optional or {})}, "required": list(properties)}
 
 
 def _list(name: str) -> dict[str, object]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TypeVar
+from typing import TypeVar, get_args
 from urllib.parse import parse_qsl
 
 from pulse_query_api.errors import Detail, InvalidRequest
@@ -19,6 +19,8 @@ from pulse_storage.trace_json import NANO_USD_PER_CENT
 MAX_LIMIT = 1000
 MAX_OFFSET = 10_000
 MAX_BUCKETS = 10_000
+DEFAULT_ROWS = 50
+DEFAULT_GROUPS = 100
 
 #: Length of a time bucket; the other groups have none.
 BUCKET_NS: Mapping[GroupBy, int] = {"day": 86_400_000_000_000, "hour": 3_600_000_000_000}
@@ -28,6 +30,8 @@ FILTERS = (
     *("environment", "tag", "date_from", "date_to", "min_latency_ms", "min_cost_cents", "otel_trace_id", "q"),
 )
 PAGING = ("limit", "offset", "cursor", "order")
+LIST = (*PAGING, *FILTERS, "search_in")
+ANALYTICS = ("group_by", "limit", *FILTERS)
 
 #: Operations of model calls, as the collector names them; a test holds the two to each other.
 MODEL_OPERATIONS = frozenset(
@@ -38,7 +42,8 @@ MODEL_OPERATIONS = frozenset(
 _STATUS: Mapping[str, Status] = {"success": "success", "error": "error"}
 _COUNTED: Mapping[str, bool | None] = {"true": True, "false": False, "all": None}
 _ORDER: Mapping[str, Order] = {"asc": "asc", "desc": "desc"}
-_GROUP_BY: Mapping[str, GroupBy] = {"day": "day", "hour": "hour", "model": "model", "provider": "provider"}
+_GROUP_BY: Mapping[str, GroupBy] = {name: name for name in get_args(GroupBy)}
+_SEARCH_IN = {"previews": False, "bodies": True}
 _BOOLEAN: Mapping[str, bool] = {"true": True, "false": False}
 
 _MAX_PARAMETERS = 100
@@ -50,12 +55,21 @@ _OTEL_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 T = TypeVar("T")
 
 
-def list_query(query_string: bytes) -> tuple[TraceFilter, Page]:
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """Which rows, which part of them, and the text to look for in their bodies, if any."""
+
+    where: TraceFilter
+    page: Page
+    text_in_bodies: str | None = None
+
+
+def list_query(query_string: bytes) -> ListQuery:
     """What `GET /v1/traces` asks for. Raises InvalidRequest."""
-    query = Query(query_string, (*PAGING, *FILTERS))
+    query = Query(query_string, LIST)
     where = _filter(query)
     page = Page(
-        limit=query.whole_number("limit", 50, low=1, high=MAX_LIMIT),
+        limit=query.whole_number("limit", DEFAULT_ROWS, low=1, high=MAX_LIMIT),
         offset=query.whole_number(
             "offset", 0, high=MAX_OFFSET, beyond="; to go further follow the cursor in the Link header"
         ),
@@ -64,19 +78,27 @@ def list_query(query_string: bytes) -> tuple[TraceFilter, Page]:
     )
     if page.cursor is not None and page.offset:
         query.refuse("cursor", "cannot be combined with offset")
+    in_bodies = query.choice("search_in", _SEARCH_IN, False)
+    if in_bodies and page.offset:
+        query.refuse("offset", "cannot be combined with search_in=bodies; follow the Link header instead")
+    if query.text("search_in") is not None:
+        query.require("q", "to say what to search for")
     query.finish()
-    return where, page
+    return ListQuery(replace(where, text=None), page, where.text) if in_bodies else ListQuery(where, page)
 
 
 def analytics_query(query_string: bytes) -> AnalyticsQuery:
     """What `GET /v1/analytics` asks for. Raises InvalidRequest."""
-    query = Query(query_string, ("group_by", *FILTERS))
+    query = Query(query_string, ANALYTICS)
     where = _filter(query)
     for name in ("date_from", "date_to"):
         query.require(name)
     if query.text("counted") not in (None, "true"):
         query.refuse("counted", "can only be true here: analytics never count a call twice")
     group_by: GroupBy = query.choice("group_by", _GROUP_BY, "day")
+    limit = query.whole_number("limit", DEFAULT_GROUPS, low=1, high=MAX_LIMIT)
+    if group_by in BUCKET_NS and query.text("limit") is not None:
+        query.refuse("limit", f"is for groups by name: every {group_by} of the range is shown")
     query.finish()
     from_ns, before_ns = where.from_ns or 0, where.before_ns or 0
     buckets = bucket_count(from_ns, before_ns, group_by)
@@ -91,6 +113,7 @@ def analytics_query(query_string: bytes) -> AnalyticsQuery:
         from_ns=from_ns,
         before_ns=before_ns,
         group_by=group_by,
+        limit=limit,
         filter=replace(where, from_ns=None, before_ns=None, counted=True),
     )
 
@@ -202,10 +225,10 @@ class Query:
             return None
         return None if value is None else bytes.fromhex(value)
 
-    def require(self, name: str) -> None:
+    def require(self, name: str, purpose: str = "") -> None:
         """Note a parameter that is absent."""
         if name not in self._values:
-            self.refuse(name, "is required")
+            self.refuse(name, f"is required {purpose}".rstrip())
 
     def refuse(self, name: str, message: str) -> None:
         """Note what is wrong with a parameter."""

@@ -67,13 +67,22 @@ class StorageAdapter(Protocol):
     async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
         """Rows ordered by start time, without bodies. Raises `InvalidCursor`.
 
-        Where texts are very long a page ends before its limit, with a cursor, so that it fits in memory.
+        A page ends before its limit, with a cursor, where texts are too long to fit in memory, and where its
+        budget is spent before enough rows were found; each page looks at one row at least.
         Paging by cursor neither repeats nor skips a row that was stored when it began.
         """
         ...
 
-    async def count_traces(self, project_id: str, where: TraceFilter) -> Count:
-        """How many rows match: exact where rollups can tell, else counted up to a bound."""
+    async def search_traces(self, project_id: str, where: TraceFilter, text: str, page: Page) -> TracePage:
+        """`list_traces` of the rows whose content holds this text, any case. Raises `InvalidCursor`.
+
+        Content is the previews, the output text, and every text within the request and response bodies
+        (names of fields are none). Rows are looked through in order; `Page.offset` is ignored.
+        """
+        ...
+
+    async def count_traces(self, project_id: str, where: TraceFilter, *, seconds: float = 0.5) -> Count:
+        """How many rows match: exact where rollups can tell, else counted up to a bound and for so long."""
         ...
 
     async def get_trace(self, project_id: str, trace_id: UUID) -> TraceRecord | None:
@@ -81,7 +90,11 @@ class StorageAdapter(Protocol):
         ...
 
     async def get_traces(self, project_id: str, trace_ids: Sequence[UUID]) -> list[TraceRecord | None]:
-        """The rows with these visible ids in the order given, without bodies; None where there is none."""
+        """The rows with these visible ids in the order given, without bodies; None where there is none.
+
+        Where texts are very long the answer ends early, after one row at least, so that it fits in memory:
+        ask again for the rest.
+        """
         ...
 
     async def analytics(self, project_id: str, query: AnalyticsQuery) -> Analytics:

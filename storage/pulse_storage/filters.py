@@ -8,7 +8,7 @@ from typing import Literal
 from pulse_storage.rows import Status, TraceRecord
 
 Order = Literal["asc", "desc"]
-GroupBy = Literal["day", "hour", "model", "provider"]
+GroupBy = Literal["day", "hour", "model", "provider", "user", "session", "tag", "service", "environment"]
 
 #: `TraceFilter.operation`: every model call, or every kept span; anything else is an operation's name.
 MODEL_CALLS = "model"
@@ -41,6 +41,16 @@ class TraceFilter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScanBudget:
+    """How far to look for rows that match before an answer goes out with what was found."""
+
+    #: Of wall time.
+    seconds: float = 2.0
+    #: Of content that is looked through, unpacked.
+    content_bytes: int = 256 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Which part of a list: by offset or after a cursor, never both."""
 
@@ -49,11 +59,15 @@ class Page:
     #: `TracePage.next_cursor` of the page before.
     cursor: str | None = None
     order: Order = "desc"
+    budget: ScanBudget = ScanBudget()
 
 
 @dataclass(frozen=True, slots=True)
 class TracePage:
-    """Rows in the order that was asked for, without bodies; no cursor means that nothing follows."""
+    """Rows in the order that was asked for, without bodies; no cursor means that nothing follows.
+
+    A page that has a cursor may hold fewer rows than it was asked for, or none.
+    """
 
     rows: list[TraceRecord]
     next_cursor: str | None
@@ -61,7 +75,7 @@ class TracePage:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many rows a filter matches; inexact counts stop at a bound and mean "at least"."""
+    """How many rows a filter matches; inexact counts stop at a bound of rows or time and mean "at least"."""
 
     rows: int
     exact: bool
@@ -71,12 +85,15 @@ class Count:
 class AnalyticsQuery:
     """Sums over counted model calls that start in [from_ns, before_ns), by group.
 
-    `filter` may narrow them further; its own time range and `counted` are ignored.
+    `filter` may narrow them further; its own time range and `counted` are ignored. A call with several tags
+    is in the group of each, and in the total once.
     """
 
     from_ns: int
     before_ns: int
     group_by: GroupBy = "day"
+    #: Groups by name beyond this many are summed as one. All days and hours are told apart.
+    limit: int = 100
     filter: TraceFilter = TraceFilter()
 
 
@@ -102,7 +119,7 @@ class UsageSummary:
 
 @dataclass(frozen=True, slots=True)
 class AnalyticsGroup:
-    """One group: the start of its day or hour (UTC) in Unix nanoseconds, or a model's or provider's name."""
+    """One group: the start of its day or hour (UTC) in Unix nanoseconds, or a name; None is unknown."""
 
     key: int | str | None
     summary: UsageSummary
@@ -110,7 +127,12 @@ class AnalyticsGroup:
 
 @dataclass(frozen=True, slots=True)
 class Analytics:
-    """The whole range and its groups that have calls, in no particular order."""
+    """The whole range and its groups that have calls, in no particular order.
+
+    Groups by name are the dearest, then those with the most calls, then by name (code points, unknown
+    first); `rest` sums the other ones, and is None if there are none.
+    """
 
     total: UsageSummary
     groups: list[AnalyticsGroup]
+    rest: UsageSummary | None = None

@@ -111,6 +111,17 @@ def test_same_id_with_another_timestamp_is_the_same_row(receiver: Receiver) -> N
     assert len(receiver.rows()) == 1
 
 
+def test_an_answer_larger_than_one_request_is_whole(receiver: Receiver) -> None:
+    texts = ["x" * 9_000_000, "y" * 9_000_000, "z", "é" * 9_000_000]
+    batch = [call(output_text=text) for text in texts]
+    for each in batch:
+        assert post(receiver, [each]).status_code == 202
+    answer = post(receiver, [each | {"output_text": "short"} for each in batch])
+    assert (answer.status_code, answer.headers["content-type"]) == (202, "application/json")
+    shown = orjson.loads(answer.content)
+    assert (shown["count"], [row["output_text"] for row in shown["traces"]]) == (4, texts)
+
+
 def test_rows_come_back_in_input_order(receiver: Receiver) -> None:
     batch = [call(timestamp=f"2026-11-{day:02}T00:00:00Z") for day in (9, 3, 27, 1)]
     shown = orjson.loads(post(receiver, batch).content)["traces"]

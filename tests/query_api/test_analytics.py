@@ -1,9 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from tests.query_api.support import DAY_NS, HOUR_NS, Tenant
+
+from pulse_storage.filters import GroupBy
 
 _TODAY = {"date_from": "2026-11-23", "date_to": "2026-11-24"}
 _EMPTY = {
@@ -101,6 +103,57 @@ def test_groups_come_dearest_first(busy: Tenant, group_by: str, expected: list[t
     assert answer["totalCost"] == 12345.6816012
 
 
+def _named(tenant: Tenant, **asked: object) -> list[tuple[Any, ...]]:
+    answer = tenant.get("/v1/analytics", **_TODAY, **asked)
+    return [(row["bucket"], row["calls"], row.get("other")) for row in answer["costOverTime"]]
+
+
+@pytest.fixture
+def crowded(tenant: Tenant) -> Tenant:
+    """Users a to e, each dearer than the next; one is called `other`, and one is not known."""
+    for number, (user, tags) in enumerate([("a", ("x", "y")), ("other", ("x",)), (None, ()), ("d", ("z",))]):
+        facts = {"user_id": user, "session_id": user, "service": user, "environment": user, "tags": tags}
+        calls = range(number * 10, number * 10 + 1 + number)
+        tenant.store([tenant.call(1 + call, cost_nano_usd=10 ** (9 - number), **facts) for call in calls])
+    return tenant
+
+
+@pytest.mark.parametrize("group_by", ["user", "session", "service", "environment"])
+def test_groups_beyond_the_limit_are_summed_as_other(crowded: Tenant, group_by: str) -> None:
+    known = [("a", 1, None), ("other", 2, None), (None, 3, None), ("d", 4, None)]
+    assert _named(crowded, group_by=group_by) == known
+    assert _named(crowded, group_by=group_by, limit=4) == known
+    assert _named(crowded, group_by=group_by, limit=2) == [*known[:2], ("other", 7, True)]
+    answer = crowded.get("/v1/analytics", **_TODAY, group_by=group_by, limit=1)
+    rows = answer["costOverTime"]
+    assert sum(row["tokens"] for row in rows) == answer["totalTokens"] == 10 * 1020
+    assert sum(row["cost"] for row in rows) == pytest.approx(answer["totalCost"])
+    assert set(rows[1]) == {*rows[0], "other"}
+    assert rows[1]["p99Latency"] == pytest.approx(120.5, rel=0.045)
+
+
+def test_a_call_is_in_the_group_of_each_of_its_tags_and_in_the_total_once(crowded: Tenant) -> None:
+    assert _named(crowded, group_by="tag") == [
+        ("x", 3, None),
+        ("y", 1, None),
+        (None, 3, None),
+        ("z", 4, None),
+    ]
+    assert _named(crowded, group_by="tag", limit=1) == [("x", 3, None), ("other", 8, True)]
+    assert crowded.get("/v1/analytics", **_TODAY, group_by="tag")["totalTokens"] == 10 * 1020
+    assert _named(crowded, group_by="tag", tag="y") == [("x", 1, None), ("y", 1, None)]
+
+
+def test_models_have_a_limit_too(busy: Tenant) -> None:
+    answer = busy.get(
+        "/v1/analytics", date_from="2026-11-23", date_to="2026-11-25", group_by="model", limit=1
+    )["costOverTime"]
+    assert [(row["bucket"], row["calls"], row["unpriced"]) for row in answer] == [
+        ("claude-4", 1, 0),
+        ("other", 3, 1),
+    ]
+
+
 @pytest.mark.parametrize(
     ("asked", "calls"),
     [
@@ -133,7 +186,7 @@ def test_without_calls_sums_are_zero_and_means_unknown(tenant: Tenant) -> None:
     }
 
 
-@pytest.mark.parametrize("group_by", ["day", "hour", "model", "provider"])
+@pytest.mark.parametrize("group_by", get_args(GroupBy))
 def test_an_empty_range_has_no_groups(busy: Tenant, group_by: str) -> None:
     answer = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-23", group_by=group_by)
     assert (answer["costOverTime"], answer["totalTokens"]) == ([], 0)

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from pulse_collector.dialects import MODEL_OPERATIONS
 from pulse_query_api import params
 from pulse_query_api.errors import Detail, InvalidRequest
-from pulse_query_api.params import analytics_query, list_query, no_query, session_query
+from pulse_query_api.params import ListQuery, analytics_query, list_query, no_query, session_query
 from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
 
 _DAY = 1_795_392_000_000_000_000
 
 
 def test_nothing_asked_is_the_newest_fifty_counted_model_calls() -> None:
-    assert list_query(b"") == (TraceFilter(), Page())
+    assert list_query(b"") == ListQuery(TraceFilter(), Page())
 
 
 def test_every_parameter_of_the_list_is_read() -> None:
@@ -48,7 +48,15 @@ def test_every_parameter_of_the_list_is_read() -> None:
         otel_trace_id=bytes.fromhex("0af7651916cd43dd8448eb211c80319c"),
         text="100%",
     )
-    assert list_query(urlencode(asked).encode()) == (where, Page(limit=7, offset=10_000, order="asc"))
+    assert list_query(urlencode(asked).encode()) == ListQuery(
+        where, Page(limit=7, offset=10_000, order="asc")
+    )
+
+
+def test_text_is_looked_for_where_the_question_says() -> None:
+    in_previews = ListQuery(TraceFilter(text="Ö"), Page())
+    assert list_query(b"q=%C3%96") == list_query(b"q=%C3%96&search_in=previews") == in_previews
+    assert list_query(b"q=%C3%96&search_in=bodies&tag=t") == ListQuery(TraceFilter(tag="t"), Page(), "Ö")
 
 
 _NUMBER = "must be a number of at least 0 such as 0.25"
@@ -83,6 +91,13 @@ _MOMENT = "must be a date or RFC 3339 date-time such as 2026-11-23 or 2026-11-23
         (b"otel_trace_id=xyz", "otel_trace_id", "must be 32 hexadecimal digits, not 'xyz'"),
         (b"cursor=abc&offset=1", "cursor", "cannot be combined with offset"),
         (b"q=" + b"x" * 501, "q", "must be at most 500 characters long"),
+        (b"q=x&search_in=all", "search_in", "must be one of previews, bodies, not 'all'"),
+        (b"search_in=bodies", "q", "is required to say what to search for"),
+        (
+            b"q=x&search_in=bodies&offset=1",
+            "offset",
+            "cannot be combined with search_in=bodies; follow the Link header instead",
+        ),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(query: bytes, path: str, message: str) -> None:
@@ -122,13 +137,34 @@ def test_the_operations_of_model_calls_are_those_of_the_collector() -> None:
     ],
 )
 def test_calls_are_listed_once_and_other_spans_too_if_asked_for(query: bytes, counted: bool | None) -> None:
-    where, _ = list_query(query)
+    where = list_query(query).where
     assert where.counted is counted
 
 
 def test_a_cost_between_two_nano_dollars_asks_for_the_upper_one() -> None:
-    where, _ = list_query(b"min_cost_cents=0.00000011")
+    where = list_query(b"min_cost_cents=0.00000011").where
     assert where.min_cost_nano_usd == 2
+
+
+@pytest.mark.parametrize(("query", "limit"), [(b"", 100), (b"&limit=1", 1), (b"&limit=1000", 1000)])
+def test_analytics_by_name_have_a_limit(query: bytes, limit: int) -> None:
+    asked = analytics_query(b"date_from=2026-11-23&date_to=2026-11-24&group_by=user" + query)
+    assert (asked.group_by, asked.limit) == ("user", limit)
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        (b"group_by=user&limit=0", "must be a whole number from 1 to 1000, not '0'"),
+        (b"group_by=user&limit=1001", "must be a whole number from 1 to 1000, not '1001'"),
+        (b"group_by=hour&limit=5", "is for groups by name: every hour of the range is shown"),
+        (b"limit=5", "is for groups by name: every day of the range is shown"),
+    ],
+)
+def test_a_limit_that_analytics_cannot_keep_is_refused(query: bytes, message: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        analytics_query(b"date_from=2026-11-23&date_to=2026-11-24&" + query)
+    assert list(refused.value.details) == [{"path": "limit", "message": message}]
 
 
 def test_analytics_take_the_range_the_group_and_the_filters_of_the_list() -> None:
@@ -148,7 +184,13 @@ def test_analytics_take_the_range_the_group_and_the_filters_of_the_list() -> Non
         ),
         (
             b"date_from=2026-11-23&date_to=2026-11-24&group_by=week",
-            [("group_by", "must be one of day, hour, model, provider, not 'week'")],
+            [
+                (
+                    "group_by",
+                    "must be one of day, hour, model, provider, user, session, tag, service, environment,"
+                    " not 'week'",
+                )
+            ],
         ),
         (
             b"date_from=2020-01-01&date_to=2026-01-01&group_by=hour",
@@ -169,8 +211,8 @@ def test_analytics_refuse_what_they_cannot_answer(query: bytes, problems: list[t
 
 
 def test_paging_is_no_parameter_of_analytics() -> None:
-    with pytest.raises(InvalidRequest, match="limit is not a parameter of this route"):
-        analytics_query(b"date_from=2026-11-23&date_to=2026-11-24&limit=5")
+    with pytest.raises(InvalidRequest, match="offset is not a parameter of this route"):
+        analytics_query(b"date_from=2026-11-23&date_to=2026-11-24&offset=5")
 
 
 def test_bodies_of_a_session_are_asked_for_by_name() -> None:
@@ -199,9 +241,8 @@ def test_valid_values_arrive_as_they_were_sent(
         "limit": limit,
         "min_cost_cents": f"{min_cost_cents:f}",
     }
-    where, page = list_query(urlencode(asked).encode())
-    assert where == TraceFilter(session_id=session_id, min_cost_nano_usd=int(min_cost_cents * 10**7))
-    assert page == Page(limit=limit, cursor=cursor)
+    where = TraceFilter(session_id=session_id, min_cost_nano_usd=int(min_cost_cents * 10**7))
+    assert list_query(urlencode(asked).encode()) == ListQuery(where, Page(limit=limit, cursor=cursor))
 
 
 _WORDS = st.sampled_from(

@@ -12,6 +12,14 @@ from pulse_storage.bodies import pack
 
 _MODELS = ("gpt-5", "gpt-5-mini", "claude-5", "text-embedding-3", None)
 _TEXTS = (None, "Hello World", "100% sure_thing", "Ärger mit Öl", "back\\slash", "日本", "x" * 500)
+#: Texts as nested values, escaped in each way that JSON knows; and names of fields, which are no texts.
+_DOCUMENTS = (
+    b'{"model": "m", "messages": [{"role": "user", "content": [{"text": "The WORLD\\nof \\"tea\\""}]}]}',
+    b'{"hello": 1, "all": ["\\u00c4rger mit \\u00d6L", "\\/", "Said \\"No\\"", "a\\nB", "\\ud83d\\ude00"]}',
+    '{"text": "BACK\\\\SLASH, 日本, Naïve 😀, 100%", "more": [[["x\\u0000y"]], null, 1.5, true]}'.encode(),
+    b'{"broken": "\\ud83d alone", "world": {}}',
+    b"{}",
+)
 
 
 def corpus(seed: int, *, project_id: str = "p", traces: int = 80) -> list[SpanRow]:
@@ -53,8 +61,10 @@ def _vary(random: Random, row: SpanRow) -> SpanRow:
         provider_request_id=random.choice((None, None, f"r{row.otel_trace_id[-1]}")),
         input_preview=text,
         output_preview=random.choice(_TEXTS),
-        output_text=pack(b"long answer") if has_bodies and text else None,
-        request_body=pack(b'{"model": "m"}') if has_bodies else None,
+        output_text=pack(random.choice((b"long answer", "LONG ärger".encode())))
+        if has_bodies and text
+        else None,
+        request_body=pack(random.choice(_DOCUMENTS)) if has_bodies else None,
         response_body=pack(b'{"id": "r"}') if has_bodies and not failed else None,
     )
     if not row.model_call:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import cast
 
 from tests.support.rows import DAY_NS, HOUR_NS
 
@@ -42,6 +45,34 @@ def matching(rows: Iterable[TraceRecord], where: TraceFilter) -> list[TraceRecor
     return [row for row in rows if all(_checks(row, where))]
 
 
+async def holding(storage: StorageAdapter, rows: Iterable[TraceRecord], text: str) -> list[TraceRecord]:
+    """The rows whose content holds a text, in their order; each is read whole."""
+    found: list[TraceRecord] = []
+    for row in rows:
+        whole = await storage.get_trace(row.project_id, row.trace_id)
+        assert whole is not None
+        texts = [whole.input_preview or "", whole.output_preview or "", whole.output_text or ""]
+        for document in (whole.request_body, whole.response_body):
+            texts += strings(None if document is None else json.loads(document))
+        if any(text.casefold() in each.casefold() for each in texts):
+            found.append(row)
+    return found
+
+
+def strings(value: object) -> Iterable[str]:
+    """Every text of a JSON value; names of fields are none."""
+    match value:
+        case str():
+            yield value
+        case list():
+            for item in cast("list[object]", value):
+                yield from strings(item)
+        case dict():
+            yield from strings(list(cast("dict[str, object]", value).values()))
+        case _:
+            pass
+
+
 def _checks(row: TraceRecord, where: TraceFilter) -> Iterable[bool]:
     for column in ("session_id", "user_id", "provider", "status", "service", "environment", "otel_trace_id"):
         wanted = getattr(where, column)
@@ -69,17 +100,41 @@ def _checks(row: TraceRecord, where: TraceFilter) -> Iterable[bool]:
         yield any(where.text.casefold() in text for text in texts)
 
 
-def group_key(row: TraceRecord, group_by: GroupBy) -> int | str | None:
-    """The analytics group of a row."""
+def group_keys(row: TraceRecord, group_by: GroupBy) -> Sequence[int | str | None]:
+    """The analytics groups of a row: one, or one for each tag."""
     match group_by:
         case "day":
-            return row.start_ns // DAY_NS * DAY_NS
+            return [row.start_ns // DAY_NS * DAY_NS]
         case "hour":
-            return row.start_ns // HOUR_NS * HOUR_NS
+            return [row.start_ns // HOUR_NS * HOUR_NS]
         case "model":
-            return row.model_used or row.model_requested
-        case "provider":
-            return row.provider
+            return [row.model_used or row.model_requested]
+        case "tag":
+            return sorted(set(row.tags)) or [None]
+        case "user" | "session":
+            return [row.user_id if group_by == "user" else row.session_id]
+        case "provider" | "service" | "environment":
+            return [getattr(row, group_by)]
+
+
+def grouped(
+    rows: Iterable[TraceRecord], group_by: GroupBy, limit: int
+) -> tuple[dict[int | str | None, list[TraceRecord]], list[TraceRecord]]:
+    """The rows of each group that is shown, and those of the others, once for each group they are in."""
+    groups: defaultdict[int | str | None, list[TraceRecord]] = defaultdict(list)
+    for row in rows:
+        for key in group_keys(row, group_by):
+            groups[key].append(row)
+    if group_by in ("day", "hour"):
+        return groups, []
+    ranked = sorted(groups, key=lambda key: (-_cost(groups[key]), -len(groups[key]), str(key or "")))
+    return {key: groups[key] for key in ranked[:limit]}, [
+        row for key in ranked[limit:] for row in groups[key]
+    ]
+
+
+def _cost(rows: Iterable[TraceRecord]) -> int:
+    return sum(row.cost_nano_usd or 0 for row in rows)
 
 
 def in_query(rows: Sequence[TraceRecord], query: AnalyticsQuery) -> list[TraceRecord]:
@@ -92,7 +147,7 @@ def assert_summary(got: UsageSummary, rows: Sequence[TraceRecord]) -> None:
     """Sums must be exact, percentiles near."""
     latencies = sorted(row.latency_ms for row in rows if row.latency_ms is not None)
     assert (got.calls, got.errors) == (len(rows), sum(row.status == "error" for row in rows))
-    assert got.cost_nano_usd == sum(row.cost_nano_usd or 0 for row in rows)
+    assert got.cost_nano_usd == _cost(rows)
     assert got.input_tokens == sum(row.input_tokens or 0 for row in rows)
     assert got.output_tokens == sum(row.output_tokens or 0 for row in rows)
     assert got.unpriced == sum(_is_unpriced(row) for row in rows)

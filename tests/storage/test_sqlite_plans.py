@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from pulse_storage.sql.analytics import analytics
 from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
 from pulse_storage.sql.projects import insert_project, key_with_digest, keys_of, project_key
 from pulse_storage.sql.records import find_record, page_of_records
+from pulse_storage.sql.scan import stretches
 from pulse_storage.sql.spans import stored_in_traces, stored_partners, stored_span
 from pulse_storage.sql.usage import count_rows
 from pulse_storage.sqlite.connection import open_reader, open_writer
@@ -91,7 +93,7 @@ def test_model_filter_is_answered_from_the_index_before_rows_are_read(connection
         plan
         for plan in _plans(
             connection,
-            lambda c: count_rows(c, 1, TraceFilter(model="m", from_ns=_FROM_NS, before_ns=_BEFORE_NS)),
+            lambda c: count_rows(c, 1, TraceFilter(model="m", from_ns=_FROM_NS, before_ns=_BEFORE_NS), 1.0),
         )
         if "spans_counted" in plan and "COVERING" in plan
     ][:1]
@@ -110,6 +112,41 @@ def test_analytics_look_at_rollups_in_their_range(
     if group_by != "hour":
         assert "latency_day USING PRIMARY KEY (project=? AND day>? AND day<?)" in searches
     assert not _full_scans(plans)
+
+
+_BY_NAME: list[GroupBy] = ["model", "provider", "user", "session", "tag", "service", "environment"]
+
+
+@pytest.mark.parametrize("group_by", _BY_NAME)
+def test_groups_by_name_read_the_counted_rows_of_their_range(
+    connection: Connection, group_by: GroupBy
+) -> None:
+    query = AnalyticsQuery(
+        group_by=group_by, filter=TraceFilter(service="s"), from_ns=_FROM_NS, before_ns=_BEFORE_NS
+    )
+    plans = _plans(connection, lambda c: analytics(c, 1, query))
+    assert not _full_scans(plans)
+    assert "SEARCH spans USING INDEX spans_counted (project=? AND id>? AND id<?)" in plans
+
+
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (TraceFilter(service="s"), "spans_counted"),
+        (TraceFilter(model="m", text="t"), "spans_counted"),
+        (TraceFilter(user_id="u", tag="t"), "spans_by_user"),
+        (TraceFilter(session_id="s", min_latency_ms=1), "spans_by_session"),
+        (TraceFilter(status="error", service="s"), "spans_failed"),
+        (TraceFilter(counted=False), "spans_by_id"),
+    ],
+)
+def test_stretches_are_cut_from_the_index_alone(
+    connection: Connection, where: TraceFilter, index: str
+) -> None:
+    where = replace(where, from_ns=_FROM_NS, before_ns=_BEFORE_NS)
+    [plan] = _plans(connection, lambda c: list(stretches(c, 1, where, "desc", _ID.bytes)))
+    assert plan.startswith(f"SEARCH spans USING COVERING INDEX {index} (project=?")
+    assert plan.endswith("id>? AND id<?)")
 
 
 @pytest.mark.parametrize(
@@ -135,8 +172,8 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
     lambda c: keys_of(c, "p"),
     lambda c: key_with_digest(c, b"x"),
     lambda c: find_record(c, 1, "p", _ID, bodies=True),
-    lambda c: count_rows(c, 1, TraceFilter()),
-    lambda c: count_rows(c, 1, TraceFilter(user_id="u", from_ns=_FROM_NS, before_ns=_BEFORE_NS)),
+    lambda c: count_rows(c, 1, TraceFilter(), 1.0),
+    lambda c: count_rows(c, 1, TraceFilter(user_id="u", from_ns=_FROM_NS, before_ns=_BEFORE_NS), 1.0),
     lambda c: c.dialect.trace_sizes(c, 1, [_ID.bytes], 10),
     lambda c: stored_in_traces(c, 1, [_ID.bytes]),
     lambda c: stored_span(c, 1, _ID.bytes, _ID.bytes[8:]),

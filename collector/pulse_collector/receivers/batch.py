@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from pulse_collector import compression
@@ -24,16 +24,16 @@ from pulse_storage.rows import SpanRow
 from pulse_storage.trace_json import trace_object
 
 _log = logging.getLogger(__name__)
+_JSON = "application/json"
 
 
 def batch_routes(collector: Collector) -> list[Route]:
     """The one route; errors are `{"error": …}`, validation errors add `details`."""
 
     async def post_traces_batch(request: Request) -> Response:
-        status, headers = 202, dict[str, str]()
-        answer: dict[str, object]
+        headers = dict[str, str]()
         try:
-            answer = await _post(collector, request)
+            response = await _post(collector, request)
         except InvalidBatch as error:
             status = 400
             answer = {"error": str(error), **({"details": error.details} if error.details else {})}
@@ -42,13 +42,16 @@ def batch_routes(collector: Collector) -> list[Route]:
             answer = {"error": refusal.message}
         except ClientGone:
             return Response(status_code=499)
+        else:
+            collector.metrics.request("batch", "traces", response.status_code)
+            return response
         collector.metrics.request("batch", "traces", status)
-        return Response(orjson.dumps(answer), status, headers, "application/json")
+        return Response(orjson.dumps(answer), status, headers, _JSON)
 
     return [Route("/v1/traces/batch", post_traces_batch, methods=["POST"])]
 
 
-async def _post(collector: Collector, request: Request) -> dict[str, object]:
+async def _post(collector: Collector, request: Request) -> Response:
     key = await collector.admit(request.headers.get("authorization"))
     content_encoding = request.headers.get("content-encoding")
     compression.codec(content_encoding)
@@ -61,10 +64,28 @@ async def _post(collector: Collector, request: Request) -> dict[str, object]:
         )
         try:
             await collector.store("batch", rows)
-            shown = await _shown(collector, key.project_id, ids)
+            first = await _shown(collector, key.project_id, ids)
         except StoreUnavailable as error:
             raise store_unavailable(error) from error
-    return {"count": len(shown), "traces": shown}
+    if len(first) == len(ids):
+        return Response(orjson.dumps({"count": len(ids), "traces": first}), 202, media_type=_JSON)
+    return StreamingResponse(_document(collector, key.project_id, ids, first), 202, media_type=_JSON)
+
+
+async def _document(
+    collector: Collector, project_id: str, ids: Sequence[UUID], part: list[dict[str, object]]
+) -> AsyncIterator[bytes]:
+    """An answer that is larger than memory should hold, part by part; what fails here can only cut it."""
+    yield b'{"count":%d,"traces":[' % len(ids)
+    shown = 0
+    while True:
+        shown += len(part)
+        yield orjson.dumps(part)[1:-1]
+        if shown == len(ids):
+            break
+        yield b","
+        part = await _shown(collector, project_id, ids[shown:])
+    yield b"]}"
 
 
 def _read(
@@ -80,9 +101,12 @@ def _read(
 
 
 async def _shown(collector: Collector, project_id: str, ids: Sequence[UUID]) -> list[dict[str, object]]:
-    """The rows as they are stored, which after a second delivery are those of the first."""
+    """Rows as stored, which after a second delivery are those of the first; as many as fit in memory.
+
+    Raises Refusal if one is not there.
+    """
     records = await collector.storage.get_traces(project_id, ids)
-    missing = [str(trace_id) for trace_id, record in zip(ids, records, strict=True) if record is None]
+    missing = [str(trace_id) for trace_id, record in zip(ids, records, strict=False) if record is None]
     if missing:
         raise store_unavailable(f"{len(missing)} rows were not stored, the first is {missing[0]}")
     return [trace_object(record, bodies=False) for record in records if record is not None]

@@ -22,13 +22,16 @@ def analytics_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRo
         query = params.analytics_query(request.scope["query_string"])
         report = await analyse(storage, project_id, query)
         total = report.total
+        groups = [_group_object(group, query.group_by) for group in report.groups]
+        if report.rest is not None:
+            groups.append(_sums("other", report.rest) | {"other": True})
         return json_response(
             {
                 "totalCost": cents(total.cost_nano_usd),
                 "totalTokens": total.input_tokens + total.output_tokens,
                 "avgLatency": _mean_latency_ms(total),
                 "errorRate": total.errors / total.calls if total.calls else 0,
-                "costOverTime": [_group_object(group, query.group_by) for group in report.groups],
+                "costOverTime": groups,
             }
         )
 
@@ -36,9 +39,12 @@ def analytics_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRo
 
 
 def _group_object(group: AnalyticsGroup, group_by: GroupBy) -> dict[str, object]:
-    summary = group.summary
+    return _sums(_bucket(group.key, group_by), group.summary)
+
+
+def _sums(bucket: str | None, summary: UsageSummary) -> dict[str, object]:
     return {
-        "bucket": _bucket(group.key, group_by),
+        "bucket": bucket,
         "cost": cents(summary.cost_nano_usd),
         "tokens": summary.input_tokens + summary.output_tokens,
         "inputTokens": summary.input_tokens,

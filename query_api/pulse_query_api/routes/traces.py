@@ -26,8 +26,8 @@ def trace_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]
     """The list of a project's traces, and one trace with its bodies."""
 
     async def get_traces(request: Request, project_id: str) -> Response:
-        where, page = params.list_query(request.scope["query_string"])
-        found = await list_traces(storage, project_id, where, page)
+        query = params.list_query(request.scope["query_string"])
+        found = await list_traces(storage, project_id, query)
         headers = {"X-Total-Count": _total_text(found.total)}
         if found.next_cursor is not None:
             headers["Link"] = _next_link(request, found.next_cursor)
@@ -35,8 +35,8 @@ def trace_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]
             {
                 "traces": [trace_object(row, bodies=False) for row in found.rows],
                 "total": found.total.rows,
-                "limit": page.limit,
-                "offset": page.offset,
+                "limit": query.page.limit,
+                "offset": query.page.offset,
             },
             headers=headers,
         )

@@ -13,10 +13,11 @@ _NOTHING = UsageSummary()
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole range, and its groups in the order in which they are shown."""
+    """The whole range, its groups in the order in which they are shown, and the sum of those that are not."""
 
     total: UsageSummary
     groups: list[AnalyticsGroup]
+    rest: UsageSummary | None
 
 
 async def analyse(storage: StorageAdapter, project_id: str, query: AnalyticsQuery) -> Report:
@@ -24,7 +25,7 @@ async def analyse(storage: StorageAdapter, project_id: str, query: AnalyticsQuer
     found = await storage.analytics(project_id, query)
     bucket_ns = BUCKET_NS.get(query.group_by)
     groups = _by_cost(found) if bucket_ns is None else _all_buckets(found, query, bucket_ns)
-    return Report(found.total, groups)
+    return Report(found.total, groups, found.rest)
 
 
 def _all_buckets(found: Analytics, query: AnalyticsQuery, bucket_ns: int) -> list[AnalyticsGroup]:

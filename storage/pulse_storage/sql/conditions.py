@@ -47,10 +47,20 @@ def usage_key_conditions(project: int, where: TraceFilter) -> Conditions:
     return conditions
 
 
+def names_usage_keys(where: TraceFilter) -> bool:
+    """Whether the filter lets only some usage keys through."""
+    return (
+        where.provider is not None
+        or where.model is not None
+        or where.status is not None
+        or where.operation not in (MODEL_CALLS, ALL_OPERATIONS)
+    )
+
+
 def add_usage_keys(conditions: Conditions, project: int, where: TraceFilter) -> None:
     """Rows whose usage key matches the filter; no term if every key does."""
-    keys = usage_key_conditions(project, where)
-    if len(keys.terms) > 1:
+    if names_usage_keys(where):
+        keys = usage_key_conditions(project, where)
         conditions.add(f"usage_key IN (SELECT key FROM usage_keys WHERE {keys.sql()})", *keys.bindings)
 
 
@@ -76,14 +86,38 @@ def row_conditions(dialect: Dialect, project: int, where: TraceFilter) -> Condit
     return conditions
 
 
+def seek_conditions(project: int, where: TraceFilter) -> Conditions:
+    """Which part of its index (`index_for`) a filter looks at."""
+    conditions = Conditions()
+    conditions.add("project = ?", project)
+    for column in ("otel_trace_id", "session_id", "user_id"):
+        value: str | bytes | None = getattr(where, column)
+        if value is not None:
+            conditions.add(f"{column} = ?", value)
+            break
+    else:
+        if where.status == "error":
+            conditions.add("status = 'error'")
+        elif where.counted is True:
+            conditions.add("usage_key IS NOT NULL")
+    _add_ids(conditions, where.from_ns, where.before_ns)
+    return conditions
+
+
 def add_time(conditions: Conditions, from_ns: int | None, before_ns: int | None) -> None:
     """A half-open range of start times, as a range of ids too: they are ordered by time."""
+    _add_ids(conditions, from_ns, before_ns)
     if from_ns is not None and from_ns >= _MIN_NS:
-        conditions.add("id >= ?", time_floor(from_ns))
         conditions.add("start_ns >= ?", min(from_ns, _MAX_NS))
     if before_ns is not None and before_ns <= _MAX_NS:
-        conditions.add("id <= ?", time_floor(before_ns, _LAST_HASH))
         conditions.add("start_ns < ?", max(before_ns, _MIN_NS))
+
+
+def _add_ids(conditions: Conditions, from_ns: int | None, before_ns: int | None) -> None:
+    if from_ns is not None and from_ns >= _MIN_NS:
+        conditions.add("id >= ?", time_floor(from_ns))
+    if before_ns is not None and before_ns <= _MAX_NS:
+        conditions.add("id <= ?", time_floor(before_ns, _LAST_HASH))
 
 
 def index_for(where: TraceFilter) -> str:

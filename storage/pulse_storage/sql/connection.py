@@ -83,6 +83,14 @@ class Dialect(Protocol):
         """A term that holds if the row has the tag that is bound."""
         ...
 
+    def each_tag(self, tags: str) -> str:
+        """A join with each tag of a column of tags as `tag.value`, or with NULL where there is none."""
+        ...
+
+    def by_code_points(self, text: str) -> str:
+        """A text as ORDER BY takes it to sort by code points."""
+        ...
+
     def holds(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
         """A term that holds if any of the columns holds the text, any case; and what is bound to it."""
         ...

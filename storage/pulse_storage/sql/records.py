@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
+import time
+from collections.abc import Sequence
 from typing import cast
 from uuid import UUID
 
-from zstandard import ZstdError
-
-from pulse_storage.bodies import unpack
-from pulse_storage.errors import InvalidCursor, StoreUnavailable
 from pulse_storage.filters import Page, TraceFilter, TracePage
 from pulse_storage.rows import BATCH_DIALECT, TraceRecord
-from pulse_storage.sql.conditions import add_usage_keys, index_for, row_conditions
-from pulse_storage.sql.connection import Connection, SqlValue, Values
-from pulse_storage.sql.events import content_column
+from pulse_storage.sql.connection import Connection, Values
+from pulse_storage.sql.contents import Whereabouts, output_text, request_body, response_body
+from pulse_storage.sql.cursors import decode_cursor, encode_cursor
+from pulse_storage.sql.scan import matching_rows
 from pulse_storage.sql.spans import tags_tuple
 from pulse_storage.sql.usage import has_calls
 
@@ -23,132 +20,122 @@ from pulse_storage.sql.usage import has_calls
 _COLUMNS = TraceRecord._fields[
     TraceRecord._fields.index("otel_trace_id") : TraceRecord._fields.index("output_text")
 ]
-_TAGS_AT = _COLUMNS.index("tags")
-_PREVIEW_AT = _COLUMNS.index("output_preview")
-_DIALECT_AT = _COLUMNS.index("dialect")
-_WIDTH = len(_COLUMNS)
-#: What else is read of a row; the values of `Dialect.row_key` follow.
-_BESIDE = "id, metadata, usage_key IS NOT NULL, has_output_text, output_from, request_from, response_from"
-_ROW_KEY_AT = _WIDTH + len(_BESIDE.split(","))
+_SELECT = (
+    f"SELECT id, {', '.join(_COLUMNS)}, output_preview, metadata, usage_key IS NOT NULL,"
+    f" {', '.join(Whereabouts._fields[:-1])}, "
+)
+_TRACE_ID_AT = 1 + _COLUMNS.index("otel_trace_id")
+_DIALECT_AT = 1 + _COLUMNS.index("dialect")
+_TAGS_AT = 1 + _COLUMNS.index("tags")
+_TEXT_AT = 1 + len(_COLUMNS)
+_METADATA_AT = _TEXT_AT + 1
+_COUNTED_AT = _TEXT_AT + 2
+_WHEREABOUTS_AT = _COUNTED_AT + 1
+_ROW_KEY_AT = _WHEREABOUTS_AT + len(Whereabouts._fields) - 1
+_HAS_TEXT_AT = _WHEREABOUTS_AT + Whereabouts._fields.index("has_output_text")
+_TEXT_FROM_AT = _WHEREABOUTS_AT + Whereabouts._fields.index("output_from")
 #: A thousand texts of megabytes each would not fit in memory, so a page of such rows ends early.
-_MAX_PAGE_CHARS = 16 << 20
+MAX_PAGE_CHARS = 16 << 20
+
+
+def select_records(connection: Connection) -> str:
+    """Reads ids, the values of records from `otel_trace_id` to `counted`, and where their content stands."""
+    return _SELECT + ", ".join(connection.dialect.row_key)
 
 
 def find_record(
     connection: Connection, project: int, project_id: str, trace_id: UUID, *, bodies: bool
 ) -> TraceRecord | None:
     """The row with this visible id: by row id, else, for rows of the batch route, by OTel trace id."""
-    select = _select(connection)
+    select = select_records(connection)
     values = connection.execute(
-        f"{select} WHERE project = ? AND id = ? AND dialect IS DISTINCT FROM ?",
+        f"{select} FROM spans WHERE project = ? AND id = ? AND dialect IS DISTINCT FROM ?",
         (project, trace_id.bytes, BATCH_DIALECT),
     ).fetchone()
     if values is None:
         values = connection.execute(
-            f"{select} WHERE project = ? AND otel_trace_id = ? AND dialect = ? ORDER BY id LIMIT 1",
+            f"{select} FROM spans WHERE project = ? AND otel_trace_id = ? AND dialect = ?"
+            " ORDER BY id LIMIT 1",
             (project, trace_id.bytes, BATCH_DIALECT),
         ).fetchone()
-    return None if values is None else _record(connection, project, project_id, values, bodies=bodies)
+    return None if values is None else record(connection, project, project_id, values, bodies=bodies)
+
+
+def find_records(
+    connection: Connection, project: int, project_id: str, trace_ids: Sequence[UUID]
+) -> list[TraceRecord | None]:
+    """The rows with these visible ids, without bodies; fewer where their texts are very long."""
+    records: list[TraceRecord | None] = []
+    chars = 0
+    for trace_id in trace_ids:
+        record = find_record(connection, project, project_id, trace_id, bodies=False)
+        records.append(record)
+        chars += 0 if record is None else text_chars(record)
+        if chars > MAX_PAGE_CHARS:
+            break
+    return records
 
 
 def page_of_records(
     connection: Connection, project: int, project_id: str, where: TraceFilter, page: Page
 ) -> TracePage:
     """A page of rows in the order of their ids, which is that of time. Raises InvalidCursor."""
-    conditions = row_conditions(connection.dialect, project, where)
-    if where.counted is True:
-        # Then the index tells which rows are of matching calls; no other row is read, and none without any.
-        if not has_calls(connection, project, where):
-            return TracePage([], None)
-        add_usage_keys(conditions, project, where)
-    if page.cursor is not None:
-        conditions.add("id > ?" if page.order == "asc" else "id < ?", decode_cursor(page.cursor))
-    index = connection.dialect.indexed_by(index_for(where))
-    rows = connection.execute(
-        f"{_select(connection)}{index} WHERE {conditions.sql()}"
-        # Written out, not bound: SQLite plans a statement anew each time a bound limit changes hands.
-        f" ORDER BY id {page.order.upper()} LIMIT {page.limit + 1:d} OFFSET {page.offset:d}",
-        conditions.bindings,
-    ).fetchall()
+    after = None if page.cursor is None else decode_cursor(page.cursor)
+    deadline_s = time.monotonic() + page.budget.seconds
     records: list[TraceRecord] = []
     chars = 0
-    for values in rows[: page.limit]:
-        record = _record(connection, project, project_id, values, bodies=False)
-        records.append(record)
-        chars += len(record.output_text or "") + len(record.metadata or "")
-        if chars > _MAX_PAGE_CHARS:
-            break
-    if len(records) == len(rows):
-        return TracePage(records, None)
-    return TracePage(records, _encode_cursor(cast("bytes", rows[len(records) - 1][_WIDTH])))
+    if where.counted is True and not has_calls(connection, project, where):
+        return TracePage([], None)
+    for id, values in matching_rows(connection, project, select_records(connection), where, page, after):
+        if values is None:
+            after = id
+            if time.monotonic() > deadline_s:
+                return TracePage(records, encode_cursor(id))
+            continue
+        if len(records) == page.limit or chars > MAX_PAGE_CHARS:
+            return TracePage(records, None if after is None else encode_cursor(after))
+        after = id
+        found = record(connection, project, project_id, values, bodies=False)
+        records.append(found)
+        chars += text_chars(found)
+    return TracePage(records, None)
 
 
-def _select(connection: Connection) -> str:
-    row_key = ", ".join(connection.dialect.row_key)
-    return f"SELECT {', '.join(_COLUMNS)}, {_BESIDE}, {row_key} FROM spans"
+def whereabouts(values: Values) -> Whereabouts:
+    """Where the content of a row stands that was read with `select_records`."""
+    return Whereabouts._make((*values[_WHEREABOUTS_AT:_ROW_KEY_AT], values[_ROW_KEY_AT:]))
 
 
-def _record(
-    connection: Connection,
-    project: int,
-    project_id: str,
-    values: Values,
-    *,
-    bodies: bool,
+def text_chars(record: TraceRecord) -> int:
+    """How much the unbounded texts of a record weigh."""
+    return len(record.output_text or "") + len(record.metadata or "")
+
+
+def record(
+    connection: Connection, project: int, project_id: str, values: Values, *, bodies: bool
 ) -> TraceRecord:
-    columns = list(values[:_WIDTH])
-    id, metadata, counted, has_text, text_from, request_from, response_from = values[_WIDTH:_ROW_KEY_AT]
-    row_key = values[_ROW_KEY_AT:]
-    is_batch = columns[_DIALECT_AT] == BATCH_DIALECT
-    visible = UUID(bytes=cast("bytes", columns[0] if is_batch else id))
-    text = columns[_PREVIEW_AT]
-    if text_from is not None or has_text:
-        text = _text(_body(connection, project, "output_text", row_key, text_from))
+    """The record of a row that was read with `select_records`."""
+    id = values[_TRACE_ID_AT if values[_DIALECT_AT] == BATCH_DIALECT else 0]
+    tags, text = values[_TAGS_AT], values[_TEXT_AT]
     request = response = None
-    if bodies:
-        request = _body(connection, project, "request_body", row_key, request_from)
-        response = _body(connection, project, "response_body", row_key, response_from)
-    fields: list[object] = [*columns]
-    fields[_TAGS_AT] = tags_tuple(cast("str | None", columns[_TAGS_AT]))
-    return TraceRecord._make((visible, project_id, *fields, text, metadata, bool(counted), request, response))
-
-
-def _body(
-    connection: Connection,
-    project: int,
-    column: str,
-    row_key: Values,
-    lender: SqlValue,
-) -> bytes | None:
-    names = connection.dialect.row_key
-    select = f"SELECT {column} FROM span_bodies WHERE {' AND '.join(f'{name} = ?' for name in names)}"
-    if lender is None:
-        packed = connection.execute(select, row_key).get
-    else:
-        of_lender = f"SELECT {', '.join(names)} FROM spans WHERE project = ? AND id = ?"
-        lender_key = connection.execute(of_lender, (project, lender)).fetchone()
-        packed = None if lender_key is None else connection.execute(select, lender_key).get
-        if packed is None:
-            packed = content_column(connection, project, column, lender)
-    try:
-        return None if packed is None else unpack(cast("bytes", packed))
-    except ZstdError as error:
-        raise StoreUnavailable(f"a stored {column} is damaged; restore a backup ({error})") from error
-
-
-def _text(document: bytes | None) -> str | None:
-    return None if document is None else document.decode()
-
-
-def _encode_cursor(id: bytes) -> str:
-    return base64.urlsafe_b64encode(id).rstrip(b"=").decode()
-
-
-def decode_cursor(cursor: str) -> bytes:
-    try:
-        id = base64.b64decode(cursor + "==", altchars=b"-_", validate=True)
-    except (binascii.Error, ValueError) as error:
-        raise InvalidCursor(f"{cursor!r} is not a cursor of this list; leave it out to start anew") from error
-    if len(id) != 16:
-        raise InvalidCursor(f"{cursor!r} is not a cursor of this list; leave it out to start anew")
-    return id
+    if bodies or values[_HAS_TEXT_AT] or values[_TEXT_FROM_AT] is not None:
+        at = whereabouts(values)
+        long_text = output_text(connection, project, at)
+        text = text if long_text is None else long_text.decode()
+        if bodies:
+            request = request_body(connection, project, at)
+            response = response_body(connection, project, at)
+    return TraceRecord._make(
+        (
+            UUID(bytes=cast("bytes", id)),
+            project_id,
+            *values[1:_TAGS_AT],
+            () if tags is None else tags_tuple(cast("str", tags)),
+            *values[_TAGS_AT + 1 : _TEXT_AT],
+            text,
+            values[_METADATA_AT],
+            values[_COUNTED_AT] == 1,
+            request,
+            response,
+        )
+    )

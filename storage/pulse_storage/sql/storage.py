@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Protocol, TypeVar
 from uuid import UUID
 
@@ -16,8 +17,10 @@ from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRec
 from pulse_storage.sql import projects
 from pulse_storage.sql.analytics import analytics
 from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.cursors import decode_cursor
 from pulse_storage.sql.prices import delete_prices, prices_of, put_prices
-from pulse_storage.sql.records import decode_cursor, find_record, page_of_records
+from pulse_storage.sql.records import find_record, find_records, page_of_records
+from pulse_storage.sql.search import page_of_found
 from pulse_storage.sql.usage import count_rows
 from pulse_storage.writer import Database as Writes
 from pulse_storage.writer import Writer
@@ -58,15 +61,23 @@ class Readers(Protocol):
 class SqlStorage:
     """A thread that writes, threads that read; `quick_readers` are for keys and single rows.
 
-    Those must not wait until somebody's month of analytics is summed.
+    Those must not wait until somebody's month of analytics is summed. Searches take seconds each: `searchers`
+    are theirs, so that they wait for each other only.
     """
 
     def __init__(
-        self, database: Database, readers: Readers, quick_readers: Readers, *, max_queue_bytes: int
+        self,
+        database: Database,
+        readers: Readers,
+        quick_readers: Readers,
+        searchers: Readers,
+        *,
+        max_queue_bytes: int,
     ) -> None:
         self._database = database
         self._readers = readers
         self._quick_readers = quick_readers
+        self._searchers = searchers
         self._writer = Writer(database, max_queue_bytes=max_queue_bytes)
         self._checked_s: float | None = None
 
@@ -95,11 +106,22 @@ class SqlStorage:
 
         return await self._read(project_id, read, TracePage([], None))
 
-    async def count_traces(self, project_id: str, where: TraceFilter) -> Count:
+    async def search_traces(self, project_id: str, where: TraceFilter, text: str, page: Page) -> TracePage:
+        """See StorageAdapter."""
+        if page.cursor is not None:
+            decode_cursor(page.cursor)
+        page = replace(page, offset=0)
+
+        def read(connection: Connection, project: int) -> TracePage:
+            return page_of_found(connection, project, project_id, where, text, page)
+
+        return await self._read(project_id, read, TracePage([], None), self._searchers)
+
+    async def count_traces(self, project_id: str, where: TraceFilter, *, seconds: float = 0.5) -> Count:
         """See StorageAdapter."""
 
         def read(connection: Connection, project: int) -> Count:
-            return count_rows(connection, project, where)
+            return count_rows(connection, project, where, seconds)
 
         return await self._read(project_id, read, Count(0, exact=True))
 
@@ -115,7 +137,7 @@ class SqlStorage:
         """See StorageAdapter."""
 
         def read(connection: Connection, project: int) -> list[TraceRecord | None]:
-            return [find_record(connection, project, project_id, id, bodies=False) for id in trace_ids]
+            return find_records(connection, project, project_id, trace_ids)
 
         return await self._read(project_id, read, [None] * len(trace_ids), self._quick_readers)
 
@@ -203,6 +225,7 @@ class SqlStorage:
         # The last connection to close clears the log away, and only one that writes can.
         self._readers.close()
         self._quick_readers.close()
+        self._searchers.close()
         self._database.close()
 
     async def _read(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import cast
 
@@ -13,11 +14,12 @@ from pulse_storage.sql.conditions import (
     add_usage_keys,
     index_for,
     is_of_usage_keys,
-    row_conditions,
+    names_usage_keys,
     usage_key_conditions,
 )
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.rollups import HOUR_NS
+from pulse_storage.sql.scan import stretches, within
 
 _MS_NS = 1_000_000
 #: Counting row by row stops here.
@@ -29,10 +31,10 @@ Span = tuple[int, int]
 Units = tuple[int | None, int | None]
 
 
-def count_rows(connection: Connection, project: int, where: TraceFilter) -> Count:
-    """How many rows match: exact where rollups can tell, else up to 10 000."""
+def count_rows(connection: Connection, project: int, where: TraceFilter, seconds: float) -> Count:
+    """How many rows match: exact where rollups can tell, else up to 10 000 and for so long."""
     if not is_of_usage_keys(where):
-        return _bounded_count(connection, project, where)
+        return _bounded_count(connection, project, where, seconds)
     if where.from_ns is None and where.before_ns is None:
         totals = usage_key_conditions(project, where)
         return Count(_number(connection, "coalesce(sum(calls), 0) FROM usage_keys", totals), exact=True)
@@ -50,6 +52,8 @@ def count_rows(connection: Connection, project: int, where: TraceFilter) -> Coun
 
 def has_calls(connection: Connection, project: int, where: TraceFilter) -> bool:
     """Whether any counted row of any time can match, as far as usage keys know."""
+    if not names_usage_keys(where):
+        return True
     keys = usage_key_conditions(project, where)
     found = connection.execute(
         f"SELECT 1 FROM usage_keys WHERE {keys.sql()} AND calls > 0 LIMIT 1", keys.bindings
@@ -123,18 +127,26 @@ def _counted(project: int, where: TraceFilter) -> Conditions:
     return conditions
 
 
-def _bounded_count(connection: Connection, project: int, where: TraceFilter) -> Count:
-    conditions = row_conditions(connection.dialect, project, where)
+def _bounded_count(connection: Connection, project: int, where: TraceFilter, seconds: float) -> Count:
+    deadline_s = time.monotonic() + seconds
     index = connection.dialect.indexed_by(index_for(where))
-    rows = connection.execute(
-        f"SELECT count(*) FROM (SELECT 1 FROM spans{index}"
-        f" WHERE {conditions.sql()} LIMIT {_COUNT_BOUND + 1}) AS bounded",
-        conditions.bindings,
-    ).get
-    return Count(min(cast("int", rows), _COUNT_BOUND), exact=cast("int", rows) <= _COUNT_BOUND)
+    rows = 0
+    for stretch in stretches(connection, project, where, "desc"):
+        conditions = within(connection.dialect, project, where, "desc", stretch)
+        rows += _number(
+            connection,
+            f"count(*) FROM (SELECT 1 FROM spans{index}",
+            conditions,
+            f"LIMIT {_COUNT_BOUND + 1 - rows:d}) AS bounded",
+        )
+        if rows > _COUNT_BOUND:
+            return Count(_COUNT_BOUND, exact=False)
+        if stretch[1] is not None and time.monotonic() > deadline_s:
+            return Count(rows, exact=False)
+    return Count(rows, exact=True)
 
 
-def _number(connection: Connection, select: str, conditions: Conditions) -> int:
+def _number(connection: Connection, select: str, conditions: Conditions, rest: str = "") -> int:
     return cast(
-        "int", connection.execute(f"SELECT {select} WHERE {conditions.sql()}", conditions.bindings).get
+        "int", connection.execute(f"SELECT {select} WHERE {conditions.sql()} {rest}", conditions.bindings).get
     )

@@ -50,6 +50,14 @@ class SqliteDialect:
         """See Dialect."""
         return "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)"
 
+    def each_tag(self, tags: str) -> str:
+        """See Dialect."""
+        return f" LEFT JOIN json_each({tags}) AS tag ON TRUE"
+
+    def by_code_points(self, text: str) -> str:
+        """See Dialect."""
+        return text
+
     def holds(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
         """See Dialect."""
         if not text.isascii():

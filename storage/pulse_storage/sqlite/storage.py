@@ -23,5 +23,6 @@ def open_sqlite(path: Path, *, max_queue_bytes: int) -> SqlStorage:
         SqliteDatabase(connection, path),
         SqliteReaders(path, threads=3),
         SqliteReaders(path, threads=2),
+        SqliteReaders(path, threads=1),
         max_queue_bytes=max_queue_bytes,
     )

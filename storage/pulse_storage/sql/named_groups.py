@@ -1,0 +1,69 @@
+"""Sums calls by a name: the dearest names apart, all others as one, ranked where the rows are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy
+from pulse_storage.sql.conditions import add_usage_keys, index_for, row_conditions
+from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.sums import Sums, row_sums
+
+_NAMES: Mapping[GroupBy, str] = {
+    "model": "coalesce(model_used, model_requested)",
+    "provider": "provider",
+    "user": "user_id",
+    "session": "session_id",
+    "tag": "tag.value",
+    "service": "service",
+    "environment": "environment",
+}
+#: However many names there are, only those that are shown leave the database; it sorts on disk if need be.
+_RANKED = """
+WITH by_bucket (name, bucket, calls, errors, cost, input, output, unpriced, latency_calls, latency_us) AS (
+    SELECT {name}, latency_bucket, {sums}
+    FROM (SELECT * FROM spans{index} WHERE {conditions}) AS calls{tags} GROUP BY 1, 2
+), named AS (
+    SELECT *, sum(cost) OVER name AS name_cost, sum(calls) OVER name AS name_calls
+    FROM by_bucket WINDOW name AS (PARTITION BY name)
+), ranked AS (
+    SELECT *, dense_rank() OVER (
+        ORDER BY name_cost DESC, name_calls DESC, {by_code_points} NULLS FIRST
+    ) AS place FROM named
+)
+SELECT CASE WHEN place <= {limit:d} THEN place END, min(name), bucket, sum(calls), sum(errors), sum(cost),
+    sum(input), sum(output), sum(unpriced), sum(latency_calls), sum(latency_us)
+FROM ranked GROUP BY 1, 3"""
+
+
+def named_groups(connection: Connection, project: int, query: AnalyticsQuery) -> Analytics:
+    """The groups of a query that groups by name, from the rows that its filter lets through.
+
+    The total is that of the groups: by tag, a call counts once for each of its tags.
+    """
+    dialect = connection.dialect
+    conditions = row_conditions(dialect, project, query.filter)
+    add_usage_keys(conditions, project, query.filter)
+    rows = connection.execute(
+        _RANKED.format(
+            name=_NAMES[query.group_by],
+            sums=row_sums(dialect),
+            index=dialect.indexed_by(index_for(query.filter)),
+            tags=dialect.each_tag("calls.tags") if query.group_by == "tag" else "",
+            by_code_points=dialect.by_code_points("name"),
+            conditions=conditions.sql(),
+            limit=query.limit,
+        ),
+        conditions.bindings,
+    )
+    total, rest = Sums(), Sums()
+    shown: dict[int, tuple[str | None, Sums]] = {}
+    for place, name, bucket, *sums in rows:
+        group = rest
+        if place is not None:
+            _, group = shown.setdefault(cast("int", place), (cast("str | None", name), Sums()))
+        for each in (group, total):
+            each.add(sums, cast("int | None", bucket))
+    groups = [AnalyticsGroup(name, group.summary()) for name, group in shown.values()]
+    return Analytics(total.summary(), groups, rest.summary() if rest.calls else None)

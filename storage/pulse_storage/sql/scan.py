@@ -1,0 +1,111 @@
+"""Walks the rows that a filter lets through, in order and by stretches, so that a walk can end in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import cast
+
+from pulse_storage.filters import ALL_OPERATIONS, Order, Page, TraceFilter
+from pulse_storage.sql.conditions import (
+    Conditions,
+    add_usage_keys,
+    index_for,
+    row_conditions,
+    seek_conditions,
+)
+from pulse_storage.sql.connection import Connection, Dialect, Values
+
+#: Rows of the index that one statement looks at: few at first, since most lists are full after some.
+_FIRST_STRETCH = 2_000
+_STRETCH = 20_000
+
+#: A half-open range of ids in the order of the walk: after the first, up to and with the last.
+Stretch = tuple[bytes | None, bytes | None]
+
+
+def matching_rows(
+    connection: Connection, project: int, select: str, where: TraceFilter, page: Page, after: bytes | None
+) -> Iterator[tuple[bytes, Values | None]]:
+    """The id and the columns of one matching row after another, beginning after an id.
+
+    `select` names the columns, the id first. Now and then there is an id without columns: that far the walk
+    has come, and from there it can be resumed. Statements ask for one row more than the page has.
+    """
+    at_once = page.limit + 1
+    index = connection.dialect.indexed_by(index_for(where))
+    for begin, end in stretches(connection, project, where, page.order, after, whole=bool(page.offset)):
+        while True:
+            conditions = within(connection.dialect, project, where, page.order, (begin, end))
+            rows = 0
+            for values in connection.execute(
+                f"{select} FROM spans{index} WHERE {conditions.sql()}"
+                # Written out, not bound: SQLite plans a statement anew each time a bound limit changes hands.
+                f" ORDER BY id {page.order.upper()} LIMIT {at_once:d} OFFSET {page.offset:d}",
+                conditions.bindings,
+            ):
+                rows, begin = rows + 1, cast("bytes", values[0])
+                yield begin, values
+            if rows < at_once:
+                break
+        if end is not None:
+            yield end, None
+
+
+def stretches(
+    connection: Connection,
+    project: int,
+    where: TraceFilter,
+    order: Order,
+    after: bytes | None = None,
+    *,
+    whole: bool = False,
+) -> Iterator[Stretch]:
+    """The rows of the filter's index from an id on, cut into stretches; one if every row of it matches."""
+    if whole or _index_tells_all(where):
+        yield after, None
+        return
+    index = connection.dialect.indexed_by(index_for(where))
+    rows = _FIRST_STRETCH
+    while True:
+        conditions = seek_conditions(project, where)
+        _add_stretch(conditions, order, after, None)
+        last = connection.execute(
+            f"SELECT id FROM spans{index} WHERE {conditions.sql()}"
+            f" ORDER BY id {order.upper()} LIMIT 1 OFFSET {rows - 1:d}",
+            conditions.bindings,
+        ).get
+        end = cast("bytes | None", last)
+        yield after, end
+        if end is None:
+            return
+        after, rows = end, _STRETCH
+
+
+def within(dialect: Dialect, project: int, where: TraceFilter, order: Order, stretch: Stretch) -> Conditions:
+    """Which rows of a stretch match the filter."""
+    conditions = row_conditions(dialect, project, where)
+    if where.counted is True:
+        # The index tells which rows are of matching calls; no other row is read.
+        add_usage_keys(conditions, project, where)
+    _add_stretch(conditions, order, *stretch)
+    return conditions
+
+
+def _add_stretch(conditions: Conditions, order: Order, after: bytes | None, end: bytes | None) -> None:
+    beyond, up_to = ("id > ?", "id <= ?") if order == "asc" else ("id < ?", "id >= ?")
+    if after is not None:
+        conditions.add(beyond, after)
+    if end is not None:
+        conditions.add(up_to, end)
+
+
+def _index_tells_all(where: TraceFilter) -> bool:
+    """Whether there is nothing to look for: each row of the filter's index matches, or it is of one trace."""
+    anytime = replace(where, from_ns=None, before_ns=None)
+    every = TraceFilter(operation=ALL_OPERATIONS, counted=None)
+    return where.otel_trace_id is not None or anytime in (
+        TraceFilter(),
+        every,
+        replace(every, status="error"),
+    )

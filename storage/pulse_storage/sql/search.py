@@ -1,0 +1,66 @@
+"""Searches content: row by row in the order of the list, as far as the budget goes."""
+
+from __future__ import annotations
+
+import time
+
+from pulse_storage.content_search import Needle
+from pulse_storage.filters import Page, ScanBudget, TraceFilter, TracePage
+from pulse_storage.rows import TraceRecord
+from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.contents import Whereabouts, request_body, response_body
+from pulse_storage.sql.cursors import decode_cursor, encode_cursor
+from pulse_storage.sql.records import MAX_PAGE_CHARS, record, select_records, text_chars, whereabouts
+from pulse_storage.sql.scan import matching_rows
+from pulse_storage.sql.usage import has_calls
+
+
+def page_of_found(
+    connection: Connection, project: int, project_id: str, where: TraceFilter, text: str, page: Page
+) -> TracePage:
+    """Rows whose content holds a text, as many as the budget allows to find. Raises InvalidCursor."""
+    after = None if page.cursor is None else decode_cursor(page.cursor)
+    if where.counted is True and not has_calls(connection, project, where):
+        return TracePage([], None)
+    search = _Search(connection, project, text, page.budget)
+    found: list[TraceRecord] = []
+    chars = 0
+    for id, values in matching_rows(connection, project, select_records(connection), where, page, after):
+        if values is not None:
+            row = record(connection, project, project_id, values, bodies=False)
+            if search.finds(row, whereabouts(values)):
+                found.append(row)
+                chars += text_chars(row)
+        if len(found) == page.limit or chars > MAX_PAGE_CHARS or search.is_over():
+            return TracePage(found, encode_cursor(id))
+    return TracePage(found, None)
+
+
+class _Search:
+    """What is looked for, and what is left of the budget."""
+
+    def __init__(self, connection: Connection, project: int, text: str, budget: ScanBudget) -> None:
+        self._connection = connection
+        self._project = project
+        self._needle = Needle(text)
+        self._deadline_s = time.monotonic() + budget.seconds
+        self._bytes_left = budget.content_bytes
+
+    def is_over(self) -> bool:
+        """Whether the budget is spent."""
+        return self._bytes_left < 0 or time.monotonic() > self._deadline_s
+
+    def finds(self, row: TraceRecord, at: Whereabouts) -> bool:
+        """Whether the content of a row holds the text."""
+        texts = (row.input_preview, row.output_preview, row.output_text)
+        if any(self._needle.in_text(self._taken(text.encode())) for text in texts if text):
+            return True
+        for read in (response_body, request_body):
+            document = read(self._connection, self._project, at)
+            if document is not None and self._needle.in_document(self._taken(document)):
+                return True
+        return False
+
+    def _taken(self, content: bytes) -> bytes:
+        self._bytes_left -= len(content)
+        return content

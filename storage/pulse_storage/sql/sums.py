@@ -1,0 +1,94 @@
+"""The sums of a group of calls, as SQL and while parts of them are put together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from pulse_storage.filters import UsageSummary
+from pulse_storage.latency import percentiles
+from pulse_storage.sql.connection import Dialect, SqlValue
+
+_SHARES = (0.50, 0.95, 0.99)
+_FAILED = "SELECT key FROM usage_keys WHERE project = ? AND status = 'error'"
+
+
+@dataclass(slots=True)
+class Sums:
+    """The sums of one group while they are put together."""
+
+    #: In the order of the fields of `UsageSummary`.
+    sums: list[int] = field(default_factory=lambda: [0] * 8)
+    #: Calls by latency bucket.
+    latencies: Counter[int] = field(default_factory=Counter[int])
+
+    @property
+    def calls(self) -> int:
+        """How many calls there are."""
+        return self.sums[0]
+
+    @property
+    def cost_nano_usd(self) -> int:
+        """What they cost, as far as known."""
+        return self.sums[2]
+
+    def add(self, sums: Sequence[SqlValue], bucket: int | None = None) -> None:
+        """Add the sums of some calls; all of these are in this latency bucket, if one is given."""
+        self.sums = [have + int(cast("float", more)) for have, more in zip(self.sums, sums, strict=True)]
+        if bucket is not None:
+            self.latencies[bucket] += int(cast("float", sums[0]))
+
+    def merge(self, other: Sums) -> None:
+        """Add another group's."""
+        self.add(other.sums)
+        self.latencies.update(other.latencies)
+
+    def summary(self) -> UsageSummary:
+        calls, errors, cost, input_tokens, output_tokens, unpriced, latency_calls, latency_us = self.sums
+        p50, p95, p99 = percentiles(self.latencies, _SHARES)
+        return UsageSummary(
+            calls=calls,
+            errors=errors,
+            cost_nano_usd=cost,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            unpriced=unpriced,
+            latency_calls=latency_calls,
+            latency_sum_ms=latency_us / 1000,
+            p50_latency_ms=p50,
+            p95_latency_ms=p95,
+            p99_latency_ms=p99,
+        )
+
+
+def row_sums(dialect: Dialect) -> str:
+    """The sums of rows of `spans` as SQL, in the order of `Sums.sums`."""
+    numbers = [dialect.total(column) for column in ("cost_nano_usd", "input_tokens", "output_tokens")]
+    unpriced = "cost_nano_usd IS NULL AND coalesce(input_tokens, 0) + coalesce(output_tokens, 0) > 0"
+    return ", ".join(
+        (
+            "count(*), count(*) FILTER (WHERE status = 'error')",
+            *numbers,
+            f"count(*) FILTER (WHERE {unpriced}), count(latency_ms)",
+            dialect.total("floor(latency_ms * 1000 + 0.5)"),
+        )
+    )
+
+
+def rollup_sums(dialect: Dialect) -> str:
+    """The same sums of rows of `rollup_hour`; the project is to be bound once for them."""
+    return ", ".join(
+        dialect.total(number)
+        for number in (
+            "calls",
+            f"CASE WHEN usage_key IN ({_FAILED}) THEN calls ELSE 0 END",
+            "cost_nano_usd",
+            "input_tokens",
+            "output_tokens",
+            "unpriced",
+            "latency_calls",
+            "latency_sum_us",
+        )
+    )
