@@ -9,12 +9,14 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from starlette.applications import Starlette
 
 from pulse_collector.ingest import Collector
+from pulse_collector.pricing.price_book import PriceBook
 from pulse_collector.receivers.batch import batch_routes
 from pulse_collector.receivers.explain import explain_routes
 from pulse_collector.receivers.otlp_http import otlp_routes
 from pulse_query_api.app import create_app, framed
 from pulse_query_api.auth import ReadAccess
 from pulse_query_api.routes.health import health_routes
+from pulse_server.prices_file import file_prices
 from pulse_server.settings import Settings
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.keys import KeyRing
@@ -37,7 +39,10 @@ class Parts:
 
 
 def put_together(settings: Settings, storage: StorageAdapter, only: Role | None) -> Parts:
-    """The applications of a process that plays this role, or both roles if `only` is None."""
+    """The applications of a process that plays this role, or both roles if `only` is None.
+
+    Raises SettingError if the prices file cannot be used.
+    """
     registry = _process_registry()
     keys = KeyRing(storage)
     if only == "query":
@@ -46,6 +51,7 @@ def put_together(settings: Settings, storage: StorageAdapter, only: Role | None)
     collector = Collector(
         storage,
         keys,
+        PriceBook(storage, file_prices(settings)),
         keep=settings.keep_spans,
         max_body_bytes=settings.max_body_mib * _MIB,
         max_inflight_bytes=settings.max_inflight_mib * _MIB,

@@ -14,6 +14,10 @@ class CommandFailed(Exception):
     """The command did not do what it was told; the message is one line that says why. Exit code 1."""
 
 
+class WrongUsage(Exception):
+    """What the command was given cannot be used; the message says what would do. Exit code 2."""
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser that answers wrong usage with one line, and keeps the layout of its examples."""
 

@@ -9,12 +9,23 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pulse_server.arguments import CommandFailed, Parser
-from pulse_server.commands import backup, demo, doctor, explain, keys, migrate, projects, serve, version
+from pulse_server.arguments import CommandFailed, Parser, WrongUsage
+from pulse_server.commands import (
+    backup,
+    demo,
+    doctor,
+    explain,
+    keys,
+    migrate,
+    prices,
+    projects,
+    serve,
+    version,
+)
 from pulse_server.settings import SettingError
 from pulse_storage.errors import StorageError
 
-_COMMANDS = (serve, demo, projects, keys, migrate, backup, explain, version, doctor)
+_COMMANDS = (serve, demo, projects, keys, prices, migrate, backup, explain, version, doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
         return code
-    except SettingError as error:
+    except (SettingError, WrongUsage) as error:
         return _fail(error, 2)
     except (CommandFailed, StorageError) as error:
         return _fail(error, 1)

@@ -14,8 +14,10 @@ from typing import Literal
 
 from google.protobuf.internal import api_implementation
 
+from pulse_collector.pricing.price_list import PRICE_VERSION
 from pulse_server.banner import url, where_data_lies
 from pulse_server.listen import check_free
+from pulse_server.prices_file import file_prices
 from pulse_server.settings import SettingError, Settings
 from pulse_storage import migrate
 from pulse_storage.errors import StorageError
@@ -55,6 +57,7 @@ def examine(settings: Settings) -> list[Finding]:
         _data_dir(settings.data_dir),
         _disk(settings.data_dir),
         _store(settings),
+        _prices(settings),
         *(_port(name, settings.host, port, running=running) for name, port in ports),
         _clock(),
         _protobuf(),
@@ -98,6 +101,16 @@ def _store(settings: Settings) -> Finding:
         names = ", ".join(pending)
         return Finding("store", "ok", f"{place}: `pulse serve` will apply {names}")
     return Finding("store", "ok", f"{place}: the schema is up to date")
+
+
+def _prices(settings: Settings) -> Finding:
+    try:
+        prices = file_prices(settings)
+    except SettingError as error:
+        return Finding("prices", "problem", str(error))
+    if prices is None:
+        return Finding("prices", "ok", f"{PRICE_VERSION}; set PULSE_PRICES_FILE to prices of your own")
+    return Finding("prices", "ok", f"{prices.version}: {len(prices.document.prices)} prices above the list")
 
 
 def _port(name: str, host: str, port: int, *, running: bool) -> Finding:

@@ -89,6 +89,11 @@ SETTINGS = (
         "genai keeps gen-ai spans, the other spans of their traces, and spans that name a session, user or "
         "tags; all keeps every span",
     ),
+    Setting(
+        "PULSE_PRICES_FILE",
+        "unset: the published prices",
+        "file of custom prices (TOML), which stand above the published ones; see pricing.md",
+    ),
     Setting("PULSE_LOG_LEVEL", "info", "debug, info, warning or error"),
     Setting("PULSE_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, else json"),
 )
@@ -109,6 +114,7 @@ class Settings:
     max_body_mib: int
     max_inflight_mib: int
     keep_spans: KeepSpans
+    prices_file: Path | None
     log_level: LogLevel
     log_format: LogFormat
 
@@ -141,6 +147,7 @@ def read_settings(environ: Mapping[str, str], options: Mapping[str, str] | None 
         max_body_mib=read("PULSE_MAX_BODY_MIB", "20", _mebibytes),
         max_inflight_mib=read("PULSE_MAX_INFLIGHT_MIB", "128", _mebibytes),
         keep_spans=read("PULSE_KEEP_SPANS", "genai", _one_of(_KEEP_SPANS)),
+        prices_file=read("PULSE_PRICES_FILE", "", _file),
         log_level=read("PULSE_LOG_LEVEL", "info", _one_of(_LOG_LEVELS)),
         log_format=read("PULSE_LOG_FORMAT", "auto", _one_of(_LOG_FORMATS)),
     )
@@ -167,6 +174,7 @@ def without_secrets(settings: Settings) -> dict[str, str | int]:
         "PULSE_MAX_BODY_MIB": settings.max_body_mib,
         "PULSE_MAX_INFLIGHT_MIB": settings.max_inflight_mib,
         "PULSE_KEEP_SPANS": settings.keep_spans,
+        "PULSE_PRICES_FILE": str(settings.prices_file or "unset"),
         "PULSE_LOG_LEVEL": settings.log_level,
         "PULSE_LOG_FORMAT": settings.log_format,
     }
@@ -205,6 +213,10 @@ def _mebibytes(text: str) -> int:
 
 def _directory(text: str) -> Path:
     return Path(text).expanduser().absolute()
+
+
+def _file(text: str) -> Path | None:
+    return _directory(text) if text else None
 
 
 def _database_url(text: str) -> str:

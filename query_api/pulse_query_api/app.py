@@ -18,6 +18,7 @@ from pulse_query_api.middleware import RequestFrame
 from pulse_query_api.routes.admin import admin_routes
 from pulse_query_api.routes.analytics import analytics_routes
 from pulse_query_api.routes.health import health_routes
+from pulse_query_api.routes.prices import price_routes
 from pulse_query_api.routes.sessions import session_routes
 from pulse_query_api.routes.traces import trace_routes
 from pulse_storage.adapter import StorageAdapter
@@ -49,6 +50,7 @@ def create_app(
             *session_routes(storage, access),
             *analytics_routes(storage, access),
             *admin_routes(storage, admin),
+            *price_routes(storage, admin),
         ]
     )
 

@@ -1,4 +1,4 @@
-"""JSON bodies of the admin routes, read with a bound and checked field by field."""
+"""Bodies of the admin routes, read with a bound and checked field by field."""
 
 from __future__ import annotations
 
@@ -12,6 +12,14 @@ from starlette.requests import Request
 from pulse_query_api.errors import ApiError, Detail, InvalidRequest
 from pulse_query_api.times import unix_ns
 from pulse_storage.keys import SCOPES
+from pulse_storage.price_document import (
+    MAX_DOCUMENT_BYTES,
+    PriceDocument,
+    PriceDocumentError,
+    Problem,
+    read_json,
+    read_toml,
+)
 
 _MAX_BODY_BYTES = 16 * 1024
 _MAX_NAME_CHARS = 200
@@ -19,18 +27,29 @@ _MAX_NAME_CHARS = 200
 
 async def read(request: Request) -> Mapping[str, object]:
     """The JSON object that the request carries. Raises ApiError (400, 413)."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _MAX_BODY_BYTES:
-            raise ApiError(413, f"The body is larger than {_MAX_BODY_BYTES} bytes.")
     try:
-        document: object = orjson.loads(body)
+        document: object = orjson.loads(await _read_bytes(request, _MAX_BODY_BYTES))
     except orjson.JSONDecodeError as error:
         raise ApiError(400, f"The body is not JSON: {error}.") from error
     if not isinstance(document, dict):
         raise ApiError(400, "The body must be a JSON object.")
     return cast("dict[str, object]", document)
+
+
+async def price_document(request: Request) -> PriceDocument:
+    """The prices that the request carries: JSON, or TOML if it says so. Raises ApiError (400, 413)."""
+    body = await _read_bytes(request, MAX_DOCUMENT_BYTES)
+    is_toml = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/toml"
+    try:
+        return read_toml(body.decode()) if is_toml else read_json(body)
+    except UnicodeDecodeError as error:
+        raise ApiError(400, "The body is not UTF-8.") from error
+    except PriceDocumentError as error:
+        problems: list[Detail] = [
+            {"path": problem.path, "message": f"{_line(problem)}{problem.message}"}
+            for problem in error.problems
+        ]
+        raise InvalidRequest(problems) from error
 
 
 def project_name(document: Mapping[str, object]) -> str:
@@ -46,6 +65,19 @@ def key_request(document: Mapping[str, object]) -> tuple[frozenset[str], int | N
     """The `scopes` of a new key (all unless given) and its end in Unix nanoseconds. Raises InvalidRequest."""
     _only(document, ("scopes", "expiresAt"))
     return _scopes(document.get("scopes")), _expiry_ns(document.get("expiresAt"))
+
+
+async def _read_bytes(request: Request, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > max_bytes:
+            raise ApiError(413, f"The body is larger than {max_bytes} bytes.")
+    return bytes(body)
+
+
+def _line(problem: Problem) -> str:
+    return "" if problem.line is None else f"(line {problem.line}) "
 
 
 def _scopes(given: object) -> frozenset[str]:

@@ -8,6 +8,7 @@ from typing import get_args
 
 from pulse_query_api.params import ANALYTICS, DEFAULT_GROUPS, DEFAULT_ROWS, LIST, MAX_LIMIT, MAX_OFFSET
 from pulse_storage.filters import GroupBy
+from pulse_storage.price_document import TokenPrices
 
 _Schema = Mapping[str, object]
 
@@ -113,6 +114,7 @@ def openapi_document() -> dict[str, object]:
 
 def _paths() -> dict[str, object]:
     row, keys = "/v1/traces/{trace_id}", "/admin/projects/{project_id}/keys"
+    prices = "/admin/projects/{project_id}/prices"
     whole, listed = _ref("Trace"), {"type": "array", "items": _ref("TraceRow")}
     return {
         "/health": {"get": _operation("Whether the process lives", _object(status=_TEXT, service=_TEXT))},
@@ -197,6 +199,27 @@ def _paths() -> dict[str, object]:
                 errors=(400, 404),
             ),
         },
+        prices: {
+            "get": _operation(
+                "A project's own prices", _ref("Prices"), path=prices, security="admin", errors=(404,)
+            ),
+            "put": _operation(
+                "Set a project's own prices",
+                _ref("Prices"),
+                path=prices,
+                body=_object(prices=_list("Price")),
+                security="admin",
+                errors=(400, 404, 413),
+            ),
+            "delete": _operation(
+                "Forget a project's own prices",
+                None,
+                path=prices,
+                status=204,
+                security="admin",
+                errors=(404,),
+            ),
+        },
         f"{keys}/{{key_id}}": {
             "delete": _operation(
                 "Revoke a key", None, path=f"{keys}/{{key_id}}", status=204, security="admin", errors=(404,)
@@ -234,6 +257,8 @@ def _schemas() -> dict[str, object]:
             costOverTime={"type": "array", "items": group},
         ),
         "Project": _object(projectId=_TEXT, name=_TEXT, createdAt=_MOMENT),
+        "Price": _price_schema(),
+        "Prices": _object(projectId=_TEXT, version=_TEXT, updatedAt=_MOMENT, prices=_list("Price")),
         "Key": _object(
             keyId=_TEXT,
             projectId=_TEXT,
@@ -244,6 +269,25 @@ def _schemas() -> dict[str, object]:
             expiresAt=moment,
             revokedAt=moment,
         ),
+    }
+
+
+def _price_schema() -> dict[str, object]:
+    """An entry of custom prices: dollars per million tokens, but for `per_call`."""
+    dollars = {name: {"type": "number", "minimum": 0} for name in TokenPrices.NAMES}
+    tier = {"type": "object", "properties": {"above": _COUNT, **dollars}, "required": ["above"]}
+    return {
+        "type": "object",
+        "properties": {
+            "model": _TEXT,
+            "provider": _TEXT,
+            **dollars,
+            "valid_from": _MOMENT,
+            "override_reported": _FLAG,
+            "tiers": {"type": "array", "items": tier},
+        },
+        "required": ["model"],
+        "additionalProperties": False,
     }
 
 

@@ -18,6 +18,8 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+#: The place of a `price_version` where a prices file has its name.
+PROJECT_LABEL = "project"
 #: A document may take this many bytes.
 MAX_DOCUMENT_BYTES = 256 * 1024
 _MAX_ENTRIES = 1_000
@@ -138,6 +140,11 @@ class PriceDocument(BaseModel):
         return hashlib.sha256(self.text.encode()).hexdigest()[:8]
 
 
+def project_version(document: PriceDocument) -> str:
+    """What `price_version` says of costs by a project's own prices."""
+    return f"{PROJECT_LABEL}@{document.digest}"
+
+
 def read_toml(text: str) -> PriceDocument:
     """The document in a TOML text. Raises PriceDocumentError, with lines."""
     try:
@@ -203,7 +210,7 @@ def _line(place: tuple[int | str, ...], toml: str | None) -> int | None:
     if toml is None:
         return None
     if len(place) < 2 or not isinstance(place[1], int):
-        field = re.search(rf"^\s*{re.escape(str(place[0]))}\b", toml, re.MULTILINE) if place else None
+        field = re.search(rf"^\s*\[*\s*{re.escape(str(place[0]))}\b", toml, re.MULTILINE) if place else None
         return None if field is None else _line_at(toml, field)
     entries = list(_ENTRY.finditer(toml))
     if place[1] >= len(entries):

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.prices import Prices
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.price_document import PriceDocument, PriceDocumentError, read_json
+from pulse_storage.price_document import PROJECT_LABEL, PriceDocument, PriceDocumentError, read_json
 
 _log = logging.getLogger(__name__)
 
@@ -79,4 +79,4 @@ class PriceBook:
 
 def project_prices(document: PriceDocument) -> CustomPrices:
     """A project's own prices."""
-    return CustomPrices(document, "project")
+    return CustomPrices(document, PROJECT_LABEL)

@@ -8,10 +8,10 @@ import json
 import time
 
 from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
+from pulse_server.find_project import find_project
 from pulse_server.settings import Settings
 from pulse_server.store import opened_store
 from pulse_server.tables import date, date_or, table
-from pulse_storage.adapter import StorageAdapter
 from pulse_storage.keys import SCOPES, key_record, new_key
 from pulse_storage.rows import ApiKey, Project
 
@@ -102,7 +102,7 @@ async def _create(settings: Settings, arguments: argparse.Namespace) -> tuple[st
     now_ns = time.time_ns()
     expires_ns = now_ns + arguments.expires_days * _DAY_NS if arguments.expires_days is not None else None
     async with opened_store(settings) as storage:
-        project = await _find_project(storage, arguments.project)
+        project = await find_project(storage, arguments.project)
         key = new_key()
         record = key_record(
             key, project.id, created_ns=now_ns, scopes=arguments.scopes, expires_ns=expires_ns
@@ -113,7 +113,7 @@ async def _create(settings: Settings, arguments: argparse.Namespace) -> tuple[st
 
 async def _list(settings: Settings, named: str | None) -> list[tuple[Project, ApiKey]]:
     async with opened_store(settings) as storage:
-        projects = await storage.list_projects() if named is None else [await _find_project(storage, named)]
+        projects = await storage.list_projects() if named is None else [await find_project(storage, named)]
         return [(project, key) for project in projects for key in await storage.list_keys(project.id)]
 
 
@@ -123,17 +123,6 @@ async def _revoke(settings: Settings, key_id: str) -> None:
             if await storage.revoke_key(project.id, key_id, time.time_ns()):
                 return
     raise CommandFailed(f"no key has the id '{key_id}'; `pulse keys list` shows the ids")
-
-
-async def _find_project(storage: StorageAdapter, named: str) -> Project:
-    projects = await storage.list_projects()
-    found = [project for project in projects if project.id == named]
-    found = found or [project for project in projects if project.name == named]
-    if not found:
-        raise CommandFailed(f"no project is called '{named}'; `pulse projects list` shows them")
-    if len(found) > 1:
-        raise CommandFailed(f"{len(found)} projects are called '{named}'; give the id of one")
-    return found[0]
 
 
 def _scopes(text: str) -> frozenset[str]:

@@ -1,0 +1,58 @@
+"""The operator's routes for the prices of a project."""
+
+from __future__ import annotations
+
+import logging
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from pulse_query_api import bodies
+from pulse_query_api.auth import AdminKey, AdminRoute
+from pulse_query_api.responses import json_response
+from pulse_query_api.services import prices
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.price_document import project_version, read_json
+from pulse_storage.rows import ProjectPrices
+from pulse_storage.trace_json import rfc3339
+
+_audit = logging.getLogger("pulse.audit")
+
+
+def price_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute]:
+    """A project's own prices are set, shown and forgotten; running collectors follow within seconds."""
+
+    async def get_prices(request: Request) -> Response:
+        project_id = request.path_params["project_id"]
+        return json_response(_prices_object(project_id, await prices.get_prices(storage, project_id)))
+
+    async def put_prices(request: Request) -> Response:
+        project_id = request.path_params["project_id"]
+        document = await bodies.price_document(request)
+        stored = await prices.set_prices(storage, project_id, document)
+        _audit.info("prices of project %s set: %s", project_id, project_version(document))
+        return json_response(_prices_object(project_id, stored))
+
+    async def delete_prices(request: Request) -> Response:
+        project_id = request.path_params["project_id"]
+        await prices.clear_prices(storage, project_id)
+        _audit.info("prices of project %s forgotten", project_id)
+        return Response(status_code=204)
+
+    path = "/admin/projects/{project_id}/prices"
+    return [
+        AdminRoute(path, get_prices, admin_key),
+        AdminRoute(path, put_prices, admin_key, method="PUT"),
+        AdminRoute(path, delete_prices, admin_key, method="DELETE"),
+    ]
+
+
+def _prices_object(project_id: str, stored: ProjectPrices) -> dict[str, object]:
+    return {
+        "projectId": project_id,
+        "version": project_version(read_json(stored.document)),
+        "updatedAt": rfc3339(stored.updated_ns),
+        **orjson.loads(stored.document),
+    }

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from tests.query_api.support import ADMIN, Tenant
+
+from pulse_query_api import create_app
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.keys import KeyRing
+
+PRICES = {"prices": [{"model": "acme-*", "input": 1.25, "output": 10, "valid_from": "2026-01-01"}]}
+STORED = [{"input": 1.25, "model": "acme-*", "output": 10.0, "valid_from": "2026-01-01T00:00:00Z"}]
+TOML = '[[prices]]\nmodel = "acme-*"\ninput = 1.25\noutput = 10\nvalid_from = 2026-01-01\n'
+
+
+def test_prices_are_set_shown_replaced_and_forgotten(client: TestClient, tenant: Tenant) -> None:
+    path = f"/admin/projects/{tenant.project_id}/prices"
+    put = client.put(path, json=PRICES, headers=ADMIN)
+    assert put.status_code == 200
+    assert put.json()["projectId"] == tenant.project_id
+    assert put.json()["prices"] == STORED
+    assert client.get(path, headers=ADMIN).json() == put.json()
+    again = client.put(
+        path, content=TOML, headers={**ADMIN, "Content-Type": "application/toml; charset=utf-8"}
+    )
+    assert (again.json()["prices"], again.json()["version"]) == (STORED, put.json()["version"])
+    other = client.put(path, json={"prices": []}, headers=ADMIN)
+    assert other.json()["version"] != put.json()["version"]
+    assert client.delete(path, headers=ADMIN).status_code == 204
+    for method in ("GET", "DELETE"):
+        assert client.request(method, path, headers=ADMIN).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("content", "content_type", "problems"),
+    [
+        ('{"prices": [{"model": "m"}]}', "application/json", ["prices.0 needs input and output"]),
+        ('{"prices": [{"model": "m", "per_call": -1}]}', "application/json", ["prices.0.per_call must be"]),
+        ("{", "application/json", [" is not JSON"]),
+        ("[[prices]]\nper_call = 1\nmodel = 2\nx = 1", "application/toml", [
+            "prices.0.model (line 3) must be a valid string", "prices.0.x (line 4) is not known",
+        ]),
+    ],
+)  # fmt: skip
+def test_prices_that_cannot_be_used_are_refused_as_a_problem(
+    client: TestClient, tenant: Tenant, content: str, content_type: str, problems: list[str]
+) -> None:
+    path = f"/admin/projects/{tenant.project_id}/prices"
+    answer = client.put(path, content=content, headers={**ADMIN, "Content-Type": content_type})
+    problem: dict[str, Any] = answer.json()
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
+    assert problem["status"] == 400
+    told = [f"{error['path']} {error['message']}" for error in problem["errors"]]
+    assert len(told) == len(problems)
+    assert all(text.startswith(start) for text, start in zip(told, problems, strict=True)), told
+    assert client.get(path, headers=ADMIN).status_code == 404
+
+
+def test_a_document_of_any_size_is_read_only_so_far(client: TestClient, tenant: Tenant) -> None:
+    path = f"/admin/projects/{tenant.project_id}/prices"
+    assert client.put(path, content=b" " * 300_000, headers=ADMIN).status_code == 413
+
+
+def test_prices_of_an_unknown_project_are_refused(client: TestClient) -> None:
+    answer = client.put("/admin/projects/nobody/prices", json=PRICES, headers=ADMIN)
+    assert (answer.status_code, answer.json()["detail"]) == (404, "There is no project with this id.")
+
+
+def test_prices_are_the_operators_alone(client: TestClient, tenant: Tenant) -> None:
+    path = f"/admin/projects/{tenant.project_id}/prices"
+    for method in ("GET", "PUT", "DELETE"):
+        assert client.request(method, path, headers=tenant.headers).status_code == 401
+
+
+def test_without_an_admin_key_there_are_no_price_routes(storage: StorageAdapter) -> None:
+    client = TestClient(create_app(storage, KeyRing(storage), admin_key=None))
+    assert client.put("/admin/projects/p/prices", json=PRICES).status_code == 403
