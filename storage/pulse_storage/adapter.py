@@ -15,6 +15,7 @@ from uuid import UUID
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage
 from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
+from pulse_storage.skeletons import Bearing
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,15 @@ class StorageAdapter(Protocol):
 
     async def get_trace(self, project_id: str, trace_id: UUID) -> TraceRecord | None:
         """The row with this visible id, bodies included; None if the project has none."""
+        ...
+
+    async def bearing_on(
+        self, project_id: str, otel_trace_id: bytes, otel_span_id: bytes | None = None
+    ) -> Bearing:
+        """What is looked at to decide which rows of a trace count: `reconcile` of it gives its verdicts.
+
+        `otel_span_id` names the span that matters in a trace too large to be looked at as a whole.
+        """
         ...
 
     async def get_traces(self, project_id: str, trace_ids: Sequence[UUID]) -> list[TraceRecord | None]:

@@ -97,6 +97,18 @@ class ContentSkeleton(NamedTuple):
         return self.otel_trace_id, self.otel_span_id
 
 
+class Bearing(NamedTuple):
+    """All that is stored and bears on what counts in one trace."""
+
+    #: The trace's spans, and those of other traces that may tell of the same calls, as they speak themselves.
+    spans: list[Skeleton]
+    #: What log events tell of them.
+    contents: list[ContentSkeleton]
+    #: False for a trace that is too large to be looked at as a whole; then only the span asked for and those
+    #: above it are here.
+    whole: bool
+
+
 def skeleton(row: SpanRow, id: bytes) -> Skeleton:
     """The skeleton of a row that is not stored yet."""
     has = (row.output_text is not None, row.request_body is not None, row.response_body is not None)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.server.serving import environ_for, free_ports, run_pulse, serving
 from tests.support.captures import FOLDER
 
+from pulse_collector.mapping.spans import map_spans
 from pulse_server.cli import main
+from pulse_storage import open_storage
+from pulse_storage.filters import Page, TraceFilter
+from pulse_storage.keys import key_record, new_key
+from pulse_storage.rows import Project, TraceRecord
 
 SPANS = FOLDER / "openinference" / "a_cache.pb"
 LOGGED = FOLDER / "openllmetry-events" / "chat_tools"
@@ -58,6 +65,45 @@ def test_standard_input_is_read(tmp_path: Path) -> None:
     environ = environ_for(tmp_path, free_ports())
     missing = run_pulse("explain", "-", environ=environ)
     assert (missing.returncode, missing.stdout) == (0, "Nothing is in it.\n")
+
+
+def test_a_stored_trace_and_a_stored_row_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PULSE_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    request = ExportTraceServiceRequest.FromString(SPANS.read_bytes())
+    trace_id = request.resource_spans[0].scope_spans[0].spans[0].trace_id.hex()
+
+    async def store() -> list[TraceRecord]:
+        storage = open_storage(f"sqlite:///{tmp_path / 'pulse.db'}")
+        for name in ("other", "shop"):
+            key = key_record(new_key(), name, created_ns=0)
+            await storage.create_project(Project(name, name, 0), key)
+        await storage.ingest(map_spans("shop", request, 0).rows)
+        where = TraceFilter(operation="all", counted=None)
+        rows = (await storage.list_traces("shop", where, Page(order="asc"))).rows
+        await storage.close()
+        return rows
+
+    rows = asyncio.run(store())
+    assert main(["explain", trace_id, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [span["counted"] for span in told["spans"]] == [row.counted for row in rows]
+    assert [span["columns"]["trace_id"]["value"] for span in told["spans"]] == [
+        str(row.trace_id) for row in rows
+    ]
+    assert "read from the store, which does not keep the attributes" in told["notes"][0]
+
+    [counted] = [row for row in rows if row.counted]
+    assert main(["explain", str(counted.trace_id)]) == 0
+    printed = capsys.readouterr().out
+    assert "counted                 yes: 2 spans tell of the same call" in printed
+    assert "input_tokens          2109" in printed
+    assert printed.count("counted  ") == 1
+
+    assert main(["explain", "f" * 32]) == 1
+    assert "no project of the store has a trace or a row with the id ffff" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from pulse_collector.explain.inputs import Change, Input, inputs_of
 from pulse_collector.mapping.attributes import AttributeValue
 from pulse_collector.mapping.spans import map_spans
+from pulse_collector.pricing import Prices
 from pulse_storage.bodies import unpack
 from pulse_storage.rows import SpanRow
 
@@ -26,6 +27,7 @@ _APART = frozenset(
     {
         *("project_id", "otel_trace_id", "otel_span_id", "parent_span_id", "gen_ai", "scope"),
         *("usage_source", "cost_source", "price_version", "partner_key", "model_call", "dialect"),
+        *("reported_cost_nano_usd", "estimated_cost_nano_usd"),
     }
 )
 #: What kind of span it is; when that changes, so does everything else.
@@ -78,8 +80,11 @@ class Attribution:
 class Mapped:
     """One span as it is mapped, and as it would be if it were otherwise."""
 
-    def __init__(self, request: ExportTraceServiceRequest, received_ns: int, budget: Budget) -> None:
+    def __init__(
+        self, request: ExportTraceServiceRequest, received_ns: int, prices: Prices, budget: Budget
+    ) -> None:
         self._request = request
+        self._prices = prices
         self._received_ns = received_ns
         self._budget = budget
         self._size_bytes = request.ByteSize()
@@ -93,7 +98,7 @@ class Mapped:
             for change in changes:
                 change(request)
         self._budget.spend(self._size_bytes)
-        rows = map_spans("", request, self._received_ns).rows
+        rows = map_spans("", request, self._received_ns, self._prices).rows
         return rows[0] if rows else None
 
     def facts(self, *changes: Change) -> Facts:
@@ -120,7 +125,9 @@ def facts_of(row: SpanRow | None) -> Facts:
     return facts
 
 
-def attribute(request: ExportTraceServiceRequest, received_ns: int, budget: Budget) -> Attribution | None:
+def attribute(
+    request: ExportTraceServiceRequest, received_ns: int, prices: Prices, budget: Budget
+) -> Attribution | None:
     """Which parts of the one span in a request feed which column of its row.
 
     None if the budget is too small for it, which then is not spent.
@@ -128,7 +135,7 @@ def attribute(request: ExportTraceServiceRequest, received_ns: int, budget: Budg
     inputs = list(inputs_of(request))
     if not budget.has(2 * len(inputs) + 1, request.ByteSize()):
         return None
-    mapped = Mapped(request, received_ns, budget)
+    mapped = Mapped(request, received_ns, prices, budget)
     base = mapped.facts()
     without = [mapped.facts(one.remove) for one in inputs]
     changed = [

@@ -18,6 +18,7 @@ from pulse_collector.explain.reasons import cost_reason, unused_reason, usage_re
 from pulse_collector.mapping.attributes import AttributeValue, read_attributes
 from pulse_collector.mapping.json_text import to_json
 from pulse_collector.mapping.spans import map_spans
+from pulse_collector.pricing import LIST_PRICES, Prices
 from pulse_storage.ids import row_id
 from pulse_storage.keeping import kept_at_once
 from pulse_storage.rows import SpanRow
@@ -70,7 +71,7 @@ class ExplainedSpan:
     ignored: Sequence[Part] = ()
     usage: str | None = None
     cost: str | None = None
-    #: None if the span would be stored, else why not.
+    #: None if the span is or would be stored, else why not.
     left_out: str | None = None
     counting: Counting | None = None
 
@@ -91,6 +92,7 @@ def explain(
     *,
     received_ns: int,
     budget: Budget,
+    prices: Prices = LIST_PRICES,
 ) -> Explanation:
     """How each span and log event of a request would be read if it came alone, and what would count.
 
@@ -100,7 +102,7 @@ def explain(
     rows: list[SpanRow | None] = []
     refusals: list[str] = []
     for piece in pieces:
-        mapped = map_spans("", piece, received_ns)
+        mapped = map_spans("", piece, received_ns, prices)
         rows.append(mapped.rows[0] if mapped.rows else None)
         refusals.append("" if mapped.rows else mapped.rejected[0])
     counting = _counting([row for row in rows if row is not None], logs)
@@ -112,7 +114,7 @@ def explain(
             ids = (span.trace_id.hex(), span.span_id.hex(), span.parent_span_id.hex() or None)
             explained.append(ExplainedSpan(*ids, span.name, refused=refusals[index]))
             continue
-        attribution = attribute(piece, received_ns, budget)
+        attribution = attribute(piece, received_ns, prices, budget)
         key = (row.otel_trace_id, row.otel_span_id)
         explained.append(_span(piece, row, attribution, counting[key], left_out[index]))
     passed = sum(not span.attributed and span.refused is None for span in explained)
@@ -169,13 +171,13 @@ def _span(
         operation=row.operation,
         model_call=row.model_call,
         attributed=attribution is not None,
-        columns=_columns(facts, found, attributed=attribution is not None),
+        columns=columns_of(facts, found),
         metadata=found.metadata,
         ignored=[
             Part(one.label, shown(one.value), unused_reason(one.key, one.value, row)) for one in found.unused
         ],
         usage=usage_reason(row, attributes, found),
-        cost=cost_reason(row, found),
+        cost=cost_reason(row, found.sources.get("cost_nano_usd", ())) if row.model_call else None,
         left_out=left_out,
         counting=counting,
     )
@@ -185,19 +187,22 @@ def _span(
 _TOLD_APART = frozenset(
     {
         *("project_id", "otel_trace_id", "otel_span_id", "parent_span_id", "name", "dialect", "model_call"),
-        *("gen_ai", "scope", "partner_key", "price_version", "cost_source", "usage_source"),
+        *("gen_ai", "scope", "partner_key", "price_version", "cost_source", "usage_source", "metadata"),
+        *("reported_cost_nano_usd", "estimated_cost_nano_usd", "counted", "trace_id", "output_text"),
     }
 )
 
 
-def _columns(facts: Facts, found: Attribution, *, attributed: bool) -> dict[str, Column]:
+def columns_of(facts: Facts, found: Attribution | None = None) -> dict[str, Column]:
+    """The columns of a row that have a value, by the names that people know, with their sources if found."""
+    found = found or Attribution()
     columns: dict[str, Column] = {}
     for column, value in facts.items():
         if value in (None, ()) or column in _TOLD_APART or column.startswith("metadata."):
             continue
         columns[_SHOWN_AS.get(column, column)] = Column(
             _column_value(column, value),
-            found.sources.get(column, ()) if attributed else (),
+            found.sources.get(column, ()),
             [Part(one.label, shown(one.value)) for one in found.overruled.get(column, ())],
         )
     return columns

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pulse_collector.dialects import Spoken, dialect_named, dialect_of_attributes, dialect_of_scope
 from pulse_collector.explain.attribution import Attribution
 from pulse_collector.mapping.attributes import Attributes, AttributeValue, as_number
 from pulse_collector.mapping.metadata import is_secret
-from pulse_storage.rows import SpanRow
+from pulse_storage.rows import SpanRow, TraceRecord
 
 
 def unused_reason(key: str | None, value: AttributeValue, row: SpanRow) -> str:
@@ -60,13 +62,10 @@ def usage_reason(row: SpanRow, attributes: Attributes, found: Attribution) -> st
     return f"the input includes the {cached} cached tokens; it was read from a document"
 
 
-def cost_reason(row: SpanRow, found: Attribution) -> str | None:
-    """Where the cost comes from, or why there is none; None for what is no call of a model."""
-    if not row.model_call:
-        return None
+def cost_reason(row: SpanRow | TraceRecord, sources: Sequence[str] = ()) -> str:
+    """Where a model call's cost comes from, or why there is none; `sources` are the parts that feed it."""
     if row.cost_source == "reported":
-        sources = ", ".join(found.sources.get("cost_nano_usd", ()))
-        return "as the sender or the provider states it" + (f" in {sources}" if sources else "")
+        return "as the sender or the provider states it" + (f" in {', '.join(sources)}" if sources else "")
     model = row.model_used or row.model_requested
     if row.cost_source == "computed":
         return f"computed by {row.price_version} for {row.provider} {model} at the time of the span"

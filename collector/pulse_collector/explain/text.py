@@ -29,10 +29,8 @@ def _span(span: ExplainedSpan) -> Iterator[str]:
     if span.refused is not None:
         yield from _line("refused", span.refused)
         return
-    yield from _line(
-        "dialect",
-        f"{span.dialect}, told by {span.recognised_by}" if span.dialect else "none: it tells of no model",
-    )
+    told_by = f", told by {span.recognised_by}" if span.recognised_by else ""
+    yield from _line("dialect", f"{span.dialect}{told_by}" if span.dialect else "none: it tells of no model")
     if span.left_out is not None:
         yield from _line("stored", f"no: {span.left_out} (PULSE_KEEP_SPANS=all keeps it)")
     if span.counting is not None:

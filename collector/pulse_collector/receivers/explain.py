@@ -18,6 +18,7 @@ from pulse_collector.explain.attribution import Budget
 from pulse_collector.explain.explanation import explain
 from pulse_collector.explain.telemetry import read_telemetry
 from pulse_collector.ingest import Collector
+from pulse_collector.pricing import Prices
 from pulse_collector.receivers.otlp_http import ClientGone, read_body
 from pulse_collector.refusals import Refusal, unreadable, unsupported
 from pulse_proto.errors import Unreadable
@@ -47,22 +48,28 @@ def explain_routes(collector: Collector) -> list[Route]:
 
 
 async def _post(collector: Collector, request: Request) -> Answer:
-    await collector.admit_any(request.headers.get("authorization"))
+    key = await collector.admit_any(request.headers.get("authorization"))
     encoding = encoding_of(request.headers.get("content-type"))
     if encoding is None:
         raise unsupported("Content-Type must be application/x-protobuf or application/json.")
     content_encoding = request.headers.get("content-encoding")
     compression.codec(content_encoding)
+    prices = await collector.prices_of(key.project_id)
     limit_bytes = collector.max_body_bytes
     with collector.budget.reservation() as reservation:
         sent = await read_body(dict(request.headers.raw), request.receive, limit_bytes, reservation)
         return await asyncio.get_running_loop().run_in_executor(
-            collector.patient, _explained, sent, encoding, content_encoding, limit_bytes, reservation
+            collector.patient, _explained, sent, encoding, content_encoding, limit_bytes, reservation, prices
         )
 
 
 def _explained(
-    sent: bytes, encoding: Encoding, content_encoding: str | None, limit_bytes: int, reservation: Reservation
+    sent: bytes,
+    encoding: Encoding,
+    content_encoding: str | None,
+    limit_bytes: int,
+    reservation: Reservation,
+    prices: Prices,
 ) -> Answer:
     body = compression.inflate(content_encoding, sent, limit_bytes, reservation.take)
     try:
@@ -75,6 +82,7 @@ def _explained(
             telemetry.logs,
             received_ns=time.time_ns(),
             budget=Budget(_MAX_MAPPINGS, _MAX_MAPPED_BYTES),
+            prices=prices,
         )
     )
 

@@ -3,21 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 import time
+import uuid
 from pathlib import Path
 
 from pulse_collector.explain.answer import explanation_json
 from pulse_collector.explain.attribution import Budget
-from pulse_collector.explain.explanation import explain
+from pulse_collector.explain.explanation import Explanation, explain
+from pulse_collector.explain.stored import explain_stored
 from pulse_collector.explain.telemetry import Telemetry, read_telemetry
 from pulse_collector.explain.text import explanation_text
-from pulse_server.arguments import CommandFailed, Parser, add_store_settings
+from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
+from pulse_server.settings import Settings
+from pulse_server.store import opened_store
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.filters import ALL_OPERATIONS, Page, TraceFilter
+from pulse_storage.rows import TraceRecord
 
 #: A person waits for it: a minute, about.
 _MAX_MAPPINGS = 200_000
 _MAX_MAPPED_BYTES = 2 * 1024 * 1024 * 1024
+#: Of a stored trace.
+_MAX_ROWS = 500
 _SUFFIXES = (".pb", ".json")
 
 
@@ -42,25 +52,54 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright
 
 
 def run(arguments: argparse.Namespace) -> int:
-    telemetry = _read(str(arguments.target))
-    explanation = explain(
-        telemetry.spans,
-        telemetry.logs,
-        received_ns=time.time_ns(),
-        budget=Budget(_MAX_MAPPINGS, _MAX_MAPPED_BYTES),
-    )
+    target = str(arguments.target)
+    path = _found(target)
+    if path is None and target != "-":
+        explanation = asyncio.run(_stored(settings_from(arguments), target))
+    else:
+        telemetry = _read(target, path)
+        explanation = explain(
+            telemetry.spans,
+            telemetry.logs,
+            received_ns=time.time_ns(),
+            budget=Budget(_MAX_MAPPINGS, _MAX_MAPPED_BYTES),
+        )
     if arguments.json:
-        print(json.dumps(explanation_json(explanation), default=str))
+        print(json.dumps(explanation_json(explanation), default=_as_json))
     else:
         print(explanation_text(explanation))
     return 0
 
 
-def _read(target: str) -> Telemetry:
+async def _stored(settings: Settings, target: str) -> Explanation:
+    """What is known of a stored trace (32 hexadecimal digits) or row (a UUID), whichever project has it."""
+    try:
+        wanted = uuid.UUID(target)
+    except ValueError:
+        raise CommandFailed(
+            f"'{target}' is no file, nor a trace id (32 hexadecimal digits) or the id of a row (a UUID)"
+        ) from None
+    async with opened_store(settings) as storage:
+        for project in await storage.list_projects():
+            records = [] if "-" in target else await _rows_of_trace(storage, project.id, wanted.bytes)
+            if not records and (record := await storage.get_trace(project.id, wanted)) is not None:
+                records = [record]
+            if records:
+                of_span = records[0].otel_span_id if len(records) == 1 else None
+                bearing = await storage.bearing_on(project.id, records[0].otel_trace_id, of_span)
+                return explain_stored(records, bearing)
+    raise CommandFailed(f"no project of the store has a trace or a row with the id {target}")
+
+
+async def _rows_of_trace(storage: StorageAdapter, project_id: str, trace_id: bytes) -> list[TraceRecord]:
+    where = TraceFilter(operation=ALL_OPERATIONS, counted=None, otel_trace_id=trace_id)
+    return (await storage.list_traces(project_id, where, Page(limit=_MAX_ROWS, order="asc"))).rows
+
+
+def _read(target: str, path: Path | None) -> Telemetry:
     """What a file, its companion with log records, or the standard input holds. Raises CommandFailed."""
-    if target == "-":
+    if path is None:
         return _telemetry("standard input", sys.stdin.buffer.read())
-    path = _found(target)
     telemetry = _telemetry(target, _bytes(path))
     logs = path.with_name(f"{path.stem}.logs{path.suffix}")
     if logs.is_file():
@@ -68,13 +107,9 @@ def _read(target: str) -> Telemetry:
     return telemetry
 
 
-def _found(target: str) -> Path:
-    for path in (Path(target), *(Path(target + suffix) for suffix in _SUFFIXES)):
-        if path.is_file():
-            return path
-    raise CommandFailed(
-        f"'{target}' is no file, nor a trace id (32 hexadecimal digits) or the id of a row (a UUID)"
-    )
+def _found(target: str) -> Path | None:
+    candidates = (Path(target), *(Path(target + suffix) for suffix in _SUFFIXES))
+    return next((path for path in candidates if path.is_file()), None)
 
 
 def _bytes(path: Path) -> bytes:
@@ -89,3 +124,8 @@ def _telemetry(name: str, body: bytes) -> Telemetry:
         return read_telemetry(body)
     except ValueError as error:
         raise CommandFailed(f"cannot read {name}: {error}") from error
+
+
+def _as_json(value: object) -> str:
+    """What JSON has no word for."""
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pulse_storage.skeletons import ContentSkeleton, Skeleton, SpanKey
+from pulse_storage.skeletons import Bearing, ContentSkeleton, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.events import contents_in_traces, has_contents
 from pulse_storage.sql.spans import (
@@ -167,3 +167,20 @@ class Neighbourhood:
 
     def _keep(self, span: StoredSpan) -> None:
         self.stored.setdefault(span.skeleton.otel_trace_id, {})[span.skeleton.otel_span_id] = span
+
+
+def bearing_on(
+    connection: Connection, project: int, otel_trace_id: bytes, otel_span_id: bytes | None
+) -> Bearing:
+    """What is stored and bears on what counts in a trace."""
+    near = Neighbourhood(connection, project, LargeTraces())
+    near.load_traces([otel_trace_id])
+    whole = otel_trace_id in near.stored or near.is_empty(otel_trace_id)
+    if otel_span_id is not None:
+        near.holds(otel_trace_id, otel_span_id)
+    near.complete([span.skeleton for span in near.stored.get(otel_trace_id, {}).values()])
+    return Bearing(
+        [span.skeleton for trace in near.stored.values() for span in trace.values()],
+        [content for contents in near.contents.values() for content in contents],
+        whole,
+    )

@@ -14,10 +14,12 @@ from pulse_storage.adapter import IngestResult
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage, UsageSummary
 from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
+from pulse_storage.skeletons import Bearing
 from pulse_storage.sql import projects
 from pulse_storage.sql.analytics import analytics
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.cursors import decode_cursor
+from pulse_storage.sql.neighbourhood import bearing_on
 from pulse_storage.sql.prices import delete_prices, prices_of, put_prices
 from pulse_storage.sql.records import find_record, find_records, page_of_records
 from pulse_storage.sql.search import page_of_found
@@ -132,6 +134,16 @@ class SqlStorage:
             return find_record(connection, project, project_id, trace_id, bodies=True)
 
         return await self._read(project_id, read, None, self._quick_readers)
+
+    async def bearing_on(
+        self, project_id: str, otel_trace_id: bytes, otel_span_id: bytes | None = None
+    ) -> Bearing:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> Bearing:
+            return bearing_on(connection, project, otel_trace_id, otel_span_id)
+
+        return await self._read(project_id, read, Bearing([], [], whole=True))
 
     async def get_traces(self, project_id: str, trace_ids: Sequence[UUID]) -> list[TraceRecord | None]:
         """See StorageAdapter."""

@@ -1,0 +1,50 @@
+"""Explains rows that are stored: what is still known of how they were read, and why they count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pulse_collector.explain.counting import explain_counting
+from pulse_collector.explain.explanation import Column, ExplainedSpan, Explanation, columns_of
+from pulse_collector.explain.reasons import cost_reason
+from pulse_storage.rows import TraceRecord
+from pulse_storage.skeletons import Bearing
+
+_NO_SOURCES = (
+    "these rows are read from the store, which does not keep the attributes that a column has taken in: "
+    "explain the export itself to see which part of a span feeds which column"
+)
+_IN_PART = (
+    "the trace has too many spans to be looked at as a whole: only the spans above each were, as when it came"
+)
+
+
+def explain_stored(records: Sequence[TraceRecord], bearing: Bearing) -> Explanation:
+    """What is known of these rows of one trace; `bearing` is all that bears on it."""
+    operations = {(record.otel_trace_id, record.otel_span_id): record.operation for record in records}
+    calls = {span.key for span in bearing.spans if span.model_call}
+    counting = explain_counting(bearing.spans, operations, bearing.contents)
+    spans: list[ExplainedSpan] = []
+    for record in records:
+        key = (record.otel_trace_id, record.otel_span_id)
+        spans.append(
+            ExplainedSpan(
+                record.otel_trace_id.hex(),
+                record.otel_span_id.hex(),
+                None if record.parent_span_id is None else record.parent_span_id.hex(),
+                record.name,
+                dialect=record.dialect,
+                operation=record.operation,
+                model_call=key in calls,
+                columns=_columns(record),
+                cost=cost_reason(record) if key in calls else None,
+                # None for a row that came between the two questions to the store.
+                counting=counting.get(key),
+            )
+        )
+    return Explanation(spans, (), [_NO_SOURCES, *(() if bearing.whole else (_IN_PART,))])
+
+
+def _columns(record: TraceRecord) -> dict[str, Column]:
+    facts = dict(zip(TraceRecord._fields, record, strict=True))
+    return {"trace_id": Column(str(record.trace_id)), **columns_of(facts)}

@@ -1,0 +1,72 @@
+"""What a store says bears on the counting of a trace is what it decided by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.support.rows import span, step
+
+from pulse_storage import SpanRow, StorageAdapter
+from pulse_storage.filters import Page, TraceFilter
+from pulse_storage.reconcile import Verdict, reconcile
+from pulse_storage.skeletons import Bearing
+
+pytestmark = pytest.mark.anyio
+
+_EVERY = TraceFilter(operation="all", counted=None)
+
+
+def trace_id(number: int) -> bytes:
+    return number.to_bytes(16, "big")
+
+
+def names(bearing: Bearing) -> list[int]:
+    return sorted(int.from_bytes(one.otel_span_id, "big") for one in bearing.spans)
+
+
+async def test_reconciling_what_bears_on_a_trace_gives_what_its_rows_say(storage: StorageAdapter) -> None:
+    own = {"scope": "com.anthropic.sdk.python", "dialect": "anthropic-sdk"}
+    shared: dict[str, Any] = {
+        "provider_request_id": "msg_1",
+        "partner_key": "anthropic:msg_1",
+        "latency_ms": 2500.0,
+    }
+    rows: list[SpanRow] = [
+        step(1, trace=1, session_id="chat-42"),
+        span(2, trace=1, parent=1, **shared),
+        span(3, trace=3, **shared, **own, cache_read_tokens=7),
+        span(4, trace=1, parent=1),
+        span(9, trace=9),
+    ]
+    for row in reversed(rows):
+        await storage.ingest([row])
+    for first in (1, 3):
+        bearing = await storage.bearing_on("p", trace_id(first))
+        assert (names(bearing), bearing.whole) == ([1, 2, 3, 4], True)
+        verdicts = reconcile(bearing.spans, bearing.contents)
+        told = {one.otel_span_id: one for one in (await storage.list_traces("p", _EVERY, Page())).rows}
+        for one in bearing.spans:
+            counted, overrides = verdicts.get(one.key, Verdict(one.model_call, {}))
+            shown = told[one.otel_span_id]
+            assert (shown.counted, shown.session_id) == (counted, overrides.get("session_id", one.session_id))
+            assert shown.cache_read_tokens == overrides.get("cache_read_tokens", one.cache_read_tokens)
+    assert names(await storage.bearing_on("p", trace_id(9))) == [9]
+
+
+async def test_nothing_of_another_project_or_of_a_trace_that_is_not_there_bears(
+    storage: StorageAdapter,
+) -> None:
+    await storage.ingest([span(1, trace=1)])
+    assert await storage.bearing_on("p", trace_id(2)) == Bearing([], [], whole=True)
+    assert await storage.bearing_on("other", trace_id(1)) == Bearing([], [], whole=True)
+
+
+async def test_of_a_trace_too_large_to_be_looked_at_the_way_up_from_a_span_is_given(
+    storage: StorageAdapter,
+) -> None:
+    root, agent = step(1, trace=1), step(2, trace=1, parent=1)
+    calls = [span(number, trace=1, parent=2) for number in range(3, 2103)]
+    await storage.ingest([root, agent, *calls])
+    bearing = await storage.bearing_on("p", trace_id(1), calls[-1].otel_span_id)
+    assert (names(bearing), bearing.whole) == ([1, 2, 2102], False)
