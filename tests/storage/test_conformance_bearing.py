@@ -26,7 +26,7 @@ def names(bearing: Bearing) -> list[int]:
 
 
 async def test_reconciling_what_bears_on_a_trace_gives_what_its_rows_say(storage: StorageAdapter) -> None:
-    own = {"scope": "com.anthropic.sdk.python", "dialect": "anthropic-sdk"}
+    own: dict[str, Any] = {"scope": "com.anthropic.sdk.python", "dialect": "anthropic-sdk"}
     shared: dict[str, Any] = {
         "provider_request_id": "msg_1",
         "partner_key": "anthropic:msg_1",
