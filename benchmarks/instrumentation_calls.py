@@ -1,0 +1,125 @@
+"""Runs the measured calls in one environment, bare and instrumented in turn; the parent asks for each round.
+
+    python -m benchmarks.instrumentation_calls PEER
+
+Reads the number of a case per line and answers with a line of JSON: the CPU microseconds of this
+thread per call, bare and instrumented.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# The anthropic client's own spans are no part of what is compared.
+os.environ["ANTHROPIC_OPEN_TELEMETRY"] = "false"
+
+from tests.support.llm_bodies import chat_chunks, completion, message, message_events, response_events
+from tests.support.llm_clients import anthropic_client, openai_client
+from tests.support.llm_http import Answer, FakeProvider, event_answer, http, json_answer
+
+from benchmarks.instrumentation_peers import PEERS, switch
+
+_WORDS = ["word "] * 200
+_MESSAGES: list[Any] = [{"role": "user", "content": "Say something about the weather in Bonn."}]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One kind of call: what runs, and how often in a round."""
+
+    name: str
+    run: Callable[[], object]
+    calls: int
+
+
+class _Endless(FakeProvider):
+    """Gives the same answer for ever, from bytes that are already there."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self._status, self._headers = answer.status, dict(answer.headers)
+        self._pieces = list(answer.body.pieces)
+
+    def _handle(self, request: Any) -> Any:
+        return http.Response(self._status, headers=self._headers, stream=_Pieces(self._pieces))
+
+
+class _Pieces(http.SyncByteStream):
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._pieces)
+
+
+def cases() -> list[Case]:
+    """The calls that are measured: real clients over an in-memory transport."""
+    chat = openai_client(_Endless(json_answer(completion())))
+    streamed = openai_client(_Endless(event_answer(chat_chunks(*_WORDS), done=True)))
+    responses = openai_client(_Endless(event_answer(response_events(*_WORDS))))
+    claude = anthropic_client(_Endless(json_answer(message())))
+    claude_streamed = anthropic_client(_Endless(event_answer(message_events(*_WORDS))))
+    options: dict[str, Any] = {"model": "gpt-4o", "messages": _MESSAGES}
+    claude_options: dict[str, Any] = {"model": "claude-test", "max_tokens": 100, "messages": _MESSAGES}
+    return [
+        Case("openai chat", lambda: chat.chat.completions.create(**options), 20),
+        Case(
+            "openai stream, 200 chunks",
+            lambda: list(streamed.chat.completions.create(**options, stream=True)),
+            2,
+        ),
+        Case(
+            "responses stream, 200 events",
+            lambda: list(responses.responses.create(model="gpt-4o", input="Hi", stream=True)),
+            2,
+        ),
+        Case("anthropic message", lambda: claude.messages.create(**claude_options), 20),
+        Case(
+            "anthropic stream, 200 events",
+            lambda: list(claude_streamed.messages.create(**claude_options, stream=True)),
+            4,
+        ),
+    ]
+
+
+def cpu_us(case: Case) -> float:
+    """CPU microseconds of this thread per call, over one round."""
+    # Once before the clock starts: what is set up at the first call is not paid at each.
+    case.run()
+    gc.collect()
+    gc.disable()
+    try:
+        before = time.thread_time_ns()
+        for _ in range(case.calls):
+            case.run()
+        return (time.thread_time_ns() - before) / case.calls / 1000
+    finally:
+        gc.enable()
+
+
+def main() -> None:
+    """Answer each request with a round."""
+    on, off = switch(next(peer for peer in PEERS if peer.name == sys.argv[1]))
+    measured = cases()
+    for number, line in enumerate(sys.stdin):
+        case = measured[int(line)]
+        figures: dict[str, float] = {}
+        # Alternately first, as a clock that changes its speed favours neither so.
+        for instrumented in (False, True) if number % 2 else (True, False):
+            if instrumented:
+                on()
+            figures["instrumented" if instrumented else "bare"] = cpu_us(case)
+            if instrumented:
+                off()
+        print(json.dumps(figures), flush=True)
+
+
+if __name__ == "__main__":
+    main()

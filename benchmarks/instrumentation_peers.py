@@ -1,0 +1,154 @@
+"""The instrumentations that are compared: how each is installed, switched on and switched off again."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+Classes = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Peer:
+    """An instrumentation: its packages, and the instrumentors in them."""
+
+    name: str
+    packages: tuple[str, ...] = ()
+    """What to install beside the clients; nothing for what runs where the benchmark does."""
+    classes: Classes = ()
+    environment: dict[str, str] = field(default_factory=lambda: {})
+    """What turns the recording of content off, where that is not the default."""
+
+
+PEERS = (
+    # Bare against bare: what differs here is the noise of the machine.
+    Peer("noise"),
+    Peer(
+        "pulse",
+        classes=(
+            ("pulse_instrumentation", "PulseOpenAIInstrumentor"),
+            ("pulse_instrumentation", "PulseAnthropicInstrumentor"),
+        ),
+    ),
+    Peer(
+        "genai",
+        (
+            "opentelemetry-instrumentation-genai-openai==1.3b0",
+            "opentelemetry-instrumentation-genai-anthropic==1.3b0",
+        ),
+        (
+            ("opentelemetry.instrumentation.genai.openai", "OpenAIInstrumentor"),
+            ("opentelemetry.instrumentation.genai.anthropic", "AnthropicInstrumentor"),
+        ),
+    ),
+    Peer(
+        "openinference",
+        ("openinference-instrumentation-openai==0.1.66", "openinference-instrumentation-anthropic==3.1.0"),
+        (
+            ("openinference.instrumentation.openai", "OpenAIInstrumentor"),
+            ("openinference.instrumentation.anthropic", "AnthropicInstrumentor"),
+        ),
+        {"OPENINFERENCE_HIDE_INPUTS": "true", "OPENINFERENCE_HIDE_OUTPUTS": "true"},
+    ),
+    Peer(
+        "openllmetry",
+        ("opentelemetry-instrumentation-openai==0.62.4", "opentelemetry-instrumentation-anthropic==0.62.4"),
+        (
+            ("opentelemetry.instrumentation.openai", "OpenAIInstrumentor"),
+            ("opentelemetry.instrumentation.anthropic", "AnthropicInstrumentor"),
+        ),
+        {"TRACELOOP_TRACE_CONTENT": "false"},
+    ),
+    # Has no switch for content.
+    Peer("logfire", ("logfire==5.4.0",)),
+)
+
+_CLIENTS = ("openai", "anthropic")
+
+
+class _Nowhere(SpanExporter):
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        return SpanExportResult.SUCCESS
+
+
+def switch(peer: Peer) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Two functions: one instruments both clients as the peer does, the other undoes it."""
+    processor = BatchSpanProcessor(_Nowhere())
+    methods = _methods()
+
+    def restore() -> None:
+        # Some peers leave wrappers behind, which would pile up and slow the bare client too.
+        for owner, name, method in methods:
+            if vars(owner)[name] is not method:
+                setattr(owner, name, method)
+
+    if peer.name == "noise":
+        return (lambda: None), restore
+    if peer.name == "logfire":
+        return _switch_logfire(processor, restore)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    instrumentors = [getattr(importlib.import_module(module), name)() for module, name in peer.classes]
+
+    def on() -> None:
+        for instrumentor in instrumentors:
+            instrumentor.instrument(tracer_provider=provider)
+
+    def off() -> None:
+        for instrumentor in instrumentors:
+            instrumentor.uninstrument()
+        restore()
+
+    return on, off
+
+
+def _switch_logfire(
+    processor: BatchSpanProcessor, restore: Callable[[], None]
+) -> tuple[Callable[[], None], Callable[[], None]]:
+    os.environ["LOGFIRE_IGNORE_NO_CONFIG"] = "1"
+    logfire: Any = importlib.import_module("logfire")
+    logfire.configure(
+        send_to_logfire=False,
+        console=False,
+        metrics=False,
+        inspect_arguments=False,
+        additional_span_processors=[processor],
+    )
+    undo: list[Any] = []
+
+    def on() -> None:
+        undo.extend((logfire.instrument_openai(), logfire.instrument_anthropic()))
+
+    def off() -> None:
+        while undo:
+            undo.pop().__exit__(None, None, None)
+        restore()
+
+    return on, off
+
+
+def _methods() -> list[tuple[type, str, object]]:
+    """Every method of the clients' classes that an instrumentation could replace."""
+    for client in _CLIENTS:
+        importlib.import_module(f"{client}.resources")
+    classes = {
+        value
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] in _CLIENTS
+        for value in list(vars(module).values())
+        if isinstance(value, type) and not name.partition(".")[2].startswith("types")
+    }
+    return [
+        (owner, name, method)
+        for owner in classes
+        if owner.__module__.partition(".")[0] in _CLIENTS
+        for name, method in vars(owner).items()
+        if callable(method) and not name.startswith("__")
+    ]
