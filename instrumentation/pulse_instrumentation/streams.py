@@ -22,11 +22,6 @@ Chunks = Generator[object, None, None]
 AsyncChunks = AsyncGenerator[object, None]
 
 
-def is_stream(result: object) -> bool:
-    """Whether a result is a stream of one of the clients."""
-    return hasattr(type(result), "__stream__")
-
-
 def record_stream(stream: object, call: Call) -> None:
     """Let the call see what the application reads from the stream."""
     inner = getattr(stream, ITERATOR)
@@ -44,7 +39,12 @@ def _read(inner: Iterator[object], call: Call) -> Chunks:
     try:
         for chunk in inner:
             call.chunk(chunk)
-            yield chunk
+            try:
+                yield chunk
+            except BaseException:
+                # Thrown in by whoever tears the reader down, not met while reading.
+                call.abandon()
+                raise
     except GeneratorExit:
         call.abandon()
         raise
@@ -62,7 +62,12 @@ async def _read_async(inner: AsyncIterator[object], call: Call) -> AsyncChunks:
     try:
         async for chunk in inner:
             call.chunk(chunk)
-            yield chunk
+            try:
+                yield chunk
+            except BaseException:
+                # Thrown in by whoever tears the reader down, not met while reading.
+                call.abandon()
+                raise
     except GeneratorExit:
         call.abandon()
         raise

@@ -13,9 +13,10 @@ from typing import Protocol, cast
 
 from pulse_instrumentation.body import watch_closing
 from pulse_instrumentation.calls import Call
+from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import field, text
 
-# A JSON answer longer than this is not kept for reading; server-sent events are folded one by one.
+# A JSON answer, or a single one of the server-sent events, that is longer is not kept for reading.
 MAX_BODY_BYTES = 8 * 1024 * 1024
 
 
@@ -61,18 +62,24 @@ class _Tap:
         self._media_type = media_type
         self._pieces: list[bytes] = []
         self._size = 0
-        self._line = b""
         self.reading = False
         if media_type == "events":
             call.start_stream()
 
     def take(self, data: bytes) -> None:
-        if self._media_type == "events":
-            lines = (self._line + data).split(b"\n")
-            self._line = lines.pop()
+        """Look at a piece of the body. Never raises: it runs where the application reads."""
+        try:
+            self._take(data)
+        except Exception as error:
+            report_failure("reading a raw response", error)
+
+    def _take(self, data: bytes) -> None:
+        if self._media_type == "events" and b"\n" in data:
+            *lines, data = (b"".join(self._pieces) + data).split(b"\n")
+            self._pieces, self._size = [], 0
             for line in lines:
                 self._event_line(line)
-        elif self._media_type == "json":
+        if self._media_type != "other":
             self._size += len(data)
             if self._size <= MAX_BODY_BYTES:
                 self._pieces.append(data)
@@ -80,11 +87,24 @@ class _Tap:
     def end(self) -> None:
         """The body has been read to its end."""
         if self._media_type == "events":
-            self._event_line(self._line)
+            self.take(b"\n")
             self._call.end_stream()
         else:
-            whole = self._media_type == "json" and self._size <= MAX_BODY_BYTES
-            self._call.succeed(_json(b"".join(self._pieces)) if whole else None)
+            self._call.succeed(self._whole())
+
+    def _whole(self) -> object:
+        """The JSON document that was read; None when it was none, or too long to keep."""
+        if self._media_type != "json" or self._size > MAX_BODY_BYTES:
+            return None
+        try:
+            return _json(b"".join(self._pieces))
+        except Exception as error:
+            report_failure("reading a raw response", error)
+            return None
+
+    def leave(self) -> None:
+        """Whoever read the body has gone before its end."""
+        self._call.abandon()
 
     def close(self) -> None:
         """The response has been closed; when nobody is reading it, that is the end."""
@@ -142,7 +162,11 @@ def _tapped(chunks: Iterator[bytes], tap: _Tap) -> Iterator[bytes]:
     try:
         for chunk in chunks:
             tap.take(chunk)
-            yield chunk
+            try:
+                yield chunk
+            except BaseException:
+                tap.leave()
+                raise
     except BaseException as error:
         tap.fail(error)
         raise
@@ -157,7 +181,11 @@ async def _tapped_async(chunks: AsyncIterator[bytes], tap: _Tap) -> AsyncIterato
     try:
         async for chunk in chunks:
             tap.take(chunk)
-            yield chunk
+            try:
+                yield chunk
+            except BaseException:
+                tap.leave()
+                raise
     except BaseException as error:
         tap.fail(error)
         raise

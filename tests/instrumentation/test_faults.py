@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import Tracer, _Span  # pyright: ignore[reportPrivateUsage]
 from tests.instrumentation.recorded import Recorded, recording_provider
 from tests.support.llm_bodies import (
     chat_chunks,
@@ -24,11 +26,27 @@ from tests.support.llm_bodies import (
 from tests.support.llm_clients import KINDS, anthropic_client, openai_client, result_of
 from tests.support.llm_http import Answer, Body, FakeProvider, event_answer, json_answer, raw_answer
 
-from pulse_instrumentation import PulseAnthropicInstrumentor, PulseOpenAIInstrumentor, calls, failures
+from pulse_instrumentation import (
+    PulseAnthropicInstrumentor,
+    PulseOpenAIInstrumentor,
+    calls,
+    content,
+    failures,
+    libraries,
+    streams,
+    tables,
+    unread,
+)
 from pulse_instrumentation import body as body_module
 from pulse_instrumentation import hook as hook_module
+from pulse_instrumentation import recorder as recorder_module
+from pulse_instrumentation.anthropic_stream import MessageFold
 from pulse_instrumentation.calls import Call
 from pulse_instrumentation.content import Capture
+from pulse_instrumentation.hook import Hook
+from pulse_instrumentation.metrics import CallMetrics
+from pulse_instrumentation.openai_chat_stream import ChatFold
+from pulse_instrumentation.openai_responses import ResponsesFold
 from pulse_instrumentation.recorder import Recorder
 
 MESSAGES: list[Any] = [{"role": "user", "content": "Hi"}]
@@ -61,6 +79,24 @@ def _anthropic(**arguments: Any) -> Callable[[FakeProvider, str], Any]:
     return call
 
 
+def _raw(provider: FakeProvider, kind: str) -> Any:
+    create = openai_client(provider, kind).chat.completions.with_raw_response.create
+    return result_of(create(model="m", messages=MESSAGES)).parse()
+
+
+def _read_while_streamed(provider: FakeProvider, kind: str) -> Any:
+    completions = openai_client(provider, kind).chat.completions.with_streaming_response
+
+    async def read() -> Any:
+        async with completions.create(model="m", messages=MESSAGES, stream=True) as answer:
+            return [line async for line in answer.iter_lines()]
+
+    if kind == "async":
+        return asyncio.run(read())
+    with completions.create(model="m", messages=MESSAGES, stream=True) as answer:
+        return list(answer.iter_lines())
+
+
 CREATE = "chat.completions.create"
 APIS = [
     Api(
@@ -87,6 +123,12 @@ APIS = [
         "embeddings",
         _openai("embeddings.create", model="m", input="Hi", encoding_format="float"),
         lambda: json_answer(embedding()),
+    ),
+    Api("raw", _raw, lambda: json_answer(completion())),
+    Api(
+        "streaming response",
+        _read_while_streamed,
+        lambda: event_answer(chat_chunks("Hel", "lo"), done=True),
     ),
     Api("messages", _anthropic(), lambda: json_answer(message())),
     Api("messages stream", _anthropic(stream=True), lambda: event_answer(message_events("Hel", "lo"))),
@@ -121,20 +163,54 @@ def recorded_outcome(api: Api, answer: Answer, kind: str) -> tuple[Any, Recorded
             instrumentor.uninstrument()
 
 
+# Every place at which the clients' calls enter code of ours, and what those call.
 HOOKS: list[tuple[Any, str]] = [
-    (Recorder, "start"),
-    (Recorder, "_call"),
-    (Recorder, "_server"),
-    (hook_module, "is_stream"),
+    (Hook, "recorder_of"),
+    (hook_module, "_kind"),
+    (hook_module, "_http_response"),
     (hook_module, "record_stream"),
     (hook_module, "record_response"),
+    (Recorder, "start"),
+    (Recorder, "_started"),
+    (Recorder, "_call"),
+    (Recorder, "_server"),
+    (recorder_module, "_body"),
+    (recorder_module, "_is_suppressed"),
+    (recorder_module, "_recorded_elsewhere"),
+    (recorder_module, "capture_in"),
+    (recorder_module, "session_attributes"),
+    (recorder_module, "server_of"),
+    (recorder_module, "end_abandoned"),
+    (libraries, "replayable"),
+    (libraries, "_changed"),
     (body_module, "watch_closing"),
+    (body_module, "_wrapper_class"),
+    (streams, "watch_reading"),
+    (unread, "shadow_reading"),
+    (unread, "_media_type"),
+    (unread, "_json"),
+    (unread._Tap, "_take"),  # pyright: ignore[reportPrivateUsage]
+    (unread._Tap, "_event_line"),  # pyright: ignore[reportPrivateUsage]
     (Call, "_describe"),
     (Call, "_response_attributes"),
     (Call, "_folded"),
     (Call, "start_stream"),
     (calls, "Status"),
+    (ChatFold, "__init__"),
+    (ChatFold, "add"),
+    (ChatFold, "response"),
+    (MessageFold, "add"),
+    (ResponsesFold, "add"),
+    (CallMetrics, "collected"),
+    (CallMetrics, "record"),
     (Capture, "text_part"),
+    (content, "dumps"),
+    (tables, "pairs"),
+    # What is not ours, and may fail as well: the tracer of the application, and its spans.
+    (Tracer, "start_span"),
+    (_Span, "set_attributes"),
+    (_Span, "set_status"),
+    (_Span, "end"),
 ]
 
 
@@ -155,8 +231,6 @@ def test_failing_hook_of_ours_changes_nothing(
 
 
 def test_failing_fold_costs_the_span_its_words_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pulse_instrumentation.openai_chat_stream import ChatFold
-
     def fails(*_args: object) -> bool:
         raise RuntimeError("ours is broken")
 
