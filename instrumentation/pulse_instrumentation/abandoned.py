@@ -6,27 +6,28 @@ here; the next call, `flush()` or the exporter's thread ends it, with the time o
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from queue import Empty, SimpleQueue
 
-_waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
+# Its methods are atomic, and safe where a destructor interrupts another of them.
+_waiting: deque[Callable[[], None]] = deque()
 
 
 def leave(end: Callable[[], None]) -> None:
     """Leave what ends a call. Safe in destructors and signal handlers."""
-    _waiting.put(end)
+    _waiting.append(end)
 
 
 def any_abandoned() -> bool:
     """Whether a call waits to be ended."""
-    return not _waiting.empty()
+    return bool(_waiting)
 
 
 def end_abandoned() -> None:
     """End every call that was left."""
-    while not _waiting.empty():
+    while _waiting:
         try:
-            end = _waiting.get_nowait()
-        except Empty:
+            end = _waiting.popleft()
+        except IndexError:
             return
         end()

@@ -15,66 +15,57 @@ from pulse_instrumentation.fields import (
     text,
     texts,
 )
-from pulse_instrumentation.openai_chat import present
 from pulse_instrumentation.operations import Body, Operation
+from pulse_instrumentation.tables import Table, read, true, with_both_cache_writes
 
 
 def request_attributes(body: Body) -> Attributes:
-    attributes = present(
-        {
-            names.REQUEST_MODEL: text(body.get("model")),
-            names.REQUEST_MAX_TOKENS: integer(body.get("max_tokens") or body.get("max_tokens_to_sample")),
-            names.REQUEST_TEMPERATURE: number(body.get("temperature")),
-            names.REQUEST_TOP_P: number(body.get("top_p")),
-            names.REQUEST_TOP_K: number(body.get("top_k")),
-            names.REQUEST_STOP_SEQUENCES: texts(body.get("stop_sequences")),
-            names.REQUEST_REASONING_LEVEL: text(field(body.get("output_config"), "effort")),
-            names.ANTHROPIC_REQUEST_SERVICE_TIER: text(body.get("service_tier")),
-            names.ANTHROPIC_THINKING_BUDGET: integer(field(body.get("thinking"), "budget_tokens")),
-        }
-    )
-    if body.get("stream") is True:
-        attributes[names.REQUEST_STREAM] = True
-    return attributes
+    return read(body, _REQUEST)
 
 
 def response_attributes(response: object) -> Attributes:
-    attributes = present(
-        {
-            names.RESPONSE_ID: text(field(response, "id")),
-            names.RESPONSE_MODEL: text(field(response, "model")),
-            names.RESPONSE_FINISH_REASONS: texts(field(response, "stop_reason")),
-        }
-    )
-    usage = field(response, "usage")
-    if usage is not None:
-        attributes.update(usage_attributes(usage))
+    """What came back. Anthropic counts cached input apart; ours includes it, as the conventions ask."""
+    attributes = with_both_cache_writes(read(response, _RESPONSE))
+    fresh = attributes.get(names.USAGE_INPUT_TOKENS)
+    if isinstance(fresh, int):
+        for name in (names.USAGE_CACHE_READ, names.USAGE_CACHE_WRITE):
+            cached = attributes.get(name)
+            fresh += cached if isinstance(cached, int) else 0
+        attributes[names.USAGE_INPUT_TOKENS] = fresh
     return attributes
 
 
-def usage_attributes(usage: object) -> Attributes:
-    """Token counts. Anthropic counts cached input apart; ours includes it, as the conventions ask."""
-    fresh = count(field(usage, "input_tokens"))
-    cache_read = count(field(usage, "cache_read_input_tokens"))
-    cache_write = count(field(usage, "cache_creation_input_tokens"))
-    by_age = field(usage, "cache_creation")
-    details = field(usage, "output_tokens_details")
-    return present(
-        {
-            names.USAGE_INPUT_TOKENS: None
-            if fresh is None
-            else fresh + (cache_read or 0) + (cache_write or 0),
-            names.USAGE_OUTPUT_TOKENS: count(field(usage, "output_tokens")),
-            names.USAGE_CACHE_READ: cache_read,
-            names.USAGE_CACHE_CREATION: cache_write,
-            names.USAGE_CACHE_WRITE: cache_write,
-            names.ANTHROPIC_CACHE_5M: count(field(by_age, "ephemeral_5m_input_tokens")),
-            names.ANTHROPIC_CACHE_1H: count(field(by_age, "ephemeral_1h_input_tokens")),
-            names.USAGE_REASONING: count(field(details, "thinking_tokens")),
-            names.USAGE_COST: number(field(usage, "cost")),
-            names.ANTHROPIC_RESPONSE_SERVICE_TIER: text(field(usage, "service_tier")),
-        }
-    )
+_REQUEST: Table = {
+    "model": (names.REQUEST_MODEL, text),
+    "max_tokens": (names.REQUEST_MAX_TOKENS, integer),
+    "max_tokens_to_sample": (names.REQUEST_MAX_TOKENS, integer),
+    "temperature": (names.REQUEST_TEMPERATURE, number),
+    "top_p": (names.REQUEST_TOP_P, number),
+    "top_k": (names.REQUEST_TOP_K, number),
+    "stop_sequences": (names.REQUEST_STOP_SEQUENCES, texts),
+    "stream": (names.REQUEST_STREAM, true),
+    "output_config": {"effort": (names.REQUEST_REASONING_LEVEL, text)},
+    "service_tier": (names.ANTHROPIC_REQUEST_SERVICE_TIER, text),
+    "thinking": {"budget_tokens": (names.ANTHROPIC_THINKING_BUDGET, integer)},
+}
+_RESPONSE: Table = {
+    "id": (names.RESPONSE_ID, text),
+    "model": (names.RESPONSE_MODEL, text),
+    "stop_reason": (names.RESPONSE_FINISH_REASONS, texts),
+    "usage": {
+        "input_tokens": (names.USAGE_INPUT_TOKENS, count),
+        "cache_read_input_tokens": (names.USAGE_CACHE_READ, count),
+        "cache_creation_input_tokens": (names.USAGE_CACHE_WRITE, count),
+        "cache_creation": {
+            "ephemeral_5m_input_tokens": (names.ANTHROPIC_CACHE_5M, count),
+            "ephemeral_1h_input_tokens": (names.ANTHROPIC_CACHE_1H, count),
+        },
+        "output_tokens": (names.USAGE_OUTPUT_TOKENS, count),
+        "output_tokens_details": {"thinking_tokens": (names.USAGE_REASONING, count)},
+        "cost": (names.USAGE_COST, number),
+        "service_tier": (names.ANTHROPIC_RESPONSE_SERVICE_TIER, text),
+    },
+}
 
 
 def request_content(body: Body, capture: Capture) -> Attributes:

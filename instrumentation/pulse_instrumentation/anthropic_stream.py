@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pulse_instrumentation.fields import field, text
+from pulse_instrumentation.fields import field, own_fields, text
 
 # The kinds of delta with the field of the delta and of the block that it extends.
 _DELTAS = {
@@ -37,7 +37,7 @@ class MessageFold:
         self._blocks: dict[object, _Block] = {}
 
     def add(self, chunk: object) -> bool:
-        kind = field(chunk, "type")
+        kind = own_fields(chunk).get("type")
         if kind == "content_block_delta":
             if self._content:
                 block = self._blocks.get(field(chunk, "index"))

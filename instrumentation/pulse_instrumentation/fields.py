@@ -5,7 +5,7 @@ A field that is missing, or not of the type asked for, reads as absent; nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol, cast
 
 from opentelemetry.util.types import AttributeValue
@@ -13,6 +13,7 @@ from opentelemetry.util.types import AttributeValue
 Attributes = dict[str, AttributeValue]
 
 _NOTHING: tuple[object, ...] = ()
+_NO_FIELDS: dict[str, object] = {}
 
 
 def field(value: object, name: str) -> object:
@@ -38,8 +39,15 @@ def pairs(value: object) -> Iterable[tuple[str, object]]:
         fields = cast("dict[str, object]", value.__dict__)
         extra = cast("_Model", value).__pydantic_extra__
     except AttributeError:
-        return ()
+        return cast("Mapping[str, object]", value).items() if isinstance(value, Mapping) else ()
     return {**fields, **extra}.items() if extra else fields.items()
+
+
+def own_fields(value: object) -> Mapping[str, object]:
+    """The fields of a mapping, or those that a model declares; none for everything else."""
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value)
+    return cast("dict[str, object]", getattr(value, "__dict__", _NO_FIELDS))
 
 
 class _Model(Protocol):

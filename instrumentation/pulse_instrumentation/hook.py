@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
-from functools import wraps
-from typing import Protocol, cast
+from functools import lru_cache, partial, wraps
+from typing import Literal, Protocol, cast
 
 from opentelemetry.context import attach, detach
 
 from pulse_instrumentation.calls import Call
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.recorder import Recorder
-from pulse_instrumentation.streams import is_stream, record_stream
+from pulse_instrumentation.streams import record_stream
 from pulse_instrumentation.unread import record_response
 
 OWN_RECORDER = "_pulse_recorder"
@@ -161,17 +161,26 @@ def _finish(call: Call, result: object) -> None:
     try:
         if not call.recording:
             call.succeed(None)
-        elif isinstance(result, (str, bytes, Mapping)):
-            call.succeed(cast("object", result))
-        elif is_stream(result):
+            return
+        kind = _kind(type(result))
+        if kind == "stream":
             record_stream(result, call)
-        elif (response := _http_response(result)) is not None:
+        elif kind == "response" and (response := _http_response(result)) is not None:
             record_response(response, call)
         else:
             call.succeed(result)
     except Exception as error:
         report_failure("recording a result", error)
         call.succeed(None)
+
+
+@lru_cache(maxsize=512)
+def _kind(result_class: type) -> Literal["value", "stream", "response"]:
+    """What the results of a class are. A raw response says so by its field, or can be read as bytes."""
+    has = partial(hasattr, result_class)
+    if issubclass(result_class, (str, bytes, Mapping)) or has("model_fields"):
+        return "value"
+    return "stream" if has("__stream__") else "response"
 
 
 def _http_response(result: object) -> object | None:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
-from typing import cast
+from importlib import import_module
+from typing import Self, cast
 from weakref import WeakSet
 
-import wrapt
-from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import TracerProvider
 
 from pulse_instrumentation.content import DEFAULT_PART_LIMIT, Redact
-from pulse_instrumentation.failures import report_failure
+from pulse_instrumentation.failures import logger, report_failure
 from pulse_instrumentation.hook import OWN_RECORDER, Hook, base_class
 from pulse_instrumentation.libraries import ANTHROPIC, OPENAI
 from pulse_instrumentation.recorder import Library, Recorder
@@ -24,18 +23,53 @@ _hooks: dict[type, Hook] = {}
 observed: WeakSet[object] = WeakSet()
 
 
-class _ClientInstrumentor(BaseInstrumentor):
-    """Records every call of one library's clients, whether made before or after."""
+class _ClientInstrumentor:
+    """Records every call of one library's clients, whether made before or after.
+
+    Has all methods of OpenTelemetry's BaseInstrumentor, and there is one of each class as there. It
+    does not inherit: importing that class takes several times as long as importing all of Pulse.
+    """
 
     _library: Library
-    _requirement: str
-    _recorder: Recorder | None = None
+    _oldest: tuple[int, int]
+    _instance: _ClientInstrumentor | None = None
+
+    def __new__(cls) -> Self:
+        if not isinstance(cls._instance, cls):
+            cls._instance = super().__new__(cls)
+            cls._instance._recorder = None
+            cls._instance._any_version = False
+        return cls._instance
+
+    _recorder: Recorder | None
+    _any_version: bool
+
+    @property
+    def is_instrumented_by_opentelemetry(self) -> bool:
+        """Whether `instrument` is in force."""
+        return self._recorder is not None
 
     def instrumentation_dependencies(self) -> Collection[str]:
-        return (self._requirement,)
+        """The library with its oldest version that can be recorded."""
+        major, minor = self._oldest
+        return (f"{self._library.name} >= {major}.{minor}",)
 
-    def _instrument(self, **kwargs: object) -> None:
-        """Keywords: `tracer_provider`, `meter_provider`, `capture_content`, `redact`, `provider`."""
+    def instrument(self, **kwargs: object) -> None:
+        """Record from now on.
+
+        Keywords: `tracer_provider`, `meter_provider`, `capture_content`, `redact`, `provider`, and
+        `skip_dep_check` to record clients of whatever version.
+
+        Raises:
+            DependencyConflictError: the library is absent or too old, and the keyword
+                `raise_exception_on_conflict`, which `opentelemetry-instrument` passes, is true.
+        """
+        if self._recorder is not None:
+            logger.warning("%s is on already; uninstrument first.", type(self).__name__)
+            return
+        self._any_version = kwargs.get("skip_dep_check") is True
+        if kwargs.get("raise_exception_on_conflict") is True and not self._any_version:
+            self._raise_conflict()
         settings = CallSettings(
             content=content_mode(kwargs.get("capture_content"), default="off"),
             provider=cast("str | None", kwargs.get("provider")),
@@ -53,18 +87,31 @@ class _ClientInstrumentor(BaseInstrumentor):
         if module in sys.modules:
             self._install(sys.modules[module])
         else:
+            import wrapt
+
             wrapt.register_post_import_hook(self._install, module)
 
-    def _uninstrument(self, **kwargs: object) -> None:
+    def uninstrument(self, **kwargs: object) -> None:
+        """Give the clients their own methods back. There are no keywords; any are accepted."""
+        if self._recorder is None:
+            logger.warning("%s is off already.", type(self).__name__)
+            return
         self._recorder = None
         for owner, hook in list(_hooks.items()):
             if owner.__module__.startswith(f"{self._library.name}."):
                 hook.recorder = None
                 _remove_if_idle(owner)
 
+    def _raise_conflict(self) -> None:
+        from opentelemetry.instrumentation import dependencies
+
+        conflict = dependencies.get_dependency_conflicts(self.instrumentation_dependencies())
+        if conflict is not None:
+            raise dependencies.DependencyConflictError(conflict)
+
     def _install(self, module: object) -> None:
         """Hook the base classes, unless uninstrumented while the import was still to come."""
-        if self._recorder is None:
+        if self._recorder is None or not (self._any_version or self._is_new_enough()):
             return
         for name in ("SyncAPIClient", "AsyncAPIClient"):
             try:
@@ -72,19 +119,32 @@ class _ClientInstrumentor(BaseInstrumentor):
             except Exception as error:
                 report_failure(f"instrumenting {self._library.name}.{name}", error)
 
+    def _is_new_enough(self) -> bool:
+        try:
+            found: str = import_module(f"{self._library.name}._version").__version__
+            major, minor = found.split(".")[:2]
+            if (int(major), int(minor)) >= self._oldest:
+                return True
+        except (ImportError, AttributeError, ValueError):
+            # A version that cannot be told is one of the future.
+            return True
+        (wanted,) = self.instrumentation_dependencies()
+        logger.error("Calls of %s %s are not recorded; install %s.", self._library.name, found, wanted)
+        return False
+
 
 class PulseOpenAIInstrumentor(_ClientInstrumentor):
     """Records every call of the openai clients of the process."""
 
     _library = OPENAI
-    _requirement = "openai >= 1.66"
+    _oldest = (1, 66)
 
 
 class PulseAnthropicInstrumentor(_ClientInstrumentor):
     """Records every call of the anthropic clients of the process."""
 
     _library = ANTHROPIC
-    _requirement = "anthropic >= 0.49"
+    _oldest = (0, 49)
 
 
 def hook_of(owner: type) -> Hook:

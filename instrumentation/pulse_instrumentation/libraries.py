@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Protocol, cast
 
-from opentelemetry import propagate, trace
+from opentelemetry import trace
 from opentelemetry.context import Context
 
 from pulse_instrumentation import anthropic_messages, openai_chat, openai_other, openai_responses
@@ -96,6 +96,8 @@ def without_native_span(client: object, options: object, context: Context) -> ob
         return options
     changes: dict[str, object] = {"span_name": None}
     if chosen.get("propagation") is True and not _signs_requests(type(client)):
+        from opentelemetry import propagate
+
         headers: dict[str, str] = {}
         propagate.inject(headers, context)
         given = field(options, "headers")

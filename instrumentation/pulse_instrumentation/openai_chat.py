@@ -16,76 +16,82 @@ from pulse_instrumentation.fields import (
 )
 from pulse_instrumentation.openai_chat_stream import ChatFold
 from pulse_instrumentation.operations import Body, Operation
+from pulse_instrumentation.tables import (
+    Table,
+    output_type,
+    read,
+    several,
+    some,
+    true,
+    with_both_cache_writes,
+)
 
 
 def request_attributes(body: Body) -> Attributes:
     """What is asked for, without any words. Shared by the legacy completions."""
-    found: dict[str, object] = {
-        names.REQUEST_MODEL: text(body.get("model")),
-        names.REQUEST_MAX_TOKENS: integer(body.get("max_completion_tokens") or body.get("max_tokens")),
-        names.REQUEST_TEMPERATURE: number(body.get("temperature")),
-        names.REQUEST_TOP_P: number(body.get("top_p")),
-        names.REQUEST_TOP_K: number(body.get("top_k")),
-        names.REQUEST_FREQUENCY_PENALTY: number(body.get("frequency_penalty")),
-        names.REQUEST_PRESENCE_PENALTY: number(body.get("presence_penalty")),
-        names.REQUEST_SEED: integer(body.get("seed")),
-        names.REQUEST_STOP_SEQUENCES: texts(body.get("stop")),
-        names.REQUEST_REASONING_LEVEL: text(body.get("reasoning_effort")),
-        names.OPENAI_REQUEST_SERVICE_TIER: text(body.get("service_tier")),
-    }
-    attributes = present(found)
-    if (choices := integer(body.get("n"))) is not None and choices != 1:
-        attributes[names.REQUEST_CHOICE_COUNT] = choices
-    if body.get("stream") is True:
-        attributes[names.REQUEST_STREAM] = True
-    if format_type := text(field(body.get("response_format"), "type")):
-        attributes[names.OUTPUT_TYPE] = "json" if format_type.startswith("json") else format_type
+    attributes = read(body, _REQUEST)
+    if limit := integer(body.get("max_completion_tokens")):
+        attributes[names.REQUEST_MAX_TOKENS] = limit
     return attributes
 
 
 def response_attributes(response: object) -> Attributes:
-    """What came back, without any words. Shared by the legacy completions."""
-    attributes = present(
-        {
-            names.RESPONSE_ID: text(field(response, "id")),
-            names.RESPONSE_MODEL: text(field(response, "model")),
-            names.RESPONSE_FINISH_REASONS: texts(
-                [field(choice, "finish_reason") for choice in items(field(response, "choices"))]
-            ),
-            names.OPENAI_SYSTEM_FINGERPRINT: text(field(response, "system_fingerprint")),
-            names.OPENAI_RESPONSE_SERVICE_TIER: text(field(response, "service_tier")),
-            names.OPENROUTER_PROVIDER: text(field(response, "provider")),
-        }
-    )
-    usage = field(response, "usage")
-    if usage is not None:
-        attributes.update(usage_attributes(usage))
+    """What came back, without any words. Shared by the legacy completions.
+
+    The cost is OpenRouter's, in dollars. Input tokens include what was cached.
+    """
+    attributes = with_both_cache_writes(read(response, _RESPONSE))
+    if names.USAGE_CACHE_READ not in attributes:
+        # DeepSeek's own name.
+        hit = count(field(field(response, "usage"), "prompt_cache_hit_tokens"))
+        if hit is not None:
+            attributes[names.USAGE_CACHE_READ] = hit
     return attributes
 
 
-def usage_attributes(usage: object) -> Attributes:
-    """Token counts and, from OpenRouter, the cost in dollars. Input includes what was cached."""
-    prompt = field(usage, "prompt_tokens_details")
-    completion = field(usage, "completion_tokens_details")
-    cache_read = count(field(prompt, "cached_tokens"))
-    if cache_read is None:
-        # DeepSeek's own name.
-        cache_read = count(field(usage, "prompt_cache_hit_tokens"))
-    cache_write = count(field(prompt, "cache_write_tokens"))
-    return present(
-        {
-            names.USAGE_INPUT_TOKENS: count(field(usage, "prompt_tokens")),
-            names.USAGE_OUTPUT_TOKENS: count(field(usage, "completion_tokens")),
-            names.USAGE_CACHE_READ: cache_read,
-            names.USAGE_CACHE_CREATION: cache_write,
-            names.USAGE_CACHE_WRITE: cache_write,
-            names.USAGE_REASONING: count(field(completion, "reasoning_tokens")),
-            names.USAGE_AUDIO_INPUT: count(field(prompt, "audio_tokens")) or None,
-            names.USAGE_AUDIO_OUTPUT: count(field(completion, "audio_tokens")) or None,
-            names.USAGE_COST: number(field(usage, "cost")),
-            names.USAGE_UPSTREAM_COST: number(field(field(usage, "cost_details"), "upstream_inference_cost")),
-        }
-    )
+def _finish_reasons(choices: object) -> list[str] | None:
+    return texts([field(choice, "finish_reason") for choice in items(choices)])
+
+
+_REQUEST: Table = {
+    "model": (names.REQUEST_MODEL, text),
+    "max_tokens": (names.REQUEST_MAX_TOKENS, integer),
+    "temperature": (names.REQUEST_TEMPERATURE, number),
+    "top_p": (names.REQUEST_TOP_P, number),
+    "top_k": (names.REQUEST_TOP_K, number),
+    "frequency_penalty": (names.REQUEST_FREQUENCY_PENALTY, number),
+    "presence_penalty": (names.REQUEST_PRESENCE_PENALTY, number),
+    "seed": (names.REQUEST_SEED, integer),
+    "stop": (names.REQUEST_STOP_SEQUENCES, texts),
+    "n": (names.REQUEST_CHOICE_COUNT, several),
+    "stream": (names.REQUEST_STREAM, true),
+    "response_format": (names.OUTPUT_TYPE, output_type),
+    "reasoning_effort": (names.REQUEST_REASONING_LEVEL, text),
+    "service_tier": (names.OPENAI_REQUEST_SERVICE_TIER, text),
+}
+_RESPONSE: Table = {
+    "id": (names.RESPONSE_ID, text),
+    "model": (names.RESPONSE_MODEL, text),
+    "choices": (names.RESPONSE_FINISH_REASONS, _finish_reasons),
+    "system_fingerprint": (names.OPENAI_SYSTEM_FINGERPRINT, text),
+    "service_tier": (names.OPENAI_RESPONSE_SERVICE_TIER, text),
+    "provider": (names.OPENROUTER_PROVIDER, text),
+    "usage": {
+        "prompt_tokens": (names.USAGE_INPUT_TOKENS, count),
+        "prompt_tokens_details": {
+            "cached_tokens": (names.USAGE_CACHE_READ, count),
+            "cache_write_tokens": (names.USAGE_CACHE_WRITE, count),
+            "audio_tokens": (names.USAGE_AUDIO_INPUT, some),
+        },
+        "completion_tokens": (names.USAGE_OUTPUT_TOKENS, count),
+        "completion_tokens_details": {
+            "reasoning_tokens": (names.USAGE_REASONING, count),
+            "audio_tokens": (names.USAGE_AUDIO_OUTPUT, some),
+        },
+        "cost": (names.USAGE_COST, number),
+        "cost_details": {"upstream_inference_cost": (names.USAGE_UPSTREAM_COST, number)},
+    },
+}
 
 
 def request_content(body: Body, capture: Capture) -> Attributes:
@@ -129,11 +135,6 @@ def tool_definition(tool: object, capture: Capture) -> Part:
     return capture.tool_definition(
         field(source, "name"), field(source, "description"), field(source, "parameters")
     )
-
-
-def present(found: dict[str, object]) -> Attributes:
-    """The attributes that have a value."""
-    return {key: value for key, value in found.items() if value is not None}  # pyright: ignore[reportReturnType]
 
 
 def _parts(value: object, role: str, capture: Capture) -> list[Part]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulse_instrumentation.fields import field, items, pairs
+from pulse_instrumentation.fields import field, items, own_fields, pairs
 
 # The fields of a delta that hold words; `text` is the legacy completions' own.
 _WORDS = frozenset({"content", "reasoning", "reasoning_content", "refusal", "text"})
@@ -27,22 +27,24 @@ class ChatFold:
     def add(self, chunk: object) -> bool:
         if self._head is None:
             self._head = chunk
-        usage = field(chunk, "usage")
+        fields = own_fields(chunk)
+        usage = fields.get("usage")
         if usage is not None:
             self._usage = usage
             self._provider = field(chunk, "provider")
         output = False
-        for position, piece in enumerate(items(field(chunk, "choices"))):
-            index = field(piece, "index")
+        for position, piece in enumerate(items(fields.get("choices"))):
+            parts = own_fields(piece)
+            index = parts.get("index")
             key = index if isinstance(index, int) else position
             choice = self._choices.get(key)
             if choice is None:
                 choice = self._choices[key] = _Choice()
-            if (reason := field(piece, "finish_reason")) is not None:
+            if (reason := parts.get("finish_reason")) is not None:
                 choice.finish_reason = reason
             # Once output has been seen and words are not wanted, deltas need no look.
             if self._content or not choice.started:
-                delta = field(piece, "delta")
+                delta = parts.get("delta")
                 if delta is None:
                     # The legacy completions stream has the text on the choice itself.
                     delta = piece

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture, Part, dumps
 from pulse_instrumentation.fields import Attributes, count, field, integer, items, number, text, texts
-from pulse_instrumentation.openai_chat import present, request_attributes, response_attributes
+from pulse_instrumentation.openai_chat import request_attributes, response_attributes
 from pulse_instrumentation.openai_chat_stream import ChatFold
 from pulse_instrumentation.operations import Body, Operation
+from pulse_instrumentation.tables import Table, read, several, some, true
 
 
 def completion_request_content(body: Body, capture: Capture) -> Attributes:
@@ -27,25 +28,11 @@ def completion_response_content(response: object, capture: Capture) -> Attribute
 
 
 def embeddings_request(body: Body) -> Attributes:
-    attributes = present({names.REQUEST_MODEL: text(body.get("model"))})
-    if dimensions := integer(body.get("dimensions")):
-        attributes[names.EMBEDDINGS_DIMENSION_COUNT] = dimensions
-    if encoding := texts(body.get("encoding_format")):
-        attributes[names.REQUEST_ENCODING_FORMATS] = encoding
-    return attributes
+    return read(body, _EMBEDDINGS_REQUEST)
 
 
 def embeddings_response(response: object) -> Attributes:
-    usage = field(response, "usage")
-    attributes = present(
-        {
-            names.RESPONSE_ID: text(field(response, "id")),
-            names.RESPONSE_MODEL: text(field(response, "model")),
-            names.USAGE_INPUT_TOKENS: count(field(usage, "prompt_tokens")),
-            names.USAGE_COST: number(field(usage, "cost")),
-            names.OPENROUTER_PROVIDER: text(field(response, "provider")),
-        }
-    )
+    attributes = read(response, _EMBEDDINGS_RESPONSE)
     data = items(field(response, "data"))
     vector = field(data[0], "embedding") if data else None
     if not isinstance(vector, str) and (length := len(items(vector))):
@@ -59,28 +46,12 @@ def embeddings_request_content(body: Body, capture: Capture) -> Attributes:
 
 def media_request(body: Body) -> Attributes:
     """Images, audio and moderations: the model that was asked for."""
-    attributes = present({names.REQUEST_MODEL: text(body.get("model"))})
-    if (choices := integer(body.get("n"))) is not None and choices != 1:
-        attributes[names.REQUEST_CHOICE_COUNT] = choices
-    if body.get("stream") is True:
-        attributes[names.REQUEST_STREAM] = True
-    return attributes
+    return read(body, _MEDIA_REQUEST)
 
 
 def media_response(response: object) -> Attributes:
     """Only what the provider reports; many of these APIs report no tokens."""
-    usage = field(response, "usage")
-    details = field(usage, "input_tokens_details") or field(usage, "input_token_details")
-    return present(
-        {
-            names.RESPONSE_ID: text(field(response, "id")),
-            names.RESPONSE_MODEL: text(field(response, "model")),
-            names.USAGE_INPUT_TOKENS: count(field(usage, "input_tokens")),
-            names.USAGE_OUTPUT_TOKENS: count(field(usage, "output_tokens")),
-            names.USAGE_IMAGE_INPUT: count(field(details, "image_tokens")) or None,
-            names.USAGE_AUDIO_INPUT: count(field(details, "audio_tokens")) or None,
-        }
-    )
+    return read(response, _MEDIA_RESPONSE)
 
 
 def media_request_content(body: Body, capture: Capture) -> Attributes:
@@ -94,6 +65,42 @@ def transcription_content(response: object, capture: Capture) -> Attributes:
         return {}
     message: Part = {"role": "assistant", "parts": [capture.text_part(words)]}
     return {names.OUTPUT_MESSAGES: dumps([message])}
+
+
+_EMBEDDINGS_REQUEST: Table = {
+    "model": (names.REQUEST_MODEL, text),
+    "dimensions": (names.EMBEDDINGS_DIMENSION_COUNT, integer),
+    "encoding_format": (names.REQUEST_ENCODING_FORMATS, texts),
+}
+_EMBEDDINGS_RESPONSE: Table = {
+    "id": (names.RESPONSE_ID, text),
+    "model": (names.RESPONSE_MODEL, text),
+    "provider": (names.OPENROUTER_PROVIDER, text),
+    "usage": {
+        "prompt_tokens": (names.USAGE_INPUT_TOKENS, count),
+        "cost": (names.USAGE_COST, number),
+    },
+}
+_MEDIA_REQUEST: Table = {
+    "model": (names.REQUEST_MODEL, text),
+    "n": (names.REQUEST_CHOICE_COUNT, several),
+    "stream": (names.REQUEST_STREAM, true),
+}
+_MEDIA_INPUT: Table = {
+    "image_tokens": (names.USAGE_IMAGE_INPUT, some),
+    "audio_tokens": (names.USAGE_AUDIO_INPUT, some),
+}
+_MEDIA_RESPONSE: Table = {
+    "id": (names.RESPONSE_ID, text),
+    "model": (names.RESPONSE_MODEL, text),
+    "usage": {
+        "input_tokens": (names.USAGE_INPUT_TOKENS, count),
+        "output_tokens": (names.USAGE_OUTPUT_TOKENS, count),
+        # Images have the plural, transcriptions the singular.
+        "input_tokens_details": _MEDIA_INPUT,
+        "input_token_details": _MEDIA_INPUT,
+    },
+}
 
 
 def _prompts(given: object, capture: Capture) -> Attributes:

@@ -4,55 +4,25 @@ from __future__ import annotations
 
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture, Part, dumps
-from pulse_instrumentation.fields import Attributes, count, field, integer, items, number, text
-from pulse_instrumentation.openai_chat import present, tool_definition
+from pulse_instrumentation.fields import Attributes, count, field, integer, items, number, own_fields, text
+from pulse_instrumentation.openai_chat import tool_definition
 from pulse_instrumentation.operations import Body, Failure, Operation
+from pulse_instrumentation.tables import Table, output_type, read, true, with_both_cache_writes
 
 _FINAL_EVENTS = {"response.completed", "response.incomplete", "response.failed"}
 
 
 def request_attributes(body: Body) -> Attributes:
-    attributes = present(
-        {
-            names.REQUEST_MODEL: text(body.get("model")),
-            names.REQUEST_MAX_TOKENS: integer(body.get("max_output_tokens")),
-            names.REQUEST_TEMPERATURE: number(body.get("temperature")),
-            names.REQUEST_TOP_P: number(body.get("top_p")),
-            names.REQUEST_REASONING_LEVEL: text(field(body.get("reasoning"), "effort")),
-            names.OPENAI_REQUEST_SERVICE_TIER: text(body.get("service_tier")),
-            names.CONVERSATION_ID: _conversation(body.get("conversation")),
-        }
-    )
+    attributes = read(body, _REQUEST)
     attributes[names.OPENAI_API_TYPE] = "responses"
-    if body.get("stream") is True:
-        attributes[names.REQUEST_STREAM] = True
-    if format_type := text(field(field(body.get("text"), "format"), "type")):
-        attributes[names.OUTPUT_TYPE] = "json" if format_type.startswith("json") else format_type
     return attributes
 
 
 def response_attributes(response: object) -> Attributes:
-    reason = finish_reason(response)
-    usage = field(response, "usage")
-    input_details = field(usage, "input_tokens_details")
-    cache_write = count(field(input_details, "cache_write_tokens"))
-    return present(
-        {
-            names.RESPONSE_ID: text(field(response, "id")),
-            names.RESPONSE_MODEL: text(field(response, "model")),
-            names.RESPONSE_FINISH_REASONS: None if reason is None else [reason],
-            names.OPENAI_RESPONSE_SERVICE_TIER: text(field(response, "service_tier")),
-            names.OPENROUTER_PROVIDER: text(field(response, "provider")),
-            names.USAGE_INPUT_TOKENS: count(field(usage, "input_tokens")),
-            names.USAGE_OUTPUT_TOKENS: count(field(usage, "output_tokens")),
-            names.USAGE_CACHE_READ: count(field(input_details, "cached_tokens")),
-            names.USAGE_CACHE_CREATION: cache_write,
-            names.USAGE_CACHE_WRITE: cache_write,
-            names.USAGE_REASONING: count(field(field(usage, "output_tokens_details"), "reasoning_tokens")),
-            names.USAGE_COST: number(field(usage, "cost")),
-            names.USAGE_UPSTREAM_COST: number(field(field(usage, "cost_details"), "upstream_inference_cost")),
-        }
-    )
+    attributes = with_both_cache_writes(read(response, _RESPONSE))
+    if (reason := finish_reason(response)) is not None:
+        attributes[names.RESPONSE_FINISH_REASONS] = [reason]
+    return attributes
 
 
 def finish_reason(response: object) -> str | None:
@@ -105,6 +75,40 @@ def response_content(response: object, capture: Capture) -> Attributes:
 
 def _conversation(value: object) -> str | None:
     return text(value) or text(field(value, "id"))
+
+
+def _format(value: object) -> str | None:
+    return output_type(field(value, "format"))
+
+
+_REQUEST: Table = {
+    "model": (names.REQUEST_MODEL, text),
+    "max_output_tokens": (names.REQUEST_MAX_TOKENS, integer),
+    "temperature": (names.REQUEST_TEMPERATURE, number),
+    "top_p": (names.REQUEST_TOP_P, number),
+    "reasoning": {"effort": (names.REQUEST_REASONING_LEVEL, text)},
+    "service_tier": (names.OPENAI_REQUEST_SERVICE_TIER, text),
+    "conversation": (names.CONVERSATION_ID, _conversation),
+    "stream": (names.REQUEST_STREAM, true),
+    "text": (names.OUTPUT_TYPE, _format),
+}
+_RESPONSE: Table = {
+    "id": (names.RESPONSE_ID, text),
+    "model": (names.RESPONSE_MODEL, text),
+    "service_tier": (names.OPENAI_RESPONSE_SERVICE_TIER, text),
+    "provider": (names.OPENROUTER_PROVIDER, text),
+    "usage": {
+        "input_tokens": (names.USAGE_INPUT_TOKENS, count),
+        "input_tokens_details": {
+            "cached_tokens": (names.USAGE_CACHE_READ, count),
+            "cache_write_tokens": (names.USAGE_CACHE_WRITE, count),
+        },
+        "output_tokens": (names.USAGE_OUTPUT_TOKENS, count),
+        "output_tokens_details": {"reasoning_tokens": (names.USAGE_REASONING, count)},
+        "cost": (names.USAGE_COST, number),
+        "cost_details": {"upstream_inference_cost": (names.USAGE_UPSTREAM_COST, number)},
+    },
+}
 
 
 def _input_messages(given: object, capture: Capture) -> list[Part]:
@@ -184,7 +188,7 @@ class ResponsesFold:
         self._pieces: list[str] = []
 
     def add(self, chunk: object) -> bool:
-        kind = field(chunk, "type")
+        kind = own_fields(chunk).get("type")
         if not isinstance(kind, str):
             return False
         if kind.endswith(".delta"):

@@ -12,7 +12,6 @@ from weakref import WeakKeyDictionary
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import SpanKind, TracerProvider
 
@@ -30,8 +29,14 @@ from pulse_instrumentation.session import session_attributes
 from pulse_instrumentation.settings import CallSettings
 
 SCOPE = "pulse.instrumentation"
-# Set by OpenLLMetry's framework instrumentors around clients whose calls they record themselves.
-_SUPPRESS_MODEL_CALLS = "suppress_language_model_instrumentation"
+_SUPPRESSIONS = (
+    # What `suppress_instrumentation()` sets, in its present form and its older one. To import it
+    # from the instrumentation package would cost more than all the rest of this module.
+    cast("str", getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", "")),
+    "suppress_instrumentation",
+    # Set by OpenLLMetry's framework instrumentors around clients whose calls they record themselves.
+    "suppress_language_model_instrumentation",
+)
 # Other instrumentors of these very clients: when one has a span open, the call is recorded.
 _CLIENT_SCOPES = (
     "opentelemetry.instrumentation.openai",
@@ -105,9 +110,7 @@ class Recorder:
             return None
         end_abandoned()
         context = otel_context.get_current()
-        if not is_instrumentation_enabled() or context.get(_SUPPRESS_MODEL_CALLS):
-            return None
-        if _recorded_elsewhere(context):
+        if _is_suppressed(context) or _recorded_elsewhere(context):
             return None
         return self._started(operation, client, options, context)
 
@@ -176,16 +179,22 @@ def _body(options: object) -> Body:
     """The JSON body as it will be sent: `extra_body` is merged over the arguments."""
     body = field(options, "json_data")
     extra = field(options, "extra_json")
-    if not isinstance(body, Mapping):
+    if not isinstance(body, (dict, Mapping)):
         body = {}
-    if isinstance(extra, Mapping):
+    if extra is not None and isinstance(extra, Mapping):
         return {**cast("Body", body), **cast("Body", extra)}
     return cast("Body", body)
+
+
+def _is_suppressed(context: Context) -> bool:
+    return any(map(context.get, _SUPPRESSIONS))
 
 
 def _recorded_elsewhere(context: Context) -> bool:
     """Whether another instrumentor of the same client has its span of this call open."""
     span = trace.get_current_span(context)
+    if not span.is_recording():
+        return False
     scope = field(field(span, "instrumentation_scope"), "name")
     if not isinstance(scope, str) or not scope.startswith(_CLIENT_SCOPES):
         return False

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
 
-from opentelemetry import baggage as otel_baggage
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
@@ -63,15 +64,21 @@ def _context(
     baggage: bool,
 ) -> Context:
     if baggage:
-        session_id = session_id or text(otel_baggage.get_baggage(names.SESSION_ID, context))
-        user_id = user_id or text(otel_baggage.get_baggage(names.USER_ID, context))
+        incoming = _baggage().get_all(context)
+        session_id = session_id or text(incoming.get(names.SESSION_ID))
+        user_id = user_id or text(incoming.get(names.USER_ID))
     given = (tags,) if isinstance(tags, str) else tuple(tags)
     merged = _current(context).merged(session_id, user_id, given, dict(metadata or {}))
     if baggage:
         for name, id in ((names.SESSION_ID, merged.session_id), (names.USER_ID, merged.user_id)):
             if id is not None:
-                context = otel_baggage.set_baggage(name, id, context)
+                context = _baggage().set_baggage(name, id, context)
     return otel_context.set_value(_KEY, merged, context)
+
+
+def _baggage() -> ModuleType:
+    # Imported by those who use it: few do, and all would wait for it.
+    return import_module("opentelemetry.baggage")
 
 
 def session_attributes(context: Context | None = None) -> Attributes:
