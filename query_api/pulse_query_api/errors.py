@@ -20,7 +20,7 @@ from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from pulse_query_api.responses import PROBLEM_JSON, json_response
-from pulse_storage.errors import InvalidCursor, StoreUnavailable
+from pulse_storage.errors import InvalidCursor, QueryTooSlow, StoreUnavailable
 from pulse_storage.keys import KeyRefused, ScopeMissing
 
 #: One thing that is wrong: where (`path`) and what (`message`).
@@ -101,6 +101,9 @@ def _refusal(error: Exception) -> ApiError:
             return InvalidRequest(
                 [{"path": "cursor", "message": "is not one that a Link header of this list gave out"}]
             )
+        case QueryTooSlow():
+            # No invitation to try again: it would take as long.
+            return ApiError(503, "The answer takes too long to work out; ask for a shorter time range.")
         case StoreUnavailable():
             _log.warning("the store cannot answer: %s", error)
             return ApiError(503, "The store cannot answer now; try again.", headers=RETRY_SOON)

@@ -2,7 +2,8 @@
 
     StorageError
     ├── StoreUnavailable     it cannot take or answer now; trying again may help (503)
-    │   └── StoreBusy        its queue is full (503)
+    │   ├── StoreBusy        its queue is full (503)
+    │   └── QueryTooSlow     the question takes longer than a query may (503; trying again does not help)
     ├── StoreUnusable        it cannot be opened as it is: the message says the mend
     │   └── SchemaTooNew     a newer Pulse has migrated it
     └── InvalidCursor        the page cursor is not one of ours (400)
@@ -24,6 +25,10 @@ class StoreUnavailable(StorageError):
 
 class StoreBusy(StoreUnavailable):
     """More rows wait for the writer than the settings allow."""
+
+
+class QueryTooSlow(StoreUnavailable):
+    """A query was cut short: what it asks for takes too long."""
 
 
 class StoreUnusable(StorageError):

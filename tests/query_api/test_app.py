@@ -15,7 +15,9 @@ from starlette.types import Message
 from tests.query_api.support import ADMIN, ADMIN_KEY, Tenant
 
 from pulse_query_api import create_app
+from pulse_query_api.errors import error_answer
 from pulse_storage.adapter import StorageAdapter
+from pulse_storage.errors import QueryTooSlow
 from pulse_storage.keys import KeyRing
 
 _SECRET = "pulse_sk_do-not-log-me"
@@ -29,6 +31,12 @@ def test_health_says_ok_and_nothing_else(client: TestClient) -> None:
 def test_ready_while_the_store_takes_writes(client: TestClient) -> None:
     answer = client.get("/ready")
     assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+
+
+def test_a_question_that_takes_too_long_does_not_invite_to_retry() -> None:
+    answer = error_answer(Request({"type": "http"}), QueryTooSlow("a query was cut short"))
+    assert (answer.status_code, "Retry-After" in answer.headers) == (503, False)
+    assert b"ask for a shorter time range" in answer.body
 
 
 def test_a_store_that_is_gone_is_a_503_that_invites_to_retry(client: TestClient, tenant: Tenant) -> None:

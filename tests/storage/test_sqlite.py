@@ -21,10 +21,12 @@ from pulse_storage import (
     migrate,
     open_storage,
 )
+from pulse_storage.errors import QueryTooSlow
 from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
 from pulse_storage.rows import SpanRow
 from pulse_storage.sqlite import database
 from pulse_storage.sqlite.connection import open_reader, open_writer, switch_to_wal
+from pulse_storage.sqlite.readers import SqliteReaders
 
 pytestmark = pytest.mark.anyio
 
@@ -273,3 +275,14 @@ async def test_trace_of_thousands_of_spans_is_handled_in_part(tmp_path: Path) ->
 
 def _call(number: int) -> SpanRow:
     return span(number, trace=1, parent=1)
+
+
+async def test_a_read_that_takes_too_long_is_cut_short(tmp_path: Path) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path / 'pulse.db'}")
+    readers = SqliteReaders(tmp_path / "pulse.db", threads=1, max_read_s=0)
+    counting = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    with pytest.raises(QueryTooSlow):
+        await readers.run(lambda connection: connection.execute(counting).get)
+    assert await readers.run(lambda connection: connection.execute("SELECT 1").get) == 1
+    readers.close()
+    await storage.close()

@@ -20,6 +20,10 @@ from pulse_storage.sql.connection import Connection, Dialect, Values
 _FIRST_STRETCH = 2_000
 _STRETCH = 20_000
 
+_EVERYTHING = TraceFilter(operation=ALL_OPERATIONS, counted=None)
+#: Filters that let through whatever their index holds.
+_WHOLE_INDEXES = (TraceFilter(), _EVERYTHING, replace(_EVERYTHING, status="error"))
+
 #: A half-open range of ids in the order of the walk: after the first, up to and with the last.
 Stretch = tuple[bytes | None, bytes | None]
 
@@ -102,10 +106,6 @@ def _add_stretch(conditions: Conditions, order: Order, after: bytes | None, end:
 
 def _index_tells_all(where: TraceFilter) -> bool:
     """Whether there is nothing to look for: each row of the filter's index matches, or it is of one trace."""
-    anytime = replace(where, from_ns=None, before_ns=None)
-    every = TraceFilter(operation=ALL_OPERATIONS, counted=None)
-    return where.otel_trace_id is not None or anytime in (
-        TraceFilter(),
-        every,
-        replace(every, status="error"),
-    )
+    if where.from_ns is not None or where.before_ns is not None:
+        where = replace(where, from_ns=None, before_ns=None)
+    return where.otel_trace_id is not None or where in _WHOLE_INDEXES

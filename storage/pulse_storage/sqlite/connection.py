@@ -10,7 +10,7 @@ from typing import cast
 
 import apsw
 
-from pulse_storage.errors import StorageError, StoreUnavailable, StoreUnusable
+from pulse_storage.errors import QueryTooSlow, StorageError, StoreUnavailable, StoreUnusable
 from pulse_storage.sql.connection import Dialect
 from pulse_storage.sqlite.dialect import SqliteDialect, holds_folded
 from pulse_storage.sqlite.sql import Connection
@@ -90,7 +90,7 @@ def unavailable(path: Path, error: Exception) -> StorageError:
         case apsw.CorruptError() | apsw.NotADBError():
             words = "it is damaged; stop Pulse and restore a backup"
         case apsw.InterruptError():
-            words = "the query took too long; ask for a shorter time range"
+            return QueryTooSlow(f"{path}: a query took too long and was cut short")
         case _:
             words = "the operation failed"
     return StoreUnavailable(f"{path}: {words} ({type(error).__name__}: {error})")

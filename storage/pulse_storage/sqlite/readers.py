@@ -2,48 +2,45 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
 import apsw
 
 from pulse_storage.errors import StoreUnavailable, StoreUnusable
+from pulse_storage.sql.threads import AnsweringThreads
 from pulse_storage.sqlite.connection import open_reader, unavailable
 from pulse_storage.sqlite.sql import Connection
 
 _Result = TypeVar("_Result")
-#: A reader that stays would keep the log from being reset, which would grow and in the end fill the disk.
-_MAX_READ_S = 10.0
 _STEPS_BETWEEN_LOOKS = 10_000
 
 
 class SqliteReaders:
-    """Runs reads, each on one snapshot of the store."""
+    """Runs reads, each on one snapshot of the store, for so many seconds at most.
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    A reader that stays would keep the log from being reset, which would grow and in the end fill the disk.
+    """
+
+    def __init__(self, path: Path, *, threads: int, max_read_s: float = 10.0) -> None:
         self._path = path
+        self._max_read_s = max_read_s
         self._closing = False
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="pulse-read")
+        self._threads = AnsweringThreads(threads, "pulse-read")
         self._mine = threading.local()
         self._opened: list[Connection] = []
 
     async def run(self, read: Callable[[Connection], _Result]) -> _Result:
-        """What `read` answers. Raises StoreUnavailable, also when it takes longer than ten seconds."""
-        try:
-            future = self._pool.submit(self._run, read)
-        except RuntimeError as error:
-            raise StoreUnavailable("the store is closed") from error
-        return await asyncio.wrap_future(future)
+        """What `read` answers. Raises StoreUnavailable, which is QueryTooSlow when it takes too long."""
+        return await self._threads.run(lambda: self._run(read))
 
     def close(self) -> None:
         """Cut short the reads that run, then close their connections. Blocks for a moment."""
         self._closing = True
-        self._pool.shutdown()
+        self._threads.close()
         while self._opened:
             self._opened.pop().close()
 
@@ -66,7 +63,7 @@ class SqliteReaders:
             raise unavailable(self._path, error) from error
 
     def _connection(self) -> Connection:
-        self._mine.deadline = time.monotonic() + _MAX_READ_S
+        self._mine.deadline = time.monotonic() + self._max_read_s
         connection: Connection | None = getattr(self._mine, "connection", None)
         if connection is None:
             connection = open_reader(self._path)

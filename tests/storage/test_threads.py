@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from pulse_storage import StoreUnavailable
+from pulse_storage.sql.threads import AnsweringThreads
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def threads() -> Iterator[AnsweringThreads]:
+    threads = AnsweringThreads(2, "test")
+    yield threads
+    threads.close()
+
+
+async def test_what_a_function_returns_or_raises_is_the_answer(threads: AnsweringThreads) -> None:
+    answers = await asyncio.gather(*(threads.run(lambda number=number: number * 2) for number in range(100)))
+    assert answers == [number * 2 for number in range(100)]
+    with pytest.raises(ZeroDivisionError):
+        await threads.run(lambda: 1 // 0)
+    assert (await threads.run(threading.current_thread)).name in ("test_0", "test_1")
+
+
+async def test_threads_answer_side_by_side(threads: AnsweringThreads) -> None:
+    meeting = threading.Barrier(2, timeout=30)
+    await asyncio.gather(threads.run(meeting.wait), threads.run(meeting.wait))
+
+
+async def test_who_no_longer_waits_is_passed_over(threads: AnsweringThreads) -> None:
+    gate, ran = threading.Event(), list[str]()
+    asked = [asyncio.create_task(threads.run(lambda: gate.wait(30))) for _ in range(2)]
+    given_up = asyncio.create_task(threads.run(lambda: ran.append("given up")))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+    gate.set()
+    await asyncio.gather(*asked)
+    await threads.run(lambda: ran.append("after"))
+    assert ran == ["after"]
+
+
+async def test_closing_finishes_what_was_asked_and_takes_no_more(threads: AnsweringThreads) -> None:
+    gate = threading.Event()
+    asked = [asyncio.create_task(threads.run(lambda: gate.wait(30))) for _ in range(5)]
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(asyncio.to_thread(threads.close))
+    gate.set()
+    await closing
+    assert await asyncio.gather(*asked) == [True] * 5
+    with pytest.raises(StoreUnavailable, match="closed"):
+        await threads.run(lambda: None)
+
+
+def test_several_loops_may_ask(threads: AnsweringThreads) -> None:
+    assert [asyncio.run(threads.run(lambda: "answer")) for _ in range(2)] == ["answer"] * 2
