@@ -46,7 +46,9 @@ def put_together(settings: Settings, storage: StorageAdapter, only: Role | None)
     registry = _process_registry()
     keys = KeyRing(storage)
     if only == "query":
-        main = create_app(storage, keys, admin_key=settings.admin_key, registry=registry)
+        main = create_app(
+            storage, keys, admin_key=settings.admin_key, registry=registry, retention=settings.retention
+        )
         return Parts(keys, main, None, None)
     collector = Collector(
         storage,
@@ -62,7 +64,14 @@ def put_together(settings: Settings, storage: StorageAdapter, only: Role | None)
     if only == "collector":
         main = framed([*ingest, *health])
     else:
-        main = create_app(storage, keys, admin_key=settings.admin_key, routes=ingest, registry=registry)
+        main = create_app(
+            storage,
+            keys,
+            admin_key=settings.admin_key,
+            routes=ingest,
+            registry=registry,
+            retention=settings.retention,
+        )
     return Parts(keys, main, collector, framed([*otlp_routes(collector), *health]))
 
 

@@ -14,18 +14,33 @@ from pulse_server.commands import (
     backup,
     demo,
     doctor,
+    erase,
     explain,
     keys,
     migrate,
     prices,
     projects,
+    retention,
     serve,
     version,
 )
 from pulse_server.settings import SettingError
 from pulse_storage.errors import StorageError
 
-_COMMANDS = (serve, demo, projects, keys, prices, migrate, backup, explain, version, doctor)
+_COMMANDS = (
+    serve,
+    demo,
+    projects,
+    keys,
+    prices,
+    retention,
+    erase,
+    migrate,
+    backup,
+    explain,
+    version,
+    doctor,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -25,6 +25,7 @@ from pulse_server.listen import check_free, listen, port_of
 from pulse_server.logs import configure_logs
 from pulse_server.settings import SettingError, Settings
 from pulse_server.store import opened_store, prepare_data_dir
+from pulse_server.upkeep import keep_up
 from pulse_storage.errors import StorageError
 from pulse_storage.keys import KeyRing
 
@@ -75,6 +76,9 @@ async def _serve(
         grpc = _serve_grpc(settings, parts)
         serving = [asyncio.create_task(server.run_until_stopped()) for server in http]
         flushing = asyncio.create_task(_flush_keys(parts.keys))
+        upkeep = asyncio.create_task(
+            keep_up(storage, settings.retention, settings.retention_every_minutes * 60.0)
+        )
         try:
             for server in http:
                 await _until(server.ready, serving)
@@ -97,6 +101,9 @@ async def _serve(
             if parts.collector is not None:
                 parts.collector.close()
             flushing.cancel()
+            # Each of its steps is committed, so the next server goes on where this one is.
+            upkeep.cancel()
+            await asyncio.gather(flushing, upkeep, return_exceptions=True)
             with contextlib.suppress(StorageError):
                 await parts.keys.flush_used()
     _log.info("stopped: everything acknowledged is committed")

@@ -14,6 +14,8 @@ from typing import Literal, TypeVar, get_args
 
 import platformdirs
 
+from pulse_storage.retention import MAX_DAYS, RetentionPolicy
+
 KeepSpans = Literal["genai", "all"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["auto", "text", "json"]
@@ -30,6 +32,7 @@ CLIENT_NAMES = frozenset({"PULSE_API_URL"})
 _TEST_PREFIX = "PULSE_TEST_"
 
 _ADMIN_KEY_MIN_CHARS = 32
+_MAX_MINUTES = 7 * 24 * 60
 API_KEY = re.compile(r"pulse_sk_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DATABASE_KINDS = ("sqlite",)
 
@@ -94,6 +97,21 @@ SETTINGS = (
         "unset: the published prices",
         "file of custom prices (TOML), which stand above the published ones; see pricing.md",
     ),
+    Setting(
+        "PULSE_RETENTION_CONTENT_DAYS",
+        "unset: no limit",
+        "content of older calls is dropped, in projects without a retention policy of their own",
+    ),
+    Setting(
+        "PULSE_RETENTION_ROWS_DAYS",
+        "unset: no limit",
+        "rows of older calls are dropped, in projects without a retention policy of their own",
+    ),
+    Setting(
+        "PULSE_RETENTION_EVERY_MINUTES",
+        "60",
+        "how often a server applies retention by itself; 0: only when pulse retention run says so",
+    ),
     Setting("PULSE_LOG_LEVEL", "info", "debug, info, warning or error"),
     Setting("PULSE_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, else json"),
 )
@@ -115,6 +133,9 @@ class Settings:
     max_inflight_mib: int
     keep_spans: KeepSpans
     prices_file: Path | None
+    #: What applies to projects without a policy of their own.
+    retention: RetentionPolicy
+    retention_every_minutes: int
     log_level: LogLevel
     log_format: LogFormat
 
@@ -148,6 +169,11 @@ def read_settings(environ: Mapping[str, str], options: Mapping[str, str] | None 
         max_inflight_mib=read("PULSE_MAX_INFLIGHT_MIB", "128", _mebibytes),
         keep_spans=read("PULSE_KEEP_SPANS", "genai", _one_of(_KEEP_SPANS)),
         prices_file=read("PULSE_PRICES_FILE", "", _file),
+        retention=RetentionPolicy(
+            content_days=read("PULSE_RETENTION_CONTENT_DAYS", "", _days),
+            rows_days=read("PULSE_RETENTION_ROWS_DAYS", "", _days),
+        ),
+        retention_every_minutes=read("PULSE_RETENTION_EVERY_MINUTES", "60", _minutes),
         log_level=read("PULSE_LOG_LEVEL", "info", _one_of(_LOG_LEVELS)),
         log_format=read("PULSE_LOG_FORMAT", "auto", _one_of(_LOG_FORMATS)),
     )
@@ -175,6 +201,9 @@ def without_secrets(settings: Settings) -> dict[str, str | int]:
         "PULSE_MAX_INFLIGHT_MIB": settings.max_inflight_mib,
         "PULSE_KEEP_SPANS": settings.keep_spans,
         "PULSE_PRICES_FILE": str(settings.prices_file or "unset"),
+        "PULSE_RETENTION_CONTENT_DAYS": settings.retention.content_days or "unset",
+        "PULSE_RETENTION_ROWS_DAYS": settings.retention.rows_days or "unset",
+        "PULSE_RETENTION_EVERY_MINUTES": settings.retention_every_minutes,
         "PULSE_LOG_LEVEL": settings.log_level,
         "PULSE_LOG_FORMAT": settings.log_format,
     }
@@ -208,6 +237,20 @@ def _port(text: str) -> int:
 def _mebibytes(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) == 0:
         raise ValueError(f"'{text}' is not a size; give whole MiB from 1 to 99999")
+    return int(text)
+
+
+def _days(text: str) -> int | None:
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= MAX_DAYS:
+        raise ValueError(f"'{text}' is not a number of days; give 1 to {MAX_DAYS}, or leave it unset")
+    return int(text)
+
+
+def _minutes(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > _MAX_MINUTES:
+        raise ValueError(f"'{text}' is not a number of minutes; give 0 to {_MAX_MINUTES}")
     return int(text)
 
 

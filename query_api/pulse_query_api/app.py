@@ -19,11 +19,13 @@ from pulse_query_api.routes.admin import admin_routes
 from pulse_query_api.routes.analytics import analytics_routes
 from pulse_query_api.routes.health import health_routes
 from pulse_query_api.routes.prices import price_routes
+from pulse_query_api.routes.retention import retention_routes
 from pulse_query_api.routes.sessions import session_routes
 from pulse_query_api.routes.traces import trace_routes
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import InvalidCursor, StoreUnavailable
 from pulse_storage.keys import KeyRefused, KeyRing, ScopeMissing
+from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 
 _EXPECTED_ERRORS = (ApiError, KeyRefused, ScopeMissing, InvalidCursor, StoreUnavailable, HTTPException)
 
@@ -35,11 +37,13 @@ def create_app(
     admin_key: str | None,
     routes: Sequence[BaseRoute] = (),
     registry: CollectorRegistry | None = None,
+    retention: RetentionPolicy = KEEP_EVERYTHING,
 ) -> Starlette:
     """The query API over a store.
 
     `routes` are mounted beside its own and share its middleware and error answers; `registry` is what
-    `/metrics` shows. Without an admin key the admin routes answer 403. The caller closes the storage.
+    `/metrics` shows; `retention` applies to projects without a policy of their own. Without an admin key
+    the admin routes answer 403. The caller closes the storage.
     """
     access, admin = ReadAccess(keys), AdminKey(admin_key)
     return framed(
@@ -51,6 +55,7 @@ def create_app(
             *analytics_routes(storage, access),
             *admin_routes(storage, admin),
             *price_routes(storage, admin),
+            *retention_routes(storage, admin, retention),
         ]
     )
 

@@ -20,6 +20,8 @@ from pulse_storage.price_document import (
     read_json,
     read_toml,
 )
+from pulse_storage.retention import PolicyRefused, RetentionPolicy, policy_from_json
+from pulse_storage.upkeep.erasures import Subject
 
 _MAX_BODY_BYTES = 16 * 1024
 _MAX_NAME_CHARS = 200
@@ -78,6 +80,29 @@ async def _read_bytes(request: Request, max_bytes: int) -> bytes:
 
 def _line(problem: Problem) -> str:
     return "" if problem.line is None else f"(line {problem.line}) "
+
+
+def retention_policy(document: Mapping[str, object]) -> RetentionPolicy:
+    """A project's retention policy; what is left out has no limit. Raises InvalidRequest."""
+    try:
+        return policy_from_json(document)
+    except PolicyRefused as error:
+        _refuse(error.path, error.message)
+
+
+def erasure_request(document: Mapping[str, object]) -> tuple[Subject, str, bool]:
+    """Whose data is to be erased, and whether it shall only be counted. Raises InvalidRequest."""
+    _only(document, ("userId", "sessionId", "dryRun"))
+    user, session = document.get("userId"), document.get("sessionId")
+    if (user is None) == (session is None):
+        _refuse("userId", "or sessionId must be given, and not both")
+    value = session if user is None else user
+    if not isinstance(value, str) or not value:
+        _refuse("sessionId" if user is None else "userId", "must be a text that is not empty")
+    dry_run = document.get("dryRun", False)
+    if not isinstance(dry_run, bool):
+        _refuse("dryRun", "must be true or false")
+    return ("session_id" if user is None else "user_id"), value, dry_run
 
 
 def _scopes(given: object) -> frozenset[str]:

@@ -225,6 +225,59 @@ def _paths() -> dict[str, object]:
                 "Revoke a key", None, path=f"{keys}/{{key_id}}", status=204, security="admin", errors=(404,)
             )
         },
+        **_retention_paths(),
+    }
+
+
+def _retention_paths() -> dict[str, object]:
+    retention, erase = "/admin/projects/{project_id}/retention", "/admin/projects/{project_id}/erase"
+    whom: _Schema = {
+        "type": "object",
+        "properties": {"userId": _TEXT, "sessionId": _TEXT, "dryRun": _FLAG},
+    }
+    return {
+        retention: {
+            "get": _operation(
+                "What is kept of a project, and how long",
+                _ref("Retention"),
+                path=retention,
+                security="admin",
+                errors=(404,),
+            ),
+            "put": _operation(
+                "Give a project a retention policy of its own",
+                _ref("Retention"),
+                path=retention,
+                body=_ref("RetentionPolicy"),
+                security="admin",
+                errors=(400, 404),
+            ),
+            "delete": _operation(
+                "Leave retention to the settings",
+                None,
+                path=retention,
+                status=204,
+                security="admin",
+                errors=(404,),
+            ),
+        },
+        erase: {
+            "get": _operation(
+                "List a project's erasures",
+                _object(erasures=_list("Erasure")),
+                path=erase,
+                security="admin",
+                errors=(404,),
+            ),
+            "post": _operation(
+                "Erase everything of a user or a session; 202 while the server is still at it",
+                _ref("Erasure"),
+                path=erase,
+                body=whom,
+                security="admin",
+                errors=(400, 404),
+            ),
+        },
     }
 
 
@@ -255,6 +308,32 @@ def _schemas() -> dict[str, object]:
             avgLatency=maybe_ms,
             errorRate=_NUMBER,
             costOverTime={"type": "array", "items": group},
+        ),
+        "RetentionPolicy": {
+            "type": "object",
+            "properties": {
+                "contentDays": {"type": ["integer", "null"], "minimum": 1},
+                "rowsDays": {"type": ["integer", "null"], "minimum": 1},
+                "maxMib": {"type": ["integer", "null"], "minimum": 1},
+                "keepErrors": _FLAG,
+                "keepTags": {"type": "array", "items": _TEXT},
+            },
+        },
+        "Retention": _object(
+            projectId=_TEXT,
+            policy=_ref("RetentionPolicy"),
+            source={"enum": ["project", "settings"]},
+            contentFrom=moment,
+            rowsFrom=moment,
+        ),
+        "Erasure": _object(
+            erasureId=_TEXT,
+            projectId=_TEXT,
+            by={"enum": ["user", "session"]},
+            requestedAt=_MOMENT,
+            finishedAt=moment,
+            **{name: _COUNT for name in ("rows", "calls", "logEvents", "tokens")},
+            cost=_NUMBER,
         ),
         "Project": _object(projectId=_TEXT, name=_TEXT, createdAt=_MOMENT),
         "Price": _price_schema(),

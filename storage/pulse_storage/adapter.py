@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage
 from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
 from pulse_storage.skeletons import Bearing
+
+if TYPE_CHECKING:
+    from pulse_storage.upkeep.upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +159,11 @@ class StorageAdapter(Protocol):
 
     async def delete_project_prices(self, project_id: str) -> bool:
         """Forget a project's own prices; False if it has none."""
+        ...
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Retention and erasure: how the store lets go of data."""
         ...
 
     async def check_writable(self) -> None:

@@ -31,3 +31,9 @@ def time_floor(start_ns: int, hash_bits: int = 0) -> bytes:
         ms, rest_ns = _MAX_MS, 999_999
     fraction = (rest_ns << 12) // 1_000_000
     return (ms << 80 | _VERSION_8 | fraction << 64 | _VARIANT | hash_bits).to_bytes(16, "big")
+
+
+def time_of(id: bytes) -> int:
+    """The start time that a row id carries, in Unix nanoseconds, cut to 1/4096 ms."""
+    bits = int.from_bytes(id, "big")
+    return (bits >> 80) * 1_000_000 + ((bits >> 64 & 0xFFF) * 1_000_000 >> 12)

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from tests.support.rows import DAY_NS, HOUR_NS
+
 from pulse_storage import StorageAdapter, open_storage
+from pulse_storage.ids import time_of
 
 
 class Backend(Protocol):
@@ -39,12 +42,27 @@ class SqliteBackend:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
             for kept, recounted in _RECOUNTS:
                 assert connection.execute(kept).fetchall() == connection.execute(recounted).fetchall()
+            dropped_ns = _dropped_before_ns(connection)
+            for unit_ns, kept, recounted in _RECOUNTED_SUMS:
+
+                def is_complete(row: tuple[int, ...], unit_ns: int = unit_ns) -> bool:
+                    return row[1] * unit_ns >= dropped_ns.get(row[0], row[1] * unit_ns)
+
+                sums = filter(is_complete, connection.execute(kept).fetchall())
+                assert list(sums) == list(filter(is_complete, connection.execute(recounted).fetchall()))
         finally:
             connection.close()
 
 
-_RECOUNTS = (
+def _dropped_before_ns(connection: sqlite3.Connection) -> dict[int, int]:
+    """By project, the time from which on retention has left every row."""
+    marks = connection.execute("SELECT project, rows_from FROM retention WHERE length(rows_from) = 16")
+    return {project: time_of(mark) + 245 for project, mark in marks}
+
+
+_RECOUNTED_SUMS = (
     (
+        HOUR_NS,
         "SELECT * FROM rollup_hour ORDER BY 1, 2, 3",
         """SELECT project, (start_ns - (start_ns % 3600000000000 + 3600000000000) % 3600000000000)
             / 3600000000000 AS hour, usage_key, count(*), count(latency_ms),
@@ -54,12 +72,16 @@ _RECOUNTS = (
         FROM spans WHERE usage_key IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
     ),
     (
+        DAY_NS,
         "SELECT * FROM latency_day ORDER BY 1, 2, 3, 4",
         """SELECT project, (start_ns - (start_ns % 86400000000000 + 86400000000000) % 86400000000000)
             / 86400000000000 AS day, latency_bucket, usage_key, count(*)
         FROM spans WHERE usage_key IS NOT NULL AND latency_bucket IS NOT NULL
         GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4""",
     ),
+)
+
+_RECOUNTS = (
     (
         "SELECT key, calls FROM usage_keys WHERE calls > 0 ORDER BY 1",
         "SELECT usage_key, count(*) FROM spans WHERE usage_key IS NOT NULL GROUP BY 1 ORDER BY 1",

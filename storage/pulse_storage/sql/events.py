@@ -69,6 +69,20 @@ def save_parts(
     return IngestResult(stored, duplicates, rejected=tuple(rejected)), changed
 
 
+def delete_events(connection: Connection, project: int, keys: Sequence[SpanKey]) -> int:
+    """Delete the log events of these spans and what they came to; how many events there were."""
+    if not has_contents(connection, project):
+        return 0
+    of_span = "WHERE project = ? AND otel_trace_id = ? AND otel_span_id = ?"
+    deleted = 0
+    for key in keys:
+        events = connection.execute(f"SELECT count(*) FROM span_events {of_span}", (project, *key)).get
+        deleted += cast("int", events)
+    for table in ("span_event_contents", "span_events"):
+        connection.executemany(f"DELETE FROM {table} {of_span}", [(project, *key) for key in keys])
+    return deleted
+
+
 def has_contents(connection: Connection, project: int) -> bool:
     """Whether any span of the project has content from log events."""
     found = connection.execute(

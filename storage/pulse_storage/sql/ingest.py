@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import Enum
 from operator import itemgetter
 from typing import NamedTuple, cast
@@ -12,20 +13,22 @@ from pulse_storage.events import Assemble, EventPart
 from pulse_storage.ids import row_id
 from pulse_storage.latency import latency_bucket
 from pulse_storage.plain import is_plain
-from pulse_storage.reconcile import Verdict, reconcile
+from pulse_storage.reconcile import Reason, Verdict, reconcile
 from pulse_storage.rows import SpanRow
-from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey, skeleton
+from pulse_storage.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey, skeleton
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.events import save_parts
+from pulse_storage.sql.events import delete_events, save_parts
 from pulse_storage.sql.neighbourhood import LargeTraces, Neighbourhood
 from pulse_storage.sql.rollups import RollupDelta, UsageKeys
 from pulse_storage.sql.spans import (
+    delete,
     insert_values,
     shown_row,
     shown_skeleton,
     update,
     update_values,
 )
+from pulse_storage.upkeep.marks import NO_MARKS, read_marks
 
 
 class Outcome(Enum):
@@ -42,6 +45,16 @@ class Arrival(NamedTuple):
     row: SpanRow
     #: Whether it is kept even if its trace has no gen-ai span in the store.
     wanted: bool
+
+
+class Removed(NamedTuple):
+    """What was deleted; the sums are over rows that counted."""
+
+    rows: int
+    calls: int
+    log_events: int
+    tokens: int
+    cost_nano_usd: int
 
 
 class Ingest:
@@ -82,12 +95,27 @@ class Ingest:
         project = self._project(project_id)
         if project is None:
             return IngestResult(rejected=tuple((i, _NO_PROJECT) for i in range(len(parts))))
-        result, spans = save_parts(self._connection, project, parts, assemble)
+        marks = read_marks(self._connection, project)
+        refused = [
+            (i, reason) for i, part in enumerate(parts) if (reason := marks.event_refusal(part.order[0]))
+        ]
+        taken = sorted(set(range(len(parts))) - {i for i, _ in refused})
+        result, spans = save_parts(self._connection, project, [parts[i] for i in taken], assemble)
         delta = RollupDelta()
-        near = Neighbourhood(self._connection, project, self._large_traces)
-        _ProjectBatch(self._connection, project, near, self._usage_keys, delta).revise(spans)
+        self._batch(project, delta).revise(spans)
         delta.write(self._connection)
-        return result
+        rejected = [(taken[i], reason) for i, reason in result.rejected]
+        return replace(result, rejected=tuple(sorted(rejected + refused)))
+
+    def remove(self, project: int, keys: Sequence[SpanKey]) -> Removed:
+        """Delete these spans and the others that tell of the same calls, as if none had ever come.
+
+        Within a transaction. What the rest of their traces had from them is decided anew, and the sums move.
+        """
+        delta = RollupDelta()
+        removed = self._batch(project, delta).remove(keys)
+        delta.write(self._connection)
+        return removed
 
     def _store_all(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
         outcomes: list[Outcome | str] = [_NO_PROJECT] * len(arrivals)
@@ -99,13 +127,16 @@ class Ingest:
             project = self._project(project_id)
             if project is None:
                 continue
-            near = Neighbourhood(self._connection, project, self._large_traces)
-            batch = _ProjectBatch(self._connection, project, near, self._usage_keys, delta)
+            batch = self._batch(project, delta)
             for index, outcome in zip(indexes, batch.add([arrivals[i] for i in indexes]), strict=True):
                 outcomes[index] = outcome
             batch.write()
         delta.write(self._connection)
         return outcomes
+
+    def _batch(self, project: int, delta: RollupDelta) -> _ProjectBatch:
+        near = Neighbourhood(self._connection, project, self._large_traces)
+        return _ProjectBatch(self._connection, project, near, self._usage_keys, delta)
 
     def _project(self, project_id: str) -> int | None:
         project = self._projects.get(project_id)
@@ -128,14 +159,16 @@ class _ProjectBatch:
         self._usage_keys = keys
         self._delta = delta
         self._near = near
+        self._marks = read_marks(connection, project)
         #: What is to be stored, by trace and span id.
         self._new: dict[bytes, dict[bytes, SpanRow]] = {}
 
-    def add(self, arrivals: Sequence[Arrival]) -> list[Outcome]:
+    def add(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
         """Take the rows that are new and wanted; what becomes of each."""
         near, new = self._near, self._new
         near.load_traces(list({row.otel_trace_id: None for row, _ in arrivals}))
-        outcomes: list[Outcome] = []
+        outcomes: list[Outcome | str] = []
+        retains = self._marks != NO_MARKS
         for row, wanted in arrivals:
             trace_id, span_id = row.otel_trace_id, row.otel_span_id
             trace = new.get(trace_id)
@@ -143,7 +176,11 @@ class _ProjectBatch:
                 outcomes.append(Outcome.DUPLICATE)
             elif not wanted and not self._is_gen_ai(trace_id):
                 outcomes.append(Outcome.LEFT_OUT)
+            elif retains and (refusal := self._marks.refusal(row.start_ns)) is not None:
+                outcomes.append(refusal)
             else:
+                if retains:
+                    row = self._marks.admitted(row)
                 if trace is None:
                     new[trace_id] = {span_id: row}
                 else:
@@ -171,6 +208,8 @@ class _ProjectBatch:
         for index, (id, row) in enumerate(rows):
             verdict = verdicts.get((row.otel_trace_id, row.otel_span_id)) if verdicts else None
             counted, overrides = verdict or (row.model_call, _NO_OVERRIDES)
+            if overrides:
+                overrides = self._marks.without_old_content(row.start_ns, overrides)
             shown = shown_row(row, overrides) if overrides else row
             bucket = latency_bucket(shown.latency_ms)
             usage_key = self._count(shown, row.operation, bucket) if counted else None
@@ -196,6 +235,36 @@ class _ProjectBatch:
         near.complete(entangled)
         return self._reconciled(entangled)
 
+    def remove(self, keys: Sequence[SpanKey]) -> Removed:
+        """Delete these spans and those of the same calls, and change what that changes in their traces."""
+        near = self._near
+        near.load_traces(list({trace_id: None for trace_id, _ in keys}))
+        doomed = {key for key in keys if near.holds(*key)}
+        near.complete([stored.skeleton for trace in near.stored.values() for stored in trace.values()])
+        reasons: dict[SpanKey, Reason] = {}
+        spans = [stored.skeleton for trace in near.stored.values() for stored in trace.values()]
+        reconcile(spans, self._contents(), reasons=reasons)
+        for key in list(doomed):
+            reason = reasons.get(key)
+            if reason is not None and reason.counted is not None:
+                doomed.update(reason.others)
+        removed = [near.take(*key) for key in sorted(doomed)]
+        calls = tokens = cost_nano_usd = 0
+        for stored in removed:
+            if stored.usage_key is not None:
+                shown = shown_skeleton(stored.skeleton, stored.overrides)
+                self._move(-1, stored.usage_key, shown, latency_bucket(shown.latency_ms))
+                calls += 1
+                tokens += (shown.input_tokens or 0) + (shown.output_tokens or 0)
+                cost_nano_usd += shown.cost_nano_usd or 0
+        log_events = delete_events(self._connection, self._project, sorted(doomed))
+        delete(self._connection, removed)
+        near.leave_large_traces()
+        changes = list(self._changes(self._reconciled([])))
+        if changes:
+            update(self._connection, changes)
+        return Removed(len(removed), calls, log_events, tokens, cost_nano_usd)
+
     def revise(self, spans: Sequence[SpanKey]) -> None:
         """Change what is stored to what log events tell of these spans by now."""
         near = self._near
@@ -205,16 +274,31 @@ class _ProjectBatch:
             update(self._connection, list(self._changes(self._reconciled([]))))
 
     def _reconciled(self, new: list[Skeleton]) -> dict[SpanKey, Verdict]:
-        near = self._near
-        stored = [span.skeleton for trace in near.stored.values() for span in trace.values()]
-        return reconcile(new + stored, [content for trace in near.contents.values() for content in trace])
+        return reconcile(new + self._stored_skeletons(), self._contents())
+
+    def _contents(self) -> list[ContentSkeleton]:
+        return [content for trace in self._near.contents.values() for content in trace]
+
+    def _stored_skeletons(self) -> list[Skeleton]:
+        """The stored spans as reconciling shall see them: settled ones lend a session, but are no calls."""
+        settled_ns = self._marks.settled_before_ns
+        return [
+            span.skeleton._replace(model_call=False, partner_key=None)
+            if span.skeleton.start_ns < settled_ns
+            else span.skeleton
+            for trace in self._near.stored.values()
+            for span in trace.values()
+        ]
 
     def _changes(self, verdicts: dict[SpanKey, Verdict]) -> Iterator[Values]:
         for trace in self._near.stored.values():
             for stored in trace.values():
                 span = stored.skeleton
+                if span.start_ns < self._marks.settled_before_ns:
+                    continue
                 verdict = verdicts.get((span.otel_trace_id, span.otel_span_id))
                 counted, overrides = verdict or (span.model_call, _NO_OVERRIDES)
+                overrides = self._marks.without_old_content(span.start_ns, overrides)
                 if counted == (stored.usage_key is not None) and overrides == stored.overrides:
                     continue
                 if stored.usage_key is not None:

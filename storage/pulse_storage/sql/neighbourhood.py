@@ -101,6 +101,18 @@ class Neighbourhood:
             return True
         return trace_id in self._large and self._load_span(trace_id, span_id) is not None
 
+    def take(self, trace_id: bytes, span_id: bytes) -> StoredSpan:
+        """A loaded span, which is no longer one of the stored from here on, with what log events tell."""
+        contents = self.contents.get(trace_id)
+        if contents is not None:
+            self.contents[trace_id] = [content for content in contents if content.otel_span_id != span_id]
+        return self.stored[trace_id].pop(span_id)
+
+    def leave_large_traces(self) -> None:
+        """Forget what was loaded of traces that are not known as a whole."""
+        for trace_id in self._large:
+            self.stored.pop(trace_id, None)
+
     def has_gen_ai(self, trace_id: bytes) -> bool:
         """Whether the trace has a stored gen-ai span; large ones are taken to. Call `load_traces` first."""
         if trace_id in self._large:

@@ -149,6 +149,13 @@ def update(connection: Connection, rows: Iterable[Values]) -> None:
     connection.executemany(_UPDATE + where, rows)
 
 
+def delete(connection: Connection, spans: Sequence[StoredSpan]) -> None:
+    """Delete rows with their bodies."""
+    named = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
+    for table in ("span_bodies", "spans"):
+        connection.executemany(f"DELETE FROM {table} WHERE {named}", [span.row_key for span in spans])
+
+
 def tags_json(tags: tuple[str, ...] | None) -> str | None:
     """Tags as the column keeps them."""
     return orjson.dumps(tags).decode() if tags else None

@@ -24,6 +24,8 @@ from pulse_storage.sql.prices import delete_prices, prices_of, put_prices
 from pulse_storage.sql.records import find_record, find_records, page_of_records
 from pulse_storage.sql.search import page_of_found
 from pulse_storage.sql.usage import count_rows
+from pulse_storage.upkeep.engine import Engine, Maintained
+from pulse_storage.upkeep.upkeep import Upkeep
 from pulse_storage.writer import Database as Writes
 from pulse_storage.writer import Writer
 
@@ -32,7 +34,7 @@ _Result = TypeVar("_Result")
 _CHECK_EVERY_S = 1.0
 
 
-class Database(Writes, Protocol):
+class Database(Writes, Maintained, Protocol):
     """The end of a store that writes: one connection, used by the writer's thread only."""
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
@@ -82,6 +84,12 @@ class SqlStorage:
         self._searchers = searchers
         self._writer = Writer(database, max_queue_bytes=max_queue_bytes)
         self._checked_s: float | None = None
+        self._upkeep = Upkeep(Engine(database, self._writer, readers))
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """See StorageAdapter."""
+        return self._upkeep
 
     def submit(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> Future[IngestResult]:
         """See StorageAdapter."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import cast
 
 from pulse_storage.filters import Count, TraceFilter
@@ -20,8 +21,10 @@ from pulse_storage.sql.conditions import (
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.rollups import HOUR_NS
 from pulse_storage.sql.scan import stretches, within
+from pulse_storage.upkeep.marks import read_marks
 
 _MS_NS = 1_000_000
+_MIN_NS = -(1 << 63)
 #: Counting row by row stops here.
 _COUNT_BOUND = 10_000
 
@@ -38,16 +41,31 @@ def count_rows(connection: Connection, project: int, where: TraceFilter, seconds
     if where.from_ns is None and where.before_ns is None:
         totals = usage_key_conditions(project, where)
         return Count(_number(connection, "coalesce(sum(calls), 0) FROM usage_keys", totals), exact=True)
-    rows = 0
+    rows, where = _rows_of_dropped_hours(connection, project, where)
     whole, edges = whole_and_edges(where.from_ns, where.before_ns, HOUR_NS)
     if whole is not None:
         hours = in_units(project, "hour", whole, where)
         rows += _number(connection, "coalesce(sum(calls), 0) FROM rollup_hour", hours)
-    counted_rows = f"count(*) FROM spans{connection.dialect.indexed_by('spans_counted')}"
     for edge in edges:
-        for conditions in counted_between(project, where, edge):
-            rows += _number(connection, counted_rows, conditions)
+        rows += _count_between(connection, project, where, edge)
     return Count(rows, exact=True)
+
+
+def _rows_of_dropped_hours(
+    connection: Connection, project: int, where: TraceFilter
+) -> tuple[int, TraceFilter]:
+    """The rows that are left in hours from which retention took some, and the filter for all other hours.
+
+    The sums of those hours tell of rows that are gone.
+    """
+    marks = read_marks(connection, project)
+    whole_from_ns = -(-marks.rows_from_ns // HOUR_NS) * HOUR_NS
+    from_ns = max(_MIN_NS, _MIN_NS if where.from_ns is None else where.from_ns)
+    if not marks.rows_from or from_ns >= whole_from_ns:
+        return 0, where
+    before_ns = whole_from_ns if where.before_ns is None else min(where.before_ns, whole_from_ns)
+    rows = _count_between(connection, project, where, (from_ns, before_ns))
+    return rows, replace(where, from_ns=whole_from_ns)
 
 
 def has_calls(connection: Connection, project: int, where: TraceFilter) -> bool:
@@ -144,6 +162,13 @@ def _bounded_count(connection: Connection, project: int, where: TraceFilter, sec
         if stretch[1] is not None and time.monotonic() > deadline_s:
             return Count(rows, exact=False)
     return Count(rows, exact=True)
+
+
+def _count_between(connection: Connection, project: int, where: TraceFilter, span: Span) -> int:
+    counted_rows = f"count(*) FROM spans{connection.dialect.indexed_by('spans_counted')}"
+    return sum(
+        _number(connection, counted_rows, conditions) for conditions in counted_between(project, where, span)
+    )
 
 
 def _number(connection: Connection, select: str, conditions: Conditions, rest: str = "") -> int:

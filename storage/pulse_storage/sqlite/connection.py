@@ -17,6 +17,8 @@ from pulse_storage.sqlite.sql import Connection
 
 _MIB = 1 << 20
 PAGE_BYTES = 16384
+#: Files that were made before this was set keep their free pages until they are compacted.
+AUTO_VACUUM_INCREMENTAL = 2
 BUSY_TIMEOUT_MS = 10_000
 #: The log is copied into the file once it is this long, and cut back to it.
 WAL_BYTES = 64 * _MIB
@@ -137,6 +139,8 @@ def _refuse_orphaned_log(path: Path) -> None:
 def _set_up_writer(connection: Connection, path: Path) -> None:
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.pragma("page_size", PAGE_BYTES)
+    # Heard only while the file is empty, as the page size is.
+    connection.pragma("auto_vacuum", AUTO_VACUUM_INCREMENTAL)
     switch_to_wal(connection, path)
     connection.pragma("synchronous", "FULL")
     connection.pragma("cache_size", -_WRITER_CACHE_KIB)

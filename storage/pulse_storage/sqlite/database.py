@@ -15,6 +15,7 @@ from pulse_storage.events import Assemble, EventPart
 from pulse_storage.sql.calls import arrivals_of, results_for
 from pulse_storage.sql.ingest import Ingest
 from pulse_storage.sqlite.connection import (
+    AUTO_VACUUM_INCREMENTAL,
     BUSY_TIMEOUT_MS,
     PAGE_BYTES,
     WAL_BYTES,
@@ -28,6 +29,10 @@ _Result = TypeVar("_Result")
 #: Readers that overlap without end keep the log from being reset; then the writer waits for them once.
 _LONG_LOG = 4
 _IMPATIENT_MS = 500
+#: Free pages are given back 4 MiB at a time, while they are more than a twentieth of the file.
+_GIVE_BACK_PAGES = 256
+_SPARE_BYTES = 16 << 20
+_SPARE_SHARE = 20
 #: After these errors SQLite's view of the file cannot be trusted (a failed fsync may have lost pages).
 _SUSPECT = (apsw.IOError, apsw.CorruptError, apsw.NotADBError)
 
@@ -73,6 +78,40 @@ class SqliteDatabase:
             self._ingest.forget()
             raise
         return result
+
+    def maintain(self, write: Callable[[Connection, Ingest], _Result], *, secure: bool) -> _Result:
+        """`transact`, with what ingest knows of the store; `secure` overwrites what is deleted."""
+        if secure:
+            self._connection.pragma("secure_delete", True)
+        try:
+            return self.transact(lambda connection: write(connection, self._ingest))
+        finally:
+            if secure:
+                self._connection.pragma("secure_delete", False)
+
+    def give_back(self) -> bool:
+        """Shorten the file by a bit, if much of it is free; some is left for the rows that come next."""
+        free, pages = (int(str(self._connection.pragma(name))) for name in ("freelist_count", "page_count"))
+        if self._connection.pragma("auto_vacuum") != AUTO_VACUUM_INCREMENTAL:
+            return False
+        if free * PAGE_BYTES <= _SPARE_BYTES or free < pages // _SPARE_SHARE:
+            return False
+        self._connection.execute(f"PRAGMA incremental_vacuum({_GIVE_BACK_PAGES})").fetchall()
+        return True
+
+    def compact(self) -> None:
+        """Rewrite the file without free pages, such that it can give pages back from then on."""
+        self._connection.pragma("auto_vacuum", AUTO_VACUUM_INCREMENTAL)
+        self._connection.execute("VACUUM")
+
+    def empty_log(self) -> bool:
+        """Copy the log into the file and cut it to nothing; False if readers are in the way."""
+        with self._impatient():
+            try:
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            except apsw.BusyError:
+                return False
+        return True
 
     def tidy(self) -> None:
         """Copy the log into the file each time it has grown by its usual length."""

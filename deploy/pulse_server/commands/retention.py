@@ -1,0 +1,230 @@
+"""`pulse retention`: how long projects keep content and rows, and the run that lets go of the rest."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
+from pulse_server.find_project import find_project
+from pulse_server.progress import Progress
+from pulse_server.settings import Settings
+from pulse_server.store import opened_store
+from pulse_server.tables import date_or, table
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.retention import PolicyRefused, RetentionPolicy, policy_from_json
+from pulse_storage.rows import Project
+from pulse_storage.upkeep.marks import Marks
+from pulse_storage.upkeep.run import Report, preview, run
+
+_MIB = 1 << 20
+
+
+def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
+    parser = commands.add_parser(
+        "retention",
+        help="say how long data is kept, and let go of the rest",
+        description="Content and rows have an age each, and a project may have a size. Needs no server;\n"
+        "servers apply retention by themselves (PULSE_RETENTION_EVERY_MINUTES).",
+        epilog="Example:\n  pulse retention set shop --content-days 30 --keep-errors",
+    )
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    change = actions.add_parser(
+        "set",
+        help="give a project a policy of its own",
+        description="Changes what is given of a project's policy; all else stays. 'none' is no limit.",
+        epilog="Example:\n  pulse retention set shop --content-days 30 --rows-days none --keep-tag golden",
+    )
+    change.add_argument("project", metavar="PROJECT", help="the project's id, or its name if no other has it")
+    change.add_argument("--content-days", type=_limit, metavar="DAYS", help="drop content of older calls")
+    change.add_argument("--rows-days", type=_limit, metavar="DAYS", help="drop rows of older calls")
+    change.add_argument("--max-mib", type=_limit, metavar="MIB", help="drop the oldest beyond this size")
+    change.add_argument(
+        "--keep-errors", action=argparse.BooleanOptionalAction, help="never drop failed calls"
+    )
+    change.add_argument("--keep-tag", action="append", metavar="TAG", help="never drop calls with this tag")
+    change.add_argument("--no-keep-tags", action="store_true", help="keep nothing for its tags")
+    change.add_argument("--default", action="store_true", help="leave it to the settings again")
+    change.set_defaults(run=run_set)
+    show = actions.add_parser(
+        "show",
+        help="show a project's policy",
+        description="Shows the policy that applies to a project, and how far its data has been dropped.",
+        epilog="Example:\n  pulse retention show shop",
+    )
+    show.add_argument("project", metavar="PROJECT", help="the project's id or name")
+    show.set_defaults(run=run_show)
+    now = actions.add_parser(
+        "run",
+        help="let go of what the policies do not keep",
+        description="Drops content and rows by the projects' policies, beside running servers; it can be\n"
+        "stopped and started again at any time. What analytics add up stays.",
+        epilog="Example:\n  pulse retention run --dry-run",
+    )
+    now.add_argument("--project", metavar="PROJECT", help="only this one (id or name)")
+    now.add_argument("--dry-run", action="store_true", help="say what would go, change nothing")
+    now.add_argument(
+        "--vacuum", action="store_true", help="then rewrite the file without its free space; writers wait"
+    )
+    now.set_defaults(run=run_now)
+    for action in (change, show, now):
+        action.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
+        add_store_settings(action)
+
+
+def run_set(arguments: argparse.Namespace) -> int:
+    settings = settings_from(arguments)
+
+    async def change() -> tuple[Project, RetentionPolicy | None, Marks]:
+        async with opened_store(settings) as storage:
+            project = await find_project(storage, arguments.project)
+            own = await storage.upkeep.policy(project.id)
+            policy = None if arguments.default else _changed(own or settings.retention, arguments)
+            await storage.upkeep.set_policy(project.id, policy)
+            return project, policy, await storage.upkeep.marks(project.id)
+
+    _show(*asyncio.run(change()), settings, as_json=arguments.json)
+    return 0
+
+
+def run_show(arguments: argparse.Namespace) -> int:
+    settings = settings_from(arguments)
+
+    async def find() -> tuple[Project, RetentionPolicy | None, Marks]:
+        async with opened_store(settings) as storage:
+            project = await find_project(storage, arguments.project)
+            return project, await storage.upkeep.policy(project.id), await storage.upkeep.marks(project.id)
+
+    _show(*asyncio.run(find()), settings, as_json=arguments.json)
+    return 0
+
+
+def run_now(arguments: argparse.Namespace) -> int:
+    reports = asyncio.run(_run(settings_from(arguments), arguments))
+    if arguments.json:
+        print(json.dumps([_as_json(report) for report in reports]))
+        return 0
+    headings = ("PROJECT", "ID", "ROWS", "CONTENTS", "MIB", "POLICY")
+    rows = [
+        (
+            report.project.name,
+            report.project.id,
+            f"{report.rows:,}",
+            f"{report.contents:,}",
+            f"{report.size_bytes / _MIB:,.1f}",
+            _policy_text(report.policy),
+        )
+        for report in reports
+    ]
+    print(table(headings, rows))
+    for report in reports:
+        if report.plan.over_bytes:
+            print(
+                f"{report.project.name} stays {report.plan.over_bytes / _MIB:,.1f} MiB above its size:"
+                " the rest is kept by its policy, or younger than a day"
+            )
+    print("nothing was changed" if arguments.dry_run else "done")
+    return 0
+
+
+async def _run(settings: Settings, arguments: argparse.Namespace) -> Sequence[Report]:
+    async with opened_store(settings) as storage:
+        projects = await _projects(storage, arguments.project)
+        if arguments.dry_run:
+            return await preview(storage, projects, settings.retention, time.time_ns())
+        with Progress() as progress:
+
+            def note(report: Report) -> None:
+                progress.show(
+                    f"{report.project.name}: {report.rows:,} of {report.plan.rows or '?'} rows,"
+                    f" {report.contents:,} contents, {report.size_bytes / _MIB:,.1f} MiB"
+                )
+
+            reports = await run(storage, projects, settings.retention, time.time_ns(), note=note)
+            if arguments.vacuum:
+                progress.show("rewriting the file", now=True)
+                await storage.upkeep.compact()
+        return reports
+
+
+async def _projects(storage: StorageAdapter, named: str | None) -> list[Project]:
+    return await storage.list_projects() if named is None else [await find_project(storage, named)]
+
+
+def _changed(policy: RetentionPolicy, arguments: argparse.Namespace) -> RetentionPolicy:
+    limits = {
+        "content_days": arguments.content_days,
+        "rows_days": arguments.rows_days,
+        "max_mib": arguments.max_mib,
+    }
+    for name, limit in limits.items():
+        if limit is not None:
+            policy = replace(policy, **{name: limit or None})  # pyright: ignore[reportArgumentType]
+    if arguments.keep_errors is not None:
+        policy = replace(policy, keep_errors=arguments.keep_errors)
+    if arguments.no_keep_tags or arguments.keep_tag:
+        policy = replace(policy, keep_tags=tuple(arguments.keep_tag or ()))
+    try:
+        return policy_from_json({**policy.as_json(), "keepTags": list(policy.keep_tags)})
+    except PolicyRefused as error:
+        raise CommandFailed(str(error)) from error
+
+
+def _limit(text: str) -> int:
+    """A whole number; 0 stands for no limit."""
+    if text.lower() == "none":
+        return 0
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"'{text}' is neither a whole number from 1 on nor 'none'")
+    return int(text)
+
+
+def _show(
+    project: Project, own: RetentionPolicy | None, marks: Marks, settings: Settings, *, as_json: bool
+) -> None:
+    policy = own or settings.retention
+    content_from = date_or(marks.content_from_ns if marks.content_from else None, None)
+    rows_from = date_or(marks.rows_from_ns if marks.rows_from else None, None)
+    if as_json:
+        told = {
+            "projectId": project.id,
+            "policy": policy.as_json(),
+            "source": "settings" if own is None else "project",
+        }
+        print(json.dumps({**told, "contentFrom": content_from, "rowsFrom": rows_from}))
+        return
+    print(f"project       {project.name} ({project.id})")
+    print(f"policy        {_policy_text(policy)}{' (by the settings)' if own is None else ''}")
+    print(f"content from  {content_from or 'the beginning'}")
+    print(f"rows from     {rows_from or 'the beginning'}")
+
+
+def _policy_text(policy: RetentionPolicy) -> str:
+    if policy.keeps_everything:
+        return "keeps everything"
+    limits = [
+        f"content {policy.content_days} days" if policy.content_days else "",
+        f"rows {policy.rows_days} days" if policy.rows_days else "",
+        f"at most {policy.max_mib} MiB" if policy.max_mib else "",
+        "keeps errors" if policy.keep_errors else "",
+        f"keeps {', '.join(policy.keep_tags)}" if policy.keep_tags else "",
+    ]
+    return "; ".join(limit for limit in limits if limit)
+
+
+def _as_json(report: Report) -> dict[str, object]:
+    planned = report.plan
+    return {
+        "projectId": report.project.id,
+        "policy": report.policy.as_json(),
+        "rows": report.rows,
+        "contents": report.contents,
+        "bytes": report.size_bytes,
+        "contentFrom": date_or(planned.content_before_ns, None),
+        "rowsFrom": date_or(planned.rows_before_ns, None),
+        "overBytes": planned.over_bytes,
+    }

@@ -1,0 +1,123 @@
+"""RetentionPolicy: how long a project's content and rows are kept, and what is kept longer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import cast
+
+import orjson
+
+HOUR_NS = 3_600_000_000_000
+DAY_NS = 24 * HOUR_NS
+MAX_DAYS = 36_500
+MAX_MIB = 1 << 30
+MAX_TAGS = 20
+MAX_TAG_CHARS = 200
+
+#: What JSON objects and answers call the fields of a policy.
+_NAMES = {
+    "content_days": "contentDays",
+    "rows_days": "rowsDays",
+    "max_mib": "maxMib",
+    "keep_errors": "keepErrors",
+    "keep_tags": "keepTags",
+}
+
+
+class PolicyRefused(ValueError):
+    """A policy cannot be used; `path` is the field and the message what it must be."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path} {message}")
+        self.path = path
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionPolicy:
+    """What becomes of a project's data with time; the default keeps everything."""
+
+    #: Content (bodies, texts, previews, log events) of calls that began earlier is dropped. None: no limit.
+    content_days: int | None = None
+    #: Rows of calls that began earlier are dropped; what they add to the sums of analytics stays.
+    rows_days: int | None = None
+    #: What the project may fill, in MiB: beyond it the oldest content is dropped, then the oldest rows.
+    max_mib: int | None = None
+    #: Rows of failed calls, and rows with one of the tags, are never dropped, nor is their content.
+    keep_errors: bool = False
+    keep_tags: tuple[str, ...] = ()
+
+    @property
+    def keeps_everything(self) -> bool:
+        """Whether there is no limit at all."""
+        return self.content_days is None and self.rows_days is None and self.max_mib is None
+
+    @property
+    def keeps_some(self) -> bool:
+        """Whether there are rows that no limit touches."""
+        return self.keep_errors or bool(self.keep_tags)
+
+    def as_json(self) -> dict[str, object]:
+        """The policy as the API shows it; `policy_from_json` reads it."""
+        return {_NAMES[name]: value for name, value in asdict(self).items()}
+
+    def as_text(self) -> str:
+        """The policy as the store keeps it; `policy_from_text` reads it."""
+        return orjson.dumps(self.as_json()).decode()
+
+
+KEEP_EVERYTHING = RetentionPolicy()
+
+
+def policy_from_json(document: Mapping[str, object]) -> RetentionPolicy:
+    """The policy that a JSON object tells; what it leaves out has no limit. Raises PolicyRefused."""
+    unknown = next((name for name in document if name not in _NAMES.values()), None)
+    if unknown is not None:
+        raise PolicyRefused(
+            unknown[:100], f"is not a field of this request; it has {', '.join(_NAMES.values())}"
+        )
+    return RetentionPolicy(
+        content_days=_number(document, "contentDays", MAX_DAYS),
+        rows_days=_number(document, "rowsDays", MAX_DAYS),
+        max_mib=_number(document, "maxMib", MAX_MIB),
+        keep_errors=_flag(document, "keepErrors"),
+        keep_tags=_tags(document, "keepTags"),
+    )
+
+
+def policy_from_text(text: str) -> RetentionPolicy:
+    """The policy that the store kept."""
+    return policy_from_json(orjson.loads(text))
+
+
+def _number(document: Mapping[str, object], name: str, largest: int) -> int | None:
+    value = document.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= largest:
+        raise PolicyRefused(name, f"must be a whole number from 1 to {largest}, or null for no limit")
+    return value
+
+
+def _flag(document: Mapping[str, object], name: str) -> bool:
+    value = document.get(name, False)
+    if not isinstance(value, bool):
+        raise PolicyRefused(name, "must be true or false")
+    return value
+
+
+def _tags(document: Mapping[str, object], name: str) -> tuple[str, ...]:
+    value = document.get(name)
+    tags = cast("list[object]", value) if isinstance(value, list) else []
+    texts = tuple(tag for tag in tags if isinstance(tag, str) and _is_tag(tag))
+    if (value is not None and not isinstance(value, list)) or len(texts) != len(tags) or len(tags) > MAX_TAGS:
+        raise PolicyRefused(
+            name, f"must be a list of at most {MAX_TAGS} texts of 1 to {MAX_TAG_CHARS} characters"
+        )
+    return tuple(sorted(set(texts)))
+
+
+def _is_tag(tag: str) -> bool:
+    return 1 <= len(tag) <= MAX_TAG_CHARS and not re.search(r"[\x00\ud800-\udfff]", tag)

@@ -1,0 +1,35 @@
+"""Carries out erasures, step by step beside whatever else the store does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.upkeep.erasures import Erasure
+from pulse_storage.upkeep.run import WAIT_S, Held
+
+
+async def erase(
+    storage: StorageAdapter,
+    erasure: Erasure,
+    *,
+    wait_s: float = WAIT_S,
+    within_s: float | None = None,
+    note: Callable[[Erasure], None] = lambda _: None,
+) -> Erasure:
+    """Erase until the order is finished, or for `within_s`; what has been erased by then.
+
+    Every step is committed, so another call goes on where this one was ended. Raises UpkeepBusy.
+    """
+    started_s = time.monotonic()
+    held = Held(storage.upkeep)
+    await held.take(wait_s)
+    try:
+        while erasure.finished_ns is None and (within_s is None or time.monotonic() - started_s < within_s):
+            erasure = await held.step(partial(storage.upkeep.erase_step, erasure.id))
+            note(erasure)
+    finally:
+        await held.release()
+    return erasure

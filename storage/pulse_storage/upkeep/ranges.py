@@ -1,0 +1,64 @@
+"""The rows that one step of retention is about: a range of ids, without those that the policy keeps."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+from pulse_storage.retention import RetentionPolicy
+from pulse_storage.sql.connection import Connection, Dialect, SqlValue
+
+
+class Dropped(NamedTuple):
+    """What one step has dropped."""
+
+    #: Whether nothing is left to be dropped.
+    done: bool
+    rows: int = 0
+    #: Rows that had content.
+    contents: int = 0
+    #: Of packed content, and of the rows' texts.
+    size_bytes: int = 0
+    #: Up to this id, rows that stay have what they borrowed.
+    saved: bytes = b""
+
+
+class Range(NamedTuple):
+    """SQL that selects rows of `spans`, and what is bound to it."""
+
+    sql: str
+    bindings: tuple[SqlValue, ...]
+
+
+def next_end(connection: Connection, project: int, first: bytes, before: bytes, limit: int) -> bytes:
+    """Where a step that begins at id `first` and takes `limit` rows must end; at most `before`."""
+    found = connection.execute(
+        f"SELECT id FROM spans{connection.dialect.indexed_by('spans_by_id')}"
+        " WHERE project = ? AND id >= ? AND id < ?"
+        f" ORDER BY id LIMIT 1 OFFSET {limit:d}",
+        (project, first, before),
+    ).get
+    return before if found is None else cast("bytes", found)
+
+
+def rows_between(project: int, first: bytes, before: bytes) -> Range:
+    """All rows with ids in a half-open range."""
+    return Range("project = ? AND id >= ? AND id < ?", (project, first, before))
+
+
+def dropped_between(
+    dialect: Dialect, project: int, first: bytes, before: bytes, policy: RetentionPolicy
+) -> Range:
+    """Those of the rows in a half-open range of ids that the policy does not keep."""
+    rows = rows_between(project, first, before)
+    if not policy.keeps_some:
+        return rows
+    kept = kept_rows(dialect, policy)
+    return Range(f"{rows.sql} AND NOT {kept.sql}", (*rows.bindings, *kept.bindings))
+
+
+def kept_rows(dialect: Dialect, policy: RetentionPolicy) -> Range:
+    """The rows that no limit touches."""
+    terms = ["status = 'error'"] if policy.keep_errors else []
+    # Rows without tags have NULL there, of which no term holds, and neither does its contrary.
+    terms += [f"coalesce({dialect.has_tag()}, FALSE)"] * len(policy.keep_tags)
+    return Range(f"({' OR '.join(terms) or 'FALSE'})", policy.keep_tags)

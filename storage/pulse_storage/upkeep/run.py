@@ -1,0 +1,175 @@
+"""Runs retention over projects, step by step beside whatever else the store does."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.errors import StorageError
+from pulse_storage.retention import DAY_NS, RetentionPolicy
+from pulse_storage.rows import Project
+from pulse_storage.upkeep.plan import Plan, plan
+from pulse_storage.upkeep.ranges import Dropped
+from pulse_storage.upkeep.upkeep import Upkeep
+
+_Result = TypeVar("_Result")
+
+#: Retention, erasures and copies let no other of them work at the same time.
+LEASE = "upkeep"
+_LEASE_S = 10.0
+#: Whoever finds the lease held waits so long: its holder may have been killed.
+WAIT_S = 45.0
+_LONGEST_REST_S = 0.5
+#: If the clock is this far from all that the store knows of, it may be wrong.
+_SUSPICIOUS_NS = 2 * DAY_NS
+_SUSPICIOUS_SHARE = 0.5
+
+
+class UpkeepBusy(StorageError):
+    """Another process is at retention, an erasure or a copy of this store."""
+
+
+@dataclass(slots=True)
+class Report:
+    """What retention did to a project, or would do."""
+
+    project: Project
+    policy: RetentionPolicy
+    plan: Plan = field(default_factory=Plan)
+    #: Dropped by now: rows, rows that lost content, and bytes.
+    rows: int = 0
+    contents: int = 0
+    size_bytes: int = 0
+    #: Why nothing was dropped, if that is so.
+    refused: str | None = None
+
+
+class Held:
+    """The lease, while it is held; every step renews it if it is time to."""
+
+    def __init__(self, upkeep: Upkeep) -> None:
+        self._upkeep = upkeep
+        self._holder = str(uuid.uuid4())
+        self._renewed_s = 0.0
+
+    async def take(self, wait_s: float) -> None:
+        """Take the lease, waiting for it if need be. Raises UpkeepBusy."""
+        give_up_s = time.monotonic() + wait_s
+        while not await self._upkeep.hold(LEASE, self._holder, _LEASE_S):
+            if time.monotonic() >= give_up_s:
+                raise UpkeepBusy(
+                    "another process is at retention, an erasure or a copy of this store; try again later"
+                )
+            await asyncio.sleep(0.5)
+        self._renewed_s = time.monotonic()
+
+    async def step(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
+        """One piece of work, then a rest as long: half the time, others have the store to themselves."""
+        if time.monotonic() - self._renewed_s > _LEASE_S / 3:
+            await self.take(0)
+        started_s = time.monotonic()
+        result = await work()
+        await asyncio.sleep(min(time.monotonic() - started_s, _LONGEST_REST_S))
+        return result
+
+    async def release(self) -> None:
+        """Let others have it."""
+        await self._upkeep.release(LEASE, self._holder)
+
+
+async def preview(
+    storage: StorageAdapter, projects: Sequence[Project], default: RetentionPolicy, now_ns: int
+) -> list[Report]:
+    """What `run` would drop now; changes nothing."""
+    reports: list[Report] = []
+    for project in projects:
+        policy = await storage.upkeep.policy(project.id) or default
+        ages = plan(policy, now_ns, {})
+        before_ns = None if policy.max_mib is not None else ages.content_before_ns
+        sizes = {} if policy.keeps_everything else await storage.upkeep.sizes(project.id, before_ns, policy)
+        found = plan(policy, now_ns, sizes)
+        reports.append(Report(project, policy, found, found.rows, found.contents, found.size_bytes))
+    return reports
+
+
+async def run(
+    storage: StorageAdapter,
+    projects: Sequence[Project],
+    default: RetentionPolicy,
+    now_ns: int,
+    *,
+    careful: bool = False,
+    wait_s: float = WAIT_S,
+    note: Callable[[Report], None] = lambda _: None,
+) -> list[Report]:
+    """Drop what the projects' policies let go, `default` where they have none; resumable at any step.
+
+    `careful` is for runs that nobody looks at: where the clock has leapt, most of a project is not dropped
+    on its word. Raises UpkeepBusy.
+    """
+    leapt = careful and await _clock_leapt(storage.upkeep, now_ns)
+    held = Held(storage.upkeep)
+    await held.take(wait_s)
+    try:
+        reports: list[Report] = []
+        for project in projects:
+            policy = await storage.upkeep.policy(project.id) or default
+            report = Report(project, policy)
+            reports.append(report)
+            if policy.keeps_everything:
+                continue
+            sizes = {} if policy.max_mib is None else await storage.upkeep.sizes(project.id, None, policy)
+            report.plan = plan(policy, now_ns, sizes)
+            if leapt and await _takes_most(storage.upkeep, project, report.plan):
+                report.refused = (
+                    "the clock is days ahead of everything in the store, and most of the project would go; "
+                    f"if the clock is right, run: pulse retention run --project {project.id}"
+                )
+                continue
+            await _drop(storage.upkeep, held, report, note)
+        while await held.step(storage.upkeep.give_back):
+            pass
+    finally:
+        if not leapt:
+            await held.release()
+    return reports
+
+
+async def _drop(upkeep: Upkeep, held: Held, report: Report, note: Callable[[Report], None]) -> None:
+    """Rows first: their content goes with them, and is not looked at twice."""
+    for drop, before_ns in (
+        (upkeep.drop_rows, report.plan.rows_before_ns),
+        (upkeep.drop_content, report.plan.content_before_ns),
+    ):
+        if before_ns is None:
+            continue
+        last = Dropped(done=False)
+        while not last.done:
+
+            def work(
+                drop: Callable[..., Awaitable[Dropped]] = drop,
+                before_ns: int = before_ns,
+                saved: bytes = last.saved,
+            ) -> Awaitable[Dropped]:
+                return drop(report.project.id, before_ns, report.policy, saved)
+
+            last = await held.step(work)
+            report.rows += last.rows
+            report.contents += last.contents
+            report.size_bytes += last.size_bytes
+            note(replace(report))
+
+
+async def _clock_leapt(upkeep: Upkeep, now_ns: int) -> bool:
+    last_ns = await upkeep.last_sign_ns(LEASE, now_ns)
+    return last_ns is not None and now_ns - last_ns > _SUSPICIOUS_NS
+
+
+async def _takes_most(upkeep: Upkeep, project: Project, planned: Plan) -> bool:
+    before_ns = planned.content_before_ns
+    return before_ns is not None and await upkeep.share_before(project.id, before_ns) > _SUSPICIOUS_SHARE
