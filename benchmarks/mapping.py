@@ -29,7 +29,8 @@ from pulse_collector.mapping.spans import map_spans
 from pulse_collector.mapping.usage import Usage
 from pulse_collector.pricing import LIST_PRICES
 from pulse_collector.pricing.price_list import warm_up
-from pulse_storage.bodies import pack, unpack
+from pulse_storage.bodies import pack
+from pulse_storage.content.documents import unpack_document
 from pulse_storage.rows import SpanRow
 
 _SPANS = 50
@@ -58,7 +59,7 @@ def _parts(body: bytes) -> list[Callable[[], object]]:
     rows = map_spans("p", request, _RECEIVED_NS).rows
     contents = _contents(request)
     bodies = [
-        unpack(body)
+        unpack_document(body)
         for row in rows
         for body in (row.request_body, row.response_body, row.output_text)
         if body is not None

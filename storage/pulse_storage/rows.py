@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 from uuid import UUID
 
+from pulse_storage.content.documents import Packed
+
 Status = Literal["success", "error"]
 CostSource = Literal["reported", "computed"]
 UsageSource = Literal["reported", "estimated"]
@@ -92,9 +94,9 @@ class SpanRow(NamedTuple):
     metadata: str | None
     #: Only where the text is longer than its preview; packed (`bodies.pack`).
     output_text: bytes | None
-    #: JSON documents, packed (`bodies.pack`).
-    request_body: bytes | None
-    response_body: bytes | None
+    #: JSON documents, packed (`content.documents.pack_document`, `bodies.pack`).
+    request_body: Packed | None
+    response_body: Packed | None
     #: Equal for spans of *different* traces that tell of the same call; None for the many that cannot
     #: have such a partner.
     partner_key: str | None

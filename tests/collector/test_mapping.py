@@ -31,6 +31,7 @@ from pulse_collector.mapping import read_span
 from pulse_collector.mapping.read_span import Reading, read_columns, read_content, read_values
 from pulse_collector.mapping.spans import MappedSpans, map_spans
 from pulse_storage.bodies import unpack
+from pulse_storage.content.documents import unpack_document
 from pulse_storage.rows import PREVIEW_CHARS
 
 MAX_INT64 = (1 << 63) - 1
@@ -239,7 +240,9 @@ def test_long_texts_are_cut_for_previews_and_kept_whole_beside() -> None:
 def test_content_that_was_cut_off_is_kept_raw() -> None:
     row = row_of(span({**NOWHERE, "gen_ai.input.messages": '[{"role":"user","parts":[{"ty'}))
     assert row.request_body is not None
-    assert orjson.loads(unpack(row.request_body)) == {"messages": {"_raw": '[{"role":"user","parts":[{"ty'}}
+    assert orjson.loads(unpack_document(row.request_body)) == {
+        "messages": {"_raw": '[{"role":"user","parts":[{"ty'}
+    }
 
 
 def test_lone_surrogates_in_content_are_replaced_and_nul_where_it_is_shown() -> None:
@@ -248,7 +251,7 @@ def test_lone_surrogates_in_content_are_replaced_and_nul_where_it_is_shown() -> 
     )
     assert row.output_preview == "\ufffd \ufffd"
     assert row.response_body is not None
-    assert orjson.loads(unpack(row.response_body))["messages"][0]["content"] == "\ufffd \x00"
+    assert orjson.loads(unpack_document(row.response_body))["messages"][0]["content"] == "\ufffd \x00"
 
 
 def test_tokens_that_cannot_be_are_unknown_and_kept_as_they_came() -> None:
@@ -359,7 +362,7 @@ def test_no_value_of_any_attribute_loses_a_span(
     for row in mapped.rows:
         assert isinstance(orjson.loads(row.metadata or ""), dict)
         for body in (row.request_body, row.response_body):
-            assert body is None or isinstance(orjson.loads(unpack(body)), dict)
+            assert body is None or isinstance(orjson.loads(unpack_document(body)), dict)
         for column in row:
             if isinstance(column, str):
                 assert "\x00" not in column
@@ -386,6 +389,6 @@ def test_indices_of_flattened_messages_may_have_gaps_and_be_nonsense() -> None:
     row = row_of(span({**NOWHERE, **flattened}))
     assert row.input_preview == "last"
     assert row.request_body is not None
-    assert orjson.loads(unpack(row.request_body)) == {
+    assert orjson.loads(unpack_document(row.request_body)) == {
         "messages": [{"role": "user", "content": "first"}, {"role": "user", "content": "last"}]
     }

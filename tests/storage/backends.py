@@ -27,6 +27,10 @@ class Backend(Protocol):
         """Fail unless what is kept beside the rows agrees with the rows. The store is closed."""
         ...
 
+    def execute(self, folder: Path, sql: str) -> None:
+        """Change what is kept behind the store's back. The store is closed."""
+        ...
+
 
 @dataclass(frozen=True)
 class SqliteBackend:
@@ -52,6 +56,12 @@ class SqliteBackend:
                 assert list(sums) == list(filter(is_complete, connection.execute(recounted).fetchall()))
         finally:
             connection.close()
+
+    def execute(self, folder: Path, sql: str) -> None:
+        connection = sqlite3.connect(folder / "pulse.db")
+        with connection:
+            assert connection.execute(sql).rowcount
+        connection.close()
 
 
 def _dropped_before_ns(connection: sqlite3.Connection) -> dict[int, int]:
@@ -96,6 +106,12 @@ _RECOUNTS = (
     (
         "SELECT seq FROM span_bodies ORDER BY seq",
         "SELECT seq FROM spans WHERE has_output_text OR has_request_body OR has_response_body ORDER BY seq",
+    ),
+    (
+        "SELECT digest FROM content_parts ORDER BY digest",
+        """SELECT digest FROM content_parts INNER JOIN content_blocks ON id = block
+        WHERE content_parts.project = content_blocks.project AND content_parts.week = content_blocks.week
+        ORDER BY digest""",
     ),
 )
 

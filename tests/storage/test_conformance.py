@@ -140,6 +140,13 @@ async def _sums(storage: StorageAdapter) -> object:
     return await storage.analytics("p", AnalyticsQuery(from_ns=0, before_ns=2 * NOON_NS))
 
 
+async def test_redelivered_span_beside_a_new_trace_leaves_its_row_as_it_is(storage: StorageAdapter) -> None:
+    await storage.ingest([step(1, trace=1, session_id="s"), span(2, trace=1, parent=1)])
+    before = await snapshot(storage, "p")
+    await storage.ingest([span(2, trace=1, parent=1), span(3, trace=3)])
+    assert (await snapshot(storage, "p"))[-2:] == before
+
+
 async def test_row_twice_in_one_call_is_stored_once(storage: StorageAdapter) -> None:
     assert await storage.ingest([span(1), span(2), span(1)]) == IngestResult(stored=2, duplicates=1)
     assert (await storage.count_traces("p", TraceFilter())).rows == 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tracemalloc
 from collections.abc import Callable, Iterable
-from itertools import pairwise
+from itertools import count, pairwise
 
 import pytest
 from hypothesis import given
@@ -46,7 +46,7 @@ class Kept:
         packed = pack_document(document, "p", start_ns, self.recent if recent is None else recent)
         if isinstance(packed, bytes):
             return packed
-        placing = Placing(self.places, len(self.blocks))
+        placing = Placing(self.places, count(len(self.blocks)))
         reference = placing.place(packed)
         self.blocks.update({block.id: block.packed for block in placing.blocks})
         return reference
@@ -192,7 +192,7 @@ def test_long_list_takes_memory_in_proportion() -> None:
         tracemalloc.stop()
         assert isinstance(packed, SharedDocument)
         assert peak < 4 * len(body)
-        placing = Placing({}, 1)
+        placing = Placing({}, count(1))
         reference = decode(placing.place(packed))
         blocks = {block.id: block.packed for block in placing.blocks}
         assert assemble(reference, blocks.get) == body

@@ -20,6 +20,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing.price_list import PRICE_VERSION
 from pulse_storage.bodies import unpack
+from pulse_storage.content.documents import unpack_document
 from pulse_storage.rows import SpanRow
 
 Value: TypeAlias = "str | int | float | bool | bytes | Sequence[Value] | Mapping[str, Value] | None"
@@ -169,7 +170,7 @@ def told(row: SpanRow) -> dict[str, Value]:
         if value is None or value == () or usual.get(column, object()) == value:
             continue
         if column in ("request_body", "response_body"):
-            value = orjson.loads(unpack(value))
+            value = orjson.loads(unpack_document(value))
         elif column == "output_text":
             value = unpack(value).decode()
         elif column == "metadata":

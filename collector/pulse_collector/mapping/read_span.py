@@ -15,6 +15,7 @@ from pulse_collector.mapping.plan import Plan, plan_of
 from pulse_collector.mapping.span_facts import Event, SpanFacts, clean_text
 from pulse_collector.mapping.times import span_time
 from pulse_storage.bodies import pack
+from pulse_storage.content.documents import Packed, pack_document
 from pulse_storage.rows import PREVIEW_CHARS
 
 _log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Reading:
     plan: Plan
     facts: SpanFacts
     #: Output text, request and response, packed, as far as a row keeps them.
-    bodies: tuple[bytes | None, bytes | None, bytes | None]
+    bodies: tuple[bytes | None, Packed | None, bytes | None]
 
     def __init__(self, span: Span) -> None:
         self.span = span
@@ -87,13 +88,13 @@ def read_content(reading: Reading) -> None:
         facts.notes.append(f"the sender dropped {span.dropped_attributes_count} attributes")
 
 
-def pack_content(reading: Reading) -> None:
+def pack_content(reading: Reading, project_id: str) -> None:
     """Fourth step: pack what the span says at length. zstd would drive all else out of the caches."""
     facts = reading.facts
     text, request, response = facts.output_text, facts.request, facts.response
     reading.bodies = (
         pack(text.encode(errors="replace")) if text is not None and len(text) > PREVIEW_CHARS else None,
-        None if request is None else pack(request),
+        None if request is None else pack_document(request, project_id, facts.start_ns),
         None if response is None else pack(response),
     )
 

@@ -65,7 +65,7 @@ def _map_scope(
         read_values,
         lambda reading: read_columns(reading, scope.name, spoken, received_ns),
         read_content,
-        pack_content,
+        lambda reading: pack_content(reading, project_id),
         lambda reading: mapped.rows.append(span_row(project_id, reading, resource, scope, prices)),
     )
     chunk: list[Reading] = []

@@ -13,6 +13,7 @@ from pulse_collector.mapping.usage import Usage
 from pulse_collector.pricing import LIST_PRICES, NOT_REPORTED, Prices, ReportedCost
 from pulse_collector.receivers.batch_schema import BatchTrace
 from pulse_storage.bodies import pack
+from pulse_storage.content.documents import pack_document
 from pulse_storage.rows import BATCH_DIALECT, PREVIEW_CHARS, SpanRow
 
 _NANO_USD_PER_CENT = 10_000_000
@@ -84,7 +85,7 @@ def batch_row(project_id: str, trace: BatchTrace, prices: Prices = LIST_PRICES) 
         output_preview=_preview(output_text),
         metadata=dump_json(_metadata(trace)).decode(),
         output_text=pack(output_text.encode()) if output_text and len(output_text) > PREVIEW_CHARS else None,
-        request_body=pack(dump_json(trace.request_body)),
+        request_body=pack_document(dump_json(trace.request_body), project_id, start_ns),
         response_body=None if trace.response_body is None else pack(dump_json(trace.response_body)),
         partner_key=None,
     )

@@ -13,7 +13,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
-from pulse_storage.bodies import pack
+from pulse_storage.bodies import pack, unpack
 from pulse_storage.content.parts import MIN_PART_BYTES, cut
 from pulse_storage.content.references import checksum
 
@@ -120,6 +120,11 @@ def pack_document(document: bytes, project_id: str, start_ns: int, recent: Recen
         parts.append(Part(None, start, len(document)))
     blocks = list(pack_blocks(document, parts, new))
     return SharedDocument(week, checksum(document), document, parts, blocks)
+
+
+def unpack_document(packed: Packed) -> bytes:
+    """The document that a row carries, stored or not."""
+    return packed.document if isinstance(packed, SharedDocument) else unpack(packed)
 
 
 def pack_blocks(document: bytes, parts: Sequence[Part], members: Iterable[int]) -> Iterator[Block]:

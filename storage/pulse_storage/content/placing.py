@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
 from pulse_storage.content.documents import SharedDocument, pack_blocks
@@ -28,10 +28,10 @@ class NewPart(NamedTuple):
 class Placing:
     """Documents of one project that are stored in one transaction."""
 
-    def __init__(self, places: dict[bytes | None, Extent], first_block: int) -> None:
-        """`places` says where parts that are stored lie; new blocks get ids from `first_block` on."""
+    def __init__(self, places: dict[bytes | None, Extent], block_ids: Iterator[int]) -> None:
+        """`places` says where parts that are stored lie; new blocks get the next ids."""
         self._places = places
-        self._next_block = first_block
+        self._block_ids = block_ids
         self.blocks: list[NewBlock] = []
         self.parts: list[NewPart] = []
 
@@ -64,8 +64,7 @@ class Placing:
     def _add(
         self, document: SharedDocument, members: Sequence[int], packed: bytes, extents: list[Extent | None]
     ) -> None:
-        block = self._next_block
-        self._next_block += 1
+        block = next(self._block_ids)
         self.blocks.append(NewBlock(block, document.week, packed))
         at = 0
         for index in members:

@@ -101,6 +101,10 @@ class Dialect(Protocol):
         """Which of these traces have stored spans, and how many, counted up to a limit; in one statement."""
         ...
 
+    def block_ids(self, connection: Connection) -> Iterator[int]:
+        """Ids for new blocks of content, never given out twice; ascending."""
+        ...
+
     def insert(self, connection: Connection, rows: Sequence[Values], bodies: Sequence[Values]) -> None:
         """Insert rows (`spans.COLUMNS`) and bodies: index among the rows, then `spans.BODY_COLUMNS`."""
         ...

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, cast
 
-from zstandard import ZstdError
-
-from pulse_storage.bodies import unpack
-from pulse_storage.errors import StoreUnavailable
+from pulse_storage.sql.blocks import read_document
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.events import content_column
 
@@ -57,7 +54,7 @@ def _document(
             packed = content_column(connection, project, column, lender)
     elif has:
         packed = connection.execute(select, at.row_key).get
-    try:
-        return None if packed is None else unpack(cast("bytes", packed))
-    except ZstdError as error:
-        raise StoreUnavailable(f"a stored {column} is damaged; restore a backup ({error})") from error
+    if packed is None:
+        return None
+    row = " and ".join(f"{name} {value!r}" for name, value in zip(names, at.row_key, strict=True))
+    return read_document(connection, project, cast("bytes", packed), f"the {column} of the row with {row}")

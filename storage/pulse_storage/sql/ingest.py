@@ -9,6 +9,7 @@ from operator import itemgetter
 from typing import NamedTuple, cast
 
 from pulse_storage.adapter import IngestResult
+from pulse_storage.content.documents import SharedDocument
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.ids import row_id
 from pulse_storage.latency import latency_bucket
@@ -16,6 +17,7 @@ from pulse_storage.plain import is_plain
 from pulse_storage.reconcile import Reason, Verdict, reconcile
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey, skeleton
+from pulse_storage.sql.blocks import save_documents
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.events import delete_events, save_parts
 from pulse_storage.sql.neighbourhood import LargeTraces, Neighbourhood
@@ -203,6 +205,7 @@ class _ProjectBatch:
         ]
         rows.sort(key=itemgetter(0))
         verdicts = self._verdicts(rows)
+        documents = self._documents([row for _, row in rows])
         values: list[Values] = []
         bodies: list[Values] = []
         for index, (id, row) in enumerate(rows):
@@ -215,14 +218,25 @@ class _ProjectBatch:
             usage_key = self._count(shown, row.operation, bucket) if counted else None
             values.append(insert_values(row, shown, overrides, (self._project, id, usage_key, bucket)))
             if row.output_text is not None or row.request_body is not None or row.response_body is not None:
-                bodies.append((index, row.output_text, row.request_body, row.response_body))
+                bodies.append((index, row.output_text, next(documents), next(documents)))
         self._connection.dialect.insert(self._connection, values, bodies)
-        changes = list(self._changes(verdicts))
-        if changes:
-            update(self._connection, changes)
+        if verdicts is not None:
+            update(self._connection, list(self._changes(verdicts)))
 
-    def _verdicts(self, rows: Sequence[tuple[bytes, SpanRow]]) -> dict[SpanKey, Verdict]:
-        """What other spans tell of each; new traces of which nothing can be told are not looked at."""
+    def _documents(self, rows: Sequence[SpanRow]) -> Iterator[bytes | None]:
+        """Request and response bodies of the rows that have any text or body, in the form that is stored."""
+        packed = [
+            body
+            for row in rows
+            if row.output_text is not None or row.request_body is not None or row.response_body is not None
+            for body in (row.request_body, row.response_body)
+        ]
+        shared = [body for body in packed if isinstance(body, SharedDocument)]
+        references = iter(save_documents(self._connection, self._project, shared) if shared else ())
+        return (next(references) if isinstance(body, SharedDocument) else body for body in packed)
+
+    def _verdicts(self, rows: Sequence[tuple[bytes, SpanRow]]) -> dict[SpanKey, Verdict] | None:
+        """What other spans tell of each; None if the new ones can neither tell nor be told anything."""
         near = self._near
         plain = {
             trace_id
@@ -231,7 +245,7 @@ class _ProjectBatch:
         }
         entangled = [skeleton(row, id) for id, row in rows if row.otel_trace_id not in plain]
         if not entangled:
-            return {}
+            return None
         near.complete(entangled)
         return self._reconciled(entangled)
 

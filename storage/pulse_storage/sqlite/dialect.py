@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import cast
 
 import apsw
@@ -80,6 +81,10 @@ class SqliteDialect:
             (project, self.blobs(trace_ids)),
         )
         return cast("list[tuple[bytes, int]]", rows.fetchall())
+
+    def block_ids(self, connection: Connection) -> Iterator[int]:
+        """See Dialect."""
+        return count(1 + cast("int", connection.execute("SELECT ifnull(max(id), 0) FROM content_blocks").get))
 
     def insert(self, connection: Connection, rows: Sequence[Values], bodies: Sequence[Values]) -> None:
         """See Dialect."""

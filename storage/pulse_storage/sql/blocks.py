@@ -1,0 +1,90 @@
+"""The tables of shared content: blocks of documents' parts, and where each part is found."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import cast
+
+from zstandard import ZstdError
+
+from pulse_storage.bodies import unpack
+from pulse_storage.content.documents import SharedDocument
+from pulse_storage.content.placing import Placing
+from pulse_storage.content.references import Damaged, Extent, assemble, decode, is_reference
+from pulse_storage.sql.connection import Connection, SqlValue
+
+_log = logging.getLogger(__name__)
+
+_SAVE_BLOCK = "INSERT INTO content_blocks (id, project, week, packed) VALUES (?, ?, ?, ?)"
+_SAVE_PART = (
+    "INSERT INTO content_parts (project, week, digest, block, start, length) VALUES (?, ?, ?, ?, ?, ?)"
+    # Another process may have been faster; what refers to the block is this process's own document.
+    " ON CONFLICT (project, week, digest) DO NOTHING"
+)
+
+
+def save_documents(connection: Connection, project: int, documents: Sequence[SharedDocument]) -> list[bytes]:
+    """Store what is new of some documents; their references, to be stored with their rows."""
+    placing = Placing(_places(connection, project, documents), connection.dialect.block_ids(connection))
+    references = [placing.place(document) for document in documents]
+    connection.executemany(_SAVE_BLOCK, [(id, project, week, packed) for id, week, packed in placing.blocks])
+    connection.executemany(
+        _SAVE_PART,
+        # In the order of the key, so that two processes never wait for each other.
+        sorted((project, week, digest, *extent) for week, digest, extent in placing.parts),
+    )
+    return references
+
+
+def read_document(connection: Connection, project: int, stored: bytes, what: str) -> bytes | None:
+    """The text or document that a column of bodies keeps, in whatever form; None if it is damaged.
+
+    A damaged one is told of in the log, as `what`: its row is still worth showing.
+    """
+    try:
+        if is_reference(stored):
+            return _assembled(connection, project, stored)
+        return unpack(stored)
+    except (Damaged, ZstdError) as error:
+        _log.error("%s is damaged and shown as unknown; restore a backup (%s)", what, error)
+        return None
+
+
+def _assembled(connection: Connection, project: int, stored: bytes) -> bytes:
+    reference = decode(stored)
+
+    def packed_block(block: int) -> bytes | None:
+        packed = connection.execute(
+            "SELECT packed FROM content_blocks WHERE id = ? AND project = ? AND week = ?",
+            (block, project, reference.week),
+        ).get
+        return cast("bytes | None", packed)
+
+    return assemble(reference, packed_block)
+
+
+def _places(
+    connection: Connection, project: int, documents: Sequence[SharedDocument]
+) -> dict[bytes | None, Extent]:
+    """Where the parts that are stored already lie."""
+    wanted: dict[int, dict[bytes, None]] = {}
+    for document in documents:
+        digests = wanted.setdefault(document.week, {})
+        for digest, _, _ in document.parts:
+            if digest is not None:
+                digests[digest] = None
+    dialect = connection.dialect
+    places: dict[bytes | None, Extent] = {}
+    for week, digests in wanted.items():
+        if not digests:
+            continue
+        bindings: tuple[SqlValue, ...] = (project, week, dialect.blobs(list(digests)))
+        rows = connection.execute(
+            "SELECT digest, block, start, length FROM content_parts"
+            f" WHERE project = ? AND week = ? AND {dialect.one_of('digest')}",
+            bindings,
+        )
+        for digest, *extent in rows:
+            places[cast("bytes", digest)] = Extent(*cast("list[int]", extent))
+    return places
