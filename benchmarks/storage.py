@@ -1,10 +1,11 @@
-"""What the store costs: CPU, bytes and time a row, and how long the usual reads take.
+"""What the store costs: CPU, bytes and time a row, how long the usual reads take, and how all of it grows.
 
-    python -m benchmarks.storage [--rows 20000] [--bodies] [--trace-spans 3] [--folder DIR]
+    python -m benchmarks.storage [--rows 100000,1000000] [--bodies] [--trace-spans 3] [--folder DIR]
 
-Rows are spread over ten projects, a million of them over thirty days, and arrive in order of time, in calls
-of 500 with several in flight; reads are of the largest project. Building and packing of rows is not counted:
-the collector does it.
+For each number of rows a store is filled and read. The rows are spread over ten projects and thirty days, and
+arrive in order of time, in calls of 500 with several in flight; reads are of the largest project. Building
+and packing of rows is not counted: the collector does it. Reads beside a writer are of the newest fifty rows,
+while more rows arrive as fast as the store takes them.
 """
 
 from __future__ import annotations
@@ -14,103 +15,81 @@ import asyncio
 import math
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from hashlib import blake2b
+from collections.abc import Awaitable, Iterator, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from random import Random
-from zlib import crc32
 
 from rich.console import Console
 from rich.table import Table
-from tests.support.rows import DAY_NS, NOON_NS, project, span, step
+from tests.support.rows import project
 
-from pulse_storage import SpanRow, StorageAdapter, TraceRecord, open_storage
-from pulse_storage.bodies import pack
-from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
+from benchmarks.storage_reads import reads
+from benchmarks.storage_rows import BEFORE_NS, PROJECT, PROJECTS, month_of_rows
+from pulse_storage import SpanRow, StorageAdapter, open_storage
+from pulse_storage.filters import Page, TraceFilter
 
-_DAYS = 30
-_GAP_NS = _DAYS * DAY_NS // 1_000_000
-_PROJECTS = 10
-_MODELS = ("gpt-5", "gpt-5-mini", "gpt-4o", "claude-5", "claude-5-mini", "gemini-3", "llama-4", "rare-1")
 _CALL_ROWS = 500
 _CALLS_IN_FLIGHT = 8
 _CHUNK_ROWS = _CALL_ROWS * _CALLS_IN_FLIGHT
+_SIDE_BY_SIDE_READS = 300
+_WIDE = Console(width=140)
+
+
+@dataclass(slots=True)
+class _Measured:
+    """What was seen at one size: milliseconds that each read took, by its name, and the costs of a row."""
+
+    rows: int
+    costs: list[str] = field(default_factory=list[str])
+    reads_ms: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
 
 
 def main() -> None:
-    """Fill a store, read from it, print two tables."""
+    """Fill stores, read from them, print what it cost and how it grows."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--rows", default="20000", help="one number or several, separated by commas")
     parser.add_argument("--bodies", action="store_true", help="of 1.5, 8 and 50 KB")
     parser.add_argument("--trace-spans", type=int, default=3, help="spans a trace")
-    parser.add_argument("--folder", type=Path, help="keep the store here; read it again with --rows 0")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = options.folder or Path(temporary)
-        asyncio.run(_measure(folder, options.rows, options.bodies, options.trace_spans))
-
-
-async def _measure(folder: Path, rows: int, bodies: bool, trace_spans: int) -> None:
-    path = folder / "pulse.db"
-    storage = open_storage(f"sqlite:///{path}", max_queue_mib=512)
-    if rows:
-        for number in range(_PROJECTS):
-            await storage.create_project(*project(f"p{number}"))
-        await _fill(storage, path, rows, _rows(rows, bodies, trace_spans))
-    await _read(storage)
-    await storage.close()
-
-
-def _rows(count: int, bodies: bool, trace_spans: int) -> Iterator[SpanRow]:
-    random = Random(7)
-    texts = [pack(_text(random, size)) for size in (1_500, 8_000, 50_000)]
-    weights = [1 / (rank + 1) for rank in range(_PROJECTS)]
-    trace, left, session, where = 0, 0, "", ""
-    for number in range(1, count + 1):
-        if not left:
-            trace, left = trace + 1, trace_spans
-            where = f"p{random.choices(range(_PROJECTS), weights)[0]}"
-            session = f"{where}-{trace // 4}"
-        left -= 1
-        make = step if left == trace_spans - 1 and trace_spans > 1 else span
-        parent = None if left == trace_spans - 1 else number - (trace_spans - 1 - left)
-        row = make(number, trace=trace, parent=parent, project_id=where)
-        row = row._replace(start_ns=NOON_NS + number * _GAP_NS, session_id=session)
-        yield _varied(random, row, texts, bodies)
-
-
-def _varied(random: Random, row: SpanRow, texts: list[bytes], bodies: bool) -> SpanRow:
-    failed = random.random() < 0.04
-    model = random.choices(_MODELS, (30, 25, 15, 12, 10, 5, 3, 0.1))[0]
-    row = row._replace(
-        otel_trace_id=blake2b(row.otel_trace_id, digest_size=16).digest(),
-        model_requested=model if row.model_call else None,
-        model_used=f"{model}-2025-08-07" if row.model_call else None,
-        provider="openai" if model.startswith("gpt") else "other",
-        latency_ms=random.lognormvariate(7, 1),
-        status="error" if failed else "success",
-        user_id=f"u{crc32((row.session_id or '').encode()) % 500}",
-        service="shop",
-        environment="production",
-        input_preview="What would you do with a drunken sailor? " * 4,
-        output_preview="Put him in the long boat till he is sober. " * 4,
-        metadata='{"resource":{"service.name":"shop","host.name":"web-1"},"gen_ai.request.temperature":0.2}',
+    parser.add_argument(
+        "--folder", type=Path, help="keep the stores here, and only read those that are there"
     )
-    if bodies:
-        body = random.choices(texts, (60, 30, 10))[0]
-        row = row._replace(request_body=body, response_body=texts[0])
-    return row
+    options = parser.parse_args()
+    sizes = [int(size) for size in options.rows.replace("_", "").split(",")]
+    measured: list[_Measured] = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = (options.folder or Path(temporary)) / str(size)
+            folder.mkdir(parents=True, exist_ok=True)
+            rows = month_of_rows(size, bodies=options.bodies, trace_spans=options.trace_spans)
+            more = month_of_rows(200_000, bodies=options.bodies, trace_spans=options.trace_spans)
+            path = folder / "pulse.db"
+            measured.append(asyncio.run(_measure(path, size, None if path.exists() else rows, more)))
+    _print_costs(measured)
+    _print_reads(measured)
 
 
-def _text(random: Random, size: int) -> bytes:
-    words = [f"{random.getrandbits(24):x}" for _ in range(400)]
-    return " ".join(random.choices(words, k=size // 6)).encode()[:size]
+async def _measure(
+    path: Path, count: int, rows: Iterator[SpanRow] | None, more: Iterator[SpanRow]
+) -> _Measured:
+    storage = open_storage(f"sqlite:///{path}", max_queue_mib=512)
+    seen = _Measured(count)
+    if rows is not None:
+        for number in range(PROJECTS):
+            await storage.create_project(*project(f"p{number}"))
+        await _fill(storage, path, count, rows, seen)
+    for read in await reads(storage):
+        seen.reads_ms[read.name] = [await _took_ms(read.ask(index)) for index in range(read.times)]
+    await _read_beside_writer(storage, more, seen)
+    await storage.close()
+    return seen
 
 
-async def _fill(storage: StorageAdapter, path: Path, count: int, rows: Iterator[SpanRow]) -> None:
+async def _fill(
+    storage: StorageAdapter, path: Path, count: int, rows: Iterator[SpanRow], seen: _Measured
+) -> None:
     wall_s = cpu_s = 0.0
     stored = 0
     commits_ms: list[float] = []
@@ -119,79 +98,83 @@ async def _fill(storage: StorageAdapter, path: Path, count: int, rows: Iterator[
         calls = [chunk[start : start + _CALL_ROWS] for start in range(0, len(chunk), _CALL_ROWS)]
         started_s, started_cpu_s = time.perf_counter(), time.process_time()
         results = await asyncio.gather(*(storage.ingest(call) for call in calls))
-        wall_s += time.perf_counter() - started_s
+        took_s = time.perf_counter() - started_s
+        wall_s += took_s
         cpu_s += time.process_time() - started_cpu_s
-        commits_ms.append((time.perf_counter() - started_s) * 1000)
+        commits_ms.append(took_s * 1000)
         stored += sum(result.stored for result in results)
     assert stored == count
     size = sum(file.stat().st_size for file in path.parent.glob("pulse.db*"))
-    table = Table(
-        "rows", "rows/s", "CPU µs/row", "written B/row", "disk B/row", "8 calls of 500: p50 / p99 ms"
-    )
-    table.add_row(
-        f"{count:,}",
+    seen.costs += [
         f"{count / wall_s:,.0f}",
         f"{cpu_s / count * 1e6:.1f}",
         f"{(_bytes_written() - written) / count:,.0f}",
         f"{size / count:,.0f}",
         f"{_percentile(commits_ms, 0.5):.1f} / {_percentile(commits_ms, 0.99):.1f}",
-    )
-    Console(width=110).print(table)
+    ]
 
 
-async def _read(storage: StorageAdapter) -> None:
-    some = (await storage.list_traces("p0", TraceFilter(), Page(limit=50, offset=100))).rows
-    table = Table("read", "p50 ms", "p99 ms")
-    for name, read, times in _reads(storage, some):
+async def _read_beside_writer(storage: StorageAdapter, rows: Iterator[SpanRow], seen: _Measured) -> None:
+    """The same list with nothing else to do, then while the writer is never idle."""
+    chunks = iter(lambda: [_later(row) for row in islice(rows, _CALL_ROWS)], [])
+    prepared = list(islice(chunks, 60))
+    is_over = asyncio.Event()
+    written = 0
+
+    async def write() -> None:
+        nonlocal written
+        while prepared and not is_over.is_set():
+            written += (await storage.ingest(prepared.pop())).stored
+
+    async def read() -> list[float]:
         took_ms: list[float] = []
-        for index in range(times):
-            started_s = time.perf_counter()
-            await read(index)
-            took_ms.append((time.perf_counter() - started_s) * 1000)
-        table.add_row(name, f"{_percentile(took_ms, 0.5):.3f}", f"{_percentile(took_ms, 0.99):.3f}")
-    Console(width=110).print(table)
+        for _ in range(_SIDE_BY_SIDE_READS):
+            took_ms.append(await _took_ms(storage.list_traces(PROJECT, TraceFilter(), Page())))
+            await asyncio.sleep(0.002)
+        return took_ms
+
+    seen.reads_ms["newest 50 every 2 ms, idle"] = await read()
+    writing = [asyncio.create_task(write()) for _ in range(_CALLS_IN_FLIGHT)]
+    seen.reads_ms["newest 50 every 2 ms, writer busy"] = await read()
+    is_over.set()
+    await asyncio.gather(*writing)
 
 
-_GROUPS: tuple[GroupBy, ...] = ("day", "model", "provider", "hour")
-Read = Callable[[int], Awaitable[object]]
+def _later(row: SpanRow) -> SpanRow:
+    """The row as one of the month that follows: another span of another trace."""
+    trace_id = bytes(byte ^ 0xFF for byte in row.otel_trace_id)
+    return row._replace(otel_trace_id=trace_id, start_ns=BEFORE_NS + row.start_ns % 86_400_000_000_000)
 
 
-def _reads(storage: StorageAdapter, some: list[TraceRecord]) -> Iterator[tuple[str, Read, int]]:
-    def listed(where: TraceFilter) -> Read:
-        return lambda _: storage.list_traces("p0", where, Page())
-
-    def in_session(number: int) -> Awaitable[object]:
-        session = TraceFilter(session_id=some[number % len(some)].session_id)
-        return storage.list_traces("p0", session, Page(limit=1000, order="asc"))
-
-    def counted(where: TraceFilter) -> Read:
-        return lambda _: storage.count_traces("p0", where)
-
-    def summed(group_by: GroupBy, where: TraceFilter) -> Read:
-        query = AnalyticsQuery(from_ns=from_ns, before_ns=before_ns, group_by=group_by, filter=where)
-        return lambda _: storage.analytics("p0", query)
-
-    # Not at the borders of hours, as people ask.
-    from_ns, before_ns = NOON_NS + 1_234_567, NOON_NS + _DAYS * DAY_NS + 7_654_321
-    recent = TraceFilter(model="gpt-5", status="error", from_ns=before_ns - 7 * DAY_NS)
-    month = TraceFilter(model="gpt-5", from_ns=from_ns, before_ns=before_ns)
-    yield "list newest 50", listed(TraceFilter()), 300
-    yield "list 50, model + error + a week", listed(recent), 100
-    yield "list 50, rare model", listed(TraceFilter(model="rare-1")), 50
-    yield "list 50, unknown model", listed(TraceFilter(model="none")), 50
-    yield "list 50, user", listed(TraceFilter(user_id="u7")), 50
-    yield "count all", counted(TraceFilter()), 100
-    yield "count model in a month", counted(month), 50
-    yield "count user (bounded)", counted(TraceFilter(user_id="u7")), 10
-    yield "get one, bodies", lambda i: storage.get_trace("p0", some[i % len(some)].trace_id), 300
-    yield "session", in_session, 300
-    for group_by in _GROUPS:
-        yield f"analytics 30 d by {group_by}", summed(group_by, TraceFilter()), 20
-    yield "analytics 30 d by day, one model", summed("day", TraceFilter(model="gpt-5")), 20
-    yield "analytics 30 d by day, one user (rows)", summed("day", TraceFilter(user_id="u7")), 5
+async def _took_ms(answer: Awaitable[object]) -> float:
+    started_s = time.perf_counter()
+    await answer
+    return (time.perf_counter() - started_s) * 1000
 
 
-def _percentile(values: list[float], share: float) -> float:
+def _print_costs(measured: Sequence[_Measured]) -> None:
+    table = Table(
+        "rows", "rows/s", "CPU µs/row", "written B/row", "disk B/row", "8 calls of 500: p50 / p99 ms"
+    )
+    for seen in measured:
+        table.add_row(f"{seen.rows:,}", *seen.costs)
+    _WIDE.print(table)
+
+
+def _print_reads(measured: Sequence[_Measured]) -> None:
+    """p50 and p99 at each size, and how many times longer the last size takes than the first."""
+    table = Table("read, p50 / p99 ms", *(f"{seen.rows:,} rows" for seen in measured), "growth of p50")
+    for name in measured[0].reads_ms:
+        medians = [_percentile(seen.reads_ms[name], 0.5) for seen in measured]
+        times = [
+            f"{median:.2f} / {_percentile(seen.reads_ms[name], 0.99):.2f}"
+            for median, seen in zip(medians, measured, strict=True)
+        ]
+        table.add_row(name, *times, f"{medians[-1] / medians[0]:.1f}" if len(measured) > 1 else "")
+    _WIDE.print(table)
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
 
 

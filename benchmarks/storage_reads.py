@@ -1,0 +1,81 @@
+"""What people and dashboards ask a store for, each with how often it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from tests.support.rows import DAY_NS
+
+from benchmarks.storage_rows import BEFORE_NS, FROM_NS, PROJECT
+from pulse_storage import StorageAdapter
+from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
+
+#: Takes the number of the repetition.
+_Ask = Callable[[int], Awaitable[object]]
+
+
+class Read(NamedTuple):
+    """One question, and how often it is asked."""
+
+    name: str
+    ask: _Ask
+    times: int
+
+
+_KEPT: tuple[GroupBy, ...] = ("day", "model", "provider", "hour")
+_FROM_ROWS: tuple[GroupBy, ...] = ("user", "session", "tag", "service")
+
+
+async def reads(storage: StorageAdapter) -> list[Read]:
+    """The questions to a store that holds `month_of_rows`."""
+    some = (await storage.list_traces(PROJECT, TraceFilter(), Page(limit=50, offset=100))).rows
+    far = (await storage.list_traces(PROJECT, TraceFilter(), Page(limit=1, offset=10_000))).next_cursor
+    # Not at the borders of hours, as people ask.
+    from_ns, before_ns = FROM_NS + 1_234_567, BEFORE_NS + 7_654_321
+
+    def listed(where: TraceFilter, cursor: str | None = None) -> _Ask:
+        return lambda _: storage.list_traces(PROJECT, where, Page(cursor=cursor))
+
+    def in_session(number: int) -> Awaitable[object]:
+        session = TraceFilter(session_id=some[number % len(some)].session_id)
+        return storage.list_traces(PROJECT, session, Page(limit=500, order="asc"))
+
+    def searched(_: int) -> Awaitable[object]:
+        return storage.search_traces(PROJECT, TraceFilter(), "?", Page())
+
+    def got(number: int) -> Awaitable[object]:
+        return storage.get_trace(PROJECT, some[number % len(some)].trace_id)
+
+    def counted(where: TraceFilter) -> _Ask:
+        return lambda _: storage.count_traces(PROJECT, where)
+
+    def summed(group_by: GroupBy, where: TraceFilter | None = None) -> _Ask:
+        query = AnalyticsQuery(
+            from_ns=from_ns, before_ns=before_ns, group_by=group_by, filter=where or TraceFilter()
+        )
+        return lambda _: storage.analytics(PROJECT, query)
+
+    recent = TraceFilter(model="gpt-5", status="error", from_ns=before_ns - 7 * DAY_NS)
+    month = TraceFilter(model="gpt-5", from_ns=from_ns, before_ns=before_ns)
+    return [
+        Read("list newest 50", listed(TraceFilter()), 300),
+        Read("list 50, 10 000 rows further", listed(TraceFilter(), cursor=far), 300),
+        Read("list 50, model + error + a week", listed(recent), 100),
+        Read("list 50, service", listed(TraceFilter(service="shop")), 100),
+        Read("list 50, rare model", listed(TraceFilter(model="rare-1")), 50),
+        Read("list 50, unknown model", listed(TraceFilter(model="none")), 50),
+        Read("list 50, user", listed(TraceFilter(user_id="u7")), 50),
+        Read("list 50, text of all", listed(TraceFilter(text="drunken")), 50),
+        Read("list 50, text of none", listed(TraceFilter(text="sober sailor")), 1),
+        Read("search bodies, text of none", searched, 1),
+        Read("count all", counted(TraceFilter()), 100),
+        Read("count model in a month", counted(month), 50),
+        Read("count user (bounded)", counted(TraceFilter(user_id="u7")), 10),
+        Read("get one, bodies", got, 300),
+        Read("session", in_session, 300),
+        *(Read(f"30 days by {group_by}", summed(group_by), 20) for group_by in _KEPT),
+        Read("30 days by day, one model", summed("day", TraceFilter(model="gpt-5")), 20),
+        Read("30 days by day, one user", summed("day", TraceFilter(user_id="u7")), 5),
+        *(Read(f"30 days by {group_by}", summed(group_by), 2) for group_by in _FROM_ROWS),
+    ]
