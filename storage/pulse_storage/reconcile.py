@@ -20,20 +20,24 @@ The rules, for spans that are model calls:
 
 For every span: what it lacks of content and finish reason comes from its own log events, before anything
 else. Its session, user, tags and environment come from itself, else from its nearest ancestor that has them,
-else from the one value that all spans of the trace which have any agree on.
+else, in traces of up to 500 spans, from the one value that all which have any agree on.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from pulse_storage.call_groups import CallGroups, Join
 from pulse_storage.merge import merged_call, preference, with_content
 from pulse_storage.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
 
-_INHERITED = ("session_id", "user_id", "tags", "environment")
+#: A trace of more spans is too large for one value to be sought in, or changed in, all of them.
+MAX_AGREEING_SPANS = 500
+
+#: What spans take from the spans above them.
+INHERITED = ("session_id", "user_id", "tags", "environment")
 
 
 class Verdict(NamedTuple):
@@ -61,6 +65,7 @@ def reconcile(
     spans: Sequence[Skeleton],
     contents: Sequence[ContentSkeleton] = (),
     *,
+    partial: Collection[bytes] = (),
     reasons: dict[SpanKey, Reason] | None = None,
 ) -> dict[SpanKey, Verdict]:
     """The verdict on every span that is not simply as it says itself.
@@ -68,14 +73,15 @@ def reconcile(
     A span that is absent from the answer has no overrides and counts if it is a model call. `spans` must hold
     each (trace id, span id) once, and so must `contents`, what log events tell of them. Cost is linear (but
     for sorting) in the number of spans, whatever their parents say: cycles are cut, and depth is no matter.
-    `reasons`, if given, is filled in for people who ask why.
+    Of the traces in `partial` not all spans are given: nothing follows from what all agree on. `reasons`, if
+    given, is filled in for people who ask why.
     """
     if len(spans) == 1 and not contents:
         return {}
     verdicts: dict[SpanKey, Verdict] = {}
     if contents:
         spans = _completed(spans, contents, verdicts)
-    tree = _Tree(spans)
+    tree = _Tree(spans, partial)
     for span in spans:
         overrides = tree.inherited(span)
         if overrides:
@@ -94,7 +100,7 @@ def reconcile(
         for member in members:
             verdicts[member.key] = Verdict(member is winner, _overrides(verdicts, member))
         overrides = {**merged, **verdicts[winner.key].overrides}
-        for column in _INHERITED:
+        for column in INHERITED:
             if not getattr(winner, column) and column not in overrides:
                 _lend(column, overrides, members, verdicts)
         verdicts[winner.key] = Verdict(True, overrides)
@@ -153,10 +159,10 @@ def _lend(
 class _Tree:
     """The spans of the traces by parent, with what each finds above itself; every walk is remembered."""
 
-    def __init__(self, spans: Sequence[Skeleton]) -> None:
+    def __init__(self, spans: Sequence[Skeleton], partial: Collection[bytes]) -> None:
         self._by_key = {span.key: span for span in spans}
         self._above: dict[SpanKey, _Above] = {}
-        self._agreed = _agreed_values(spans)
+        self._agreed = _agreed_values(spans, partial)
         for span in spans:
             if span.key not in self._above:
                 self._walk(span)
@@ -170,7 +176,7 @@ class _Tree:
         found: dict[str, OwnValue] = {}
         above = self._above[span.key]
         agreed = self._agreed.get(span.otel_trace_id)
-        for index, column in enumerate(_INHERITED):
+        for index, column in enumerate(INHERITED):
             if not span[_INHERITED_AT[index]]:
                 value = above.values[index] or (agreed[index] if agreed else None)
                 if value:
@@ -212,19 +218,22 @@ class _Tree:
 
 
 class _Above(NamedTuple):
-    """What a span finds above itself: the nearest model call, and the nearest values of `_INHERITED`."""
+    """What a span finds above itself: the nearest model call, and the nearest values of `INHERITED`."""
 
     call: Skeleton | None
     values: tuple[OwnValue, ...]
 
 
-_NOTHING_ABOVE = _Above(None, (None,) * len(_INHERITED))
-_INHERITED_AT = tuple(Skeleton._fields.index(column) for column in _INHERITED)
+_NOTHING_ABOVE = _Above(None, (None,) * len(INHERITED))
+_INHERITED_AT = tuple(Skeleton._fields.index(column) for column in INHERITED)
 
 
-def _agreed_values(spans: Sequence[Skeleton]) -> dict[bytes, tuple[OwnValue, ...]]:
+def _agreed_values(
+    spans: Sequence[Skeleton], partial: Collection[bytes]
+) -> dict[bytes, tuple[OwnValue, ...]]:
     """Per trace, for each inherited column, the only value that its spans give; None if they differ."""
-    seen: dict[bytes, list[set[OwnValue]]] = defaultdict(lambda: [set() for _ in _INHERITED])
+    sizes: Counter[bytes] = Counter(span.otel_trace_id for span in spans)
+    seen: dict[bytes, list[set[OwnValue]]] = defaultdict(lambda: [set() for _ in INHERITED])
     for span in spans:
         for index, at in enumerate(_INHERITED_AT):
             if value := span[at]:
@@ -232,4 +241,5 @@ def _agreed_values(spans: Sequence[Skeleton]) -> dict[bytes, tuple[OwnValue, ...
     return {
         trace_id: tuple(next(iter(values)) if len(values) == 1 else None for values in columns)
         for trace_id, columns in seen.items()
+        if sizes[trace_id] <= MAX_AGREEING_SPANS and trace_id not in partial
     }

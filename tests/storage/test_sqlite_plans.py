@@ -17,7 +17,13 @@ from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
 from pulse_storage.sql.projects import insert_project, key_with_digest, keys_of, project_key
 from pulse_storage.sql.records import find_record, page_of_records
 from pulse_storage.sql.scan import stretches
-from pulse_storage.sql.spans import stored_in_traces, stored_partners, stored_span
+from pulse_storage.sql.spans import (
+    descendants,
+    stored_in_trace,
+    stored_in_traces,
+    stored_partners,
+    stored_span,
+)
 from pulse_storage.sql.usage import count_rows
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
@@ -178,6 +184,9 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
     lambda c: stored_in_traces(c, 1, [_ID.bytes]),
     lambda c: stored_span(c, 1, _ID.bytes, _ID.bytes[8:]),
     lambda c: stored_partners(c, 1, "k", 0, 1),
+    lambda c: stored_in_trace(c, 1, _ID.bytes, [_ID.bytes[8:]]),
+    lambda c: descendants(c, 1, _ID.bytes, _ID.bytes[8:], 10),
+    lambda c: descendants(c, 1, _ID.bytes, _ID.bytes[8:], 10, "session_id"),
 ]
 
 

@@ -222,6 +222,8 @@ class _ProjectBatch:
         self._connection.dialect.insert(self._connection, values, bodies)
         if verdicts is not None:
             update(self._connection, list(self._changes(verdicts)))
+            for heirs in self._near.branches.heirs(verdicts, self._marks.settled_before_ns):
+                update(self._connection, heirs)
 
     def _documents(self, rows: Sequence[SpanRow]) -> Iterator[bytes | None]:
         """Request and response bodies of the rows that have any text or body, in the form that is stored."""
@@ -252,12 +254,11 @@ class _ProjectBatch:
     def remove(self, keys: Sequence[SpanKey]) -> Removed:
         """Delete these spans and those of the same calls, and change what that changes in their traces."""
         near = self._near
-        near.load_traces(list({trace_id: None for trace_id, _ in keys}))
-        doomed = {key for key in keys if near.holds(*key)}
-        near.complete([stored.skeleton for trace in near.stored.values() for stored in trace.values()])
+        near.load_around(keys)
+        doomed = {key for key in keys if near.has_loaded(*key)}
         reasons: dict[SpanKey, Reason] = {}
         spans = [stored.skeleton for trace in near.stored.values() for stored in trace.values()]
-        reconcile(spans, self._contents(), reasons=reasons)
+        reconcile(spans, self._contents(), partial=near.large, reasons=reasons)
         for key in list(doomed):
             reason = reasons.get(key)
             if reason is not None and reason.counted is not None:
@@ -282,13 +283,26 @@ class _ProjectBatch:
     def revise(self, spans: Sequence[SpanKey]) -> None:
         """Change what is stored to what log events tell of these spans by now."""
         near = self._near
-        near.load_traces(list({trace_id: None for trace_id, _ in spans}))
-        if any([near.holds(*key) for key in spans]):
-            near.complete([stored.skeleton for trace in near.stored.values() for stored in trace.values()])
+        near.load_around(spans)
+        if any(near.has_loaded(*key) for key in spans):
             update(self._connection, list(self._changes(self._reconciled([]))))
 
     def _reconciled(self, new: list[Skeleton]) -> dict[SpanKey, Verdict]:
-        return reconcile(new + self._stored_skeletons(), self._contents())
+        near = self._near
+        stored = self._stored_skeletons()
+        if not near.large:
+            return reconcile(new + stored, self._contents())
+        decided = near.branches.decided
+        loaded = {span.key: span for span in new + stored}
+        for key in decided.keys() & loaded.keys():
+            loaded[key] = loaded[key]._replace(model_call=False)
+        for key, head in near.branches.context.items():
+            if key not in loaded or key in decided:
+                loaded[key] = head
+        verdicts = reconcile(list(loaded.values()), self._contents(), partial=near.large)
+        for key, counted in decided.items():
+            verdicts[key] = Verdict(counted, verdicts[key].overrides if key in verdicts else _NO_OVERRIDES)
+        return verdicts
 
     def _contents(self) -> list[ContentSkeleton]:
         return [content for trace in self._near.contents.values() for content in trace]
@@ -312,6 +326,8 @@ class _ProjectBatch:
                     continue
                 verdict = verdicts.get((span.otel_trace_id, span.otel_span_id))
                 counted, overrides = verdict or (span.model_call, _NO_OVERRIDES)
+                if span.otel_trace_id in self._near.large:
+                    overrides = self._near.branches.still_true(stored, overrides)
                 overrides = self._marks.without_old_content(span.start_ns, overrides)
                 if counted == (stored.usage_key is not None) and overrides == stored.overrides:
                     continue

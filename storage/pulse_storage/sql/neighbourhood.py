@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pulse_storage.reconcile import MAX_AGREEING_SPANS
 from pulse_storage.skeletons import Bearing, ContentSkeleton, Skeleton, SpanKey
+from pulse_storage.sql.branches import Branches
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.events import contents_in_traces, has_contents
 from pulse_storage.sql.spans import (
     StoredSpan,
+    stored_in_trace,
     stored_in_traces,
     stored_partners,
     stored_span,
 )
 
 #: A trace with more stored spans is no longer loaded as a whole.
-_MAX_TRACE_SPANS = 2_000
-_MAX_ANCESTORS = 64
+_MAX_TRACE_SPANS = MAX_AGREEING_SPANS
 _MAX_LARGE_TRACES = 10_000
 #: The spans of other traces that partner keys may bring into one transaction.
 _MAX_PARTNER_SPANS = 5_000
@@ -50,9 +52,8 @@ class LargeTraces:
 class Neighbourhood:
     """The stored spans of the traces of new spans, and of traces that share a partner key with them.
 
-    So that the work for a batch stays bounded, a trace of more than 2 000 stored spans is loaded in part: the
-    ancestors of the new spans, up to 64 of each. In such a trace a wrapper that arrives later than the
-    2 000 spans below it is not recognised as one.
+    So that the work for a batch stays bounded, of a trace of more than 500 stored spans only the branches
+    of the new spans are loaded (`branches`).
     """
 
     def __init__(self, connection: Connection, project: int, large: LargeTraces) -> None:
@@ -65,7 +66,9 @@ class Neighbourhood:
         self._project = project
         self._known_large = large
         self._sought: set[bytes] = set()
-        self._large: set[bytes] = set()
+        #: The traces of which only branches are loaded.
+        self.large: set[bytes] = set()
+        self.branches = Branches(connection, project, self.stored)
         self._partners_sought: set[tuple[str, int]] = set()
 
     def load_traces(self, trace_ids: Sequence[bytes]) -> list[StoredSpan]:
@@ -87,7 +90,7 @@ class Neighbourhood:
                 else:
                     small.append(trace_id)
         loaded = stored_in_traces(connection, project, small)
-        self._large |= large
+        self.large |= large
         for span in loaded:
             self._keep(span)
         if self._has_contents:
@@ -97,9 +100,15 @@ class Neighbourhood:
 
     def holds(self, trace_id: bytes, span_id: bytes) -> bool:
         """Whether the span is stored. Call `load_traces` first."""
-        if span_id in self.stored.get(trace_id, ()):
+        if self.has_loaded(trace_id, span_id):
             return True
-        return trace_id in self._large and self._load_span(trace_id, span_id) is not None
+        if trace_id not in self.large:
+            return False
+        return stored_span(self._connection, self._project, trace_id, span_id) is not None
+
+    def has_loaded(self, trace_id: bytes, span_id: bytes) -> bool:
+        """Whether the span is among the loaded."""
+        return span_id in self.stored.get(trace_id, ())
 
     def take(self, trace_id: bytes, span_id: bytes) -> StoredSpan:
         """A loaded span, which is no longer one of the stored from here on, with what log events tell."""
@@ -110,27 +119,26 @@ class Neighbourhood:
 
     def leave_large_traces(self) -> None:
         """Forget what was loaded of traces that are not known as a whole."""
-        for trace_id in self._large:
+        for trace_id in self.large:
             self.stored.pop(trace_id, None)
 
     def has_gen_ai(self, trace_id: bytes) -> bool:
         """Whether the trace has a stored gen-ai span; large ones are taken to. Call `load_traces` first."""
-        if trace_id in self._large:
+        if trace_id in self.large:
             return True
         return any(span.gen_ai for span in self.stored.get(trace_id, {}).values())
 
     def is_empty(self, trace_id: bytes) -> bool:
         """Whether nothing is stored of the trace. Call `load_traces` first."""
-        return not (trace_id in self.stored or trace_id in self._large or trace_id in self.contents)
+        return not (trace_id in self.stored or trace_id in self.large or trace_id in self.contents)
 
     def complete(self, new: Sequence[Skeleton]) -> None:
         """Load what bears on the new spans and their traces from outside of these traces.
 
         Partners' traces may have partners again: they are followed to the end, or some thousand spans.
         """
-        for span in new:
-            if span.otel_trace_id in self._large:
-                self._load_ancestors(span)
+        if self.large:
+            self.branches.load([span for span in new if span.otel_trace_id in self.large])
         waiting = [span for span in new if span.partner_key is not None]
         for trace in self.stored.values():
             waiting += [span.skeleton for span in trace.values() if span.skeleton.partner_key is not None]
@@ -138,9 +146,8 @@ class Neighbourhood:
         while waiting and loaded < _MAX_PARTNER_SPANS:
             for trace_id, span_id in self._partners(waiting.pop()):
                 more = self.load_traces([trace_id])
-                if trace_id in self._large and (partner := self._load_span(trace_id, span_id)) is not None:
-                    self._load_ancestors(partner.skeleton)
-                    more = [partner]
+                if trace_id in self.large:
+                    more = self.load_branches(trace_id, [span_id])
                 loaded += len(more)
                 waiting += [span.skeleton for span in more if span.skeleton.partner_key is not None]
 
@@ -161,21 +168,21 @@ class Neighbourhood:
             (trace_id, span_id) for trace_id, span_id in found if span_id not in self.stored.get(trace_id, ())
         ]
 
-    def _load_ancestors(self, span: Skeleton) -> None:
-        for _ in range(_MAX_ANCESTORS):
-            trace_id, parent_id = span.otel_trace_id, span.parent_span_id
-            if parent_id is None or parent_id in self.stored.get(trace_id, ()):
-                return
-            parent = self._load_span(trace_id, parent_id)
-            if parent is None:
-                return
-            span = parent.skeleton
+    def load_around(self, spans: Sequence[SpanKey]) -> None:
+        """Load what bears on these stored spans: their traces, or of large ones their branches."""
+        self.load_traces(list({trace_id: None for trace_id, _ in spans}))
+        small = [span for trace in self.stored.values() for span in trace.values()]
+        for trace_id in list(self.large):
+            self.load_branches(trace_id, [span_id for trace, span_id in spans if trace == trace_id])
+        self.complete([span.skeleton for span in small])
 
-    def _load_span(self, trace_id: bytes, span_id: bytes) -> StoredSpan | None:
-        span = stored_span(self._connection, self._project, trace_id, span_id)
-        if span is not None:
+    def load_branches(self, trace_id: bytes, span_ids: Sequence[bytes]) -> list[StoredSpan]:
+        """Load stored spans of a large trace with their branches."""
+        spans = stored_in_trace(self._connection, self._project, trace_id, span_ids)
+        for span in spans:
             self._keep(span)
-        return span
+        self.branches.load([span.skeleton for span in spans])
+        return spans
 
     def _keep(self, span: StoredSpan) -> None:
         self.stored.setdefault(span.skeleton.otel_trace_id, {})[span.skeleton.otel_span_id] = span
@@ -186,13 +193,11 @@ def bearing_on(
 ) -> Bearing:
     """What is stored and bears on what counts in a trace."""
     near = Neighbourhood(connection, project, LargeTraces())
-    near.load_traces([otel_trace_id])
-    whole = otel_trace_id in near.stored or near.is_empty(otel_trace_id)
-    if otel_span_id is not None:
-        near.holds(otel_trace_id, otel_span_id)
-    near.complete([span.skeleton for span in near.stored.get(otel_trace_id, {}).values()])
+    near.load_around([(otel_trace_id, otel_span_id or b"")])
+    whole = otel_trace_id not in near.large
+    loaded = {span.skeleton.key: span.skeleton for trace in near.stored.values() for span in trace.values()}
     return Bearing(
-        [span.skeleton for trace in near.stored.values() for span in trace.values()],
+        list((near.branches.context | loaded).values()),
         [content for contents in near.contents.values() for content in contents],
         whole,
     )

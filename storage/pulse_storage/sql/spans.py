@@ -69,6 +69,43 @@ def stored_in_traces(connection: Connection, project: int, trace_ids: Sequence[b
     return [_stored_span(values) for values in cursor]
 
 
+def stored_in_trace(
+    connection: Connection, project: int, otel_trace_id: bytes, span_ids: Sequence[bytes]
+) -> list[StoredSpan]:
+    """Some stored spans of one trace."""
+    if not span_ids:
+        return []
+    dialect = connection.dialect
+    cursor = connection.execute(
+        f"{_load(dialect)} WHERE project = ? AND otel_trace_id = ? AND {dialect.one_of('otel_span_id')}",
+        (project, otel_trace_id, dialect.blobs(span_ids)),
+    )
+    return [_stored_span(values) for values in cursor]
+
+
+def descendants(
+    connection: Connection,
+    project: int,
+    otel_trace_id: bytes,
+    otel_span_id: bytes,
+    limit: int,
+    lacking: str | None = None,
+) -> list[bytes]:
+    """The ids of stored spans below a span, near ones first, up to a limit; cycles are walked once.
+
+    With `lacking`, only spans that have nothing in this column, below spans that have nothing there either.
+    """
+    spans = f"spans AS s{connection.dialect.indexed_by('spans_by_parent')}"
+    where = "s.project = ? AND s.otel_trace_id = ?" + (f" AND s.{lacking} IS NULL" if lacking else "")
+    rows = connection.execute(
+        f"WITH RECURSIVE below (id) AS (SELECT s.otel_span_id FROM {spans} WHERE {where}"
+        f" AND s.parent_span_id = ? UNION SELECT s.otel_span_id FROM below CROSS JOIN {spans}"
+        f" WHERE {where} AND s.parent_span_id = below.id) SELECT id FROM below LIMIT {limit:d}",
+        (project, otel_trace_id, otel_span_id, project, otel_trace_id),
+    )
+    return [cast("bytes", id) for (id,) in rows]
+
+
 def stored_span(
     connection: Connection, project: int, otel_trace_id: bytes, otel_span_id: bytes
 ) -> StoredSpan | None:

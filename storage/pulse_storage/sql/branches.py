@@ -1,0 +1,178 @@
+"""The branches of a large trace that new spans belong to: what can change them, or be changed by them.
+
+A trace of thousands of spans is not loaded for every batch. What bears on a span's call lies below it, beside
+it and just above it; what bears on its session is the nearest ancestor that has one. So a branch is all that
+is below the highest ancestor with few spans below. The one above that, a wide one, is not judged again: it
+passes on what its row shows, and if it is a model call, it wraps those below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pulse_storage.latency import latency_bucket
+from pulse_storage.reconcile import INHERITED, Verdict
+from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
+from pulse_storage.sql.connection import Connection, Values
+from pulse_storage.sql.spans import (
+    StoredSpan,
+    descendants,
+    shown_skeleton,
+    stored_in_trace,
+    stored_span,
+    update_values,
+)
+
+#: A span with more spans below it is wide: they are not loaded together.
+_MAX_BELOW = 256
+#: Levels that a branch reaches above a span.
+_MAX_RISE = 16
+_MAX_ANCESTORS = 64
+#: Spans below a wide one that are looked through for a model call.
+_MAX_SEARCHED = 10_000
+#: Spans that a late ancestor can lend a session: so many rows may change in one transaction.
+_MAX_HEIRS = 100_000
+_SLICE = 500
+
+
+class Branches:
+    """The branches of the spans of one batch."""
+
+    def __init__(
+        self, connection: Connection, project: int, stored: dict[bytes, dict[bytes, StoredSpan]]
+    ) -> None:
+        self._connection = connection
+        self._project = project
+        #: Shared with the neighbourhood: the spans that are judged, by trace, then by span id.
+        self._stored = stored
+        #: Wide ancestors as they pass on what they show: to be reconciled with, not judged.
+        self.context: dict[SpanKey, Skeleton] = {}
+        #: Whether a wide span counts, which no branch can tell.
+        self.decided: dict[SpanKey, bool] = {}
+        self._heads: dict[SpanKey, StoredSpan] = {}
+        self._new: dict[SpanKey, Skeleton] = {}
+        self._wide: list[Skeleton] = []
+
+    def load(self, spans: Sequence[Skeleton]) -> None:
+        """Load the branches of these spans, which are new or among the loaded."""
+        for span in spans:
+            self._new[span.key] = span
+        for span in spans:
+            self._load_branch(span)
+
+    def still_true(self, span: StoredSpan, overrides: dict[str, OwnValue]) -> dict[str, OwnValue]:
+        """The overrides of a loaded span, with those that it has and that its branch cannot tell.
+
+        What it once inherited stays unless a nearer span says otherwise; what a wide one was lent stays.
+        """
+        if span.skeleton.key in self.decided:
+            return {**span.overrides, **overrides}
+        kept = {column: value for column, value in span.overrides.items() if column in INHERITED}
+        return {**kept, **overrides}
+
+    def heirs(self, verdicts: Mapping[SpanKey, Verdict], settled_before_ns: int) -> Iterator[list[Values]]:
+        """What `update` binds so that all below new wide spans has their session, user, tags, environment.
+
+        To be asked when all else is written. A row that shows a value got it from nearer or says it itself.
+        """
+        for span in self._wide:
+            verdict = verdicts.get(span.key)
+            overrides = verdict.overrides if verdict else {}
+            lent: dict[bytes, dict[str, OwnValue]] = {}
+            for column in INHERITED:
+                value: OwnValue = getattr(span, column) or overrides.get(column)
+                if value:
+                    for heir in self._below(span.otel_trace_id, span.otel_span_id, _MAX_HEIRS, column):
+                        lent.setdefault(heir, {})[column] = value
+            for stored in self._read(span.otel_trace_id, list(lent)):
+                yield [
+                    _inheriting(one, lent[one.skeleton.otel_span_id])
+                    for one in stored
+                    if one.skeleton.start_ns >= settled_before_ns
+                ]
+
+    def _load_branch(self, span: Skeleton) -> None:
+        trace_id = span.otel_trace_id
+        below = self._below(trace_id, span.otel_span_id, _MAX_BELOW + 1)
+        is_wide = len(below) > _MAX_BELOW
+        if is_wide:
+            self._wide.append(span)
+            if span.model_call:
+                stored = self._stored.get(trace_id, {}).get(span.otel_span_id)
+                self.decided[span.key] = (
+                    stored.usage_key is not None if stored else not self._has_call_below(span)
+                )
+        else:
+            self._keep(trace_id, below)
+        head = self._head_above(span, is_wide)
+        wrapper = None if head is None else self._nearest_call(head)
+        if wrapper is None or wrapper.usage_key is None:
+            return
+        calls = (one.skeleton.model_call for id in below if (one := self._stored[trace_id].get(id)))
+        if span.model_call or (self._has_call_below(span) if is_wide else any(calls)):
+            self._stored.setdefault(trace_id, {})[wrapper.skeleton.otel_span_id] = wrapper
+            self.decided[wrapper.skeleton.key] = False
+
+    def _head_above(self, span: Skeleton, is_wide: bool) -> StoredSpan | None:
+        """Take ancestors with all that is below them into the branch, up to the answer, which is wide."""
+        trace_id, risen = span.otel_trace_id, 0
+        current: Skeleton = span
+        for _ in range(_MAX_ANCESTORS):
+            parent_id = current.parent_span_id
+            if parent_id is None:
+                return None
+            key = (trace_id, parent_id)
+            if key in self._heads:
+                return self._heads[key]
+            loaded = self._stored.get(trace_id, {}).get(parent_id)
+            if loaded is not None or key in self._new:
+                current = self._new[key] if loaded is None else loaded.skeleton
+                continue
+            parent = stored_span(self._connection, self._project, trace_id, parent_id)
+            if parent is None:
+                return None
+            risen += 1
+            below = [] if is_wide else self._below(trace_id, parent_id, _MAX_BELOW + 1)
+            if is_wide or len(below) > _MAX_BELOW or risen > _MAX_RISE:
+                self._heads[key] = parent
+                shown = shown_skeleton(parent.skeleton, parent.overrides)
+                self.context[key] = shown._replace(model_call=False, parent_span_id=None)
+                return parent
+            self._keep(trace_id, [*below, parent_id])
+            current = parent.skeleton
+        return None
+
+    def _nearest_call(self, span: StoredSpan) -> StoredSpan | None:
+        """The span itself or its nearest ancestor that is a model call."""
+        current: StoredSpan | None = span
+        for _ in range(_MAX_ANCESTORS):
+            if current is None or current.skeleton.model_call:
+                return current
+            trace_id, parent_id = current.skeleton.otel_trace_id, current.skeleton.parent_span_id
+            if parent_id is None:
+                return None
+            current = stored_span(self._connection, self._project, trace_id, parent_id)
+        return None
+
+    def _has_call_below(self, span: Skeleton) -> bool:
+        trace_id = span.otel_trace_id
+        below = self._below(trace_id, span.otel_span_id, _MAX_SEARCHED)
+        return any(one.skeleton.model_call for some in self._read(trace_id, below) for one in some)
+
+    def _below(self, trace_id: bytes, span_id: bytes, limit: int, lacking: str | None = None) -> list[bytes]:
+        return descendants(self._connection, self._project, trace_id, span_id, limit, lacking)
+
+    def _keep(self, trace_id: bytes, span_ids: Iterable[bytes]) -> None:
+        kept = self._stored.setdefault(trace_id, {})
+        for some in self._read(trace_id, [id for id in span_ids if id not in kept]):
+            kept.update({one.skeleton.otel_span_id: one for one in some})
+
+    def _read(self, trace_id: bytes, span_ids: Sequence[bytes]) -> Iterator[list[StoredSpan]]:
+        for start in range(0, len(span_ids), _SLICE):
+            yield stored_in_trace(self._connection, self._project, trace_id, span_ids[start : start + _SLICE])
+
+
+def _inheriting(span: StoredSpan, lent: Mapping[str, OwnValue]) -> Values:
+    overrides = {**span.overrides, **lent}
+    shown = shown_skeleton(span.skeleton, overrides)
+    return update_values(span, overrides, span.usage_key, latency_bucket(shown.latency_ms))
