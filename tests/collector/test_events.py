@@ -135,3 +135,27 @@ def test_bodies_of_any_shape_are_no_trouble() -> None:
     names = ["gen_ai.user.message", "gen_ai.choice", "gen_ai.client.inference.operation.details"]
     records = [record(name, body, after_ns=index) for name in names for index, body in enumerate(odd)]
     assert content(*records).input_preview == "text"
+
+
+def test_litellm_names_its_records_in_an_attribute() -> None:
+    told = content(
+        record(
+            "", {"role": "user", "content": "Weather?"}, attributes={"event_name": "gen_ai.content.prompt"}
+        ),
+        record(
+            "",
+            {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "Cloudy."}},
+            attributes={"event_name": "gen_ai.content.completion"},
+            after_ns=1,
+        ),
+    )
+    assert (told.input_preview, told.output_preview, told.finish_reason) == ("Weather?", "Cloudy.", "stop")
+
+
+def test_googles_choices_have_their_content_in_themselves() -> None:
+    parts = {"role": "model", "parts": [{"text": "Cloudy."}]}
+    told = content(
+        record("gen_ai.user.message", {"content": {"role": "user", "parts": [{"text": "Weather?"}]}}),
+        record("gen_ai.choice", {"index": 0, "content": parts, "finish_reason": "STOP"}, after_ns=1),
+    )
+    assert (told.input_preview, told.output_preview, told.finish_reason) == ("Weather?", "Cloudy.", "stop")

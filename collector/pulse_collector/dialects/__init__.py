@@ -11,7 +11,9 @@ from typing import NamedTuple
 from pulse_collector.dialects import (
     agent_framework,
     anthropic_sdk,
+    genkit,
     google_adk,
+    haystack,
     langfuse,
     langsmith,
     litellm,
@@ -47,6 +49,8 @@ DIALECTS: tuple[Dialect, ...] = (
     litellm.DIALECT,
     strands.DIALECT,
     google_adk.DIALECT,
+    genkit.DIALECT,
+    haystack.DIALECT,
     agent_framework.DIALECT,
     otel_genai.DIALECT,
 )
@@ -88,6 +92,7 @@ OTHER_OPERATIONS = frozenset(
         "parser",
         "span",
         "event",
+        "framework",
     }
 )
 
@@ -97,6 +102,11 @@ _OPERATIONS = {
     "text-completion": "text_completion",
     "embedding": "embeddings",
     "embed": "embeddings",
+    # Semantic Kernel's.
+    "chat.completions": "chat",
+    "chat.streaming_completions": "chat",
+    "text.completions": "text_completion",
+    "text.streaming_completions": "text_completion",
     "image": "image_generation",
     "audio": "speech",
 }

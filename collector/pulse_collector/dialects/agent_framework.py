@@ -8,7 +8,19 @@ from pulse_collector.dialects.otel_genai import read_content
 
 DIALECT = Dialect(
     name="agent-framework",
-    scopes=("agent_framework", "autogen", "autogen-core", "autogen_core", "semantic_kernel"),
+    scopes=(
+        "agent_framework",
+        "autogen",
+        "autogen-core",
+        "autogen_core",
+        "semantic_kernel",
+        "Microsoft.SemanticKernel",
+    ),
+    counts={
+        "cache_read": ("openai.cached_input_tokens", "anthropic.cache_read_input_tokens"),
+        "cache_write": ("anthropic.cache_creation_input_tokens",),
+        "reasoning": ("openai.reasoning_tokens",),
+    },
     read=read_content,
     extends=OTEL_GENAI,
 )

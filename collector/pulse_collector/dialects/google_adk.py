@@ -5,9 +5,10 @@ from __future__ import annotations
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.content import content_of, document_body
+from pulse_collector.mapping.content import Content, content_of, document_body
 from pulse_collector.mapping.documents import read_request, read_response
 from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.usage import counts_of_document
 
 _OPERATIONS = {"call_llm": "chat", "invocation": "invoke_workflow"}
 
@@ -22,15 +23,44 @@ def read(facts: SpanFacts) -> None:
             operation = "execute_tool"
         if operation is not None:
             facts.operation, facts.model_call = operation, operation == "chat"
-    asked = content_of(facts.attributes.get("gcp.vertex.agent.llm_request"))
-    if asked is not None and asked.value != {}:
+    asked = _document(facts, "gcp.vertex.agent.llm_request")
+    if asked is not None:
         read_request(facts, asked.value)
         facts.request = document_body(asked, "input")
-    answered = content_of(facts.attributes.get("gcp.vertex.agent.llm_response"))
-    if answered is not None and answered.value != {}:
+    answered = _document(facts, "gcp.vertex.agent.llm_response")
+    if answered is not None:
         read_response(facts, answered.value)
         facts.response = document_body(answered, "output")
+        if isinstance(answered.value, dict):
+            # Of the answer's tokens the attribute has either the total, or the candidates without thoughts.
+            facts.counts.update(counts_of_document(answered.value.get("usage_metadata")))
+    if facts.operation == "execute_tool":
+        _read_tool(facts)
+    _read_model(facts)
     read_content(facts)
+
+
+def _document(facts: SpanFacts, key: str) -> Content | None:
+    """A document; on spans of tools, and where content is hidden, an empty one stands in its place."""
+    document = content_of(facts.attributes.get(key))
+    return None if document is None or document.value in ({}, "{}") else document
+
+
+def _read_tool(facts: SpanFacts) -> None:
+    arguments = _document(facts, "gcp.vertex.agent.tool_call_args")
+    if facts.request is None and arguments is not None:
+        facts.request = document_body(arguments, "arguments")
+    result = _document(facts, "gcp.vertex.agent.tool_response")
+    if facts.response is None and result is not None:
+        facts.response = document_body(result, "result")
+
+
+def _read_model(facts: SpanFacts) -> None:
+    """Models that are not Google's go through LiteLLM, and have its names: `openai/gpt-5`."""
+    provider, slash, model = facts.texts.get("model_requested", "").partition("/")
+    if slash and "/" not in model and provider not in ("models", "projects", "publishers"):
+        facts.texts["provider"] = provider
+        facts.texts["model_requested"] = model
 
 
 DIALECT = Dialect(

@@ -144,7 +144,7 @@ DIALECT = Dialect(
         "environment": ("langfuse.environment",),
         "release": ("langfuse.release",),
     },
-    tags=("langfuse.trace.tags",),
+    tags=("langfuse.trace.tags", "langfuse.tags"),
     content=(
         "langfuse.observation.input",
         "langfuse.observation.output",

@@ -6,10 +6,11 @@ from hashlib import blake2b
 
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import read_content
+from pulse_collector.dialects.otel_genai import built, read_content, set_messages
 from pulse_collector.mapping.attributes import as_number
 from pulse_collector.mapping.content import content_of, document_body
 from pulse_collector.mapping.documents import read_parameters, read_reported_cost, read_request, read_response
+from pulse_collector.mapping.event_messages import messages_of_events
 from pulse_collector.mapping.json_text import dump_json, parse_object, to_json
 from pulse_collector.mapping.span_facts import SpanFacts
 from pulse_collector.mapping.usage import counts_of_document
@@ -35,6 +36,8 @@ def read(facts: SpanFacts) -> None:
     facts.fill_counts(counts_of_document(usage))
     read_reported_cost(facts, usage)
     _read_first_version(facts)
+    asked, answered = messages_of_events(attributes.get("events"))
+    set_messages(facts, messages=built(asked), answers=built(answered))
     read_content(facts)
     duration_s = as_number(attributes.get("duration"))
     if attributes.get("logfire.span_type") == "log" and duration_s is not None and duration_s <= _DAY_S:
@@ -94,7 +97,7 @@ DIALECT = Dialect(
         "user_id": ("user_id", "user.id"),
     },
     tags=("logfire.tags",),
-    content=("request_data", "response_data"),
+    content=("request_data", "response_data", "events"),
     noise=(
         "logfire.json_schema",
         "logfire.msg_template",

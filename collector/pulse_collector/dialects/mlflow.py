@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.mapping.attributes import AttributeValue
+from pulse_collector.mapping.attributes import AttributeValue, as_number
 from pulse_collector.mapping.content import Content, content_of, document_body
 from pulse_collector.mapping.documents import read_request, read_response
 from pulse_collector.mapping.json_text import parse_object, unquote
@@ -39,6 +39,11 @@ def read(facts: SpanFacts) -> None:
     if answered is not None:
         read_response(facts, answered.value)
     facts.fill("model_requested", unquote(facts.attributes.get("mlflow.llm.model")))
+    cost = parse_object(facts.attributes.get("mlflow.llm.cost")).get("total_cost")
+    cost_usd = as_number(cost) if isinstance(cost, int | float) else None
+    if cost_usd is not None and "cost_usd" not in facts.numbers:
+        # From a price list of its own.
+        facts.numbers["cost_usd"], facts.cost_is_estimate = cost_usd, True
 
 
 def _content(value: AttributeValue) -> Content | None:
@@ -81,7 +86,13 @@ DIALECT = Dialect(
         "session_id": ("mlflow.trace.session",),
         "user_id": ("mlflow.trace.user",),
     },
-    content=("mlflow.spanInputs", "mlflow.spanOutputs", "mlflow.chat.tokenUsage", "mlflow.llm.model"),
+    content=(
+        "mlflow.spanInputs",
+        "mlflow.spanOutputs",
+        "mlflow.chat.tokenUsage",
+        "mlflow.llm.model",
+        "mlflow.llm.cost",
+    ),
     noise=("mlflow.traceRequestId", "mlflow.spanType"),
     read=read,
     extends=OTEL_GENAI,

@@ -18,6 +18,8 @@ def read(facts: SpanFacts) -> None:
     prompts = "llm.prompts" in attributes or any(key.startswith("llm.prompts.") for key in facts.flattened)
     if facts.operation == "chat" and prompts:
         facts.operation = "text_completion"
+    # What Bedrock counts as input is passed on as it comes.
+    facts.input_excludes_cache = facts.scope == "openinference.instrumentation.bedrock"
     parameters = parse_object(attributes.get("llm.invocation_parameters"))
     facts.custom.update(parse_object(attributes.get("metadata")))
     asked = content_of(attributes.get("input.value"))

@@ -27,8 +27,15 @@ _MESSAGE_EVENTS = {
     "gen_ai.tool.message": "tool",
 }
 CHUNK_EVENT = "gen_ai.content.completion.chunk"
+#: Carries all facts of a call; as an event of the span itself, Strands' newest form has its messages there.
+_DETAILS_EVENT = "gen_ai.client.inference.operation.details"
 CONTENT_EVENTS = frozenset(
-    {*_MESSAGE_EVENTS, "gen_ai.choice", "gen_ai.content.prompt", "gen_ai.content.completion", CHUNK_EVENT}
+    {
+        *_MESSAGE_EVENTS,
+        *("gen_ai.choice", "gen_ai.content.prompt", "gen_ai.content.completion"),
+        CHUNK_EVENT,
+        _DETAILS_EVENT,
+    }
 )
 
 
@@ -141,6 +148,9 @@ def _event_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
             messages += _listed(event.attributes.get("gen_ai.prompt"), "user")
         elif event.name == "gen_ai.content.completion":
             answers += _listed(event.attributes.get("gen_ai.completion"), "assistant")
+        elif event.name == _DETAILS_EVENT:
+            messages += _listed(event.attributes.get("gen_ai.input.messages"), "user")
+            answers += _listed(event.attributes.get("gen_ai.output.messages"), "assistant")
     return built(messages), built(answers)
 
 
@@ -185,10 +195,16 @@ DIALECT = Dialect(
         "error_type": ("error.type",),
     },
     counts={
-        "input": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens"),
+        "input": (
+            "gen_ai.usage.input_tokens",
+            "gen_ai.usage.prompt_tokens",
+            "gen_ai.response.prompt_tokens",
+            "llm.usage.prompt_tokens",
+        ),
         "output": (
             "gen_ai.usage.output_tokens",
             "gen_ai.usage.completion_tokens",
+            "gen_ai.response.completion_tokens",
             "llm.usage.completion_tokens",
         ),
         "total": ("gen_ai.usage.total_tokens", "llm.usage.total_tokens"),
@@ -197,6 +213,7 @@ DIALECT = Dialect(
             "gen_ai.usage.cache_read_input_tokens",
             "gen_ai.usage.details.cache_read_tokens",
             "gen_ai.usage.details.cache_read_input_tokens",
+            "gen_ai.usage.details.cached_tokens",
         ),
         "cache_write": (
             "gen_ai.usage.cache_creation.input_tokens",
@@ -213,6 +230,7 @@ DIALECT = Dialect(
         "reasoning": (
             "gen_ai.usage.reasoning.output_tokens",
             "gen_ai.usage.reasoning_tokens",
+            "gen_ai.usage.experimental.reasoning_tokens",
             "gen_ai.usage.details.reasoning_tokens",
             "llm.usage.reasoning_tokens",
         ),
@@ -226,7 +244,7 @@ DIALECT = Dialect(
     ),
     cost_usd=("gen_ai.usage.cost", "gen_ai.cost.total_cost", "operation.cost"),
     tags=("pulse.tags", "tag.tags"),
-    finish_reasons=("gen_ai.response.finish_reasons",),
+    finish_reasons=("gen_ai.response.finish_reasons", "gen_ai.response.finish_reason"),
     content=(
         "gen_ai.input.messages",
         "gen_ai.output.messages",

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import read_content, set_messages
+from pulse_collector.dialects.otel_genai import built, read_content, set_messages
 from pulse_collector.mapping.content import content_of, document_body, plain_text
+from pulse_collector.mapping.event_messages import messages_of_events
 from pulse_collector.mapping.span_facts import SpanFacts
+
+_OPERATIONS = {
+    "agent run": "invoke_agent",
+    "running tool": "execute_tool",
+    "running tools": "agent_step",
+}
 
 
 def read(facts: SpanFacts) -> None:
     """Read content, also where older versions kept that of agents and tools."""
     attributes = facts.attributes
+    if facts.operation is None:
+        # Before it took up the conventions for agents and tools, the name said what a span is.
+        facts.operation = _OPERATIONS.get(facts.name)
     read_content(facts)
+    # The first version had its messages as events, in a list.
+    asked, answered = messages_of_events(attributes.get("events") or attributes.get("all_messages_events"))
+    set_messages(facts, messages=built(asked), answers=built(answered))
     if facts.model_call:
         return
     set_messages(facts, messages=content_of(attributes.get("pydantic_ai.all_messages")), answers=None)
@@ -28,7 +41,14 @@ def read(facts: SpanFacts) -> None:
 DIALECT = Dialect(
     name="pydantic-ai",
     scopes=("pydantic-ai", "pydantic_ai"),
-    content=("pydantic_ai.all_messages", "final_result", "tool_arguments", "tool_response"),
+    content=(
+        "pydantic_ai.all_messages",
+        "all_messages_events",
+        "events",
+        "final_result",
+        "tool_arguments",
+        "tool_response",
+    ),
     noise=("logfire.json_schema", "logfire.msg"),
     read=read,
     extends=OTEL_GENAI,

@@ -18,6 +18,9 @@ def read(facts: SpanFacts) -> None:
 DIALECT = Dialect(
     name="strands",
     scopes=("strands",),
+    # It always streams; the time is that of the first byte, in milliseconds whatever the name's unit is.
+    first_token_ms=("gen_ai.server.time_to_first_token",),
+    tags=("tag.tags", "langfuse.tags", "langfuse.trace.tags"),
     # Bedrock's and Anthropic's counts are passed on as they come.
     input_excludes_cache=frozenset({"anthropic", "bedrock"}),
     read=read,

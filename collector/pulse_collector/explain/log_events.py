@@ -84,4 +84,5 @@ def _is_taken(record: LogRecord) -> bool:
 
 
 def _name(record: LogRecord) -> str:
-    return record.event_name or as_text(read_attributes(record.attributes).get("event.name")) or ""
+    attributes = read_attributes(record.attributes)
+    return record.event_name or as_text(attributes.get("event.name") or attributes.get("event_name")) or ""

@@ -41,8 +41,8 @@ def read_response(facts: SpanFacts, document: Json) -> None:
     if "generations" in document:
         _read_langchain(facts, document)
         return
-    facts.fill("provider_request_id", document.get("id") or document.get("responseId"))
-    facts.fill("model_used", document.get("model") or document.get("modelVersion"))
+    facts.fill("provider_request_id", document.get("id") or _either(document, "responseId", "response_id"))
+    facts.fill("model_used", document.get("model") or _either(document, "modelVersion", "model_version"))
     usage = document.get("usage") or document.get("usageMetadata") or document.get("usage_metadata")
     facts.fill_counts(counts_of_document(usage))
     read_reported_cost(facts, usage)
@@ -50,6 +50,11 @@ def read_response(facts: SpanFacts, document: Json) -> None:
     facts.output_text = facts.output_text or text or None
     if not facts.finish_reasons:
         facts.finish_reasons = reasons
+
+
+def _either(document: JsonObject, camel: str, snake: str) -> Json:
+    """A member of one of Google's documents, which are written both ways."""
+    return document.get(camel) or document.get(snake)
 
 
 def read_reported_cost(facts: SpanFacts, usage: Json) -> None:

@@ -17,6 +17,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from pulse_collector.dialects.otel_genai import built, read_content, set_messages
 from pulse_collector.mapping.attributes import Attributes, as_text, read_attributes
+from pulse_collector.mapping.event_messages import choice_message
 from pulse_collector.mapping.finish_reasons import finish_reason, finish_reasons
 from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, parse_object, to_json
 from pulse_collector.mapping.previews import preview
@@ -34,7 +35,11 @@ _MESSAGES = {
     "gen_ai.assistant.message": (2, "assistant"),
     "gen_ai.tool.message": (3, "tool"),
     "gen_ai.choice": (4, "assistant"),
+    # LiteLLM's, whose body is the message or the choice.
+    "gen_ai.content.prompt": (1, "user"),
+    "gen_ai.content.completion": (4, "assistant"),
 }
+_CHOICES = frozenset({"gen_ai.choice", "gen_ai.content.completion"})
 _NO_TRACE = bytes(16)
 _NO_SPAN = bytes(8)
 
@@ -81,8 +86,8 @@ def content_of_parts(parts: Iterable[EventPart]) -> EventContent:
         document = parse_object(part.document)
         if part.name == _DETAILS:
             facts.attributes.update(document)
-        elif part.name == "gen_ai.choice":
-            answers.append(_choice(document))
+        elif part.name in _CHOICES:
+            answers.append(choice_message(document))
         elif document:
             messages.append({"role": _MESSAGES[part.name][1], **document})
     _read_details(facts)
@@ -113,7 +118,7 @@ def _part(record: LogRecord) -> EventPart | None:
     if len(trace_id) != 16 or len(span_id) != 8 or trace_id == _NO_TRACE or span_id == _NO_SPAN:
         return None
     attributes = read_attributes(record.attributes)
-    name = record.event_name or as_text(attributes.get("event.name")) or ""
+    name = record.event_name or as_text(attributes.get("event.name") or attributes.get("event_name")) or ""
     if name != _DETAILS and name not in _MESSAGES:
         return None
     document = dump_json(_document(name, record, attributes))
@@ -130,18 +135,6 @@ def _document(name: str, record: LogRecord, attributes: Attributes) -> JsonObjec
     if isinstance(body, str):
         return parse_object(body) or ({"content": body} if body else {})
     return body if isinstance(body, dict) else {}
-
-
-def _choice(document: JsonObject) -> Json:
-    """A choice as a message: its `message` with the reason why it ended."""
-    message = document.get("message")
-    if isinstance(message, str):
-        message = parse_object(message) or {"content": message}
-    answer: JsonObject = {"role": "assistant", **(message if isinstance(message, dict) else {})}
-    for key in ("finish_reason", "tool_calls"):
-        if document.get(key) is not None:
-            answer[key] = document[key]
-    return {key: value for key, value in answer.items() if value is not None}
 
 
 def _read_details(facts: SpanFacts) -> None:

@@ -26,7 +26,7 @@ _RESERVED = frozenset({"attributes", "resource", "scope", "events", "notes", "us
 _SECRET = re.compile(
     r"LANGSMITH_|LANGCHAIN_|process\.environment_variable|process\.command"
     r"|authorization|api[-_.]?key|cookie|password|passwd|secret|credential|private[-_.]?key"
-    r"|access[-_.]?token|llm\.headers",
+    r"|(?:access|auth|refresh|session|bearer)[-_.]?token|access[-_.]?key|connection[-_.]?string|llm\.headers",
     re.IGNORECASE,
 )
 

@@ -33,6 +33,7 @@ def read_outcome(facts: SpanFacts, code: int, message: str) -> None:
         facts.fill("error_type", as_text(exception.attributes.get("exception.type")))
         _fill_message(facts, as_text(exception.attributes.get("exception.message")))
     _fill_message(facts, message)
+    _fill_message(facts, as_text(facts.attributes.get("error.message")))
     text = facts.texts.get("error_message", "")
     prefix = _CLASS_PREFIX.match(message or text)
     if prefix is not None:

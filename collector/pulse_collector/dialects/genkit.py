@@ -1,0 +1,86 @@
+"""Genkit: actions, whose inputs and outputs are JSON in one attribute each."""
+
+from __future__ import annotations
+
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.dialects.otel_genai import read_content
+from pulse_collector.mapping.content import content_of, document_body
+from pulse_collector.mapping.documents import read_request, read_response
+from pulse_collector.mapping.json_text import JsonObject
+from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.usage import CountColumn, count_of
+
+_USAGE_NAMES: dict[CountColumn, str] = {
+    "input": "inputTokens",
+    "output": "outputTokens",
+    "total": "totalTokens",
+    "cache_read": "cachedContentTokens",
+    "reasoning": "thoughtsTokens",
+}
+
+
+def read(facts: SpanFacts) -> None:
+    """Read what went into the action and what came out of it; its name is `provider/model`."""
+    facts.failed = facts.failed or facts.attributes.get("genkit:state") == "error"
+    asked = content_of(facts.attributes.get("genkit:input"))
+    answered = content_of(facts.attributes.get("genkit:output"))
+    if asked is not None:
+        facts.request = document_body(asked, "input")
+    if answered is not None:
+        facts.response = document_body(answered, "output")
+    if facts.model_call:
+        name = facts.attributes.get("genkit:name")
+        if isinstance(name, str):
+            provider, slash, model = name.partition("/")
+            facts.fill("provider", provider if slash else None)
+            facts.fill("model_requested", model or provider)
+        if asked is not None:
+            read_request(facts, asked.value)
+        if answered is not None and isinstance(answered.value, dict):
+            _read_answer(facts, answered.value)
+    read_content(facts)
+
+
+def _read_answer(facts: SpanFacts, document: JsonObject) -> None:
+    usage = document.get("usage")
+    if isinstance(usage, dict):
+        for column, name in _USAGE_NAMES.items():
+            count = count_of(usage.get(name))
+            if count is not None:
+                facts.counts.setdefault(column, count)
+        # As Google counts, thoughts lie beside the answer.
+        if "output" in facts.counts:
+            facts.counts["output"] += facts.counts.get("reasoning", 0)
+    reason = document.get("finishReason")
+    if isinstance(reason, str) and not facts.finish_reasons:
+        facts.finish_reasons = [reason]
+    read_response(facts, {key: one for key, one in document.items() if key not in ("usage", "id")})
+    custom = document.get("raw") or document.get("custom")
+    if isinstance(custom, dict):
+        facts.fill("provider_request_id", custom.get("id") or custom.get("responseId"))
+        facts.fill("model_used", custom.get("model") or custom.get("modelVersion"))
+
+
+DIALECT = Dialect(
+    name="genkit",
+    scopes=("genkit-tracer", "genkit"),
+    kind_key="genkit:metadata:subtype",
+    kinds={
+        "model": "chat",
+        "background-model": "chat",
+        "embedder": "embeddings",
+        "reranker": "rerank",
+        "retriever": "retrieval",
+        "tool": "execute_tool",
+        "flow": "invoke_workflow",
+        "prompt": "prompt",
+        "executable-prompt": "prompt",
+        "evaluator": "evaluator",
+    },
+    texts={"session_id": ("genkit:sessionId",)},
+    content=("genkit:input", "genkit:output", "genkit:name", "genkit:state"),
+    noise=("genkit:isRoot", "genkit:path"),
+    read=read,
+    extends=OTEL_GENAI,
+)

@@ -1,0 +1,102 @@
+"""Haystack's own tracing: components of a pipeline, whose type says what they do."""
+
+from __future__ import annotations
+
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.dialects.otel_genai import read_content
+from pulse_collector.mapping.content import Content, content_of, document_body
+from pulse_collector.mapping.documents import read_request
+from pulse_collector.mapping.json_text import Json, JsonObject
+from pulse_collector.mapping.messages import first_answer_text
+from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.usage import counts_of_document
+
+#: Ends of component types, and what such components do.
+_COMPONENTS = (
+    ("ChatGenerator", "chat"),
+    ("Generator", "text_completion"),
+    ("Embedder", "embeddings"),
+    ("Ranker", "rerank"),
+    ("Retriever", "retrieval"),
+    ("ToolInvoker", "execute_tool"),
+    ("Agent", "invoke_agent"),
+)
+#: Beginnings of component types, and the provider they call.
+_PROVIDERS = (
+    ("AzureOpenAI", "azure"),
+    ("OpenAI", "openai"),
+    ("Anthropic", "anthropic"),
+    ("AmazonBedrock", "bedrock"),
+    ("GoogleGenAI", "google"),
+    ("VertexAI", "vertex"),
+    ("Mistral", "mistral"),
+    ("Cohere", "cohere"),
+    ("Ollama", "ollama"),
+    ("OpenRouter", "openrouter"),
+)
+
+
+def read(facts: SpanFacts) -> None:
+    """Read the component's input and output, which it has only where content tracing is on."""
+    component = facts.attributes.get("haystack.component.type")
+    if isinstance(component, str) and "gen_ai.operation.name" not in facts.attributes:
+        facts.operation = next((op for end, op in _COMPONENTS if component.endswith(end)), "task")
+        facts.model_call = facts.operation in ("chat", "text_completion", "embeddings", "rerank")
+        if facts.model_call:
+            start = next((name for name in _PROVIDERS if component.startswith(name[0])), None)
+            facts.fill("provider", None if start is None else start[1])
+    elif facts.name == "haystack.pipeline.run":
+        facts.operation, facts.model_call = "invoke_workflow", False
+    asked = _first(facts, "haystack.component.input", "haystack.pipeline.input_data")
+    answered = _first(facts, "haystack.component.output", "haystack.pipeline.output_data")
+    if asked is not None:
+        facts.request = document_body(asked, "input")
+    if answered is not None:
+        facts.response = document_body(answered, "output")
+    if facts.model_call:
+        if asked is not None:
+            read_request(facts, asked.value)
+        if answered is not None and isinstance(answered.value, dict):
+            _read_replies(facts, answered.value)
+    read_content(facts)
+
+
+def _first(facts: SpanFacts, *keys: str) -> Content | None:
+    return next((content for key in keys if (content := content_of(facts.attributes.get(key)))), None)
+
+
+def _read_replies(facts: SpanFacts, document: JsonObject) -> None:
+    """Chat generators have a `meta` in each reply; generators and embedders have one beside them."""
+    replies = document.get("replies")
+    meta: Json = document.get("meta")
+    if isinstance(replies, list) and replies:
+        facts.output_text = facts.output_text or first_answer_text(replies)
+        first = replies[0]
+        if isinstance(first, dict):
+            meta = first.get("meta") or first.get("_meta") or meta
+    if isinstance(meta, list):
+        meta = meta[0] if meta else None
+    if not isinstance(meta, dict):
+        return
+    facts.fill("model_used", meta.get("model"))
+    facts.fill("provider_request_id", meta.get("id"))
+    facts.fill_counts(counts_of_document(meta.get("usage")))
+    reason = meta.get("finish_reason")
+    if isinstance(reason, str) and not facts.finish_reasons:
+        facts.finish_reasons = [reason]
+
+
+DIALECT = Dialect(
+    name="haystack",
+    scopes=("haystack",),
+    kind_key="haystack.component.type",
+    content=(
+        "haystack.component.input",
+        "haystack.component.output",
+        "haystack.pipeline.input_data",
+        "haystack.pipeline.output_data",
+    ),
+    read=read,
+    extends=OTEL_GENAI,
+)
