@@ -72,13 +72,13 @@ def content_mode(chosen: object, default: ContentMode) -> ContentMode:
 
 
 def export_settings(
-    api_key: str | None,
-    api_url: str | None,
-    batch_size: int,
-    flush_interval_ms: int,
-    service_name: str | None,
-    environment: str | None,
-    release: str | None,
+    api_key: str | None = None,
+    api_url: str | None = None,
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    flush_interval_ms: int = DEFAULT_FLUSH_INTERVAL_MS,
+    service_name: str | None = None,
+    environment: str | None = None,
+    release: str | None = None,
 ) -> ExportSettings:
     """The arguments of `init()`, completed from PULSE_API_KEY and PULSE_API_URL."""
     return ExportSettings(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,40 +58,62 @@ def init(
     after your own OpenTelemetry setup. A second call changes nothing. Never raises: what is wrong is
     said in the log, and the application runs on unrecorded.
     """
-    global _running
-    if not enabled or sdk_disabled():
-        return
-    try:
-        with _lock:
-            if _running is not None:
-                return
-            settings = export_settings(
-                api_key,
-                api_url,
-                batch_size,
-                flush_interval_ms,
-                service_name,
-                environment,
-                release,
-            )
-            running = _started(settings)
-            if running is None:
-                return
-            _running = running
+
+    def instrument(provider: TracerProvider) -> None:
         mode = content_mode(capture_content, default="full")
         for instrumentor in (PulseOpenAIInstrumentor(), PulseAnthropicInstrumentor()):
             if instrumentor.is_instrumented_by_opentelemetry:
                 instrumentor.uninstrument()
-            instrumentor.instrument(
-                skip_dep_check=True,
-                tracer_provider=running.provider,
-                capture_content=mode,
-                redact=redact,
-            )
-        atexit.register(shutdown)
-        flush_on_termination(flush)
+            instrumentor.instrument(tracer_provider=provider, capture_content=mode, redact=redact)
+
+    if not enabled or sdk_disabled():
+        return
+    try:
+        settings = export_settings(
+            api_key,
+            api_url,
+            batch_size,
+            flush_interval_ms,
+            service_name,
+            environment,
+            release,
+        )
+        _run(settings, instrument)
     except Exception as error:
         report_failure("init()", error)
+
+
+def init_from_environment() -> None:
+    """What `opentelemetry-instrument` calls last: sends to Pulse when PULSE_API_KEY is set.
+
+    The instrumentors stay as that command has set them: on or off, and without content unless
+    OpenTelemetry's variable says otherwise.
+    """
+
+    def instrument(provider: TracerProvider) -> None:
+        """They are on already, and follow the process's tracer provider."""
+
+    try:
+        settings = export_settings()
+        if settings.api_key is not None and not sdk_disabled():
+            _run(settings, instrument)
+    except Exception as error:
+        report_failure("opentelemetry-instrument", error)
+
+
+def _run(settings: ExportSettings, instrument: Callable[[TracerProvider], None]) -> None:
+    """Send from now on, unless that has begun before."""
+    global _running
+    with _lock:
+        if _running is not None:
+            return
+        running = _started(settings)
+        if running is None:
+            return
+        _running = running
+    instrument(running.provider)
+    atexit.register(shutdown)
+    flush_on_termination(flush)
 
 
 def flush(timeout_ms: int = 10_000) -> bool:
