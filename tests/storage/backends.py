@@ -10,6 +10,7 @@ from typing import Protocol
 from tests.support.rows import DAY_NS, HOUR_NS
 
 from pulse_storage import StorageAdapter, open_storage
+from pulse_storage.bodies import unpack
 from pulse_storage.ids import time_of
 
 
@@ -29,6 +30,10 @@ class Backend(Protocol):
 
     def execute(self, folder: Path, sql: str) -> None:
         """Change what is kept behind the store's back. The store is closed."""
+        ...
+
+    def blocks(self, folder: Path) -> list[bytes]:
+        """What documents share, unpacked. The store is closed."""
         ...
 
 
@@ -62,6 +67,12 @@ class SqliteBackend:
         with connection:
             assert connection.execute(sql).rowcount
         connection.close()
+
+    def blocks(self, folder: Path) -> list[bytes]:
+        connection = sqlite3.connect(folder / "pulse.db")
+        packed = connection.execute("SELECT packed FROM content_blocks").fetchall()
+        connection.close()
+        return [unpack(block) for (block,) in packed]
 
 
 def _dropped_before_ns(connection: sqlite3.Connection) -> dict[int, int]:

@@ -22,6 +22,7 @@ MIN_SHARED_BYTES = 2_048
 #: A block ends here, so that reading a small part of it never means to unpack a large one.
 _BLOCK_BYTES = 64 * 1024
 _DAY_NS = 24 * 3600 * 1_000_000_000
+WEEK_NS = 7 * _DAY_NS
 _DIGEST_BYTES = 16
 #: Digests that a process remembers; some 10 MB.
 _RECENT_DIGESTS = 64_000
@@ -92,6 +93,11 @@ _recent = RecentDigests()
 def week_of(start_ns: int) -> int:
     """The week in which a span's content is kept, and with which it goes: Mondays (UTC) since 1970-01-05."""
     return (start_ns // _DAY_NS - 4) // 7
+
+
+def week_start_ns(week: int) -> int:
+    """When a week begins."""
+    return week * WEEK_NS + 4 * _DAY_NS
 
 
 def pack_document(document: bytes, project_id: str, start_ns: int, recent: RecentDigests = _recent) -> Packed:

@@ -273,7 +273,7 @@ class _ProjectBatch:
                 tokens += (shown.input_tokens or 0) + (shown.output_tokens or 0)
                 cost_nano_usd += shown.cost_nano_usd or 0
         log_events = delete_events(self._connection, self._project, sorted(doomed))
-        delete(self._connection, removed)
+        delete(self._connection, self._project, removed)
         near.leave_large_traces()
         changes = list(self._changes(self._reconciled([])))
         if changes:

@@ -10,6 +10,7 @@ import orjson
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Dialect, SqlValue, Values
+from pulse_storage.sql.garbage import note_content_of
 
 #: The fields of a row that are columns as they are: three runs of them, since slices are bound cheaply.
 _BEFORE_TAGS = slice(SpanRow._fields.index("otel_trace_id"), SpanRow._fields.index("tags"))
@@ -186,8 +187,9 @@ def update(connection: Connection, rows: Iterable[Values]) -> None:
     connection.executemany(_UPDATE + where, rows)
 
 
-def delete(connection: Connection, spans: Sequence[StoredSpan]) -> None:
-    """Delete rows with their bodies."""
+def delete(connection: Connection, project: int, spans: Sequence[StoredSpan]) -> None:
+    """Delete rows of a project with their bodies."""
+    note_content_of(connection, project, [span.row_key for span in spans])
     named = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
     for table in ("span_bodies", "spans"):
         connection.executemany(f"DELETE FROM {table} WHERE {named}", [span.row_key for span in spans])

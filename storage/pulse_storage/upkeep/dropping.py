@@ -7,6 +7,7 @@ from typing import cast
 from pulse_storage.ids import time_floor, time_of
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.sql.connection import Connection, Dialect
+from pulse_storage.sql.garbage import note_content_between
 from pulse_storage.upkeep.lending import (
     TELLS_OF_PREVIEWS,
     named,
@@ -118,6 +119,7 @@ def _measured(connection: Connection, rows: Range, size_bytes: str, condition: s
 
 def _delete_content(connection: Connection, project: int, rows: Range) -> None:
     """Delete the bodies of the rows, and the log events of their spans."""
+    note_content_between(connection, project, rows.sql, rows.bindings)
     row_key = ", ".join(connection.dialect.row_key)
     connection.execute(
         f"DELETE FROM span_bodies WHERE ({row_key}) IN (SELECT {row_key} FROM spans WHERE {rows.sql})",

@@ -8,7 +8,7 @@ from functools import partial
 
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.upkeep.erasures import Erasure
-from pulse_storage.upkeep.run import WAIT_S, Held
+from pulse_storage.upkeep.run import WAIT_S, Held, sweep_content
 
 
 async def erase(
@@ -24,12 +24,19 @@ async def erase(
     Every step is committed, so another call goes on where this one was ended. Raises UpkeepBusy.
     """
     started_s = time.monotonic()
+
+    def is_over() -> bool:
+        return within_s is not None and time.monotonic() - started_s >= within_s
+
     held = Held(storage.upkeep)
     await held.take(wait_s)
     try:
-        while erasure.finished_ns is None and (within_s is None or time.monotonic() - started_s < within_s):
+        while erasure.finished_ns is None and not is_over():
+            before = erasure
             erasure = await held.step(partial(storage.upkeep.erase_step, erasure.id))
             note(erasure)
+            if erasure == before:
+                await sweep_content(storage.upkeep, held, erasure.project_id, None, is_over)
     finally:
         await held.release()
     return erasure

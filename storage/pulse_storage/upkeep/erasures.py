@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, cast
 
 from pulse_storage.skeletons import SpanKey
 from pulse_storage.sql.connection import Connection, Values
+from pulse_storage.sql.garbage import weeks_with_garbage
 from pulse_storage.sql.ingest import Removed
 from pulse_storage.trace_json import NANO_USD_PER_CENT, rfc3339
 
@@ -75,7 +76,10 @@ def step(
     remove: Callable[[int, Sequence[SpanKey]], Removed],
     limit: int,
 ) -> Erasure:
-    """Erase at most about `limit` more rows; finished when none is left. Raises KeyError: no such order."""
+    """Erase at most about `limit` more rows. Raises KeyError: no such order.
+
+    Finished when none is left and what they shared was swept; unchanged when it must be swept first.
+    """
     erasure = find(connection, erasure_id)
     if erasure.finished_ns is not None:
         return erasure
@@ -86,6 +90,8 @@ def step(
         f" WHERE project = ? AND {erasure.subject} = ? ORDER BY id LIMIT {limit:d}",
         (project, erasure.value),
     ).fetchall()
+    if not keys and weeks_with_garbage(connection, project):
+        return erasure  # the rows are gone; what they shared with others waits for the sweep
     if not keys:
         # Whom it was about is itself something to be erased.
         connection.execute(

@@ -6,6 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -132,12 +133,28 @@ async def run(
                 )
                 continue
             await _drop(storage.upkeep, held, report, note)
+            # A cap must see space come back at once; what ages goes week by week.
+            before_ns = None if policy.max_mib is not None else report.plan.content_before_ns
+            await sweep_content(storage.upkeep, held, project.id, before_ns)
         while await held.step(storage.upkeep.give_back):
             pass
     finally:
         if not leapt:
             await held.release()
     return reports
+
+
+async def sweep_content(
+    upkeep: Upkeep,
+    held: Held,
+    project_id: str,
+    before_ns: int | None,
+    is_over: Callable[[], bool] = lambda: False,
+) -> None:
+    """`Upkeep.sweep` to its end, or until it is over."""
+    async with aclosing(upkeep.sweep(project_id, before_ns)) as steps:
+        while not is_over() and await held.step(lambda: anext(steps, None)) is not None:
+            pass
 
 
 async def _drop(upkeep: Upkeep, held: Held, report: Report, note: Callable[[Report], None]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
+from pulse_storage.content.documents import week_of
 from pulse_storage.retention import HOUR_NS, RetentionPolicy
 from pulse_storage.sql.connection import Connection
 from pulse_storage.upkeep.dropping import BODY_BYTES, HAS_CONTENT, ROW_BYTES, content_bytes
@@ -88,3 +89,28 @@ def log_event_sizes(connection: Connection, project: int, before_ns: int) -> dic
             hour, size_bytes = (int(cast("float", value)) for value in values)
             sizes.setdefault(hour, HourSizes()).content_bytes += size_bytes
     return sizes
+
+
+def shared_content_bytes(connection: Connection, project: int) -> dict[int, int]:
+    """The bytes of the blocks that request documents share, by week."""
+    rows = connection.execute(
+        f"SELECT week, {connection.dialect.total('length(packed)')} FROM content_blocks"
+        " WHERE project = ? GROUP BY week",
+        (project,),
+    )
+    return {cast("int", week): int(cast("float", size_bytes)) for week, size_bytes in rows}
+
+
+def add_shared_content(sizes: dict[int, HourSizes], by_week: Mapping[int, int]) -> None:
+    """Divide a week's shared content among those of its hours that are in `sizes`, by calls with content."""
+    hours_of: dict[int, list[HourSizes]] = {}
+    for hour, of_hour in sizes.items():
+        hours_of.setdefault(week_of(hour * HOUR_NS), []).append(of_hour)
+    for week, size_bytes in by_week.items():
+        hours = hours_of.get(week, [])
+        contents = sum(hour.contents for hour in hours)
+        for hour in hours:
+            if contents:
+                hour.content_bytes += size_bytes * hour.contents // contents
+            else:
+                hour.kept_bytes += size_bytes // len(hours)

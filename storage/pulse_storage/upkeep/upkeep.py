@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import AsyncGenerator
 from typing import cast
 
 from pulse_storage.ids import time_floor, time_of
@@ -17,7 +18,14 @@ from pulse_storage.upkeep.engine import Engine
 from pulse_storage.upkeep.erasures import Erasure, Subject
 from pulse_storage.upkeep.marks import Marks, read_marks
 from pulse_storage.upkeep.ranges import Dropped
-from pulse_storage.upkeep.sizes import HourSizes, log_event_sizes, sizes_between
+from pulse_storage.upkeep.sizes import (
+    HourSizes,
+    add_shared_content,
+    log_event_sizes,
+    shared_content_bytes,
+    sizes_between,
+)
+from pulse_storage.upkeep.sweeping import sweep
 
 #: Rows of one step: the writer is busy for some tens of milliseconds.
 STEP_ROWS = 1_000
@@ -78,6 +86,10 @@ class Upkeep:
         )
         for hour, more in events.items():
             sizes.setdefault(hour, HourSizes()).add(more)
+        shared = await self._engine.read(
+            lambda connection: shared_content_bytes(connection, _key(connection, project_id))
+        )
+        add_shared_content(sizes, shared)
         return sizes
 
     async def drop_content(
@@ -141,6 +153,15 @@ class Upkeep:
                 connection, _key(connection, project_id), subject, value
             )
         )
+
+    async def sweep(self, project_id: str, before_ns: int | None) -> AsyncGenerator[int]:
+        """Take out shared content that no row refers to: of weeks that were over at a time, or of all.
+
+        Yields after each step how many blocks it changed.
+        """
+        project = await self._engine.read(lambda connection: _key(connection, project_id))
+        async for changed in sweep(self._engine, project, before_ns):
+            yield changed
 
     async def erasures(self, project_id: str) -> list[Erasure]:
         """The orders of a project, newest first."""

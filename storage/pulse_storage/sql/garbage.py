@@ -1,0 +1,65 @@
+"""Notes which blocks of shared content rows let go of, so that a sweep can see what belongs to nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
+
+from pulse_storage.content.references import Damaged, Reference, decode, is_reference
+from pulse_storage.sql.connection import Connection, SqlValue, Values
+
+_SHARED = ("request_body", "response_body")
+_NOTE = (
+    "INSERT INTO content_garbage (project, week, block) VALUES (?, ?, ?)"
+    " ON CONFLICT (project, week, block) DO NOTHING"
+)
+
+
+def note_content_of(connection: Connection, project: int, row_keys: Iterable[Values]) -> None:
+    """Note what these rows refer to, before their bodies are deleted."""
+    named = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
+    select = f"SELECT {', '.join(_SHARED)} FROM span_bodies WHERE {named}"
+    for row_key in row_keys:
+        _note(connection, project, connection.execute(select, row_key))
+
+
+def note_content_between(
+    connection: Connection, project: int, rows: str, bindings: Sequence[SqlValue]
+) -> None:
+    """The same for the rows of `spans` that a condition selects."""
+    row_key = ", ".join(connection.dialect.row_key)
+    bodies = connection.execute(
+        f"SELECT {', '.join(_SHARED)} FROM span_bodies"
+        f" WHERE ({row_key}) IN (SELECT {row_key} FROM spans WHERE {rows})",
+        bindings,
+    )
+    _note(connection, project, bodies)
+
+
+def references_in(bodies: Iterable[SqlValue]) -> Iterator[Reference]:
+    """The references among stored bodies; damaged ones are of no use to anybody."""
+    for stored in bodies:
+        if isinstance(stored, bytes) and is_reference(stored):
+            try:
+                yield decode(stored)
+            except Damaged:
+                continue
+
+
+def _note(connection: Connection, project: int, bodies: Iterable[Values]) -> None:
+    blocks = {
+        (project, reference.week, extent.block)
+        for row in bodies
+        for reference in references_in(row)
+        for extent in reference.extents
+    }
+    if blocks:
+        connection.executemany(_NOTE, sorted(blocks))
+
+
+def weeks_with_garbage(connection: Connection, project: int) -> list[int]:
+    """The weeks in which there may be content that belongs to nobody, oldest first."""
+    rows = connection.execute(
+        "SELECT DISTINCT week FROM content_garbage WHERE project = ? ORDER BY week", (project,)
+    )
+    return [cast("int", week) for (week,) in rows]

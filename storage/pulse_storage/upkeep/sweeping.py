@@ -1,0 +1,163 @@
+"""Sweeps shared content: of the blocks that rows let go of, what no other row refers to is overwritten.
+
+Nobody counts references. First the week's parts lose their entries, so that no new row can refer to the
+blocks in question; then the rows that are left are read, and what they do not refer to is taken out. A sweep
+that is cut off leaves nothing wrong: it begins anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Container, Iterable, Mapping
+from typing import cast
+
+from zstandard import ZstdError
+
+from pulse_storage.bodies import pack, unpack
+from pulse_storage.content.documents import WEEK_NS, week_start_ns
+from pulse_storage.ids import time_floor
+from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.garbage import references_in, weeks_with_garbage
+from pulse_storage.upkeep.engine import Engine
+from pulse_storage.upkeep.marks import SETTLED_NS
+
+#: Blocks whose uses are held in memory, blocks that one step changes, and rows that one step reads.
+_SWEPT_BLOCKS = 50_000
+_CHANGED_BLOCKS = 500
+_READ_ROWS = 2_000
+#: The entries of a week go in so many steps.
+_DIGEST_RANGES = 16
+_LAST_HASH = (1 << 62) - 1
+_THE_BLOCK = "id = ? AND project = ? AND week = ?"
+
+#: The stretches of a block that some row refers to: start and end.
+Uses = set[tuple[int, int]]
+
+
+async def sweep(engine: Engine, project: int, before_ns: int | None) -> AsyncGenerator[int]:
+    """Sweep the weeks that were over at a time, or all; yields after each step the blocks it changed."""
+    for week in await engine.read(lambda connection: weeks_with_garbage(connection, project)):
+        if before_ns is None or week_start_ns(week) + WEEK_NS + SETTLED_NS <= before_ns:
+            async for changed in _sweep_week(engine, project, week):
+                yield changed
+
+
+async def _sweep_week(engine: Engine, project: int, week: int) -> AsyncGenerator[int]:
+    newest = await engine.read(_newest_block)
+    for number in range(_DIGEST_RANGES):
+        await engine.write(_forgetting_parts(project, week, newest, number))
+        yield 0
+    while blocks := await engine.read(lambda connection: _garbage(connection, project, week)):
+        uses: dict[int, Uses] = {block: set() for block in blocks}
+        after: bytes | None = _first_id(week)
+        while after is not None:
+            found, after = await engine.read(_reading_uses(project, week, after, uses))
+            for block, start, end in found:
+                uses[block].add((start, end))
+            yield 0
+        for start in range(0, len(blocks), _CHANGED_BLOCKS):
+            some = {block: uses[block] for block in blocks[start : start + _CHANGED_BLOCKS]}
+            yield await engine.write(_taking_out(project, week, some), secure=True)
+
+
+def blanked(content: bytes, uses: Iterable[tuple[int, int]]) -> bytes:
+    """The content with zeros wherever nobody uses it."""
+    kept = bytearray(len(content))
+    for start, end in uses:
+        kept[start:end] = content[start:end]
+    return bytes(kept)
+
+
+def _newest_block(connection: Connection) -> int:
+    return cast("int", connection.execute("SELECT coalesce(max(id), 0) FROM content_blocks").get)
+
+
+def _garbage(connection: Connection, project: int, week: int) -> list[int]:
+    rows = connection.execute(
+        "SELECT block FROM content_garbage WHERE project = ? AND week = ?"
+        f" ORDER BY block LIMIT {_SWEPT_BLOCKS}",
+        (project, week),
+    )
+    return [cast("int", block) for (block,) in rows]
+
+
+def _first_id(week: int) -> bytes:
+    return time_floor(week_start_ns(week) - SETTLED_NS)
+
+
+def _forgetting_parts(
+    project: int, week: int, newest: int, number: int
+) -> Callable[[Connection, object], object]:
+    """A sixteenth of the week's parts: what comes from now on is stored in new blocks."""
+    first, last = bytes([number * 16]), bytes([number * 16 + 15]) + b"\xff" * 16
+    return lambda connection, _: connection.execute(
+        "DELETE FROM content_parts"
+        " WHERE project = ? AND week = ? AND digest >= ? AND digest <= ? AND block <= ?",
+        (project, week, first, last, newest),
+    )
+
+
+def _reading_uses(
+    project: int, week: int, first: bytes, blocks: Container[int]
+) -> Callable[[Connection], tuple[list[tuple[int, int, int]], bytes | None]]:
+    """Block, start and end of what some rows refer to, and from which id to read on.
+
+    Rows that took over what they borrowed may have begun a little after the week, or before it.
+    """
+    shared = ", ".join(
+        # Only references travel: packed documents would be many times as large.
+        f"CASE WHEN substr({column}, 1, 1) = ? THEN {column} END"
+        for column in ("request_body", "response_body")
+    )
+    last = time_floor(week_start_ns(week + 1) + SETTLED_NS, _LAST_HASH)
+
+    def read(connection: Connection) -> tuple[list[tuple[int, int, int]], bytes | None]:
+        dialect = connection.dialect
+        joined = " AND ".join(f"span_bodies.{column} = spans.{column}" for column in dialect.row_key)
+        rows = connection.execute(
+            f"SELECT spans.id, {shared} FROM spans{dialect.indexed_by('spans_by_id')}"
+            f" INNER JOIN span_bodies ON {joined}"
+            " WHERE spans.project = ? AND spans.id >= ? AND spans.id <= ?"
+            f" ORDER BY spans.id LIMIT {_READ_ROWS + 1}",
+            (b"\x01", b"\x01", project, first, last),
+        ).fetchall()
+        found = [
+            (block, start, start + length)
+            for _, *bodies in rows[:_READ_ROWS]
+            for reference in references_in(bodies)
+            if reference.week == week
+            for block, start, length in reference.extents
+            if block in blocks
+        ]
+        return found, cast("bytes", rows[_READ_ROWS][0]) if len(rows) > _READ_ROWS else None
+
+    return read
+
+
+def _taking_out(project: int, week: int, uses: Mapping[int, Uses]) -> Callable[[Connection, object], int]:
+    """Delete blocks that nobody uses, overwrite what nobody uses of others; how many blocks changed."""
+
+    def write(connection: Connection, _: object) -> int:
+        changed = sum(_take_out(connection, (block, project, week), used) for block, used in uses.items())
+        connection.executemany(
+            "DELETE FROM content_garbage WHERE project = ? AND week = ? AND block = ?",
+            [(project, week, block) for block in uses],
+        )
+        return changed
+
+    return write
+
+
+def _take_out(connection: Connection, block: tuple[int, int, int], uses: Uses) -> bool:
+    if not uses:
+        connection.execute(f"DELETE FROM content_blocks WHERE {_THE_BLOCK}", block)
+        return True
+    packed = connection.execute(f"SELECT packed FROM content_blocks WHERE {_THE_BLOCK}", block).get
+    try:
+        content = b"" if packed is None else unpack(cast("bytes", packed))
+    except ZstdError:
+        return False  # nobody can read it, and whoever tries is told
+    kept = blanked(content, uses)
+    if kept == content:
+        return False
+    connection.execute(f"UPDATE content_blocks SET packed = ? WHERE {_THE_BLOCK}", (pack(kept), *block))
+    return True
