@@ -46,6 +46,9 @@ def serve(settings: Settings, only: Role | None = None) -> int:
     Raises SettingError or StorageError if it cannot start, CommandFailed if it had to give up.
     """
     configure_logs(settings.log_level, settings.log_format)
+    # A thread that computes (mapping, writing) lets readers go on after this; Python's own 5 ms are felt in
+    # every answer beside ingest (benchmarks/reads_beside_ingest.py).
+    sys.setswitchinterval(0.001)
     prepare_data_dir(settings.data_dir)
     raise_file_limit()
     with contextlib.ExitStack() as sockets:
