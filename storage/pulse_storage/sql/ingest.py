@@ -23,6 +23,7 @@ from pulse_storage.sql.events import delete_events, save_parts
 from pulse_storage.sql.neighbourhood import LargeTraces, Neighbourhood
 from pulse_storage.sql.rollups import RollupDelta, UsageKeys
 from pulse_storage.sql.spans import (
+    StoredSpan,
     delete,
     insert_values,
     shown_row,
@@ -109,13 +110,15 @@ class Ingest:
         rejected = [(taken[i], reason) for i, reason in result.rejected]
         return replace(result, rejected=tuple(sorted(rejected + refused)))
 
-    def remove(self, project: int, keys: Sequence[SpanKey]) -> Removed:
-        """Delete these spans and the others that tell of the same calls, as if none had ever come.
+    def remove(self, project: int, keys: Sequence[SpanKey], column: str, value: str) -> Removed:
+        """Delete these spans, and what else of their traces is of this user or session.
 
-        Within a transaction. What the rest of their traces had from them is decided anew, and the sums move.
+        `column` is `user_id` or `session_id`. Other records of the same calls go too, unless they are of
+        somebody else. Afterwards it is as if they had never come: what other rows had from them is decided
+        anew, and the sums move. Within a transaction.
         """
         delta = RollupDelta()
-        removed = self._batch(project, delta).remove(keys)
+        removed = self._batch(project, delta).remove(keys, column, value)
         delta.write(self._connection)
         return removed
 
@@ -251,18 +254,21 @@ class _ProjectBatch:
         near.complete(entangled)
         return self._reconciled(entangled)
 
-    def remove(self, keys: Sequence[SpanKey]) -> Removed:
-        """Delete these spans and those of the same calls, and change what that changes in their traces."""
+    def remove(self, keys: Sequence[SpanKey], column: str, value: str) -> Removed:
+        """See Ingest: traces go through this as a whole, since what inherits the value loses it here."""
         near = self._near
         near.load_around(keys)
         doomed = {key for key in keys if near.has_loaded(*key)}
+        spans = [stored for trace in near.stored.values() for stored in trace.values()]
+        whose = {stored.skeleton.key: _shown(stored, column) for stored in spans}
+        doomed.update(key for key, shown in whose.items() if shown == value)
         reasons: dict[SpanKey, Reason] = {}
-        spans = [stored.skeleton for trace in near.stored.values() for stored in trace.values()]
-        reconcile(spans, self._contents(), partial=near.large, reasons=reasons)
+        skeletons = [stored.skeleton for stored in spans]
+        reconcile(skeletons, self._contents(), partial=near.large, reasons=reasons)
         for key in list(doomed):
             reason = reasons.get(key)
             if reason is not None and reason.counted is not None:
-                doomed.update(reason.others)
+                doomed.update(other for other in reason.others if whose[other] is None)
         removed = [near.take(*key) for key in sorted(doomed)]
         calls = tokens = cost_nano_usd = 0
         for stored in removed:
@@ -355,6 +361,10 @@ class _ProjectBatch:
             (shown.latency_ms, bucket),
             (shown.input_tokens, shown.output_tokens, shown.cost_nano_usd),
         )
+
+
+def _shown(stored: StoredSpan, column: str) -> object:
+    return stored.overrides.get(column, getattr(stored.skeleton, column))
 
 
 _NO_OVERRIDES: dict[str, OwnValue] = {}

@@ -148,6 +148,8 @@ def _set_up_writer(connection: Connection, path: Path) -> None:
     # The writer checkpoints by itself, after it has answered those who wait.
     connection.pragma("wal_autocheckpoint", 0)
     connection.pragma("foreign_keys", True)
+    # Pages that are split keep no stale copies of their rows, which an erasure could no longer find.
+    connection.pragma("secure_delete", "FAST")
     # Temporary b-trees stay in memory: a full temporary directory must not stop the store.
     connection.pragma("temp_store", "MEMORY")
     if connection.pragma("synchronous") != 2:

@@ -87,7 +87,7 @@ class SqliteDatabase:
             return self.transact(lambda connection: write(connection, self._ingest))
         finally:
             if secure:
-                self._connection.pragma("secure_delete", False)
+                self._connection.pragma("secure_delete", "FAST")
 
     def give_back(self) -> bool:
         """Shorten the file by a bit, if much of it is free; some is left for the rows that come next."""

@@ -73,7 +73,7 @@ def step(
     connection: Connection,
     erasure_id: str,
     now_ns: int,
-    remove: Callable[[int, Sequence[SpanKey]], Removed],
+    remove: Callable[[int, Sequence[SpanKey], str, str], Removed],
     limit: int,
 ) -> Erasure:
     """Erase at most about `limit` more rows. Raises KeyError: no such order.
@@ -98,7 +98,7 @@ def step(
             "UPDATE erasures SET finished_ns = ?, value = NULL WHERE id = ?", (now_ns, erasure_id)
         )
         return find(connection, erasure_id)
-    removed = remove(project, cast("list[SpanKey]", keys))
+    removed = remove(project, cast("list[SpanKey]", keys), erasure.subject, str(erasure.value))
     connection.execute(
         "UPDATE erasures SET erased_rows = erased_rows + ?, erased_calls = erased_calls + ?,"
         " erased_events = erased_events + ?, erased_tokens = erased_tokens + ?,"

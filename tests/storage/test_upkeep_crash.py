@@ -1,0 +1,103 @@
+"""Retention and erasure that are killed in the middle, and go on."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from tests.storage.backends import SqliteBackend
+from tests.support.rows import DAY_NS, NOON_NS, project, span
+
+from pulse_storage import StorageAdapter, open_storage
+from pulse_storage.bodies import pack
+from pulse_storage.filters import AnalyticsQuery, TraceFilter
+from pulse_storage.retention import RetentionPolicy
+from pulse_storage.rows import Project
+from pulse_storage.upkeep.erase import erase
+from pulse_storage.upkeep.run import run
+
+_ROWS = 6_000
+_POLICY = RetentionPolicy(rows_days=1)
+_NOW_NS = NOON_NS + 2 * DAY_NS
+_P = Project("p", "p", 0)
+_QUERY = AnalyticsQuery(from_ns=NOON_NS - DAY_NS, before_ns=NOON_NS + 2 * DAY_NS)
+
+_RUN = """
+import asyncio, sys
+from tests.storage import test_upkeep_crash as here
+
+asyncio.run(here.work(sys.argv[1], sys.argv[2]))
+"""
+
+
+async def work(folder: str, what: str) -> None:
+    """What the process does that is killed: a line for each step, and a pause that the kill will end."""
+    storage = _open(Path(folder))
+
+    def note(_: object) -> None:
+        print("step", flush=True)
+
+    if what == "retention":
+        await run(storage, [_P], _POLICY, _NOW_NS, note=note)
+    else:
+        await erase(storage, await storage.upkeep.order_erasure("p", "user_id", "ana"), note=note)
+
+
+@pytest.mark.parametrize("what", ["retention", "erasure"])
+def test_kill_9_in_the_middle_leaves_whole_steps_and_the_next_run_goes_on(tmp_path: Path, what: str) -> None:
+    asyncio.run(_fill(tmp_path))
+    process = subprocess.Popen(
+        [sys.executable, "-c", _RUN, str(tmp_path), what], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    for _ in range(3):
+        assert process.stdout.readline() == "step\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    # Kept sums and counts fit the rows at this point too.
+    asyncio.run(_check(tmp_path, sums_stay=what == "retention"))
+    SqliteBackend().check(tmp_path)
+    asyncio.run(_finish(tmp_path, what))
+    SqliteBackend().check(tmp_path)
+
+
+async def _fill(folder: Path) -> None:
+    storage = _open(folder)
+    await storage.create_project(*project("p"))
+    await storage.ingest(
+        [span(n, start_ns=NOON_NS + n, user_id="ana", request_body=pack(b"{}")) for n in range(1, _ROWS + 1)]
+    )
+    await storage.ingest([span(10_000, start_ns=_NOW_NS, user_id="bob")])
+    await storage.close()
+
+
+async def _check(folder: Path, *, sums_stay: bool) -> None:
+    storage = _open(folder)
+    rows = (await storage.count_traces("p", TraceFilter())).rows
+    between = await storage.count_traces("p", TraceFilter(from_ns=NOON_NS - 7, before_ns=_NOW_NS + 1))
+    assert between.rows == rows
+    assert 1 < rows < _ROWS + 1
+    calls = (await storage.analytics("p", _QUERY)).total.calls
+    assert calls == (_ROWS if sums_stay else rows - 1)
+    await storage.close()
+
+
+async def _finish(folder: Path, what: str) -> None:
+    storage = _open(folder)
+    if what == "retention":
+        await run(storage, [_P], _POLICY, _NOW_NS)
+    else:
+        (ordered,) = await storage.upkeep.unfinished_erasures()
+        assert (await erase(storage, ordered)).rows == _ROWS
+    assert (await storage.count_traces("p", TraceFilter())).rows == 1
+    assert (await storage.analytics("p", _QUERY)).total.calls == (_ROWS if what == "retention" else 0)
+    await storage.close()
+
+
+def _open(folder: Path) -> StorageAdapter:
+    return open_storage(f"sqlite:///{folder / 'pulse.db'}")
