@@ -6,6 +6,9 @@ from __future__ import annotations
 MIN_PART_BYTES = 256
 #: Behind a list even a small part ends, or the next list would be cut anew whenever this one grows.
 _MIN_LAST_BYTES = 128
+#: A long text is divided where a paragraph ends: a prompt that names the time is not stored anew for it.
+_MIN_TEXT_BYTES = 2_048
+_PARAGRAPH = rb"\n\n"
 #: Brackets that close what ends there; they belong to the next part, since what comes before may grow too.
 _CLOSING = b"}]"
 _MAX_CLOSING_BYTES = 16
@@ -20,7 +23,7 @@ _SPACED = (b"}, {", b'": [{', b'}], "', b', "cache_control"')
 def cut(document: bytes) -> list[int]:
     """Where parts end, ascending; what follows the last of them is no part.
 
-    A part ends at the first mark that leaves it MIN_PART_BYTES. So the parts of a list stay the same when
+    A part ends at the first mark that leaves it large enough. So the parts of a list stay the same when
     something is appended, and soon are the same again behind something that was changed or left out. Nothing
     is parsed: what looks like a mark within a text does so in every document that has the text. Linear in
     the document, in bounded memory.
@@ -29,7 +32,7 @@ def cut(document: bytes) -> list[int]:
     opened = len(opening_mark) - 1
     none = len(document)
     # Each mark is looked for from where it was last seen, never twice in the same bytes.
-    between = opening = closing = caching = -1
+    between = opening = closing = caching = paragraph = -1
     ends: list[int] = []
     start = 0
     while True:
@@ -44,7 +47,10 @@ def cut(document: bytes) -> list[int]:
         if caching < least:
             at = document.find(caching_mark, least)
             caching = none if at < 0 else at
-        end = min(between, opening, closing, caching)
+        if paragraph < start + _MIN_TEXT_BYTES:
+            at = document.find(_PARAGRAPH, start + _MIN_TEXT_BYTES)
+            paragraph = none if at < 0 else at
+        end = min(between, opening, closing, caching, paragraph)
         if end == none:
             break
         ends.append(end)
