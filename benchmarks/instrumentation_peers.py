@@ -67,7 +67,7 @@ PEERS = (
         {"TRACELOOP_TRACE_CONTENT": "false"},
     ),
     # Has no switch for content.
-    Peer("logfire", ("logfire==5.4.0",)),
+    Peer("logfire", ("logfire==5.2.0",)),
 )
 
 _CLIENTS = ("openai", "anthropic")

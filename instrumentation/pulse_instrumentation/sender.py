@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import http.client
 import ssl
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -55,7 +56,7 @@ class Sender:
                 self.url, gzip.compress(body, compresslevel=1), self._headers, method="POST"
             )
             with self._opener.open(request, timeout=timeout_s) as answer:
-                return _accepted(answer.read(MAX_ANSWER_BYTES))
+                return _accepted(_beginning(answer, time.monotonic() + timeout_s))
         except urllib.error.HTTPError as error:
             with error:
                 return _refused(error)
@@ -89,6 +90,17 @@ def _is_loopback(url: str) -> bool:
     except ValueError:
         return False
     return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def _beginning(answer: http.client.HTTPResponse, deadline_s: float) -> bytes:
+    """What an answer says until it is over, says too much or takes too long."""
+    beginning = b""
+    while len(beginning) < MAX_ANSWER_BYTES and time.monotonic() < deadline_s:
+        piece = answer.read1(MAX_ANSWER_BYTES - len(beginning))
+        if not piece:
+            break
+        beginning += piece
+    return beginning
 
 
 def _accepted(answer: bytes) -> Outcome:

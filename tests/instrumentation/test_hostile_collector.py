@@ -1,0 +1,106 @@
+"""A collector that lies, floods or drips: the sender takes what it can use and goes on."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from pulse_instrumentation.sender import MAX_ANSWER_BYTES, Sender
+
+
+@contextmanager
+def answering(answer: Callable[[socket.socket], None]) -> Generator[str]:
+    """A server that reads a request and then does as told with its connection."""
+    server = socket.create_server(("127.0.0.1", 0))
+    stopped = threading.Event()
+
+    def serve() -> None:
+        while not stopped.is_set():
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.recv(65536)
+                try:
+                    answer(connection)
+                except OSError:
+                    # The sender hung up, as it should on most of what is sent here.
+                    continue
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+    finally:
+        stopped.set()
+        server.shutdown(socket.SHUT_RDWR)
+        server.close()
+        thread.join()
+
+
+def _flood(status: str) -> tuple[Callable[[socket.socket], None], list[int]]:
+    """Promises a gigabyte, and counts what of it could be sent."""
+    sent: list[int] = []
+
+    def answer(connection: socket.socket) -> None:
+        connection.settimeout(30)
+        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: {2**30}\r\n\r\n".encode())
+        for _ in range(1024):
+            connection.sendall(bytes(2**20))
+            sent.append(2**20)
+
+    return answer, sent
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"), [("200 OK", "sent"), ("500 Oops", "refused"), ("503 Busy", "retry")]
+)
+def test_endless_answer_is_not_read(status: str, verdict: str) -> None:
+    answer, sent = _flood(status)
+    with answering(answer) as url:
+        assert Sender(url, "k").send(b"spans", 10).verdict == verdict
+    # What fits into the buffers of two sockets, and no more.
+    assert sum(sent) < 64 * 2**20
+
+
+def test_answer_that_drips_is_given_up_when_the_time_is_over() -> None:
+    released = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {MAX_ANSWER_BYTES}\r\n\r\n".encode())
+        while not released.wait(0.05):
+            connection.sendall(b"x")
+
+    with answering(drip) as url:
+        outcome = Sender(url, "k").send(b"spans", 0.5)
+        released.set()
+    # The status said that they were taken; to send them again would be no better.
+    assert outcome.verdict == "sent"
+
+
+@pytest.mark.parametrize(("lie", "believed"), [(10**12, 10**12), (-5, 0), (0, 0)])
+def test_count_of_rejected_spans_is_a_count(lie: int, believed: int) -> None:
+    reply = ExportTraceServiceResponse()
+    reply.partial_success.rejected_spans = lie
+    body = reply.SerializeToString()
+
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+
+    with answering(answer) as url:
+        assert Sender(url, "k").send(b"spans", 10).rejected == believed
+
+
+@pytest.mark.parametrize("garbage", [b"", b"\x00\xff" * 50, b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 abc\r\n\r\n"])
+def test_what_is_no_http_is_tried_again(garbage: bytes) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(garbage)
+
+    with answering(answer) as url:
+        assert Sender(url, "k").send(b"spans", 10).verdict == "retry"
