@@ -46,7 +46,8 @@ class CallGroups:
         #: Spans that count for nothing, since they repeat several calls below.
         self.wrappers: list[Wrapper] = []
         self.joins: list[Join] = []
-        #: Spans of a shared call that have another of its spans below them.
+        #: Spans of a shared call that have another of its spans below them, written by another scope: what
+        #: one scope writes below its own span (LiteLLM, the raw request) is a detail of it.
         self.outer: set[SpanKey] = set()
         self._join_same_response(calls, above)
         self._join_streams(calls)
@@ -134,7 +135,8 @@ class CallGroups:
             matching = self._matching(call, below[call.key])
             if len(matching) == 1:
                 self._join(call, matching[0], "nesting")
-                self.outer.add(call.key)
+                if call.scope != matching[0].scope:
+                    self.outer.add(call.key)
             elif matching:
                 self.wrappers.append(Wrapper(call, matching))
 

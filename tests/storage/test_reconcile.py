@@ -171,6 +171,13 @@ def test_two_equal_prompts_streamed_at_once_pair_by_time() -> None:
     assert verdicts[spans[1].key].overrides["output_tokens"] == 2
 
 
+def test_what_one_scope_writes_below_its_own_span_is_a_detail_of_it() -> None:
+    request = span(1, scope="litellm", provider_request_id="chatcmpl-1", input_tokens=2109, output_tokens=12)
+    raw = span(2, 1, scope="litellm", input_tokens=2109, output_tokens=12, cache_read_tokens=1900)
+    assert counted([request, raw]) == [1]
+    assert reconcile([request, raw])[request.key].overrides == {"cache_read_tokens": 1900}
+
+
 def test_reasons_name_the_rule_the_other_span_and_the_preference() -> None:
     instrumentor = span(1, provider_request_id="msg_1", input_tokens=42)
     own = native(2, 1, provider_request_id="msg_1", input_tokens=42)

@@ -17,12 +17,15 @@ from pulse_collector.mapping.usage import CountColumn, Counts, count_of, counts_
 _METADATA = ("langfuse.trace.metadata.", "langfuse.observation.metadata.")
 #: Infinite limits and their like are the client's inventions.
 _ENDLESS = "Infinity"
+#: Usage as Langfuse's LangChain callback writes it.
+_PARTS = frozenset({"input_cache_read", "input_cache_creation", "output_reasoning"})
 _USAGE_NAMES: dict[CountColumn, tuple[str, ...]] = {
     "input": ("input",),
     "output": ("output",),
     "total": ("total",),
     "cache_read": ("cache_read_input_tokens", "input_cached_tokens", "input_cache_read"),
     "cache_write": ("cache_creation_input_tokens", "input_cache_creation"),
+    "cache_write_1h": ("input_ephemeral_1h_input_tokens",),
     "reasoning": ("output_reasoning_tokens", "reasoning_tokens", "output_reasoning"),
     "input_audio": ("input_audio_tokens", "input_audio"),
     "output_audio": ("output_audio_tokens", "output_audio"),
@@ -62,6 +65,25 @@ def _read_usage(facts: SpanFacts) -> None:
         facts.input_excludes_cache = "prompt_tokens" not in usage and (
             "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage
         )
+    if not usage.keys().isdisjoint(_PARTS):
+        _add_parts(facts.counts, usage)
+
+
+def _add_parts(counts: Counts, usage: JsonObject) -> None:
+    """Langfuse's LangChain callback takes every part out of its whole: `input_cache_read` out of `input`.
+
+    Unless input and output make up the total as they are. Where the parts overlap (Anthropic's lifetimes of
+    what was written) the input is what the total leaves.
+    """
+    total = counts.get("total")
+    if total is not None and counts.get("input", 0) + counts.get("output", 0) == total:
+        return
+    if "output" in counts:
+        counts["output"] += counts.get("reasoning", 0)
+    if total is not None and total >= counts.get("output", 0):
+        counts["input"] = total - counts.get("output", 0)
+    elif "input" in counts:
+        counts["input"] += counts.get("cache_read", 0) + counts.get("cache_write", 0)
 
 
 def _details(usage: JsonObject) -> Counts:

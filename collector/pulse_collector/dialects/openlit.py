@@ -32,7 +32,10 @@ def read(facts: SpanFacts) -> None:
 DIALECT = Dialect(
     name="openlit",
     scopes=("openlit",),
-    texts={"environment": ("deployment.environment",), "service": ("service.name",)},
+    texts={
+        "environment": ("deployment.environment", "gen_ai.environment"),
+        "service": ("service.name", "gen_ai.application_name"),
+    },
     noise=("telemetry.sdk.name", "gen_ai.client.token.usage"),
     input_excludes_cache=frozenset({"anthropic", "bedrock"}),
     # It leaves cached tokens out, and says 0 for a model that its price file lacks.

@@ -40,7 +40,7 @@ _PROPERTIES = "traceloop.association.properties."
 
 def read(facts: SpanFacts) -> None:
     """Read content as the conventions have it, and tools as OpenLLMetry once flattened them."""
-    if facts.operation == "text_completion" and facts.name.endswith(".chat"):
+    if facts.operation == "text_completion" and facts.name.endswith((".chat", ".response")):
         # Before 0.5x Anthropic's messages were called a completion.
         facts.operation = "chat"
     tools = indexed_list(facts.flattened, "llm.request.functions.")

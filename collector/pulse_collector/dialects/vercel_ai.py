@@ -53,8 +53,12 @@ def _read_provider_metadata(facts: SpanFacts) -> None:
     written = count_of(anthropic.get("cacheCreationInputTokens"))
     if written is not None:
         facts.counts.setdefault("cache_write", written)
-    # Version 4 passed on Anthropic's own count, which leaves the cache out.
-    facts.input_excludes_cache = "ai.usage.promptTokens" in facts.attributes
+    # Versions 4 and 5 passed on Anthropic's own count, which leaves the cache out.
+    usage = anthropic.get("usage")
+    sent = count_of(usage.get("input_tokens")) if isinstance(usage, dict) else None
+    facts.input_excludes_cache = "ai.usage.promptTokens" in facts.attributes or (
+        sent is not None and sent == facts.counts.get("input")
+    )
 
 
 def _answer(facts: SpanFacts) -> JsonObject | None:
