@@ -9,6 +9,7 @@ begins with the magic number of zstd instead.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from isal import isal_zlib
@@ -52,16 +53,12 @@ def is_reference(stored: bytes) -> bool:
 
 def encode(week: int, crc32: int, extents: Iterable[Extent]) -> bytes:
     """The stored form; extents that follow each other in a block become one."""
-    out = bytearray((_VERSION,))
-    _put(out, _zigzag(week))
-    _put(out, crc32)
+    out = [bytes((_VERSION,)), _varint(_zigzag(week)), _varint(crc32)]
     before = 0
     for block, start, length in _joined(extents):
-        _put(out, _zigzag(block - before))
-        _put(out, start)
-        _put(out, length)
+        out.append(_encoded(block - before, start, length))
         before = block
-    return bytes(out)
+    return b"".join(out)
 
 
 def decode(stored: bytes) -> Reference:
@@ -121,11 +118,19 @@ def _joined(extents: Iterable[Extent]) -> Iterator[tuple[int, int, int]]:
         yield last, first, end - first
 
 
-def _put(out: bytearray, number: int) -> None:
+@lru_cache(maxsize=8_192)
+def _encoded(blocks_on: int, start: int, length: int) -> bytes:
+    """One extent; the turns of a conversation have most of them in common."""
+    return _varint(_zigzag(blocks_on)) + _varint(start) + _varint(length)
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
         number >>= 7
     out.append(number)
+    return bytes(out)
 
 
 def _numbers(stored: bytes) -> Iterator[int]:
