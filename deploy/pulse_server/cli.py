@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pulse_server.arguments import CommandFailed, Parser, WrongUsage
 from pulse_server.commands import (
     backup,
+    copy,
     demo,
     doctor,
     erase,
@@ -37,6 +38,7 @@ _COMMANDS = (
     erase,
     migrate,
     backup,
+    copy,
     explain,
     version,
     doctor,

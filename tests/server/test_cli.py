@@ -187,6 +187,7 @@ def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[st
         ["migrate"],
         ["backup"],
         ["restore"],
+        ["copy"],
         ["version"],
         ["doctor"],
     )

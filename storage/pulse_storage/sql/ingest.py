@@ -69,6 +69,11 @@ class Ingest:
         self._projects: dict[str, int] = {}
         self._large_traces = LargeTraces()
 
+    @property
+    def usage_keys(self) -> UsageKeys:
+        """The numbers of combinations of facts, as this connection knows them."""
+        return self._usage_keys
+
     def forget(self) -> None:
         """Must follow every rollback."""
         self._usage_keys.forget()

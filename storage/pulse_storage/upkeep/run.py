@@ -71,12 +71,16 @@ class Held:
 
     async def step(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
         """One piece of work, then a rest as long: half the time, others have the store to themselves."""
-        if time.monotonic() - self._renewed_s > _LEASE_S / 3:
-            await self.take(0)
+        await self.renew()
         started_s = time.monotonic()
         result = await work()
         await asyncio.sleep(min(time.monotonic() - started_s, _LONGEST_REST_S))
         return result
+
+    async def renew(self) -> None:
+        """Keep the lease, if it is time to say so."""
+        if time.monotonic() - self._renewed_s > _LEASE_S / 3:
+            await self.take(0)
 
     async def release(self) -> None:
         """Let others have it."""

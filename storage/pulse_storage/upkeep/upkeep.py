@@ -38,7 +38,7 @@ class Upkeep:
     """One store's upkeep. Methods name a project by its id and raise KeyError if there is none."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
 
     async def policy(self, project_id: str) -> RetentionPolicy | None:
         """The project's own policy; None if the settings of the server decide."""
@@ -56,13 +56,11 @@ class Upkeep:
                 (_key(connection, project_id), text),
             )
 
-        await self._engine.write(write)
+        await self.engine.write(write)
 
     async def marks(self, project_id: str) -> Marks:
         """How far the project's data has been dropped."""
-        return await self._engine.read(
-            lambda connection: read_marks(connection, _key(connection, project_id))
-        )
+        return await self.engine.read(lambda connection: read_marks(connection, _key(connection, project_id)))
 
     async def sizes(
         self, project_id: str, before_ns: int | None, policy: RetentionPolicy
@@ -77,16 +75,16 @@ class Upkeep:
                     connection, _key(connection, project_id), first, before, policy, _SIZE_ROWS
                 )
 
-            found, first = await self._engine.read(read)
+            found, first = await self.engine.read(read)
             for hour, more in found.items():
                 sizes.setdefault(hour, HourSizes()).add(more)
         last_ns = (1 << 63) - 1 if before_ns is None else before_ns
-        events = await self._engine.read(
+        events = await self.engine.read(
             lambda connection: log_event_sizes(connection, _key(connection, project_id), last_ns)
         )
         for hour, more in events.items():
             sizes.setdefault(hour, HourSizes()).add(more)
-        shared = await self._engine.read(
+        shared = await self.engine.read(
             lambda connection: shared_content_bytes(connection, _key(connection, project_id))
         )
         add_shared_content(sizes, shared)
@@ -101,7 +99,7 @@ class Upkeep:
             project = _key(connection, project_id)
             return drop_content(connection, project, time_floor(before_ns), policy, STEP_ROWS, saved)
 
-        return await self._engine.write(write)
+        return await self.engine.write(write)
 
     async def drop_rows(
         self, project_id: str, before_ns: int, policy: RetentionPolicy, saved: bytes = b""
@@ -112,7 +110,7 @@ class Upkeep:
             project = _key(connection, project_id)
             return drop_rows(connection, project, time_floor(before_ns), policy, STEP_ROWS, saved)
 
-        return await self._engine.write(write)
+        return await self.engine.write(write)
 
     async def share_before(self, project_id: str, before_ns: int) -> float:
         """Which part of a project's rows began before a time; 0 to 1."""
@@ -126,12 +124,12 @@ class Upkeep:
             old = connection.execute(f"{count} AND id < ?", (project, time_floor(before_ns))).get
             return int(str(old)) / max(int(str(rows)), 1)
 
-        return await self._engine.read(read)
+        return await self.engine.read(read)
 
     async def order_erasure(self, project_id: str, subject: Subject, value: str) -> Erasure:
         """Note that all of a user or session must go; `erase_step` does it."""
         wanted = Erasure(str(uuid.uuid4()), project_id, subject, value, time.time_ns(), None)
-        return await self._engine.write(
+        return await self.engine.write(
             lambda connection, _: erasures.order(connection, _key(connection, project_id), wanted)
         )
 
@@ -141,14 +139,14 @@ class Upkeep:
         def write(connection: Connection, ingest: Ingest) -> Erasure:
             return erasures.step(connection, erasure_id, time.time_ns(), ingest.remove, _ERASE_ROWS)
 
-        erasure = await self._engine.write(write, secure=True)
+        erasure = await self.engine.write(write, secure=True)
         if erasure.finished_ns is not None:
-            await self._engine.seal()
+            await self.engine.seal()
         return erasure
 
     async def erasable(self, project_id: str, subject: Subject, value: str) -> tuple[int, int]:
         """How many rows an erasure would begin with, and how many of them count."""
-        return await self._engine.read(
+        return await self.engine.read(
             lambda connection: erasures.matching_rows(
                 connection, _key(connection, project_id), subject, value
             )
@@ -159,32 +157,32 @@ class Upkeep:
 
         Yields after each step how many blocks it changed.
         """
-        project = await self._engine.read(lambda connection: _key(connection, project_id))
-        async for changed in sweep(self._engine, project, before_ns):
+        project = await self.engine.read(lambda connection: _key(connection, project_id))
+        async for changed in sweep(self.engine, project, before_ns):
             yield changed
 
     async def erasures(self, project_id: str) -> list[Erasure]:
         """The orders of a project, newest first."""
-        return await self._engine.read(
+        return await self.engine.read(
             lambda connection: erasures.of_project(connection, _key(connection, project_id))
         )
 
     async def unfinished_erasures(self) -> list[Erasure]:
         """The orders of all projects that are still to be finished."""
-        return await self._engine.read(erasures.unfinished)
+        return await self.engine.read(erasures.unfinished)
 
     async def hold(self, name: str, holder: str, ttl_s: float) -> bool:
         """Take a lease or keep it for a while; False while another process holds it."""
         now_ns = time.time_ns()
         until_ns = now_ns + int(ttl_s * 1e9)
-        return await self._engine.write(
+        return await self.engine.write(
             lambda connection, _: leases.hold(connection, name, holder, now_ns, until_ns)
         )
 
     async def release(self, name: str, holder: str) -> None:
         """Give a lease back."""
         now_ns = time.time_ns()
-        await self._engine.write(lambda connection, _: leases.release(connection, name, holder, now_ns))
+        await self.engine.write(lambda connection, _: leases.release(connection, name, holder, now_ns))
 
     async def last_sign_ns(self, lease: str, now_ns: int) -> int | None:
         """The latest time before now of which the store knows: of a row, or of the lease's holder."""
@@ -203,15 +201,15 @@ class Upkeep:
             held_ns = leases.last_held_ns(connection, lease)
             return max([*times, *([] if held_ns is None else [min(held_ns, now_ns)])], default=None)
 
-        return await self._engine.read(read)
+        return await self.engine.read(read)
 
     async def give_back(self) -> bool:
         """Return a bit of the free space to the file system; False if there is none worth it."""
-        return await self._engine.give_back()
+        return await self.engine.give_back()
 
     async def compact(self) -> None:
         """Rewrite the store without free space; whoever wants to write waits meanwhile."""
-        await self._engine.compact()
+        await self.engine.compact()
 
 
 def _key(connection: Connection, project_id: str) -> int:

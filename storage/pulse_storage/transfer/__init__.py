@@ -1,0 +1,1 @@
+"""Carries everything of one store into another."""
