@@ -21,7 +21,7 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright
     parser = commands.add_parser(
         "copy",
         help="carry everything of one store into another",
-        description="Copies projects, keys, prices, policies, rows with their content, and sums, between SQLite\n"
+        description="Copies projects, keys, prices, policies, rows, content and sums, between SQLite\n"
         "and PostgreSQL either way. The source may serve meanwhile: say it again once it has been\n"
         "stopped, and only what came since is carried. Exit code 1 unless both are found to be the same.",
         epilog="Example:\n  pulse copy sqlite:////var/lib/pulse/pulse.db postgresql://pulse@db/pulse",
