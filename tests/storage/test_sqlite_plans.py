@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 from uuid import UUID
 
 import pytest
+from tests.storage.filter_samples import FILTERS
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage import migrate
@@ -133,6 +135,17 @@ def test_groups_by_name_read_the_counted_rows_of_their_range(
     plans = _plans(connection, lambda c: analytics(c, 1, query))
     assert not _full_scans(plans)
     assert "SEARCH spans USING INDEX spans_counted (project=? AND id>? AND id<?)" in plans
+
+
+@pytest.mark.parametrize("where", FILTERS)
+def test_no_list_count_or_sum_looks_at_bodies(connection: Connection, where: TraceFilter) -> None:
+    plans = _plans(connection, lambda c: page_of_records(c, 1, "p", where, Page()))
+    plans += _plans(connection, lambda c: count_rows(c, 1, where, 1.0))
+    for group_by in get_args(GroupBy):
+        query = AnalyticsQuery(group_by=group_by, filter=where, from_ns=_FROM_NS, before_ns=_BEFORE_NS)
+        plans += _plans(connection, lambda c, query=query: analytics(c, 1, query))
+    assert not _full_scans(plans)
+    assert not [plan for plan in plans if "span_bodies" in plan or "content_" in plan]
 
 
 @pytest.mark.parametrize(
