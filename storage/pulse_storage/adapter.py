@@ -14,6 +14,7 @@ from uuid import UUID
 
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage
+from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
 from pulse_storage.skeletons import Bearing
 
@@ -164,6 +165,22 @@ class StorageAdapter(Protocol):
     @property
     def upkeep(self) -> Upkeep:
         """Retention and erasure: how the store lets go of data."""
+        ...
+
+    async def reprice(
+        self, project_id: str, job: RepriceJob, price: PriceSpan, so_far: Repriced, *, dry_run: bool = False
+    ) -> Repriced:
+        """Price the next few hundred calls of a job again, by what each span says itself; `so_far` and these.
+
+        Rows, the rows that show another span's cost, and the sums change together, so that a job that is done
+        has left what would have been stored at these prices. How far it came is kept with the rows. In traces
+        of more than 2 000 spans, a cost that came from another span is computed from the row that shows it.
+        With `dry_run` nothing is changed.
+        """
+        ...
+
+    async def repriced_so_far(self, project_id: str, job: RepriceJob) -> Repriced | None:
+        """How far this job came before it was interrupted; None if it was not begun, or is done."""
         ...
 
     async def check_writable(self) -> None:

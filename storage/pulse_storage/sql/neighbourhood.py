@@ -98,6 +98,10 @@ class Neighbourhood:
                 self.contents.setdefault(content.otel_trace_id, []).append(content)
         return loaded
 
+    def is_large(self, trace_id: bytes) -> bool:
+        """Whether the trace is loaded in part only. Call `load_traces` first."""
+        return trace_id in self._large
+
     def holds(self, trace_id: bytes, span_id: bytes) -> bool:
         """Whether the span is stored. Call `load_traces` first."""
         if self.has_loaded(trace_id, span_id):

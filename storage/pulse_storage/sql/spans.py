@@ -40,7 +40,8 @@ _OVERRIDABLE = (
 _CHANGEABLE = (*_OVERRIDABLE, *REFERENCES, "own", "usage_key", "latency_bucket")
 
 _UPDATE = f"UPDATE spans SET {', '.join(f'{column} = ?' for column in _CHANGEABLE)} WHERE "
-_LOAD = (*Skeleton._fields, "operation", "gen_ai", "usage_key", "own", *REFERENCES)
+_TOLD = ("reported_cost_nano_usd", "estimated_cost_nano_usd")
+_LOAD = (*Skeleton._fields, "operation", "gen_ai", "usage_key", *_TOLD, "own", *REFERENCES)
 _WIDTH = len(Skeleton._fields)
 _REFERENCES_AT = _LOAD.index(REFERENCES[0])
 _TAGS_AT = Skeleton._fields.index("tags")
@@ -54,6 +55,8 @@ class StoredSpan(NamedTuple):
     operation: str | None
     gen_ai: bool
     usage_key: int | None
+    reported_cost_nano_usd: int | None
+    estimated_cost_nano_usd: int | None
     #: The values of `Dialect.row_key`.
     row_key: Values
 
@@ -217,7 +220,7 @@ def _load(dialect: Dialect) -> str:
 def _stored_span(values: Values) -> StoredSpan:
     effective = Skeleton._make(values[:_WIDTH])
     effective = effective._replace(tags=tags_tuple(cast("str | None", values[_TAGS_AT])))
-    operation, gen_ai, usage_key, own = values[_WIDTH:_REFERENCES_AT]
+    operation, gen_ai, usage_key, reported, estimated, own = values[_WIDTH:_REFERENCES_AT]
     references = values[_REFERENCES_AT : len(_LOAD)]
     overrides: dict[str, OwnValue] = {
         column: cast("bytes", value)
@@ -237,5 +240,7 @@ def _stored_span(values: Values) -> StoredSpan:
         cast("str | None", operation),
         bool(gen_ai),
         cast("int | None", usage_key),
+        cast("int | None", reported),
+        cast("int | None", estimated),
         values[len(_LOAD) :],
     )

@@ -13,6 +13,7 @@ from uuid import UUID
 from pulse_storage.adapter import IngestResult
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage, UsageSummary
+from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
 from pulse_storage.skeletons import Bearing
 from pulse_storage.sql import projects
@@ -22,6 +23,7 @@ from pulse_storage.sql.cursors import decode_cursor
 from pulse_storage.sql.neighbourhood import bearing_on
 from pulse_storage.sql.prices import delete_prices, prices_of, put_prices
 from pulse_storage.sql.records import find_record, find_records, page_of_records
+from pulse_storage.sql.reprice import mark_of, reprice_some, set_mark
 from pulse_storage.sql.search import page_of_found
 from pulse_storage.sql.usage import count_rows
 from pulse_storage.upkeep.engine import Engine, Maintained
@@ -221,6 +223,31 @@ class SqlStorage:
     async def delete_project_prices(self, project_id: str) -> bool:
         """See StorageAdapter."""
         return await self._write(lambda connection: delete_prices(connection, project_id))
+
+    async def reprice(
+        self, project_id: str, job: RepriceJob, price: PriceSpan, so_far: Repriced, *, dry_run: bool = False
+    ) -> Repriced:
+        """See StorageAdapter."""
+
+        def write(connection: Connection) -> Repriced:
+            project = projects.project_key(connection, project_id)
+            if project is None:
+                return replace(so_far, done=True)
+            more = reprice_some(connection, project, job, price, so_far.position, dry_run=dry_run)
+            found = so_far.plus(more)
+            if not dry_run:
+                set_mark(connection, project, job, found)
+            return found
+
+        return await self._write(write)
+
+    async def repriced_so_far(self, project_id: str, job: RepriceJob) -> Repriced | None:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> Repriced | None:
+            return mark_of(connection, project, job)
+
+        return await self._read(project_id, read, None, self._quick_readers)
 
     async def check_writable(self) -> None:
         """See StorageAdapter."""

@@ -1,0 +1,38 @@
+"""Prices calls that are stored already, by what their spans say themselves."""
+
+from __future__ import annotations
+
+from pulse_collector.mapping.usage import Usage
+from pulse_collector.pricing.cost import ReportedCost
+from pulse_collector.pricing.prices import Prices
+from pulse_storage.repricing import PriceSpan, SpanCost, ToldCost
+from pulse_storage.skeletons import Skeleton
+
+
+def span_pricing(prices: Prices) -> PriceSpan:
+    """What a stored span costs at these prices: the same as if it arrived now."""
+
+    def price(span: Skeleton, told: ToldCost) -> SpanCost:
+        usage = Usage(
+            span.input_tokens,
+            span.output_tokens,
+            span.cache_read_tokens,
+            span.cache_write_tokens,
+            span.reasoning_tokens,
+            span.cache_write_1h_tokens,
+            span.input_audio_tokens,
+            span.input_image_tokens,
+            span.output_audio_tokens,
+            span.output_image_tokens,
+        )
+        cost = prices.price(
+            provider=span.provider,
+            models=(span.model_used, span.model_requested),
+            usage=usage,
+            start_ns=span.start_ns,
+            reported=ReportedCost(told.reported_nano_usd, told.estimated_nano_usd),
+            failed=span.status == "error",
+        )
+        return SpanCost(*cost)
+
+    return price

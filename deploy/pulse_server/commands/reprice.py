@@ -1,0 +1,192 @@
+"""`pulse reprice`: what stored calls cost at the prices in force now, shown by model and applied."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from pulse_collector.pricing.custom import CustomPrices
+from pulse_collector.pricing.price_book import project_prices
+from pulse_collector.pricing.prices import Prices
+from pulse_collector.pricing.stored import span_pricing
+from pulse_query_api.times import unix_ns
+from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
+from pulse_server.find_project import find_project
+from pulse_server.prices_file import file_prices
+from pulse_server.progress import Progress
+from pulse_server.settings import Settings
+from pulse_server.store import opened_store
+from pulse_server.tables import date, table
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.price_document import PriceDocumentError, read_json
+from pulse_storage.repricing import ModelCosts, Repriced, RepriceJob
+from pulse_storage.rows import Project
+from pulse_storage.trace_json import NANO_USD_PER_CENT
+
+_Found: TypeAlias = list[tuple[Project, Repriced]]
+
+
+def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
+    parser = commands.add_parser(
+        "reprice",
+        help="price stored calls again, at the prices in force now",
+        description="Computes what stored calls cost, each by its own time, at the prices in force now;\n"
+        "shows the difference by model and applies it, sums included. Reported costs stay, unless\n"
+        "a custom price overrides them. Servers may run meanwhile. After an interruption the same\n"
+        "command goes on where it was.",
+        epilog="Example:\n  pulse reprice --from 2026-11-01 --to 2026-12-01 --dry-run",
+    )
+    parser.add_argument(
+        "--from",
+        dest="since",
+        type=_moment,
+        required=True,
+        metavar="DATE",
+        help="calls that started then, or later",
+    )
+    parser.add_argument(
+        "--to", dest="before", type=_moment, required=True, metavar="DATE", help="calls that started before"
+    )
+    parser.add_argument("--project", help="a project's id, or its name if no other has it (default: all)")
+    parser.add_argument("--dry-run", action="store_true", help="show the difference, change nothing")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_store_settings(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = settings_from(arguments)
+    file = file_prices(settings)
+    if arguments.since >= arguments.before:
+        raise CommandFailed("--to must be later than --from")
+    found = asyncio.run(_reprice(settings, file, arguments))
+    if arguments.json:
+        print(json.dumps(_as_json(found, arguments)))
+    else:
+        print(_as_text(found, dry_run=arguments.dry_run))
+    return 0
+
+
+async def _reprice(settings: Settings, file: CustomPrices | None, arguments: argparse.Namespace) -> _Found:
+    found: _Found = []
+    async with opened_store(settings) as storage:
+        if arguments.project is None:
+            projects = await storage.list_projects()
+        else:
+            projects = [await find_project(storage, arguments.project)]
+        with Progress() as progress:
+            for project in projects:
+                prices = await _prices_of(storage, project, file)
+                job = RepriceJob(arguments.since, arguments.before, prices.version)
+                price = span_pricing(prices)
+                so_far = None if arguments.dry_run else await storage.repriced_so_far(project.id, job)
+                so_far = so_far or Repriced()
+                while not so_far.done:
+                    so_far = await storage.reprice(project.id, job, price, so_far, dry_run=arguments.dry_run)
+                    progress.show(_progress(project, so_far))
+                found.append((project, so_far))
+    return found
+
+
+async def _prices_of(storage: StorageAdapter, project: Project, file: CustomPrices | None) -> Prices:
+    stored = await storage.project_prices(project.id)
+    layers = [file] if file is not None else []
+    if stored is not None:
+        try:
+            layers.insert(0, project_prices(read_json(stored.document)))
+        except PriceDocumentError as error:
+            raise CommandFailed(
+                f"the prices of project '{project.name}' cannot be used: {error}; set them again"
+            ) from error
+    return Prices(*layers)
+
+
+def _progress(project: Project, so_far: Repriced) -> str:
+    # A row id begins with its time (`ids.row_id`).
+    at = f", at {date(int.from_bytes(so_far.position[:6], 'big') * 1_000_000)}" if so_far.position else ""
+    return f"repricing {project.name}: {so_far.calls:,} calls, {so_far.changed:,} changed{at}"
+
+
+def _as_text(found: _Found, *, dry_run: bool) -> str:
+    models: dict[tuple[str | None, str | None], ModelCosts] = {}
+    for _, repriced in found:
+        for key, costs in repriced.models.items():
+            models[key] = models.get(key, ModelCosts()).plus(costs)
+    calls = sum(repriced.calls for _, repriced in found)
+    changed = sum(repriced.changed for _, repriced in found)
+    verb = "would change" if dry_run else "changed"
+    told = f"{calls:,} rows of calls looked at, {verb} {changed:,}; costs in cents"
+    if not models:
+        return told
+    headings = ("PROVIDER", "MODEL", "CALLS", "BEFORE", "AFTER", "DIFFERENCE", "NEWLY PRICED", "UNPRICED")
+    rows = [_cells(provider or "-", model or "-", costs) for (provider, model), costs in _dearest(models)]
+    total = ModelCosts()
+    for costs in models.values():
+        total = total.plus(costs)
+    return f"{table(headings, [*rows, _cells('', 'all', total)])}\n\n{told}"
+
+
+def _dearest(
+    models: Mapping[tuple[str | None, str | None], ModelCosts],
+) -> list[tuple[tuple[str | None, str | None], ModelCosts]]:
+    """The models whose costs change most, first."""
+    return sorted(
+        models.items(),
+        key=lambda item: (-abs(item[1].after_nano_usd - item[1].before_nano_usd), str(item[0])),
+    )
+
+
+def _cells(provider: str, model: str, costs: ModelCosts) -> tuple[str, ...]:
+    difference = costs.after_nano_usd - costs.before_nano_usd
+    return (
+        provider,
+        model,
+        f"{costs.calls:,}",
+        f"{costs.before_nano_usd / NANO_USD_PER_CENT:,.4f}",
+        f"{costs.after_nano_usd / NANO_USD_PER_CENT:,.4f}",
+        f"{difference / NANO_USD_PER_CENT:+,.4f}",
+        f"{costs.newly_priced:,}",
+        f"{costs.unpriced:,}",
+    )
+
+
+def _as_json(found: _Found, arguments: argparse.Namespace) -> dict[str, object]:
+    return {
+        "from": date(arguments.since),
+        "to": date(arguments.before),
+        "dryRun": arguments.dry_run,
+        "projects": [
+            {
+                "projectId": project.id,
+                "name": project.name,
+                "calls": repriced.calls,
+                "changed": repriced.changed,
+                "models": [
+                    {
+                        "provider": provider,
+                        "model": model,
+                        "calls": costs.calls,
+                        "costBefore": costs.before_nano_usd / NANO_USD_PER_CENT,
+                        "costAfter": costs.after_nano_usd / NANO_USD_PER_CENT,
+                        "difference": (costs.after_nano_usd - costs.before_nano_usd) / NANO_USD_PER_CENT,
+                        "newlyPriced": int(costs.newly_priced),
+                        "unpriced": int(costs.unpriced),
+                    }
+                    for (provider, model), costs in _dearest(repriced.models)
+                ],
+            }
+            for project, repriced in found
+        ],
+    }
+
+
+def _moment(text: str) -> int:
+    try:
+        return unix_ns(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no date; give one as 2026-11-01 or 2026-11-01T12:00:00Z"
+        ) from None

@@ -1,0 +1,87 @@
+"""Pricing stored calls again: what a store is asked to do, and what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from pulse_storage.rows import CostSource
+from pulse_storage.skeletons import Skeleton
+
+
+class SpanCost(NamedTuple):
+    """The columns that say what a call cost; all None if it is not known."""
+
+    cost_nano_usd: int | None
+    cost_source: CostSource | None
+    price_version: str | None
+
+
+class ToldCost(NamedTuple):
+    """What a span says of its cost (`SpanRow.reported_cost_nano_usd`, `estimated_cost_nano_usd`)."""
+
+    reported_nano_usd: int | None
+    estimated_nano_usd: int | None
+
+
+#: What a call costs by the prices in force, from what its span says itself. Asked again, it says the same.
+PriceSpan = Callable[[Skeleton, ToldCost], SpanCost]
+
+
+@dataclass(frozen=True, slots=True)
+class RepriceJob:
+    """Calls that start in a half-open range of Unix nanoseconds, and what they are priced by."""
+
+    from_ns: int
+    before_ns: int
+    #: Names the prices: a job that was interrupted goes on only with the same ones.
+    prices: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCosts:
+    """The counted calls of one model in the range, and what they cost."""
+
+    calls: int = 0
+    before_nano_usd: int = 0
+    after_nano_usd: int = 0
+    #: Had no cost and have one now.
+    newly_priced: int = 0
+    #: Used tokens and have no cost.
+    unpriced: int = 0
+
+    def plus(self, other: ModelCosts) -> ModelCosts:
+        """Both together."""
+        return ModelCosts(
+            self.calls + other.calls,
+            self.before_nano_usd + other.before_nano_usd,
+            self.after_nano_usd + other.after_nano_usd,
+            self.newly_priced + other.newly_priced,
+            self.unpriced + other.unpriced,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Repriced:
+    """How far a job has come in one project, and what it found on the way."""
+
+    #: The id of the last row that is done; None before the first.
+    position: bytes | None = None
+    done: bool = False
+    #: Calls looked at, counted or not, and rows that were changed.
+    calls: int = 0
+    changed: int = 0
+    #: By provider and model (the used one, else the one asked for).
+    models: dict[tuple[str | None, str | None], ModelCosts] = field(
+        default_factory=dict[tuple[str | None, str | None], ModelCosts]
+    )
+
+    def plus(self, more: Repriced) -> Repriced:
+        """With what was found since; `more` says how far the job is now."""
+        models = dict(self.models)
+        for key, costs in more.models.items():
+            models[key] = models.get(key, ModelCosts()).plus(costs)
+        return replace(
+            more, calls=self.calls + more.calls, changed=self.changed + more.changed, models=models
+        )

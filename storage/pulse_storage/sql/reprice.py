@@ -1,0 +1,252 @@
+"""Prices stored calls again, some hundred at a time, with the sums in the same transaction.
+
+Each span is priced by what it says itself; then its trace is reconciled, since a row may show the cost of
+another span of its call. A trace is done as a whole, together with its last call in the range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from dataclasses import astuple
+from typing import cast
+
+import orjson
+
+from pulse_storage.latency import latency_bucket
+from pulse_storage.reconcile import Verdict, reconcile
+from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, ToldCost
+from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
+from pulse_storage.sql.conditions import Conditions, add_time
+from pulse_storage.sql.connection import Connection, Values
+from pulse_storage.sql.neighbourhood import LargeTraces, Neighbourhood
+from pulse_storage.sql.rollups import RollupDelta
+from pulse_storage.sql.spans import StoredSpan, shown_skeleton, update, update_values
+
+_CHUNK_CALLS = 500
+
+
+def reprice_some(
+    connection: Connection,
+    project: int,
+    job: RepriceJob,
+    price: PriceSpan,
+    after: bytes | None,
+    *,
+    dry_run: bool,
+) -> Repriced:
+    """The next calls of a job after a row id, priced again. Within a transaction that writes.
+
+    With `dry_run` nothing is written.
+    """
+    found = _next_calls(connection, project, job, after)
+    if not found:
+        return Repriced(after, done=True)
+    near = Neighbourhood(connection, project, LargeTraces())
+    near.load_traces(list({trace_id: None for _, trace_id, _ in found}))
+    in_large = {(trace_id, span_id) for _, trace_id, span_id in found if near.is_large(trace_id)}
+    for key in in_large:
+        near.holds(*key)
+    chunk = _Chunk(near, job, price, in_large, last_id=found[-1][0])
+    if not dry_run:
+        chunk.write(connection, project)
+    return Repriced(
+        position=found[-1][0],
+        done=len(found) < _CHUNK_CALLS,
+        calls=len(found),
+        changed=len(chunk.changes),
+        models=chunk.models,
+    )
+
+
+def _next_calls(
+    connection: Connection, project: int, job: RepriceJob, after: bytes | None
+) -> list[tuple[bytes, bytes, bytes]]:
+    """Row id, trace id and span id of the next model calls, counted or not, in the order of their ids."""
+    conditions = Conditions()
+    conditions.add("project = ?", project)
+    add_time(conditions, job.from_ns, job.before_ns)
+    if after is not None:
+        conditions.add("id > ?", after)
+    rows = connection.execute(
+        f"SELECT id, otel_trace_id, otel_span_id FROM spans{connection.dialect.indexed_by('spans_by_id')}"
+        f" WHERE {conditions.sql()} AND model_call"
+        f" ORDER BY id LIMIT {_CHUNK_CALLS:d}",
+        conditions.bindings,
+    ).fetchall()
+    return cast("list[tuple[bytes, bytes, bytes]]", rows)
+
+
+class _Chunk:
+    """What becomes of the rows of the traces that are complete with this chunk."""
+
+    def __init__(
+        self,
+        near: Neighbourhood,
+        job: RepriceJob,
+        price: PriceSpan,
+        in_large: Set[SpanKey],
+        *,
+        last_id: bytes,
+    ) -> None:
+        self._near = near
+        self._job = job
+        self._price = price
+        #: What was stored, what its span says at the new prices, and the overrides that follow.
+        self.changes: list[tuple[StoredSpan, Skeleton, dict[str, OwnValue]]] = []
+        self.models: dict[tuple[str | None, str | None], ModelCosts] = {}
+        complete = [
+            stored
+            for trace_id, trace in near.stored.items()
+            if not near.is_large(trace_id) and all(self._is_done(span, last_id) for span in trace.values())
+            for stored in trace.values()
+        ]
+        near.complete([])
+        priced = {
+            stored.skeleton.key: self._priced(stored)
+            for trace in near.stored.values()
+            for stored in trace.values()
+        }
+        verdicts = self._verdicts(priced)
+        for stored in complete:
+            span = priced[stored.skeleton.key]
+            self._settle(stored, span, _costs_by_verdict(verdicts, stored))
+        for trace_id, span_id in in_large:
+            stored = near.stored[trace_id][span_id]
+            span = priced[stored.skeleton.key]
+            self._settle(stored, span, self._costs_in_large_trace(stored, span))
+
+    def write(self, connection: Connection, project: int) -> None:
+        """Change the rows, and the sums of those that count."""
+        delta = RollupDelta()
+        rows: list[Values] = []
+        told: list[Values] = []
+        for stored, span, overrides in self.changes:
+            before, after = shown_skeleton(stored.skeleton, stored.overrides), shown_skeleton(span, overrides)
+            bucket = latency_bucket(after.latency_ms)
+            rows.append(update_values(stored._replace(skeleton=span), overrides, stored.usage_key, bucket))
+            if stored.usage_key is not None:
+                for sign, shown in ((-1, before), (1, after)):
+                    usage = (shown.input_tokens, shown.output_tokens, shown.cost_nano_usd)
+                    latency = (shown.latency_ms, bucket)
+                    delta.move(sign, (project, stored.usage_key), shown.start_ns, latency, usage)
+            if (reported := _told_cost(stored).reported_nano_usd) != stored.reported_cost_nano_usd:
+                told.append((reported, *stored.row_key))
+        update(connection, rows)
+        where = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
+        connection.executemany(f"UPDATE spans SET reported_cost_nano_usd = ? WHERE {where}", told)
+        delta.write(connection)
+
+    def _is_priced(self, span: Skeleton) -> bool:
+        return span.model_call and self._job.from_ns <= span.start_ns < self._job.before_ns
+
+    def _is_done(self, stored: StoredSpan, last_id: bytes) -> bool:
+        return stored.skeleton.id <= last_id or not self._is_priced(stored.skeleton)
+
+    def _priced(self, stored: StoredSpan) -> Skeleton:
+        """What the span says itself, at the new prices if it lies in the range."""
+        span = stored.skeleton
+        if not self._is_priced(span):
+            return span
+        return span._replace(**self._price(span, _told_cost(stored))._asdict())
+
+    def _verdicts(self, priced: Mapping[SpanKey, Skeleton]) -> dict[SpanKey, Verdict] | None:
+        """What the traces say together; None if that is what they said before."""
+        near = self._near
+        stored = (span.skeleton for trace in near.stored.values() for span in trace.values())
+        if all(priced[span.key] == span for span in stored):
+            return None
+        return reconcile(list(priced.values()), [one for trace in near.contents.values() for one in trace])
+
+    def _costs_in_large_trace(self, stored: StoredSpan, span: Skeleton) -> dict[str, OwnValue]:
+        """A trace too large to be loaded: a cost from another span is computed from what its row shows."""
+        costs = _costs_now(stored)
+        shown = shown_skeleton(stored.skeleton, stored.overrides)
+        if not costs or shown.cost_source == "reported":
+            return costs
+        cost = self._price(shown, ToldCost(None, None))._asdict()
+        return {column: value for column, value in cost.items() if value != getattr(span, column)}
+
+    def _settle(self, stored: StoredSpan, span: Skeleton, costs: dict[str, OwnValue]) -> None:
+        """Note what becomes of a row that keeps all but its costs."""
+        overrides = {
+            column: value for column, value in stored.overrides.items() if column not in SpanCost._fields
+        } | costs
+        before, after = shown_skeleton(stored.skeleton, stored.overrides), shown_skeleton(span, overrides)
+        changed = span != stored.skeleton or overrides != stored.overrides
+        if changed:
+            self.changes.append((stored, span, overrides))
+        if stored.usage_key is None or not (changed or self._is_priced(span)):
+            return
+        used = (after.input_tokens or 0) + (after.output_tokens or 0) > 0
+        key = after.provider, after.model_used or after.model_requested
+        self.models[key] = self.models.get(key, ModelCosts()).plus(
+            ModelCosts(
+                calls=1,
+                before_nano_usd=before.cost_nano_usd or 0,
+                after_nano_usd=after.cost_nano_usd or 0,
+                newly_priced=before.cost_nano_usd is None and after.cost_nano_usd is not None,
+                unpriced=used and after.cost_nano_usd is None,
+            )
+        )
+
+
+def _costs_by_verdict(verdicts: dict[SpanKey, Verdict] | None, stored: StoredSpan) -> dict[str, OwnValue]:
+    """The costs in which a row is to differ from its span."""
+    if verdicts is None:
+        return _costs_now(stored)
+    verdict = verdicts.get(stored.skeleton.key)
+    if verdict is None:
+        return {}
+    return {column: verdict.overrides[column] for column in SpanCost._fields if column in verdict.overrides}
+
+
+def _costs_now(stored: StoredSpan) -> dict[str, OwnValue]:
+    """The costs in which a row differs from its span."""
+    return {column: stored.overrides[column] for column in SpanCost._fields if column in stored.overrides}
+
+
+def _told_cost(stored: StoredSpan) -> ToldCost:
+    """What the span says of its cost; rows from before that was kept only show it."""
+    span = stored.skeleton
+    reported, estimated = stored.reported_cost_nano_usd, stored.estimated_cost_nano_usd
+    if reported is None and estimated is None and span.cost_source == "reported":
+        reported = span.cost_nano_usd
+    return ToldCost(reported, estimated)
+
+
+def mark_of(connection: Connection, project: int, job: RepriceJob) -> Repriced | None:
+    """How far this very job came before it was interrupted; None if it was not begun, or is done."""
+    row = connection.execute(
+        "SELECT position, sums FROM reprice_marks WHERE project = ? AND job = ?", (project, _name(job))
+    ).fetchone()
+    if row is None:
+        return None
+    position, sums = cast("tuple[bytes, str]", row)
+    calls, changed, models = orjson.loads(sums)
+    return Repriced(
+        position,
+        calls=calls,
+        changed=changed,
+        models={(provider, model): ModelCosts(*costs) for provider, model, *costs in models},
+    )
+
+
+def set_mark(connection: Connection, project: int, job: RepriceJob, so_far: Repriced) -> None:
+    """Note how far a job has come, in place of any other; no mark is left of one that is done."""
+    if so_far.done or so_far.position is None:
+        connection.execute("DELETE FROM reprice_marks WHERE project = ?", (project,))
+        return
+    models = [(*key, *astuple(costs)) for key, costs in so_far.models.items()]
+    connection.execute(
+        "INSERT INTO reprice_marks (project, job, position, sums) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (project) DO UPDATE SET"
+        " job = excluded.job, position = excluded.position, sums = excluded.sums",
+        (
+            *(project, _name(job), so_far.position),
+            orjson.dumps([so_far.calls, so_far.changed, models]).decode(),
+        ),
+    )
+
+
+def _name(job: RepriceJob) -> str:
+    return f"{job.from_ns} {job.before_ns} {job.prices}"

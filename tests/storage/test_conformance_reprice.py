@@ -1,0 +1,255 @@
+"""Pricing stored calls again leaves what would have been stored at the new prices, in any store."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.storage.backends import Backend
+from tests.storage.model import everything
+from tests.support.rows import HOUR_NS, NOON_NS, SECOND_NS, project, span, step
+
+from pulse_storage import SpanRow, StorageAdapter, TraceRecord
+from pulse_storage.filters import Analytics, AnalyticsQuery, GroupBy, Page, TraceFilter
+from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, ToldCost
+from pulse_storage.skeletons import Skeleton, skeleton
+
+pytestmark = pytest.mark.anyio
+
+ALL = RepriceJob(NOON_NS - 24 * HOUR_NS, NOON_NS + 24 * HOUR_NS, "new")
+
+
+def prices(version: str, by_model: dict[str | None, int], *, override: bool = False) -> PriceSpan:
+    """So many nano-dollars a token, by the model used; trusts as the collector does."""
+
+    def price(span: Skeleton, told: ToldCost) -> SpanCost:
+        if told.reported_nano_usd is not None and not override:
+            return SpanCost(told.reported_nano_usd, "reported", None)
+        rate = by_model.get(span.model_used)
+        if rate is not None and span.input_tokens is not None:
+            return SpanCost(rate * (span.input_tokens + (span.output_tokens or 0)), "computed", version)
+        told_nano_usd = told.estimated_nano_usd if told.reported_nano_usd is None else told.reported_nano_usd
+        return (
+            SpanCost(None, None, None) if told_nano_usd is None else SpanCost(told_nano_usd, "reported", None)
+        )
+
+    return price
+
+
+OLD = prices("old", {"m1": 3})
+NEW = prices("new", {"m1": 5, "m2": 7})
+
+
+def at(price: PriceSpan, row: SpanRow) -> SpanRow:
+    """The row as it would be stored at these prices."""
+    if not row.model_call:
+        return row
+    cost = price(skeleton(row, b""), ToldCost(row.reported_cost_nano_usd, row.estimated_cost_nano_usd))
+    return row._replace(**cost._asdict())
+
+
+def _query(group_by: GroupBy) -> AnalyticsQuery:
+    return AnalyticsQuery(from_ns=ALL.from_ns, before_ns=ALL.before_ns, group_by=group_by)
+
+
+async def reprice(
+    storage: StorageAdapter, price: PriceSpan, job: RepriceJob = ALL, *, dry_run: bool = False
+) -> Repriced:
+    """A job from its beginning to its end."""
+    found = Repriced()
+    while not found.done:
+        found = await storage.reprice("p", job, price, found, dry_run=dry_run)
+    return found
+
+
+async def state(storage: StorageAdapter) -> tuple[list[TraceRecord], list[Analytics]]:
+    """Every row, and sums by every rollup."""
+    groups: tuple[GroupBy, ...] = ("hour", "model", "provider")
+    sums = [await storage.analytics("p", _query(group_by)) for group_by in groups]
+    ordered = [Analytics(one.total, sorted(one.groups, key=lambda group: str(group.key))) for one in sums]
+    return await everything(storage, "p"), ordered
+
+
+@st.composite
+def calls(draw: st.DrawFn) -> list[SpanRow]:
+    """Spans of three traces that share calls in many ways, some of them with costs of their own."""
+    keys = draw(st.lists(st.integers(0, 17), min_size=1, max_size=12, unique=True))
+    return [_call(draw, key) for key in keys]
+
+
+def _call(draw: st.DrawFn, key: int) -> SpanRow:
+    trace = key // 6
+    parent = draw(st.none() | st.integers(0, 5))
+    make = draw(st.sampled_from((span, span, span, step)))
+    row = make(key + 1, trace=trace + 1, parent=None if parent is None else trace * 6 + parent + 1)
+    row = row._replace(
+        start_ns=NOON_NS + draw(st.sampled_from((0, 1, 40_000_000, 2 * HOUR_NS))),
+        provider_request_id=draw(st.sampled_from((None, "r1", "r2"))),
+        partner_key=draw(st.sampled_from((None, None, "anthropic:r1", "stream:x"))),
+        scope=draw(st.sampled_from(("client", "framework", "anthropic"))),
+        dialect=draw(st.sampled_from(("gen-ai", "anthropic-sdk"))),
+        status=draw(st.sampled_from(("success", "success", "error"))),
+    )
+    if not row.model_call:
+        return row
+    told = draw(st.sampled_from((*[ToldCost(None, None)] * 3, ToldCost(11, None), ToldCost(None, 13))))
+    return row._replace(
+        input_tokens=draw(st.sampled_from((None, 10, 20))),
+        output_tokens=draw(st.sampled_from((None, 5))),
+        cache_read_tokens=draw(st.sampled_from((None, 0, 4))),
+        model_used=draw(st.sampled_from((None, "m1", "m2", "m3"))),
+        reported_cost_nano_usd=told.reported_nano_usd,
+        estimated_cost_nano_usd=told.estimated_nano_usd,
+    )
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(rows=calls(), override=st.booleans())
+def test_a_repriced_store_is_one_that_had_the_new_prices_from_the_start(
+    backend: Backend, rows: list[SpanRow], override: bool
+) -> None:
+    new = prices("new", {"m1": 5, "m2": 7}, override=override)
+
+    async def stored(folder: Path, price: PriceSpan) -> StorageAdapter:
+        storage = backend.open(folder)
+        await storage.create_project(*project())
+        await storage.ingest([at(price, row) for row in rows], keep_all=True)
+        return storage
+
+    async def compare(first: Path, second: Path) -> None:
+        repriced, fresh = await stored(first, OLD), await stored(second, new)
+        before = await state(repriced)
+        foretold = await reprice(repriced, new, dry_run=True)
+        assert await state(repriced) == before
+        told = await reprice(repriced, new)
+        expected = await state(fresh)
+        assert await state(repriced) == expected
+        assert told == foretold
+        _assert_told(told, before[0], expected[0])
+        # Once more finds the new costs, and nothing to change.
+        again = await reprice(repriced, new)
+        assert again.changed == 0
+        assert {key: costs.after_nano_usd for key, costs in again.models.items()} == {
+            key: costs.after_nano_usd for key, costs in told.models.items()
+        }
+        # And back, so that what was told by spans is not lost either.
+        await reprice(repriced, OLD)
+        assert await state(repriced) == before
+        await repriced.close()
+        await fresh.close()
+
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        asyncio.run(compare(Path(first), Path(second)))
+        backend.check(Path(first))
+
+
+def _assert_told(told: Repriced, before: Sequence[TraceRecord], after: Sequence[TraceRecord]) -> None:
+    expected: dict[tuple[str | None, str | None], ModelCosts] = {}
+    for old, new in zip(before, after, strict=True):
+        if not new.counted:
+            continue
+        key = new.provider, new.model_used or new.model_requested
+        used = (new.input_tokens or 0) + (new.output_tokens or 0) > 0
+        expected[key] = expected.get(key, ModelCosts()).plus(
+            ModelCosts(
+                1,
+                old.cost_nano_usd or 0,
+                new.cost_nano_usd or 0,
+                old.cost_nano_usd is None and new.cost_nano_usd is not None,
+                used and new.cost_nano_usd is None,
+            )
+        )
+    assert told.models == expected
+    # A row may show what it showed while its span says something else, so more can change than is seen.
+    assert told.changed >= sum(old != new for old, new in zip(before, after, strict=True))
+
+
+async def test_a_job_goes_on_where_it_was_interrupted(storage: StorageAdapter) -> None:
+    rows = [at(OLD, span(number, model_used="m1")) for number in range(1, 1201)]
+    await storage.ingest(rows)
+    assert await storage.repriced_so_far("p", ALL) is None
+    first = await storage.reprice("p", ALL, NEW, Repriced())
+    assert (first.done, first.calls, first.changed) == (False, 500, 500)
+    # Another process, which knows nothing but the job.
+    assert await storage.repriced_so_far("p", ALL) == first
+    assert await storage.repriced_so_far("p", RepriceJob(ALL.from_ns, ALL.before_ns, "others")) is None
+    assert await storage.repriced_so_far("q", ALL) is None
+    found = first
+    while not found.done:
+        found = await storage.reprice("p", ALL, NEW, found)
+    assert (found.calls, found.changed) == (1200, 1200)
+    assert found.models == {("openai", "m1"): ModelCosts(1200, 1200 * 360, 1200 * 600)}
+    assert await storage.repriced_so_far("p", ALL) is None
+    assert {row.price_version for row in await everything(storage, "p")} == {"new"}
+
+
+async def test_a_trace_is_done_once_though_chunks_cut_through_it(storage: StorageAdapter) -> None:
+    rows = [at(OLD, span(number, trace=1 + number % 2, model_used="m1")) for number in range(1, 1201)]
+    await storage.ingest(rows)
+    foretold = await reprice(storage, NEW, dry_run=True)
+    assert foretold.models == {("openai", "m1"): ModelCosts(1200, 1200 * 360, 1200 * 600)}
+    assert await reprice(storage, NEW) == foretold
+    assert (await reprice(storage, NEW)).changed == 0
+
+
+async def test_calls_of_traces_too_large_to_be_loaded_are_priced_too(storage: StorageAdapter) -> None:
+    rows = [at(OLD, span(number, trace=1, model_used="m1")) for number in range(3, 2104)]
+    wrapper = span(1, trace=1, scope="framework", model_used="m1", input_tokens=None, output_tokens=None)
+    inner = span(
+        2, trace=1, parent=1, model_used=None, input_tokens=100, output_tokens=None, cost_nano_usd=None
+    )
+    # The inner span counts, with the outer one's model and, once it has a price, its cost.
+    await storage.ingest([at(OLD, row) for row in (wrapper, inner)])
+    for start in range(0, len(rows), 1000):
+        await storage.ingest(rows[start : start + 1000])
+    await reprice(storage, NEW)
+    shown = await everything(storage, "p")
+    assert {row.price_version for row in shown if row.counted} <= {"new", None}
+    assert (
+        sum(row.cost_nano_usd or 0 for row in shown if row.counted and row.model_used == "m1") >= 2101 * 600
+    )
+    summary = (await storage.analytics("p", _query("day"))).total
+    assert summary.cost_nano_usd == sum(row.cost_nano_usd or 0 for row in shown if row.counted)
+
+
+async def test_only_calls_in_the_range_and_the_project_change(storage: StorageAdapter) -> None:
+    rows = [at(OLD, span(number, model_used="m1")) for number in range(1, 7)]
+    await storage.ingest([*rows, *(row._replace(project_id="q") for row in rows)])
+    job = RepriceJob(NOON_NS + 2 * SECOND_NS, NOON_NS + 4 * SECOND_NS, "new")
+    found = await reprice(storage, NEW, job)
+    assert (found.calls, found.changed) == (2, 2)
+    shown = {row.start_ns: row.price_version for row in await everything(storage, "p")}
+    assert [shown[NOON_NS + number * SECOND_NS] for number in range(1, 7)] == [
+        *("old", "new", "new", "old", "old", "old"),
+    ]
+    assert {row.price_version for row in await everything(storage, "q")} == {"old"}
+    assert (await storage.reprice("nobody", ALL, NEW, Repriced())).done
+
+
+async def test_a_reported_cost_from_before_it_was_kept_apart_is_never_lost(storage: StorageAdapter) -> None:
+    await storage.ingest(
+        [span(1, model_used="m1", cost_nano_usd=42, cost_source="reported", price_version=None)]
+    )
+    await reprice(storage, prices("new", {"m1": 5}, override=True))
+    [row] = await everything(storage, "p")
+    assert (row.cost_nano_usd, row.cost_source) == (600, "computed")
+    await reprice(storage, NEW)
+    [row] = await everything(storage, "p")
+    assert (row.cost_nano_usd, row.cost_source, row.price_version) == (42, "reported", None)
+
+
+async def test_spans_that_come_after_a_repricing_meet_the_new_costs(storage: StorageAdapter) -> None:
+    outer = at(OLD, span(1, trace=1, scope="framework", model_used="m1", provider_request_id="r"))
+    inner = span(2, trace=1, parent=1, model_used="m3", provider_request_id="r", input_tokens=100)
+    await storage.ingest([outer])
+    await reprice(storage, NEW)
+    await storage.ingest([at(NEW, inner)])
+    [counted] = (await storage.list_traces("p", TraceFilter(), Page())).rows
+    assert (counted.otel_span_id, counted.cost_nano_usd, counted.price_version) == (
+        *(inner.otel_span_id, 600, "new"),
+    )
