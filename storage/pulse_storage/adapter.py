@@ -168,14 +168,21 @@ class StorageAdapter(Protocol):
         ...
 
     async def reprice(
-        self, project_id: str, job: RepriceJob, price: PriceSpan, so_far: Repriced, *, dry_run: bool = False
+        self,
+        project_id: str,
+        job: RepriceJob,
+        price: PriceSpan,
+        so_far: Repriced,
+        *,
+        limit: int = 500,
+        dry_run: bool = False,
     ) -> Repriced:
-        """Price the next few hundred calls of a job again, by what each span says itself; `so_far` and these.
+        """Price the next calls of a job again, by what each span says itself: `so_far`, and `limit` more.
 
         Rows, the rows that show another span's cost, and the sums change together, so that a job that is done
-        has left what would have been stored at these prices. How far it came is kept with the rows. In traces
-        of more than 2 000 spans, a cost that came from another span is computed from the row that shows it.
-        With `dry_run` nothing is changed.
+        has left what would have been stored at these prices. How far it came is kept with the rows. Where
+        the other span cannot be seen (in traces of more than 2 000 spans, or as it is no longer kept), its
+        cost is computed from the row that shows it. With `dry_run` nothing is changed.
         """
         ...
 

@@ -58,12 +58,17 @@ def _query(group_by: GroupBy) -> AnalyticsQuery:
 
 
 async def reprice(
-    storage: StorageAdapter, price: PriceSpan, job: RepriceJob = ALL, *, dry_run: bool = False
+    storage: StorageAdapter,
+    price: PriceSpan,
+    job: RepriceJob = ALL,
+    *,
+    limit: int = 500,
+    dry_run: bool = False,
 ) -> Repriced:
     """A job from its beginning to its end."""
     found = Repriced()
     while not found.done:
-        found = await storage.reprice("p", job, price, found, dry_run=dry_run)
+        found = await storage.reprice("p", job, price, found, limit=limit, dry_run=dry_run)
     return found
 
 
@@ -109,9 +114,9 @@ def _call(draw: st.DrawFn, key: int) -> SpanRow:
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(rows=calls(), override=st.booleans())
+@given(rows=calls(), override=st.booleans(), limit=st.integers(1, 5))
 def test_a_repriced_store_is_one_that_had_the_new_prices_from_the_start(
-    backend: Backend, rows: list[SpanRow], override: bool
+    backend: Backend, rows: list[SpanRow], override: bool, limit: int
 ) -> None:
     new = prices("new", {"m1": 5, "m2": 7}, override=override)
 
@@ -124,9 +129,9 @@ def test_a_repriced_store_is_one_that_had_the_new_prices_from_the_start(
     async def compare(first: Path, second: Path) -> None:
         repriced, fresh = await stored(first, OLD), await stored(second, new)
         before = await state(repriced)
-        foretold = await reprice(repriced, new, dry_run=True)
+        foretold = await reprice(repriced, new, limit=limit, dry_run=True)
         assert await state(repriced) == before
-        told = await reprice(repriced, new)
+        told = await reprice(repriced, new, limit=limit)
         expected = await state(fresh)
         assert await state(repriced) == expected
         assert told == foretold
@@ -138,7 +143,7 @@ def test_a_repriced_store_is_one_that_had_the_new_prices_from_the_start(
             key: costs.after_nano_usd for key, costs in told.models.items()
         }
         # And back, so that what was told by spans is not lost either.
-        await reprice(repriced, OLD)
+        await reprice(repriced, OLD, limit=limit)
         assert await state(repriced) == before
         await repriced.close()
         await fresh.close()
@@ -253,3 +258,21 @@ async def test_spans_that_come_after_a_repricing_meet_the_new_costs(storage: Sto
     assert (counted.otel_span_id, counted.cost_nano_usd, counted.price_version) == (
         *(inner.otel_span_id, 600, "new"),
     )
+
+
+async def test_calls_that_arrive_meanwhile_are_neither_lost_nor_counted_twice(
+    backend: Backend, storage: StorageAdapter, tmp_path: Path
+) -> None:
+    rows = [at(OLD, span(number, trace=number // 3 + 1, model_used="m1")) for number in range(3, 903)]
+    await storage.ingest(rows[::2])
+    other = backend.open(tmp_path)
+    repricing = asyncio.create_task(reprice(other, NEW, limit=50))
+    for start in range(1, len(rows), 100):
+        await storage.ingest([at(NEW, row) for row in rows[start : start + 100 : 2]])
+    await repricing
+    await other.close()
+    shown = await everything(storage, "p")
+    assert len(shown) == 900
+    assert {(row.cost_nano_usd, row.price_version) for row in shown} == {(600, "new")}
+    total = (await storage.analytics("p", _query("day"))).total
+    assert (total.calls, total.cost_nano_usd) == (900, 900 * 600)

@@ -13,7 +13,7 @@ from pulse_collector.pricing.price_book import project_prices
 from pulse_collector.pricing.prices import Prices
 from pulse_collector.pricing.stored import span_pricing
 from pulse_query_api.times import unix_ns
-from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
+from pulse_server.arguments import CommandFailed, Parser, WrongUsage, add_store_settings, settings_from
 from pulse_server.find_project import find_project
 from pulse_server.prices_file import file_prices
 from pulse_server.progress import Progress
@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
     file = file_prices(settings)
     if arguments.since >= arguments.before:
-        raise CommandFailed("--to must be later than --from")
+        raise WrongUsage("--to must be later than --from")
     found = asyncio.run(_reprice(settings, file, arguments))
     if arguments.json:
         print(json.dumps(_as_json(found, arguments)))

@@ -1,12 +1,13 @@
 """Prices stored calls again, some hundred at a time, with the sums in the same transaction.
 
 Each span is priced by what it says itself; then its trace is reconciled, since a row may show the cost of
-another span of its call. A trace is done as a whole, together with its last call in the range.
+another span of its call. Traces are done as a whole, with those that they have partners in, together with
+their last call in the range.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import astuple
 from typing import cast
 
@@ -22,8 +23,6 @@ from pulse_storage.sql.neighbourhood import LargeTraces, Neighbourhood
 from pulse_storage.sql.rollups import RollupDelta
 from pulse_storage.sql.spans import StoredSpan, shown_skeleton, update, update_values
 
-_CHUNK_CALLS = 500
-
 
 def reprice_some(
     connection: Connection,
@@ -32,13 +31,14 @@ def reprice_some(
     price: PriceSpan,
     after: bytes | None,
     *,
+    limit: int,
     dry_run: bool,
 ) -> Repriced:
-    """The next calls of a job after a row id, priced again. Within a transaction that writes.
+    """The next `limit` calls of a job after a row id, priced again. Within a transaction that writes.
 
     With `dry_run` nothing is written.
     """
-    found = _next_calls(connection, project, job, after)
+    found = _next_calls(connection, project, job, after, limit)
     if not found:
         return Repriced(after, done=True)
     near = Neighbourhood(connection, project, LargeTraces())
@@ -51,7 +51,7 @@ def reprice_some(
         chunk.write(connection, project)
     return Repriced(
         position=found[-1][0],
-        done=len(found) < _CHUNK_CALLS,
+        done=len(found) < limit,
         calls=len(found),
         changed=len(chunk.changes),
         models=chunk.models,
@@ -59,7 +59,7 @@ def reprice_some(
 
 
 def _next_calls(
-    connection: Connection, project: int, job: RepriceJob, after: bytes | None
+    connection: Connection, project: int, job: RepriceJob, after: bytes | None, limit: int
 ) -> list[tuple[bytes, bytes, bytes]]:
     """Row id, trace id and span id of the next model calls, counted or not, in the order of their ids."""
     conditions = Conditions()
@@ -70,7 +70,7 @@ def _next_calls(
     rows = connection.execute(
         f"SELECT id, otel_trace_id, otel_span_id FROM spans{connection.dialect.indexed_by('spans_by_id')}"
         f" WHERE {conditions.sql()} AND model_call"
-        f" ORDER BY id LIMIT {_CHUNK_CALLS:d}",
+        f" ORDER BY id LIMIT {limit:d}",
         conditions.bindings,
     ).fetchall()
     return cast("list[tuple[bytes, bytes, bytes]]", rows)
@@ -94,26 +94,21 @@ class _Chunk:
         #: What was stored, what its span says at the new prices, and the overrides that follow.
         self.changes: list[tuple[StoredSpan, Skeleton, dict[str, OwnValue]]] = []
         self.models: dict[tuple[str | None, str | None], ModelCosts] = {}
-        complete = [
-            stored
-            for trace_id, trace in near.stored.items()
-            if not near.is_large(trace_id) and all(self._is_done(span, last_id) for span in trace.values())
-            for stored in trace.values()
-        ]
         near.complete([])
+        complete = self._complete(last_id)
         priced = {
             stored.skeleton.key: self._priced(stored)
             for trace in near.stored.values()
             for stored in trace.values()
         }
-        verdicts = self._verdicts(priced)
+        stored_now = {key: self._stored(key).skeleton for key in priced}
+        same = priced == stored_now
+        costs_of = _costs_now if same else self._reconciled(priced, stored_now, complete)
         for stored in complete:
-            span = priced[stored.skeleton.key]
-            self._settle(stored, span, _costs_by_verdict(verdicts, stored))
-        for trace_id, span_id in in_large:
-            stored = near.stored[trace_id][span_id]
-            span = priced[stored.skeleton.key]
-            self._settle(stored, span, self._costs_in_large_trace(stored, span))
+            self._settle(stored, priced[stored.skeleton.key], costs_of(stored))
+        for key in in_large:
+            stored = self._stored(key)
+            self._settle(stored, priced[key], self._costs_as_shown(stored, priced[key]))
 
     def write(self, connection: Connection, project: int) -> None:
         """Change the rows, and the sums of those that count."""
@@ -136,11 +131,36 @@ class _Chunk:
         connection.executemany(f"UPDATE spans SET reported_cost_nano_usd = ? WHERE {where}", told)
         delta.write(connection)
 
+    def _complete(self, last_id: bytes) -> list[StoredSpan]:
+        """The rows of traces, with those that they have partners in, of which no call is left for later."""
+        near = self._near
+        waiting: set[bytes] = set()
+        partners: dict[str, set[bytes]] = {}
+        for trace_id, trace in near.stored.items():
+            for stored in trace.values():
+                span = stored.skeleton
+                if span.partner_key is not None:
+                    partners.setdefault(span.partner_key, set()).add(trace_id)
+                if self._is_priced(span) and span.id > last_id:
+                    waiting.add(trace_id)
+        found = waiting
+        while found:
+            found = {
+                trace_id
+                for together in partners.values()
+                if not together.isdisjoint(found)
+                for trace_id in together
+            } - waiting
+            waiting |= found
+        return [
+            stored
+            for trace_id, trace in near.stored.items()
+            if trace_id not in waiting and not near.is_large(trace_id)
+            for stored in trace.values()
+        ]
+
     def _is_priced(self, span: Skeleton) -> bool:
         return span.model_call and self._job.from_ns <= span.start_ns < self._job.before_ns
-
-    def _is_done(self, stored: StoredSpan, last_id: bytes) -> bool:
-        return stored.skeleton.id <= last_id or not self._is_priced(stored.skeleton)
 
     def _priced(self, stored: StoredSpan) -> Skeleton:
         """What the span says itself, at the new prices if it lies in the range."""
@@ -149,22 +169,43 @@ class _Chunk:
             return span
         return span._replace(**self._price(span, _told_cost(stored))._asdict())
 
-    def _verdicts(self, priced: Mapping[SpanKey, Skeleton]) -> dict[SpanKey, Verdict] | None:
-        """What the traces say together; None if that is what they said before."""
-        near = self._near
-        stored = (span.skeleton for trace in near.stored.values() for span in trace.values())
-        if all(priced[span.key] == span for span in stored):
-            return None
-        return reconcile(list(priced.values()), [one for trace in near.contents.values() for one in trace])
+    def _stored(self, key: SpanKey) -> StoredSpan:
+        trace_id, span_id = key
+        return self._near.stored[trace_id][span_id]
 
-    def _costs_in_large_trace(self, stored: StoredSpan, span: Skeleton) -> dict[str, OwnValue]:
-        """A trace too large to be loaded: a cost from another span is computed from what its row shows."""
+    def _reconciled(
+        self,
+        priced: Mapping[SpanKey, Skeleton],
+        before: Mapping[SpanKey, Skeleton],
+        rows: Sequence[StoredSpan],
+    ) -> Callable[[StoredSpan], dict[str, OwnValue]]:
+        """The costs in which a row is to differ from its span, as its trace says at the new prices."""
+        contents = [one for trace in self._near.contents.values() for one in trace]
+        verdicts = reconcile(list(priced.values()), contents)
+        borrowers = [stored for stored in rows if _costs_now(stored)]
+        # Whom a row has its cost from may be gone by now: then the trace no longer says what the row shows.
+        verdicts_before = reconcile(list(before.values()), contents) if borrowers else {}
+        orphans = {
+            stored.skeleton.key
+            for stored in borrowers
+            if _costs_by(verdicts_before, stored) != _costs_now(stored)
+        }
+
+        def costs_of(stored: StoredSpan) -> dict[str, OwnValue]:
+            key = stored.skeleton.key
+            return (
+                self._costs_as_shown(stored, priced[key]) if key in orphans else _costs_by(verdicts, stored)
+            )
+
+        return costs_of
+
+    def _costs_as_shown(self, stored: StoredSpan, span: Skeleton) -> dict[str, OwnValue]:
+        """Where the spans of a call cannot all be seen, a cost from another one is computed from the row."""
         costs = _costs_now(stored)
         shown = shown_skeleton(stored.skeleton, stored.overrides)
-        if not costs or shown.cost_source == "reported":
-            return costs
-        cost = self._price(shown, ToldCost(None, None))._asdict()
-        return {column: value for column, value in cost.items() if value != getattr(span, column)}
+        if costs and shown.cost_source != "reported" and self._is_priced(span):
+            costs = dict(self._price(shown, ToldCost(None, None))._asdict())
+        return {column: value for column, value in costs.items() if value != getattr(span, column)}
 
     def _settle(self, stored: StoredSpan, span: Skeleton, costs: dict[str, OwnValue]) -> None:
         """Note what becomes of a row that keeps all but its costs."""
@@ -190,10 +231,8 @@ class _Chunk:
         )
 
 
-def _costs_by_verdict(verdicts: dict[SpanKey, Verdict] | None, stored: StoredSpan) -> dict[str, OwnValue]:
-    """The costs in which a row is to differ from its span."""
-    if verdicts is None:
-        return _costs_now(stored)
+def _costs_by(verdicts: Mapping[SpanKey, Verdict], stored: StoredSpan) -> dict[str, OwnValue]:
+    """The costs in which a row is to differ from its span, by the verdict on it."""
     verdict = verdicts.get(stored.skeleton.key)
     if verdict is None:
         return {}

@@ -225,7 +225,14 @@ class SqlStorage:
         return await self._write(lambda connection: delete_prices(connection, project_id))
 
     async def reprice(
-        self, project_id: str, job: RepriceJob, price: PriceSpan, so_far: Repriced, *, dry_run: bool = False
+        self,
+        project_id: str,
+        job: RepriceJob,
+        price: PriceSpan,
+        so_far: Repriced,
+        *,
+        limit: int = 500,
+        dry_run: bool = False,
     ) -> Repriced:
         """See StorageAdapter."""
 
@@ -233,7 +240,9 @@ class SqlStorage:
             project = projects.project_key(connection, project_id)
             if project is None:
                 return replace(so_far, done=True)
-            more = reprice_some(connection, project, job, price, so_far.position, dry_run=dry_run)
+            more = reprice_some(
+                connection, project, job, price, so_far.position, limit=limit, dry_run=dry_run
+            )
             found = so_far.plus(more)
             if not dry_run:
                 set_mark(connection, project, job, found)

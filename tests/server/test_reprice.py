@@ -1,0 +1,178 @@
+"""`pulse reprice`: the difference told, applied, and gone on with after a kill."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.rows import NOON_NS, project, span
+
+from pulse_server.cli import main
+from pulse_storage import StorageAdapter, open_storage
+from pulse_storage.filters import AnalyticsQuery
+from pulse_storage.rows import SpanRow
+
+RANGE = ("--from", "2025-06-15", "--to", "2025-06-16")
+PRICES = '[[prices]]\nmodel = "acme-*"\ninput = 10\noutput = 0\n'
+
+
+@pytest.fixture(autouse=True)
+def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
+    for name in list(os.environ):
+        if name.startswith("PULSE_") or name in ("PORT", "DATABASE_URL", "ADMIN_KEY"):
+            monkeypatch.delenv(name)
+    (tmp_path / "prices.toml").write_text(PRICES)
+    monkeypatch.setenv("PULSE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("PULSE_PRICES_FILE", str(tmp_path / "prices.toml"))
+
+
+def unpriced(number: int, **columns: object) -> SpanRow:
+    nothing = {"cost_nano_usd": None, "cost_source": None, "price_version": None}
+    row = span(number, provider="acme", model_requested="acme-1", model_used="acme-1", **nothing)
+    return row._replace(**columns)
+
+
+def store(folder: Path, rows: list[SpanRow]) -> None:
+    async def fill(storage: StorageAdapter) -> None:
+        await storage.create_project(*project("p"))
+        await storage.create_project(*project("q"))
+        await storage.ingest(rows)
+        await storage.close()
+
+    asyncio.run(fill(open_storage(f"sqlite:///{folder / 'pulse.db'}")))
+
+
+def cost_nano_usd(folder: Path, project_id: str = "p") -> int:
+    async def ask(storage: StorageAdapter) -> int:
+        query = AnalyticsQuery(from_ns=NOON_NS, before_ns=NOON_NS + 10**14, group_by="day")
+        summary = (await storage.analytics(project_id, query)).total
+        await storage.close()
+        return summary.cost_nano_usd
+
+    return asyncio.run(ask(open_storage(f"sqlite:///{folder / 'pulse.db'}")))
+
+
+def told(capsys: pytest.CaptureFixture[str], *options: str) -> list[dict[str, Any]]:
+    assert main(["reprice", *RANGE, "--json", *options]) == 0
+    return json.loads(capsys.readouterr().out)["projects"]
+
+
+def test_the_difference_is_told_then_applied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    listed = {
+        "model_used": "gpt-4o-mini",
+        "model_requested": "gpt-4o-mini",
+        "provider": "openai",
+        "cost_nano_usd": 1,
+        "cost_source": "computed",
+    }
+    reported = {"cost_nano_usd": 7, "cost_source": "reported", "reported_cost_nano_usd": 7}
+    store(
+        tmp_path,
+        [
+            *(unpriced(number) for number in (1, 2)),
+            unpriced(3, **listed),
+            unpriced(4, **reported),
+            unpriced(5, model_used="other", model_requested="other"),
+            unpriced(6, project_id="q"),
+        ],
+    )
+    foretold = told(capsys, "--dry-run")
+    assert cost_nano_usd(tmp_path) == 8
+    first, second = foretold
+    assert (first["projectId"], first["calls"], first["changed"]) == ("p", 5, 3)
+    # 100 tokens each at 10 dollars a million are 0.1 cents; gpt-4o-mini's 100 and 20 cost 0.0027.
+    assert first["models"] == [
+        {
+            "provider": "acme", "model": "acme-1", "calls": 3, "costBefore": 7e-07, "costAfter": 0.2000007,
+            "difference": 0.2, "newlyPriced": 2, "unpriced": 0,
+        },
+        {
+            "provider": "openai", "model": "gpt-4o-mini", "calls": 1, "costBefore": 1e-07,
+            "costAfter": 0.0027, "difference": 0.0026999, "newlyPriced": 0, "unpriced": 0,
+        },
+        {
+            "provider": "acme", "model": "other", "calls": 1, "costBefore": 0.0, "costAfter": 0.0,
+            "difference": 0.0, "newlyPriced": 0, "unpriced": 1,
+        },
+    ]  # fmt: skip
+    assert (second["projectId"], second["changed"]) == ("q", 1)
+    assert told(capsys, "--project", "p") == [first]
+    assert (cost_nano_usd(tmp_path), cost_nano_usd(tmp_path, "q")) == (2_000_007 + 27_000, 0)
+    assert told(capsys) == [{**first, "changed": 0, "models": again(first["models"])}, second]
+    assert cost_nano_usd(tmp_path, "q") == 1_000_000
+
+
+def again(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What the same command tells once it was applied: the costs that are there, in the order of names."""
+    same = [
+        {**model, "costBefore": model["costAfter"], "difference": 0.0, "newlyPriced": 0} for model in models
+    ]
+    return sorted(same, key=lambda model: (model["provider"], model["model"]))
+
+
+def test_people_get_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store(tmp_path, [unpriced(1), unpriced(2, model_used="other", model_requested="other")])
+    assert main(["reprice", *RANGE, "--dry-run"]) == 0
+    heading, first, second, total, _, told = capsys.readouterr().out.splitlines()
+    assert heading.split() == [
+        *("PROVIDER", "MODEL", "CALLS", "BEFORE", "AFTER", "DIFFERENCE", "NEWLY", "PRICED", "UNPRICED"),
+    ]
+    assert first.split() == ["acme", "acme-1", "1", "0.0000", "0.1000", "+0.1000", "1", "0"]
+    assert second.split() == ["acme", "other", "1", "0.0000", "0.0000", "+0.0000", "0", "1"]
+    assert total.split() == ["all", "2", "0.0000", "0.1000", "+0.1000", "1", "1"]
+    assert told == "2 rows of calls looked at, would change 1; costs in cents"
+
+
+def test_a_projects_own_prices_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store(tmp_path, [unpriced(1), unpriced(1, project_id="q")])
+    (tmp_path / "own.toml").write_text(PRICES.replace("10", "20"))
+    assert main(["prices", "set", "p", str(tmp_path / "own.toml")]) == 0
+    capsys.readouterr()
+    told(capsys)
+    assert (cost_nano_usd(tmp_path), cost_nano_usd(tmp_path, "q")) == (2_000_000, 1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--from", "yesterday", "--to", "2025-06-16"), 2),
+        (("--from", "2025-06-16", "--to", "2025-06-16"), 2),
+        (("--from", "2025-06-15"), 2),
+        ((*RANGE, "--project", "nobody"), 1),
+    ],
+)
+def test_wrong_usage_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], code: int
+) -> None:
+    store(tmp_path, [])
+    assert exit_code("reprice", *options) == code
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def exit_code(*command: str) -> object:
+    try:
+        return main(command)
+    except SystemExit as ended:
+        return ended.code
+
+
+def test_a_killed_repricing_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [unpriced(number) for number in range(1, 6001)]
+    store(tmp_path, rows)
+    command = [sys.executable, "-m", "pulse_server", "reprice", *RANGE, "--project", "p"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not 0 < cost_nano_usd(tmp_path) < 6000 * 1_000_000:
+            pass
+        process.send_signal(signal.SIGKILL)
+    [found] = told(capsys, "--project", "p")
+    assert cost_nano_usd(tmp_path) == 6000 * 1_000_000
+    # What the killed one had done is told too: the whole job is.
+    assert (found["calls"], found["changed"]) in {(6000, 6000), (6000, 0)}
+    assert sum(model["calls"] for model in found["models"]) == 6000
