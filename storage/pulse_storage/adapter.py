@@ -181,8 +181,8 @@ class StorageAdapter(Protocol):
 
         Rows, the rows that show another span's cost, and the sums change together, so that a job that is done
         has left what would have been stored at these prices. How far it came is kept with the rows. Where
-        the other span cannot be seen (in traces of more than 2 000 spans, or as it is no longer kept), its
-        cost is computed from the row that shows it. With `dry_run` nothing is changed.
+        the other span is no longer kept, its cost is computed from the row that shows it.
+        With `dry_run` nothing is changed.
         """
         ...
 

@@ -202,24 +202,33 @@ async def test_a_trace_is_done_once_though_chunks_cut_through_it(storage: Storag
     assert (await reprice(storage, NEW)).changed == 0
 
 
-async def test_calls_of_traces_too_large_to_be_loaded_are_priced_too(storage: StorageAdapter) -> None:
-    rows = [at(OLD, span(number, trace=1, model_used="m1")) for number in range(3, 2104)]
-    wrapper = span(1, trace=1, scope="framework", model_used="m1", input_tokens=None, output_tokens=None)
-    inner = span(
-        2, trace=1, parent=1, model_used=None, input_tokens=100, output_tokens=None, cost_nano_usd=None
-    )
-    # The inner span counts, with the outer one's model and, once it has a price, its cost.
-    await storage.ingest([at(OLD, row) for row in (wrapper, inner)])
-    for start in range(0, len(rows), 1000):
-        await storage.ingest(rows[start : start + 1000])
-    await reprice(storage, NEW)
-    shown = await everything(storage, "p")
-    assert {row.price_version for row in shown if row.counted} <= {"new", None}
-    assert (
-        sum(row.cost_nano_usd or 0 for row in shown if row.counted and row.model_used == "m1") >= 2101 * 600
-    )
-    summary = (await storage.analytics("p", _query("day"))).total
-    assert summary.cost_nano_usd == sum(row.cost_nano_usd or 0 for row in shown if row.counted)
+async def test_a_large_trace_is_priced_like_small_ones(backend: Backend, tmp_path: Path) -> None:
+    # Pairs of a framework's span that has a price, and the client's below it, that counts and has none.
+    rows = [step(1, trace=1)]
+    for number in range(10, 1300, 2):
+        outer = span(number, trace=1, parent=1, scope="framework", model_used="m1", cache_read_tokens=9)
+        inner = span(number + 1, trace=1, parent=number, model_used="m3" if number % 4 else "m2")
+        told = {"reported_cost_nano_usd": number} if number % 5 == 0 else {}
+        rows += [outer._replace(**told), inner]
+
+    async def stored(name: str, price: PriceSpan) -> StorageAdapter:
+        (tmp_path / name).mkdir()
+        storage = backend.open(tmp_path / name)
+        await storage.create_project(*project())
+        priced = [at(price, row) for row in rows]
+        for start in range(0, len(rows), 300):
+            await storage.ingest(priced[start : start + 300], keep_all=True)
+        return storage
+
+    repriced, fresh = await stored("repriced", OLD), await stored("fresh", NEW)
+    foretold = await reprice(repriced, NEW, limit=70, dry_run=True)
+    told = await reprice(repriced, NEW, limit=70)
+    assert await state(repriced) == await state(fresh)
+    assert told.models == foretold.models
+    assert (await reprice(repriced, NEW)).changed == 0
+    await repriced.close()
+    await fresh.close()
+    backend.check(tmp_path / "repriced")
 
 
 async def test_only_calls_in_the_range_and_the_project_change(storage: StorageAdapter) -> None:

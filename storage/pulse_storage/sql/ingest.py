@@ -299,21 +299,7 @@ class _ProjectBatch:
             update(self._connection, list(self._changes(self._reconciled([]))))
 
     def _reconciled(self, new: list[Skeleton]) -> dict[SpanKey, Verdict]:
-        near = self._near
-        stored = self._stored_skeletons()
-        if not near.large:
-            return reconcile(new + stored, self._contents())
-        decided = near.branches.decided
-        loaded = {span.key: span for span in new + stored}
-        for key in decided.keys() & loaded.keys():
-            loaded[key] = loaded[key]._replace(model_call=False)
-        for key, head in near.branches.context.items():
-            if key not in loaded or key in decided:
-                loaded[key] = head
-        verdicts = reconcile(list(loaded.values()), self._contents(), partial=near.large)
-        for key, counted in decided.items():
-            verdicts[key] = Verdict(counted, verdicts[key].overrides if key in verdicts else _NO_OVERRIDES)
-        return verdicts
+        return self._near.reconciled(new + self._stored_skeletons())
 
     def _contents(self) -> list[ContentSkeleton]:
         return [content for trace in self._near.contents.values() for content in trace]

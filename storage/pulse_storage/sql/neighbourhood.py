@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
-from pulse_storage.reconcile import MAX_AGREEING_SPANS
+from pulse_storage.reconcile import MAX_AGREEING_SPANS, Verdict, reconcile
 from pulse_storage.skeletons import Bearing, ContentSkeleton, Skeleton, SpanKey
 from pulse_storage.sql.branches import Branches
 from pulse_storage.sql.connection import Connection
@@ -98,10 +98,6 @@ class Neighbourhood:
                 self.contents.setdefault(content.otel_trace_id, []).append(content)
         return loaded
 
-    def is_large(self, trace_id: bytes) -> bool:
-        """Whether the trace is loaded in part only. Call `load_traces` first."""
-        return trace_id in self._large
-
     def holds(self, trace_id: bytes, span_id: bytes) -> bool:
         """Whether the span is stored. Call `load_traces` first."""
         if self.has_loaded(trace_id, span_id):
@@ -187,6 +183,41 @@ class Neighbourhood:
             self._keep(span)
         self.branches.load([span.skeleton for span in spans])
         return spans
+
+    def with_partners(self, trace_ids: Set[bytes]) -> set[bytes]:
+        """These traces, and the loaded ones that have partners in them, or in those, and so on."""
+        groups: dict[tuple[str, int], set[bytes]] = {}
+        for trace_id, trace in self.stored.items():
+            for stored in trace.values():
+                key, window = stored.skeleton.partner_key, stored.skeleton.start_ns // _PARTNER_WINDOW_NS
+                if key is not None:
+                    # As `_partners` looks: spans of the same window, and of the one beside it.
+                    groups.setdefault((key, window), set()).add(trace_id)
+                    groups.setdefault((key, window - 1), set()).add(trace_id)
+        found = set(trace_ids)
+        more = True
+        while more:
+            linked = {id for group in groups.values() if not group.isdisjoint(found) for id in group}
+            more = not linked <= found
+            found |= linked
+        return found
+
+    def reconciled(self, spans: Iterable[Skeleton]) -> dict[SpanKey, Verdict]:
+        """What the traces say of these spans: new ones, and the loaded, which may say something else."""
+        contents = [content for trace in self.contents.values() for content in trace]
+        loaded = {span.key: span for span in spans}
+        if not self.large:
+            return reconcile(list(loaded.values()), contents)
+        decided = self.branches.decided
+        for key in decided.keys() & loaded.keys():
+            loaded[key] = loaded[key]._replace(model_call=False)
+        for key, head in self.branches.context.items():
+            if key not in loaded or key in decided:
+                loaded[key] = head
+        verdicts = reconcile(list(loaded.values()), contents, partial=self.large)
+        for key, counted in decided.items():
+            verdicts[key] = Verdict(counted, verdicts[key].overrides if key in verdicts else {})
+        return verdicts
 
     def _keep(self, span: StoredSpan) -> None:
         self.stored.setdefault(span.skeleton.otel_trace_id, {})[span.skeleton.otel_span_id] = span

@@ -2,19 +2,19 @@
 
 Each span is priced by what it says itself; then its trace is reconciled, since a row may show the cost of
 another span of its call. Traces are done as a whole, with those that they have partners in, together with
-their last call in the range.
+their last call in the range; of large ones each call with its branch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
 from typing import cast
 
 import orjson
 
 from pulse_storage.latency import latency_bucket
-from pulse_storage.reconcile import Verdict, reconcile
+from pulse_storage.reconcile import Verdict
 from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, ToldCost
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.conditions import Conditions, add_time
@@ -42,10 +42,8 @@ def reprice_some(
     if not found:
         return Repriced(after, done=True)
     near = Neighbourhood(connection, project, LargeTraces())
-    near.load_traces(list({trace_id: None for _, trace_id, _ in found}))
-    in_large = {(trace_id, span_id) for _, trace_id, span_id in found if near.is_large(trace_id)}
-    for key in in_large:
-        near.holds(*key)
+    near.load_around([(trace_id, span_id) for _, trace_id, span_id in found])
+    in_large = [(trace_id, span_id) for _, trace_id, span_id in found if trace_id in near.large]
     chunk = _Chunk(near, job, price, in_large, last_id=found[-1][0])
     if not dry_run:
         chunk.write(connection, project)
@@ -84,7 +82,7 @@ class _Chunk:
         near: Neighbourhood,
         job: RepriceJob,
         price: PriceSpan,
-        in_large: Set[SpanKey],
+        in_large: Sequence[SpanKey],
         *,
         last_id: bytes,
     ) -> None:
@@ -94,7 +92,6 @@ class _Chunk:
         #: What was stored, what its span says at the new prices, and the overrides that follow.
         self.changes: list[tuple[StoredSpan, Skeleton, dict[str, OwnValue]]] = []
         self.models: dict[tuple[str | None, str | None], ModelCosts] = {}
-        near.complete([])
         complete = self._complete(last_id)
         priced = {
             stored.skeleton.key: self._priced(stored)
@@ -104,11 +101,8 @@ class _Chunk:
         stored_now = {key: self._stored(key).skeleton for key in priced}
         same = priced == stored_now
         costs_of = _costs_now if same else self._reconciled(priced, stored_now, complete)
-        for stored in complete:
+        for stored in (*complete, *map(self._stored, in_large)):
             self._settle(stored, priced[stored.skeleton.key], costs_of(stored))
-        for key in in_large:
-            stored = self._stored(key)
-            self._settle(stored, priced[key], self._costs_as_shown(stored, priced[key]))
 
     def write(self, connection: Connection, project: int) -> None:
         """Change the rows, and the sums of those that count."""
@@ -134,28 +128,18 @@ class _Chunk:
     def _complete(self, last_id: bytes) -> list[StoredSpan]:
         """The rows of traces, with those that they have partners in, of which no call is left for later."""
         near = self._near
-        waiting: set[bytes] = set()
-        partners: dict[str, set[bytes]] = {}
-        for trace_id, trace in near.stored.items():
-            for stored in trace.values():
-                span = stored.skeleton
-                if span.partner_key is not None:
-                    partners.setdefault(span.partner_key, set()).add(trace_id)
-                if self._is_priced(span) and span.id > last_id:
-                    waiting.add(trace_id)
-        found = waiting
-        while found:
-            found = {
+        waiting = near.with_partners(
+            {
                 trace_id
-                for together in partners.values()
-                if not together.isdisjoint(found)
-                for trace_id in together
-            } - waiting
-            waiting |= found
+                for trace_id, trace in near.stored.items()
+                for stored in trace.values()
+                if self._is_priced(stored.skeleton) and stored.skeleton.id > last_id
+            }
+        )
         return [
             stored
             for trace_id, trace in near.stored.items()
-            if trace_id not in waiting and not near.is_large(trace_id)
+            if trace_id not in waiting and trace_id not in near.large
             for stored in trace.values()
         ]
 
@@ -180,11 +164,11 @@ class _Chunk:
         rows: Sequence[StoredSpan],
     ) -> Callable[[StoredSpan], dict[str, OwnValue]]:
         """The costs in which a row is to differ from its span, as its trace says at the new prices."""
-        contents = [one for trace in self._near.contents.values() for one in trace]
-        verdicts = reconcile(list(priced.values()), contents)
+        near = self._near
+        verdicts = near.reconciled(priced.values())
         borrowers = [stored for stored in rows if _costs_now(stored)]
         # Whom a row has its cost from may be gone by now: then the trace no longer says what the row shows.
-        verdicts_before = reconcile(list(before.values()), contents) if borrowers else {}
+        verdicts_before = near.reconciled(before.values()) if borrowers else {}
         orphans = {
             stored.skeleton.key
             for stored in borrowers
@@ -192,10 +176,14 @@ class _Chunk:
         }
 
         def costs_of(stored: StoredSpan) -> dict[str, OwnValue]:
-            key = stored.skeleton.key
-            return (
-                self._costs_as_shown(stored, priced[key]) if key in orphans else _costs_by(verdicts, stored)
-            )
+            key, span = stored.skeleton.key, priced[stored.skeleton.key]
+            costs = _costs_by(verdicts, stored)
+            if stored.skeleton.otel_trace_id in near.large:
+                # Its parts are priced one after the other, so that what it says before is no measure.
+                is_orphan = key in near.branches.decided or (not costs and span.cost_nano_usd is None)
+            else:
+                is_orphan = key in orphans
+            return self._costs_as_shown(stored, span) if is_orphan else costs
 
         return costs_of
 
