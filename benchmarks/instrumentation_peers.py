@@ -125,6 +125,9 @@ def _switch_logfire(
 
     def on() -> None:
         undo.extend((logfire.instrument_openai(), logfire.instrument_anthropic()))
+        for block in undo:
+            # It is on already; only a block that was entered can be left.
+            block.__enter__()
 
     def off() -> None:
         while undo:

@@ -8,7 +8,7 @@ import anthropic
 import openai
 import pytest
 from tests.instrumentation.recorded import Recorded
-from tests.support.llm_bodies import completion, message
+from tests.support.llm_bodies import completion, message, response
 from tests.support.llm_clients import anthropic_client, openai_client
 from tests.support.llm_http import FakeProvider, json_answer
 
@@ -123,3 +123,14 @@ def test_bedrock_client_is_bedrock_and_recorded_once(instrumented: Recorded) -> 
     assert [span.attributes["gen_ai.provider.name"] for span in instrumented.spans] == ["aws.bedrock"] * 2
     # What is signed must not be touched again by other instrumentation of the HTTP library.
     assert not any("traceparent" in request.headers for request in provider.requests)
+
+
+@pytest.mark.skipif(not hasattr(openai, "BedrockOpenAI"), reason="needs a client for Bedrock")
+def test_bedrock_client_of_openai_is_bedrock(instrumented: Recorded) -> None:
+    provider = FakeProvider(json_answer(completion()), json_answer(response()))
+    client = openai.BedrockOpenAI(
+        api_key="test", aws_region="us-east-1", http_client=provider.sync_client(), max_retries=0
+    )
+    client.chat.completions.create(**CHAT)
+    client.responses.create(model="gpt-4o", input="Hi")
+    assert [span.attributes["gen_ai.provider.name"] for span in instrumented.spans] == ["aws.bedrock"] * 2
