@@ -16,6 +16,12 @@ from pulse_storage.sql.connection import Connection, SqlValue
 
 _log = logging.getLogger(__name__)
 
+#: Blocks that are read by one statement: one each would be slow, and all of them may be large.
+_BLOCKS_A_READ = 16
+_READ_BLOCKS = (
+    "SELECT id, packed FROM content_blocks"
+    f" WHERE project = ? AND week = ? AND id IN ({', '.join('?' * _BLOCKS_A_READ)})"
+)
 _SAVE_BLOCK = "INSERT INTO content_blocks (id, project, week, packed) VALUES (?, ?, ?, ?)"
 _SAVE_PART = (
     "INSERT INTO content_parts (project, week, digest, block, start, length) VALUES (?, ?, ?, ?, ?, ?)"
@@ -53,13 +59,20 @@ def read_document(connection: Connection, project: int, stored: bytes, what: str
 
 def _assembled(connection: Connection, project: int, stored: bytes) -> bytes:
     reference = decode(stored)
+    # In the order in which they are asked for.
+    blocks = list(dict.fromkeys(extent.block for extent in reference.extents))
+    place = {block: index for index, block in enumerate(blocks)}
+    read: dict[int, bytes] = {}
 
     def packed_block(block: int) -> bytes | None:
-        packed = connection.execute(
-            "SELECT packed FROM content_blocks WHERE id = ? AND project = ? AND week = ?",
-            (block, project, reference.week),
-        ).get
-        return cast("bytes | None", packed)
+        if block not in read:
+            read.clear()
+            some = blocks[place[block] : place[block] + _BLOCKS_A_READ]
+            # Always as many, so that the statement stays the same.
+            some += some[-1:] * (_BLOCKS_A_READ - len(some))
+            rows = connection.execute(_READ_BLOCKS, (project, reference.week, *some))
+            read.update(cast("list[tuple[int, bytes]]", rows.fetchall()))
+        return read.get(block)
 
     return assemble(reference, packed_block)
 
