@@ -32,6 +32,8 @@ _APART = frozenset(
 )
 #: What kind of span it is; when that changes, so does everything else.
 _KIND = ("operation", "model_call", "dialect")
+#: What a resource tells too.
+_OF_RESOURCE = ("service", "environment", "release")
 _PACKED = ("output_text", "request_body", "response_body")
 #: How many parts are looked at that would follow the one which feeds a column.
 _MAX_FALLBACKS = 3
@@ -251,7 +253,7 @@ def _find_overruled(
         removals = [one.remove for one in removed]
         following: list[Input] = []
         for one in candidates:
-            if one in removed:
+            if one in removed or (one.of_resource and columns.isdisjoint(_OF_RESOURCE)):
                 continue
             changed = columns & _changed(gone, mapped.facts(*removals, one.alter))
             changed = {column for column in changed if one.label not in found.sources.get(column, ())}

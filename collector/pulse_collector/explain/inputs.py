@@ -42,7 +42,12 @@ class Input(NamedTuple):
     @property
     def may_be_overruled(self) -> bool:
         """Whether another part can say the same: not so for what every span has."""
-        return self.key is not None or self.label.startswith(("event ", "resource "))
+        return self.key is not None or self.of_resource or self.label.startswith("event ")
+
+    @property
+    def of_resource(self) -> bool:
+        """Whether it is an attribute of the resource."""
+        return self.label.startswith("resource ")
 
 
 def alone(resource_spans: ResourceSpans, scope_spans: ScopeSpans, span: Span) -> ExportTraceServiceRequest:

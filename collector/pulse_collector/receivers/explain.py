@@ -24,8 +24,8 @@ from pulse_collector.refusals import Refusal, unreadable, unsupported
 from pulse_proto.errors import Unreadable
 from pulse_proto.otlp import Encoding, encoding_of
 
-#: Half a second of one core, about: some twenty spans.
-_MAX_MAPPINGS = 5_000
+#: A second of one core, about: some ten spans.
+_MAX_MAPPINGS = 4_000
 _MAX_MAPPED_BYTES = 32 * 1024 * 1024
 _PROBLEM_JSON = "application/problem+json"
 
