@@ -1,0 +1,161 @@
+"""Retention, erasure and copies by the real commands beside a real server, and by the server itself."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from tests.server.load import Load, export_request
+from tests.server.serving import Ports, Serving, environ_for, run_pulse, serving
+from tests.support.rows import DAY_NS, project, span
+
+from pulse_server.upkeep import keep_up_once
+from pulse_storage import open_storage
+from pulse_storage.filters import TraceFilter
+from pulse_storage.retention import RetentionPolicy
+
+#: Of commands that listen nowhere.
+_PORTS = Ports(0, 0, 0)
+
+
+def test_policies_are_set_shown_and_run_from_the_shell(tmp_path: Path) -> None:
+    environ = environ_for(tmp_path / "data", _PORTS)
+    now_ns = time.time_ns()
+    asyncio.run(_store(tmp_path, now_ns, ages_days=(1, 40, 400), failed_days=(500,)))
+    shown = _json(run_pulse("retention", "show", "p", "--json", environ=environ))
+    assert (shown["source"], shown["policy"]["rowsDays"]) == ("settings", None)
+    options = ("--content-days", "30", "--rows-days", "365", "--keep-errors", "--keep-tag", "gold", "--json")
+    told = _json(run_pulse("retention", "set", "p", *options, environ=environ))
+    assert told["policy"] == {
+        "contentDays": 30, "rowsDays": 365, "maxMib": None, "keepErrors": True, "keepTags": ["gold"],
+    }  # fmt: skip
+    changed = _json(run_pulse("retention", "set", "p", "--content-days", "none", "--json", environ=environ))
+    assert (changed["policy"]["contentDays"], changed["policy"]["rowsDays"]) == (None, 365)
+    would = _json(run_pulse("retention", "run", "--dry-run", "--json", environ=environ))
+    did = _json(run_pulse("retention", "run", "--json", environ=environ))
+    assert [row["rows"] for row in would] == [row["rows"] for row in did] == [1]
+    assert did[0]["bytes"] > 0
+    again = run_pulse("retention", "run", "--project", "p", "--vacuum", environ=environ)
+    assert (again.returncode, again.stdout.splitlines()[-1]) == (0, "done")
+    back = _json(run_pulse("retention", "set", "p", "--default", "--json", environ=environ))
+    assert back["source"] == "settings"
+    wrong = run_pulse("retention", "set", "p", "--rows-days", "-1", environ=environ)
+    assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
+    nobody = run_pulse("retention", "show", "nobody", environ=environ)
+    assert (nobody.returncode, nobody.stderr.count("\n")) == (1, 1)
+
+
+def test_commands_work_beside_a_server_under_load(tmp_path: Path) -> None:
+    data_dir, copied = tmp_path / "data", tmp_path / "copied" / "pulse.db"
+    copied.parent.mkdir()
+    source, target = f"sqlite:///{data_dir / 'pulse.db'}", f"sqlite:///{copied}"
+    with serving(data_dir) as server:
+        environ = environ_for(data_dir, server.ports)
+        load = Load(server.ports, server.key, seed=7)
+        assert load.flowing.wait(20)
+        ran = run_pulse("retention", "run", "--json", environ=environ)
+        assert ran.returncode == 0, ran.stderr
+        erased = run_pulse(
+            "erase", "--project", "default", "--user", "nobody", "--yes", "--json", environ=environ
+        )
+        assert (erased.returncode, json.loads(erased.stdout)["rows"]) == (0, 0), erased.stderr
+        # It serves on; whether the last pass finds something new is chance.
+        assert run_pulse("copy", source, target, environ=environ).returncode in (0, 1)
+        sent = load.stop()
+        assert not sent.refused
+        assert server.stop() == 0
+    done = _json(run_pulse("copy", source, target, "--json", environ=environ))
+    assert done["verified"] is True
+    (one,) = done["projects"]
+    assert one["source"] == one["target"]
+    assert one["source"]["rows"] >= len(sent.acknowledged)
+    again = _json(run_pulse("copy", source, target, "--json", environ=environ))
+    assert [row["rowsCarried"] for row in again["projects"]] == [0]
+
+
+def test_a_user_is_erased_from_the_shell_only_when_told(tmp_path: Path) -> None:
+    environ = environ_for(tmp_path / "data", _PORTS)
+    asyncio.run(_store(tmp_path, time.time_ns(), ages_days=(1, 2, 3)))
+    whom = ("--project", "p", "--user", "ana")
+    counted = _json(run_pulse("erase", *whom, "--dry-run", "--json", environ=environ))
+    assert counted == {"rows": 3, "calls": 3}
+    unsure = run_pulse("erase", *whom, environ=environ)
+    assert (unsure.returncode, unsure.stdout) == (1, "")
+    assert "say --yes, or --dry-run" in unsure.stderr
+    done = _json(run_pulse("erase", *whom, "--yes", "--json", environ=environ))
+    assert (done["rows"], done["calls"], done["finishedAt"] is not None) == (3, 3, True)
+    assert "ana" not in json.dumps(done)
+    both = run_pulse("erase", *whom, "--session", "s", environ=environ)
+    assert (both.returncode, both.stderr.count("\n")) == (2, 1)
+
+
+def test_a_server_applies_retention_and_finishes_erasures_by_itself(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def work() -> tuple[int, list[Any]]:
+        storage = open_storage(f"sqlite:///{tmp_path / 'data' / 'pulse.db'}")
+        await storage.upkeep.order_erasure("p", "session_id", "s40")
+        await keep_up_once(storage, RetentionPolicy(rows_days=365))
+        left = (await storage.count_traces("p", TraceFilter())).rows
+        unfinished = await storage.upkeep.unfinished_erasures()
+        await storage.close()
+        return left, list(unfinished)
+
+    asyncio.run(_store(tmp_path, time.time_ns(), ages_days=(0, 1, 40, 400)))
+    with caplog.at_level("INFO", logger="pulse.upkeep"):
+        assert asyncio.run(work()) == (2, [])
+    told = [record.getMessage() for record in caplog.records]
+    assert any(message.startswith("retention of project p: 1 rows") for message in told)
+    assert any("1 rows" in message and message.startswith("erasure ") for message in told)
+
+
+def test_a_span_of_a_time_that_is_gone_is_refused_by_name(tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    with serving(data_dir, PULSE_RETENTION_ROWS_DAYS="1") as server:
+        environ = environ_for(data_dir, server.ports, PULSE_RETENTION_ROWS_DAYS="1")
+        assert run_pulse("retention", "run", environ=environ).returncode == 0
+        answer = _export(server, time.time_ns() - 3 * DAY_NS)
+        assert "this project no longer keeps rows of that time (retention)" in answer
+        assert _export(server, time.time_ns()) == ""
+
+
+def _export(server: Serving, start_ns: int) -> str:
+    """Send one span that began then; what the answer complains of."""
+    _, body = export_request(random.Random(start_ns), 1)
+    message = ExportTraceServiceRequest.FromString(body)
+    made = message.resource_spans[0].scope_spans[0].spans[0]
+    made.start_time_unix_nano, made.end_time_unix_nano = start_ns, start_ns + 1
+    headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/x-protobuf"}
+    request = urllib.request.Request(f"{server.url}/v1/traces", message.SerializeToString(), headers)
+    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+        return ExportTraceServiceResponse.FromString(answer.read()).partial_success.error_message
+
+
+async def _store(
+    tmp_path: Path, now_ns: int, *, ages_days: tuple[int, ...], failed_days: tuple[int, ...] = ()
+) -> None:
+    storage = open_storage(f"sqlite:///{tmp_path / 'data' / 'pulse.db'}")
+    made, key = project("p")
+    await storage.create_project(made._replace(name="p"), key)
+    for days in (*ages_days, *failed_days):
+        status = "error" if days in failed_days else "success"
+        row = span(
+            days + 1, start_ns=now_ns - days * DAY_NS, status=status, user_id="ana", session_id=f"s{days}"
+        )
+        await storage.ingest([row])
+    await storage.close()
+
+
+def _json(finished: Any) -> Any:
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout)
