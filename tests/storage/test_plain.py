@@ -7,29 +7,38 @@ from tests.support.rows import NOON_NS, span, step
 
 from pulse_storage import SpanRow
 from pulse_storage.ids import row_id
-from pulse_storage.plain import is_plain
+from pulse_storage.plain import plain_overrides
 from pulse_storage.reconcile import reconcile
-from pulse_storage.skeletons import skeleton
+from pulse_storage.skeletons import OwnValue, skeleton
 
 _CALL = span(1, trace=9, parent=4, session_id="s", provider_request_id="r1")
 _SIBLING = span(2, trace=9, parent=4, session_id="s", provider_request_id="r2")
 _AGENT = step(4, trace=9, session_id="s")
 
 
+def _overrides(*rows: SpanRow) -> dict[bytes, dict[str, OwnValue]] | None:
+    return plain_overrides({row.otel_span_id: row for row in rows})
+
+
 def test_agent_with_calls_below_it_is_plain() -> None:
-    assert is_plain([_CALL])
-    assert is_plain([_SIBLING, _AGENT, _CALL])
-    assert is_plain([_CALL, _SIBLING._replace(provider_request_id=None)])
+    assert _overrides(_CALL) == {}
+    assert _overrides(_SIBLING, _AGENT, _CALL) == {}
+    assert _overrides(_CALL, _SIBLING._replace(provider_request_id=None)) == {}
+
+
+def test_calls_take_the_session_from_above_or_from_all() -> None:
+    asked = _CALL._replace(session_id=None)
+    assert _overrides(asked, _AGENT) == {asked.otel_span_id: {"session_id": "s"}}
+    assert _overrides(asked, _SIBLING) == {asked.otel_span_id: {"session_id": "s"}}
+    assert _overrides(asked, _SIBLING, _AGENT._replace(session_id="t")) == {
+        asked.otel_span_id: {"session_id": "t"}
+    }
+    assert _overrides(asked, _SIBLING, step(5, trace=9, session_id="t")) == {}
 
 
 @pytest.mark.parametrize(
     "row",
     [
-        _SIBLING._replace(session_id=None),
-        _SIBLING._replace(session_id="other"),
-        _SIBLING._replace(user_id="u"),
-        _SIBLING._replace(tags=("a",)),
-        _SIBLING._replace(environment="prod"),
         _SIBLING._replace(partner_key="k"),
         _SIBLING._replace(provider_request_id="r1"),
         _SIBLING._replace(parent_span_id=_CALL.otel_span_id),
@@ -38,8 +47,8 @@ def test_agent_with_calls_below_it_is_plain() -> None:
     ],
 )
 def test_whatever_other_spans_may_tell_is_not_plain(row: SpanRow) -> None:
-    assert not is_plain([_CALL, row])
-    assert not is_plain([row, _CALL])
+    assert _overrides(_CALL, row) is None
+    assert _overrides(row, _CALL) is None
 
 
 @st.composite
@@ -55,13 +64,17 @@ def _row(draw: st.DrawFn, number: int) -> SpanRow:
         start_ns=NOON_NS + draw(st.sampled_from((0, 1_000_000))),
         provider_request_id=draw(st.sampled_from((None, None, "r1", "r2", "r3"))),
         scope=draw(st.sampled_from(("client", "framework"))),
-        session_id=draw(st.sampled_from(("s", "s", "s", None))),
+        session_id=draw(st.sampled_from(("s", "s", "t", None))),
+        tags=draw(st.sampled_from(((), (), ("a",)))),
         user_id=draw(st.sampled_from((None, None, None, "u"))),
     )
 
 
 @given(_traces())
-def test_nothing_is_told_of_a_plain_trace(trace: list[SpanRow]) -> None:
+def test_plain_traces_show_what_reconcile_tells_of_them(trace: list[SpanRow]) -> None:
     spans = [skeleton(row, row_id("p", row.otel_trace_id, row.otel_span_id, row.start_ns)) for row in trace]
-    if is_plain(trace):
-        assert reconcile(spans) == {}
+    overrides = _overrides(*trace)
+    if overrides is not None:
+        verdicts = reconcile(spans)
+        assert {span_id: verdict.overrides for (_, span_id), verdict in verdicts.items()} == overrides
+        assert all(verdicts[span.key].counted == span.model_call for span in spans if span.key in verdicts)

@@ -13,7 +13,7 @@ from pulse_storage.content.documents import SharedDocument
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.ids import row_id
 from pulse_storage.latency import latency_bucket
-from pulse_storage.plain import is_plain
+from pulse_storage.plain import plain_overrides
 from pulse_storage.reconcile import Reason, Verdict, reconcile
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey, skeleton
@@ -212,13 +212,17 @@ class _ProjectBatch:
             for span_id, row in trace.items()
         ]
         rows.sort(key=itemgetter(0))
-        verdicts = self._verdicts(rows)
+        plain = self._plain_traces()
+        verdicts = self._verdicts([pair for pair in rows if pair[1].otel_trace_id not in plain])
         documents = self._documents([row for _, row in rows])
         values: list[Values] = []
         bodies: list[Values] = []
         for index, (id, row) in enumerate(rows):
-            verdict = verdicts.get((row.otel_trace_id, row.otel_span_id)) if verdicts else None
-            counted, overrides = verdict or (row.model_call, _NO_OVERRIDES)
+            counted, overrides = row.model_call, _NO_OVERRIDES
+            if row.otel_trace_id in plain:
+                overrides = plain[row.otel_trace_id].get(row.otel_span_id, _NO_OVERRIDES)
+            elif verdicts and (verdict := verdicts.get((row.otel_trace_id, row.otel_span_id))):
+                counted, overrides = verdict
             if overrides:
                 overrides = self._marks.without_old_content(row.start_ns, overrides)
             shown = shown_row(row, overrides) if overrides else row
@@ -245,19 +249,21 @@ class _ProjectBatch:
         references = iter(save_documents(self._connection, self._project, shared) if shared else ())
         return (next(references) if isinstance(body, SharedDocument) else body for body in packed)
 
-    def _verdicts(self, rows: Sequence[tuple[bytes, SpanRow]]) -> dict[SpanKey, Verdict] | None:
-        """What other spans tell of each; None if the new ones can neither tell nor be told anything."""
-        near = self._near
-        plain = {
-            trace_id
+    def _plain_traces(self) -> dict[bytes, dict[bytes, dict[str, OwnValue]]]:
+        """New traces in which no two spans tell of one call: what each row takes from the spans above it."""
+        return {
+            trace_id: overrides
             for trace_id, trace in self._new.items()
-            if near.is_empty(trace_id) and is_plain(trace.values())
+            if self._near.is_empty(trace_id) and (overrides := plain_overrides(trace)) is not None
         }
-        entangled = [skeleton(row, id) for id, row in rows if row.otel_trace_id not in plain]
-        if not entangled:
+
+    def _verdicts(self, rows: Sequence[tuple[bytes, SpanRow]]) -> dict[SpanKey, Verdict] | None:
+        """What other spans tell of each, and of the stored ones; None without rows."""
+        if not rows:
             return None
-        near.complete(entangled)
-        return self._reconciled(entangled)
+        new = [skeleton(row, id) for id, row in rows]
+        self._near.complete(new)
+        return self._reconciled(new)
 
     def remove(self, keys: Sequence[SpanKey], column: str, value: str) -> Removed:
         """See Ingest: traces go through this as a whole, since what inherits the value loses it here."""

@@ -218,8 +218,8 @@ def _load(dialect: Dialect) -> str:
 
 
 def _stored_span(values: Values) -> StoredSpan:
-    effective = Skeleton._make(values[:_WIDTH])
-    effective = effective._replace(tags=tags_tuple(cast("str | None", values[_TAGS_AT])))
+    tags = tags_tuple(cast("str | None", values[_TAGS_AT]))
+    effective = Skeleton._make((*values[:_TAGS_AT], tags, *values[_TAGS_AT + 1 : _WIDTH]))
     operation, gen_ai, usage_key, reported, estimated, own = values[_WIDTH:_REFERENCES_AT]
     references = values[_REFERENCES_AT : len(_LOAD)]
     overrides: dict[str, OwnValue] = {
