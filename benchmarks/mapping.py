@@ -9,7 +9,7 @@ span, each the least of its rounds, the rounds of all columns in turn so that a 
 all       everything from the bytes of a request to its rows
 decode    the floor: protobuf's parser, then one pass that makes Python values of all attributes
 json      parsing the messages of the content and writing them into bodies
-pack      zstd over bodies and long texts
+pack      cutting requests into the parts that they share, zstd over bodies and long texts
 price     what a call cost
 map       what is left: dialects, columns, usage, metadata, the row
 """
@@ -30,7 +30,7 @@ from pulse_collector.mapping.usage import Usage
 from pulse_collector.pricing import LIST_PRICES
 from pulse_collector.pricing.price_list import warm_up
 from pulse_storage.bodies import pack
-from pulse_storage.content.documents import unpack_document
+from pulse_storage.content.documents import pack_document, unpack_document
 from pulse_storage.rows import SpanRow
 
 _SPANS = 50
@@ -58,17 +58,27 @@ def _parts(body: bytes) -> list[Callable[[], object]]:
     request = ExportTraceServiceRequest.FromString(body)
     rows = map_spans("p", request, _RECEIVED_NS).rows
     contents = _contents(request)
-    bodies = [
+    asked = [
+        (unpack_document(row.request_body), row.start_ns) for row in rows if row.request_body is not None
+    ]
+    told = [
         unpack_document(body)
         for row in rows
-        for body in (row.request_body, row.response_body, row.output_text)
+        for body in (row.response_body, row.output_text)
         if body is not None
     ]
+
+    def packed() -> None:
+        for document, start_ns in asked:
+            pack_document(document, "p", start_ns)
+        for document in told:
+            pack(document)
+
     return [
         lambda: map_spans("p", ExportTraceServiceRequest.FromString(body), _RECEIVED_NS),
         lambda: _read(ExportTraceServiceRequest.FromString(body)),
         lambda: [_through_json(content) for content in contents],
-        lambda: [pack(body) for body in bodies],
+        packed,
         lambda: [_price(row) for row in rows],
     ]
 
