@@ -1,11 +1,13 @@
 """What the store costs: CPU, bytes and time a row, how long the usual reads take, and how all of it grows.
 
-    python -m benchmarks.storage [--rows 100000,1000000] [--bodies] [--trace-spans 3] [--folder DIR]
+    python -m benchmarks.storage [--rows 100000,1000000] [--bodies] [--trace-spans 3]
+                                 [--folder DIR | --postgres URL]
 
 For each number of rows a store is filled and read. The rows are spread over ten projects and thirty days, and
 arrive in order of time, in calls of 500 with several in flight; reads are of the largest project. Building
 and packing of rows is not counted: the collector does it. Reads beside a writer are of the newest fifty rows,
-while more rows arrive as fast as the store takes them.
+while more rows arrive as fast as the store takes them. With --postgres, databases are made on that server,
+and the CPU is that of this process and of all of PostgreSQL on this machine.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from rich.console import Console
 from rich.table import Table
 from tests.support.rows import project
 
+from benchmarks.storage_engines import Engine, Postgres, Sqlite
 from benchmarks.storage_reads import reads
 from benchmarks.storage_rows import BEFORE_NS, PROJECT, PROJECTS, month_of_rows
 from pulse_storage import SpanRow, StorageAdapter, open_storage
@@ -56,6 +59,7 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, help="keep the stores here, and only read those that are there"
     )
+    parser.add_argument("--postgres", metavar="URL", help="a PostgreSQL server, instead of SQLite files")
     options = parser.parse_args()
     sizes = [int(size) for size in options.rows.replace("_", "").split(",")]
     measured: list[_Measured] = []
@@ -65,21 +69,23 @@ def main() -> None:
             folder.mkdir(parents=True, exist_ok=True)
             rows = month_of_rows(size, bodies=options.bodies, trace_spans=options.trace_spans)
             more = month_of_rows(200_000, bodies=options.bodies, trace_spans=options.trace_spans)
-            path = folder / "pulse.db"
-            measured.append(asyncio.run(_measure(path, size, None if path.exists() else rows, more)))
+            engine: Engine = Sqlite(folder)
+            if options.postgres:
+                engine = Postgres(options.postgres, f"pulse_benchmark_{size}{'_bodies' * options.bodies}")
+            measured.append(asyncio.run(_measure(engine, size, None if engine.is_filled else rows, more)))
     _print_costs(measured)
     _print_reads(measured)
 
 
 async def _measure(
-    path: Path, count: int, rows: Iterator[SpanRow] | None, more: Iterator[SpanRow]
+    engine: Engine, count: int, rows: Iterator[SpanRow] | None, more: Iterator[SpanRow]
 ) -> _Measured:
-    storage = open_storage(f"sqlite:///{path}", max_queue_mib=512)
+    storage = open_storage(engine.url, max_queue_mib=512)
     seen = _Measured(count)
     if rows is not None:
         for number in range(PROJECTS):
             await storage.create_project(*project(f"p{number}"))
-        await _fill(storage, path, count, rows, seen)
+        await _fill(storage, engine, count, rows, seen)
     for read in await reads(storage):
         seen.reads_ms[read.name] = [await _took_ms(read.ask(index)) for index in range(read.times)]
     await _read_beside_writer(storage, more, seen)
@@ -88,28 +94,28 @@ async def _measure(
 
 
 async def _fill(
-    storage: StorageAdapter, path: Path, count: int, rows: Iterator[SpanRow], seen: _Measured
+    storage: StorageAdapter, engine: Engine, count: int, rows: Iterator[SpanRow], seen: _Measured
 ) -> None:
     wall_s = cpu_s = 0.0
     stored = 0
     commits_ms: list[float] = []
-    written = _bytes_written()
+    written_bytes = engine.usage().written_bytes
     while chunk := list(islice(rows, _CHUNK_ROWS)):
         calls = [chunk[start : start + _CALL_ROWS] for start in range(0, len(chunk), _CALL_ROWS)]
-        started_s, started_cpu_s = time.perf_counter(), time.process_time()
+        started_cpu_s, started_s = engine.usage().cpu_s, time.perf_counter()
         results = await asyncio.gather(*(storage.ingest(call) for call in calls))
         took_s = time.perf_counter() - started_s
         wall_s += took_s
-        cpu_s += time.process_time() - started_cpu_s
+        cpu_s += engine.usage().cpu_s - started_cpu_s
         commits_ms.append(took_s * 1000)
         stored += sum(result.stored for result in results)
     assert stored == count
-    size = sum(file.stat().st_size for file in path.parent.glob("pulse.db*"))
+    usage = engine.usage()
     seen.costs += [
         f"{count / wall_s:,.0f}",
         f"{cpu_s / count * 1e6:.1f}",
-        f"{(_bytes_written() - written) / count:,.0f}",
-        f"{size / count:,.0f}",
+        f"{(usage.written_bytes - written_bytes) / count:,.0f}",
+        f"{usage.disk_bytes / count:,.0f}",
         f"{_percentile(commits_ms, 0.5):.1f} / {_percentile(commits_ms, 0.99):.1f}",
     ]
 
@@ -176,15 +182,6 @@ def _print_reads(measured: Sequence[_Measured]) -> None:
 
 def _percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
-
-
-def _bytes_written() -> int:
-    """What this process has sent to disks so far; 0 where the system does not tell."""
-    try:
-        lines = Path("/proc/self/io").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("write_bytes")), 0)
 
 
 if __name__ == "__main__":

@@ -95,8 +95,11 @@ def _store(settings: Settings) -> Finding:
     place = where_data_lies(settings.database_url)
     try:
         pending = migrate.pending(settings.database_url)
+        doubts = migrate.doubts(settings.database_url)
     except StorageError as error:
         return Finding("store", "problem", str(error))
+    if doubts:
+        return Finding("store", "warning", "; ".join(doubts))
     if pending:
         names = ", ".join(pending)
         return Finding("store", "ok", f"{place}: `pulse serve` will apply {names}")

@@ -34,7 +34,8 @@ _TEST_PREFIX = "PULSE_TEST_"
 _ADMIN_KEY_MIN_CHARS = 32
 _MAX_MINUTES = 7 * 24 * 60
 API_KEY = re.compile(r"pulse_sk_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_DATABASE_KINDS = ("sqlite",)
+_DATABASE_KINDS = ("sqlite", "postgresql", "postgres")
+_DATABASE_MEND = "use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
 class SettingError(Exception):
@@ -61,7 +62,8 @@ SETTINGS = (
     Setting(
         "DATABASE_URL",
         "a SQLite file in the data directory",
-        "where spans are kept: sqlite:///PATH (an absolute path has four slashes)",
+        "where spans are kept: sqlite:///PATH (an absolute path has four slashes), or "
+        "postgresql://USER:PASSWORD@HOST/DATABASE",
         "--database-url",
     ),
     Setting("PORT", "3000", "query API, batch ingest and OTLP/HTTP; 0 takes any free port", "--port"),
@@ -211,7 +213,11 @@ def without_secrets(settings: Settings) -> dict[str, str | int]:
 
 def hide_password(url: str) -> str:
     """A database URL as it may be printed."""
-    return re.sub(r"(?<=//)([^/@:]*):[^/@]*@", r"\1:***@", url)
+    if url.startswith("sqlite:"):
+        return url
+    # To the last @: what is not escaped as it should be is hidden too.
+    without = re.sub(r"(?<=//)([^/@:]*):.*@", r"\1:***@", url)
+    return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", without)
 
 
 def _refuse_unknown_names(environ: Mapping[str, str]) -> None:
@@ -265,9 +271,9 @@ def _file(text: str) -> Path | None:
 def _database_url(text: str) -> str:
     kind, separator, place = text.partition("://")
     if not separator or kind not in _DATABASE_KINDS:
-        raise ValueError(f"'{kind}' is not a store that Pulse knows; use sqlite:///PATH")
-    if not place.startswith("/") or place == "/":
-        raise ValueError(f"'{text}' names no file; use sqlite:///PATH")
+        raise ValueError(f"'{kind}' is not a store that Pulse knows; {_DATABASE_MEND}")
+    if kind == "sqlite" and (not place.startswith("/") or place == "/"):
+        raise ValueError(f"'{text}' names no file; {_DATABASE_MEND}")
     return text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pulse_storage.adapter import IngestResult, StorageAdapter
+from pulse_storage.engines import engine_of
 from pulse_storage.errors import (
     InvalidCursor,
     SchemaTooNew,
@@ -12,8 +13,6 @@ from pulse_storage.errors import (
     StoreUnusable,
 )
 from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
-from pulse_storage.sqlite.connection import sqlite_path
-from pulse_storage.sqlite.storage import open_sqlite
 
 __all__ = [
     "ApiKey",
@@ -34,8 +33,8 @@ __all__ = [
 
 
 def open_storage(url: str, *, max_queue_mib: int = 64) -> StorageAdapter:
-    """The store that a URL names (`sqlite:///PATH`), made and migrated if need be.
+    """The store that a URL names (`sqlite:///PATH` or `postgresql://…`), made and migrated if need be.
 
     At most `max_queue_mib` of rows wait for its writer. Raises StoreUnusable, with what would mend it.
     """
-    return open_sqlite(sqlite_path(url), max_queue_bytes=max_queue_mib << 20)
+    return engine_of(url).open(url, max_queue_bytes=max_queue_mib << 20)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pulse_storage.engines import is_postgres
+from pulse_storage.errors import StoreUnusable
 from pulse_storage.sqlite.backup import back_up_file, restore_file
 from pulse_storage.sqlite.connection import PAGE_BYTES, sqlite_path
 
@@ -18,7 +20,7 @@ def back_up(url: str, file: Path, *, replace: bool, note: NoteBytes) -> int:
     Raises StoreUnusable if the file exists and `replace` is not said, and for whatever keeps it from being
     written or checked.
     """
-    return back_up_file(sqlite_path(url), file.expanduser(), replace=replace, note=_in_bytes(note))
+    return back_up_file(_file(url), file.expanduser(), replace=replace, note=_in_bytes(note))
 
 
 def restore(file: Path, url: str, *, replace: bool, note: NoteBytes) -> Path | None:
@@ -27,7 +29,13 @@ def restore(file: Path, url: str, *, replace: bool, note: NoteBytes) -> Path | N
     Raises StoreUnusable if a store is there and `replace` is not said, if it is in use, or if `file` is not
     a whole store that this version can read.
     """
-    return restore_file(file.expanduser(), sqlite_path(url), replace=replace, note=_in_bytes(note))
+    return restore_file(file.expanduser(), _file(url), replace=replace, note=_in_bytes(note))
+
+
+def _file(url: str) -> Path:
+    if is_postgres(url):
+        raise StoreUnusable("PostgreSQL has its own tools for this; use pg_dump and pg_restore")
+    return sqlite_path(url)
 
 
 def _in_bytes(note: NoteBytes) -> Callable[[int, int], None]:

@@ -41,6 +41,11 @@ def test_the_data_directory_holds_the_default_store(tmp_path: Path) -> None:
     assert settings.database_url == f"sqlite:///{tmp_path}/pulse.db"
 
 
+@pytest.mark.parametrize("url", ["postgresql://u:p@db:5432/pulse", "postgres:///pulse?host=/run/postgresql"])
+def test_a_postgresql_database_is_a_store(url: str) -> None:
+    assert read_settings({"DATABASE_URL": url}).database_url == url
+
+
 @pytest.mark.parametrize(
     ("name", "value", "mend"),
     [
@@ -50,7 +55,7 @@ def test_the_data_directory_holds_the_default_store(tmp_path: Path) -> None:
         ("ADMIN_KEY", "short", "at least 32 characters"),
         ("DATABASE_URL", "mysql://root:secret@db/x", "use sqlite:///PATH"),
         ("DATABASE_URL", "pulse.db", "use sqlite:///PATH"),
-        ("DATABASE_URL", "sqlite://", "use sqlite:///PATH"),
+        ("DATABASE_URL", "sqlite://", "use sqlite:///PATH or postgresql://"),
         ("PULSE_API_KEY", "sk-123", "pulse_sk_<uuid>"),
         ("PULSE_MAX_BODY_MIB", "0", "whole MiB"),
         ("PULSE_MAX_INFLIGHT_MIB", "10", "lower PULSE_MAX_BODY_MIB"),
@@ -98,4 +103,9 @@ def test_what_may_be_shown_holds_no_secret() -> None:
 
 def test_a_database_password_is_not_shown() -> None:
     assert hide_password("postgresql://pulse:secret@db:5432/x") == "postgresql://pulse:***@db:5432/x"
+    assert hide_password("postgres://pulse:pa@ss/word@db/x") == "postgres://pulse:***@db/x"
+    assert hide_password("postgres://db/x?user=u&password=s&sslmode=require") == (
+        "postgres://db/x?user=u&password=***&sslmode=require"
+    )
+    assert hide_password("postgresql://pulse@db/x") == "postgresql://pulse@db/x"
     assert hide_password("sqlite:////var/a:b@c/pulse.db") == "sqlite:////var/a:b@c/pulse.db"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,11 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="session")
-def backend(request: pytest.FixtureRequest) -> Backend:
-    return request.param
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    backend: Backend = request.param
+    backend.begin()
+    yield backend
+    backend.end()
 
 
 @pytest.fixture
@@ -31,3 +35,13 @@ async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[StorageAdap
     yield storage
     await storage.close()
     backend.check(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def lasting(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageAdapter]:
+    """One store for all examples of a property, each in a project of its own; checked after the last."""
+    folder = tmp_path_factory.mktemp("lasting")
+    storage = backend.open(folder)
+    yield storage
+    asyncio.run(storage.close())
+    backend.check(folder)

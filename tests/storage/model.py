@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import cast
+from uuid import UUID, uuid4
 
-from tests.support.rows import DAY_NS, HOUR_NS
+from tests.support.rows import DAY_NS, HOUR_NS, project
 
 from pulse_storage import StorageAdapter, TraceRecord
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter, UsageSummary
@@ -169,3 +170,17 @@ def _assert_percentile(latencies: Sequence[float], share: float, got: float | No
     exact = latencies[max(1, math.ceil(share * len(latencies))) - 1]
     assert got is not None
     assert math.isclose(got, exact, rel_tol=PERCENTILE_ERROR, abs_tol=1e-6)
+
+
+async def new_project(storage: StorageAdapter) -> str:
+    """A project that nothing else is in; its id."""
+    id = f"p-{uuid4()}"
+    await storage.create_project(*project(id))
+    return id
+
+
+async def anonymous(storage: StorageAdapter, project_id: str) -> list[TraceRecord]:
+    """All rows of a project, without what tells it from other projects."""
+    rows = [row for row in await snapshot(storage, project_id) if row is not None]
+    same = [row._replace(project_id="", trace_id=UUID(int=0)) for row in rows]
+    return sorted(same, key=lambda row: (row.start_ns, row.otel_trace_id, row.otel_span_id))

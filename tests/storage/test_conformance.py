@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from tests.storage.backends import BACKENDS, Backend
+from tests.storage.backends import Backend
 from tests.storage.model import EVERYTHING, everything, snapshot
 from tests.support.rows import NOON_NS, SECOND_NS, batch_span, other, project, span, step
 
@@ -18,10 +18,10 @@ from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
 pytestmark = pytest.mark.anyio
 
 
-def test_adapters_fit_the_protocol(tmp_path: Path) -> None:
-    for backend in BACKENDS:
-        storage: StorageAdapter = backend.open(tmp_path)
-        asyncio.run(storage.close())
+def test_adapters_fit_the_protocol(backend: Backend, tmp_path: Path) -> None:
+    storage: StorageAdapter = backend.open(tmp_path)
+    asyncio.run(storage.close())
+    backend.check(tmp_path)
 
 
 async def test_row_reads_back_as_it_was_stored(storage: StorageAdapter) -> None:
@@ -214,7 +214,7 @@ async def test_good_calls_do_not_notice_a_bad_one_beside_them(storage: StorageAd
         "",
     ],
 )
-async def test_any_text_comes_back_unchanged(storage: StorageAdapter, text: str) -> None:
+async def test_any_text_comes_back_unchanged(storage: StorageAdapter, backend: Backend, text: str) -> None:
     row = span(
         1,
         name=text,
@@ -229,8 +229,11 @@ async def test_any_text_comes_back_unchanged(storage: StorageAdapter, text: str)
     [listed] = await everything(storage, "p")
     got = await storage.get_trace("p", listed.trace_id)
     assert got is not None
-    assert (got.name, got.session_id, got.error_message) == (text, text or None, text)
-    assert (got.input_preview, got.tags, got.output_text) == (text, (text,), text)
+    shown = backend.text(text)
+    assert (got.name, got.session_id, got.error_message) == (shown, shown or None, shown)
+    assert (got.input_preview, got.tags, got.output_text) == (shown, (shown,), text)
+    in_session = await storage.list_traces("p", TraceFilter(session_id=text or None), Page())
+    assert [row.otel_span_id for row in in_session.rows] == [row.otel_span_id for row in [listed]]
     assert got.request_body == text.encode()
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.storage.backends import Backend
-from tests.storage.model import snapshot
-from tests.support.rows import project, span, step
+from tests.storage.model import anonymous, new_project, snapshot
+from tests.support.rows import span, step
 
 from pulse_storage import SpanRow, StorageAdapter, TraceRecord
 from pulse_storage.adapter import IngestResult
@@ -142,29 +139,23 @@ def _span_id(row: SpanRow) -> bytes:
     seed=st.integers(0, 1 << 32),
 )
 def test_order_of_spans_and_events_changes_nothing(
-    backend: Backend, rows: list[SpanRow], events: list[tuple[int, int]], seed: int
+    lasting: StorageAdapter, rows: list[SpanRow], events: list[tuple[int, int]], seed: int
 ) -> None:
     parts = [part(number, span(name, trace=1)) for number, name in events]
     deliveries: list[SpanRow | EventPart] = [*rows, *parts, *rows, *parts]
-    in_order = _final_state(backend, [*rows, *parts])
+    in_order = _final_state(lasting, [*rows, *parts])
     Random(seed).shuffle(deliveries)
-    assert _final_state(backend, deliveries) == in_order
+    assert _final_state(lasting, deliveries) == in_order
 
 
-def _final_state(backend: Backend, deliveries: Sequence[SpanRow | EventPart]) -> list[TraceRecord]:
-    async def deliver(folder: Path) -> list[TraceRecord]:
-        storage = backend.open(folder)
-        await storage.create_project(*project())
+def _final_state(storage: StorageAdapter, deliveries: Sequence[SpanRow | EventPart]) -> list[TraceRecord]:
+    async def deliver() -> list[TraceRecord]:
+        id = await new_project(storage)
         for one in deliveries:
             if isinstance(one, SpanRow):
-                await storage.ingest([one], keep_all=True)
+                await storage.ingest([one._replace(project_id=id)], keep_all=True)
             else:
-                await storage.ingest_events("p", [one], assemble)
-        rows = [row for row in await snapshot(storage, "p") if row is not None]
-        await storage.close()
-        return rows
+                await storage.ingest_events(id, [one], assemble)
+        return await anonymous(storage, id)
 
-    with tempfile.TemporaryDirectory() as folder:
-        state = asyncio.run(deliver(Path(folder)))
-        backend.check(Path(folder))
-        return state
+    return asyncio.run(deliver())

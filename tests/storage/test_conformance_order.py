@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from random import Random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.storage.backends import Backend
-from tests.storage.model import assert_summary, matching, snapshot
-from tests.support.rows import HOUR_NS, NOON_NS, project, span, step
+from tests.storage.model import anonymous, assert_summary, matching, new_project
+from tests.support.rows import HOUR_NS, NOON_NS, span, step
 
-from pulse_storage import SpanRow, TraceRecord
+from pulse_storage import SpanRow, StorageAdapter, TraceRecord
 from pulse_storage.bodies import pack
 from pulse_storage.filters import Analytics, AnalyticsQuery, TraceFilter
 
@@ -69,11 +66,11 @@ def _span(draw: st.DrawFn, key: int) -> SpanRow:
 )
 @given(rows=_spans(), seed=st.integers(0, 1 << 32))
 def test_final_state_depends_on_the_set_of_spans_only(
-    backend: Backend, rows: list[SpanRow], seed: int
+    lasting: StorageAdapter, rows: list[SpanRow], seed: int
 ) -> None:
-    at_once = _final_state(backend, [rows])
-    one_by_one = _final_state(backend, [[row] for row in rows])
-    shuffled = _final_state(backend, _delivered(rows, Random(seed)))
+    at_once = _final_state(lasting, [rows])
+    one_by_one = _final_state(lasting, [[row] for row in rows])
+    shuffled = _final_state(lasting, _delivered(rows, Random(seed)))
     assert one_by_one == at_once
     assert shuffled == at_once
     records, analytics = at_once
@@ -93,21 +90,15 @@ def _delivered(rows: Sequence[SpanRow], random: Random) -> list[list[SpanRow]]:
 
 
 def _final_state(
-    backend: Backend, batches: Sequence[Sequence[SpanRow]]
+    storage: StorageAdapter, batches: Sequence[Sequence[SpanRow]]
 ) -> tuple[list[TraceRecord], Analytics]:
-    async def deliver(folder: Path) -> tuple[list[TraceRecord], Analytics]:
-        storage = backend.open(folder)
-        await storage.create_project(*project())
+    async def deliver() -> tuple[list[TraceRecord], Analytics]:
+        id = await new_project(storage)
         for batch in batches:
-            await storage.ingest(batch, keep_all=True)
-        rows = [row for row in await snapshot(storage, "p") if row is not None]
+            await storage.ingest([row._replace(project_id=id) for row in batch], keep_all=True)
         query = AnalyticsQuery(from_ns=NOON_NS - HOUR_NS, before_ns=NOON_NS + 24 * HOUR_NS, group_by="model")
-        analytics = await storage.analytics("p", query)
-        await storage.close()
+        analytics = await storage.analytics(id, query)
         groups = sorted(analytics.groups, key=lambda group: str(group.key))
-        return rows, Analytics(analytics.total, groups)
+        return await anonymous(storage, id), Analytics(analytics.total, groups)
 
-    with tempfile.TemporaryDirectory() as folder:
-        state = asyncio.run(deliver(Path(folder)))
-        backend.check(Path(folder))
-        return state
+    return asyncio.run(deliver())

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from pulse_storage import SchemaTooNew, StoreUnusable, migrate, open_storage
+from pulse_storage.sql.migrations import known
 
-_NAMES = [migration.name for migration in migrate.known()]
+_NAMES = [migration.name for migration in known("sqlite")]
 
 
 def _url(folder: Path) -> str:
@@ -38,7 +39,7 @@ def test_pending_tells_what_apply_will_do_and_writes_nothing(tmp_path: Path) -> 
 def test_applied_migrations_are_remembered_with_their_checksums(tmp_path: Path) -> None:
     migrate.apply(_url(tmp_path))
     rows = _execute(tmp_path, "SELECT name, checksum FROM schema_migrations ORDER BY name")
-    assert rows == [(m.name, hashlib.sha256(m.sql.encode()).hexdigest()) for m in migrate.known()]
+    assert rows == [(m.name, hashlib.sha256(m.sql.encode()).hexdigest()) for m in known("sqlite")]
 
 
 def test_half_applied_schema_is_completed(tmp_path: Path) -> None:

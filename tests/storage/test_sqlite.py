@@ -18,13 +18,12 @@ from pulse_storage import (
     StorageAdapter,
     StoreUnavailable,
     StoreUnusable,
-    migrate,
     open_storage,
 )
 from pulse_storage.errors import QueryTooSlow
 from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
 from pulse_storage.rows import SpanRow
-from pulse_storage.sqlite import database
+from pulse_storage.sqlite import database, schema
 from pulse_storage.sqlite.connection import open_reader, open_writer, switch_to_wal
 from pulse_storage.sqlite.readers import SqliteReaders
 
@@ -56,7 +55,7 @@ async def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
 def test_connections_are_set_up_for_durability(tmp_path: Path) -> None:
     path = tmp_path / "pulse.db"
     writer = open_writer(path)
-    migrate.apply_to(writer, path)
+    schema.apply_to(writer, path)
     assert writer.pragma("journal_mode") == "wal"
     assert writer.pragma("synchronous") == 2
     assert writer.pragma("page_size") == 16384
@@ -82,7 +81,7 @@ def test_journal_mode_that_was_not_taken_is_refused() -> None:
         "sqlite://",
         "sqlite:///",
         "sqlite:///:memory:",
-        "postgresql://host/db",
+        "mysql://host/db",
         "sqlite:pulse.db",
     ],
 )

@@ -12,7 +12,6 @@ import pytest
 from tests.storage.filter_samples import FILTERS
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
-from pulse_storage import migrate
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.sql.analytics import analytics
 from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
@@ -27,6 +26,7 @@ from pulse_storage.sql.spans import (
     stored_span,
 )
 from pulse_storage.sql.usage import count_rows
+from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
 from pulse_storage.sqlite.sql import Connection
@@ -54,7 +54,7 @@ class _Explained:
 def connection(tmp_path: Path) -> Iterator[Connection]:
     path = tmp_path / "pulse.db"
     writer = open_writer(path)
-    migrate.apply_to(writer, path)
+    schema.apply_to(writer, path)
     database = SqliteDatabase(writer, path)
     database.transact(lambda connection: insert_project(connection, *project()))
     call = span(1, provider="p", model_used="m")

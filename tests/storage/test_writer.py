@@ -10,9 +10,10 @@ import apsw
 import pytest
 from tests.support.rows import project, span
 
-from pulse_storage import IngestResult, StoreBusy, StoreUnavailable, migrate
+from pulse_storage import IngestResult, StoreBusy, StoreUnavailable
 from pulse_storage.bodies import pack
 from pulse_storage.sql.projects import insert_project
+from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
 from pulse_storage.sqlite.sql import Connection
@@ -47,7 +48,7 @@ class _Store:
 def store(tmp_path: Path) -> Iterator[_Store]:
     path = tmp_path / "pulse.db"
     connection = open_writer(path)
-    migrate.apply_to(connection, path)
+    schema.apply_to(connection, path)
     database = SqliteDatabase(connection, path)
     database.transact(lambda connection: insert_project(connection, *project()))
     writer = Writer(database, max_queue_bytes=_QUEUE_BYTES)

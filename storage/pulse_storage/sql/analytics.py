@@ -184,4 +184,4 @@ def _row_group(group_by: GroupBy) -> str:
     unit_ns = _UNITS_NS.get(group_by)
     if unit_ns is None:
         return _FACTS[group_by]
-    return f"(start_ns - ((start_ns % {unit_ns}) + {unit_ns}) % {unit_ns}) / {unit_ns}"
+    return f"(start_ns / {unit_ns} - CASE WHEN start_ns % {unit_ns} < 0 THEN 1 ELSE 0 END)"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
+from pulse_storage.rows import SpanRow
+
 SqlValue = None | int | float | str | bytes
 #: One row, as it is bound or as it is read.
 Values = tuple[SqlValue, ...]
@@ -37,16 +39,23 @@ class Connection(Protocol):
         """Run a statement that answers nothing once for each row of bindings."""
         ...
 
-    def lock_traces(self, project: int, trace_ids: Sequence[bytes]) -> None:
-        """Until the transaction ends, no other one stores spans of these traces."""
+    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None]], /) -> None:
+        """Let no other process store spans of these traces and partner keys until the transaction ends.
+
+        Each is a project, a trace id and a partner key. To be called first of all in a transaction.
+        """
         ...
 
-    def lock_partners(self, project: int, partner_key: str) -> None:
-        """Until the transaction ends, no other one stores spans with this partner key."""
+    def lock_more(self, project: int, trace_ids: Sequence[bytes], partner_key: str | None, /) -> None:
+        """The same, for what was found to be needed on the way; before it is read."""
         ...
 
     def lock_usage_keys(self) -> None:
         """Until the transaction ends, no other one adds usage keys."""
+        ...
+
+    def lock_projects(self) -> None:
+        """Until the transaction ends, no other one does this."""
         ...
 
 
@@ -93,6 +102,10 @@ class Dialect(Protocol):
 
     def holds(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
         """A term that holds if any of the columns holds the text, any case; and what is bound to it."""
+        ...
+
+    def mended(self, row: SpanRow) -> SpanRow:
+        """The row with what the engine cannot hold replaced, where that loses next to nothing."""
         ...
 
     def trace_sizes(

@@ -80,29 +80,20 @@ class Ingest:
         self._large_traces.forget()
 
     def store(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
-        """The outcome of each row. Within a transaction; rows that the engine refuses do not harm others.
-
-        All rows are tried at once; if one of them is refused, each half is tried alone, and so on.
-        """
-        self._connection.execute("SAVEPOINT rows")
-        try:
-            outcomes = self._store_all(arrivals)
-        except self._connection.dialect.data_errors as error:
-            self._connection.execute("ROLLBACK TO rows")
-            self._connection.execute("RELEASE rows")
-            self.forget()
-            if len(arrivals) == 1:
-                return [f"the store cannot hold this row: {error}"]
-            middle = len(arrivals) // 2
-            return self.store(arrivals[:middle]) + self.store(arrivals[middle:])
-        self._connection.execute("RELEASE rows")
-        return outcomes
+        """The outcome of each row. Within a transaction; rows that the engine refuses do not harm others."""
+        self._connection.lock_spans(
+            (project, row.otel_trace_id, row.partner_key)
+            for row, _ in arrivals
+            if (project := self._project(row.project_id)) is not None
+        )
+        return self._store_what_can_be(arrivals)
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
         """Keep log events and complete the rows of their spans. Within a transaction."""
         project = self._project(project_id)
         if project is None:
             return IngestResult(rejected=tuple((i, _NO_PROJECT) for i in range(len(parts))))
+        self._connection.lock_spans((project, part.otel_trace_id, None) for part in parts)
         marks = read_marks(self._connection, project)
         refused = [
             (i, reason) for i, part in enumerate(parts) if (reason := marks.event_refusal(part.order[0]))
@@ -115,6 +106,22 @@ class Ingest:
         rejected = [(taken[i], reason) for i, reason in result.rejected]
         return replace(result, rejected=tuple(sorted(rejected + refused)))
 
+    def _store_what_can_be(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
+        """All rows are tried at once; if one of them is refused, each half is tried alone, and so on."""
+        self._connection.execute("SAVEPOINT rows")
+        try:
+            outcomes = self._store_all(arrivals)
+        except self._connection.dialect.data_errors as error:
+            self._connection.execute("ROLLBACK TO rows")
+            self._connection.execute("RELEASE rows")
+            self.forget()
+            if len(arrivals) == 1:
+                return [self._store_mended(arrivals[0], error)]
+            middle = len(arrivals) // 2
+            return self._store_what_can_be(arrivals[:middle]) + self._store_what_can_be(arrivals[middle:])
+        self._connection.execute("RELEASE rows")
+        return outcomes
+
     def remove(self, project: int, keys: Sequence[SpanKey], column: str, value: str) -> Removed:
         """Delete these spans, and what else of their traces is of this user or session.
 
@@ -122,10 +129,18 @@ class Ingest:
         somebody else. Afterwards it is as if they had never come: what other rows had from them is decided
         anew, and the sums move. Within a transaction.
         """
+        self._connection.lock_spans((project, trace_id, None) for trace_id, _ in keys)
         delta = RollupDelta()
         removed = self._batch(project, delta).remove(keys, column, value)
         delta.write(self._connection)
         return removed
+
+    def _store_mended(self, arrival: Arrival, error: Exception) -> Outcome | str:
+        mended = self._connection.dialect.mended(arrival.row)
+        if mended == arrival.row:
+            return f"the store cannot hold this row: {error}"
+        [outcome] = self._store_what_can_be([Arrival(mended, arrival.wanted)])
+        return outcome
 
     def _store_all(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
         outcomes: list[Outcome | str] = [_NO_PROJECT] * len(arrivals)
@@ -133,7 +148,8 @@ class Ingest:
         for index, arrival in enumerate(arrivals):
             by_project.setdefault(arrival.row.project_id, []).append(index)
         delta = RollupDelta()
-        for project_id, indexes in by_project.items():
+        # In one order, so that processes do not wait for each other.
+        for project_id, indexes in sorted(by_project.items()):
             project = self._project(project_id)
             if project is None:
                 continue

@@ -78,7 +78,7 @@ class Neighbourhood:
             return []
         self._sought.update(wanted)
         connection, project = self._connection, self._project
-        connection.lock_traces(project, wanted)
+        connection.lock_more(project, wanted, None)
         large = self._known_large.of(project, wanted)
         small: list[bytes] = []
         if unmeasured := [trace_id for trace_id in wanted if trace_id not in large]:
@@ -160,7 +160,7 @@ class Neighbourhood:
         if (span.partner_key, window) in self._partners_sought:
             return []
         self._partners_sought.add((span.partner_key, window))
-        self._connection.lock_partners(self._project, span.partner_key)
+        self._connection.lock_more(self._project, (), span.partner_key)
         from_ns = max((window - 1) * _PARTNER_WINDOW_NS, -(1 << 63))
         to_ns = min((window + 2) * _PARTNER_WINDOW_NS, (1 << 63) - 1)
         found = stored_partners(self._connection, self._project, span.partner_key, from_ns, to_ns)

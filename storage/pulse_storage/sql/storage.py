@@ -179,6 +179,7 @@ class SqlStorage:
         """See StorageAdapter."""
 
         def write(connection: Connection) -> bool:
+            connection.lock_projects()
             if projects.has_project(connection):
                 return False
             projects.insert_project(connection, project, key)

@@ -11,8 +11,8 @@ from typing import Protocol, cast
 
 import apsw
 
-from pulse_storage import migrate
 from pulse_storage.errors import StoreUnusable
+from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import BUSY_TIMEOUT_MS, open_reader, unusable
 from pulse_storage.sqlite.sql import Connection
 
@@ -73,7 +73,7 @@ def restore_file(backup: Path, target: Path, *, replace: bool, note: NotePages) 
         raise StoreUnusable(f"cannot restore {backup}: there is no such file")
     if not _is_store(backup):
         raise StoreUnusable(f"cannot restore {backup}: it is empty")
-    migrate.pending(f"sqlite:///{backup.absolute()}")
+    schema.pending_in(backup)
     occupied = _is_store(target)
     if occupied and not replace:
         raise StoreUnusable(

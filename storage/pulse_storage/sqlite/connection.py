@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -34,9 +34,10 @@ class SqliteConnection(apsw.Connection):
     dialect: Dialect = SqliteDialect()
 
     # A transaction that writes has the whole file for itself.
-    def lock_traces(self, project: int, trace_ids: Sequence[bytes]) -> None: ...
-    def lock_partners(self, project: int, partner_key: str) -> None: ...
+    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None]], /) -> None: ...
+    def lock_more(self, project: int, trace_ids: Sequence[bytes], partner_key: str | None, /) -> None: ...
     def lock_usage_keys(self) -> None: ...
+    def lock_projects(self) -> None: ...
 
 
 def sqlite_path(url: str) -> Path:
@@ -44,7 +45,7 @@ def sqlite_path(url: str) -> Path:
     scheme, separator, path = url.partition(":///")
     if scheme != "sqlite" or not separator or not path or path.startswith(":memory:"):
         raise StoreUnusable(
-            f"{url!r} names no store; use sqlite:///PATH,"
+            "DATABASE_URL names no file; use sqlite:///PATH,"
             " for example sqlite:///pulse.db or sqlite:////var/lib/pulse/pulse.db"
         )
     return Path(path).expanduser()

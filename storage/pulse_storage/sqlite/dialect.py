@@ -8,6 +8,7 @@ from typing import cast
 
 import apsw
 
+from pulse_storage.rows import SpanRow
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.spans import BODY_COLUMNS, COLUMNS
 
@@ -68,6 +69,10 @@ class SqliteDialect:
         escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         terms = _any_of(f"{column} LIKE ? ESCAPE '\\'" for column in columns)
         return terms, [f"%{escaped}%"] * len(columns)
+
+    def mended(self, row: SpanRow) -> SpanRow:
+        """See Dialect: SQLite holds whatever Python does."""
+        return row
 
     def trace_sizes(
         self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int

@@ -1,0 +1,85 @@
+"""The engines that `benchmarks.storage` measures: what their processes used, and what they wrote."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple, Protocol, cast
+
+from tests.support.postgres import database_url, execute
+
+
+class Usage(NamedTuple):
+    """What has been used so far."""
+
+    cpu_s: float
+    written_bytes: int
+    disk_bytes: int
+
+
+class Engine(Protocol):
+    """One store."""
+
+    url: str
+    #: Whether there is something to be read in it.
+    is_filled: bool
+
+    def usage(self) -> Usage:
+        """The CPU of this process and of the server's, what they wrote, and what the store takes on disk."""
+        ...
+
+
+class Sqlite:
+    """A file in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "pulse.db"
+        self.url = f"sqlite:///{self._path}"
+        self.is_filled = self._path.exists()
+
+    def usage(self) -> Usage:
+        """See Engine."""
+        size = sum(file.stat().st_size for file in self._path.parent.glob("pulse.db*"))
+        return Usage(time.process_time(), _bytes_written(), size)
+
+
+class Postgres:
+    """A database on a server of this machine, whose bytes written are those of its log."""
+
+    def __init__(self, server_url: str, name: str) -> None:
+        self.url = database_url(server_url, name)
+        names = execute(server_url, "SELECT datname::text FROM pg_database")
+        self.is_filled = (name,) in names
+        if not self.is_filled:
+            execute(server_url, f"CREATE DATABASE {name}")
+
+    def usage(self) -> Usage:
+        """See Engine."""
+        [(log, size)] = execute(
+            self.url,
+            "SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint, pg_database_size(current_database())",
+        )
+        cpu_s = time.process_time() + _cpu_s_of("postgres")
+        return Usage(cpu_s, cast("int", log), cast("int", size))
+
+
+def _cpu_s_of(program: str) -> float:
+    """What the processes of a program have used, and those that ended."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
+            if name == program:
+                ticks += sum(map(int, rest.split()[11:15]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _bytes_written() -> int:
+    """What this process has sent to disks so far; 0 where the system does not tell."""
+    try:
+        lines = Path("/proc/self/io").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) for line in lines if line.startswith("write_bytes")), 0)

@@ -1,0 +1,196 @@
+"""Opens connections to a PostgreSQL database, and makes them fit what the shared code asks of one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import LiteralString, cast
+
+import psycopg
+from psycopg import conninfo
+from psycopg.abc import Buffer
+from psycopg.pq import TransactionStatus
+from psycopg.types.numeric import NumericBinaryLoader
+
+from pulse_storage.errors import StoreUnusable
+from pulse_storage.postgres.dialect import PostgresDialect
+from pulse_storage.postgres.locks import PROJECTS, STORING, USAGE_KEYS, lock_key
+from pulse_storage.sql.connection import Dialect, SqlValue, Values
+
+#: A batch that would need more locks than this takes one that excludes all others: their table is bounded.
+_MAX_LOCKS = 200
+_PREPARE_AFTER = 5
+#: What the URL may say otherwise. A server that went silent is noticed in half a minute.
+_DEFAULTS = {
+    "connect_timeout": "5",
+    "application_name": "pulse",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+
+
+class MustRunAlone(Exception):
+    """A lock that was found to be needed on the way is taken: run the transaction again, `alone`."""
+
+
+def connect(url: str, *, prepares: bool = False) -> PostgresConnection:
+    """A new connection; it `prepares` what it executes often, which not every pooler understands.
+
+    Raises psycopg.Error, and StoreUnusable for a URL that cannot be understood."""
+    try:
+        given = conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise StoreUnusable(f"DATABASE_URL cannot be understood: {str(error).strip()}") from None
+    raw = psycopg.connect(
+        conninfo.make_conninfo(url, **{key: value for key, value in _DEFAULTS.items() if key not in given}),
+        autocommit=True,
+        prepare_threshold=_PREPARE_AFTER if prepares else None,
+    )
+    raw.adapters.register_loader("numeric", _SumLoader)
+    return PostgresConnection(raw)
+
+
+def place_of(url: str) -> str:
+    """A URL as it may be shown: the host, port and database, nothing secret."""
+    try:
+        given = conninfo.conninfo_to_dict(url)
+    except psycopg.ProgrammingError:
+        return "the PostgreSQL database"
+    host = given.get("host") or given.get("hostaddr") or "localhost"
+    port = f":{given['port']}" if given.get("port") else ""
+    return f"postgresql://{host}{port}/{given.get('dbname') or ''}"
+
+
+class _SumLoader(NumericBinaryLoader):
+    """Sums of bigint are numeric; here they are whole numbers again."""
+
+    def load(self, data: Buffer) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return int(super().load(data))
+
+
+class PostgresCursor:
+    """See `sql.connection.Cursor`."""
+
+    def __init__(self, raw: psycopg.Cursor[Values]) -> None:
+        self._raw = raw
+        self.fetchone = raw.fetchone
+        self.fetchall = raw.fetchall
+
+    def __iter__(self) -> Iterator[Values]:
+        return iter(self._raw)
+
+    @property
+    def get(self) -> SqlValue:
+        """See Cursor."""
+        row = self._raw.fetchone()
+        return None if row is None else row[0]
+
+
+class PostgresConnection:
+    """See `sql.connection.Connection`; transactions are begun and ended by name."""
+
+    dialect: Dialect = PostgresDialect()
+
+    def __init__(self, raw: psycopg.Connection[Values]) -> None:
+        self.raw = raw
+        self._alone = False
+        self._locked: frozenset[int] = frozenset()
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open, healthy or failed."""
+        return self.raw.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
+
+    def begin(self, mode: LiteralString, settings: LiteralString, *, alone: bool = False) -> None:
+        """Begin a transaction with settings of its own (`name = value`, separated by semicolons).
+
+        They go with the transaction, so that they hold behind a pooler too. `alone` waits until no other
+        process stores, and lets none begin.
+        """
+        self._alone = alone
+        self._locked = frozenset()
+        sets = "".join(f"; SET LOCAL {setting}" for setting in settings.split("; "))
+        lock = f"; SELECT pg_advisory_xact_lock({STORING:d})" if alone else ""
+        self.raw.execute(cast("LiteralString", f"BEGIN {mode}{sets}{lock}"))
+
+    def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> PostgresCursor:
+        """See Connection."""
+        cursor = self.raw.cursor(binary=True)
+        cursor.execute(_translated(sql), [_clean(value) for value in bindings or ()])
+        return PostgresCursor(cursor)
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[SqlValue]], /) -> None:
+        """See Connection. One round trip for all rows."""
+        self.raw.cursor().executemany(_translated(sql), [[*map(_clean, row)] for row in rows])
+
+    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None]], /) -> None:
+        """See Connection."""
+        if self._alone:
+            return
+        keys = {key for span in spans for key in _span_keys(*span)}
+        if len(keys) > _MAX_LOCKS:
+            self.execute("SELECT pg_advisory_xact_lock(?)", (STORING,))
+            self._alone = True
+            return
+        # All in one order, so that no two processes wait for each other.
+        self.execute(
+            "SELECT pg_advisory_xact_lock_shared(?) UNION ALL"
+            " SELECT pg_advisory_xact_lock(key) FROM unnest(?::bigint[]) AS key",
+            (STORING, cast("SqlValue", sorted(keys))),
+        )
+        self._locked = frozenset(keys)
+
+    def lock_more(self, project: int, trace_ids: Sequence[bytes], partner_key: str | None, /) -> None:
+        """See Connection. Waiting here could be waiting for ever, so what is taken makes it MustRunAlone."""
+        if self._alone:
+            return
+        keys = {lock_key("trace", project, trace_id) for trace_id in trace_ids}
+        if partner_key is not None:
+            keys.add(lock_key("partner", project, partner_key.encode(errors="backslashreplace")))
+        wanted = sorted(keys - self._locked)
+        if len(wanted) > _MAX_LOCKS:
+            raise MustRunAlone
+        if wanted:
+            got = self.execute(
+                "SELECT bool_and(pg_try_advisory_xact_lock(key)) FROM unnest(?::bigint[]) AS key",
+                (cast("SqlValue", wanted),),
+            ).get
+            if not got:
+                raise MustRunAlone
+
+    def lock_usage_keys(self) -> None:
+        """See Connection."""
+        self.execute("SELECT pg_advisory_xact_lock(?)", (USAGE_KEYS,))
+
+    def lock_projects(self) -> None:
+        """See Connection."""
+        self.execute("SELECT pg_advisory_xact_lock(?)", (PROJECTS,))
+
+    def roll_back(self) -> None:
+        """End the transaction, if the connection still has one."""
+        if self.in_transaction:
+            self.raw.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close. Repeating it is harmless."""
+        self.raw.close()
+
+
+def _span_keys(project: int, trace_id: bytes, partner_key: str | None) -> Iterable[int]:
+    yield lock_key("trace", project, trace_id)
+    if partner_key is not None:
+        yield lock_key("partner", project, partner_key.encode(errors="backslashreplace"))
+
+
+@lru_cache(maxsize=1024)
+def _translated(sql: str) -> LiteralString:
+    return cast("LiteralString", sql.replace("%", "%%").replace("?", "%s"))
+
+
+def _clean(value: SqlValue) -> SqlValue:
+    """PostgreSQL has no text with NUL: its place is taken by U+FFFD, where rows are stored as well."""
+    if type(value) is str and "\x00" in value:
+        return value.replace("\x00", "\ufffd")
+    return value

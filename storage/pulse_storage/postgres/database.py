@@ -1,0 +1,148 @@
+"""The writer's end of a PostgreSQL database: transactions, retries, housekeeping."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import psycopg
+
+from pulse_storage.adapter import IngestResult
+from pulse_storage.errors import StorageError, StoreUnavailable
+from pulse_storage.events import Assemble, EventPart
+from pulse_storage.postgres.connection import MustRunAlone, PostgresConnection
+from pulse_storage.postgres.failures import CLASHES, FOREIGN_STATEMENTS, is_lost, unavailable
+from pulse_storage.postgres.link import Link
+from pulse_storage.postgres.partitions import make_partitions_around
+from pulse_storage.sql.calls import arrivals_of, results_for
+from pulse_storage.sql.ingest import Ingest
+from pulse_storage.writer import Call
+
+_log = logging.getLogger(__name__)
+_Result = TypeVar("_Result")
+
+#: A commit that was answered is on the server's disk, whatever the server's own settings say.
+_SETTINGS = (
+    "synchronous_commit = on; lock_timeout = 10000; statement_timeout = 60000;"
+    " idle_in_transaction_session_timeout = 60000"
+)
+_MAX_ATTEMPTS = 3
+_VACUUMED = ("span_bodies", "spans", "span_events", "span_event_contents", "content_blocks", "content_parts")
+_PARTITION_EVERY_S = 3600.0
+
+
+class PostgresDatabase:
+    """One connection that writes, opened anew when it is lost. Only the writer's thread uses it."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+        self._partitioned_s = time.monotonic()
+        self._ingest: Ingest | None = None
+        self._ingests_through: PostgresConnection | None = None
+
+    def store(self, calls: Sequence[Call]) -> list[IngestResult]:
+        """Commit the rows of all calls; what each call becomes."""
+        arrivals = arrivals_of(calls)
+        # Storing rows again changes nothing, so even a commit whose answer was lost may be repeated.
+        outcomes = self._transact(lambda _, ingest: ingest.store(arrivals), repeatable=True)
+        return results_for(calls, outcomes)
+
+    def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
+        """Commit log events and what they change."""
+        return self._transact(
+            lambda _, ingest: ingest.store_events(project_id, parts, assemble), repeatable=True
+        )
+
+    def transact(self, write: Callable[[PostgresConnection], _Result]) -> _Result:
+        """Run and commit, or roll everything back."""
+        return self._transact(lambda connection, _: write(connection), repeatable=False)
+
+    def maintain(self, write: Callable[[PostgresConnection, Ingest], _Result], *, secure: bool) -> _Result:
+        """`transact`, with what ingest knows of the store, while no other process stores.
+
+        The server overwrites nothing by itself: see `empty_log`.
+        """
+        return self._transact(write, repeatable=False, alone=True)
+
+    def give_back(self) -> bool:
+        """The server's own vacuum sees to it."""
+        return False
+
+    def compact(self) -> None:
+        """Let the server use the space of deleted rows again; rewriting tables would lock everybody out."""
+        self._vacuum()
+
+    def empty_log(self) -> bool:
+        """Have the server clear away deleted rows; its log it recycles by itself."""
+        self._vacuum()
+        return True
+
+    def tidy(self) -> None:
+        """See once an hour that the weeks to come have partitions."""
+        if time.monotonic() - self._partitioned_s < _PARTITION_EVERY_S:
+            return
+        self._partitioned_s = time.monotonic()
+        make_partitions_around(self._link.connection(), time.time_ns())
+
+    def failure(self, error: Exception) -> StorageError:
+        """Our words for an error."""
+        return unavailable(self._link.server.place, error)
+
+    def close(self) -> None:
+        """Close the connection. Repeating it is harmless."""
+        self._link.drop()
+
+    def _transact(
+        self,
+        write: Callable[[PostgresConnection, Ingest], _Result],
+        *,
+        repeatable: bool,
+        alone: bool = False,
+    ) -> _Result:
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
+            connection = self._link.connection()
+            committing = False
+            try:
+                connection.begin("", _SETTINGS, alone=alone)
+                result = write(connection, self._ingest_through(connection))
+                committing = True
+                connection.execute("COMMIT")
+            except MustRunAlone:
+                self._undo(connection)
+                alone = True
+            except FOREIGN_STATEMENTS:
+                self._undo(connection)
+                self._link.stop_preparing()
+            except psycopg.Error as error:
+                self._undo(connection)
+                again = isinstance(error, CLASHES) or (is_lost(error) and (repeatable or not committing))
+                if not again or attempt == _MAX_ATTEMPTS:
+                    raise
+            except BaseException:
+                self._undo(connection)
+                raise
+            else:
+                return result
+        raise StoreUnavailable(f"{self._link.server.place}: it refuses to work with this connection")
+
+    def _vacuum(self) -> None:
+        """Tables one by one: others go on meanwhile."""
+        connection = self._link.connection()
+        for table in _VACUUMED:
+            connection.execute(f"VACUUM {table}")
+
+    def _undo(self, connection: PostgresConnection) -> None:
+        """Leave nothing half-written; a connection that is in doubt is replaced."""
+        if self._ingest is not None:
+            self._ingest.forget()
+        try:
+            connection.roll_back()
+        except psycopg.Error:
+            self._link.drop()
+
+    def _ingest_through(self, connection: PostgresConnection) -> Ingest:
+        if self._ingest is None or self._ingests_through is not connection:
+            self._ingest, self._ingests_through = Ingest(connection), connection
+        return self._ingest

@@ -1,0 +1,133 @@
+"""PostgreSQL's way of saying what the shared SQL leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, cast
+
+from pulse_storage.postgres.failures import DATA_ERRORS
+from pulse_storage.postgres.folding import folded_pattern
+from pulse_storage.rows import SpanRow
+from pulse_storage.sql.connection import Connection, SqlValue, Values
+from pulse_storage.sql.spans import BODY_COLUMNS, COLUMNS
+
+if TYPE_CHECKING:
+    from pulse_storage.postgres.connection import PostgresConnection
+
+_COPY_ROWS = f"COPY spans ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
+_COPY_BODIES = (
+    f"COPY span_bodies (project, id, {', '.join(BODY_COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
+)
+_BOOLEANS = {"model_call", "gen_ai", "has_output_text", "has_request_body", "has_response_body"}
+_BYTES = {
+    "id", "otel_trace_id", "otel_span_id", "parent_span_id", "output_from", "request_from", "response_from",
+}  # fmt: skip
+_FLOATS = {"latency_ms", "time_to_first_token_ms"}
+
+
+def _type_of(column: str) -> str:
+    """The type of a column of `spans`: COPY converts nothing."""
+    if column in _BOOLEANS:
+        return "bool"
+    if column in _BYTES:
+        return "bytea"
+    if column in _FLOATS:
+        return "float8"
+    if column == "latency_bucket":
+        return "int4"
+    whole = column.endswith(("_tokens", "_nano_usd")) or column in {"project", "start_ns", "usage_key"}
+    return "int8" if whole else "text"
+
+
+_ROW_TYPES = [_type_of(column) for column in COLUMNS]
+_BODY_TYPES = ["int8", "bytea", *["bytea"] * len(BODY_COLUMNS)]
+#: The sequence counts in steps of this.
+_BLOCK_IDS = 100
+_PROJECT_AT, _ID_AT = COLUMNS.index("project"), COLUMNS.index("id")
+
+
+class PostgresDialect:
+    """See `Dialect`."""
+
+    row_key = ("project", "id")
+    data_errors = DATA_ERRORS
+
+    def indexed_by(self, index: str) -> str:
+        """See Dialect: the planner decides."""
+        return ""
+
+    def total(self, number: str) -> str:
+        """See Dialect: sums of bigint are numeric."""
+        return f"coalesce(sum({number}), 0)"
+
+    def one_of(self, column: str) -> str:
+        """See Dialect."""
+        return f"{column} = ANY(?)"
+
+    def blobs(self, values: Sequence[bytes]) -> SqlValue:
+        """See Dialect."""
+        return cast("SqlValue", list(values))
+
+    def has_tag(self) -> str:
+        """See Dialect."""
+        return "EXISTS (SELECT 1 FROM json_array_elements_text(tags::json) AS tag WHERE tag = ?)"
+
+    def each_tag(self, tags: str) -> str:
+        """See Dialect."""
+        return f" LEFT JOIN LATERAL json_array_elements_text({tags}::json) AS tag (value) ON TRUE"
+
+    def by_code_points(self, text: str) -> str:
+        """See Dialect: in UTF-8 the order of bytes is that of code points."""
+        return f'{text} COLLATE "C"'
+
+    def holds(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
+        """See Dialect."""
+        if not text.isascii():
+            pattern = folded_pattern(text)
+            return f"({' OR '.join(f'{column} ~ ?' for column in columns)})", [pattern] * len(columns)
+        # The columns are of collation C, in which ILIKE folds the case of ASCII only.
+        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return f"({' OR '.join(f'{column} ILIKE ?' for column in columns)})", [f"%{escaped}%"] * len(columns)
+
+    def mended(self, row: SpanRow) -> SpanRow:
+        """See Dialect: PostgreSQL has no text with NUL."""
+        return row._replace(**{name: _mended(value) for name, value in row._asdict().items()})
+
+    def trace_sizes(
+        self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
+    ) -> list[tuple[bytes, int]]:
+        """See Dialect; counted to the end, since the caller remembers which are large."""
+        rows = connection.execute(
+            "SELECT otel_trace_id, count(*) FROM spans"
+            " WHERE project = ? AND otel_trace_id = ANY(?) GROUP BY otel_trace_id",
+            (project, self.blobs(trace_ids)),
+        )
+        return cast("list[tuple[bytes, int]]", rows.fetchall())
+
+    def block_ids(self, connection: Connection) -> Iterator[int]:
+        """See Dialect."""
+        while True:
+            first = cast("int", connection.execute("SELECT nextval('content_block_ids')").get)
+            yield from range(first, first + _BLOCK_IDS)
+
+    def insert(self, connection: Connection, rows: Sequence[Values], bodies: Sequence[Values]) -> None:
+        """See Dialect. The locks see to it that no row is there yet, so rows need no temporary table."""
+        raw = cast("PostgresConnection", connection).raw
+        with raw.cursor() as cursor, cursor.copy(_COPY_ROWS) as copy:
+            copy.set_types(_ROW_TYPES)
+            for row in rows:
+                copy.write_row(row)
+        if bodies:
+            with raw.cursor() as cursor, cursor.copy(_COPY_BODIES) as copy:
+                copy.set_types(_BODY_TYPES)
+                for index, *body in bodies:
+                    row = rows[cast("int", index)]
+                    copy.write_row((row[_PROJECT_AT], row[_ID_AT], *body))
+
+
+def _mended(value: object) -> object:
+    if isinstance(value, str):
+        return value.replace("\x00", "\ufffd")
+    if isinstance(value, tuple):
+        return tuple(map(_mended, cast("tuple[object, ...]", value)))
+    return value

@@ -1,0 +1,107 @@
+"""PostgreSQL as an engine: stores named by `postgresql://…`."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import psycopg
+
+from pulse_storage.errors import StoreUnusable
+from pulse_storage.postgres import schema
+from pulse_storage.postgres.connection import PostgresConnection, connect, place_of
+from pulse_storage.postgres.database import PostgresDatabase
+from pulse_storage.postgres.failures import unusable
+from pulse_storage.postgres.link import Link, Server
+from pulse_storage.postgres.partitions import make_partitions_around
+from pulse_storage.postgres.readers import PostgresReaders
+from pulse_storage.sql.storage import SqlStorage
+
+_log = logging.getLogger(__name__)
+_OLDEST = 140000
+
+
+class PostgresEngine:
+    """See Engine."""
+
+    def open(self, url: str, *, max_queue_bytes: int) -> SqlStorage:
+        """See Engine."""
+        self.apply(url)
+        for doubt in self.doubts(url):
+            _log.warning("%s", doubt)
+        server = Server(url)
+        return SqlStorage(
+            PostgresDatabase(Link(server)),
+            PostgresReaders(server, threads=3),
+            PostgresReaders(server, threads=2),
+            PostgresReaders(server, threads=1),
+            max_queue_bytes=max_queue_bytes,
+        )
+
+    def pending(self, url: str) -> list[str]:
+        """See Engine."""
+        with _Opened(url) as connection:
+            return schema.pending_in(connection, place_of(url))
+
+    def apply(self, url: str) -> list[str]:
+        """See Engine."""
+        place = place_of(url)
+        with _Opened(url) as connection:
+            _check_server(connection, place)
+            applied = schema.apply_to(connection, place)
+            try:
+                make_partitions_around(connection, time.time_ns())
+            except psycopg.errors.LockNotAvailable as error:
+                # Rows find a place all the same, and the writer tries again within the hour.
+                _log.warning("%s: could not make partitions for the weeks to come: %s", place, error)
+            return applied
+
+    def doubts(self, url: str) -> list[str]:
+        """See Engine."""
+        with _Opened(url) as connection:
+            return _doubts(connection, place_of(url))
+
+
+class _Opened:
+    """A connection for a while; whatever the driver raises meanwhile becomes StoreUnusable."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: PostgresConnection | None = None
+
+    def __enter__(self) -> PostgresConnection:
+        try:
+            self._connection = connect(self._url)
+        except psycopg.Error as error:
+            raise unusable(place_of(self._url), error) from error
+        return self._connection
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        if isinstance(error, psycopg.Error):
+            raise unusable(place_of(self._url), error) from error
+
+
+def _check_server(connection: PostgresConnection, place: str) -> None:
+    """Refuse what rows cannot be trusted to. Raises StoreUnusable."""
+    version = connection.raw.info.server_version
+    if version < _OLDEST:
+        raise StoreUnusable(
+            f"cannot use {place}: it is PostgreSQL {version // 10000};"
+            f" Pulse needs {_OLDEST // 10000} or newer"
+        )
+    encoding = connection.execute("SHOW server_encoding").get
+    if encoding != "UTF8":
+        raise StoreUnusable(
+            f"cannot use {place}: its encoding is {encoding}; create the database with ENCODING 'UTF8'"
+        )
+
+
+def _doubts(connection: PostgresConnection, place: str) -> list[str]:
+    """Of `synchronous_commit` there is none: each transaction that stores turns it on."""
+    return [
+        f"{place} runs with {setting}=off: a power cut can lose or damage what was acknowledged; turn it on"
+        for setting in ("fsync", "full_page_writes")
+        if connection.execute(f"SHOW {setting}").get == "off"
+    ]

