@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from pulse_server.banner import url, where_data_lies
 from pulse_server.listen import check_free
 from pulse_server.prices_file import file_prices
 from pulse_server.settings import SettingError, Settings
+from pulse_server.unpriced import unpriced_calls
 from pulse_storage import migrate
 from pulse_storage.errors import StorageError
 
@@ -58,6 +60,7 @@ def examine(settings: Settings) -> list[Finding]:
         _disk(settings.data_dir),
         _store(settings),
         _prices(settings),
+        *_unpriced(settings),
         *(_port(name, settings.host, port, running=running) for name, port in ports),
         _clock(),
         _protobuf(),
@@ -114,6 +117,17 @@ def _prices(settings: Settings) -> Finding:
     if prices is None:
         return Finding("prices", "ok", f"{PRICE_VERSION}; set PULSE_PRICES_FILE to prices of your own")
     return Finding("prices", "ok", f"{prices.version}: {len(prices.document.prices)} prices above the list")
+
+
+def _unpriced(settings: Settings) -> list[Finding]:
+    """Nothing of a store that is not there or not up to date: looking must change nothing."""
+    try:
+        if migrate.pending(settings.database_url):
+            return []
+        return [Finding("prices", "warning", text) for text in asyncio.run(unpriced_calls(settings))]
+    except (SettingError, StorageError):
+        # Another finding tells of it.
+        return []
 
 
 def _port(name: str, host: str, port: int, *, running: bool) -> Finding:

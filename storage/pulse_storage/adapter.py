@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
 from pulse_storage.events import Assemble, EventPart
-from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage
+from pulse_storage.filters import (
+    Analytics,
+    AnalyticsQuery,
+    Count,
+    Page,
+    TraceFilter,
+    TracePage,
+    UnpricedModel,
+)
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
 from pulse_storage.skeletons import Bearing
@@ -188,6 +196,13 @@ class StorageAdapter(Protocol):
 
     async def repriced_so_far(self, project_id: str, job: RepriceJob) -> Repriced | None:
         """How far this job came before it was interrupted; None if it was not begun, or is done."""
+        ...
+
+    async def unpriced_models(self, project_id: str, from_ns: int, before_ns: int) -> list[UnpricedModel]:
+        """The models with counted calls in a half-open range that used tokens and have no cost.
+
+        The most called first.
+        """
         ...
 
     async def check_writable(self) -> None:

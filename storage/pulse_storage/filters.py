@@ -118,6 +118,17 @@ class UsageSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class UnpricedModel:
+    """Counted calls of one model (the used one, else the one asked for) that used tokens and have no cost."""
+
+    provider: str | None
+    model: str | None
+    calls: int
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
 class AnalyticsGroup:
     """One group: the start of its day or hour (UTC) in Unix nanoseconds, or a name; None is unknown."""
 

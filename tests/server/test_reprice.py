@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +177,34 @@ def test_a_killed_repricing_goes_on_where_it_was(tmp_path: Path, capsys: pytest.
     # What the killed one had done is told too: the whole job is.
     assert (found["calls"], found["changed"]) in {(6000, 6000), (6000, 0)}
     assert sum(model["calls"] for model in found["models"]) == 6000
+
+
+def test_doctor_lists_models_without_a_price_with_the_mend(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now_ns = time.time_ns()
+    store(
+        tmp_path,
+        [unpriced(1, start_ns=now_ns, model_used="other"), unpriced(2, start_ns=now_ns - 40 * 86400 * 10**9)],
+    )
+    assert main(["doctor", "--json"]) in (0, 1)
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    [told] = [
+        finding["text"]
+        for finding in findings
+        if finding["level"] == "warning" and finding["about"] == "prices"
+    ]
+    sentence, *entry = told.splitlines()
+    assert sentence == (
+        "project p: 1 calls of other (acme, 120 tokens) in 30 days have no price;"
+        " complete this in a prices file, then run `pulse reprice`:"
+    )
+    assert entry[:3] == ["[[prices]]", 'model = "other"', 'provider = "acme"']
+    (tmp_path / "prices.toml").write_text(
+        told.partition("\n")[2].replace("=  ", "= 1 ").replace("output =", "output = 1")
+    )
+    assert main(["reprice", "--from", "2025-01-01", "--to", "2100-01-01"]) == 0
+    capsys.readouterr()
+    assert main(["doctor", "--json"]) in (0, 1)
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [finding["level"] for finding in findings if finding["about"] == "prices"] == ["ok"]

@@ -15,7 +15,7 @@ from tests.storage.model import everything
 from tests.support.rows import HOUR_NS, NOON_NS, SECOND_NS, project, span, step
 
 from pulse_storage import SpanRow, StorageAdapter, TraceRecord
-from pulse_storage.filters import Analytics, AnalyticsQuery, GroupBy, Page, TraceFilter
+from pulse_storage.filters import Analytics, AnalyticsQuery, GroupBy, Page, TraceFilter, UnpricedModel
 from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, ToldCost
 from pulse_storage.skeletons import Skeleton, skeleton
 
@@ -285,3 +285,25 @@ async def test_calls_that_arrive_meanwhile_are_neither_lost_nor_counted_twice(
     assert {(row.cost_nano_usd, row.price_version) for row in shown} == {(600, "new")}
     total = (await storage.analytics("p", _query("day"))).total
     assert (total.calls, total.cost_nano_usd) == (900, 900 * 600)
+
+
+async def test_models_without_a_price_are_told(storage: StorageAdapter) -> None:
+    nothing = {"cost_nano_usd": None, "cost_source": None, "price_version": None}
+    rows = [span(number, model_used="m3", **nothing) for number in (1, 2, 3)]
+    rows += [span(4, model_used=None, model_requested="m4", provider=None, **nothing)]
+    rows += [
+        span(5, model_used="m3"),
+        span(6, model_used="m5", input_tokens=None, output_tokens=None, **nothing),
+    ]
+    await storage.ingest([*rows, span(9, model_used="m3", project_id="q", **nothing)])
+    assert await storage.unpriced_models("p", NOON_NS, NOON_NS + HOUR_NS) == [
+        UnpricedModel("openai", "m3", 3, 300, 60),
+        UnpricedModel(None, "m4", 1, 100, 20),
+    ]
+    assert await storage.unpriced_models("p", NOON_NS, NOON_NS + 2 * SECOND_NS) == [
+        UnpricedModel("openai", "m3", 1, 100, 20)
+    ]
+    assert await storage.unpriced_models("nobody", NOON_NS, NOON_NS + HOUR_NS) == []
+    models = (await storage.analytics("p", _query("model"))).groups
+    unpriced = {group.key: (group.summary.calls, group.summary.unpriced) for group in models}
+    assert unpriced == {"m3": (4, 3), "m4": (1, 1), "m5": (1, 0)}

@@ -9,6 +9,8 @@ from pulse_server.arguments import Parser, add_settings, settings_from
 from pulse_server.doctor import Finding, examine
 from pulse_server.settings import SettingError, without_secrets
 
+#: Lines after the first stand below the text of the first.
+_BREAK, _INDENTED = "\n", "\n" + " " * 16
 _MARKS = {"ok": "ok  ", "warning": "warn", "problem": "FAIL"}
 
 
@@ -45,5 +47,5 @@ def run(arguments: argparse.Namespace) -> int:
         print(json.dumps({"settings": shown, "findings": [finding.as_json() for finding in findings]}))
     else:
         for finding in findings:
-            print(f"{_MARKS[finding.level]}  {finding.about:<10}{finding.text}")
+            print(f"{_MARKS[finding.level]}  {finding.about:<10}{finding.text.replace(_BREAK, _INDENTED)}")
     return 1 if any(finding.level == "problem" for finding in findings) else 0

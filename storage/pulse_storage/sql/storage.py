@@ -12,7 +12,16 @@ from uuid import UUID
 
 from pulse_storage.adapter import IngestResult
 from pulse_storage.events import Assemble, EventPart
-from pulse_storage.filters import Analytics, AnalyticsQuery, Count, Page, TraceFilter, TracePage, UsageSummary
+from pulse_storage.filters import (
+    Analytics,
+    AnalyticsQuery,
+    Count,
+    Page,
+    TraceFilter,
+    TracePage,
+    UnpricedModel,
+    UsageSummary,
+)
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
 from pulse_storage.skeletons import Bearing
@@ -25,6 +34,7 @@ from pulse_storage.sql.prices import delete_prices, prices_of, put_prices
 from pulse_storage.sql.records import find_record, find_records, page_of_records
 from pulse_storage.sql.reprice import mark_of, reprice_some, set_mark
 from pulse_storage.sql.search import page_of_found
+from pulse_storage.sql.unpriced import unpriced_models
 from pulse_storage.sql.usage import count_rows
 from pulse_storage.upkeep.engine import Engine, Maintained
 from pulse_storage.upkeep.upkeep import Upkeep
@@ -258,6 +268,14 @@ class SqlStorage:
             return mark_of(connection, project, job)
 
         return await self._read(project_id, read, None, self._quick_readers)
+
+    async def unpriced_models(self, project_id: str, from_ns: int, before_ns: int) -> list[UnpricedModel]:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> list[UnpricedModel]:
+            return unpriced_models(connection, project, from_ns, before_ns)
+
+        return await self._read(project_id, read, [])
 
     async def check_writable(self) -> None:
         """See StorageAdapter."""
