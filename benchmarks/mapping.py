@@ -10,8 +10,9 @@ all       everything from the bytes of a request to its rows
 decode    the floor: protobuf's parser, then one pass that makes Python values of all attributes
 json      parsing the messages of the content and writing them into bodies
 pack      cutting requests into the parts that they share, zstd over bodies and long texts
-price     what a call cost
+price     what a call cost, by the price list
 map       what is left: dialects, columns, usage, metadata, the row
+custom    beside all that, `price` with a hundred custom prices above the list, one of which is for the model
 """
 
 from __future__ import annotations
@@ -27,10 +28,12 @@ from tests.support.spans import chat_span, trace_request
 from pulse_collector.mapping.attributes import read_attributes
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.mapping.usage import Usage
-from pulse_collector.pricing import LIST_PRICES
+from pulse_collector.pricing import LIST_PRICES, Prices
+from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.price_list import warm_up
 from pulse_storage.bodies import pack
 from pulse_storage.content.documents import pack_document, unpack_document
+from pulse_storage.price_document import PriceDocument, PriceEntry
 from pulse_storage.rows import SpanRow
 
 _SPANS = 50
@@ -46,15 +49,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200)
     rounds = parser.parse_args().rounds
     warm_up()
-    print(f"{'us of CPU per span':<20}" + "".join(f"{column:>8}" for column in (*_COLUMNS, "map")))
+    print(f"{'us of CPU per span':<20}" + "".join(f"{column:>8}" for column in (*_COLUMNS, "map", "custom")))
     for name, chars in (("small", ()), ("mixed", _MIX_CHARS)):
         us = _least_us(_parts(_request(chars)), rounds)
+        *us, custom = us
         rest = us[0] - sum(us[1:])
-        print(f"{name:<20}" + "".join(f"{value:>8.1f}" for value in (*us, rest)))
+        print(f"{name:<20}" + "".join(f"{value:>8.1f}" for value in (*us, rest, custom)))
 
 
 def _parts(body: bytes) -> list[Callable[[], object]]:
-    """What is measured, in the order of `_COLUMNS`."""
+    """What is measured, in the order of `_COLUMNS`, and last prices with custom ones above the list."""
     request = ExportTraceServiceRequest.FromString(body)
     rows = map_spans("p", request, _RECEIVED_NS).rows
     contents = _contents(request)
@@ -68,6 +72,8 @@ def _parts(body: bytes) -> list[Callable[[], object]]:
         if body is not None
     ]
 
+    custom = _custom_prices(rows[0].model_requested or "")
+
     def packed() -> None:
         for document, start_ns in asked:
             pack_document(document, "p", start_ns)
@@ -79,7 +85,8 @@ def _parts(body: bytes) -> list[Callable[[], object]]:
         lambda: _read(ExportTraceServiceRequest.FromString(body)),
         lambda: [_through_json(content) for content in contents],
         packed,
-        lambda: [_price(row) for row in rows],
+        lambda: [_price(row, LIST_PRICES) for row in rows],
+        lambda: [_price(row, custom) for row in rows],
     ]
 
 
@@ -123,10 +130,17 @@ def _through_json(content: str) -> bytes:
     return orjson.dumps({"messages": orjson.Fragment(content)})
 
 
-def _price(row: SpanRow) -> object:
+def _custom_prices(model: str) -> Prices:
+    """A hundred patterns, of which one is for the model."""
+    names = [*(f"house-{number}-*" for number in range(99)), f"{model}*"]
+    entries = [PriceEntry(model=name, input=1.1, output=8.8, cache_read=0.11) for name in names]
+    return Prices(CustomPrices(PriceDocument(prices=entries), "prices.toml"))
+
+
+def _price(row: SpanRow, prices: Prices) -> object:
     usage = Usage(row.input_tokens, row.output_tokens, row.cache_read_tokens)
     models = (row.model_used, row.model_requested)
-    return LIST_PRICES.price(provider=row.provider, models=models, usage=usage, start_ns=row.start_ns)
+    return prices.price(provider=row.provider, models=models, usage=usage, start_ns=row.start_ns)
 
 
 def _least_us(parts: Sequence[Callable[[], object]], rounds: int) -> list[float]:
