@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import BACKENDS, Backend, SqliteBackend
+from tests.storage.backends import Backend, SqliteBackend
 from tests.storage.corpus import corpus
 from tests.storage.model import snapshot
 from tests.support.conversations import Conversations
@@ -30,17 +30,34 @@ from pulse_storage.upkeep.run import run
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(params=BACKENDS, ids=lambda backend: f"to-{backend.name}")
-async def target(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[StorageAdapter]:
-    """A store of each kind to copy to, empty, and checked after the test."""
-    folder = tmp_path_factory.mktemp("target")
-    backend: Backend = request.param
-    storage = backend.open(folder)
-    yield storage
-    await storage.close()
-    backend.check(folder)
+@pytest.fixture(params=["from", "to"])
+async def stores(
+    request: pytest.FixtureRequest, backend: Backend, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[StorageAdapter, StorageAdapter]]:
+    """A source with two projects and an empty target: one of each kind of store, the other SQLite."""
+    kinds: tuple[Backend, ...] = (backend, SqliteBackend())
+    if request.param == "to":
+        kinds = kinds[::-1]
+    folders = [tmp_path_factory.mktemp(name) for name in ("source", "target")]
+    source, target = (kind.open(folder) for kind, folder in zip(kinds, folders, strict=True))
+    await source.create_project(*project("p"))
+    await source.create_project(*project("q"))
+    yield source, target
+    for store, kind, folder in zip((source, target), kinds, folders, strict=True):
+        await store.close()
+        kind.check(folder)
+
+
+@pytest.fixture
+def storage(stores: tuple[StorageAdapter, StorageAdapter]) -> StorageAdapter:
+    """The store that is copied."""
+    return stores[0]
+
+
+@pytest.fixture
+def target(stores: tuple[StorageAdapter, StorageAdapter]) -> StorageAdapter:
+    """The store that is filled."""
+    return stores[1]
 
 
 async def test_everything_of_a_store_is_copied_and_a_second_time_nothing(
