@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Protocol, cast
 import apsw
 
 from pulse_storage.errors import StoreUnusable
+from pulse_storage.files import partial_file, put
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import BUSY_TIMEOUT_MS, open_reader, unusable
 from pulse_storage.sqlite.sql import Connection
@@ -48,11 +47,11 @@ def back_up_file(source: Path, target: Path, *, replace: bool, note: NotePages) 
         raise StoreUnusable(f"cannot back up {source}: there is no such file; DATABASE_URL names the store")
     if target.exists() and not replace:
         raise StoreUnusable(f"cannot write {target}: it exists; choose another name, or say --force")
-    partial = _partial(target)
+    partial = partial_file(target)
     try:
         _copy(source, partial, note)
         size_bytes = partial.stat().st_size
-        _put(partial, target, replace=replace)
+        put(partial, target, replace=replace)
     except FileExistsError as error:
         raise StoreUnusable(f"cannot write {target}: it exists; choose another name") from error
     except OSError as error:
@@ -81,11 +80,11 @@ def restore_file(backup: Path, target: Path, *, replace: bool, note: NotePages) 
             "or name another with --database-url"
         )
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = _partial(target)
+    partial = partial_file(target)
     try:
         _copy(backup, partial, note)
         aside = _set_aside(target) if occupied else None
-        _put(partial, target, replace=True)
+        put(partial, target, replace=True)
     except OSError as error:
         raise StoreUnusable(f"cannot write {target}: {error.strerror}") from error
     finally:
@@ -93,18 +92,8 @@ def restore_file(backup: Path, target: Path, *, replace: bool, note: NotePages) 
     return aside
 
 
-def _partial(target: Path) -> Path:
-    """An empty file of ours beside the target, which a rename can put in its place."""
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
-    except OSError as error:
-        raise StoreUnusable(f"cannot write {target}: {error.strerror}") from error
-    os.close(handle)
-    return Path(name)
-
-
 def _copy(source: Path, partial: Path, note: NotePages) -> None:
-    """Copy all pages of one snapshot, then check what was written and sync it."""
+    """Copy all pages of one snapshot, then check what was written."""
     reader = open_reader(source)
     target = cast("_Target", apsw.Connection(str(partial)))
     try:
@@ -127,17 +116,6 @@ def _copy(source: Path, partial: Path, note: NotePages) -> None:
     finally:
         target.close()
         reader.close()
-    _sync(partial)
-
-
-def _put(partial: Path, target: Path, *, replace: bool) -> None:
-    """Give the finished file its name, in one step that a power cut leaves done or undone."""
-    if replace:
-        partial.replace(target)
-    else:
-        # Unlike a rename, a link never takes the place of a file that has come meanwhile.
-        target.hardlink_to(partial)
-    _sync(target.parent)
 
 
 def _set_aside(target: Path) -> Path:
@@ -170,11 +148,3 @@ def _set_aside(target: Path) -> Path:
 def _is_store(path: Path) -> bool:
     log = path.with_name(path.name + "-wal")
     return any(file.exists() and file.stat().st_size > 0 for file in (path, log))
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,0 +1,63 @@
+"""Backs a PostgreSQL store up with the program that PostgreSQL has for it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from pulse_storage.errors import StoreUnusable
+from pulse_storage.files import partial_file, put
+
+
+def dump_database(url: str, target: Path, *, replace: bool) -> int:
+    """Write what pg_dump sees of the database to `target`, in its custom format; the size in bytes.
+
+    It sees one consistent state, while the store is in use. The file appears whole, or not at all. Raises
+    StoreUnusable: pg_dump is not on the path or fails, or `target` exists and `replace` was not said.
+    """
+    program = shutil.which("pg_dump")
+    if program is None:
+        raise StoreUnusable(
+            "cannot back up PostgreSQL: pg_dump is not on the path; install PostgreSQL's client programs,"
+            " use your provider's snapshots, or copy the store to a file: pulse copy DATABASE_URL sqlite:///FILE"
+        )
+    if target.exists() and not replace:
+        raise StoreUnusable(f"cannot write {target}: it exists; choose another name, or say --force")
+    address, environ = _without_password(url)
+    partial = partial_file(target)
+    try:
+        done = subprocess.run(
+            [program, "--format=custom", "--no-owner", f"--file={partial}", f"--dbname={address}"],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+            raise StoreUnusable(f"cannot back up PostgreSQL: {said}")
+        size_bytes = partial.stat().st_size
+        put(partial, target, replace=replace)
+    except FileExistsError as error:
+        raise StoreUnusable(f"cannot write {target}: it exists; choose another name") from error
+    except OSError as error:
+        raise StoreUnusable(f"cannot write {target}: {error.strerror}") from error
+    finally:
+        partial.unlink(missing_ok=True)
+    return size_bytes
+
+
+def _without_password(url: str) -> tuple[str, dict[str, str]]:
+    """The URL as other users of the machine may see it, and the environment that holds the rest."""
+    parts = urlsplit(url)
+    environ = dict(os.environ)
+    if parts.password is None:
+        return url, environ
+    environ["PGPASSWORD"] = unquote(parts.password)
+    user, _, host = parts.netloc.rpartition("@")
+    place = f"{user.partition(':')[0]}@{host}"
+    return urlunsplit(parts._replace(netloc=place)), environ
