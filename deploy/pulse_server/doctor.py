@@ -22,7 +22,9 @@ from pulse_server.prices_file import file_prices
 from pulse_server.settings import SettingError, Settings
 from pulse_server.unpriced import unpriced_calls
 from pulse_storage import migrate
+from pulse_storage.engines import is_postgres
 from pulse_storage.errors import StorageError
+from pulse_storage.sqlite.connection import gives_back_space, sqlite_path
 
 _FREE_MIB_WARNING = 1024
 #: No clock that is right shows a time before this version was made.
@@ -59,6 +61,7 @@ def examine(settings: Settings) -> list[Finding]:
         _data_dir(settings.data_dir),
         _disk(settings.data_dir),
         _store(settings),
+        *_free_space(settings),
         _prices(settings),
         *_unpriced(settings),
         *(_port(name, settings.host, port, running=running) for name, port in ports),
@@ -107,6 +110,19 @@ def _store(settings: Settings) -> Finding:
         names = ", ".join(pending)
         return Finding("store", "ok", f"{place}: `pulse serve` will apply {names}")
     return Finding("store", "ok", f"{place}: the schema is up to date")
+
+
+def _free_space(settings: Settings) -> list[Finding]:
+    """Files of the first versions keep the space of what retention drops."""
+    if is_postgres(settings.database_url):
+        return []
+    path = sqlite_path(settings.database_url)
+    if not path.exists() or gives_back_space(path):
+        return []
+    text = (
+        f"{path} keeps the space of what is dropped; once writers can wait, run: pulse retention run --vacuum"
+    )
+    return [Finding("space", "warning", text)]
 
 
 def _prices(settings: Settings) -> Finding:

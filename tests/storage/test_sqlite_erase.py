@@ -14,6 +14,7 @@ from pulse_storage.bodies import pack
 from pulse_storage.filters import TraceFilter
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.rows import Project
+from pulse_storage.sqlite.connection import gives_back_space
 from pulse_storage.upkeep.erase import erase
 from pulse_storage.upkeep.run import run
 
@@ -57,8 +58,10 @@ def test_free_space_is_given_back_and_an_old_file_after_it_was_rewritten_once(tm
     asyncio.run(_fill(old))
     asyncio.run(_drop_content(old))
     assert (old / "pulse.db").stat().st_size > full_bytes / 2
+    assert [gives_back_space(folder / "pulse.db") for folder in (tmp_path, old)] == [True, False]
     asyncio.run(_compact(old))
     assert (old / "pulse.db").stat().st_size < full_bytes / 2
+    assert gives_back_space(old / "pulse.db")
     connection = sqlite3.connect(old / "pulse.db")
     assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
     connection.close()

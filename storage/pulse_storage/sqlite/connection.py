@@ -66,6 +66,13 @@ def open_writer(path: Path) -> Connection:
     return connection
 
 
+def gives_back_space(path: Path) -> bool:
+    """Whether the file can be shortened bit by bit, by its header; True of what is no SQLite file."""
+    with path.open("rb") as file:
+        header = file.read(100)
+    return not header.startswith(b"SQLite format 3\0") or header[64:68] != bytes(4)
+
+
 def open_reader(path: Path) -> Connection:
     """A connection that can only read. Raises StoreUnusable."""
     try:
