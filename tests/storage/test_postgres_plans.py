@@ -1,0 +1,152 @@
+"""On PostgreSQL too no query walks rows that it does not answer with, and none visits another time's rows."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import cast, get_args
+from uuid import UUID
+
+import pytest
+from tests.storage.backends import PostgresBackend
+from tests.storage.filter_samples import FILTERS
+from tests.support.rows import DAY_NS, HOUR_NS, project, span
+
+from pulse_storage import StorageAdapter
+from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
+from pulse_storage.ids import row_id
+from pulse_storage.postgres.connection import PostgresConnection, connect
+from pulse_storage.sql.analytics import analytics
+from pulse_storage.sql.connection import Connection, Cursor, SqlValue
+from pulse_storage.sql.projects import project_key
+from pulse_storage.sql.records import find_record, page_of_records
+from pulse_storage.sql.scan import stretches
+from pulse_storage.sql.usage import count_rows
+
+_TODAY_NS = time.time_ns() // DAY_NS * DAY_NS
+#: Three thousand calls over fifty days, so that several partitions hold some.
+_ROWS = [
+    span(
+        number,
+        start_ns=_TODAY_NS - number * 24 * 60_000_000_000,
+        session_id=f"s{number % 200}",
+        user_id=f"u{number % 50}",
+        status="error" if number % 20 == 0 else "success",
+        service="shop" if number % 7 else None,
+    )
+    for number in range(1, 3_001)
+]
+
+
+class _Explained:
+    """A connection that remembers the plan of each query."""
+
+    def __init__(self, connection: PostgresConnection) -> None:
+        self._connection = connection
+        self.dialect = connection.dialect
+        self.plans: list[str] = []
+
+    def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Cursor:
+        plan = self._connection.execute(f"EXPLAIN {sql}", bindings).fetchall()
+        self.plans.append("\n".join(str(step[0]) for step in plan))
+        return self._connection.execute(sql, bindings)
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresConnection]:
+    backend, folder = PostgresBackend(), tmp_path_factory.mktemp("plans")
+    backend.begin()
+
+    async def fill(storage: StorageAdapter) -> None:
+        await storage.create_project(*project("p"))
+        await storage.ingest(_ROWS)
+        await storage.close()
+
+    asyncio.run(fill(backend.open(folder)))
+    connection = connect(backend.url(folder))
+    connection.execute("VACUUM ANALYZE")
+    # So few rows are read faster one after another; what is asked here is which index would do.
+    connection.execute("SET enable_seqscan = off")
+    yield connection
+    connection.close()
+    backend.end()
+
+
+def _plans(connection: PostgresConnection, read: Callable[[Connection, int], object]) -> list[str]:
+    explained = _Explained(connection)
+    key = project_key(connection, "p")
+    assert key is not None
+    read(cast("Connection", explained), key)
+    assert explained.plans
+    return explained.plans
+
+
+def _partitions(plan: str) -> set[str]:
+    """The partitions of spans that a plan visits."""
+    return set(re.findall(r" on (spans_\w+)", plan))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        TraceFilter(),
+        TraceFilter(from_ns=_TODAY_NS - 20 * DAY_NS, before_ns=_TODAY_NS - DAY_NS),
+        TraceFilter(status="error", counted=None, operation="all"),
+        TraceFilter(counted=None, operation="all"),
+    ],
+)
+def test_lists_follow_an_index_in_its_order(connection: PostgresConnection, where: TraceFilter) -> None:
+    [plan] = _plans(connection, lambda c, p: page_of_records(c, p, "p", where, Page()))[-1:]
+    assert "Index Scan Backward using" in plan
+    assert "Sort" not in plan
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("where", FILTERS)
+def test_every_scan_is_of_a_part_of_an_index(connection: PostgresConnection, where: TraceFilter) -> None:
+    plans = _plans(connection, lambda c, p: page_of_records(c, p, "p", where, Page()))
+    plans += _plans(connection, lambda c, p: count_rows(c, p, where, 1.0))
+    for plan in plans:
+        assert "Seq Scan on spans" not in plan, plan
+        conditions = re.findall(r"Scan[^\n]* on spans_\w+[^\n]*\n\s*([A-Z][\w ]*):", plan)
+        assert set(conditions) <= {"Index Cond", "Recheck Cond"}, plan
+        assert "span_bodies" not in plan
+
+
+def test_stretches_are_cut_from_the_index_alone(connection: PostgresConnection) -> None:
+    for where in (
+        TraceFilter(service="shop"),
+        TraceFilter(user_id="u7", tag="t"),
+        TraceFilter(counted=False),
+    ):
+        plans = _plans(connection, lambda c, p, where=where: list(stretches(c, p, where, "desc")))
+        for plan in plans:
+            assert "Index Only Scan" in plan
+            assert not re.search(r"Index Scan|Heap Scan|Seq Scan", plan), plan
+
+
+@pytest.mark.parametrize("group_by", get_args(GroupBy))
+@pytest.mark.parametrize("where", [TraceFilter(), TraceFilter(service="shop"), TraceFilter(user_id="u7")])
+def test_sums_stay_within_their_range_and_touch_no_bodies(
+    connection: PostgresConnection, group_by: GroupBy, where: TraceFilter
+) -> None:
+    query = AnalyticsQuery(
+        from_ns=_TODAY_NS - 2 * DAY_NS - 5, before_ns=_TODAY_NS - HOUR_NS + 5, group_by=group_by, filter=where
+    )
+    plans = _plans(connection, lambda c, p: analytics(c, p, query))
+    for plan in plans:
+        assert len(_partitions(plan)) <= 2, plan
+        assert not re.search(r"Seq Scan on (spans|rollup_hour|latency_day)", plan), plan
+        assert "span_bodies" not in plan
+    if where == TraceFilter() and group_by in ("day", "hour", "model", "provider"):
+        assert any("(hour >= " in plan and "(hour < " in plan for plan in plans)
+
+
+def test_one_row_is_looked_for_in_its_partition_only(connection: PostgresConnection) -> None:
+    row = _ROWS[1500]
+    id = UUID(bytes=row_id("p", row.otel_trace_id, row.otel_span_id, row.start_ns))
+    [plan] = _plans(connection, lambda c, p: find_record(c, p, "p", id, bodies=False))
+    assert len(_partitions(plan)) == 1
+    assert "Index Cond: ((project = " in plan
