@@ -1,13 +1,13 @@
 """What the store costs: CPU, bytes and time a row, how long the usual reads take, and how all of it grows.
 
-    python -m benchmarks.storage [--rows 100000,1000000] [--bodies] [--trace-spans 3]
-                                 [--folder DIR | --postgres URL]
+    python -m benchmarks.storage [--rows 100000,1000000] [--bodies] [--trace-spans 3] [--folder DIR]
+                                 [--postgres URL]
 
 For each number of rows a store is filled and read. The rows are spread over ten projects and thirty days, and
 arrive in order of time, in calls of 500 with several in flight; reads are of the largest project. Building
 and packing of rows is not counted: the collector does it. Reads beside a writer are of the newest fifty rows,
-while more rows arrive as fast as the store takes them. With --postgres, databases are made on that server,
-and the CPU is that of this process and of all of PostgreSQL on this machine.
+while more rows arrive as fast as the store takes them. With --postgres, databases on that server are
+measured beside SQLite; their CPU is that of this process and of all of PostgreSQL on this machine.
 """
 
 from __future__ import annotations
@@ -41,8 +41,9 @@ _WIDE = Console(width=140)
 
 @dataclass(slots=True)
 class _Measured:
-    """What was seen at one size: milliseconds that each read took, by its name, and the costs of a row."""
+    """What was seen of an engine at one size: milliseconds of each read by name, and the costs of a row."""
 
+    engine: str
     rows: int
     costs: list[str] = field(default_factory=list[str])
     reads_ms: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
@@ -59,7 +60,7 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, help="keep the stores here, and only read those that are there"
     )
-    parser.add_argument("--postgres", metavar="URL", help="a PostgreSQL server, instead of SQLite files")
+    parser.add_argument("--postgres", metavar="URL", help="a PostgreSQL server to be measured too")
     options = parser.parse_args()
     sizes = [int(size) for size in options.rows.replace("_", "").split(",")]
     measured: list[_Measured] = []
@@ -67,12 +68,14 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as temporary:
             folder = (options.folder or Path(temporary)) / str(size)
             folder.mkdir(parents=True, exist_ok=True)
-            rows = month_of_rows(size, bodies=options.bodies, trace_spans=options.trace_spans)
-            more = month_of_rows(200_000, bodies=options.bodies, trace_spans=options.trace_spans)
-            engine: Engine = Sqlite(folder)
+            engines: list[Engine] = [Sqlite(folder)]
             if options.postgres:
-                engine = Postgres(options.postgres, f"pulse_benchmark_{size}{'_bodies' * options.bodies}")
-            measured.append(asyncio.run(_measure(engine, size, None if engine.is_filled else rows, more)))
+                name = f"pulse_benchmark_{size}{'_bodies' * options.bodies}"
+                engines.append(Postgres(options.postgres, name))
+            for engine in engines:
+                rows = month_of_rows(size, bodies=options.bodies, trace_spans=options.trace_spans)
+                more = month_of_rows(200_000, bodies=options.bodies, trace_spans=options.trace_spans)
+                measured.append(asyncio.run(_measure(engine, size, None if engine.is_filled else rows, more)))
     _print_costs(measured)
     _print_reads(measured)
 
@@ -81,7 +84,7 @@ async def _measure(
     engine: Engine, count: int, rows: Iterator[SpanRow] | None, more: Iterator[SpanRow]
 ) -> _Measured:
     storage = open_storage(engine.url, max_queue_mib=512)
-    seen = _Measured(count)
+    seen = _Measured(type(engine).__name__, count)
     if rows is not None:
         for number in range(PROJECTS):
             await storage.create_project(*project(f"p{number}"))
@@ -160,23 +163,29 @@ async def _took_ms(answer: Awaitable[object]) -> float:
 
 def _print_costs(measured: Sequence[_Measured]) -> None:
     table = Table(
-        "rows", "rows/s", "CPU µs/row", "written B/row", "disk B/row", "8 calls of 500: p50 / p99 ms"
+        "store", "rows", "rows/s", "CPU µs/row", "written B/row", "disk B/row", "8 calls of 500: p50 / p99 ms"
     )
     for seen in measured:
-        table.add_row(f"{seen.rows:,}", *seen.costs)
+        table.add_row(seen.engine, f"{seen.rows:,}", *seen.costs)
     _WIDE.print(table)
 
 
 def _print_reads(measured: Sequence[_Measured]) -> None:
-    """p50 and p99 at each size, and how many times longer the last size takes than the first."""
-    table = Table("read, p50 / p99 ms", *(f"{seen.rows:,} rows" for seen in measured), "growth of p50")
+    """p50 and p99 of each engine at each size, and how many times longer the last takes than the first."""
+    engines = list(dict.fromkeys(seen.engine for seen in measured))
+    table = Table("read, p50 / p99 ms")
+    for engine in engines:
+        for seen in measured:
+            if seen.engine == engine:
+                table.add_column(f"{engine} {seen.rows:,}")
+        table.add_column("growth")
     for name in measured[0].reads_ms:
-        medians = [_percentile(seen.reads_ms[name], 0.5) for seen in measured]
-        times = [
-            f"{median:.2f} / {_percentile(seen.reads_ms[name], 0.99):.2f}"
-            for median, seen in zip(medians, measured, strict=True)
-        ]
-        table.add_row(name, *times, f"{medians[-1] / medians[0]:.1f}" if len(measured) > 1 else "")
+        cells: list[str] = []
+        for engine in engines:
+            took_ms = [seen.reads_ms[name] for seen in measured if seen.engine == engine]
+            cells += [f"{_percentile(ms, 0.5):.2f} / {_percentile(ms, 0.99):.2f}" for ms in took_ms]
+            cells.append(f"{_percentile(took_ms[-1], 0.5) / _percentile(took_ms[0], 0.5):.1f}")
+        table.add_row(name, *cells)
     _WIDE.print(table)
 
 

@@ -42,7 +42,7 @@ async def reads(storage: StorageAdapter) -> list[Read]:
         return storage.list_traces(PROJECT, session, Page(limit=500, order="asc"))
 
     def searched(_: int) -> Awaitable[object]:
-        return storage.search_traces(PROJECT, TraceFilter(), "?", Page())
+        return storage.search_traces(PROJECT, TraceFilter(), "zebra", Page())
 
     def got(number: int) -> Awaitable[object]:
         return storage.get_trace(PROJECT, some[number % len(some)].trace_id)

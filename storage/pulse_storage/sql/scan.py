@@ -11,6 +11,7 @@ from pulse_storage.sql.conditions import (
     Conditions,
     add_usage_keys,
     index_for,
+    is_of_usage_keys,
     row_conditions,
     seek_conditions,
 )
@@ -65,7 +66,7 @@ def stretches(
     *,
     whole: bool = False,
 ) -> Iterator[Stretch]:
-    """The rows of the filter's index from an id on, cut into stretches; one if every row of it matches."""
+    """The rows of the filter's index from an id on, cut into stretches; one if no row is read in vain."""
     if whole or _index_tells_all(where):
         yield after, None
         return
@@ -105,7 +106,9 @@ def _add_stretch(conditions: Conditions, order: Order, after: bytes | None, end:
 
 
 def _index_tells_all(where: TraceFilter) -> bool:
-    """Whether there is nothing to look for: each row of the filter's index matches, or it is of one trace."""
+    """Whether no row is read in vain: the index alone tells which match, or they are of one trace."""
+    if index_for(where) == "spans_counted" and is_of_usage_keys(where):
+        return True
     if where.from_ns is not None or where.before_ns is not None:
         where = replace(where, from_ns=None, before_ns=None)
     return where.otel_trace_id is not None or where in _WHOLE_INDEXES
