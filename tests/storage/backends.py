@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sqlite3
@@ -22,14 +23,6 @@ class Backend(Protocol):
 
     @property
     def name(self) -> str: ...
-
-    def begin(self) -> None:
-        """Before the first test."""
-        ...
-
-    def end(self) -> None:
-        """After the last."""
-        ...
 
     def url(self, folder: Path) -> str:
         """The URL of the store that lives in this folder."""
@@ -62,9 +55,6 @@ _HAS_BODIES = "has_output_text OR has_request_body OR has_response_body"
 @dataclass(frozen=True)
 class SqliteBackend:
     name: str = "sqlite"
-
-    def begin(self) -> None: ...
-    def end(self) -> None: ...
 
     def url(self, folder: Path) -> str:
         return f"sqlite:///{folder / 'pulse.db'}"
@@ -111,21 +101,6 @@ class PostgresBackend:
     _free: list[str] = field(default_factory=list[str])
     _made: list[str] = field(default_factory=list[str])
 
-    def begin(self) -> None:
-        try:
-            self._server_url = self._running.enter_context(any_server())
-        except FileNotFoundError as error:
-            if os.environ.get("CI"):
-                raise
-            pytest.skip(str(error))
-
-    def end(self) -> None:
-        for name in self._made:
-            execute(self._server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        self._made.clear()
-        self._free.clear()
-        self._running.close()
-
     def url(self, folder: Path) -> str:
         name = self._in_use.get(folder)
         if name is None:
@@ -156,6 +131,8 @@ class PostgresBackend:
         return [unpack(cast("bytes", packed)) for (packed,) in rows]
 
     def _make(self) -> str:
+        if not self._server_url:
+            self._begin()
         name = f"pulse_test_{os.getpid()}_{len(self._made)}"
         template = f" TEMPLATE {self._made[0]}_empty" if self._made else ""
         execute(self._server_url, f"CREATE DATABASE {name}{template}")
@@ -165,6 +142,21 @@ class PostgresBackend:
             execute(self._server_url, f"CREATE DATABASE {name}_empty TEMPLATE {name}")
             self._made.append(f"{name}_empty")
         return name
+
+    def _begin(self) -> None:
+        """Start the server, or find the one that is named; it ends with the tests."""
+        try:
+            self._server_url = self._running.enter_context(any_server())
+        except FileNotFoundError as error:
+            if os.environ.get("CI"):
+                raise
+            pytest.skip(str(error))
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        for name in self._made:
+            execute(self._server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._running.close()
 
 
 _TABLES = (

@@ -19,11 +19,8 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="session")
-def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
-    backend: Backend = request.param
-    backend.begin()
-    yield backend
-    backend.end()
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return request.param
 
 
 @pytest.fixture
