@@ -10,7 +10,7 @@ from typing import cast, get_args
 from uuid import UUID
 
 import pytest
-from tests.storage.backends import PostgresBackend
+from tests.storage.backends import BACKENDS, PostgresBackend
 from tests.storage.filter_samples import FILTERS
 from tests.support.rows import DAY_NS, HOUR_NS, project, span
 
@@ -56,8 +56,8 @@ class _Explained:
 
 @pytest.fixture(scope="module")
 def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresConnection]:
-    backend, folder = PostgresBackend(), tmp_path_factory.mktemp("plans")
-    backend.begin()
+    [backend] = [backend for backend in BACKENDS if isinstance(backend, PostgresBackend)]
+    folder = tmp_path_factory.mktemp("plans")
 
     async def fill(storage: StorageAdapter) -> None:
         await storage.create_project(*project("p"))
@@ -71,7 +71,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCon
     connection.execute("SET enable_seqscan = off")
     yield connection
     connection.close()
-    backend.end()
+    backend.check(folder)
 
 
 def _plans(connection: PostgresConnection, read: Callable[[Connection, int], object]) -> list[str]:
