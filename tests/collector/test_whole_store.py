@@ -33,7 +33,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(sent=telemetry(), seed=st.integers(0, 1 << 32))
 def test_the_whole_store_depends_on_the_set_of_telemetry_only(

@@ -8,11 +8,12 @@ import os
 import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, cast
+from typing import LiteralString, Protocol, cast
 
+import psycopg
 import pytest
 from tests.storage.recount import recount
-from tests.support.postgres import any_server, changed, database_url, execute
+from tests.support.postgres import any_server, database_url, execute
 
 from pulse_storage import StorageAdapter, migrate, open_storage
 from pulse_storage.bodies import unpack
@@ -100,6 +101,8 @@ class PostgresBackend:
     _in_use: dict[Path, str] = field(default_factory=dict[Path, str])
     _free: list[str] = field(default_factory=list[str])
     _made: list[str] = field(default_factory=list[str])
+    #: By URL. A new connection reads the whole schema anew, which takes longer than what is asked of it.
+    _open: dict[str, psycopg.Connection] = field(default_factory=dict[str, psycopg.Connection])
 
     def url(self, folder: Path) -> str:
         name = self._in_use.get(folder)
@@ -115,20 +118,27 @@ class PostgresBackend:
         return text.replace("\x00", "\ufffd")
 
     def check(self, folder: Path) -> None:
-        url = self.url(folder)
-        recount(lambda sql: execute(url, sql))
-        assert execute(url, "SELECT project, id FROM span_bodies ORDER BY 1, 2") == (
-            execute(url, f"SELECT project, id FROM spans WHERE {_HAS_BODIES} ORDER BY 1, 2")
+        recount(lambda sql: self._run(folder, sql).fetchall())
+        assert self._run(folder, "SELECT project, id FROM span_bodies ORDER BY 1, 2").fetchall() == (
+            self._run(folder, f"SELECT project, id FROM spans WHERE {_HAS_BODIES} ORDER BY 1, 2").fetchall()
         )
-        changed(url, *(f"DELETE FROM {table}" for table in _TABLES))
+        for table in _TABLES:
+            self._run(folder, f"DELETE FROM {table}")
         self._free.append(self._in_use.pop(folder))
 
     def execute(self, folder: Path, sql: str) -> None:
-        assert changed(self.url(folder), sql)
+        assert self._run(folder, sql).rowcount
 
     def blocks(self, folder: Path) -> list[bytes]:
-        rows = execute(self.url(folder), "SELECT packed FROM content_blocks")
+        rows = self._run(folder, "SELECT packed FROM content_blocks")
         return [unpack(cast("bytes", packed)) for (packed,) in rows]
+
+    def _run(self, folder: Path, sql: str) -> psycopg.Cursor[tuple[object, ...]]:
+        url = self.url(folder)
+        connection = self._open.get(url)
+        if connection is None:
+            connection = self._open[url] = psycopg.connect(url, autocommit=True)
+        return connection.execute(cast("LiteralString", sql))
 
     def _make(self) -> str:
         if not self._server_url:
@@ -154,6 +164,8 @@ class PostgresBackend:
         atexit.register(self._end)
 
     def _end(self) -> None:
+        for connection in self._open.values():
+            connection.close()
         for name in self._made:
             execute(self._server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         self._running.close()

@@ -128,12 +128,6 @@ def execute(url: str, sql: str) -> list[tuple[object, ...]]:
         return cursor.fetchall() if cursor.description is not None else []
 
 
-def changed(url: str, *statements: str) -> int:
-    """Run statements that change rows, all or none; how many rows."""
-    with psycopg.connect(url) as connection:
-        return sum(connection.execute(cast("LiteralString", sql)).rowcount for sql in statements)
-
-
 def _programs() -> Path:
     found = shutil.which("initdb")
     if found is not None:
