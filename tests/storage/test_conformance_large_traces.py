@@ -90,6 +90,37 @@ def test_a_large_trace_is_counted_the_same_in_any_order(backend: Backend, order:
     assert {record.session_id for record in at_once} == {"s", "own"}
 
 
+@pytest.mark.parametrize("order", [_root_last, _shuffled])
+def test_however_deep_a_call_lies_its_wrapper_does_not_count(backend: Backend, order: Order) -> None:
+    depth = 1_500
+    rows = [span(1, trace=1, scope="framework", session_id="s")]
+    rows += [step(number, trace=1, parent=number - 1) for number in range(2, depth)]
+    rows += [
+        span(depth + index, trace=1, parent=depth - 1, provider_request_id=f"r{index}") for index in (0, 1)
+    ]
+    at_once = _final(backend, [rows])
+    sent = order(rows)
+    # A batch of more levels than any search for an ancestor takes at a time.
+    assert _final(backend, [sent[start : start + 310] for start in range(0, len(sent), 310)]) == at_once
+    assert sorted(int.from_bytes(record.otel_span_id) for record in at_once if record.counted) == [
+        depth, depth + 1,
+    ]  # fmt: skip
+    assert {record.session_id for record in at_once} == {"s"}
+
+
+def test_cycles_of_parents_come_to_an_end(backend: Backend) -> None:
+    """A ring of 700 spans, a ring of 2, spans that are their own parents, and calls below each."""
+    rows = [step(number, trace=1, parent=number % 700 + 1) for number in range(1, 701)]
+    rows += [step(1_001, trace=1, parent=1_002), step(1_002, trace=1, parent=1_001)]
+    rows += [step(number, trace=1, parent=number) for number in range(1_101, 1_121)]
+    parents = [*range(1, 701, 50), 1_001, *range(1_101, 1_121, 4)]
+    calls = [span(2_000 + above, trace=1, parent=above, provider_request_id=f"r{above}") for above in parents]
+    sent = _shuffled(rows + calls)
+    final = _final(backend, [sent[start : start + 97] for start in range(0, len(sent), 97)])
+    assert len(final) == len(rows) + len(calls)
+    assert sum(record.counted for record in final) == len(calls)
+
+
 def _final(backend: Backend, batches: Sequence[Sequence[SpanRow]]) -> list[TraceRecord]:
     async def deliver(folder: Path) -> list[TraceRecord]:
         storage = backend.open(folder)

@@ -20,6 +20,9 @@ from pulse_storage.sql.records import find_record, page_of_records
 from pulse_storage.sql.scan import stretches
 from pulse_storage.sql.spans import (
     descendants,
+    descendants_lacking,
+    has_call_below,
+    nearest_above,
     stored_in_trace,
     stored_in_traces,
     stored_partners,
@@ -199,7 +202,9 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
     lambda c: stored_partners(c, 1, "k", 0, 1),
     lambda c: stored_in_trace(c, 1, _ID.bytes, [_ID.bytes[8:]]),
     lambda c: descendants(c, 1, _ID.bytes, _ID.bytes[8:], 10),
-    lambda c: descendants(c, 1, _ID.bytes, _ID.bytes[8:], 10, "session_id"),
+    lambda c: descendants_lacking(c, 1, _ID.bytes, _ID.bytes[8:], "session_id", 10),
+    lambda c: has_call_below(c, 1, _ID.bytes, _ID.bytes[8:], 10),
+    lambda c: nearest_above(c, 1, _ID.bytes, _ID.bytes[8:], [b"above"], 10),
 ]
 
 

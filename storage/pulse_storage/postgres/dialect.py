@@ -56,6 +56,14 @@ class PostgresDialect:
         """See Dialect: the planner decides."""
         return ""
 
+    def next_child(self, parent: str, after: str) -> str:
+        """See Dialect: put so that only `spans_by_parent` has this order, not `spans_by_trace`."""
+        return (
+            f"s.parent_span_id >= {parent} AND s.parent_span_id <= {parent}"
+            f" AND (s.parent_span_id, s.otel_span_id) > ({parent}, {after})"
+            " ORDER BY s.parent_span_id, s.otel_span_id LIMIT 1"
+        )
+
     def total(self, number: str) -> str:
         """See Dialect: sums of bigint are numeric."""
         return f"coalesce(sum({number}), 0)"

@@ -17,6 +17,9 @@ from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.spans import (
     StoredSpan,
     descendants,
+    descendants_lacking,
+    has_call_below,
+    nearest_above,
     shown_skeleton,
     stored_in_trace,
     stored_span,
@@ -27,8 +30,7 @@ from pulse_storage.sql.spans import (
 _MAX_BELOW = 256
 #: Levels that a branch reaches above a span.
 _MAX_RISE = 16
-_MAX_ANCESTORS = 64
-#: Spans below a wide one that are looked through for a model call.
+#: Spans above or below a wide one that are looked through for a model call.
 _MAX_SEARCHED = 10_000
 #: Spans that a late ancestor can lend a session: so many rows may change in one transaction.
 _MAX_HEIRS = 100_000
@@ -50,8 +52,14 @@ class Branches:
         #: Whether a wide span counts, which no branch can tell.
         self.decided: dict[SpanKey, bool] = {}
         self._heads: dict[SpanKey, StoredSpan] = {}
+        #: What was found above a span already, for spans that are wide, and for the others.
+        self._heads_above: dict[bool, dict[SpanKey, StoredSpan | None]] = {False: {}, True: {}}
+        #: Spans that bring a call into their branch; whether not all that is below them is loaded.
+        self._bringing: list[tuple[Skeleton, bool]] = []
+        self._climbed: set[tuple[SpanKey, bool]] = set()
         self._new: dict[SpanKey, Skeleton] = {}
         self._wide: list[Skeleton] = []
+        self._wide_ids: dict[bytes, None] = {}
 
     def load(self, spans: Sequence[Skeleton]) -> None:
         """Load the branches of these spans, which are new or among the loaded."""
@@ -59,6 +67,9 @@ class Branches:
             self._new[span.key] = span
         for span in spans:
             self._load_branch(span)
+        for span, is_wide in self._bringing:
+            self._decide_wrapper_above(span, is_wide)
+        self._bringing.clear()
 
     def still_true(self, span: StoredSpan, overrides: dict[str, OwnValue]) -> dict[str, OwnValue]:
         """The overrides of a loaded span, with those that it has and that its branch cannot tell.
@@ -82,7 +93,10 @@ class Branches:
             for column in INHERITED:
                 value: OwnValue = getattr(span, column) or overrides.get(column)
                 if value:
-                    for heir in self._below(span.otel_trace_id, span.otel_span_id, _MAX_HEIRS, column):
+                    heirs = descendants_lacking(
+                        self._connection, self._project, *span.key, column, _MAX_HEIRS
+                    )
+                    for heir in heirs:
                         lent.setdefault(heir, {})[column] = value
             for stored in self._read(span.otel_trace_id, list(lent)):
                 yield [
@@ -97,6 +111,7 @@ class Branches:
         is_wide = len(below) > _MAX_BELOW
         if is_wide:
             self._wide.append(span)
+            self._wide_ids[span.otel_span_id] = None
             if span.model_call:
                 stored = self._stored.get(trace_id, {}).get(span.otel_span_id)
                 self.decided[span.key] = (
@@ -105,62 +120,95 @@ class Branches:
         else:
             self._keep(trace_id, below)
         head = self._head_above(span, is_wide)
-        wrapper = None if head is None else self._nearest_call(head)
-        if wrapper is None or wrapper.usage_key is None:
-            return
-        calls = (one.skeleton.model_call for id in below if (one := self._stored[trace_id].get(id)))
-        if span.model_call or (self._has_call_below(span) if is_wide else any(calls)):
-            self._stored.setdefault(trace_id, {})[wrapper.skeleton.otel_span_id] = wrapper
-            self.decided[wrapper.skeleton.key] = False
+        calls_below = (one.skeleton.model_call for id in below if (one := self._stored[trace_id].get(id)))
+        if is_wide or (head is not None and (span.model_call or any(calls_below))):
+            self._bringing.append((span, is_wide))
 
     def _head_above(self, span: Skeleton, is_wide: bool) -> StoredSpan | None:
-        """Take ancestors with all that is below them into the branch, up to the answer, which is wide."""
-        trace_id, risen = span.otel_trace_id, 0
-        current: Skeleton = span
-        for _ in range(_MAX_ANCESTORS):
-            parent_id = current.parent_span_id
-            if parent_id is None:
-                return None
-            key = (trace_id, parent_id)
+        """Take ancestors with all that is below them into the branch, up to the answer, which is wide.
+
+        However many new spans lie above each other, each step of the way is taken once.
+        """
+        known = self._heads_above[is_wide]
+        path: dict[SpanKey, None] = {}
+        head: StoredSpan | None = None
+        risen = 0
+        current = span
+        while current.key not in path:
+            if current.key in known:
+                head = known[current.key]
+                break
+            path[current.key] = None
+            if current.parent_span_id is None:
+                break
+            key = (current.otel_trace_id, current.parent_span_id)
             if key in self._heads:
-                return self._heads[key]
-            loaded = self._stored.get(trace_id, {}).get(parent_id)
-            if loaded is not None or key in self._new:
-                current = self._new[key] if loaded is None else loaded.skeleton
+                head = self._heads[key]
+                break
+            loaded = self._loaded(key)
+            if loaded is not None:
+                current = loaded
                 continue
-            parent = stored_span(self._connection, self._project, trace_id, parent_id)
+            parent = stored_span(self._connection, self._project, *key)
             if parent is None:
-                return None
+                break
             risen += 1
-            below = [] if is_wide else self._below(trace_id, parent_id, _MAX_BELOW + 1)
+            below = [] if is_wide else self._below(*key, _MAX_BELOW + 1)
             if is_wide or len(below) > _MAX_BELOW or risen > _MAX_RISE:
-                self._heads[key] = parent
+                head = self._heads[key] = parent
                 shown = shown_skeleton(parent.skeleton, parent.overrides)
                 self.context[key] = shown._replace(model_call=False, parent_span_id=None)
-                return parent
-            self._keep(trace_id, [*below, parent_id])
+                break
+            self._keep(parent.skeleton.otel_trace_id, [*below, parent.skeleton.otel_span_id])
             current = parent.skeleton
-        return None
+        known.update(dict.fromkeys(path, head))
+        return head
 
-    def _nearest_call(self, span: StoredSpan) -> StoredSpan | None:
-        """The span itself or its nearest ancestor that is a model call."""
-        current: StoredSpan | None = span
-        for _ in range(_MAX_ANCESTORS):
-            if current is None or current.skeleton.model_call:
-                return current
-            trace_id, parent_id = current.skeleton.otel_trace_id, current.skeleton.parent_span_id
-            if parent_id is None:
-                return None
-            current = stored_span(self._connection, self._project, trace_id, parent_id)
-        return None
+    def _loaded(self, key: SpanKey) -> Skeleton | None:
+        trace_id, span_id = key
+        stored = self._stored.get(trace_id, {}).get(span_id)
+        return self._new.get(key) if stored is None else stored.skeleton
+
+    def _decide_wrapper_above(self, span: Skeleton, is_wide: bool) -> None:
+        """The nearest model call above does not count, unless reconciling sees both and so can tell itself.
+
+        The way up leads through spans that are loaded or new, and through stretches that are stored only.
+        """
+        if is_wide and not (span.model_call or self._has_call_below(span)):
+            return
+        trace_id, parent_id, sees_both = span.otel_trace_id, span.parent_span_id, not is_wide
+        while parent_id is not None and ((trace_id, parent_id), sees_both) not in self._climbed:
+            key = (trace_id, parent_id)
+            self._climbed.add((key, sees_both))
+            loaded = self._loaded(key)
+            if loaded is None:
+                if key not in self._heads:
+                    return
+                end = nearest_above(
+                    self._connection, self._project, *key, list(self._wide_ids), _MAX_SEARCHED
+                )
+                if end is None:
+                    return
+                sees_both = False
+                stored_id, parent_id, is_call = end
+                if is_call:
+                    wrapper = stored_span(self._connection, self._project, trace_id, stored_id)
+                    if wrapper is not None and wrapper.usage_key is not None:
+                        self._stored.setdefault(trace_id, {})[stored_id] = wrapper
+                        self.decided[wrapper.skeleton.key] = False
+                    return
+            elif loaded.model_call:
+                if not sees_both:
+                    self.decided[key] = False
+                return
+            else:
+                parent_id = loaded.parent_span_id
 
     def _has_call_below(self, span: Skeleton) -> bool:
-        trace_id = span.otel_trace_id
-        below = self._below(trace_id, span.otel_span_id, _MAX_SEARCHED)
-        return any(one.skeleton.model_call for some in self._read(trace_id, below) for one in some)
+        return has_call_below(self._connection, self._project, *span.key, _MAX_SEARCHED)
 
-    def _below(self, trace_id: bytes, span_id: bytes, limit: int, lacking: str | None = None) -> list[bytes]:
-        return descendants(self._connection, self._project, trace_id, span_id, limit, lacking)
+    def _below(self, trace_id: bytes, span_id: bytes, limit: int) -> list[bytes]:
+        return descendants(self._connection, self._project, trace_id, span_id, limit)
 
     def _keep(self, trace_id: bytes, span_ids: Iterable[bytes]) -> None:
         kept = self._stored.setdefault(trace_id, {})

@@ -76,6 +76,13 @@ class Dialect(Protocol):
         """Follows the name of `spans` in a query that shall use this index."""
         ...
 
+    def next_child(self, parent: str, after: str) -> str:
+        """The condition, order and limit that select the child of a span with the next id, by one seek.
+
+        They follow other conditions on `spans AS s`; both arguments are expressions.
+        """
+        ...
+
     def total(self, number: str) -> str:
         """The sum of a number: 0 without rows, exact to 2^53 at least, and never an error."""
         ...

@@ -36,6 +36,10 @@ class SqliteDialect:
         """See Dialect."""
         return f" INDEXED BY {index}"
 
+    def next_child(self, parent: str, after: str) -> str:
+        """See Dialect."""
+        return f"s.parent_span_id = {parent} AND s.otel_span_id > {after} ORDER BY s.otel_span_id LIMIT 1"
+
     def total(self, number: str) -> str:
         """See Dialect: `sum` would raise an error beyond 2^63."""
         return f"total({number})"

@@ -1,0 +1,136 @@
+"""What a batch costs does not grow with its trace: the steps that SQLite takes are counted, not timed."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from tests.support.rows import project, span, step
+
+from pulse_storage import SpanRow, StorageAdapter, open_storage
+
+pytestmark = pytest.mark.anyio
+
+
+class _Steps:
+    """The virtual machine steps of all statements since `taken` was asked for last."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+
+    def hook(self, connection: apsw.Connection) -> None:
+        connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, self._add)  # pyright: ignore[reportUnknownMemberType]
+
+    def _add(self, event: dict[str, Any]) -> None:
+        self._steps += event["stmt_status"]["SQLITE_STMTSTATUS_VM_STEP"]
+
+    def taken(self) -> int:
+        steps, self._steps = self._steps, 0
+        return steps
+
+
+@pytest.fixture
+def steps() -> Iterator[_Steps]:
+    counter = _Steps()
+    apsw.connection_hooks.append(counter.hook)
+    yield counter
+    apsw.connection_hooks.remove(counter.hook)
+
+
+@pytest.fixture
+async def storage(steps: _Steps, tmp_path: Path) -> AsyncIterator[StorageAdapter]:
+    storage = open_storage(f"sqlite:///{tmp_path / 'pulse.db'}", max_queue_mib=512)
+    await storage.create_project(*project())
+    yield storage
+    await storage.close()
+
+
+async def _work(storage: StorageAdapter, steps: _Steps, rows: Sequence[SpanRow]) -> int:
+    """The steps that it takes to store these new rows."""
+    steps.taken()
+    assert (await storage.ingest(rows, keep_all=True)).stored == len(rows)
+    return steps.taken()
+
+
+def _agent(trace: int, size: int) -> list[SpanRow]:
+    """A root that names the session, half of the spans right below it; agents with their calls and tools."""
+    rows = [step(1, trace=trace, session_id="s")]
+    rows += [step(number, trace=trace, parent=1) for number in range(size // 2, size + 1)]
+    agent = 1
+    for number in range(2, size // 2):
+        if number % 100 == 2:
+            agent = number
+            rows.append(step(number, trace=trace, parent=1))
+        elif number % 2:
+            rows.append(span(number, trace=trace, parent=agent, provider_request_id=f"r{number}"))
+        else:
+            rows.append(step(number, trace=trace, parent=agent, operation="execute_tool"))
+    return rows
+
+
+async def test_a_batch_costs_the_same_in_a_trace_of_50_000_spans(
+    storage: StorageAdapter, steps: _Steps, tmp_path: Path
+) -> None:
+    taken: list[tuple[int, ...]] = []
+    for trace, size in ((1, 2_000), (2, 50_000)):
+        rows = _agent(trace, size)
+        await storage.ingest(rows, keep_all=True)
+        late = [span(size + n, trace=trace, parent=102 + n % 7, scope="client") for n in range(1, 21)]
+        wrapper = span(size + 100, trace=trace, parent=1, scope="framework")
+        agent = step(size + 101, trace=trace, parent=1)
+        calls = [span(size + 101 + n, trace=trace, parent=size + 101) for n in range(1, 21)]
+        works = [await _work(storage, steps, batch) for batch in (late, [wrapper], [agent, *calls])]
+        steps.taken()
+        assert (await storage.ingest(late, keep_all=True)).duplicates == len(late)
+        taken.append((*works, steps.taken()))
+    small, large = taken
+    # Deeper indexes take a few steps more, never in proportion.
+    assert all(more <= 1.3 * less for less, more in zip(small, large, strict=True)), taken
+    assert _one(tmp_path, "SELECT count(*) FROM spans WHERE session_id IS NOT 's'") == 0
+
+
+async def test_depth_is_no_matter(storage: StorageAdapter, steps: _Steps, tmp_path: Path) -> None:
+    """A chain of 50 000 spans, each the child of the one before: a call above it, two calls at its end."""
+    taken: list[tuple[int, ...]] = []
+    for trace, depth in ((1, 12_000), (2, 50_000)):
+        first = step(2, trace=trace, parent=1, session_id="s")
+        chain = [first, *(step(number, trace=trace, parent=number - 1) for number in range(3, depth + 1))]
+        await storage.ingest(chain, keep_all=True)
+        more = [step(depth + number, trace=trace, parent=depth + number - 1) for number in range(1, 101)]
+        calls = [span(depth + 100 + n, trace=trace, parent=depth + 100, scope="client") for n in (1, 2)]
+        top = span(1, trace=trace, scope="framework")
+        taken.append(tuple([await _work(storage, steps, batch) for batch in (more, calls, [top])]))
+    small, large = taken
+    assert all(more <= 1.3 * less for less, more in zip(small, large, strict=True)), taken
+    assert _one(tmp_path, "SELECT count(*) FROM spans WHERE session_id IS NOT 's'") == 2
+    assert _one(tmp_path, "SELECT count(*) FROM spans WHERE session_id IS 's'") == 62_000 - 2 + 2 * 102
+
+
+async def test_spans_that_are_their_own_ancestors_cost_what_others_do(
+    storage: StorageAdapter, steps: _Steps
+) -> None:
+    ring = [step(n, trace=1, parent=n % 3_000 + 1) for n in range(1, 3_001)]
+    chain = [step(n, trace=2, parent=n - 1 if n > 1 else None) for n in range(1, 3_001)]
+    selves = [step(n, trace=3, parent=n) for n in range(1, 3_001)]
+    taken: list[int] = []
+    for rows in (ring, chain, selves):
+        await storage.ingest(rows, keep_all=True)
+        trace = int.from_bytes(rows[0].otel_trace_id)
+        below = [span(30_000 + n, trace=trace, parent=2_700 + n) for n in range(20)]
+        taken.append(await _work(storage, steps, below))
+    in_ring, in_chain, in_selves = taken
+    assert in_ring <= 3 * in_chain, taken
+    assert in_selves <= in_chain
+
+
+def _one(folder: Path, sql: str) -> object:
+    connection = sqlite3.connect(folder / "pulse.db")
+    try:
+        [[value]] = connection.execute(sql).fetchall()
+        return value
+    finally:
+        connection.close()
