@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from operator import itemgetter
@@ -14,7 +14,7 @@ from pulse_storage.events import Assemble, EventPart
 from pulse_storage.ids import row_id
 from pulse_storage.latency import latency_bucket
 from pulse_storage.plain import plain_overrides
-from pulse_storage.reconcile import Reason, Verdict, reconcile
+from pulse_storage.reconcile import INHERITED, Reason, Verdict, reconcile
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey, skeleton
 from pulse_storage.sql.blocks import save_documents
@@ -25,10 +25,12 @@ from pulse_storage.sql.rollups import RollupDelta, UsageKeys
 from pulse_storage.sql.spans import (
     StoredSpan,
     delete,
+    inherited_values,
     insert_values,
     shown_row,
     shown_skeleton,
     update,
+    update_inherited,
     update_values,
 )
 from pulse_storage.upkeep.marks import NO_MARKS, read_marks
@@ -249,7 +251,7 @@ class _ProjectBatch:
                 bodies.append((index, row.output_text, next(documents), next(documents)))
         self._connection.dialect.insert(self._connection, values, bodies)
         if verdicts is not None:
-            update(self._connection, list(self._changes(verdicts)))
+            self._update(verdicts)
             for heirs in self._near.branches.heirs(verdicts, self._marks.settled_before_ns):
                 update(self._connection, heirs)
 
@@ -308,9 +310,7 @@ class _ProjectBatch:
         log_events = delete_events(self._connection, self._project, sorted(doomed))
         delete(self._connection, self._project, removed)
         near.leave_large_traces()
-        changes = list(self._changes(self._reconciled([])))
-        if changes:
-            update(self._connection, changes)
+        self._update(self._reconciled([]))
         return Removed(len(removed), calls, log_events, tokens, cost_nano_usd)
 
     def revise(self, spans: Sequence[SpanKey]) -> None:
@@ -318,7 +318,7 @@ class _ProjectBatch:
         near = self._near
         near.load_around(spans)
         if any(near.has_loaded(*key) for key in spans):
-            update(self._connection, list(self._changes(self._reconciled([]))))
+            self._update(self._reconciled([]))
 
     def _reconciled(self, new: list[Skeleton]) -> dict[SpanKey, Verdict]:
         return self._near.reconciled(new + self._stored_skeletons())
@@ -337,7 +337,17 @@ class _ProjectBatch:
             for span in trace.values()
         ]
 
-    def _changes(self, verdicts: dict[SpanKey, Verdict]) -> Iterator[Values]:
+    def _update(self, verdicts: dict[SpanKey, Verdict]) -> None:
+        """Change the stored rows of which the verdicts say something else than they show."""
+        inherited: list[Values] = []
+        changed = list(self._changes(verdicts, inherited))
+        if changed:
+            update(self._connection, changed)
+        if inherited:
+            update_inherited(self._connection, inherited)
+
+    def _changes(self, verdicts: dict[SpanKey, Verdict], inherited: list[Values]) -> Iterator[Values]:
+        """What changed rows bind; into `inherited` go those of which no sum can change."""
         for trace in self._near.stored.values():
             for stored in trace.values():
                 span = stored.skeleton
@@ -349,6 +359,11 @@ class _ProjectBatch:
                     overrides = self._near.branches.still_true(stored, overrides)
                 overrides = self._marks.without_old_content(span.start_ns, overrides)
                 if counted == (stored.usage_key is not None) and overrides == stored.overrides:
+                    continue
+                if counted == (stored.usage_key is not None) and _differ_in_inherited_only(
+                    overrides, stored.overrides
+                ):
+                    inherited.append(inherited_values(stored, overrides))
                     continue
                 if stored.usage_key is not None:
                     before = shown_skeleton(span, stored.overrides)
@@ -376,9 +391,18 @@ class _ProjectBatch:
         )
 
 
+def _differ_in_inherited_only(one: Mapping[str, OwnValue], other: Mapping[str, OwnValue]) -> bool:
+    return all(
+        one.get(column, _ABSENT) == other.get(column, _ABSENT)
+        for column in one.keys() | other.keys()
+        if column not in INHERITED
+    )
+
+
 def _shown(stored: StoredSpan, column: str) -> object:
     return stored.overrides.get(column, getattr(stored.skeleton, column))
 
 
+_ABSENT = object()
 _NO_OVERRIDES: dict[str, OwnValue] = {}
 _NO_PROJECT = "its project does not exist"

@@ -7,6 +7,7 @@ from typing import NamedTuple, cast
 
 import orjson
 
+from pulse_storage.reconcile import INHERITED
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Dialect, SqlValue, Values
@@ -40,6 +41,7 @@ _OVERRIDABLE = (
 _CHANGEABLE = (*_OVERRIDABLE, *REFERENCES, "own", "usage_key", "latency_bucket")
 
 _UPDATE = f"UPDATE spans SET {', '.join(f'{column} = ?' for column in _CHANGEABLE)} WHERE "
+_UPDATE_INHERITED = f"UPDATE spans SET {', '.join(f'{column} = ?' for column in (*INHERITED, 'own'))} WHERE "
 _TOLD = ("reported_cost_nano_usd", "estimated_cost_nano_usd")
 _LOAD = (*Skeleton._fields, "operation", "gen_ai", "usage_key", *_TOLD, "own", *REFERENCES)
 _WIDTH = len(Skeleton._fields)
@@ -256,18 +258,35 @@ def update_values(
     return (*columns, *_borrowed(span.skeleton, overrides), usage_key, latency_bucket, *span.row_key)
 
 
+def inherited_values(span: StoredSpan, overrides: Mapping[str, OwnValue]) -> Values:
+    """What `update_inherited` binds, if the overrides differ from the stored ones in `INHERITED` only."""
+    columns: list[SqlValue] = []
+    for column in INHERITED:
+        value: OwnValue = overrides.get(column, getattr(span.skeleton, column))
+        columns.append(tags_json(value) if isinstance(value, tuple) else value)
+    return (*columns, _borrowed(span.skeleton, overrides)[-1], *span.row_key)
+
+
 def update(connection: Connection, rows: Iterable[Values]) -> None:
     """Write changed rows."""
-    where = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
-    connection.executemany(_UPDATE + where, rows)
+    connection.executemany(_UPDATE + _row_named(connection.dialect), rows)
+
+
+def update_inherited(connection: Connection, rows: Iterable[Values]) -> None:
+    """Write rows that changed in `INHERITED` only."""
+    connection.executemany(_UPDATE_INHERITED + _row_named(connection.dialect), rows)
 
 
 def delete(connection: Connection, project: int, spans: Sequence[StoredSpan]) -> None:
     """Delete rows of a project with their bodies."""
     note_content_of(connection, project, [span.row_key for span in spans])
-    named = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
+    named = _row_named(connection.dialect)
     for table in ("span_bodies", "spans"):
         connection.executemany(f"DELETE FROM {table} WHERE {named}", [span.row_key for span in spans])
+
+
+def _row_named(dialect: Dialect) -> str:
+    return " AND ".join(f"{column} = ?" for column in dialect.row_key)
 
 
 def tags_json(tags: tuple[str, ...] | None) -> str | None:
