@@ -159,6 +159,13 @@ def test_small_documents_and_such_without_lists_are_packed_whole() -> None:
     assert isinstance(pack_document(json.dumps({"input": "word " * 5_000}).encode(), "p", 0), bytes)
 
 
+def test_a_single_message_is_packed_whole_and_two_are_shared() -> None:
+    message = {"role": "user", "content": "x" * 5_000}
+    one, two = ({"model": "m", "messages": [message] * times} for times in (1, 2))
+    assert isinstance(pack_document(json.dumps(one).encode(), "p", 0), bytes)
+    assert isinstance(pack_document(json.dumps(two).encode(), "p", 0), SharedDocument)
+
+
 def test_digests_differ_by_project_and_by_week() -> None:
     document = next(iter(Conversations().chat(1, system=6_000)))
     digests = [

@@ -105,7 +105,8 @@ def pack_document(document: bytes, project_id: str, start_ns: int, recent: Recen
     if len(document) < MIN_SHARED_BYTES:
         return pack(document)
     ends = cut(document)
-    if not ends:
+    if len(ends) < 2:
+        # One text that nothing precedes: to name it costs more than the second turn saves by finding it.
         return pack(document)
     week = week_of(start_ns)
     salt = _salt(project_id, week)
