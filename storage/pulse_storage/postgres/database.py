@@ -23,10 +23,11 @@ from pulse_storage.writer import Call
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
-#: A commit that was answered is on the server's disk, whatever the server's own settings say.
+#: A commit that was answered is on the server's disk, whatever the server's own settings say. Statements are
+#: planned once, maybe for a partition that is still empty: they keep to indexes, whatever its statistics say.
 _SETTINGS = (
     "synchronous_commit = on; lock_timeout = 10000; statement_timeout = 60000;"
-    " idle_in_transaction_session_timeout = 60000"
+    " idle_in_transaction_session_timeout = 60000; enable_seqscan = off; jit = off"
 )
 _MAX_ATTEMPTS = 3
 _VACUUMED = ("span_bodies", "spans", "span_events", "span_event_contents", "content_blocks", "content_parts")

@@ -43,6 +43,14 @@ _ROW_TYPES = [_type_of(column) for column in COLUMNS]
 _BODY_TYPES = ["int8", "bytea", *["bytea"] * len(BODY_COLUMNS)]
 #: The sequence counts in steps of this.
 _BLOCK_IDS = 100
+#: Locks the keys in their order first: an UPDATE alone visits them in any, and two processes would meet.
+_ADD_CALLS = """
+WITH moved AS (
+    SELECT key, more FROM usage_keys
+    INNER JOIN unnest(?::bigint[], ?::bigint[]) AS added (key, more) USING (key)
+    ORDER BY key FOR UPDATE OF usage_keys
+)
+UPDATE usage_keys SET calls = calls + more FROM moved WHERE usage_keys.key = moved.key"""
 _PROJECT_AT, _ID_AT = COLUMNS.index("project"), COLUMNS.index("id")
 
 
@@ -104,11 +112,14 @@ class PostgresDialect:
     def trace_sizes(
         self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> list[tuple[bytes, int]]:
-        """See Dialect; counted to the end, since the caller remembers which are large."""
+        """See Dialect. Each trace is looked up by itself: what the planner does with an array of them depends
+        on statistics, which a new partition has none of, and may be to read the project's whole index."""
         rows = connection.execute(
-            "SELECT otel_trace_id, count(*) FROM spans"
-            " WHERE project = ? AND otel_trace_id = ANY(?) GROUP BY otel_trace_id",
-            (project, self.blobs(trace_ids)),
+            "SELECT trace_id, size FROM unnest(?::bytea[]) AS wanted (trace_id) CROSS JOIN LATERAL"
+            " (SELECT count(*) AS size FROM (SELECT 1 FROM spans"
+            f" WHERE project = ? AND otel_trace_id = trace_id LIMIT {limit:d}) AS first) AS found"
+            " WHERE size > 0",
+            (self.blobs(trace_ids), project),
         )
         return cast("list[tuple[bytes, int]]", rows.fetchall())
 
@@ -131,6 +142,22 @@ class PostgresDialect:
                 for index, *body in bodies:
                     row = rows[cast("int", index)]
                     copy.write_row((row[_PROJECT_AT], row[_ID_AT], *body))
+
+    def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
+        """See Dialect. One statement for all rows: each one costs as much as storing a span."""
+        if rows:
+            arrays = ", ".join(["?::bigint[]"] * len(rows[0]))
+            connection.execute(sql.format(rows=f"SELECT * FROM unnest({arrays})"), _columns(rows))
+
+    def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:
+        """See Dialect."""
+        if calls:
+            connection.execute(_ADD_CALLS, _columns(calls))
+
+
+def _columns(rows: Sequence[tuple[int, ...]]) -> list[SqlValue]:
+    """Arrays as literals: the driver would look at each number, and name another type for small ones."""
+    return [f"{{{','.join(map(str, column))}}}" for column in zip(*rows, strict=True)]
 
 
 def _mended(value: object) -> object:

@@ -128,3 +128,11 @@ class Dialect(Protocol):
     def insert(self, connection: Connection, rows: Sequence[Values], bodies: Sequence[Values]) -> None:
         """Insert rows (`spans.COLUMNS`) and bodies: index among the rows, then `spans.BODY_COLUMNS`."""
         ...
+
+    def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
+        """Run an INSERT whose `{rows}` stands for rows of whole numbers; in their order, no key twice."""
+        ...
+
+    def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:
+        """Add to `usage_keys.calls`; each is a key and by how much, in the order of keys."""
+        ...

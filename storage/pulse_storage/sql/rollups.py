@@ -15,13 +15,13 @@ _MAX_CACHED_KEYS = 20_000
 _SUMS = (
     "calls", "latency_calls", "latency_sum_us", "input_tokens", "output_tokens", "cost_nano_usd", "unpriced",
 )  # fmt: skip
+#: `{rows}` is the dialect's.
 _UPSERT_HOUR = (
-    "INSERT INTO rollup_hour VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-    " ON CONFLICT (project, hour, usage_key) DO UPDATE SET "
+    "INSERT INTO rollup_hour {rows} ON CONFLICT (project, hour, usage_key) DO UPDATE SET "
     + ", ".join(f"{column} = rollup_hour.{column} + excluded.{column}" for column in _SUMS)
 )
 _UPSERT_DAY = (
-    "INSERT INTO latency_day VALUES (?, ?, ?, ?, ?) ON CONFLICT (project, day, bucket, usage_key)"
+    "INSERT INTO latency_day {rows} ON CONFLICT (project, day, bucket, usage_key)"
     " DO UPDATE SET calls = latency_day.calls + excluded.calls"
 )
 _FIND_KEY = (
@@ -110,10 +110,11 @@ class RollupDelta:
         """Move the stored sums; in the order of their keys, so that pages are visited once."""
         hours = [(*key, *sums) for key, sums in sorted(self._hours.items()) if any(sums)]
         days = [(*key, calls) for key, calls in sorted(self._days.items()) if calls]
-        totals = [(calls, key) for key, calls in sorted(self._calls.items()) if calls]
-        connection.executemany(_UPSERT_HOUR, hours)
-        connection.executemany(_UPSERT_DAY, days)
-        connection.executemany("UPDATE usage_keys SET calls = calls + ? WHERE key = ?", totals)
+        totals = [(key, calls) for key, calls in sorted(self._calls.items()) if calls]
+        dialect = connection.dialect
+        dialect.upsert(connection, _UPSERT_HOUR, hours)
+        dialect.upsert(connection, _UPSERT_DAY, days)
+        dialect.add_calls(connection, totals)
         if self._takes:
             connection.executemany(
                 "DELETE FROM rollup_hour WHERE project = ? AND hour = ? AND usage_key = ? AND calls = 0",

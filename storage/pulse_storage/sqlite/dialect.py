@@ -103,6 +103,15 @@ class SqliteDialect:
             _INSERT_BODIES, ((first + cast("int", index), *body) for index, *body in bodies)
         )
 
+    def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
+        """See Dialect."""
+        if rows:
+            connection.executemany(sql.format(rows=f"VALUES ({', '.join('?' * len(rows[0]))})"), rows)
+
+    def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:
+        """See Dialect."""
+        connection.executemany("UPDATE usage_keys SET calls = calls + ?2 WHERE key = ?1", calls)
+
 
 def holds_folded(text: SqlValue, folded: SqlValue) -> bool:
     """SQL function: whether a text holds another, any case, beyond ASCII; `folded` is folded already."""
