@@ -11,6 +11,7 @@ from psycopg import conninfo
 from psycopg.abc import Buffer
 from psycopg.pq import TransactionStatus
 from psycopg.types.numeric import NumericBinaryLoader
+from psycopg.types.string import BytesBinaryDumper
 
 from pulse_storage.errors import StoreUnusable
 from pulse_storage.postgres.dialect import PostgresDialect
@@ -49,6 +50,8 @@ def connect(url: str, *, prepares: bool = False) -> PostgresConnection:
         prepare_threshold=_PREPARE_AFTER if prepares else None,
     )
     raw.adapters.register_loader("numeric", _SumLoader)
+    # What binary COPY takes for bytea is what was registered last: the driver's own is written in Python.
+    raw.adapters.register_dumper(bytes, BytesBinaryDumper)
     return PostgresConnection(raw)
 
 
@@ -129,11 +132,13 @@ class PostgresConnection:
         """See Connection."""
         if self._alone:
             return
-        keys = {key for span in spans for key in _span_keys(*span)}
-        if len(keys) > _MAX_LOCKS:
-            self.execute("SELECT pg_advisory_xact_lock(?)", (STORING,))
-            self._alone = True
-            return
+        keys: set[int] = set()
+        for span in spans:
+            keys.update(_span_keys(*span))
+            if len(keys) > _MAX_LOCKS:
+                self.execute("SELECT pg_advisory_xact_lock(?)", (STORING,))
+                self._alone = True
+                return
         # All in one order, so that no two processes wait for each other.
         self.execute(
             "SELECT pg_advisory_xact_lock_shared(?) UNION ALL"
