@@ -32,6 +32,14 @@ _SETTINGS = (
 _MAX_ATTEMPTS = 3
 _VACUUMED = ("span_bodies", "spans", "span_events", "span_event_contents", "content_blocks", "content_parts")
 _PARTITION_EVERY_S = 3600.0
+_ANALYZE_EVERY_ROWS = 5_000
+#: What has rows by now and of which the planner knows nothing.
+_UNKNOWN_TABLES = (
+    "SELECT oid::regclass::text FROM pg_class WHERE reltuples <= 0 AND relkind = 'r'"
+    " AND pg_relation_size(oid) > 0 AND (oid IN ('usage_keys'::regclass, 'rollup_hour'::regclass,"
+    " 'latency_day'::regclass) OR oid IN (SELECT inhrelid FROM pg_inherits"
+    " WHERE inhparent IN ('spans'::regclass, 'span_bodies'::regclass)))"
+)
 
 
 class PostgresDatabase:
@@ -40,6 +48,7 @@ class PostgresDatabase:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._partitioned_s = time.monotonic()
+        self._unanalyzed_rows = 0
         self._ingest: Ingest | None = None
         self._ingests_through: PostgresConnection | None = None
 
@@ -48,6 +57,7 @@ class PostgresDatabase:
         arrivals = arrivals_of(calls)
         # Storing rows again changes nothing, so even a commit whose answer was lost may be repeated.
         outcomes = self._transact(lambda _, ingest: ingest.store(arrivals), repeatable=True)
+        self._unanalyzed_rows += len(arrivals)
         return results_for(calls, outcomes)
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
@@ -81,7 +91,10 @@ class PostgresDatabase:
         return True
 
     def tidy(self) -> None:
-        """See once an hour that the weeks to come have partitions."""
+        """See once an hour that the weeks to come have partitions; and statistics."""
+        if self._unanalyzed_rows >= _ANALYZE_EVERY_ROWS:
+            self._unanalyzed_rows = 0
+            self._analyze_new_tables()
         if time.monotonic() - self._partitioned_s < _PARTITION_EVERY_S:
             return
         self._partitioned_s = time.monotonic()
@@ -127,6 +140,12 @@ class PostgresDatabase:
             else:
                 return result
         raise StoreUnavailable(f"{self._link.server.place}: it refuses to work with this connection")
+
+    def _analyze_new_tables(self) -> None:
+        """The server does it too, but minutes later: until then lists would sort all rows of a project."""
+        connection = self._link.connection()
+        for (name,) in connection.execute(_UNKNOWN_TABLES).fetchall():
+            connection.execute(f"ANALYZE {name}")
 
     def _vacuum(self) -> None:
         """Tables one by one: others go on meanwhile."""

@@ -76,6 +76,11 @@ class Link:
             self.server.worked()
         return self._connection
 
+    def end(self) -> None:
+        """Roll back what is open, if anything is."""
+        if self._connection is not None:
+            self._connection.roll_back()
+
     def stop_preparing(self) -> None:
         """Open a connection that prepares nothing, here and in all threads."""
         if self.server.prepares:

@@ -16,8 +16,10 @@ from pulse_storage.postgres.link import Link, Server
 from pulse_storage.sql.threads import AnsweringThreads
 
 _Result = TypeVar("_Result")
+#: A sequential scan of spans is one of all projects' rows: the planner shall keep to indexes.
 _SETTINGS = (
-    "statement_timeout = 10000; lock_timeout = 5000; idle_in_transaction_session_timeout = 20000; jit = off"
+    "statement_timeout = 10000; lock_timeout = 5000; idle_in_transaction_session_timeout = 20000;"
+    " enable_seqscan = off; jit = off"
 )
 #: A server that is stopped keeps its connections open and says nothing: nobody shall wait for that.
 _MAX_WAIT_S = 15.0
@@ -36,7 +38,7 @@ class PostgresReaders:
     async def run(self, read: Callable[[PostgresConnection], _Result]) -> _Result:
         """What `read` answers. Raises StoreUnavailable, which is QueryTooSlow after ten seconds."""
         try:
-            return await asyncio.wait_for(self._threads.run(lambda: self._run(read)), _MAX_WAIT_S)
+            return await asyncio.wait_for(self._threads.run(lambda: self._run(read), self._end), _MAX_WAIT_S)
         except TimeoutError as error:
             raise StoreUnavailable("the database does not answer; try again") from error
 
@@ -56,7 +58,9 @@ class PostgresReaders:
             if self._closing:
                 raise StoreUnavailable("the store is closed")
             try:
-                return self._read(link.connection(), read)
+                connection = link.connection()
+                connection.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY", _SETTINGS)
+                return read(connection)
             except psycopg.Error as error:
                 if self._closing:
                     raise StoreUnavailable("the store is closed") from error
@@ -70,12 +74,13 @@ class PostgresReaders:
                 # The server may have been restarted since the last read.
                 fresh = True
 
-    def _read(self, connection: PostgresConnection, read: Callable[[PostgresConnection], _Result]) -> _Result:
+    def _end(self) -> None:
+        """End the transaction of the last read; its answer need not wait for that."""
+        link = self._link()
         try:
-            connection.begin("ISOLATION LEVEL REPEATABLE READ READ ONLY", _SETTINGS)
-            return read(connection)
-        finally:
-            connection.roll_back()
+            link.end()
+        except psycopg.Error:
+            link.drop()
 
     def _link(self) -> Link:
         link: Link | None = getattr(self._mine, "link", None)

@@ -96,6 +96,8 @@ class SqlStorage:
         self._searchers = searchers
         self._writer = Writer(database, max_queue_bytes=max_queue_bytes)
         self._checked_s: float | None = None
+        #: The numbers of projects by their ids, as far as anything was read of them.
+        self._projects: dict[str, int] = {}
         self._upkeep = Upkeep(Engine(database, self._writer, readers))
 
     @property
@@ -313,8 +315,14 @@ class SqlStorage:
         """What `read` answers for a project, or `nothing` if there is no such project."""
 
         def of_project(connection: Connection) -> _Result:
-            project = projects.project_key(connection, project_id)
-            return nothing if project is None else read(connection, project)
+            # Projects are never deleted, nor their numbers given to others.
+            project = self._projects.get(project_id)
+            if project is None:
+                project = projects.project_key(connection, project_id)
+                if project is None:
+                    return nothing
+                self._projects[project_id] = project
+            return read(connection, project)
 
         return await (readers or self._readers).run(of_project)
 

@@ -30,8 +30,13 @@ class AnsweringThreads:
         for thread in self._threads:
             thread.start()
 
-    async def run(self, function: Callable[[], _Result]) -> _Result:
-        """What the function returns or raises. Raises StoreUnavailable once the threads are closed."""
+    async def run(
+        self, function: Callable[[], _Result], afterwards: Callable[[], object] | None = None
+    ) -> _Result:
+        """What the function returns or raises. Raises StoreUnavailable once the threads are closed.
+
+        What is to be done `afterwards`, in the same thread, nobody waits for; it must not raise.
+        """
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[_Result] = loop.create_future()
 
@@ -45,6 +50,8 @@ class AnsweringThreads:
             # A loop that is closed has nobody left who waits.
             with suppress(RuntimeError):
                 loop.call_soon_threadsafe(_settle, answer, tell)
+            if afterwards is not None:
+                afterwards()
 
         with self._door:
             if not self._is_open:
