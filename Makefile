@@ -9,6 +9,9 @@ STAMP  := $(VENV)/.installed
 OLDEST       := .venv-oldest
 OLDEST_STAMP := $(OLDEST)/.installed
 
+# Processes that run the tests; files of tests are dealt out whole.
+JOBS ?= 2
+
 PIP := -m pip --disable-pip-version-check --quiet install
 
 .DEFAULT_GOAL := help
@@ -25,8 +28,8 @@ demo: $(STAMP)  ## see Pulse record real client calls, without accounts or netwo
 serve: $(STAMP)  ## run the server
 	@$(BIN)/pulse serve
 
-test: $(STAMP)  ## run the tests
-	$(BIN)/python -m pytest -q
+test: $(STAMP)  ## run the tests, in JOBS processes
+	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 test-oldest: $(OLDEST_STAMP)  ## run the instrumentation's tests on the oldest clients that it supports
 	$(OLDEST)/bin/python -m pytest -q -p no:cacheprovider tests/instrumentation

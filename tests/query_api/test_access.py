@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from httpx2 import Response
@@ -16,7 +16,7 @@ from pulse_storage.adapter import StorageAdapter
 from pulse_storage.keys import KeyRing, key_record, new_key
 
 _PUBLIC = {"/health", "/ready", "/openapi.json"}
-_KEYED = ["/v1/traces", f"/v1/traces/{uuid4()}", "/v1/sessions/s", "/v1/analytics", "/metrics"]
+_KEYED = ["/v1/traces", f"/v1/traces/{UUID(int=1)}", "/v1/sessions/s", "/v1/analytics", "/metrics"]
 _REFUSED = {"error": "A valid API key is needed: send it as 'Authorization: Bearer pulse_sk_…'."}
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -266,7 +266,7 @@ def test_a_trace_id_may_be_written_in_capitals(tenant: Tenant) -> None:
 
 @pytest.mark.parametrize(
     "trace_id",
-    [str(uuid4()), "batch", "1", "%00", "0af7651916cd43dd8448eb211c80319c", "{" + str(uuid4()) + "}"],
+    [str(UUID(int=1)), "batch", "1", "%00", "0af7651916cd43dd8448eb211c80319c", "{" + str(UUID(int=1)) + "}"],
 )
 def test_unknown_and_impossible_ids_are_not_found(tenant: Tenant, trace_id: str) -> None:
     answer = tenant.ask(f"/v1/traces/{trace_id}")
