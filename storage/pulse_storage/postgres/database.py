@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import psycopg
@@ -13,11 +13,13 @@ from pulse_storage.adapter import IngestResult
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.postgres.connection import MustRunAlone, PostgresConnection
-from pulse_storage.postgres.failures import CLASHES, FOREIGN_STATEMENTS, is_lost, unavailable
+from pulse_storage.postgres.emptying import empty_part, whole_parts
+from pulse_storage.postgres.failures import CLASHES, FOREIGN_STATEMENTS, TOO_LONG, is_lost, unavailable
 from pulse_storage.postgres.link import Link
 from pulse_storage.postgres.partitions import make_partitions_around
 from pulse_storage.sql.calls import arrivals_of, results_for
 from pulse_storage.sql.ingest import Ingest
+from pulse_storage.upkeep.whole import Lot, Part, Table
 from pulse_storage.writer import Call
 
 _log = logging.getLogger(__name__)
@@ -76,6 +78,22 @@ class PostgresDatabase:
         The server overwrites nothing by itself: see `empty_log`.
         """
         return self._transact(write, repeatable=False, alone=True)
+
+    def whole_parts(self, table: Table) -> list[Part]:
+        """The partitions that hold anything and have an end."""
+        return self._transact(lambda connection, _: whole_parts(connection, table), repeatable=True)
+
+    def empty_part(self, part: Part, lots: Mapping[int, Lot]) -> Mapping[int, int] | None:
+        """See Maintained; None too where somebody uses the partition and does not let go of it at once."""
+
+        def write(connection: PostgresConnection, _: Ingest) -> Mapping[int, int] | None:
+            return empty_part(connection, part, lots)
+
+        try:
+            return self._transact(write, repeatable=False, alone=True)
+        except TOO_LONG as error:
+            _log.info("a partition is not emptied at once but row by row: %s", error)
+            return None
 
     def give_back(self) -> bool:
         """The server's own vacuum sees to it."""

@@ -17,6 +17,8 @@ DATA_ERRORS: tuple[type[Exception], ...] = (
 )
 #: The server has undone the transaction because of another one: the same again will do (SQLSTATE 40).
 CLASHES = (errors.SerializationFailure, errors.DeadlockDetected)
+#: A lock or a statement took longer than the transaction would wait.
+TOO_LONG = (errors.LockNotAvailable, errors.QueryCanceled, *CLASHES)
 
 #: A pooler has put another server process behind the connection, which knows none of our statements.
 FOREIGN_STATEMENTS = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)

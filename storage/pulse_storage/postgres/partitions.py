@@ -106,7 +106,9 @@ def _cuts(partition: Partition, length_ns: int, from_ns: int, before_ns: int) ->
     """
     if partition.from_id is not None and partition.before_id is not None:
         return []
-    first_ns = (max(from_ns, _A_MONDAY_NS) - _A_MONDAY_NS) // length_ns * length_ns + _A_MONDAY_NS
+    # All tables begin alike, so that a partition of one holds whole partitions of the others.
+    whole_ns = max(LENGTHS_NS.values())
+    first_ns = (max(from_ns, _A_MONDAY_NS) - _A_MONDAY_NS) // whole_ns * whole_ns + _A_MONDAY_NS
     last_ns = -(-(before_ns - _A_MONDAY_NS) // length_ns) * length_ns + _A_MONDAY_NS
     if partition.from_id is not None:
         first_ns = _start_ns(partition.from_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +23,7 @@ from pulse_storage.sqlite.connection import (
     unavailable,
 )
 from pulse_storage.sqlite.sql import Connection
+from pulse_storage.upkeep.whole import Lot, Part, Table
 from pulse_storage.writer import Call
 
 _Result = TypeVar("_Result")
@@ -88,6 +89,14 @@ class SqliteDatabase:
         finally:
             if secure:
                 self._connection.pragma("secure_delete", "FAST")
+
+    def whole_parts(self, table: Table) -> list[Part]:
+        """One table holds all rows."""
+        return []
+
+    def empty_part(self, part: Part, lots: Mapping[int, Lot]) -> Mapping[int, int] | None:
+        """There are no parts."""
+        return None
 
     def give_back(self) -> bool:
         """Shorten the file by a bit, if much of it is free; some is left for the rows that come next."""

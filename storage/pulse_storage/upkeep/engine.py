@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.ingest import Ingest
+from pulse_storage.upkeep.whole import Lot, Part, Table
 from pulse_storage.writer import Writer
 
 _log = logging.getLogger(__name__)
@@ -21,6 +22,18 @@ class Maintained(Protocol):
 
     def maintain(self, write: Callable[[Connection, Ingest], _Result], *, secure: bool) -> _Result:
         """Run and commit, or roll everything back; `secure`: what is deleted is overwritten, if it can be."""
+        ...
+
+    def whole_parts(self, table: Table) -> list[Part]:
+        """The parts of a table that could be emptied at once, oldest first, if they hold anything."""
+        ...
+
+    def empty_part(self, part: Part, lots: Mapping[int, Lot]) -> Mapping[int, int] | None:
+        """Empty a part if it holds just these projects' lots, and none of them keeps any of it.
+
+        Answers the bytes of emptied bodies by project; None if nothing was done. Rows take along all that
+        belongs to them but log events; their project's marks move.
+        """
         ...
 
     def give_back(self) -> bool:
@@ -59,6 +72,14 @@ class Engine:
     async def write(self, write: Callable[[Connection, Ingest], _Result], *, secure: bool = False) -> _Result:
         """Run and commit, or roll back; `secure`: nothing of what is deleted stays readable on disk."""
         return await self._queued(lambda: self._database.maintain(write, secure=secure))
+
+    async def whole_parts(self, table: Table) -> list[Part]:
+        """See Maintained."""
+        return await self._queued(lambda: self._database.whole_parts(table))
+
+    async def empty_part(self, part: Part, lots: Mapping[int, Lot]) -> Mapping[int, int] | None:
+        """See Maintained."""
+        return await self._queued(lambda: self._database.empty_part(part, lots))
 
     async def give_back(self) -> bool:
         """Return a bit of the free space to the file system; False if there is none worth it."""

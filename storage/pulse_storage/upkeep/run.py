@@ -12,11 +12,13 @@ from typing import TypeVar
 
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import StorageError
+from pulse_storage.ids import time_floor
 from pulse_storage.retention import DAY_NS, RetentionPolicy
 from pulse_storage.rows import Project
 from pulse_storage.upkeep.plan import Plan, plan
 from pulse_storage.upkeep.ranges import Dropped
 from pulse_storage.upkeep.upkeep import Upkeep
+from pulse_storage.upkeep.whole import Horizon
 
 _Result = TypeVar("_Result")
 
@@ -48,6 +50,17 @@ class Report:
     size_bytes: int = 0
     #: Why nothing was dropped, if that is so.
     refused: str | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to be done."""
+        return self.policy.keeps_everything or self.refused is not None
+
+    def add(self, dropped: Dropped) -> None:
+        """Count what a step has dropped."""
+        self.rows += dropped.rows
+        self.contents += dropped.contents
+        self.size_bytes += dropped.size_bytes
 
 
 class Held:
@@ -121,25 +134,14 @@ async def run(
     held = Held(storage.upkeep)
     await held.take(wait_s)
     try:
-        reports: list[Report] = []
-        for project in projects:
-            policy = await storage.upkeep.policy(project.id) or default
-            report = Report(project, policy)
-            reports.append(report)
-            if policy.keeps_everything:
-                continue
-            sizes = {} if policy.max_mib is None else await storage.upkeep.sizes(project.id, None, policy)
-            report.plan = plan(policy, now_ns, sizes)
-            if leapt and await _takes_most(storage.upkeep, project, report.plan):
-                report.refused = (
-                    "the clock is days ahead of everything in the store, and most of the project would go; "
-                    f"if the clock is right, run: pulse retention run --project {project.id}"
-                )
-                continue
+        reports = [await _planned(storage.upkeep, project, default, now_ns, leapt) for project in projects]
+        active = [report for report in reports if not report.is_idle]
+        await _drop_whole(storage.upkeep, held, active, note)
+        for report in active:
             await _drop(storage.upkeep, held, report, note)
             # A cap must see space come back at once; what ages goes week by week.
-            before_ns = None if policy.max_mib is not None else report.plan.content_before_ns
-            await sweep_content(storage.upkeep, held, project.id, before_ns)
+            before_ns = None if report.policy.max_mib is not None else report.plan.content_before_ns
+            await sweep_content(storage.upkeep, held, report.project.id, before_ns)
         while await held.step(storage.upkeep.give_back):
             pass
     finally:
@@ -161,6 +163,43 @@ async def sweep_content(
             pass
 
 
+async def _planned(
+    upkeep: Upkeep, project: Project, default: RetentionPolicy, now_ns: int, leapt: bool
+) -> Report:
+    report = Report(project, await upkeep.policy(project.id) or default)
+    if report.policy.keeps_everything:
+        return report
+    sizes = {} if report.policy.max_mib is None else await upkeep.sizes(project.id, None, report.policy)
+    report.plan = plan(report.policy, now_ns, sizes)
+    if leapt and await _takes_most(upkeep, project, report.plan):
+        report.refused = (
+            "the clock is days ahead of everything in the store, and most of the project would go; "
+            f"if the clock is right, run: pulse retention run --project {project.id}"
+        )
+    return report
+
+
+async def _drop_whole(
+    upkeep: Upkeep, held: Held, reports: Sequence[Report], note: Callable[[Report], None]
+) -> None:
+    by_project = {report.project.id: report for report in reports}
+    horizons = {
+        report.project.id: Horizon(
+            report.policy, _floor(report.plan.rows_before_ns), _floor(report.plan.content_before_ns)
+        )
+        for report in reports
+    }
+    async with aclosing(upkeep.drop_whole(horizons)) as steps:
+        while (dropped := await held.step(lambda: anext(steps, None))) is not None:
+            for project_id, of_project in dropped:
+                by_project[project_id].add(of_project)
+                note(replace(by_project[project_id]))
+
+
+def _floor(before_ns: int | None) -> bytes:
+    return b"" if before_ns is None else time_floor(before_ns)
+
+
 async def _drop(upkeep: Upkeep, held: Held, report: Report, note: Callable[[Report], None]) -> None:
     """Rows first: their content goes with them, and is not looked at twice."""
     for drop, before_ns in (
@@ -180,9 +219,7 @@ async def _drop(upkeep: Upkeep, held: Held, report: Report, note: Callable[[Repo
                 return drop(report.project.id, before_ns, report.policy, saved)
 
             last = await held.step(work)
-            report.rows += last.rows
-            report.contents += last.contents
-            report.size_bytes += last.size_bytes
+            report.add(last)
             note(replace(report))
 
 

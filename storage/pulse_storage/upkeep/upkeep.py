@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import cast
 
 from pulse_storage.ids import time_floor, time_of
@@ -26,6 +27,7 @@ from pulse_storage.upkeep.sizes import (
     sizes_between,
 )
 from pulse_storage.upkeep.sweeping import sweep
+from pulse_storage.upkeep.whole import Horizon, drop_whole
 
 #: Rows of one step: the writer is busy for some tens of milliseconds.
 STEP_ROWS = 1_000
@@ -111,6 +113,19 @@ class Upkeep:
             return drop_rows(connection, project, time_floor(before_ns), policy, STEP_ROWS, saved)
 
         return await self.engine.write(write)
+
+    async def drop_whole(self, horizons: Mapping[str, Horizon]) -> AsyncGenerator[list[tuple[str, Dropped]]]:
+        """Empty at once what lies beyond the horizons of all projects that have rows in it, if any can be.
+
+        Yields after each step what it dropped of which projects; the rest is for `drop_rows` and
+        `drop_content`, which must come after.
+        """
+        ids = await self.engine.read(
+            lambda connection: {_key(connection, project_id): project_id for project_id in horizons}
+        )
+        async with aclosing(drop_whole(self.engine, {key: horizons[id] for key, id in ids.items()})) as steps:
+            async for dropped in steps:
+                yield [(ids[key], of_project) for key, of_project in dropped]
 
     async def share_before(self, project_id: str, before_ns: int) -> float:
         """Which part of a project's rows began before a time; 0 to 1."""
