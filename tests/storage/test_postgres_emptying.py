@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -18,7 +18,7 @@ from tests.storage.model import snapshot
 from tests.storage.recount import recount
 from tests.storage.test_conformance_events import assemble, part
 from tests.support.conversations import Conversations
-from tests.support.postgres import Server, changed, execute, own_server
+from tests.support.postgres import Server, execute, own_server
 from tests.support.rows import DAY_NS, HOUR_NS, SECOND_NS, project, span
 
 from pulse_storage import SpanRow, StorageAdapter, migrate, open_storage
@@ -84,7 +84,7 @@ async def _filled(server: Server, name: str, *more: SpanRow) -> tuple[str, Stora
 
 
 @contextlib.contextmanager
-def _read_by_somebody(url: str) -> Iterator[None]:
+def _read_by_somebody(url: str) -> Generator[None]:
     """Somebody's transaction uses all partitions, so that none can be locked."""
     with psycopg.connect(url) as connection:
         connection.execute("LOCK TABLE spans, span_bodies IN ACCESS SHARE MODE")
@@ -167,7 +167,7 @@ def test_what_somebody_keeps_prevents_it(
     server: Server, name: str, policies: Sequence[RetentionPolicy], more: dict[str, object]
 ) -> None:
     async def done() -> None:
-        kept = span(400, start_ns=_BASE_NS + 25 * DAY_NS, **more)
+        kept = span(400, start_ns=_BASE_NS + 25 * DAY_NS)._replace(**more)
         url, storage = await _filled(server, f"kept_{name}", kept)
         spans = "SELECT relname, relfilenode FROM pg_class WHERE relname ~ '^spans_[0-9]+$' ORDER BY 1"
         before, others = execute(url, spans), await snapshot(storage, "q")
@@ -242,7 +242,7 @@ def test_kill_9_in_the_middle_and_the_next_run_goes_on(
                 await storage.upkeep.set_policy(each.id, policy)
             if name.startswith("killed"):
                 _kill(url, steps)
-                changed(url, "UPDATE leases SET until_ns = 0")
+                execute(url, "UPDATE leases SET until_ns = 0")
             await run(storage, _ALL, KEEP_EVERYTHING, _NOW_NS)
             found.append(await _whole(url, storage))
             await storage.close()
