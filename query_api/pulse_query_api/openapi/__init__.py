@@ -1,0 +1,30 @@
+"""The OpenAPI description of this API; a test holds it to the routes, the parameters and the fields."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from pulse_query_api.openapi.admin_paths import admin_paths
+from pulse_query_api.openapi.paths import project_paths, public_paths
+from pulse_query_api.openapi.schemas import schemas
+
+
+def openapi_document() -> dict[str, object]:
+    """The whole description, OpenAPI 3.1."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Pulse query API",
+            "version": version("pulse-server"),
+            "description": "Recorded calls of language models, read back. Spans come in over OTLP.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": {**public_paths(), **project_paths(), **admin_paths()},
+        "components": {
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "A project's key."},
+                "admin": {"type": "apiKey", "in": "header", "name": "X-Admin-Key"},
+            },
+            "schemas": schemas(),
+        },
+    }

@@ -1,0 +1,134 @@
+"""The shapes of what is answered: rows, sums, and what administrators see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pulse_query_api.openapi.vocabulary import (
+    COUNT,
+    DOCUMENT,
+    FLAG,
+    MOMENT,
+    NUMBER,
+    TEXT,
+    Schema,
+    fields,
+    items,
+    list_of,
+    ref,
+)
+from pulse_storage.price_document import TokenPrices
+
+#: The fields of a row in a list; those of the second group may be null.
+_KNOWN_FIELDS: Mapping[str, Schema] = {
+    "trace_id": {"type": "string", "format": "uuid"},
+    "project_id": TEXT,
+    "timestamp": MOMENT,
+    "status": {"enum": ["success", "error"]},
+    "name": TEXT,
+    "otel_trace_id": TEXT,
+    "otel_span_id": TEXT,
+    "tags": items(TEXT),
+    "counted": FLAG,
+}
+_TEXT_FIELDS = (
+    *("session_id", "provider", "model_requested", "model_used", "provider_request_id", "output_text"),
+    *("finish_reason", "operation", "parent_span_id", "user_id", "service", "environment", "release"),
+    *("cost_source", "price_version", "usage_source", "input_preview", "output_preview", "dialect"),
+)
+_COUNT_FIELDS = (
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
+    *("cache_write_1h_tokens", "input_audio_tokens", "input_image_tokens"),
+    *("output_audio_tokens", "output_image_tokens"),
+)
+_NUMBER_FIELDS = ("latency_ms", "cost_cents", "time_to_first_token_ms")
+
+
+def schemas() -> Mapping[str, object]:
+    """All that the description refers to by name."""
+    nullable = {name: {"type": ["string", "null"]} for name in _TEXT_FIELDS}
+    nullable |= {name: {"type": ["integer", "null"]} for name in _COUNT_FIELDS}
+    nullable |= {name: {"type": ["number", "null"]} for name in _NUMBER_FIELDS}
+    error = {"type": ["object", "null"], "properties": {"type": TEXT, "message": TEXT}}
+    row = fields(**_KNOWN_FIELDS, **nullable, error=error, metadata=DOCUMENT)
+    maybe_ms = {"type": ["number", "null"]}
+    group = fields(
+        # Of the last one, where there are more groups than were asked for.
+        {"other": {"const": True}},
+        bucket={"type": ["string", "null"]},
+        cost=NUMBER,
+        **{name: COUNT for name in ("tokens", "inputTokens", "outputTokens", "calls", "errors", "unpriced")},
+        **{name: maybe_ms for name in ("avgLatency", "p50Latency", "p95Latency", "p99Latency")},
+    )
+    moment = {"type": ["string", "null"], "format": "date-time"}
+    return {
+        "TraceRow": row,
+        "Trace": {
+            "allOf": [ref("TraceRow"), fields(request_body=DOCUMENT, response_body=DOCUMENT)],
+        },
+        "Analytics": fields(
+            totalCost=NUMBER,
+            totalTokens=COUNT,
+            avgLatency=maybe_ms,
+            errorRate=NUMBER,
+            costOverTime=items(group),
+        ),
+        "RetentionPolicy": {
+            "type": "object",
+            "properties": {
+                "contentDays": {"type": ["integer", "null"], "minimum": 1},
+                "rowsDays": {"type": ["integer", "null"], "minimum": 1},
+                "maxMib": {"type": ["integer", "null"], "minimum": 1},
+                "keepErrors": FLAG,
+                "keepTags": items(TEXT),
+            },
+        },
+        "Retention": fields(
+            projectId=TEXT,
+            policy=ref("RetentionPolicy"),
+            source={"enum": ["project", "settings"]},
+            contentFrom=moment,
+            rowsFrom=moment,
+        ),
+        "Erasure": fields(
+            erasureId=TEXT,
+            projectId=TEXT,
+            by={"enum": ["user", "session"]},
+            requestedAt=MOMENT,
+            finishedAt=moment,
+            **{name: COUNT for name in ("rows", "calls", "logEvents", "tokens")},
+            cost=NUMBER,
+        ),
+        "Project": fields(projectId=TEXT, name=TEXT, createdAt=MOMENT),
+        "Price": _price_schema(),
+        "Prices": fields(projectId=TEXT, version=TEXT, updatedAt=MOMENT, prices=list_of("Price")),
+        "Key": fields(
+            keyId=TEXT,
+            projectId=TEXT,
+            hint=TEXT,
+            scopes=items(TEXT),
+            createdAt=MOMENT,
+            lastUsedAt=moment,
+            expiresAt=moment,
+            revokedAt=moment,
+        ),
+    }
+
+
+def _price_schema() -> dict[str, object]:
+    """An entry of custom prices: dollars per million tokens, but for `per_call`."""
+    dollars = {name: {"type": "number", "minimum": 0} for name in TokenPrices.NAMES}
+    tier = {"type": "object", "properties": {"above": COUNT, **dollars}, "required": ["above"]}
+    return {
+        "type": "object",
+        "properties": {
+            "model": TEXT,
+            "provider": TEXT,
+            **dollars,
+            "valid_from": MOMENT,
+            "override_reported": FLAG,
+            "tiers": {"type": "array", "items": tier},
+        },
+        "required": ["model"],
+        "additionalProperties": False,
+    }
