@@ -21,7 +21,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from pulse_collector.admission import ByteBudget
 from pulse_collector.ingest import Collector
+from pulse_collector.pricing.price_book import PriceBook
 from pulse_collector.receivers.otlp_http import otlp_routes
 from pulse_server.http_server import HttpServer
 from pulse_server.listen import listen
@@ -69,7 +71,9 @@ def _receive_routes() -> list[BaseRoute]:
 
 def _map_routes() -> list[BaseRoute]:
     storage = cast(StorageAdapter, Nowhere())
-    collector = Collector(storage, KeyRing(storage), registry=CollectorRegistry())
+    collector = Collector(
+        storage, KeyRing(storage), PriceBook(storage), ByteBudget(128 << 20), registry=CollectorRegistry()
+    )
     return [*otlp_routes(collector)]
 
 

@@ -25,9 +25,8 @@ def routes(tmp_path: Path) -> Iterator[list[Route]]:
     settings = read_settings({"PULSE_DATA_DIR": str(tmp_path)})
     storage = open_storage(settings.database_url)
     parts = put_together(settings, storage, None)
-    assert parts.collector is not None
     yield [route for route in parts.main.routes if isinstance(route, Route)]
-    parts.collector.close()
+    parts.close()
     asyncio.run(storage.close())
 
 

@@ -23,12 +23,12 @@ from pulse_collector.metrics import CollectorMetrics
 from pulse_collector.pricing import Prices
 from pulse_collector.pricing.price_book import PriceBook
 from pulse_collector.pricing.price_list import warm_up
-from pulse_collector.refusals import Refusal, key_refused, scope_missing, store_unavailable, unreadable
+from pulse_collector.refusals import Refusal, not_admitted, store_unavailable, unreadable
 from pulse_proto.errors import Unreadable
 from pulse_proto.otlp import Encoding, Signal, decode_request
 from pulse_storage.adapter import IngestResult, StorageAdapter
 from pulse_storage.errors import StoreUnavailable
-from pulse_storage.keys import INGEST, READ, KeyRefused, KeyRing, ScopeMissing
+from pulse_storage.keys import INGEST, KeyRefused, KeyRing, ScopeMissing
 from pulse_storage.rows import ApiKey, SpanRow
 
 ResultT = TypeVar("ResultT")
@@ -62,24 +62,22 @@ class Collector:
         self,
         storage: StorageAdapter,
         keys: KeyRing,
-        prices: PriceBook | None = None,
+        prices: PriceBook,
+        inflight: ByteBudget,
         *,
         keep: KeepSpans = "genai",
         max_body_bytes: int = 20 * 1024 * 1024,
-        max_inflight_bytes: int = 128 * 1024 * 1024,
         registry: CollectorRegistry,
     ) -> None:
         self.max_body_bytes = max_body_bytes
-        self.budget = ByteBudget(max_inflight_bytes)
+        self.budget = inflight
         self.metrics = CollectorMetrics(registry, self.budget, storage)
         self.storage = storage
         self._keys = keys
-        self._prices = PriceBook(storage) if prices is None else prices
+        self._prices = prices
         self._keep_all = keep == "all"
         # Two: one may inflate or compress (the interpreter is free meanwhile) while the other maps.
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="pulse-map")
-        # One: what may take long (explanations) must not hold up what others send, nor all of it at once.
-        self.patient = ThreadPoolExecutor(1, thread_name_prefix="pulse-explain")
         # The price list takes a quarter of a second to load: not while the first request waits.
         self._workers.submit(warm_up)
 
@@ -88,24 +86,14 @@ class Collector:
         try:
             return await self._keys.check(authorization, INGEST)
         except (KeyRefused, ScopeMissing, StoreUnavailable) as error:
-            raise _key_refusal(error) from error
-
-    async def admit_any(self, authorization: str | None) -> ApiKey:
-        """The key, whatever its scope. Raises Refusal as `admit` does."""
-        try:
-            return await self._keys.check(authorization, INGEST)
-        except ScopeMissing:
-            # Of two scopes every key has one.
-            return await self._keys.check(authorization, READ)
-        except (KeyRefused, StoreUnavailable) as error:
-            raise _key_refusal(error) from error
+            raise not_admitted(error) from error
 
     def admit_cached(self, authorization: str | None) -> ApiKey | None:
         """`admit` without waiting: None if only the store could tell."""
         try:
             return self._keys.check_cached(authorization, INGEST)
         except (KeyRefused, ScopeMissing) as error:
-            raise _key_refusal(error) from error
+            raise not_admitted(error) from error
 
     async def prices_of(self, project_id: str) -> Prices:
         """The prices in force for a project. Raises Refusal: 503 if the store cannot be asked."""
@@ -183,7 +171,6 @@ class Collector:
     def close(self) -> None:
         """Stop the mapping threads, once the receivers are stopped."""
         self._workers.shutdown()
-        self.patient.shutdown(cancel_futures=True)
 
     def _read(
         self,
@@ -257,12 +244,3 @@ def _told(reasons: Sequence[str]) -> Outcome:
     told = list(dict.fromkeys(reasons))
     more = f" … and {len(told) - _REASONS_TOLD} more reasons" if len(told) > _REASONS_TOLD else ""
     return Outcome(len(reasons), "; ".join(told[:_REASONS_TOLD]) + more)
-
-
-def _key_refusal(error: KeyRefused | ScopeMissing | StoreUnavailable) -> Refusal:
-    if isinstance(error, ScopeMissing):
-        return scope_missing(error.scope)
-    if isinstance(error, StoreUnavailable):
-        # Not a 401: exporters drop their data for good on that.
-        return store_unavailable(error)
-    return key_refused()

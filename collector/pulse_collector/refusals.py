@@ -7,6 +7,8 @@ trouble that passes by itself may use those two.
 from __future__ import annotations
 
 from pulse_proto import status
+from pulse_storage.errors import StoreUnavailable
+from pulse_storage.keys import KeyRefused, ScopeMissing
 
 RETRY_AFTER_S = 1
 
@@ -41,6 +43,16 @@ def scope_missing(scope: str) -> Refusal:
     return Refusal(
         403, status.PERMISSION_DENIED, f"This API key lacks the scope '{scope}'; use one that has it."
     )
+
+
+def not_admitted(error: KeyRefused | ScopeMissing | StoreUnavailable) -> Refusal:
+    """What the key ring's answer means for a client."""
+    if isinstance(error, ScopeMissing):
+        return scope_missing(error.scope)
+    if isinstance(error, StoreUnavailable):
+        # Not a 401: exporters drop their data for good on that.
+        return store_unavailable(error)
+    return key_refused()
 
 
 def too_slow() -> Refusal:

@@ -8,6 +8,8 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from starlette.applications import Starlette
 
+from pulse_collector.admission import ByteBudget
+from pulse_collector.explain.explainer import Explainer
 from pulse_collector.ingest import Collector
 from pulse_collector.pricing.price_book import PriceBook
 from pulse_collector.receivers.batch import batch_routes
@@ -36,6 +38,13 @@ class Parts:
     #: For the ports of OTLP alone; None in a process that only answers queries.
     collector: Collector | None
     otlp: Starlette | None
+    explainer: Explainer
+
+    def close(self) -> None:
+        """Stop what works for the applications, once they are stopped."""
+        if self.collector is not None:
+            self.collector.close()
+        self.explainer.close()
 
 
 def put_together(settings: Settings, storage: StorageAdapter, only: Role | None) -> Parts:
@@ -45,21 +54,32 @@ def put_together(settings: Settings, storage: StorageAdapter, only: Role | None)
     """
     registry = _process_registry()
     keys = KeyRing(storage)
+    prices = PriceBook(storage, file_prices(settings))
+    inflight = ByteBudget(settings.max_inflight_mib * _MIB)
+    max_body_bytes = settings.max_body_mib * _MIB
+    # In every role: it answers questions about what would be stored, and needs no more than prices.
+    explainer = Explainer(keys, prices, inflight, max_body_bytes=max_body_bytes)
+    explaining = explain_routes(explainer)
     if only == "query":
         main = create_app(
-            storage, keys, admin_key=settings.admin_key, registry=registry, retention=settings.retention
+            storage,
+            keys,
+            admin_key=settings.admin_key,
+            routes=explaining,
+            registry=registry,
+            retention=settings.retention,
         )
-        return Parts(keys, main, None, None)
+        return Parts(keys, main, None, None, explainer)
     collector = Collector(
         storage,
         keys,
-        PriceBook(storage, file_prices(settings)),
+        prices,
+        inflight,
         keep=settings.keep_spans,
-        max_body_bytes=settings.max_body_mib * _MIB,
-        max_inflight_bytes=settings.max_inflight_mib * _MIB,
+        max_body_bytes=max_body_bytes,
         registry=registry,
     )
-    ingest = [*otlp_routes(collector), *batch_routes(collector), *explain_routes(collector)]
+    ingest = [*otlp_routes(collector), *batch_routes(collector), *explaining]
     health = health_routes(storage, ReadAccess(keys), registry)
     if only == "collector":
         main = framed([*ingest, *health])
@@ -72,7 +92,7 @@ def put_together(settings: Settings, storage: StorageAdapter, only: Role | None)
             registry=registry,
             retention=settings.retention,
         )
-    return Parts(keys, main, collector, framed([*otlp_routes(collector), *health]))
+    return Parts(keys, main, collector, framed([*otlp_routes(collector), *health]), explainer)
 
 
 def _process_registry() -> CollectorRegistry:

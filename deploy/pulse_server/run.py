@@ -101,8 +101,7 @@ async def _serve(
                 server.stop()
             stopped = [asyncio.to_thread(grpc.stop, _GRACE_S)] if grpc is not None else []
             await asyncio.gather(*serving, *stopped, return_exceptions=True)
-            if parts.collector is not None:
-                parts.collector.close()
+            parts.close()
             flushing.cancel()
             # Each of its steps is committed, so the next server goes on where this one is.
             upkeep.cancel()

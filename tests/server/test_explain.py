@@ -25,9 +25,16 @@ LOGGED = FOLDER / "openllmetry-events" / "chat_tools"
 
 
 def test_the_command_and_the_server_tell_the_same(tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as server:
+    prices = tmp_path / "prices.toml"
+    prices.write_text('[[prices]]\nmodel = "claude-*"\ninput = 1.0\noutput = 2.0\n')
+    environ = {"PULSE_PRICES_FILE": str(prices)}
+    with (
+        serving(tmp_path / "data", None, "--only", "collector", **environ) as server,
+        # Whoever looks at answers only asks there.
+        serving(tmp_path / "data", None, "--only", "query", **environ) as query,
+    ):
         request = urllib.request.Request(
-            f"{server.url}/v1/explain",
+            f"{query.url}/v1/explain",
             SPANS.read_bytes(),
             {"Authorization": f"Bearer {server.key}", "Content-Type": "application/x-protobuf"},
         )
@@ -36,10 +43,48 @@ def test_the_command_and_the_server_tell_the_same(tmp_path: Path) -> None:
         request.remove_header("Authorization")
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(request, timeout=30)
-    printed = run_pulse("explain", str(SPANS), "--json", environ=environ_for(tmp_path / "data", free_ports()))
+    printed = run_pulse(
+        "explain", str(SPANS), "--json", environ=environ_for(tmp_path / "data", free_ports(), **environ)
+    )
     assert printed.returncode == 0, printed.stderr
     assert json.loads(printed.stdout) == told
     assert [span["counted"] for span in told["spans"]] == [False, True]
+
+
+def test_the_command_prices_by_the_file_and_the_projects_prices_as_the_server_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prices_file = tmp_path / "prices.toml"
+    prices_file.write_text('[[prices]]\nmodel = "claude-*"\ninput = 1.0\noutput = 2.0\n')
+    own = tmp_path / "own.toml"
+    own.write_text('[[prices]]\nmodel = "claude-*"\nper_call = 5.0\n')
+    environ = environ_for(tmp_path / "data", free_ports()) | {"PULSE_PRICES_FILE": str(prices_file)}
+    assert run_pulse("projects", "create", "shop", environ=environ).returncode == 0
+    assert run_pulse("prices", "set", "shop", str(own), environ=environ).returncode == 0
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+
+    def told(*options: str) -> tuple[object, object]:
+        assert main(["explain", str(SPANS), "--json", *options]) == 0
+        spans = json.loads(capsys.readouterr().out)["spans"]
+        return spans[-1]["columns"]["cost_cents"]["value"], spans[-1]["cost"]
+
+    cost, why = told()
+    # 2109 tokens in at 1 dollar a million, 12 out at 2.
+    assert cost == 0.2133
+    assert "computed by prices.toml@" in str(why)
+    cost, why = told("--project", "shop")
+    assert cost == 500.0
+    assert "computed by project@" in str(why)
+
+
+def test_a_project_that_does_not_exist_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_DATA_DIR", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert main(["explain", str(SPANS), "--project", "nobody"]) == 1
+    assert "no project is called 'nobody'" in capsys.readouterr().err
 
 
 def test_text_names_columns_their_sources_and_why_a_row_counts(capsys: pytest.CaptureFixture[str]) -> None:

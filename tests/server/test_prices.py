@@ -48,8 +48,7 @@ def client(environ: dict[str, str]) -> Iterator[TestClient]:
     parts = put_together(settings, storage, None)
     with TestClient(parts.main) as client:
         yield client
-    assert parts.collector is not None
-    parts.collector.close()
+    parts.close()
     asyncio.run(storage.close())
 
 

@@ -17,7 +17,10 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 
-from pulse_collector.ingest import Collector
+from pulse_collector.admission import ByteBudget
+from pulse_collector.explain.explainer import Explainer
+from pulse_collector.ingest import Collector, KeepSpans
+from pulse_collector.pricing.price_book import PriceBook
 from pulse_collector.receivers.batch import batch_routes
 from pulse_collector.receivers.explain import explain_routes
 from pulse_collector.receivers.otlp_http import otlp_routes
@@ -68,7 +71,13 @@ class Receiver:
 
 
 @contextmanager
-def running_receiver(directory: Path, **limits: Any) -> Generator[Receiver]:
+def running_receiver(
+    directory: Path,
+    *,
+    keep: KeepSpans = "genai",
+    max_body_bytes: int = 20 << 20,
+    max_inflight_bytes: int = 128 << 20,
+) -> Generator[Receiver]:
     """A receiver on a new store, with a loop of its own in a thread."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -78,8 +87,13 @@ def running_receiver(directory: Path, **limits: Any) -> Generator[Receiver]:
     project = Project("11111111-1111-4111-8111-111111111111", "test", NOW_NS)
     keys = KeyRing(storage)
     registry = CollectorRegistry()
-    collector = Collector(storage, keys, registry=registry, **limits)
-    app = Starlette(routes=[*batch_routes(collector), *otlp_routes(collector), *explain_routes(collector)])
+    prices = PriceBook(storage)
+    inflight = ByteBudget(max_inflight_bytes)
+    collector = Collector(
+        storage, keys, prices, inflight, keep=keep, max_body_bytes=max_body_bytes, registry=registry
+    )
+    explainer = Explainer(keys, prices, inflight, max_body_bytes=max_body_bytes)
+    app = Starlette(routes=[*batch_routes(collector), *otlp_routes(collector), *explain_routes(explainer)])
     receiver = Receiver(app, collector, storage, registry, project.id, key, loop)
     try:
         record = key_record(key, project.id, created_ns=NOW_NS)
@@ -88,6 +102,7 @@ def running_receiver(directory: Path, **limits: Any) -> Generator[Receiver]:
         receiver.run(storage.close())
     finally:
         collector.close()
+        explainer.close()
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()

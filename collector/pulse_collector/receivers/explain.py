@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from http import HTTPStatus
 
 import orjson
@@ -12,79 +10,42 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pulse_collector import compression
-from pulse_collector.admission import Reservation
-from pulse_collector.explain.answer import Answer, explanation_json
-from pulse_collector.explain.attribution import Budget
-from pulse_collector.explain.explanation import explain
-from pulse_collector.explain.telemetry import read_telemetry
-from pulse_collector.ingest import Collector
-from pulse_collector.pricing import Prices
+from pulse_collector.explain.answer import Answer
+from pulse_collector.explain.explainer import Explainer
 from pulse_collector.receivers.otlp_http import ClientGone, read_body
-from pulse_collector.refusals import Refusal, unreadable, unsupported
-from pulse_proto.errors import Unreadable
-from pulse_proto.otlp import Encoding, encoding_of
+from pulse_collector.refusals import Refusal, unsupported
+from pulse_proto.otlp import encoding_of
 
-#: A second of one core, about: some ten spans.
-_MAX_MAPPINGS = 4_000
-_MAX_MAPPED_BYTES = 32 * 1024 * 1024
 _PROBLEM_JSON = "application/problem+json"
 
 
-def explain_routes(collector: Collector) -> list[Route]:
+def explain_routes(explainer: Explainer) -> list[Route]:
     """The one route, for keys of either scope; errors are RFC 9457 problem details."""
 
     async def post_explain(request: Request) -> Response:
         try:
-            answer = await _post(collector, request)
+            answer = await _post(explainer, request)
         except ClientGone:
             return Response(status_code=499)
         except Refusal as refusal:
-            collector.metrics.request("http", "explain", refusal.http_status)
             return _problem(refusal)
-        collector.metrics.request("http", "explain", 200)
         return Response(orjson.dumps(answer), media_type="application/json")
 
     return [Route("/v1/explain", post_explain, methods=["POST"])]
 
 
-async def _post(collector: Collector, request: Request) -> Answer:
-    key = await collector.admit_any(request.headers.get("authorization"))
+async def _post(explainer: Explainer, request: Request) -> Answer:
+    key = await explainer.admit(request.headers.get("authorization"))
     encoding = encoding_of(request.headers.get("content-type"))
     if encoding is None:
         raise unsupported("Content-Type must be application/x-protobuf or application/json.")
     content_encoding = request.headers.get("content-encoding")
     compression.codec(content_encoding)
-    prices = await collector.prices_of(key.project_id)
-    limit_bytes = collector.max_body_bytes
-    with collector.budget.reservation() as reservation:
-        sent = await read_body(dict(request.headers.raw), request.receive, limit_bytes, reservation)
-        return await asyncio.get_running_loop().run_in_executor(
-            collector.patient, _explained, sent, encoding, content_encoding, limit_bytes, reservation, prices
+    with explainer.inflight.reservation() as reservation:
+        sent = await read_body(
+            dict(request.headers.raw), request.receive, explainer.max_body_bytes, reservation
         )
-
-
-def _explained(
-    sent: bytes,
-    encoding: Encoding,
-    content_encoding: str | None,
-    limit_bytes: int,
-    reservation: Reservation,
-    prices: Prices,
-) -> Answer:
-    body = compression.inflate(content_encoding, sent, limit_bytes, reservation.take)
-    try:
-        telemetry = read_telemetry(body, encoding)
-    except Unreadable as error:
-        raise unreadable(f"The request cannot be read: {error}.") from error
-    return explanation_json(
-        explain(
-            telemetry.spans,
-            telemetry.logs,
-            received_ns=time.time_ns(),
-            budget=Budget(_MAX_MAPPINGS, _MAX_MAPPED_BYTES),
-            prices=prices,
-        )
-    )
+        return await explainer.explained(key.project_id, sent, encoding, content_encoding, reservation)
 
 
 def _problem(refusal: Refusal) -> Response:

@@ -16,7 +16,11 @@ from pulse_collector.explain.explanation import Explanation, explain
 from pulse_collector.explain.stored import explain_stored
 from pulse_collector.explain.telemetry import Telemetry, read_telemetry
 from pulse_collector.explain.text import explanation_text
+from pulse_collector.pricing import Prices
 from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
+from pulse_server.find_project import find_project
+from pulse_server.prices_file import file_prices
+from pulse_server.prices_in_force import prices_in_force
 from pulse_server.settings import Settings
 from pulse_server.store import opened_store
 from pulse_storage.adapter import StorageAdapter
@@ -37,32 +41,42 @@ def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright
         help="explain how spans are read and counted",
         description="Explains how spans are read: their dialect, which attribute feeds which column and\n"
         "which others it overrules, what is ignored and why, how tokens and cost came about, and which\n"
-        "row counts. Of a file nothing is stored, and neither store nor server is needed.",
+        "row counts. Of a file nothing is stored, and neither store nor server is needed. Calls are priced\n"
+        "by PULSE_PRICES_FILE and the published prices, with --project first by that project's own.",
         epilog="Examples:\n"
         "  pulse explain spans.json      OTLP/JSON or protobuf; spans.logs.json is read with it\n"
         "  pulse explain - < spans.pb\n"
+        "  pulse explain spans.json --project shop\n"
         "  pulse explain 0af7651916cd43dd8448eb211c80319c   an OpenTelemetry trace in the store",
     )
     parser.add_argument(
         "target", metavar="FILE|TRACE_ID", help="a file, '-', or the id of a stored trace or row"
     )
     parser.add_argument("--json", action="store_true", help="print JSON, as POST /v1/explain answers it")
+    parser.add_argument(
+        "--project",
+        help="a project's id, or its name if no other has it: of a file, whose prices hold; of an id, where "
+        "to look (default: the prices that hold for all; all projects)",
+    )
     add_store_settings(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     target = str(arguments.target)
+    settings = settings_from(arguments)
     path = _found(target)
     if path is None and target != "-":
-        explanation = asyncio.run(_stored(settings_from(arguments), target))
+        explanation = asyncio.run(_stored(settings, target, arguments.project))
     else:
         telemetry = _read(target, path)
+        prices = asyncio.run(_prices(settings, arguments.project))
         explanation = explain(
             telemetry.spans,
             telemetry.logs,
             received_ns=time.time_ns(),
             budget=Budget(_MAX_MAPPINGS, _MAX_MAPPED_BYTES),
+            prices=prices,
         )
     if arguments.json:
         print(json.dumps(explanation_json(explanation), default=_as_json))
@@ -71,7 +85,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _stored(settings: Settings, target: str) -> Explanation:
+async def _prices(settings: Settings, project: str | None) -> Prices:
+    """The prices in force for a project, or, without one, for every project that has none of its own."""
+    file = file_prices(settings)
+    if project is None:
+        return Prices() if file is None else Prices(file)
+    async with opened_store(settings) as storage:
+        return await prices_in_force(storage, await find_project(storage, project), file)
+
+
+async def _stored(settings: Settings, target: str, project: str | None) -> Explanation:
     """What is known of a stored trace (32 hexadecimal digits) or row (a UUID), whichever project has it."""
     try:
         wanted = uuid.UUID(target)
@@ -80,15 +103,21 @@ async def _stored(settings: Settings, target: str) -> Explanation:
             f"'{target}' is no file, nor a trace id (32 hexadecimal digits) or the id of a row (a UUID)"
         ) from None
     async with opened_store(settings) as storage:
-        for project in await storage.list_projects():
-            records = [] if "-" in target else await _rows_of_trace(storage, project.id, wanted.bytes)
-            if not records and (record := await storage.get_trace(project.id, wanted)) is not None:
+        if project is None:
+            projects = await storage.list_projects()
+        else:
+            projects = [await find_project(storage, project)]
+        for each in projects:
+            records = [] if "-" in target else await _rows_of_trace(storage, each.id, wanted.bytes)
+            if not records and (record := await storage.get_trace(each.id, wanted)) is not None:
                 records = [record]
             if records:
                 of_span = records[0].otel_span_id if len(records) == 1 else None
-                bearing = await storage.bearing_on(project.id, records[0].otel_trace_id, of_span)
+                bearing = await storage.bearing_on(each.id, records[0].otel_trace_id, of_span)
                 return explain_stored(records, bearing)
-    raise CommandFailed(f"no project of the store has a trace or a row with the id {target}")
+    where = "no project of the store" if project is None else f"project '{project}'"
+    verb = "has" if project is None else "does not have"
+    raise CommandFailed(f"{where} {verb} a trace or a row with the id {target}")
 
 
 async def _rows_of_trace(storage: StorageAdapter, project_id: str, trace_id: bytes) -> list[TraceRecord]:

@@ -9,19 +9,16 @@ from collections.abc import Mapping
 from typing import TypeAlias
 
 from pulse_collector.pricing.custom import CustomPrices
-from pulse_collector.pricing.price_book import project_prices
-from pulse_collector.pricing.prices import Prices
 from pulse_collector.pricing.stored import span_pricing
 from pulse_query_api.times import unix_ns
-from pulse_server.arguments import CommandFailed, Parser, WrongUsage, add_store_settings, settings_from
+from pulse_server.arguments import Parser, WrongUsage, add_store_settings, settings_from
 from pulse_server.find_project import find_project
 from pulse_server.prices_file import file_prices
+from pulse_server.prices_in_force import prices_in_force
 from pulse_server.progress import Progress
 from pulse_server.settings import Settings
 from pulse_server.store import opened_store
 from pulse_server.tables import date, table
-from pulse_storage.adapter import StorageAdapter
-from pulse_storage.price_document import PriceDocumentError, read_json
 from pulse_storage.repricing import ModelCosts, Repriced, RepriceJob
 from pulse_storage.rows import Project
 from pulse_storage.trace_json import NANO_USD_PER_CENT
@@ -79,7 +76,7 @@ async def _reprice(settings: Settings, file: CustomPrices | None, arguments: arg
             projects = [await find_project(storage, arguments.project)]
         with Progress() as progress:
             for project in projects:
-                prices = await _prices_of(storage, project, file)
+                prices = await prices_in_force(storage, project, file)
                 job = RepriceJob(arguments.since, arguments.before, prices.version)
                 price = span_pricing(prices)
                 so_far = None if arguments.dry_run else await storage.repriced_so_far(project.id, job)
@@ -89,19 +86,6 @@ async def _reprice(settings: Settings, file: CustomPrices | None, arguments: arg
                     progress.show(_progress(project, so_far))
                 found.append((project, so_far))
     return found
-
-
-async def _prices_of(storage: StorageAdapter, project: Project, file: CustomPrices | None) -> Prices:
-    stored = await storage.project_prices(project.id)
-    layers = [file] if file is not None else []
-    if stored is not None:
-        try:
-            layers.insert(0, project_prices(read_json(stored.document)))
-        except PriceDocumentError as error:
-            raise CommandFailed(
-                f"the prices of project '{project.name}' cannot be used: {error}; set them again"
-            ) from error
-    return Prices(*layers)
 
 
 def _progress(project: Project, so_far: Repriced) -> str:

@@ -1,0 +1,25 @@
+"""Which prices are in force for a project, for commands that work without a server."""
+
+from __future__ import annotations
+
+from pulse_collector.pricing.custom import CustomPrices
+from pulse_collector.pricing.price_book import project_prices
+from pulse_collector.pricing.prices import Prices
+from pulse_server.arguments import CommandFailed
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.price_document import PriceDocumentError, read_json
+from pulse_storage.rows import Project
+
+
+async def prices_in_force(storage: StorageAdapter, project: Project, file: CustomPrices | None) -> Prices:
+    """The project's own prices, then the file's, then the published ones. Raises CommandFailed."""
+    stored = await storage.project_prices(project.id)
+    layers = [file] if file is not None else []
+    if stored is not None:
+        try:
+            layers.insert(0, project_prices(read_json(stored.document)))
+        except PriceDocumentError as error:
+            raise CommandFailed(
+                f"the prices of project '{project.name}' cannot be used: {error}; set them again"
+            ) from error
+    return Prices(*layers)
