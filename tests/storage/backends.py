@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import contextlib
 import os
 import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import LiteralString, Protocol, cast
@@ -178,3 +180,11 @@ _TABLES = (
 )  # fmt: skip
 
 BACKENDS: tuple[Backend, ...] = (SqliteBackend(), PostgresBackend())
+
+
+def lasting_store(backend: Backend, folder: Path) -> Iterator[StorageAdapter]:
+    """A store that many examples share, each in projects of its own; checked after the last."""
+    storage = backend.open(folder)
+    yield storage
+    asyncio.run(storage.close())
+    backend.check(folder)

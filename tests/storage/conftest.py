@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import BACKENDS, Backend
+from tests.storage.backends import BACKENDS, Backend, lasting_store
 from tests.support.rows import project
 
 from pulse_storage import StorageAdapter
@@ -37,8 +36,4 @@ async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[StorageAdap
 @pytest.fixture(scope="module")
 def lasting(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageAdapter]:
     """One store for all examples of a property, each in a project of its own; checked after the last."""
-    folder = tmp_path_factory.mktemp("lasting")
-    storage = backend.open(folder)
-    yield storage
-    asyncio.run(storage.close())
-    backend.check(folder)
+    yield from lasting_store(backend, tmp_path_factory.mktemp("lasting"))

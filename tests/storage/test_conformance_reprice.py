@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.storage.backends import Backend
-from tests.storage.model import everything
+from tests.storage.model import anonymous, everything, new_project
 from tests.support.rows import HOUR_NS, NOON_NS, SECOND_NS, project, span, step
 
 from pulse_storage import SpanRow, StorageAdapter, TraceRecord
@@ -64,20 +63,21 @@ async def reprice(
     *,
     limit: int = 500,
     dry_run: bool = False,
+    project_id: str = "p",
 ) -> Repriced:
     """A job from its beginning to its end."""
     found = Repriced()
     while not found.done:
-        found = await storage.reprice("p", job, price, found, limit=limit, dry_run=dry_run)
+        found = await storage.reprice(project_id, job, price, found, limit=limit, dry_run=dry_run)
     return found
 
 
-async def state(storage: StorageAdapter) -> tuple[list[TraceRecord], list[Analytics]]:
+async def state(storage: StorageAdapter, project_id: str = "p") -> tuple[list[TraceRecord], list[Analytics]]:
     """Every row, and sums by every rollup."""
     groups: tuple[GroupBy, ...] = ("hour", "model", "provider")
-    sums = [await storage.analytics("p", _query(group_by)) for group_by in groups]
+    sums = [await storage.analytics(project_id, _query(group_by)) for group_by in groups]
     ordered = [Analytics(one.total, sorted(one.groups, key=lambda group: str(group.key))) for one in sums]
-    return await everything(storage, "p"), ordered
+    return await anonymous(storage, project_id), ordered
 
 
 @st.composite
@@ -116,41 +116,36 @@ def _call(draw: st.DrawFn, key: int) -> SpanRow:
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=calls(), override=st.booleans(), limit=st.integers(1, 5))
 def test_a_repriced_store_is_one_that_had_the_new_prices_from_the_start(
-    backend: Backend, rows: list[SpanRow], override: bool, limit: int
+    lasting: StorageAdapter, rows: list[SpanRow], override: bool, limit: int
 ) -> None:
     new = prices("new", {"m1": 5, "m2": 7}, override=override)
 
-    async def stored(folder: Path, price: PriceSpan) -> StorageAdapter:
-        storage = backend.open(folder)
-        await storage.create_project(*project())
-        await storage.ingest([at(price, row) for row in rows], keep_all=True)
-        return storage
+    async def stored(price: PriceSpan) -> str:
+        id = await new_project(lasting)
+        await lasting.ingest([at(price, row)._replace(project_id=id) for row in rows], keep_all=True)
+        return id
 
-    async def compare(first: Path, second: Path) -> None:
-        repriced, fresh = await stored(first, OLD), await stored(second, new)
-        before = await state(repriced)
-        foretold = await reprice(repriced, new, limit=limit, dry_run=True)
-        assert await state(repriced) == before
-        told = await reprice(repriced, new, limit=limit)
-        expected = await state(fresh)
-        assert await state(repriced) == expected
+    async def compare() -> None:
+        repriced, fresh = await stored(OLD), await stored(new)
+        before = await state(lasting, repriced)
+        foretold = await reprice(lasting, new, limit=limit, dry_run=True, project_id=repriced)
+        assert await state(lasting, repriced) == before
+        told = await reprice(lasting, new, limit=limit, project_id=repriced)
+        expected = await state(lasting, fresh)
+        assert await state(lasting, repriced) == expected
         assert told == foretold
         _assert_told(told, before[0], expected[0])
         # Once more finds the new costs, and nothing to change.
-        again = await reprice(repriced, new)
+        again = await reprice(lasting, new, project_id=repriced)
         assert again.changed == 0
         assert {key: costs.after_nano_usd for key, costs in again.models.items()} == {
             key: costs.after_nano_usd for key, costs in told.models.items()
         }
         # And back, so that what was told by spans is not lost either.
-        await reprice(repriced, OLD, limit=limit)
-        assert await state(repriced) == before
-        await repriced.close()
-        await fresh.close()
+        await reprice(lasting, OLD, limit=limit, project_id=repriced)
+        assert await state(lasting, repriced) == before
 
-    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        asyncio.run(compare(Path(first), Path(second)))
-        backend.check(Path(first))
+    asyncio.run(compare())
 
 
 def _assert_told(told: Repriced, before: Sequence[TraceRecord], after: Sequence[TraceRecord]) -> None:
