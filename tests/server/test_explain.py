@@ -91,10 +91,10 @@ def test_text_names_columns_their_sources_and_why_a_row_counts(capsys: pytest.Ca
     assert main(["explain", str(SPANS)]) == 0
     printed = capsys.readouterr().out
     assert (
-        "dialect                 openinference, told by its scope 'openinference.instrumentation" in printed
+        "dialect                   openinference, told by its scope 'openinference.instrumentation" in printed
     )
-    assert "input_tokens          2109  ← llm.token_count.prompt" in printed
-    assert "counted                 no: 2 spans tell of the same call" in printed
+    assert "input_tokens            2109  ← llm.token_count.prompt" in printed
+    assert "counted                   no: 2 spans tell of the same call" in printed
     assert "input.mime_type: it says nothing that the row does not know already" in printed
 
 
@@ -143,9 +143,9 @@ def test_a_stored_trace_and_a_stored_row_are_explained(
     [counted] = [row for row in rows if row.counted]
     assert main(["explain", str(counted.trace_id)]) == 0
     printed = capsys.readouterr().out
-    assert "counted                 yes: 2 spans tell of the same call" in printed
-    assert "input_tokens          2109" in printed
-    assert printed.count("counted  ") == 1
+    assert "counted                   yes: 2 spans tell of the same call" in printed
+    assert "input_tokens            2109" in printed
+    assert printed.count("counted    ") == 1
 
     assert main(["explain", "f" * 32]) == 1
     assert "no project of the store has a trace or a row with the id ffff" in capsys.readouterr().err

@@ -8,7 +8,7 @@ once the part that does is gone.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from pulse_collector.explain.inputs import Change, Input, inputs_of
 from pulse_collector.mapping.attributes import AttributeValue
 from pulse_collector.mapping.spans import map_spans
+from pulse_collector.mapping.usage import Usage
 from pulse_collector.pricing import Prices
 from pulse_storage.bodies import unpack
 from pulse_storage.rows import SpanRow
@@ -35,6 +36,9 @@ _KIND = ("operation", "model_call", "dialect")
 #: What a resource tells too.
 _OF_RESOURCE = ("service", "environment", "release")
 _PACKED = ("output_text", "request_body", "response_body")
+_COST = "cost_nano_usd"
+#: What a cost is computed from: what would follow in one of these is told there.
+_COST_FROM = frozenset({"provider", "model_requested", "model_used", "start_ns", "status", *Usage._fields})
 #: How many parts are looked at that would follow the one which feeds a column.
 _MAX_FALLBACKS = 3
 
@@ -140,10 +144,11 @@ def attribute(
     mapped = Mapped(request, received_ns, prices, budget)
     base = mapped.facts()
     without = [mapped.facts(one.remove) for one in inputs]
+    altered = [mapped.facts(one.alter) for one in inputs]
     changed = [
-        _changed(base, gone) | _changed(base, mapped.facts(one.alter))
-        for one, gone in zip(inputs, without, strict=True)
+        _changed(base, gone) | _changed(base, other) for gone, other in zip(without, altered, strict=True)
     ]
+    feeds_already = {one.label: columns for one, columns in zip(inputs, changed, strict=True)}
     found = Attribution()
     _attribute_columns(found, base, inputs, changed)
     # What is only kept, and what decides the kind of span, would feed no column in place of another.
@@ -159,10 +164,10 @@ def attribute(
         if one not in candidates or not columns:
             continue
         if budget.has(len(candidates) * _MAX_FALLBACKS, request.ByteSize()):
-            _find_overruled(found, mapped, one, gone, columns, candidates)
+            _find_overruled(found, mapped, one, gone, columns, candidates, feeds_already)
             same = {column for column in columns - _changed(base, gone) if not found.overruled.get(column)}
             if same:
-                _forget_unbelieved(found, mapped, one, gone, same, inputs)
+                _forget_unbelieved(found, mapped, one, same, inputs, altered)
     for column in [
         column for column in base if _wants_sources(base, column) and not found.sources.get(column)
     ]:
@@ -178,25 +183,23 @@ def _forget_unbelieved(
     found: Attribution,
     mapped: Mapped,
     one: Input,
-    gone: Facts,
     columns: set[str],
     inputs: Sequence[Input],
+    altered: Sequence[Facts],
 ) -> None:
-    """Take a part from the sources of columns that are the same without it, and made of the other sources.
+    """Take a part from the sources of columns that follow all the other parts alike with it and without it.
 
-    It would feed them if it said something else: a cost of 0, which is not believed. Where nothing else feeds
-    them once it is gone, several parts are left that say the same: then it is a source.
+    It would feed them if it said something else: a cost of 0, which is not believed. A part that only says
+    what another would say in its place is a source: with it, that other one has nothing to say.
     """
-    feeding: dict[str, set[str]] = {column: set() for column in columns}
-    for other in inputs:
+    columns = {column for column in columns if len(found.sources[column]) > 1}
+    for other, with_it in zip(inputs, altered, strict=True):
+        if not columns:
+            return
         if other is not one:
-            changed = _changed(gone, mapped.facts(one.remove, other.alter))
-            for column in columns & changed if changed.isdisjoint(_KIND) else ():
-                feeding[column].add(other.label)
-    for column, labels in feeding.items():
-        others = [label for label in found.sources[column] if label != one.label]
-        if labels and labels <= {*others}:
-            found.sources[column] = others
+            columns = columns - _changed(with_it, mapped.facts(one.remove, other.alter))
+    for column in columns:
+        found.sources[column].remove(one.label)
 
 
 def _each_sufficient(mapped: Mapped, base: Facts, column: str, inputs: Sequence[Input]) -> list[str]:
@@ -243,6 +246,7 @@ def _find_overruled(
     gone: Facts,
     columns: set[str],
     candidates: Sequence[Input],
+    feeds_already: Mapping[str, Set[str]],
 ) -> None:
     """Note what would feed these columns in place of the source, then in place of that, and so on."""
     removed = [source]
@@ -255,8 +259,10 @@ def _find_overruled(
         for one in candidates:
             if one in removed or (one.of_resource and columns.isdisjoint(_OF_RESOURCE)):
                 continue
-            changed = columns & _changed(gone, mapped.facts(*removals, one.alter))
-            changed = {column for column in changed if one.label not in found.sources.get(column, ())}
+            changed = _changed(gone, mapped.facts(*removals, one.alter))
+            if not changed.isdisjoint(_COST_FROM):
+                changed.discard(_COST)
+            changed = (changed & columns) - feeds_already[one.label]
             if changed:
                 following.append(one)
             for column in changed:

@@ -8,15 +8,19 @@ from dataclasses import dataclass, field
 from pulse_storage.call_groups import JoinedBy
 from pulse_storage.reconcile import Reason, reconcile
 from pulse_storage.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
+from pulse_storage.trace_json import NANO_USD_PER_CENT
 
 _JOINED_BY: dict[JoinedBy, str] = {
     "response id": "both have the same provider response id",
     "partner key": "both name the same response or request of the provider, at the same time",
     "stream": "one opened the stream that the other read",
-    "nesting": "one lies below the other and no other call fits",
+    "nesting": "one lies below the other, and no other call below fits",
 }
 #: Columns of texts and bodies that lie elsewhere, by what the store calls the reference to them.
 _BORROWED = {"output_from": "output_text", "request_from": "request_body", "response_from": "response_body"}
+_COST = "cost_nano_usd"
+#: As an answer of the API calls them.
+_SHOWN_AS = {**_BORROWED, _COST: "cost_cents"}
 LOG_EVENTS = "log events"
 
 
@@ -64,7 +68,7 @@ def explain_counting(
             None if reason is None or reason.counted in (None, span.key) else reason.counted[1].hex(),
             () if reason is None else tuple(span_id.hex() for _, span_id in reason.others),
             {
-                _BORROWED.get(column, column): _override(span, column, value, reason, by_key, contents)
+                _SHOWN_AS.get(column, column): _override(span, column, value, reason, by_key, contents)
                 for column, value in overrides.items()
             },
         )
@@ -74,8 +78,8 @@ def explain_counting(
 def _why(span: Skeleton, operation: str | None, reason: Reason | None) -> str:
     if not span.model_call:
         if operation is None:
-            return "it tells of no model: it is kept for the tree, for sessions and for users"
-        return f"'{operation}' is no call of a model: its numbers repeat those of the calls below it"
+            return "it tells of no model; it is kept for the tree, for sessions and for users"
+        return f"'{operation}' is no call of a model: only those have tokens and a cost of their own"
     if reason is None:
         return "it is a call of a model of which no other span tells"
     if reason.counted is None:
@@ -84,7 +88,7 @@ def _why(span: Skeleton, operation: str | None, reason: Reason | None) -> str:
     told = f"{len(reason.others) + 1} spans tell of the same call ({how})"
     if reason.counted == span.key:
         return f"{told}; this one counts, since {reason.preferred}"
-    return f"{told}; another counts, since of that one {reason.preferred}"
+    return f"{told}; {reason.counted[1].hex()} counts in its place: {reason.preferred}"
 
 
 def _override(
@@ -113,4 +117,10 @@ def _override(
         near.append(parent)
         above = parent
     source = next((other for other in near if getattr(other, column) == value), None)
+    if column == _COST:
+        own, value = _cents(own), _cents(value)
     return Override(own, value, None if source is None else source.otel_span_id.hex())
+
+
+def _cents(nano_usd: OwnValue) -> OwnValue:
+    return nano_usd / NANO_USD_PER_CENT if isinstance(nano_usd, int) else None

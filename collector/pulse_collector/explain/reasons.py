@@ -9,6 +9,7 @@ from pulse_collector.explain.attribution import Attribution
 from pulse_collector.mapping.attributes import Attributes, AttributeValue, as_number
 from pulse_collector.mapping.metadata import is_secret
 from pulse_storage.rows import SpanRow, TraceRecord
+from pulse_storage.trace_json import NANO_USD_PER_CENT
 
 
 def unused_reason(key: str | None, value: AttributeValue, row: SpanRow) -> str:
@@ -49,9 +50,12 @@ def usage_reason(row: SpanRow, attributes: Attributes, found: Attribution) -> st
     if row.input_tokens is None:
         return None
     cached = (row.cache_read_tokens or 0) + (row.cache_write_tokens or 0)
+    sources = found.sources.get("input_tokens", ())
+    sent = [as_number(attributes.get(key)) for key in sources]
     if not cached:
-        return "no cached tokens are told of, so the input is as it was sent"
-    sent = [as_number(attributes.get(key)) for key in found.sources.get("input_tokens", ())]
+        silent = row.cache_read_tokens is None and row.cache_write_tokens is None
+        told = "nothing is told of a cache" if silent else "no token came from or went into a cache"
+        return told + _input_from(row.input_tokens, sent, sources)
     if row.input_tokens in sent:
         return f"the input includes the {cached} cached tokens, as it was sent"
     if row.input_tokens - cached in sent:
@@ -62,15 +66,30 @@ def usage_reason(row: SpanRow, attributes: Attributes, found: Attribution) -> st
     return f"the input includes the {cached} cached tokens; it was read from a document"
 
 
+def _input_from(input_tokens: int, sent: Sequence[float | None], sources: Sequence[str]) -> str:
+    if not sources or input_tokens in sent:
+        return ", so the input is as it was sent"
+    return f"; the input was worked out from {', '.join(sources)}"
+
+
 def cost_reason(row: SpanRow | TraceRecord, sources: Sequence[str] = ()) -> str:
     """Where a model call's cost comes from, or why there is none; `sources` are the parts that feed it."""
     if row.cost_source == "reported":
-        return "as the sender or the provider states it" + (f" in {', '.join(sources)}" if sources else "")
+        told = f" in {', '.join(sources)}" if sources else ""
+        if isinstance(row, SpanRow) and row.reported_cost_nano_usd is None:
+            return f"as the sender estimates it{told}: there is no price to compute a better one"
+        return f"as the sender or the provider states it{told}"
     model = row.model_used or row.model_requested
     if row.cost_source == "computed":
-        return f"computed by {row.price_version} for {row.provider} {model} at the time of the span"
+        told = f"computed by {row.price_version} for {row.provider or 'any'} {model} at the time of the span"
+        if isinstance(row, SpanRow) and row.reported_cost_nano_usd is not None:
+            told += (
+                f", which overrides the stated {row.reported_cost_nano_usd / NANO_USD_PER_CENT:.10g} cents"
+            )
+        return told
     if row.input_tokens is None:
-        return "unknown: the span does not tell the tokens"
+        side = "tokens" if row.output_tokens is None else "input tokens"
+        return f"unknown: the span does not tell the {side}"
     if not (row.input_tokens or row.output_tokens):
         return "unknown: no tokens were used"
     if row.provider is None:

@@ -11,8 +11,12 @@ from pulse_collector.explain.counting import Counting
 from pulse_collector.explain.explanation import Column, ExplainedSpan, Explanation, Part
 
 _WIDTH = 110
-_NAME_CHARS = 22
+_NAME_CHARS = 24
 _VALUE_CHARS = 60
+#: They follow the tokens and the cost, which are told.
+_BESIDE_NUMBERS = frozenset({"usage_source", "cost_source", "price_version"})
+#: What no single span says.
+_SEVERAL = {"latency_ms": "when the request was sent to when its stream ended"}
 
 
 def explanation_text(explanation: Explanation) -> str:
@@ -59,7 +63,9 @@ def counting_lines(counting: Counting) -> Iterator[str]:
         same = "the calls below" if counting.counted_by is None and not counting.counted else "same call"
         yield from _line(same, ", ".join(counting.others))
     for column, override in counting.overrides.items():
-        source = override.source or "what all spans of its trace agree on"
+        if column in _BESIDE_NUMBERS:
+            continue
+        source = override.source or _SEVERAL.get(column, "what all spans of its trace agree on")
         value = "" if override.shown is None else f"{short(override.shown)} "
         own = "" if override.own in (None, ()) else f", instead of its own {short(override.own)}"
         yield from _line("completed", f"{column} {value}from {source}{own}")
@@ -70,7 +76,7 @@ def _column(name: str, column: Column) -> Iterator[str]:
     yield from _wrapped(f"    {name:<{_NAME_CHARS}}{short(column.value)}{sources}")
     if column.overruled:
         yield from _wrapped(
-            " " * (4 + _NAME_CHARS) + "overrules " + ", ".join(map(_with_value, column.overruled))
+            " " * (4 + _NAME_CHARS) + "else from " + ", ".join(map(_with_value, column.overruled))
         )
 
 
