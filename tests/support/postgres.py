@@ -35,16 +35,16 @@ class Server:
 
     def __init__(self, programs: Path, folder: Path, user: str | None) -> None:
         self._programs = programs
-        self._folder = folder
-        self._user = user
+        self.folder = folder
+        self.user = user
 
     def url(self, database: str = "postgres") -> str:
         """The URL of one of its databases."""
-        return f"postgresql://postgres@/{database}?host={self._folder}"
+        return f"postgresql://postgres@/{database}?host={self.folder}"
 
     def start(self) -> None:
         """Start, and return when it takes connections."""
-        self._run("pg_ctl", "start", "-w", "-D", self._data, "-l", f"{self._folder}/log", "-o", self._options)
+        self._run("pg_ctl", "start", "-w", "-D", self._data, "-l", f"{self.folder}/log", "-o", self._options)
 
     def stop(self, mode: str = "fast") -> None:
         """End it; `immediate` is a crash."""
@@ -58,20 +58,20 @@ class Server:
 
     @property
     def _data(self) -> str:
-        return str(self._folder / "data")
+        return str(self.folder / "data")
 
     @property
     def _options(self) -> str:
-        settings = {**_SETTINGS, "unix_socket_directories": str(self._folder)}
+        settings = {**_SETTINGS, "unix_socket_directories": str(self.folder)}
         return " ".join(f"-c {name}={value or chr(39) * 2}" for name, value in settings.items())
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
             [self._programs / program, *arguments],
-            cwd=self._folder,
-            user=self._user,
-            group=None if self._user is None else pwd.getpwnam(self._user).pw_gid,
-            extra_groups=None if self._user is None else [],
+            cwd=self.folder,
+            user=self.user,
+            group=None if self.user is None else pwd.getpwnam(self.user).pw_gid,
+            extra_groups=None if self.user is None else [],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -79,7 +79,7 @@ class Server:
             check=False,
         )
         if done.returncode != 0:
-            log = self._folder / "log"
+            log = self.folder / "log"
             raise RuntimeError(f"{program} failed: {done.stderr}{log.read_text() if log.exists() else ''}")
 
 

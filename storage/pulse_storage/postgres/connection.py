@@ -37,9 +37,12 @@ class MustRunAlone(Exception):
 
 
 def connect(url: str, *, prepares: bool = False) -> PostgresConnection:
-    """A new connection; it `prepares` what it executes often, which not every pooler understands.
+    """A new connection; it `prepares` what it executes often, but never through a pooler.
 
-    Raises psycopg.Error, and StoreUnusable for a URL that cannot be understood."""
+    A pooler may put another server process behind the connection, in which a statement of the same name is
+    somebody else's: it would be executed instead of ours, without an error. Raises psycopg.Error, and
+    StoreUnusable for a URL that cannot be understood.
+    """
     try:
         given = conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
@@ -47,12 +50,23 @@ def connect(url: str, *, prepares: bool = False) -> PostgresConnection:
     raw = psycopg.connect(
         conninfo.make_conninfo(url, **{key: value for key, value in _DEFAULTS.items() if key not in given}),
         autocommit=True,
-        prepare_threshold=_PREPARE_AFTER if prepares else None,
+        prepare_threshold=None,
     )
+    try:
+        if prepares and not is_pooled(raw):
+            raw.prepare_threshold = _PREPARE_AFTER
+    except psycopg.Error:
+        raw.close()
+        raise
     raw.adapters.register_loader("numeric", _SumLoader)
     # What binary COPY takes for bytea is what was registered last: the driver's own is written in Python.
     raw.adapters.register_dumper(bytes, BytesBinaryDumper)
     return PostgresConnection(raw)
+
+
+def is_pooled(raw: psycopg.Connection[Values]) -> bool:
+    """Whether a pooler is in between: what answers is not the process that the connection was told of."""
+    return raw.execute("SELECT pg_backend_pid()").fetchone() != (raw.info.backend_pid,)
 
 
 def place_of(url: str) -> str:

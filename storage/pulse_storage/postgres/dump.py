@@ -39,6 +39,8 @@ def dump_database(url: str, target: Path, *, replace: bool) -> int:
         )
         if done.returncode:
             said = " ".join(done.stderr.split()) or f"exit code {done.returncode}"
+            if "server version mismatch" in said:
+                said += "; put the pg_dump of the server's version, or of a newer one, first on the path"
             raise StoreUnusable(f"cannot back up PostgreSQL: {said}")
         size_bytes = partial.stat().st_size
         put(partial, target, replace=replace)

@@ -6,6 +6,7 @@ import logging
 import time
 
 import psycopg
+from psycopg import errors
 
 from pulse_storage.errors import StoreUnusable
 from pulse_storage.postgres import schema
@@ -91,6 +92,14 @@ def _check_server(connection: PostgresConnection, place: str) -> None:
             f"cannot use {place}: it is PostgreSQL {version // 10000};"
             f" Pulse needs {_OLDEST // 10000} or newer"
         )
+    try:
+        connection.begin("READ ONLY", "lock_timeout = 1000")
+        connection.roll_back()
+    except errors.ProtocolViolation as error:
+        raise StoreUnusable(
+            f"cannot use {place}: the pooler there has no transactions ({' '.join(str(error).split())});"
+            " set its pool_mode to transaction or session, or point DATABASE_URL to the server itself"
+        ) from error
     encoding = connection.execute("SHOW server_encoding").get
     if encoding != "UTF8":
         raise StoreUnusable(
