@@ -11,6 +11,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Generator
@@ -49,6 +50,29 @@ class Server:
     def stop(self, mode: str = "fast") -> None:
         """End it; `immediate` is a crash."""
         self._run("pg_ctl", "stop", "-w", "-m", mode, "-D", self._data)
+
+    @contextlib.contextmanager
+    def stands_still(self) -> Generator[None]:
+        """Meanwhile it and all its processes keep their connections and do nothing."""
+        first = int((Path(self._data) / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
+        processes = [first, *map(int, children)]
+        try:
+            for process in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in processes:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGCONT)
+
+    def become_standby(self) -> None:
+        """From the next start on it only reads, until it is promoted."""
+        marker = Path(self._data) / "standby.signal"
+        marker.touch()
+        if self._user is not None:
+            shutil.chown(marker, self._user)
 
     def make(self) -> None:
         """Make its directory."""

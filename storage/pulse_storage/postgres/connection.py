@@ -21,6 +21,10 @@ from pulse_storage.sql.connection import Dialect, SqlValue, Values
 #: A batch that would need more locks than this takes one that excludes all others: their table is bounded.
 _MAX_LOCKS = 200
 _PREPARE_AFTER = 5
+#: Each statement must see what others committed before its locks were had, whatever the database defaults to.
+_WRITES = "ISOLATION LEVEL READ COMMITTED NOT DEFERRABLE"
+#: How the bounds of partitions are written, and read back.
+_WRITTEN = "SET standard_conforming_strings = on; SET bytea_output = hex"
 #: What the URL may say otherwise. A server that went silent is noticed in half a minute.
 _DEFAULTS = {
     "connect_timeout": "5",
@@ -53,6 +57,7 @@ def connect(url: str, *, prepares: bool = False) -> PostgresConnection:
         prepare_threshold=None,
     )
     try:
+        raw.execute(_WRITTEN)
         if prepares and not is_pooled(raw):
             raw.prepare_threshold = _PREPARE_AFTER
     except psycopg.Error:
@@ -130,7 +135,7 @@ class PostgresConnection:
         self._locked = frozenset()
         sets = "".join(f"; SET LOCAL {setting}" for setting in settings.split("; "))
         lock = f"; SELECT pg_advisory_xact_lock({STORING:d})" if alone else ""
-        self.raw.execute(cast("LiteralString", f"BEGIN {mode}{sets}{lock}"))
+        self.raw.execute(cast("LiteralString", f"BEGIN {mode or _WRITES}{sets}{lock}"))
 
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> PostgresCursor:
         """See Connection."""

@@ -25,6 +25,8 @@ FOREIGN_STATEMENTS = (errors.InvalidSqlStatementName, errors.DuplicatePreparedSt
 
 _WORDS = {
     "08": "the connection to it is lost",
+    "25": "it takes no writes: it is a standby, or default_transaction_read_only is on;"
+    " DATABASE_URL must name a primary",
     "28": "it does not accept this user or password",
     "3D": "it has no such database",
     "40": "other processes were in the way",
@@ -64,6 +66,12 @@ def _words(error: Exception) -> str:
     if not isinstance(error, psycopg.Error):
         return "the operation failed"
     if error.sqlstate is None:
+        # What is refused while connecting comes without a class.
+        if any(
+            words in str(error)
+            for words in ("too many connections", "too many clients", "slots are reserved")
+        ):
+            return _WORDS["53"]
         return "it cannot be reached; check that it runs, and DATABASE_URL"
     return _WORDS.get(error.sqlstate[:2], "the operation failed")
 

@@ -1,0 +1,231 @@
+"""What a PostgreSQL server does to us: it cuts connections, stands still, refuses, locks, is set up oddly."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import re
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import cast
+
+import psycopg
+import pytest
+from tests.storage.corpus import corpus
+from tests.storage.recount import recount
+from tests.support.cut_link import CutLink
+from tests.support.postgres import Server, execute, own_server
+from tests.support.rows import project, span
+
+from pulse_storage import IngestResult, SpanRow, StorageAdapter, StoreUnavailable, migrate, open_storage
+from pulse_storage.postgres import database, readers
+
+#: How many places a batch's exchange with the server is cut at.
+_CUTS = int(os.environ.get("PULSE_TEST_CUTS", "60"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    try:
+        with own_server() as server:
+            yield server
+    except FileNotFoundError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+def _made(server: Server, name: str) -> str:
+    execute(server.url(), f"CREATE DATABASE {name}")
+    migrate.apply(server.url(name))
+    return server.url(name)
+
+
+@asynccontextmanager
+async def _opened(url: str) -> AsyncGenerator[StorageAdapter]:
+    storage = open_storage(url)
+    try:
+        yield storage
+    finally:
+        await storage.close()
+
+
+async def _stored_in_the_end(storage: StorageAdapter, rows: Sequence[SpanRow]) -> IngestResult:
+    """What exporters do: send again until it is stored."""
+    while True:
+        try:
+            return await storage.ingest(rows)
+        except StoreUnavailable:
+            await asyncio.sleep(0.01)
+
+
+def _seen(url: str) -> list[int]:
+    return sorted(
+        int.from_bytes(cast("bytes", id), "big") for (id,) in execute(url, "SELECT otel_span_id FROM spans")
+    )
+
+
+@contextmanager
+def _link(server: Server) -> Generator[tuple[CutLink, Callable[[str], str]]]:
+    behind = Path(server.url().rpartition("host=")[2]) / ".s.PGSQL.5432"
+    with tempfile.TemporaryDirectory(prefix="pulse-cut-") as folder:
+        link = CutLink(Path(folder), behind)
+        yield link, lambda name: f"postgresql://postgres@/{name}?host={folder}&gssencmode=disable"
+        link.close()
+
+
+def test_a_connection_that_is_cut_anywhere_loses_and_doubles_nothing(server: Server) -> None:
+    url = _made(server, "cut")
+    chance = random.Random(7)
+
+    async def use(link: CutLink, through: str) -> None:
+        async with _opened(through) as storage:
+            await storage.create_project(*project())
+            # What the exchange of one batch takes, in both directions.
+            await storage.ingest([span(number, trace=1) for number in range(1, 6)])
+            for cut in range(_CUTS):
+                first = 1_000 + cut * 5
+                link.cut_after(chance.randrange(1, 8_000))
+                rows = [span(first + index, trace=first) for index in range(5)]
+                result = await _stored_in_the_end(storage, rows)
+                assert (result.stored + result.duplicates, result.rejected) == (5, ())
+                # Where the exchange was shorter than that, the next one is cut.
+            link.cut_after(None)
+
+    with _link(server) as (link, through):
+        asyncio.run(use(link, through("cut")))
+        assert link.cuts > _CUTS // 2
+    assert _seen(url) == [*range(1, 6), *range(1_000, 1_000 + 5 * _CUTS)]
+    recount(lambda sql: execute(url, sql))
+
+
+def test_a_server_that_stands_still_is_told_and_what_waited_is_stored(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = _made(server, "stopped")
+    monkeypatch.setattr(readers, "_MAX_WAIT_S", 0.3)
+
+    async def use() -> None:
+        async with _opened(url) as storage:
+            await storage.create_project(*project())
+            await storage.ingest([span(1)])
+            with server.stands_still():
+                waiting = storage.submit([span(2)], keep_all=False)
+                for _ in range(5):
+                    with pytest.raises(StoreUnavailable, match="does not answer"):
+                        await storage.list_projects()
+                assert not waiting.done()
+            assert await asyncio.wrap_future(waiting) == IngestResult(stored=1)
+            assert (await storage.ingest([span(1), span(2)])).duplicates == 2
+            while True:
+                try:
+                    assert len(await storage.list_projects()) == 1
+                    break
+                except StoreUnavailable:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(use())
+
+
+def test_a_server_without_connections_left_is_named_and_found_again(server: Server) -> None:
+    url = _made(server, "crowded")
+    execute(url, "CREATE ROLE guest LOGIN CONNECTION LIMIT 1")
+    for tables in ("TABLES", "SEQUENCES"):
+        execute(url, f"GRANT ALL ON ALL {tables} IN SCHEMA public TO guest")
+    as_guest = url.replace("postgres@", "guest@")
+
+    async def use() -> None:
+        async with _opened(url) as storage:
+            await storage.create_project(*project())
+        storage = open_storage(as_guest)
+        with psycopg.connect(as_guest):
+            with pytest.raises(StoreUnavailable, match="no connections, memory or disk space left"):
+                await storage.ingest([span(1)])
+            with pytest.raises(StoreUnavailable):
+                await storage.check_writable()
+        await _stored_in_the_end(storage, [span(1)])
+        await storage.close()
+
+    asyncio.run(use())
+    assert _seen(url) == [1]
+
+
+def test_a_table_that_somebody_locks_is_waited_for_only_so_long(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = _made(server, "locked")
+    monkeypatch.setattr(database, "_SETTINGS", "synchronous_commit = on; lock_timeout = 100")
+
+    async def use() -> None:
+        async with _opened(url) as storage:
+            await storage.create_project(*project())
+            with psycopg.connect(url) as other:
+                other.execute("LOCK TABLE spans")
+                with pytest.raises(StoreUnavailable, match="holds a lock for too long"):
+                    await storage.ingest([span(1)])
+            assert await storage.ingest([span(1)]) == IngestResult(stored=1)
+
+    asyncio.run(use())
+    recount(lambda sql: execute(url, sql))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "default_transaction_isolation = 'repeatable read'",
+        "default_transaction_isolation = serializable",
+        "default_transaction_deferrable = on",
+        "synchronous_commit = off",
+        "standard_conforming_strings = off",
+        "bytea_output = escape",
+        "DateStyle = 'German, DMY'",
+        "extra_float_digits = -10",
+        "row_security = off",
+        "plan_cache_mode = force_generic_plan",
+    ],
+)
+def test_what_a_database_is_set_to_changes_nothing(server: Server, setting: str) -> None:
+    name = "set_" + re.sub(r"\W+", "_", setting).lower().strip("_")
+    url = _made(server, name)
+    rows = corpus(3, traces=25)
+    execute(server.url(), f"ALTER DATABASE {name} SET {setting}")
+
+    async def use() -> None:
+        async with _opened(url) as one, _opened(url) as other:
+            await one.create_project(*project())
+            halves = [rows[start : start + 10] for start in range(0, len(rows), 10)]
+            # The same rows through two connections at once: one of each pair finds the other's.
+            results = await asyncio.gather(
+                *(store.ingest(half, keep_all=True) for half in halves for store in (one, other))
+            )
+            assert [result.rejected for result in results if result.rejected] == []
+            assert sum(result.stored for result in results) == len(rows)
+
+    asyncio.run(use())
+    execute(server.url(), f"ALTER DATABASE {name} RESET ALL")
+    recount(lambda sql: execute(url, sql))
+
+
+def test_a_standby_answers_reads_takes_no_rows_and_is_written_to_once_promoted(server: Server) -> None:
+    url = _made(server, "standby")
+
+    async def use() -> None:
+        async with _opened(url) as storage:
+            await storage.create_project(*project())
+            await storage.ingest([span(1)])
+            server.stop()
+            server.become_standby()
+            server.start()
+            with pytest.raises(StoreUnavailable, match="takes no writes"):
+                await storage.ingest([span(2)])
+            with pytest.raises(StoreUnavailable, match="takes no writes"):
+                await storage.check_writable()
+            assert len(await storage.list_projects()) == 1
+            execute(url, "SELECT pg_promote()")
+            assert await _stored_in_the_end(storage, [span(2)]) == IngestResult(stored=1)
+
+    asyncio.run(use())
+    assert _seen(url) == [1, 2]
