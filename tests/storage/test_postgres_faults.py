@@ -70,7 +70,7 @@ def _seen(url: str) -> list[int]:
 
 @contextmanager
 def _link(server: Server) -> Generator[tuple[CutLink, Callable[[str], str]]]:
-    behind = Path(server.url().rpartition("host=")[2]) / ".s.PGSQL.5432"
+    behind = server.folder / ".s.PGSQL.5432"
     with tempfile.TemporaryDirectory(prefix="pulse-cut-") as folder:
         link = CutLink(Path(folder), behind)
         yield link, lambda name: f"postgresql://postgres@/{name}?host={folder}&gssencmode=disable"

@@ -71,8 +71,8 @@ class Server:
         """From the next start on it only reads, until it is promoted."""
         marker = Path(self._data) / "standby.signal"
         marker.touch()
-        if self._user is not None:
-            shutil.chown(marker, self._user)
+        if self.user is not None:
+            shutil.chown(marker, self.user)
 
     def make(self) -> None:
         """Make its directory."""
