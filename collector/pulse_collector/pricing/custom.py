@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pulse_collector.mapping.usage import Usage
-from pulse_collector.pricing.rates import PARTS, Rates, Tier, part_index, units
+from pulse_collector.pricing.rates import PARTS, Rates, Tier, part_index, rates_of, units
 from pulse_storage.price_document import PriceDocument, PriceEntry, TokenPrices
 
 _MILLION = Decimal(1_000_000)
@@ -87,7 +87,7 @@ class _Entry(NamedTuple):
             _regex(entry.model),
             (*_precision(entry.model), *_precision(provider)),
             from_ns,
-            CustomPrice(Rates(tuple(tiers)), entry.override_reported, by_call, version),
+            CustomPrice(rates_of(tiers), entry.override_reported, by_call, version),
         )
 
     def matches(self, provider: str, model: str) -> bool:

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import lru_cache
 from importlib import metadata
+from itertools import product
 
 from genai_prices import Usage as PricedUsage
 from genai_prices import data_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
 
-from pulse_collector.pricing.rates import PARTS, Rates, Tier, part_index, units
+from pulse_collector.pricing.rates import PARTS, Rates, Tier, part_index, rates_of, units
 
 PRICE_VERSION = f"genai-prices {metadata.version('genai-prices')}"
 
@@ -31,12 +32,12 @@ _PRICE_LISTS: dict[str, tuple[str, ...]] = {
 _THEIR_NAMES = {"reasoning_tokens": "output_reasoning_tokens"}
 
 
-def list_rates(provider: str, model: str, start_ns: int) -> Rates | None:
-    """The rates of a model at a moment (Unix time).
+def list_rates(provider: str, models: tuple[str | None, ...], start_ns: int) -> Rates | None:
+    """The rates of a model at a moment (Unix time), by the first of its names that the list knows.
 
-    None if the list does not know the model; rates without tiers if it does not price its tokens.
+    None if it knows none; rates without tiers if it does not price the model's tokens.
     """
-    priced = _priced_model(provider, model)
+    priced = _priced_model(provider, models)
     if priced is None:
         return None
     # Prices of one model change by date or by time of day, to the minute.
@@ -46,7 +47,7 @@ def list_rates(provider: str, model: str, start_ns: int) -> Rates | None:
 def warm_up() -> None:
     """Load the price list, which takes half a second, so that the first request need not."""
     for model, provider in (("gpt-4o-mini", "openai"), ("claude-sonnet-4-5", "anthropic")):
-        list_rates(provider, model, 0)
+        list_rates(provider, (model,), 0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +59,10 @@ class _PricedModel:
 
 
 @lru_cache(maxsize=4096)
-def _priced_model(provider: str, model: str) -> _PricedModel | None:
-    for price_list in _PRICE_LISTS.get(provider, (provider,)):
+def _priced_model(provider: str, models: tuple[str | None, ...]) -> _PricedModel | None:
+    """Remembered by all names of a model at once: what most calls pay for is one look-up."""
+    lists = _PRICE_LISTS.get(provider, (provider,))
+    for model, price_list in product(filter(None, models), lists):
         try:
             found = data_snapshot.get_snapshot().find_provider_model(model, None, price_list, None)
         except LookupError:
@@ -96,7 +99,7 @@ def _rates(model_price: ModelPrice) -> Rates:
         _tier(model_price, above, bounds[index + 1] if index + 1 < len(bounds) else None)
         for index, above in enumerate(bounds)
     ]
-    rates = Rates(tuple(reversed(tiers)))
+    rates = rates_of(reversed(tiers))
     # Holding the price keeps its id from being given to another.
     _rates_of_price[id(model_price)] = (model_price, rates)
     return rates

@@ -64,7 +64,5 @@ def _list_cost(
 ) -> int | None:
     if provider is None or usage.input_tokens is None or not (usage.input_tokens or usage.output_tokens):
         return None
-    for model in models:
-        if model is not None and (rates := list_rates(provider, model, start_ns)) is not None:
-            return rates.cost_nano_usd(usage) if rates.tiers else None
-    return None
+    rates = list_rates(provider, models, start_ns)
+    return rates.cost_nano_usd(usage) if rates is not None and rates.tiers else None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
+from math import gcd
 
 from pulse_collector.mapping.usage import Usage
 
@@ -25,9 +27,9 @@ PARTS = {
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Prices per call and per token in 1e-24 dollars, for calls with more than `above` input tokens.
+    """Prices per call and per token in whole units, for calls with more than `above` input tokens.
 
-    Whole numbers, since they are exact and several times faster than decimals.
+    A unit is 1e-24 dollars until `rates_of` finds the largest that will do.
     """
 
     above: int
@@ -40,28 +42,57 @@ class Tier:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Tiers, the highest first; a call pays the prices of one tier for all its tokens."""
+    """Tiers, the highest first; a call pays the prices of one tier for all its tokens.
+
+    In whole numbers, which are exact and several times faster than decimals, and as small as they can be:
+    those of one machine word are faster still.
+    """
 
     tiers: tuple[Tier, ...]
+    #: Units in a billionth of a dollar.
+    per_nano: int = 1
 
     def cost_nano_usd(self, usage: Usage) -> int:
         """What a call costs; tokens that are not known cost nothing."""
         input_tokens = usage.input_tokens or 0
-        for tier in self.tiers:
-            if input_tokens > tier.above:
-                break
-        else:
-            tier = self.tiers[-1]
+        tiers = self.tiers
+        tier = tiers[-1]
+        if len(tiers) > 1:
+            tier = next((one for one in tiers if input_tokens > one.above), tier)
         cost = tier.call + tier.input * input_tokens
         if usage.output_tokens:
             cost += tier.output * usage.output_tokens
         for index, part in tier.parts:
             if count := usage[index]:
                 cost += part * count
-        nano_usd, rest = divmod(cost, _UNITS_PER_NANO)
+        per_nano = self.per_nano
+        nano_usd = cost // per_nano
+        rest = 2 * (cost - nano_usd * per_nano)
         # Half to even, as decimals are rounded.
-        up = rest * 2 > _UNITS_PER_NANO or (rest * 2 == _UNITS_PER_NANO and nano_usd % 2 == 1)
-        return nano_usd + up
+        if rest > per_nano or (rest == per_nano and nano_usd % 2 == 1):
+            nano_usd += 1
+        return nano_usd
+
+
+def rates_of(tiers: Iterable[Tier]) -> Rates:
+    """Rates of tiers in 1e-24 dollars, in the largest unit of which all their prices are multiples."""
+    tiers = tuple(tiers)
+    prices = [price for tier in tiers for price in (tier.call, tier.input, tier.output)]
+    prices += [price for tier in tiers for _, price in tier.parts]
+    factor = gcd(_UNITS_PER_NANO, *prices)
+    return Rates(
+        tuple(
+            Tier(
+                tier.above,
+                tier.call // factor,
+                tier.input // factor,
+                tier.output // factor,
+                tuple((index, price // factor) for index, price in tier.parts),
+            )
+            for tier in tiers
+        ),
+        _UNITS_PER_NANO // factor,
+    )
 
 
 def part_index(name: str) -> int:
@@ -70,5 +101,5 @@ def part_index(name: str) -> int:
 
 
 def units(dollars: Decimal) -> int:
-    """Dollars in the unit of a tier."""
+    """Dollars in units of 1e-24 dollars."""
     return int((dollars * _UNITS).to_integral_value(ROUND_HALF_EVEN))
