@@ -20,7 +20,7 @@ def _project_paths() -> Mapping[str, object]:
         post=operation(
             "Make a project",
             fields(projectId=TEXT, apiKey=TEXT, name=TEXT),
-            body=fields(name=TEXT),
+            body=fields(name={**TEXT, "minLength": 1, "maxLength": 200}),
             status=201,
             security="admin",
             errors=(400,),
@@ -69,7 +69,11 @@ def _price_paths() -> Mapping[str, object]:
 
 
 def _retention_paths() -> Mapping[str, object]:
-    whom = {"type": "object", "properties": {"userId": TEXT, "sessionId": TEXT, "dryRun": FLAG}}
+    whom = {
+        "type": "object",
+        "properties": {"userId": TEXT, "sessionId": TEXT, "dryRun": FLAG},
+        "oneOf": [{"required": ["userId"]}, {"required": ["sessionId"]}],
+    }
     return {
         **path(
             "/admin/projects/{project_id}/retention",

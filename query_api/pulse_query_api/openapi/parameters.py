@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
-from pulse_query_api.openapi.vocabulary import TEXT, Schema
+from pulse_query_api.openapi.vocabulary import Schema
 from pulse_query_api.params import DEFAULT_GROUPS, DEFAULT_ROWS, MAX_LIMIT, MAX_OFFSET
 from pulse_storage.filters import GroupBy
+
+#: An empty value is refused.
+_TEXT: Schema = {"type": "string", "minLength": 1}
 
 PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     "limit": (
@@ -18,26 +21,26 @@ PARAMETERS: Mapping[str, tuple[str, Schema]] = {
         "Rows to skip; beyond the maximum follow the Link header.",
         {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
     ),
-    "cursor": ("Where the page begins, from a Link header.", TEXT),
+    "cursor": ("Where the page begins, from a Link header.", _TEXT),
     "order": ("By start time.", {"enum": ["desc", "asc"], "default": "desc"}),
-    "session_id": ("Calls of this session.", TEXT),
-    "user_id": ("Calls of this user.", TEXT),
-    "provider": ("Such as openai or anthropic.", TEXT),
-    "model": ("The requested or the used model.", TEXT),
+    "session_id": ("Calls of this session.", _TEXT),
+    "user_id": ("Calls of this user.", _TEXT),
+    "provider": ("Such as openai or anthropic.", _TEXT),
+    "model": ("The requested or the used model.", _TEXT),
     "status": ("How the call ended.", {"enum": ["success", "error"]}),
     "operation": (
         "An operation's name, `model` for every model call, or `all`.",
-        {**TEXT, "default": "model"},
+        {**_TEXT, "default": "model"},
     ),
     "counted": (
         "`false`: rows whose call another row counts. By default `true` for model calls, else `all`.",
         {"enum": ["true", "false", "all"]},
     ),
-    "service": ("OpenTelemetry's service.name.", TEXT),
-    "environment": ("The deployment environment.", TEXT),
-    "tag": ("Rows that have this tag.", TEXT),
-    "date_from": ("Started at or after this date or date-time.", TEXT),
-    "date_to": ("Started before this date or date-time.", TEXT),
+    "service": ("OpenTelemetry's service.name.", _TEXT),
+    "environment": ("The deployment environment.", _TEXT),
+    "tag": ("Rows that have this tag.", _TEXT),
+    "date_from": ("Started at or after this date or date-time.", _TEXT),
+    "date_to": ("Started before this date or date-time.", _TEXT),
     "min_latency_ms": ("Took at least this long.", {"type": "number", "minimum": 0}),
     "min_cost_cents": ("Cost at least this much.", {"type": "number", "minimum": 0}),
     "otel_trace_id": (
@@ -46,7 +49,7 @@ PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     ),
     "q": (
         "Text within the previews, or where search_in says; any case.",
-        {"type": "string", "maxLength": 500},
+        {**_TEXT, "maxLength": 500},
     ),
     "search_in": (
         "Where q is looked for. A page of a search in bodies ends early, with a link, when its time is up.",

@@ -80,8 +80,9 @@ def schemas() -> Mapping[str, object]:
                 "rowsDays": {"type": ["integer", "null"], "minimum": 1},
                 "maxMib": {"type": ["integer", "null"], "minimum": 1},
                 "keepErrors": FLAG,
-                "keepTags": items(TEXT),
+                "keepTags": {**items(TEXT), "type": ["array", "null"]},
             },
+            "additionalProperties": False,
         },
         "Retention": fields(
             projectId=TEXT,
@@ -122,8 +123,8 @@ def _price_schema() -> dict[str, object]:
     return {
         "type": "object",
         "properties": {
-            "model": TEXT,
-            "provider": TEXT,
+            "model": {**TEXT, "minLength": 1},
+            "provider": {**TEXT, "minLength": 1},
             **dollars,
             "valid_from": MOMENT,
             "override_reported": FLAG,
