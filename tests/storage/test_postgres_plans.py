@@ -115,6 +115,17 @@ def test_every_scan_is_of_a_part_of_an_index(connection: PostgresConnection, whe
         assert "span_bodies" not in plan
 
 
+def test_calls_of_a_model_are_found_in_the_index_before_any_row_is_read(
+    connection: PostgresConnection,
+) -> None:
+    model = next(row.model_used for row in _ROWS)
+    plans = _plans(connection, lambda c, p: page_of_records(c, p, "p", TraceFilter(model=model), Page()))
+    [plan] = [plan for plan in plans if "usage_key = ANY" in plan]
+    assert "Index Only Scan Backward" in plan
+    assert "id = ANY" in plan
+    assert "Nested Loop" not in plan
+
+
 def test_stretches_are_cut_from_the_index_alone(connection: PostgresConnection) -> None:
     for where in (
         TraceFilter(service="shop"),

@@ -57,6 +57,12 @@ def names_usage_keys(where: TraceFilter) -> bool:
     )
 
 
+def without_key_facts(where: TraceFilter) -> TraceFilter:
+    """The filter of counted rows without what usage keys tell; failed rows have an index of their own."""
+    status = "error" if where.status == "error" else None
+    return replace(where, provider=None, model=None, operation=MODEL_CALLS, status=status)
+
+
 def add_usage_keys(conditions: Conditions, project: int, where: TraceFilter) -> None:
     """Rows whose usage key matches the filter; no term if every key does."""
     if names_usage_keys(where):

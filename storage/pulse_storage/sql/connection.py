@@ -72,6 +72,11 @@ class Dialect(Protocol):
         """What a row can do wrong; anything else that is raised is about the store."""
         ...
 
+    @property
+    def tries_index_first(self) -> bool:
+        """Whether terms that an index can tell are tried before the row is read."""
+        ...
+
     def indexed_by(self, index: str) -> str:
         """Follows the name of `spans` in a query that shall use this index."""
         ...
@@ -85,6 +90,10 @@ class Dialect(Protocol):
 
     def total(self, number: str) -> str:
         """The sum of a number: 0 without rows, exact to 2^53 at least, and never an error."""
+        ...
+
+    def among(self, column: str, select: str) -> str:
+        """A term that holds if a column is among the few values that a query answers, which is run first."""
         ...
 
     def one_of(self, column: str) -> str:

@@ -9,11 +9,13 @@ from typing import cast
 from pulse_storage.filters import ALL_OPERATIONS, Order, Page, TraceFilter
 from pulse_storage.sql.conditions import (
     Conditions,
-    add_usage_keys,
     index_for,
     is_of_usage_keys,
+    names_usage_keys,
     row_conditions,
     seek_conditions,
+    usage_key_conditions,
+    without_key_facts,
 )
 from pulse_storage.sql.connection import Connection, Dialect, Values
 
@@ -39,16 +41,22 @@ def matching_rows(
     """
     at_once = page.limit + 1
     index = connection.dialect.indexed_by(index_for(where))
+    ids_first = not connection.dialect.tries_index_first and _keys_tell_all(where)
     for begin, end in stretches(connection, project, where, page.order, after, whole=bool(page.offset)):
         while True:
             conditions = within(connection.dialect, project, where, page.order, (begin, end))
             rows = 0
-            for values in connection.execute(
-                f"{select} FROM spans{index} WHERE {conditions.sql()}"
+            found = (
+                f"FROM spans{index} WHERE {conditions.sql()}"
                 # Written out, not bound: SQLite plans a statement anew each time a bound limit changes hands.
-                f" ORDER BY id {page.order.upper()} LIMIT {at_once:d} OFFSET {page.offset:d}",
-                conditions.bindings,
-            ):
+                f" ORDER BY id {page.order.upper()} LIMIT {at_once:d} OFFSET {page.offset:d}"
+            )
+            bindings = conditions.bindings
+            if ids_first:
+                ids = connection.dialect.among("id", f"SELECT id {found}")
+                found = f"FROM spans WHERE project = ? AND {ids} ORDER BY id {page.order.upper()}"
+                bindings = [project, *bindings]
+            for values in connection.execute(f"{select} {found}", bindings):
                 rows, begin = rows + 1, cast("bytes", values[0])
                 yield begin, values
             if rows < at_once:
@@ -91,10 +99,14 @@ def stretches(
 
 def within(dialect: Dialect, project: int, where: TraceFilter, order: Order, stretch: Stretch) -> Conditions:
     """Which rows of a stretch match the filter."""
-    conditions = row_conditions(dialect, project, where)
-    if where.counted is True:
-        # The index tells which rows are of matching calls; no other row is read.
-        add_usage_keys(conditions, project, where)
+    if where.counted is True and names_usage_keys(where):
+        # The index tells which rows are of matching calls, so that no other row is read for these facts.
+        conditions = row_conditions(dialect, project, without_key_facts(where))
+        keys = usage_key_conditions(project, where)
+        of_keys = dialect.among("usage_key", f"SELECT key FROM usage_keys WHERE {keys.sql()}")
+        conditions.add(of_keys, *keys.bindings)
+    else:
+        conditions = row_conditions(dialect, project, where)
     _add_stretch(conditions, order, *stretch)
     return conditions
 
@@ -112,3 +124,8 @@ def _index_tells_all(where: TraceFilter) -> bool:
     if where.from_ns is not None or where.before_ns is not None:
         where = replace(where, from_ns=None, before_ns=None)
     return where.otel_trace_id is not None or where in _WHOLE_INDEXES
+
+
+def _keys_tell_all(where: TraceFilter) -> bool:
+    """Whether usage keys choose among the rows of `spans_counted`, and nothing else does."""
+    return is_of_usage_keys(where) and names_usage_keys(where) and index_for(where) == "spans_counted"

@@ -23,6 +23,7 @@ class SqliteDialect:
     """See `Dialect`. Rows are numbered in `seq`, so that bodies are found by a number."""
 
     row_key = ("seq",)
+    tries_index_first = True
     data_errors = (
         apsw.ConstraintError,
         apsw.MismatchError,
@@ -43,6 +44,10 @@ class SqliteDialect:
     def total(self, number: str) -> str:
         """See Dialect: `sum` would raise an error beyond 2^63."""
         return f"total({number})"
+
+    def among(self, column: str, select: str) -> str:
+        """See Dialect."""
+        return f"{column} IN ({select})"
 
     def one_of(self, column: str) -> str:
         """See Dialect."""
