@@ -6,17 +6,18 @@ from collections.abc import Mapping
 
 from pulse_storage.reconcile import INHERITED, MAX_AGREEING_SPANS
 from pulse_storage.rows import SpanRow
-from pulse_storage.skeletons import OwnValue
+from pulse_storage.skeletons import OwnValue, Skeleton
 
 _Values = tuple[OwnValue, ...]
 #: Deeper trees, and cycles of parents, are left to `reconcile`.
 _MAX_DEPTH = 64
 
 
-def plain_overrides(trace: Mapping[bytes, SpanRow]) -> dict[bytes, dict[str, OwnValue]] | None:
+def plain_overrides(trace: Mapping[bytes, SpanRow | Skeleton]) -> dict[bytes, dict[str, OwnValue]] | None:
     """What rows of a trace take from spans above them, by span id; None if it takes a closer look.
 
-    `trace` must be all its spans, by span id. The answer is that of `reconcile`, which is needed where a span
+    `trace` must be all its spans, by span id, as they speak themselves: rows of new ones, skeletons of stored
+    ones; and log events must tell of none. The answer is that of `reconcile`, which is needed where a span
     may have a partner in another trace, a call has a span below it, or two calls tell of the same response.
     """
     said: dict[bytes, _Values] = {}
@@ -41,7 +42,7 @@ def plain_overrides(trace: Mapping[bytes, SpanRow]) -> dict[bytes, dict[str, Own
 
 
 def _inherited(
-    trace: Mapping[bytes, SpanRow], said: Mapping[bytes, _Values], different: set[_Values]
+    trace: Mapping[bytes, SpanRow | Skeleton], said: Mapping[bytes, _Values], different: set[_Values]
 ) -> dict[bytes, dict[str, OwnValue]] | None:
     """For each span, what the nearest span above it says that it does not, else what all agree on."""
     if len(trace) > MAX_AGREEING_SPANS:
@@ -68,7 +69,7 @@ def _inherited(
 
 def _from_above(
     span_id: bytes,
-    trace: Mapping[bytes, SpanRow],
+    trace: Mapping[bytes, SpanRow | Skeleton],
     said: Mapping[bytes, _Values],
     known: dict[bytes, _Values],
 ) -> _Values | None:

@@ -25,7 +25,19 @@ def _spans(draw: st.DrawFn) -> list[SpanRow]:
     keys = draw(
         st.lists(st.integers(0, _TRACES * _SPANS - 1), min_size=2, max_size=12, unique=True), label="spans"
     )
-    return [_span(draw, key) for key in keys]
+    rows = [_span(draw, key) for key in keys]
+    return [_unshared(row, rows) for row in rows] if draw(st.booleans(), label="unshared") else rows
+
+
+def _unshared(row: SpanRow, rows: Sequence[SpanRow]) -> SpanRow:
+    """The span as one of a trace in which no two tell of one call: only what is inherited can change."""
+    calls = {(other.otel_trace_id, other.otel_span_id) for other in rows if other.model_call}
+    is_below_call = (row.otel_trace_id, row.parent_span_id) in calls
+    return row._replace(
+        partner_key=None,
+        provider_request_id=f"r{row.otel_span_id.hex()}",
+        parent_span_id=None if is_below_call else row.parent_span_id,
+    )
 
 
 def _span(draw: st.DrawFn, key: int) -> SpanRow:

@@ -176,6 +176,22 @@ class Ingest:
         return project
 
 
+class _PlainTrace(NamedTuple):
+    """A trace in which every model call counts, and rows take only a session and its like from others."""
+
+    #: By span id.
+    stored: Mapping[bytes, StoredSpan]
+    #: Of stored and new spans, by span id.
+    overrides: Mapping[bytes, dict[str, OwnValue]]
+
+    def changes(self) -> Iterator[Values]:
+        """What `update_inherited` binds for the stored rows that are to show something else."""
+        for span_id, span in self.stored.items():
+            overrides = self.overrides.get(span_id, _NO_OVERRIDES)
+            if overrides != span.overrides:
+                yield inherited_values(span, overrides)
+
+
 class _ProjectBatch:
     """The rows of one project in one transaction, with the stored spans that bear on them."""
 
@@ -238,7 +254,7 @@ class _ProjectBatch:
         for index, (id, row) in enumerate(rows):
             counted, overrides = row.model_call, _NO_OVERRIDES
             if row.otel_trace_id in plain:
-                overrides = plain[row.otel_trace_id].get(row.otel_span_id, _NO_OVERRIDES)
+                overrides = plain[row.otel_trace_id].overrides.get(row.otel_span_id, _NO_OVERRIDES)
             elif verdicts and (verdict := verdicts.get((row.otel_trace_id, row.otel_span_id))):
                 counted, overrides = verdict
             if overrides:
@@ -250,6 +266,8 @@ class _ProjectBatch:
             if row.output_text is not None or row.request_body is not None or row.response_body is not None:
                 bodies.append((index, row.output_text, next(documents), next(documents)))
         self._connection.dialect.insert(self._connection, values, bodies)
+        if inherited := [values for trace in plain.values() for values in trace.changes()]:
+            update_inherited(self._connection, inherited)
         if verdicts is not None:
             self._update(verdicts)
             for heirs in self._near.branches.heirs(verdicts, self._marks.settled_before_ns):
@@ -267,13 +285,19 @@ class _ProjectBatch:
         references = iter(save_documents(self._connection, self._project, shared) if shared else ())
         return (next(references) if isinstance(body, SharedDocument) else body for body in packed)
 
-    def _plain_traces(self) -> dict[bytes, dict[bytes, dict[str, OwnValue]]]:
-        """New traces in which no two spans tell of one call: what each row takes from the spans above it."""
-        return {
-            trace_id: overrides
-            for trace_id, trace in self._new.items()
-            if self._near.is_empty(trace_id) and (overrides := plain_overrides(trace)) is not None
-        }
+    def _plain_traces(self) -> dict[bytes, _PlainTrace]:
+        """The traces in which no two spans tell of one call; whatever else they need is not looked for."""
+        near, plain = self._near, dict[bytes, _PlainTrace]()
+        for trace_id, new in self._new.items():
+            stored = near.plain_in(trace_id, self._marks.settled_before_ns)
+            if stored is None:
+                continue
+            trace: dict[bytes, SpanRow | Skeleton] = {id: span.skeleton for id, span in stored.items()}
+            overrides = plain_overrides(trace | new)
+            if overrides is not None:
+                plain[trace_id] = _PlainTrace(stored, overrides)
+                near.leave(trace_id)
+        return plain
 
     def _verdicts(self, rows: Sequence[tuple[bytes, SpanRow]]) -> dict[SpanKey, Verdict] | None:
         """What other spans tell of each, and of the stored ones; None without rows."""

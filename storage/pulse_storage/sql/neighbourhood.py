@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
-from pulse_storage.reconcile import MAX_AGREEING_SPANS, Verdict, reconcile
+from pulse_storage.reconcile import INHERITED, MAX_AGREEING_SPANS, Verdict, reconcile
 from pulse_storage.skeletons import Bearing, ContentSkeleton, Skeleton, SpanKey
 from pulse_storage.sql.branches import Branches
 from pulse_storage.sql.connection import Connection
@@ -24,6 +24,7 @@ _MAX_LARGE_TRACES = 10_000
 _MAX_PARTNER_SPANS = 5_000
 #: Partners start together, or the second when the first ends.
 _PARTNER_WINDOW_NS = 600_000_000_000
+_INHERITED = frozenset(INHERITED)
 
 
 class LargeTraces:
@@ -128,9 +129,25 @@ class Neighbourhood:
             return True
         return any(span.gen_ai for span in self.stored.get(trace_id, {}).values())
 
-    def is_empty(self, trace_id: bytes) -> bool:
-        """Whether nothing is stored of the trace. Call `load_traces` first."""
-        return not (trace_id in self.stored or trace_id in self.large or trace_id in self.contents)
+    def plain_in(self, trace_id: bytes, settled_before_ns: int) -> Mapping[bytes, StoredSpan] | None:
+        """The stored spans of a trace if none of them shows more of others than a session and its like.
+
+        None if the trace may need a closer look whatever comes. Call `load_traces` first.
+        """
+        if trace_id in self.large or trace_id in self.contents:
+            return None
+        stored = self.stored.get(trace_id, {})
+        for span in stored.values():
+            counted = span.usage_key is not None
+            if counted != span.skeleton.model_call or span.skeleton.start_ns < settled_before_ns:
+                return None
+            if not _INHERITED.issuperset(span.overrides):
+                return None
+        return stored
+
+    def leave(self, trace_id: bytes) -> None:
+        """Reconcile without this trace: what its spans show is known already."""
+        self.stored.pop(trace_id, None)
 
     def complete(self, new: Sequence[Skeleton]) -> None:
         """Load what bears on the new spans and their traces from outside of these traces.
