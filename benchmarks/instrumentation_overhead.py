@@ -5,7 +5,9 @@
 Each instrumentation runs in an environment and a process of its own, with the same versions of the
 clients and of OpenTelemetry, content off, and spans that go to the SDK's batch processor and nowhere.
 Rounds of all of them alternate, bare and instrumented calls alternate within each, and the figure is
-the median of the differences: CPU microseconds of the calling thread beyond the bare client.
+the median of the differences: CPU microseconds of the calling thread beyond the bare client. Each call
+is counted as it arrives at the exporter: a peer that does not record every call of a round exactly once,
+or records one when it is off, is shown as "not recorded". A second table has the quartiles.
 `--install` makes the environments under `.peers`; what cannot be installed is named and left out.
 """
 
@@ -18,6 +20,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, cast
@@ -79,42 +82,66 @@ class Worker:
             stdout=subprocess.PIPE,
             text=True,
             cwd=_ROOT,
-            env={**os.environ, **peer.environment},
+            env={**os.environ, "PYTHONHASHSEED": "0", **peer.environment},
         )
+        self._records = 0.0 if peer.name == "noise" else 1.0
 
-    def round(self, case: int) -> tuple[float, float]:
-        """CPU microseconds per call, bare and instrumented."""
+    def round(self, case: int) -> tuple[float, float, bool]:
+        """CPU microseconds per call, bare and instrumented, and whether each call was recorded once."""
         requests, answers = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
         requests.write(f"{case}\n")
         requests.flush()
         figures = json.loads(answers.readline())
-        return figures["bare"], figures["instrumented"]
+        honest = figures["bare_recorded"] == 0 and figures["instrumented_recorded"] == self._records
+        return figures["bare"], figures["instrumented"], honest
 
     def end(self) -> None:
         """Let the process end."""
         self._process.communicate()
 
 
-def measure(peers: list[Peer], rounds: int) -> dict[str, dict[str, float]]:
-    """By case: the bare client's CPU microseconds per call, and what each peer adds to them."""
+@dataclass(frozen=True)
+class Spread:
+    """The quartiles of a figure over the rounds."""
+
+    first: float
+    median: float
+    third: float
+
+
+def spread(values: list[float]) -> Spread:
+    """The quartiles of some values."""
+    return Spread(*statistics.quantiles(values, n=4, method="inclusive"))
+
+
+def measure(peers: list[Peer], rounds: int) -> dict[str, dict[str, Spread | None]]:
+    """By case: the bare client's CPU microseconds per call, and what each peer adds to them.
+
+    None stands for a peer that did not record each call exactly once.
+    """
     workers = {peer.name: Worker(peer) for peer in peers}
-    results: dict[str, dict[str, float]] = {}
+    results: dict[str, dict[str, Spread | None]] = {}
     for number, case in enumerate(cases()):
         bare: list[float] = []
         added: dict[str, list[float]] = {name: [] for name in workers}
+        dishonest: set[str] = set()
         for _ in range(rounds):
             for name, worker in workers.items():
-                without, with_peer = worker.round(number)
-                bare.append(without)
+                without, with_peer, honest = worker.round(number)
                 added[name].append(with_peer - without)
-        results[case.name] = {"bare": statistics.median(bare)}
-        results[case.name] |= {name: statistics.median(values) for name, values in added.items()}
+                if honest:
+                    bare.append(without)
+                else:
+                    dishonest.add(name)
+        results[case.name] = {"bare": spread(bare)}
+        for name, values in added.items():
+            results[case.name][name] = None if name in dishonest else spread(values)
     for worker in workers.values():
         worker.end()
     return results
 
 
-def import_ms(peers: list[Peer], rounds: int = 9) -> dict[str, float]:
+def import_ms(peers: list[Peer], rounds: int = 5) -> dict[str, float]:
     """CPU milliseconds to import and instrument beyond the clients and the SDK: the median process."""
     figures: dict[str, list[float]] = {peer.name: [] for peer in peers if peer.name != "noise"}
     with tempfile.TemporaryDirectory() as cache:
@@ -150,15 +177,45 @@ def main() -> None:
     results = measure(peers, arguments.rounds)
     imports = import_ms(peers)
     if arguments.json:
-        print(json.dumps({"cpu_us": results, "import_ms": imports}, indent=2))
+        plain = {
+            case: {name: figure and asdict(figure) for name, figure in row.items()}
+            for case, row in results.items()
+        }
+        print(json.dumps({"cpu_us": plain, "import_ms": imports}, indent=2))
         return
     names = ["bare", *(peer.name for peer in peers)]
-    print("CPU us per call, content off; bare absolute, all others added to it")
-    print(f"{'':30}" + "".join(f"{name:>15}" for name in names))
-    for case, figures in results.items():
-        print(f"{case:30}" + "".join(f"{figures[name]:15.0f}" for name in names))
-    cells = "".join(f"{imports[name]:15.0f}" if name in imports else f"{'':15}" for name in names)
-    print(f"{'import and instrument, CPU ms':30}{cells}")
+    print(f"CPU us per call, content off; medians of {arguments.rounds} rounds; all but `bare` added to it")
+    print_table(
+        names, [(case, [_median(row[name], name) for name in names]) for case, row in results.items()]
+    )
+    cells = [f"{imports[name]:,.0f}" if name in imports else "" for name in names]
+    print(_line(["import and instrument, CPU ms", *cells]))
+    print("\nFirst to third quartile of the same")
+    print_table(names, [(case, [_quartiles(row[name]) for name in names]) for case, row in results.items()])
+
+
+def print_table(names: list[str], rows: list[tuple[str, list[str]]]) -> None:
+    """A table in Markdown."""
+    print("\n" + _line(["", *names]))
+    print(_line(["---"] * (len(names) + 1)))
+    for name, cells in rows:
+        print(_line([name, *cells]))
+
+
+def _line(cells: list[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _median(figure: Spread | None, name: str) -> str:
+    if figure is None:
+        return "not recorded"
+    if name == "bare":
+        return f"{figure.median:,.0f}"
+    return f"{figure.median:+,.0f}".replace("-", "−")
+
+
+def _quartiles(figure: Spread | None) -> str:
+    return "not recorded" if figure is None else f"{figure.first:,.0f} to {figure.third:,.0f}"
 
 
 if __name__ == "__main__":

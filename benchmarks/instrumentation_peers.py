@@ -73,15 +73,41 @@ PEERS = (
 _CLIENTS = ("openai", "anthropic")
 
 
-class _Nowhere(SpanExporter):
+# A span that has one of these has seen a call to its end.
+_OUTPUT_TOKENS = ("gen_ai.usage.output_tokens", "llm.token_count.completion")
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Turns a peer on and off."""
+
+    on: Callable[[], None]
+    off: Callable[[], None]
+    recorded: Callable[[], int]
+    """How many calls have been recorded, with their tokens, since this was last asked."""
+
+
+class _Counted(SpanExporter):
+    """Sends spans nowhere, and counts those that tell a call's tokens."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.calls += sum(any(name in (span.attributes or {}) for name in _OUTPUT_TOKENS) for span in spans)
         return SpanExportResult.SUCCESS
 
 
-def switch(peer: Peer) -> tuple[Callable[[], None], Callable[[], None]]:
-    """Two functions: one instruments both clients as the peer does, the other undoes it."""
-    processor = BatchSpanProcessor(_Nowhere())
+def switch(peer: Peer) -> Switch:
+    """The switch of a peer. What the calls need of the clients must be imported by now: it is put back."""
+    exporter = _Counted()
+    processor = BatchSpanProcessor(exporter)
     methods = _methods()
+
+    def recorded() -> int:
+        processor.force_flush()
+        calls, exporter.calls = exporter.calls, 0
+        return calls
 
     def restore() -> None:
         # Some peers leave wrappers behind, which would pile up and slow the bare client too.
@@ -90,9 +116,9 @@ def switch(peer: Peer) -> tuple[Callable[[], None], Callable[[], None]]:
                 setattr(owner, name, method)
 
     if peer.name == "noise":
-        return (lambda: None), restore
+        return Switch(lambda: None, restore, recorded)
     if peer.name == "logfire":
-        return _switch_logfire(processor, restore)
+        return Switch(*_switch_logfire(processor, restore), recorded)
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(processor)
     instrumentors = [getattr(importlib.import_module(module), name)() for module, name in peer.classes]
@@ -106,7 +132,7 @@ def switch(peer: Peer) -> tuple[Callable[[], None], Callable[[], None]]:
             instrumentor.uninstrument()
         restore()
 
-    return on, off
+    return Switch(on, off, recorded)
 
 
 def _switch_logfire(
