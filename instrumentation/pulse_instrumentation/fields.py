@@ -22,7 +22,7 @@ def field(value: object, name: str) -> object:
         return cast("dict[str, object]", value).get(name)
     # Straight to where a model keeps its fields: asking it for one that it lacks is slow.
     try:
-        fields = cast("dict[str, object]", value.__dict__)
+        fields: dict[str, object] = value.__dict__
         if name in fields:
             return fields[name]
         extra = cast("_Model", value).__pydantic_extra__
@@ -36,7 +36,7 @@ def pairs(value: object) -> Iterable[tuple[str, object]]:
     if isinstance(value, dict):
         return cast("dict[str, object]", value).items()
     try:
-        fields = cast("dict[str, object]", value.__dict__)
+        fields: dict[str, object] = value.__dict__
         extra = cast("_Model", value).__pydantic_extra__
     except AttributeError:
         return cast("Mapping[str, object]", value).items() if isinstance(value, Mapping) else ()
@@ -47,7 +47,8 @@ def own_fields(value: object) -> Mapping[str, object]:
     """The fields of a mapping, or those that a model declares; none for everything else."""
     if isinstance(value, dict):
         return cast("dict[str, object]", value)
-    return cast("dict[str, object]", getattr(value, "__dict__", _NO_FIELDS))
+    fields: dict[str, object] = getattr(value, "__dict__", _NO_FIELDS)
+    return fields
 
 
 class _Model(Protocol):
@@ -77,13 +78,18 @@ def encodable(value: str) -> str:
 
 def integer(value: object) -> int | None:
     """An int of 64 bits that is not a bool, else None. A whole float counts: some servers send 12.0."""
+    if type(value) is int:
+        return value if -(2**63) <= value < 2**63 else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if type(value) is int and -(2**63) <= value < 2**63 else None
+        return value if -(2**63) <= value < 2**63 else None
+    return None
 
 
 def count(value: object) -> int | None:
     """An integer that is not negative, else None."""
+    if type(value) is int and 0 <= value < 2**63:
+        return value
     number_ = integer(value)
     return number_ if number_ is not None and number_ >= 0 else None
 

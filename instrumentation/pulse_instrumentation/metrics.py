@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from opentelemetry import metrics
 from opentelemetry.metrics import MeterProvider
@@ -54,7 +55,7 @@ class CallMetrics:
     def collected(self) -> bool:
         """Whether anybody collects metrics: the API's own providers only stand in for one."""
         provider = self._provider or metrics.get_meter_provider()
-        return not type(provider).__module__.startswith("opentelemetry.metrics")
+        return _collects(type(provider))
 
     def record(self, attributes: Mapping[str, AttributeValue], duration_s: float) -> None:
         """Record one finished call from the attributes of its span."""
@@ -67,3 +68,8 @@ class CallMetrics:
             tokens = attributes.get(name)
             if isinstance(tokens, int):
                 self._tokens.record(tokens, {**dimensions, names.TOKEN_TYPE: kind})
+
+
+@lru_cache(maxsize=32)
+def _collects(provider_class: type) -> bool:
+    return not provider_class.__module__.startswith("opentelemetry.metrics")
