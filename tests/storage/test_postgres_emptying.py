@@ -40,6 +40,12 @@ _ALL = (Project("p", "p", 0), Project("q", "q", 0))
 #: Its horizon is a day after the partition's end.
 _DAY = RetentionPolicy(rows_days=1)
 _OLD = "SELECT relname, relfilenode FROM pg_class WHERE relname ~ '^(spans|span_bodies)_[0-9]+$' ORDER BY 1"
+#: Of which tables there are partitions with more than a new one's page in each index.
+_GROWN = (
+    "SELECT DISTINCT CASE WHEN relname ~ '^spans' THEN 'spans' ELSE 'bodies' END FROM pg_class"
+    " WHERE relname ~ '^(spans|span_bodies)_[0-9]+$' AND pg_indexes_size(oid) > 8192 *"
+    " (SELECT count(*) FROM pg_index WHERE indrelid = pg_class.oid)"
+)
 _TABLES = ("spans", "span_bodies", "span_events", "span_event_contents", "content_blocks", "content_garbage")
 
 
@@ -179,6 +185,39 @@ def test_what_somebody_keeps_prevents_it(
             assert await snapshot(storage, "q") == others
         await storage.close()
         recount(lambda sql: execute(url, sql))
+
+    asyncio.run(done())
+
+
+@pytest.mark.parametrize("policy", [_DAY, RetentionPolicy(content_days=1)])
+def test_what_steps_have_emptied_gives_its_space_back_once_it_is_over(
+    server: Server, policy: RetentionPolicy
+) -> None:
+    """As retention goes hour by hour: nothing is left of a week when its end passes the limit."""
+
+    async def done() -> None:
+        name = "steady_rows" if policy.rows_days else "steady_content"
+        execute(server.url(), f"CREATE DATABASE {name}")
+        url = server.url(name)
+        storage = open_storage(url)
+        await storage.create_project(*project("p"))
+        body = pack(os.urandom(3_000))
+        rows = [span(n, start_ns=_BASE_NS + n * HOUR_NS, request_body=body) for n in range(1, 400)]
+        await storage.ingest(rows)
+        await storage.upkeep.set_policy("p", policy)
+        files: list[object] = []
+        grown: list[set[str]] = []
+        for now_ns in (_BASE_NS + 18 * DAY_NS, _NOW_NS, _NOW_NS + HOUR_NS):
+            await run(storage, _ALL[:1], KEEP_EVERYTHING, now_ns)
+            files.append(execute(url, _OLD))
+            grown.append({str(table) for (table,) in execute(url, _GROWN)})
+        left = len(await snapshot(storage, "p"))
+        await storage.close()
+        recount(lambda sql: execute(url, sql))
+        # Two of the weeks have gone at once; the third is not over, nor are the four of the rows.
+        assert (left, grown[0]) == (0 if policy.rows_days else 399, {"bodies", "spans"})
+        assert grown[1] == (set[str]() if policy.rows_days else {"spans"})
+        assert files[0] != files[1] == files[2]
 
     asyncio.run(done())
 

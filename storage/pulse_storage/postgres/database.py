@@ -80,7 +80,7 @@ class PostgresDatabase:
         return self._transact(write, repeatable=False, alone=True)
 
     def whole_parts(self, table: Table) -> list[Part]:
-        """The partitions that hold anything and have an end."""
+        """The partitions that hold anything, or its space, and have an end."""
         return self._transact(lambda connection, _: whole_parts(connection, table), repeatable=True)
 
     def empty_part(self, part: Part, lots: Mapping[int, Lot]) -> Mapping[int, int] | None:

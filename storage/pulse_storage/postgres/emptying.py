@@ -26,13 +26,14 @@ _LOCK_MS, _CHECK_MS = 300, 3_000
 
 
 def whole_parts(connection: PostgresConnection, table: Table) -> list[Part]:
-    """The partitions of a table that hold rows and have an end."""
-    found = [
-        Part(table, partition.from_id or b"", partition.before_id, _projects(connection, partition))
-        for partition in partitions(connection, table)
-        if partition.before_id is not None
-    ]
-    return [part for part in found if part.projects]
+    """The partitions of a table that hold rows, or the files of rows that are gone, and have an end."""
+    found: list[Part] = []
+    for partition in partitions(connection, table):
+        if partition.before_id is not None:
+            projects = _projects(connection, partition)
+            if projects or _has_grown(connection, partition):
+                found.append(Part(table, partition.from_id or b"", partition.before_id, projects))
+    return found
 
 
 def empty_part(
@@ -71,6 +72,17 @@ def _projects(connection: PostgresConnection, partition: Partition) -> tuple[int
         f" (SELECT 1 FROM {partition.name} AS part WHERE part.project = projects.key) ORDER BY key"
     )
     return tuple(cast("int", key) for (key,) in rows)
+
+
+def _has_grown(connection: PostgresConnection, partition: Partition) -> bool:
+    """Whether its indexes hold more than the one page of a new one: a vacuum never makes them smaller."""
+    return bool(
+        connection.execute(
+            f"SELECT pg_indexes_size('{partition.name}'::regclass)"
+            " > current_setting('block_size')::bigint * count(*)"
+            f" FROM pg_index WHERE indrelid = '{partition.name}'::regclass"
+        ).get
+    )
 
 
 def _emptied(connection: PostgresConnection, part: Part) -> list[str]:

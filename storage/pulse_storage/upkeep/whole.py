@@ -29,7 +29,7 @@ class Part(NamedTuple):
     table: Table
     from_id: bytes
     before_id: bytes
-    #: By their keys.
+    #: By their keys; none where only the space of dropped rows is left.
     projects: tuple[int, ...]
 
 
@@ -63,13 +63,18 @@ async def drop_whole(
     """
     for table in ("spans", "span_bodies"):
         for part in await engine.whole_parts(table):
-            if any(
-                project not in horizons or not horizons[project].reaches(part) for project in part.projects
-            ):
+            if not _may_go(part, horizons):
                 continue
             steps = _drop_rows if table == "spans" else _drop_bodies
             async for dropped in steps(engine, part, horizons):
                 yield dropped
+
+
+def _may_go(part: Part, horizons: Mapping[int, Horizon]) -> bool:
+    """Whether it is past for all projects in it; for any, if only the space of dropped rows is left."""
+    if not part.projects:
+        return any(horizon.reaches(part) for horizon in horizons.values())
+    return all(project in horizons and horizons[project].reaches(part) for project in part.projects)
 
 
 async def _drop_bodies(
