@@ -19,7 +19,8 @@ from pulse_storage.sql.conditions import (
 )
 from pulse_storage.sql.connection import Connection, Dialect, Values
 
-#: Rows of the index that one statement looks at: few at first, since most lists are full after some.
+#: Rows of the index that one statement looks at: few at first, then twice as many
+#: each time, since most lists are full after some.
 _FIRST_STRETCH = 2_000
 _STRETCH = 20_000
 
@@ -94,7 +95,7 @@ def stretches(
         yield after, end
         if end is None:
             return
-        after, rows = end, _STRETCH * factor
+        after, rows = end, min(2 * rows, _STRETCH * factor)
 
 
 def within(dialect: Dialect, project: int, where: TraceFilter, order: Order, stretch: Stretch) -> Conditions:
