@@ -209,3 +209,26 @@ def test_forked_children_send_their_own_spans_only(collector: Sink) -> None:
         collector.url,
     )
     assert sorted(collector.names) == ["chat forked", "chat parent", "chat worker"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_fork_after_fork_leaves_nothing_behind_in_the_parent(collector: Sink) -> None:
+    run(
+        """
+        import threading
+        pulse.init()
+        call("parent")
+        assert pulse.flush()
+        before = threading.active_count(), len(os.listdir("/dev/fd"))
+        for _ in range(25):
+            call("parent")
+            child = os.fork()
+            if not child:
+                call("forked")
+                os._exit(0 if pulse.flush() else 1)
+            assert os.waitpid(child, 0)[1] == 0
+        assert (threading.active_count(), len(os.listdir("/dev/fd"))) == before
+        """,
+        collector.url,
+    )
+    assert sorted(collector.names) == ["chat forked"] * 25 + ["chat parent"] * 26
