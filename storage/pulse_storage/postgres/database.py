@@ -19,6 +19,7 @@ from pulse_storage.postgres.link import Link
 from pulse_storage.postgres.partitions import make_partitions_around
 from pulse_storage.sql.calls import arrivals_of, results_for
 from pulse_storage.sql.ingest import Ingest
+from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.upkeep.whole import Lot, Part, Table
 from pulse_storage.writer import Call
 
@@ -47,7 +48,8 @@ _UNKNOWN_TABLES = (
 class PostgresDatabase:
     """One connection that writes, opened anew when it is lost. Only the writer's thread uses it."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, way: RightOfWay | None = None) -> None:
+        self._way = way or RightOfWay()
         self._link = link
         self._partitioned_s = time.monotonic()
         self._unanalyzed_rows = 0
@@ -182,5 +184,5 @@ class PostgresDatabase:
 
     def _ingest_through(self, connection: PostgresConnection) -> Ingest:
         if self._ingest is None or self._ingests_through is not connection:
-            self._ingest, self._ingests_through = Ingest(connection), connection
+            self._ingest, self._ingests_through = Ingest(connection, self._way), connection
         return self._ingest

@@ -21,6 +21,7 @@ from pulse_storage.sql.blocks import save_documents
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.events import delete_events, save_parts
 from pulse_storage.sql.neighbourhood import LargeTraces, Neighbourhood
+from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.rollups import RollupDelta, UsageKeys
 from pulse_storage.sql.spans import (
     StoredSpan,
@@ -65,8 +66,9 @@ class Removed(NamedTuple):
 class Ingest:
     """Stores rows through one connection; remembers project and usage keys between transactions."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, way: RightOfWay) -> None:
         self._connection = connection
+        self._way = way
         self._usage_keys = UsageKeys(connection)
         self._projects: dict[str, int] = {}
         self._large_traces = LargeTraces()
@@ -164,7 +166,7 @@ class Ingest:
 
     def _batch(self, project: int, delta: RollupDelta) -> _ProjectBatch:
         near = Neighbourhood(self._connection, project, self._large_traces)
-        return _ProjectBatch(self._connection, project, near, self._usage_keys, delta)
+        return _ProjectBatch(self._connection, project, near, self._usage_keys, delta, self._way)
 
     def _project(self, project_id: str) -> int | None:
         project = self._projects.get(project_id)
@@ -196,9 +198,16 @@ class _ProjectBatch:
     """The rows of one project in one transaction, with the stored spans that bear on them."""
 
     def __init__(
-        self, connection: Connection, project: int, near: Neighbourhood, keys: UsageKeys, delta: RollupDelta
+        self,
+        connection: Connection,
+        project: int,
+        near: Neighbourhood,
+        keys: UsageKeys,
+        delta: RollupDelta,
+        way: RightOfWay,
     ) -> None:
         self._connection = connection
+        self._way = way
         self._project = project
         self._usage_keys = keys
         self._delta = delta
@@ -214,6 +223,7 @@ class _ProjectBatch:
         outcomes: list[Outcome | str] = []
         retains = self._marks != NO_MARKS
         for row, wanted in arrivals:
+            self._way.give_way()
             trace_id, span_id = row.otel_trace_id, row.otel_span_id
             trace = new.get(trace_id)
             if (trace is not None and span_id in trace) or near.holds(trace_id, span_id):
@@ -252,6 +262,7 @@ class _ProjectBatch:
         values: list[Values] = []
         bodies: list[Values] = []
         for index, (id, row) in enumerate(rows):
+            self._way.give_way()
             counted, overrides = row.model_call, _NO_OVERRIDES
             if row.otel_trace_id in plain:
                 overrides = plain[row.otel_trace_id].overrides.get(row.otel_span_id, _NO_OVERRIDES)

@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from pulse_storage.errors import StoreUnavailable
+from pulse_storage.sql.right_of_way import RightOfWay
 
 _Result = TypeVar("_Result")
 
@@ -18,7 +19,8 @@ _Result = TypeVar("_Result")
 class AnsweringThreads:
     """Runs functions in threads, in order of their arrival; any event loop may wait for what they return."""
 
-    def __init__(self, threads: int, name: str) -> None:
+    def __init__(self, threads: int, name: str, way: RightOfWay | None = None) -> None:
+        self._way = way or RightOfWay()
         self._asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._is_open = True
         #: Held while something is asked, so that nothing can be asked behind the end.
@@ -57,7 +59,11 @@ class AnsweringThreads:
             if not self._is_open:
                 raise StoreUnavailable("the store is closed")
             self._asked.put(work)
-        return await answer
+        self._way.begin()
+        try:
+            return await answer
+        finally:
+            self._way.end()
 
     def close(self) -> None:
         """Finish what was asked, then end. Blocks until then; repeating it is harmless."""

@@ -14,6 +14,7 @@ from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.sql.calls import arrivals_of, results_for
 from pulse_storage.sql.ingest import Ingest
+from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sqlite.connection import (
     AUTO_VACUUM_INCREMENTAL,
     BUSY_TIMEOUT_MS,
@@ -41,7 +42,8 @@ _SUSPECT = (apsw.IOError, apsw.CorruptError, apsw.NotADBError)
 class SqliteDatabase:
     """One read-write connection. Not safe to share: only the writer's thread uses it."""
 
-    def __init__(self, connection: Connection, path: Path) -> None:
+    def __init__(self, connection: Connection, path: Path, way: RightOfWay | None = None) -> None:
+        self._way = way or RightOfWay()
         self._path = path
         self._log_pages = 0
         #: Pages of the log when it was last copied.
@@ -50,7 +52,7 @@ class SqliteDatabase:
 
     def _use(self, connection: Connection) -> None:
         self._connection = connection
-        self._ingest = Ingest(connection)
+        self._ingest = Ingest(connection, self._way)
         connection.set_wal_hook(self._note_log)
 
     def _note_log(self, connection: object, name: str, pages: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.storage import SqlStorage
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_writer, sqlite_path
@@ -21,10 +22,11 @@ class SqliteEngine:
         except BaseException:
             connection.close()
             raise
+        way = RightOfWay()
         return SqlStorage(
-            SqliteDatabase(connection, path),
-            SqliteReaders(path, threads=3),
-            SqliteReaders(path, threads=2),
+            SqliteDatabase(connection, path, way),
+            SqliteReaders(path, threads=3, way=way),
+            SqliteReaders(path, threads=2, way=way),
             SqliteReaders(path, threads=1),
             max_queue_bytes=max_queue_bytes,
         )

@@ -11,6 +11,7 @@ from typing import TypeVar
 import apsw
 
 from pulse_storage.errors import StoreUnavailable, StoreUnusable
+from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.threads import AnsweringThreads
 from pulse_storage.sqlite.connection import open_reader, unavailable
 from pulse_storage.sqlite.sql import Connection
@@ -25,11 +26,13 @@ class SqliteReaders:
     A reader that stays would keep the log from being reset, which would grow and in the end fill the disk.
     """
 
-    def __init__(self, path: Path, *, threads: int, max_read_s: float = 10.0) -> None:
+    def __init__(
+        self, path: Path, *, threads: int, max_read_s: float = 10.0, way: RightOfWay | None = None
+    ) -> None:
         self._path = path
         self._max_read_s = max_read_s
         self._closing = False
-        self._threads = AnsweringThreads(threads, "pulse-read")
+        self._threads = AnsweringThreads(threads, "pulse-read", way)
         self._mine = threading.local()
         self._opened: list[Connection] = []
 

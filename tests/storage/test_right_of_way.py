@@ -1,0 +1,51 @@
+"""The writer gives way to answers under way, and goes on all the same."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from pulse_storage.sql import right_of_way
+from pulse_storage.sql.right_of_way import RightOfWay
+from pulse_storage.sql.threads import AnsweringThreads
+
+
+def test_writer_goes_on_once_the_answer_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(right_of_way, "_LONGEST_S", 60)
+    way, seen, at_work = RightOfWay(), list[str](), threading.Event()
+
+    def write() -> None:
+        at_work.set()
+        way.give_way()
+        seen.append("written")
+
+    way.begin()
+    writer = threading.Thread(target=write)
+    writer.start()
+    at_work.wait()
+    seen.append("answered")
+    way.end()
+    writer.join(30)
+    assert seen == ["answered", "written"]
+
+
+def test_writer_waits_once_for_an_answer_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    way = RightOfWay()
+    way.begin()
+    monkeypatch.setattr(right_of_way, "_LONGEST_S", 0)
+    way.give_way()
+    # It would wait for ever now, were it to wait again.
+    monkeypatch.setattr(right_of_way, "_LONGEST_S", threading.TIMEOUT_MAX)
+    way.give_way()
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_fails_has_been_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(right_of_way, "_LONGEST_S", threading.TIMEOUT_MAX)
+    way = RightOfWay()
+    threads = AnsweringThreads(1, "test", way)
+    with pytest.raises(ZeroDivisionError):
+        await threads.run(lambda: 1 // 0)
+    way.give_way()
+    threads.close()
