@@ -54,6 +54,7 @@ class Postgres:
         self.is_filled = (name,) in names
         if not self.is_filled:
             execute(server_url, f"CREATE DATABASE {name}")
+        self._postmaster = _postmaster(server_url)
 
     def usage(self) -> Usage:
         """See Engine."""
@@ -61,18 +62,28 @@ class Postgres:
             self.url,
             "SELECT (pg_current_wal_lsn() - '0/0'::pg_lsn)::bigint, pg_database_size(current_database())",
         )
-        cpu_s = time.process_time() + _cpu_s_of("postgres")
+        cpu_s = time.process_time() + _cpu_s_of(self._postmaster)
         return Usage(cpu_s, cast("int", log), cast("int", size))
 
 
-def _cpu_s_of(program: str) -> float:
-    """What the processes of a program have used, and those that ended."""
+def _postmaster(server_url: str) -> int | None:
+    """The process of which all others of a server are children; None if it cannot be told from here."""
+    [(folder,)] = execute(server_url, "SHOW data_directory")
+    try:
+        return int((Path(cast("str", folder)) / "postmaster.pid").read_text().split("\n", 1)[0])
+    except (OSError, ValueError):
+        return None
+
+
+def _cpu_s_of(postmaster: int | None) -> float:
+    """What a server's processes have used, and those that ended; without its number, of all servers here."""
     ticks = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             name, _, rest = stat.read_text().partition("(")[2].rpartition(")")
-            if name == program:
-                ticks += sum(map(int, rest.split()[11:15]))
+            fields = rest.split()
+            if name == "postgres" and postmaster in {None, int(stat.parent.name), int(fields[1])}:
+                ticks += sum(map(int, fields[11:15]))
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
