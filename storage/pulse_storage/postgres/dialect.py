@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, cast
 
 from pulse_storage.postgres.failures import DATA_ERRORS
@@ -135,19 +135,23 @@ class PostgresDialect:
             first = cast("int", connection.execute("SELECT nextval('content_block_ids')").get)
             yield from range(first, first + _BLOCK_IDS)
 
-    def insert(self, connection: Connection, rows: Sequence[Values], bodies: Sequence[Values]) -> None:
-        """See Dialect. The locks see to it that no row is there yet, so rows need no temporary table."""
+    def insert(self, connection: Connection, rows: Iterable[Values], bodies: Sequence[Values]) -> None:
+        """See Dialect. The locks see to it that no row is there yet, so rows need no temporary table.
+
+        While the server stores what it was sent, the next rows are made.
+        """
         raw = cast("PostgresConnection", connection).raw
         with raw.cursor() as cursor, cursor.copy(_COPY_ROWS) as copy:
             copy.set_types(_ROW_TYPES)
+            keys: list[Values] = []
             for row in rows:
                 copy.write_row(row)
+                keys.append((row[_PROJECT_AT], row[_ID_AT]))
         if bodies:
             with raw.cursor() as cursor, cursor.copy(_COPY_BODIES) as copy:
                 copy.set_types(_BODY_TYPES)
                 for index, *body in bodies:
-                    row = rows[cast("int", index)]
-                    copy.write_row((row[_PROJECT_AT], row[_ID_AT], *body))
+                    copy.write_row((*keys[cast("int", index)], *body))
 
     def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
         """See Dialect. One statement for all rows: each one costs as much as storing a span."""

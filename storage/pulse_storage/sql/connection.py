@@ -134,8 +134,11 @@ class Dialect(Protocol):
         """Ids for new blocks of content, never given out twice; ascending."""
         ...
 
-    def insert(self, connection: Connection, rows: Sequence[Values], bodies: Sequence[Values]) -> None:
-        """Insert rows (`spans.COLUMNS`) and bodies: index among the rows, then `spans.BODY_COLUMNS`."""
+    def insert(self, connection: Connection, rows: Iterable[Values], bodies: Sequence[Values]) -> None:
+        """Insert rows (`spans.COLUMNS`) and bodies: index among the rows, then `spans.BODY_COLUMNS`.
+
+        Rows may be made while earlier ones are stored already; making them must not use the connection.
+        """
         ...
 
     def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:

@@ -22,7 +22,7 @@ from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.events import delete_events, save_parts
 from pulse_storage.sql.neighbourhood import LargeTraces, Neighbourhood
 from pulse_storage.sql.right_of_way import RightOfWay
-from pulse_storage.sql.rollups import RollupDelta, UsageKeys
+from pulse_storage.sql.rollups import Facts, RollupDelta, UsageKeys
 from pulse_storage.sql.spans import (
     StoredSpan,
     delete,
@@ -51,6 +51,10 @@ class Arrival(NamedTuple):
     row: SpanRow
     #: Whether it is kept even if its trace has no gen-ai span in the store.
     wanted: bool
+
+
+#: A new row: its id, what its span says, what readers see, in what the two differ, and whether it counts.
+_Shown = tuple[bytes, SpanRow, SpanRow, dict[str, OwnValue], bool]
 
 
 class Removed(NamedTuple):
@@ -258,25 +262,13 @@ class _ProjectBatch:
         rows.sort(key=itemgetter(0))
         plain = self._plain_traces()
         verdicts = self._verdicts([pair for pair in rows if pair[1].otel_trace_id not in plain])
-        documents = self._documents([row for _, row in rows])
-        values: list[Values] = []
-        bodies: list[Values] = []
-        for index, (id, row) in enumerate(rows):
-            self._way.give_way()
-            counted, overrides = row.model_call, _NO_OVERRIDES
-            if row.otel_trace_id in plain:
-                overrides = plain[row.otel_trace_id].overrides.get(row.otel_span_id, _NO_OVERRIDES)
-            elif verdicts and (verdict := verdicts.get((row.otel_trace_id, row.otel_span_id))):
-                counted, overrides = verdict
-            if overrides:
-                overrides = self._marks.without_old_content(row.start_ns, overrides)
-            shown = shown_row(row, overrides) if overrides else row
-            bucket = latency_bucket(shown.latency_ms)
-            usage_key = self._count(shown, row.operation, bucket) if counted else None
-            values.append(insert_values(row, shown, overrides, (self._project, id, usage_key, bucket)))
-            if row.output_text is not None or row.request_body is not None or row.response_body is not None:
-                bodies.append((index, row.output_text, next(documents), next(documents)))
-        self._connection.dialect.insert(self._connection, values, bodies)
+        bodies = self._bodies([row for _, row in rows])
+        shown_rows = list(self._shown(rows, plain, verdicts))
+        # No statement can run while rows go out, so what they need is asked for before.
+        usage_keys = self._usage_keys.keys(
+            self._facts(shown, shown.operation) for _, _, shown, _, counted in shown_rows if counted
+        )
+        self._connection.dialect.insert(self._connection, self._values(shown_rows, usage_keys), bodies)
         if inherited := [values for trace in plain.values() for values in trace.changes()]:
             update_inherited(self._connection, inherited)
         if verdicts is not None:
@@ -284,17 +276,48 @@ class _ProjectBatch:
             for heirs in self._near.branches.heirs(verdicts, self._marks.settled_before_ns):
                 update(self._connection, heirs)
 
-    def _documents(self, rows: Sequence[SpanRow]) -> Iterator[bytes | None]:
-        """Request and response bodies of the rows that have any text or body, in the form that is stored."""
-        packed = [
-            body
-            for row in rows
+    def _shown(
+        self,
+        rows: Sequence[tuple[bytes, SpanRow]],
+        plain: Mapping[bytes, _PlainTrace],
+        verdicts: Mapping[SpanKey, Verdict] | None,
+    ) -> Iterator[_Shown]:
+        """What readers shall see of new rows."""
+        for id, row in rows:
+            counted, overrides = row.model_call, _NO_OVERRIDES
+            if row.otel_trace_id in plain:
+                overrides = plain[row.otel_trace_id].overrides.get(row.otel_span_id, _NO_OVERRIDES)
+            elif verdicts and (verdict := verdicts.get((row.otel_trace_id, row.otel_span_id))):
+                counted, overrides = verdict
+            if overrides:
+                overrides = self._marks.without_old_content(row.start_ns, overrides)
+            yield id, row, shown_row(row, overrides) if overrides else row, overrides, counted
+
+    def _values(self, rows: Sequence[_Shown], usage_keys: Mapping[Facts, int]) -> Iterator[Values]:
+        """What is bound for new rows; those that count are added to the sums."""
+        for id, row, shown, overrides, counted in rows:
+            self._way.give_way()
+            bucket = latency_bucket(shown.latency_ms)
+            usage_key = None
+            if counted:
+                usage_key = usage_keys[self._facts(shown, row.operation)]
+                self._move(1, usage_key, shown, bucket)
+            yield insert_values(row, shown, overrides, (self._project, id, usage_key, bucket))
+
+    def _bodies(self, rows: Sequence[SpanRow]) -> list[Values]:
+        """What `Dialect.insert` takes for the rows that have any text or body, in the form that is stored."""
+        found = [
+            (index, row.output_text, row.request_body, row.response_body)
+            for index, row in enumerate(rows)
             if row.output_text is not None or row.request_body is not None or row.response_body is not None
-            for body in (row.request_body, row.response_body)
         ]
-        shared = [body for body in packed if isinstance(body, SharedDocument)]
+        shared = [body for _, _, *both in found for body in both if isinstance(body, SharedDocument)]
         references = iter(save_documents(self._connection, self._project, shared) if shared else ())
-        return (next(references) if isinstance(body, SharedDocument) else body for body in packed)
+
+        def stored(body: bytes | SharedDocument | None) -> bytes | None:
+            return next(references) if isinstance(body, SharedDocument) else body
+
+        return [(index, text, stored(request), stored(response)) for index, text, request, response in found]
 
     def _plain_traces(self) -> dict[bytes, _PlainTrace]:
         """The traces in which no two spans tell of one call; whatever else they need is not looked for."""
@@ -408,13 +431,17 @@ class _ProjectBatch:
                 usage_key = self._count(after, stored.operation, bucket) if counted else None
                 yield update_values(stored, overrides, usage_key, bucket)
 
-    def _count(self, shown: SpanRow | Skeleton, operation: str | None, bucket: int | None) -> int:
+    def _count(self, shown: Skeleton, operation: str | None, bucket: int | None) -> int:
         """Add a row to the sums; its usage key."""
-        usage_key = self._usage_keys.key(
-            (self._project, shown.provider, shown.model_requested, shown.model_used, operation, shown.status)
-        )
+        usage_key = self._usage_keys.key(self._facts(shown, operation))
         self._move(1, usage_key, shown, bucket)
         return usage_key
+
+    def _facts(self, shown: SpanRow | Skeleton, operation: str | None) -> Facts:
+        """By what a row is summed."""
+        return (
+            self._project, shown.provider, shown.model_requested, shown.model_used, operation, shown.status
+        )  # fmt: skip
 
     def _move(self, sign: int, usage_key: int, shown: SpanRow | Skeleton, bucket: int | None) -> None:
         self._delta.move(

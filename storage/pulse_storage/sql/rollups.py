@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import cast
 
-from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.connection import Connection, SqlValue
 
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
@@ -24,11 +26,16 @@ _UPSERT_DAY = (
     "INSERT INTO latency_day {rows} ON CONFLICT (project, day, bucket, usage_key)"
     " DO UPDATE SET calls = latency_day.calls + excluded.calls"
 )
-_FIND_KEY = (
-    "SELECT key FROM usage_keys WHERE project = ? AND provider IS NOT DISTINCT FROM ?"
-    " AND model_requested IS NOT DISTINCT FROM ? AND model_used IS NOT DISTINCT FROM ?"
-    " AND operation IS NOT DISTINCT FROM ? AND status = ?"
+_FACTS = ("project", "provider", "model_requested", "model_used", "operation", "status")
+#: So many combinations are asked for by one statement.
+_KEYS_A_STATEMENT = 100
+#: `{wanted}` is a table of the facts, each with a number; a fact may be stored otherwise than it was bound.
+_FIND_KEYS = "{wanted} SELECT number, key FROM wanted CROSS JOIN usage_keys AS k WHERE " + " AND ".join(
+    f"k.{fact} = wanted.{fact}" if fact == "project" else f"k.{fact} IS NOT DISTINCT FROM wanted.{fact}"
+    for fact in _FACTS
 )
+_COLUMNS = ", ".join(_FACTS)
+_ADD_KEYS = f"{{wanted}} INSERT INTO usage_keys ({_COLUMNS}) SELECT DISTINCT {_COLUMNS} FROM wanted"
 
 #: By what calls are summed: project, provider, model requested, model used, operation, status.
 Facts = tuple[int, str | None, str | None, str | None, str | None, str]
@@ -47,11 +54,25 @@ class UsageKeys:
     def key(self, facts: Facts) -> int:
         """The number of these facts, within a transaction that writes."""
         key = self._keys.get(facts)
-        if key is None:
-            if len(self._keys) >= _MAX_CACHED_KEYS:
+        return self.keys((facts,))[facts] if key is None else key
+
+    def keys(self, wanted: Iterable[Facts]) -> dict[Facts, int]:
+        """The numbers of all these facts; what is not remembered is asked for together."""
+        known: dict[Facts, int] = {}
+        unknown: list[Facts] = []
+        for facts in dict.fromkeys(wanted):
+            key = self._keys.get(facts)
+            if key is None:
+                unknown.append(facts)
+            else:
+                known[facts] = key
+        if unknown:
+            found = _find_or_add(self._connection, unknown)
+            if len(self._keys) + len(found) > _MAX_CACHED_KEYS:
                 self._keys.clear()
-            key = self._keys[facts] = _find_or_add(self._connection, facts)
-        return key
+            self._keys.update(islice(found.items(), _MAX_CACHED_KEYS))
+            known |= found
+        return known
 
     def forget(self) -> None:
         """Forget everything: some of it may have been rolled back."""
@@ -127,17 +148,38 @@ class RollupDelta:
             )
 
 
-def _find_or_add(connection: Connection, facts: Facts) -> int:
-    found = connection.execute(_FIND_KEY, facts).fetchone()
-    if found is None:
+def _find_or_add(connection: Connection, wanted: Sequence[Facts]) -> dict[Facts, int]:
+    found = _find(connection, wanted)
+    if missing := [facts for facts in wanted if facts not in found]:
         connection.lock_usage_keys()
-        # Another process may have added it before the lock was ours.
-        found = connection.execute(_FIND_KEY, facts).fetchone()
-    if found is None:
-        found = connection.execute(
-            "INSERT INTO usage_keys (project, provider, model_requested, model_used, operation, status)"
-            " VALUES (?, ?, ?, ?, ?, ?) RETURNING key",
-            facts,
-        ).fetchone()
-    assert found is not None
-    return cast("int", found[0])
+        # Another process may have added them before the lock was ours.
+        found |= _find(connection, missing)
+    if missing := [facts for facts in missing if facts not in found]:
+        for some in _some_at_a_time(missing):
+            connection.execute(_ADD_KEYS.format(wanted=_table(some)), _bindings(some))
+        found |= _find(connection, missing)
+    return found
+
+
+def _find(connection: Connection, wanted: Sequence[Facts]) -> dict[Facts, int]:
+    found: dict[Facts, int] = {}
+    for some in _some_at_a_time(wanted):
+        for number, key in connection.execute(_FIND_KEYS.format(wanted=_table(some)), _bindings(some)):
+            found[some[cast("int", number)]] = cast("int", key)
+    return found
+
+
+def _some_at_a_time(wanted: Sequence[Facts]) -> list[Sequence[Facts]]:
+    return [wanted[at : at + _KEYS_A_STATEMENT] for at in range(0, len(wanted), _KEYS_A_STATEMENT)]
+
+
+def _table(wanted: Sequence[Facts]) -> str:
+    """The table `wanted`: the types of its first row are those of all."""
+    first = "(0, CAST(? AS bigint)" + ", CAST(? AS text)" * (len(_FACTS) - 1) + ")"
+    places = ", ".join("?" * len(_FACTS))
+    rows = ", ".join([first, *(f"({number}, {places})" for number in range(1, len(wanted)))])
+    return f"WITH wanted (number, {_COLUMNS}) AS (VALUES {rows})"
+
+
+def _bindings(wanted: Sequence[Facts]) -> list[SqlValue]:
+    return [value for facts in wanted for value in facts]

@@ -100,7 +100,7 @@ class SqliteDialect:
         """See Dialect."""
         return count(1 + cast("int", connection.execute("SELECT ifnull(max(id), 0) FROM content_blocks").get))
 
-    def insert(self, connection: Connection, rows: Sequence[Values], bodies: Sequence[Values]) -> None:
+    def insert(self, connection: Connection, rows: Iterable[Values], bodies: Sequence[Values]) -> None:
         """See Dialect."""
         first = 1 + cast("int", connection.execute("SELECT ifnull(max(seq), 0) FROM spans").get)
         connection.executemany(_INSERT, ((seq, *row) for seq, row in enumerate(rows, first)))
