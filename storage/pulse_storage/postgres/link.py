@@ -77,9 +77,12 @@ class Link:
         return self._connection
 
     def end(self) -> None:
-        """Roll back what is open, if anything is."""
-        if self._connection is not None:
-            self._connection.roll_back()
+        """End the transaction that is open, if one is, in which nothing was written.
+
+        By COMMIT: at a ROLLBACK the driver forgets which statements the server has prepared.
+        """
+        if self._connection is not None and self._connection.in_transaction:
+            self._connection.execute("COMMIT")
 
     def stop_preparing(self) -> None:
         """Open a connection that prepares nothing, here and in all threads."""
