@@ -5,51 +5,42 @@ Exit codes: 0 done; 2 wrong usage or a setting that cannot be used; 1 anything e
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import cast
 
 from pulse_server.arguments import CommandFailed, Parser, WrongUsage
-from pulse_server.commands import (
-    backup,
-    copy,
-    demo,
-    doctor,
-    erase,
-    explain,
-    keys,
-    migrate,
-    prices,
-    projects,
-    reprice,
-    retention,
-    serve,
-    version,
-)
 from pulse_server.settings import SettingError
 from pulse_storage.errors import StorageError
 
-_COMMANDS = (
-    serve,
-    demo,
-    projects,
-    keys,
-    prices,
-    reprice,
-    retention,
-    erase,
-    migrate,
-    backup,
-    copy,
-    explain,
-    version,
-    doctor,
-)
+#: Each command, which is a module of that name in `pulse_server.commands`, and its line in `pulse --help`.
+COMMANDS = {
+    "serve": "run the collector and the query API",
+    "demo": "record and show real client calls, without accounts or network",
+    "projects": "create and list projects",
+    "keys": "create, list and revoke keys",
+    "prices": "set, show and clear a project's own prices",
+    "reprice": "price stored calls again, at the prices in force now",
+    "retention": "say how long data is kept, and let go of the rest",
+    "erase": "delete everything of a user or a session",
+    "migrate": "bring the store's schema up to date",
+    "backup": "copy the store into one file, while it is in use",
+    "restore": "put a backup in place as the store",
+    "copy": "carry everything of one store into another",
+    "explain": "explain how spans are read and counted",
+    "version": "print versions",
+    "doctor": "check settings, store, ports and clock",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    arguments = build_parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    # Only the command that is meant is imported: all of them together take most of a second.
+    meant = next((word for word in words if word in COMMANDS), None)
+    arguments = build_parser([] if meant is None else [meant]).parse_args(words)
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -66,17 +57,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
 
 
-def build_parser() -> Parser:
-    """The whole command line, for `main` and for tests of the documentation."""
+def build_parser(commands: Collection[str] = COMMANDS.keys()) -> Parser:
+    """The command line: every command by name and help line, and these with their options."""
     parser = Parser(
         prog="pulse",
         description="LLM observability: an OTLP receiver, a store and a query API in one process.",
         epilog="Example:\n  pulse demo          see it work, without accounts or network\n"
         "  pulse serve         run it; prints the two lines to paste into your application's shell",
     )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add_parser(commands)
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for name, line in COMMANDS.items():
+        command = subparsers.add_parser(name, help=line)
+        if name in commands:
+            module = importlib.import_module(f"pulse_server.commands.{name}")
+            cast("Callable[[Parser], None]", module.configure)(command)
     return parser
 
 

@@ -18,6 +18,11 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def mib(size_bytes: int) -> str:
+    """A size in MiB, to a tenth."""
+    return f"{size_bytes / (1 << 20):,.1f}"
+
+
 def date(time_ns: int) -> str:
     """A Unix time in nanoseconds as RFC 3339 in UTC, to the second."""
     return dt.datetime.fromtimestamp(time_ns // 1_000_000_000, dt.UTC).isoformat().replace("+00:00", "Z")

@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import pkgutil
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pulse_server.cli import build_parser, main
+import pulse_server.commands
+from pulse_server.cli import COMMANDS, main
 from pulse_storage import open_storage
 from pulse_storage.keys import key_digest
 from pulse_storage.rows import ApiKey
@@ -168,35 +173,45 @@ def test_doctor_tells_a_wrong_setting(
     assert capsys.readouterr().out == "FAIL  settings  PULSE_KEEP_SPANS: 'some' is not one of genai, all\n"
 
 
-def test_every_command_has_help_with_an_example(capsys: pytest.CaptureFixture[str]) -> None:
-    commands = (
-        ["serve"],
-        ["demo"],
-        ["projects"],
-        ["projects", "create"],
-        ["projects", "list"],
-        ["keys"],
-        ["keys", "create"],
-        ["keys", "list"],
-        ["keys", "revoke"],
-        ["retention"],
-        ["retention", "set"],
-        ["retention", "show"],
-        ["retention", "run"],
-        ["erase"],
-        ["migrate"],
-        ["backup"],
-        ["restore"],
-        ["copy"],
-        ["version"],
-        ["doctor"],
-    )
-    for command in commands:
-        with pytest.raises(SystemExit) as ended:
-            build_parser().parse_args([*command, "--help"])
-        said = capsys.readouterr().out
-        assert ended.value.code == 0
-        assert f"Example:\n  pulse {' '.join(command)}" in said
+def test_every_module_of_the_commands_is_one() -> None:
+    assert {module.name for module in pkgutil.iter_modules(pulse_server.commands.__path__)} == set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *([name] for name in COMMANDS),
+        *(["projects", action] for action in ("create", "list")),
+        *(["keys", action] for action in ("create", "list", "revoke")),
+        *(["prices", action] for action in ("set", "show", "clear")),
+        *(["retention", action] for action in ("set", "show", "run")),
+    ],
+    ids=" ".join,
+)
+def test_every_command_has_help_with_an_example(
+    command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    said = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert re.search(rf"^Examples?:\n  pulse {' '.join(command)}\b", said, re.MULTILINE)
+
+
+def test_the_list_of_commands_says_what_each_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for name, line in COMMANDS.items():
+        assert f" {name} {line} " in said
+
+
+def test_a_command_brings_only_what_it_needs() -> None:
+    program = "import sys; from pulse_server.cli import main; main(['version']); print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    modules = said.splitlines()[-1].split()
+    assert "pulse_server.commands.version" in modules
+    assert not {"grpc", "starlette", "uvicorn", "pydantic", "rich", "pulse_server.run"} & set(modules)
 
 
 def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:

@@ -1,1 +1,1 @@
-"""The commands of `pulse`, a module each: `add_parser` declares one, and its `run` does it."""
+"""The commands of `pulse`, a module each: `configure` gives one its options, and its `run` does it."""

@@ -17,15 +17,13 @@ from pulse_storage.sqlite.connection import sqlite_path
 from pulse_storage.transfer.copying import Copied, Side, copy
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "copy",
-        help="carry everything of one store into another",
-        description="Copies projects, keys, prices, policies, rows, content and sums, between SQLite\n"
+def configure(parser: Parser) -> None:
+    parser.description = (
+        "Copies projects, keys, prices, policies, rows, content and sums, between SQLite\n"
         "and PostgreSQL either way. The source may serve meanwhile: say it again once it has been\n"
-        "stopped, and only what came since is carried. Exit code 1 unless both are found to be the same.",
-        epilog="Example:\n  pulse copy sqlite:////var/lib/pulse/pulse.db postgresql://pulse@db/pulse",
+        "stopped, and only what came since is carried. Exit code 1 unless both are found to be the same."
     )
+    parser.epilog = "Example:\n  pulse copy sqlite:////var/lib/pulse/pulse.db postgresql://pulse@db/pulse"
     parser.add_argument("source", metavar="SRC", help="URL of the store to read, as in DATABASE_URL")
     parser.add_argument("target", metavar="DST", help="URL of the store to fill; other projects in it stay")
     parser.add_argument("--json", action="store_true", help="print one JSON object")

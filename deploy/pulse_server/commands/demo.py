@@ -23,15 +23,13 @@ _WIDTH_IN_FILES = 132
 _NEEDED = ("openai", "anthropic", "pulse_instrumentation", "opentelemetry.sdk", "opentelemetry.exporter.otlp")
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "demo",
-        help="record and show real client calls, without accounts or network",
-        description="Starts a server on an empty store and a small program that uses the real openai and\n"
+def configure(parser: Parser) -> None:
+    parser.description = (
+        "Starts a server on an empty store and a small program that uses the real openai and\n"
         "anthropic clients against a bundled provider, then shows what Pulse recorded of it.\n"
-        "Everything stays on loopback and in a temporary directory, and is gone afterwards.",
-        epilog="Example:\n  pulse demo --keep",
+        "Everything stays on loopback and in a temporary directory, and is gone afterwards."
     )
+    parser.epilog = "Example:\n  pulse demo --keep"
     parser.add_argument("--keep", action="store_true", help="keep the server running until Ctrl-C")
     parser.add_argument("--json", action="store_true", help="print what was read back as one JSON object")
     parser.set_defaults(run=run)

@@ -14,14 +14,12 @@ _BREAK, _INDENTED = "\n", "\n" + " " * 16
 _MARKS = {"ok": "ok  ", "warning": "warn", "problem": "FAIL"}
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "doctor",
-        help="check settings, store, ports and clock",
-        description="Looks at what `pulse serve` would need, changes nothing, and says what to mend.\n"
-        "Exit code 1 if something would keep the server from running.",
-        epilog="Example:\n  pulse doctor --json",
+def configure(parser: Parser) -> None:
+    parser.description = (
+        "Looks at what `pulse serve` would need, changes nothing, and says what to mend.\n"
+        "Exit code 1 if something would keep the server from running."
     )
+    parser.epilog = "Example:\n  pulse doctor --json"
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_settings(
         parser,

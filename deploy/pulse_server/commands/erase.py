@@ -16,14 +16,12 @@ from pulse_storage.upkeep.erase import erase
 from pulse_storage.upkeep.erasures import Erasure, Subject
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "erase",
-        help="delete everything of a user or a session",
-        description="Deletes all rows of a user or a session with their content; sums go down too.\n"
-        "It can be stopped and started again; running servers may go on. There is no way back.",
-        epilog="Example:\n  pulse erase --project shop --user u-1042 --dry-run",
+def configure(parser: Parser) -> None:
+    parser.description = (
+        "Deletes all rows of a user or a session with their content; sums go down too.\n"
+        "It can be stopped and started again; running servers may go on. There is no way back."
     )
+    parser.epilog = "Example:\n  pulse erase --project shop --user u-1042 --dry-run"
     parser.add_argument("--project", metavar="PROJECT", required=True, help="the project's id or name")
     whom = parser.add_mutually_exclusive_group(required=True)
     whom.add_argument("--user", metavar="USER", help="all of this user")

@@ -35,19 +35,19 @@ _MAX_ROWS = 500
 _SUFFIXES = (".pb", ".json")
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "explain",
-        help="explain how spans are read and counted",
-        description="Explains how spans are read: their dialect, which attribute feeds which column and\n"
+def configure(parser: Parser) -> None:
+    parser.description = (
+        "Explains how spans are read: their dialect, which attribute feeds which column and\n"
         "which others it overrules, what is ignored and why, how tokens and cost came about, and which\n"
         "row counts. Of a file nothing is stored, and neither store nor server is needed. Calls are priced\n"
-        "by PULSE_PRICES_FILE and the published prices, with --project first by that project's own.",
-        epilog="Examples:\n"
+        "by PULSE_PRICES_FILE and the published prices, with --project first by that project's own."
+    )
+    parser.epilog = (
+        "Examples:\n"
         "  pulse explain spans.json      OTLP/JSON or protobuf; spans.logs.json is read with it\n"
         "  pulse explain - < spans.pb\n"
         "  pulse explain spans.json --project shop\n"
-        "  pulse explain 0af7651916cd43dd8448eb211c80319c   an OpenTelemetry trace in the store",
+        "  pulse explain 0af7651916cd43dd8448eb211c80319c   an OpenTelemetry trace in the store"
     )
     parser.add_argument(
         "target", metavar="FILE|TRACE_ID", help="a file, '-', or the id of a stored trace or row"

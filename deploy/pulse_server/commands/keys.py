@@ -18,13 +18,9 @@ from pulse_storage.rows import ApiKey, Project
 _DAY_NS = 24 * 3600 * 1_000_000_000
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "keys",
-        help="create, list and revoke keys",
-        description="Keys open one project each. Needs the store, no server.",
-        epilog="Example:\n  pulse keys create default --scopes ingest --expires-days 90",
-    )
+def configure(parser: Parser) -> None:
+    parser.description = "Keys open one project each. Needs the store, no server."
+    parser.epilog = "Example:\n  pulse keys create default --scopes ingest --expires-days 90"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     create = actions.add_parser(
         "create",

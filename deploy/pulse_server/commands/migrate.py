@@ -9,14 +9,12 @@ from pulse_server.store import prepare_data_dir
 from pulse_storage import migrate
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "migrate",
-        help="bring the store's schema up to date",
-        description="Applies the migrations that the store lacks. `pulse serve` does so on start; both are\n"
-        "safe to start at once, and go on where a crash left them.",
-        epilog="Example:\n  pulse migrate --dry-run",
+def configure(parser: Parser) -> None:
+    parser.description = (
+        "Applies the migrations that the store lacks. `pulse serve` does so on start; both are\n"
+        "safe to start at once, and go on where a crash left them."
     )
+    parser.epilog = "Example:\n  pulse migrate --dry-run"
     parser.add_argument("--dry-run", action="store_true", help="say what would be applied, change nothing")
     add_store_settings(parser)
     parser.set_defaults(run=run)

@@ -20,14 +20,11 @@ from pulse_storage.rows import Project, ProjectPrices
 _SOON = "running servers use them within seconds; `pulse reprice` applies them to what is stored"
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "prices",
-        help="set, show and clear a project's own prices",
-        description="A project's own prices stand above the prices file and the price list.\n"
-        "Needs the store, no server.",
-        epilog="Example:\n  pulse prices set default prices.toml",
+def configure(parser: Parser) -> None:
+    parser.description = (
+        "A project's own prices stand above the prices file and the price list.\nNeeds the store, no server."
     )
+    parser.epilog = "Example:\n  pulse prices set default prices.toml"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     put = actions.add_parser(
         "set",

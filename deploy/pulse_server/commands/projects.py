@@ -18,13 +18,9 @@ from pulse_storage.rows import Project
 _MAX_NAME_CHARS = 200
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "projects",
-        help="create and list projects",
-        description="Projects own keys and all that is stored with them. Needs the store, no server.",
-        epilog="Example:\n  pulse projects create shop",
-    )
+def configure(parser: Parser) -> None:
+    parser.description = "Projects own keys and all that is stored with them. Needs the store, no server."
+    parser.epilog = "Example:\n  pulse projects create shop"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     create = actions.add_parser(
         "create",

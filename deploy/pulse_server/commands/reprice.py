@@ -26,16 +26,14 @@ from pulse_storage.trace_json import NANO_USD_PER_CENT
 _Found: TypeAlias = list[tuple[Project, Repriced]]
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "reprice",
-        help="price stored calls again, at the prices in force now",
-        description="Computes what stored calls cost, each by its own time, at the prices in force now;\n"
+def configure(parser: Parser) -> None:
+    parser.description = (
+        "Computes what stored calls cost, each by its own time, at the prices in force now;\n"
         "shows the difference by model and applies it, sums included. Reported costs stay, unless\n"
         "a custom price overrides them. Servers may run meanwhile. After an interruption the same\n"
-        "command goes on where it was.",
-        epilog="Example:\n  pulse reprice --from 2026-11-01 --to 2026-12-01 --dry-run",
+        "command goes on where it was."
     )
+    parser.epilog = "Example:\n  pulse reprice --from 2026-11-01 --to 2026-12-01 --dry-run"
     parser.add_argument(
         "--from",
         dest="since",

@@ -14,24 +14,20 @@ from pulse_server.find_project import find_project
 from pulse_server.progress import Progress
 from pulse_server.settings import Settings
 from pulse_server.store import opened_store
-from pulse_server.tables import date_or, table
+from pulse_server.tables import date_or, mib, table
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.retention import PolicyRefused, RetentionPolicy, policy_from_json
 from pulse_storage.rows import Project
 from pulse_storage.upkeep.marks import Marks
 from pulse_storage.upkeep.run import Report, preview, run
 
-_MIB = 1 << 20
 
-
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "retention",
-        help="say how long data is kept, and let go of the rest",
-        description="Content and rows have an age each, and a project may have a size. Needs no server;\n"
-        "servers apply retention by themselves (PULSE_RETENTION_EVERY_MINUTES).",
-        epilog="Example:\n  pulse retention set shop --content-days 30 --keep-errors",
+def configure(parser: Parser) -> None:
+    parser.description = (
+        "Content and rows have an age each, and a project may have a size. Needs no server;\n"
+        "servers apply retention by themselves (PULSE_RETENTION_EVERY_MINUTES)."
     )
+    parser.epilog = "Example:\n  pulse retention set shop --content-days 30 --keep-errors"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     change = actions.add_parser(
         "set",
@@ -115,7 +111,7 @@ def run_now(arguments: argparse.Namespace) -> int:
             report.project.id,
             f"{report.rows:,}",
             f"{report.contents:,}",
-            f"{report.size_bytes / _MIB:,.1f}",
+            mib(report.size_bytes),
             _policy_text(report.policy),
         )
         for report in reports
@@ -124,7 +120,7 @@ def run_now(arguments: argparse.Namespace) -> int:
     for report in reports:
         if report.plan.over_bytes:
             print(
-                f"{report.project.name} stays {report.plan.over_bytes / _MIB:,.1f} MiB above its size:"
+                f"{report.project.name} stays {mib(report.plan.over_bytes)} MiB above its size:"
                 " the rest is kept by its policy, or younger than a day"
             )
     print("nothing was changed" if arguments.dry_run else "done")
@@ -141,7 +137,7 @@ async def _run(settings: Settings, arguments: argparse.Namespace) -> Sequence[Re
             def note(report: Report) -> None:
                 progress.show(
                     f"{report.project.name}: {report.rows:,} of {report.plan.rows or '?'} rows,"
-                    f" {report.contents:,} contents, {report.size_bytes / _MIB:,.1f} MiB"
+                    f" {report.contents:,} contents, {mib(report.size_bytes)} MiB"
                 )
 
             reports = await run(storage, projects, settings.retention, time.time_ns(), note=note)

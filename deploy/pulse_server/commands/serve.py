@@ -8,13 +8,13 @@ from pulse_server.arguments import Parser, add_settings, settings_from, settings
 from pulse_server.run import ROLES, serve
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "serve",
-        help="run the collector and the query API",
-        description="Runs the collector and the query API until SIGTERM or Ctrl-C.\n"
-        "Every option is also a setting of the environment.",
-        epilog=settings_without_option() + "\n\nExample:\n  pulse serve --port 3000 --data-dir ./pulse-data",
+def configure(parser: Parser) -> None:
+    parser.description = (
+        "Runs the collector and the query API until SIGTERM or Ctrl-C.\n"
+        "Every option is also a setting of the environment."
+    )
+    parser.epilog = (
+        settings_without_option() + "\n\nExample:\n  pulse serve --port 3000 --data-dir ./pulse-data"
     )
     add_settings(
         parser,

@@ -12,13 +12,9 @@ import apsw
 from pulse_server.arguments import Parser
 
 
-def add_parser(commands: argparse._SubParsersAction[Parser]) -> None:  # pyright: ignore[reportPrivateUsage]
-    parser = commands.add_parser(
-        "version",
-        help="print versions",
-        description="Prints the version of Pulse and of what matters beneath it.",
-        epilog="Example:\n  pulse version --json",
-    )
+def configure(parser: Parser) -> None:
+    parser.description = "Prints the version of Pulse and of what matters beneath it."
+    parser.epilog = "Example:\n  pulse version --json"
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 

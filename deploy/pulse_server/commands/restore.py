@@ -1,0 +1,48 @@
+"""`pulse restore`: a backup put in place as the store."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
+from pulse_server.progress import Progress
+from pulse_server.settings import hide_password
+from pulse_server.store import prepare_data_dir
+from pulse_server.tables import mib
+from pulse_storage.backup import restore
+
+
+def configure(parser: Parser) -> None:
+    parser.description = (
+        "Checks a backup and makes a copy of it the configured store. Stop the server first.\n"
+        "A store that is there already is refused, or moved aside; it is never deleted."
+    )
+    parser.epilog = "Example:\n  pulse restore /backup/pulse.db --replace"
+    parser.add_argument("file", metavar="FILE", type=Path, help="a file that `pulse backup` wrote")
+    parser.add_argument("--replace", action="store_true", help="move a store that is there aside")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    add_store_settings(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settings = settings_from(arguments)
+    if not arguments.file.is_file():
+        raise CommandFailed(f"cannot restore {arguments.file}: there is no such file")
+    prepare_data_dir(settings.data_dir)
+    with Progress() as progress:
+
+        def note(done: int, whole: int) -> None:
+            progress.show(f"restoring: {mib(done)} of {mib(whole)} MiB")
+
+        aside = restore(arguments.file, settings.database_url, replace=arguments.replace, note=note)
+    place = hide_password(settings.database_url)
+    if arguments.json:
+        print(json.dumps({"store": place, "movedAside": None if aside is None else str(aside)}))
+    else:
+        print(f"restored {arguments.file} to {place}")
+        if aside is not None:
+            print(f"the store that was there is now {aside}")
+    return 0
