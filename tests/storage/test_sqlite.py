@@ -4,7 +4,6 @@ import asyncio
 import os
 import sqlite3
 import stat
-import threading
 from pathlib import Path
 from uuid import UUID
 
@@ -173,37 +172,6 @@ async def test_log_is_copied_and_begun_anew(tmp_path: Path, monkeypatch: pytest.
     # Two hundred commits write ten times as much, and the schema alone more than a mebibyte.
     assert (tmp_path / "pulse.db-wal").stat().st_size < 2 << 20
     await storage.close()
-
-
-async def test_log_is_bounded_though_there_is_always_a_reader(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(database, "WAL_BYTES", 1 << 18)
-    storage = await _open(tmp_path)
-    path = tmp_path / "pulse.db"
-    done = threading.Event()
-
-    def read() -> None:
-        reader = open_reader(path)
-        while not done.is_set():
-            reader.execute(
-                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 30000)"
-                " SELECT count(*) FROM n, projects"
-            ).fetchall()
-        reader.close()
-
-    threads = [threading.Thread(target=read) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    longest = 0
-    for number in range(1, 80):
-        await storage.ingest([span(number, metadata=os.urandom(4000).hex())])
-        longest = max(longest, (tmp_path / "pulse.db-wal").stat().st_size)
-    done.set()
-    for thread in threads:
-        thread.join()
-    await storage.close()
-    assert longest < 8 << 18
 
 
 async def test_slow_reads_neither_hold_up_keys_nor_the_end(tmp_path: Path) -> None:

@@ -23,14 +23,19 @@ from pulse_storage.sqlite.connection import (
     open_writer,
     unavailable,
 )
+from pulse_storage.sqlite.gate import ReadGate
 from pulse_storage.sqlite.sql import Connection
 from pulse_storage.upkeep.whole import Lot, Part, Table
 from pulse_storage.writer import Call
 
 _Result = TypeVar("_Result")
-#: Readers that overlap without end keep the log from being reset; then the writer waits for them once.
+#: Reads that overlap keep SQLite from beginning the log anew. When it is so many times its usual length, new
+#: ones are held back for a moment, in which most of the others end.
 _LONG_LOG = 4
-_IMPATIENT_MS = 500
+_IMPATIENT_S = 0.5
+#: When it is so long, they are held back until all others have ended: those are cut short after ten seconds.
+_LONGEST_LOG = 16
+_PATIENT_S = 15.0
 #: Free pages are given back 4 MiB at a time, while they are more than a twentieth of the file.
 _GIVE_BACK_PAGES = 256
 _SPARE_BYTES = 16 << 20
@@ -42,8 +47,15 @@ _SUSPECT = (apsw.IOError, apsw.CorruptError, apsw.NotADBError)
 class SqliteDatabase:
     """One read-write connection. Not safe to share: only the writer's thread uses it."""
 
-    def __init__(self, connection: Connection, path: Path, way: RightOfWay | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        path: Path,
+        way: RightOfWay | None = None,
+        gate: ReadGate | None = None,
+    ) -> None:
         self._way = way or RightOfWay()
+        self._gate = gate or ReadGate()
         self._path = path
         self._log_pages = 0
         #: Pages of the log when it was last copied.
@@ -117,7 +129,7 @@ class SqliteDatabase:
 
     def empty_log(self) -> bool:
         """Copy the log into the file and cut it to nothing; False if readers are in the way."""
-        with self._impatient():
+        with self._gate.shut(_IMPATIENT_S), self._impatient():
             try:
                 self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
             except apsw.BusyError:
@@ -125,16 +137,24 @@ class SqliteDatabase:
         return True
 
     def tidy(self) -> None:
-        """Copy the log into the file each time it has grown by its usual length."""
+        """Copy the log into the file each time it has grown by its usual length.
+
+        SQLite then begins it anew by itself, unless there is a reader at every moment.
+        """
         if self._log_pages < self._copied_pages:
             # It was copied as a whole, and has begun again.
             self._copied_pages = 0
         if (self._log_pages - self._copied_pages) * PAGE_BYTES < WAL_BYTES:
             return
         self._copied_pages = self._log_pages
-        if self._log_pages * PAGE_BYTES < _LONG_LOG * WAL_BYTES:
-            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            return
+        self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        lengths = self._log_pages * PAGE_BYTES // WAL_BYTES
+        if lengths >= _LONG_LOG:
+            with self._gate.shut(_PATIENT_S if lengths >= _LONGEST_LOG else _IMPATIENT_S) as nobody_reads:
+                if nobody_reads:
+                    self._begin_log_anew()
+
+    def _begin_log_anew(self) -> None:
         with self._impatient():
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
@@ -158,7 +178,7 @@ class SqliteDatabase:
     @contextmanager
     def _impatient(self) -> Generator[None, None, None]:
         """Wait for other connections only for a moment: this can be done later as well."""
-        self._connection.set_busy_timeout(_IMPATIENT_MS)
+        self._connection.set_busy_timeout(round(_IMPATIENT_S * 1000))
         try:
             yield
         finally:

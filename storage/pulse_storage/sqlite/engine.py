@@ -7,6 +7,7 @@ from pulse_storage.sql.storage import SqlStorage
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_writer, sqlite_path
 from pulse_storage.sqlite.database import SqliteDatabase
+from pulse_storage.sqlite.gate import ReadGate
 from pulse_storage.sqlite.readers import SqliteReaders
 
 
@@ -22,12 +23,12 @@ class SqliteEngine:
         except BaseException:
             connection.close()
             raise
-        way = RightOfWay()
+        way, gate = RightOfWay(), ReadGate()
         return SqlStorage(
-            SqliteDatabase(connection, path, way),
-            SqliteReaders(path, threads=3, way=way),
-            SqliteReaders(path, threads=2, way=way),
-            SqliteReaders(path, threads=1),
+            SqliteDatabase(connection, path, way, gate),
+            SqliteReaders(path, threads=3, way=way, gate=gate),
+            SqliteReaders(path, threads=2, way=way, gate=gate),
+            SqliteReaders(path, threads=1, gate=gate),
             max_queue_bytes=max_queue_bytes,
         )
 

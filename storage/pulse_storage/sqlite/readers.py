@@ -14,6 +14,7 @@ from pulse_storage.errors import StoreUnavailable, StoreUnusable
 from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.threads import AnsweringThreads
 from pulse_storage.sqlite.connection import open_reader, unavailable
+from pulse_storage.sqlite.gate import ReadGate
 from pulse_storage.sqlite.sql import Connection
 
 _Result = TypeVar("_Result")
@@ -27,18 +28,25 @@ class SqliteReaders:
     """
 
     def __init__(
-        self, path: Path, *, threads: int, max_read_s: float = 10.0, way: RightOfWay | None = None
+        self,
+        path: Path,
+        *,
+        threads: int,
+        max_read_s: float = 10.0,
+        way: RightOfWay | None = None,
+        gate: ReadGate | None = None,
     ) -> None:
         self._path = path
         self._max_read_s = max_read_s
         self._closing = False
+        self._gate = gate or ReadGate()
         self._threads = AnsweringThreads(threads, "pulse-read", way)
         self._mine = threading.local()
         self._opened: list[Connection] = []
 
     async def run(self, read: Callable[[Connection], _Result]) -> _Result:
         """What `read` answers. Raises StoreUnavailable, which is QueryTooSlow when it takes too long."""
-        return await self._threads.run(lambda: self._run(read))
+        return await self._threads.run(lambda: self._run_in_gate(read))
 
     def close(self) -> None:
         """Cut short the reads that run, then close their connections. Blocks for a moment."""
@@ -46,6 +54,10 @@ class SqliteReaders:
         self._threads.close()
         while self._opened:
             self._opened.pop().close()
+
+    def _run_in_gate(self, read: Callable[[Connection], _Result]) -> _Result:
+        with self._gate.read():
+            return self._run(read)
 
     def _run(self, read: Callable[[Connection], _Result]) -> _Result:
         if self._closing:
