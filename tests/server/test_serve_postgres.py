@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,13 +13,8 @@ from tests.support.postgres import Server, execute, own_server
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Server]:
-    try:
-        with own_server() as server:
-            yield server
-    except FileNotFoundError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
+    with own_server() as server:
+        yield server
 
 
 def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(

@@ -1,4 +1,4 @@
-"""Fixtures: each backend in turn, and a store of it with two projects."""
+"""Fixtures: each backend in turn with a store of it, and a PostgreSQL server that may be harmed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.storage.backends import BACKENDS, Backend, lasting_store
+from tests.support.postgres import Server, own_server
 from tests.support.rows import project
 
 from pulse_storage import StorageAdapter
@@ -37,3 +38,10 @@ async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[StorageAdap
 def lasting(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageAdapter]:
     """One store for all examples of a property, each in a project of its own; checked after the last."""
     yield from lasting_store(backend, tmp_path_factory.mktemp("lasting"))
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A PostgreSQL server that the tests of one file may crash, stop and set up as they like."""
+    with own_server() as server:
+        yield server

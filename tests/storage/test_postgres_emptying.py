@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import psycopg
@@ -18,10 +18,10 @@ from tests.storage.model import snapshot
 from tests.storage.recount import recount
 from tests.storage.test_conformance_events import assemble, part
 from tests.support.conversations import Conversations
-from tests.support.postgres import Server, execute, own_server
+from tests.support.postgres import Server, execute
 from tests.support.rows import DAY_NS, HOUR_NS, SECOND_NS, project, span
 
-from pulse_storage import SpanRow, StorageAdapter, migrate, open_storage
+from pulse_storage import SpanRow, StorageAdapter, open_storage
 from pulse_storage.bodies import pack
 from pulse_storage.content.documents import RecentDigests, pack_document
 from pulse_storage.filters import AnalyticsQuery, TraceFilter
@@ -49,17 +49,6 @@ _GROWN = (
 _TABLES = ("spans", "span_bodies", "span_events", "span_event_contents", "content_blocks", "content_garbage")
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    try:
-        with own_server() as server:
-            yield server
-    except FileNotFoundError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-
-
 def _rows(project_id: str) -> list[SpanRow]:
     """Calls from two days before the partition to two days after it, with what they may have and share."""
     said = [*Conversations().chat(6)]
@@ -76,9 +65,7 @@ def _rows(project_id: str) -> list[SpanRow]:
 
 
 async def _filled(server: Server, name: str, *more: SpanRow) -> tuple[str, StorageAdapter]:
-    execute(server.url(), f"CREATE DATABASE {name}")
-    url = server.url(name)
-    migrate.apply(url)
+    url = server.store(name)
     storage = open_storage(url)
     for project_id in ("p", "q"):
         await storage.create_project(*project(project_id))
@@ -197,8 +184,7 @@ def test_what_steps_have_emptied_gives_its_space_back_once_it_is_over(
 
     async def done() -> None:
         name = "steady_rows" if policy.rows_days else "steady_content"
-        execute(server.url(), f"CREATE DATABASE {name}")
-        url = server.url(name)
+        url = server.store(name)
         storage = open_storage(url)
         await storage.create_project(*project("p"))
         body = pack(os.urandom(3_000))

@@ -7,7 +7,7 @@ import os
 import random
 import re
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import cast
@@ -17,31 +17,14 @@ import pytest
 from tests.storage.corpus import corpus
 from tests.storage.recount import recount
 from tests.support.cut_link import CutLink
-from tests.support.postgres import Server, execute, own_server
+from tests.support.postgres import Server, execute
 from tests.support.rows import project, span
 
-from pulse_storage import IngestResult, SpanRow, StorageAdapter, StoreUnavailable, migrate, open_storage
+from pulse_storage import IngestResult, SpanRow, StorageAdapter, StoreUnavailable, open_storage
 from pulse_storage.postgres import database, readers
 
 #: How many places a batch's exchange with the server is cut at.
 _CUTS = int(os.environ.get("PULSE_TEST_CUTS", "60"))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    try:
-        with own_server() as server:
-            yield server
-    except FileNotFoundError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-
-
-def _made(server: Server, name: str) -> str:
-    execute(server.url(), f"CREATE DATABASE {name}")
-    migrate.apply(server.url(name))
-    return server.url(name)
 
 
 @asynccontextmanager
@@ -78,7 +61,7 @@ def _link(server: Server) -> Generator[tuple[CutLink, Callable[[str], str]]]:
 
 
 def test_a_connection_that_is_cut_anywhere_loses_and_doubles_nothing(server: Server) -> None:
-    url = _made(server, "cut")
+    url = server.store("cut")
     chance = random.Random(7)
 
     async def use(link: CutLink, through: str) -> None:
@@ -105,7 +88,7 @@ def test_a_connection_that_is_cut_anywhere_loses_and_doubles_nothing(server: Ser
 def test_a_server_that_stands_still_is_told_and_what_waited_is_stored(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = _made(server, "stopped")
+    url = server.store("stopped")
     monkeypatch.setattr(readers, "_MAX_WAIT_S", 0.3)
 
     async def use() -> None:
@@ -131,7 +114,7 @@ def test_a_server_that_stands_still_is_told_and_what_waited_is_stored(
 
 
 def test_a_server_without_connections_left_is_named_and_found_again(server: Server) -> None:
-    url = _made(server, "crowded")
+    url = server.store("crowded")
     execute(url, "CREATE ROLE guest LOGIN CONNECTION LIMIT 1")
     for tables in ("TABLES", "SEQUENCES"):
         execute(url, f"GRANT ALL ON ALL {tables} IN SCHEMA public TO guest")
@@ -156,7 +139,7 @@ def test_a_server_without_connections_left_is_named_and_found_again(server: Serv
 def test_a_table_that_somebody_locks_is_waited_for_only_so_long(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = _made(server, "locked")
+    url = server.store("locked")
     monkeypatch.setattr(database, "_SETTINGS", "synchronous_commit = on; lock_timeout = 100")
 
     async def use() -> None:
@@ -189,7 +172,7 @@ def test_a_table_that_somebody_locks_is_waited_for_only_so_long(
 )
 def test_what_a_database_is_set_to_changes_nothing(server: Server, setting: str) -> None:
     name = "set_" + re.sub(r"\W+", "_", setting).lower().strip("_")
-    url = _made(server, name)
+    url = server.store(name)
     rows = corpus(3, traces=25)
     execute(server.url(), f"ALTER DATABASE {name} SET {setting}")
 
@@ -210,7 +193,7 @@ def test_what_a_database_is_set_to_changes_nothing(server: Server, setting: str)
 
 
 def test_a_standby_answers_reads_takes_no_rows_and_is_written_to_once_promoted(server: Server) -> None:
-    url = _made(server, "standby")
+    url = server.store("standby")
 
     async def use() -> None:
         async with _opened(url) as storage:

@@ -10,7 +10,7 @@ from tests.storage.corpus import corpus
 from tests.storage.model import snapshot
 from tests.storage.recount import recount
 from tests.support.pooler import Pooler, pooler
-from tests.support.postgres import Server, execute, own_server
+from tests.support.postgres import Server, execute
 from tests.support.rows import DAY_NS, NOON_NS, project
 
 from pulse_storage import StoreUnusable, migrate, open_storage
@@ -23,22 +23,10 @@ from pulse_storage.upkeep.run import run
 _PREPARED = "SELECT statement FROM pg_prepared_statements"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    try:
-        with own_server() as server:
-            yield server
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
-
-
 @pytest.fixture(params=["session", "transaction"], scope="module")
 def between(server: Server, request: pytest.FixtureRequest) -> Iterator[Pooler]:
-    try:
-        with pooler(server, request.param) as there:
-            yield there
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
+    with pooler(server, request.param) as there:
+        yield there
 
 
 def test_two_stores_behind_a_pooler_hold_what_one_holds_without(server: Server, between: Pooler) -> None:
@@ -86,11 +74,8 @@ def test_statements_are_prepared_on_the_server_itself_only(server: Server, betwe
 
 
 def test_a_pooler_without_transactions_is_refused(server: Server) -> None:
-    try:
-        with (
-            pooler(server, "statement") as there,
-            pytest.raises(StoreUnusable, match="set its pool_mode to transaction or session"),
-        ):
-            migrate.apply(there.url("postgres"))
-    except FileNotFoundError as error:
-        pytest.skip(str(error))
+    with (
+        pooler(server, "statement") as there,
+        pytest.raises(StoreUnusable, match="set its pool_mode to transaction or session"),
+    ):
+        migrate.apply(there.url("postgres"))

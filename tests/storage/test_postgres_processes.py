@@ -3,43 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.storage.corpus import corpus
 from tests.storage.model import snapshot
 from tests.storage.recount import recount
-from tests.support.postgres import Server, execute, own_server
+from tests.support.postgres import Server, execute
 from tests.support.rows import DAY_NS, NOON_NS, project, span
 
-from pulse_storage import IngestResult, StoreUnavailable, TraceRecord, migrate, open_storage
+from pulse_storage import IngestResult, StoreUnavailable, TraceRecord, open_storage
 from pulse_storage.bodies import pack
 from pulse_storage.postgres.connection import connect
 from pulse_storage.postgres.partitions import make_partitions, partitions
 
 _ROOT = Path(__file__).parents[2]
 _SEED = 11
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    try:
-        with own_server() as server:
-            yield server
-    except FileNotFoundError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-
-
-def _made(server: Server, name: str) -> str:
-    execute(server.url(), f"CREATE DATABASE {name}")
-    migrate.apply(server.url(name))
-    return server.url(name)
 
 
 async def store_corpus(url: str, seed: int, batch_rows: int) -> None:
@@ -69,7 +50,7 @@ def _started(call: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("batch_rows", [7, 100])
 def test_three_processes_in_opposite_orders_store_each_span_once(server: Server, batch_rows: int) -> None:
-    url, alone = (_made(server, f"{name}_{batch_rows}") for name in ("together", "alone"))
+    url, alone = (server.store(f"{name}_{batch_rows}") for name in ("together", "alone"))
 
     async def prepare() -> None:
         for each in (url, alone):
@@ -116,7 +97,7 @@ async def store_until_killed(url: str) -> None:
 
 
 def test_a_server_that_crashes_under_load_loses_nothing_acknowledged(server: Server) -> None:
-    url = _made(server, "crashed")
+    url = server.store("crashed")
 
     async def prepare() -> None:
         storage = open_storage(url)
@@ -143,7 +124,7 @@ def test_a_server_that_crashes_under_load_loses_nothing_acknowledged(server: Ser
 
 
 def test_a_server_that_is_away_is_told_at_once_and_found_again(server: Server) -> None:
-    url = _made(server, "away")
+    url = server.store("away")
 
     async def use() -> None:
         storage = open_storage(url)
@@ -170,7 +151,7 @@ def test_a_server_that_is_away_is_told_at_once_and_found_again(server: Server) -
 
 
 def test_partitions_are_made_beside_rows_that_lie_there_already(server: Server) -> None:
-    url = _made(server, "parted")
+    url = server.store("parted")
     rows = [
         span(number, start_ns=NOON_NS + number * 10 * DAY_NS, request_body=pack(b"{}"))
         for number in (*range(1, 60), 5_000)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 import psycopg
+import pytest
 from tests.support.postgres import Server
 
 _PORT = 6432
@@ -29,10 +30,10 @@ class Pooler:
 
 @contextlib.contextmanager
 def pooler(server: Server, mode: Literal["session", "transaction", "statement"]) -> Generator[Pooler]:
-    """A pooler of this mode with few connections. Raises FileNotFoundError if the machine has none."""
+    """A pooler of this mode with few connections. Skips the test if the machine has none: it is optional."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
-        raise FileNotFoundError("pgbouncer is not on the path")
+        pytest.skip("no pooler for the tests: install pgbouncer")
     folder = server.folder / f"pooler-{mode}"
     folder.mkdir()
     users, settings = folder / "users.txt", folder / "pgbouncer.ini"
