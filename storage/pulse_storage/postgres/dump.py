@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pulse_storage.errors import StoreUnusable
-from pulse_storage.files import partial_file, put
+from pulse_storage.files import new_file
 
 
 def dump_database(url: str, target: Path, *, replace: bool) -> int:
@@ -24,11 +24,8 @@ def dump_database(url: str, target: Path, *, replace: bool) -> int:
             "cannot back up PostgreSQL: pg_dump is not on the path; install PostgreSQL's client programs,"
             " use your provider's snapshots, or copy the store to a file: pulse copy DATABASE_URL sqlite:///FILE"
         )
-    if target.exists() and not replace:
-        raise StoreUnusable(f"cannot write {target}: it exists; choose another name, or say --force")
     address, environ = _without_password(url)
-    partial = partial_file(target)
-    try:
+    with new_file(target, replace=replace) as partial:
         done = subprocess.run(
             [program, "--format=custom", "--no-owner", f"--file={partial}", f"--dbname={address}"],
             env=environ,
@@ -42,15 +39,7 @@ def dump_database(url: str, target: Path, *, replace: bool) -> int:
             if "server version mismatch" in said:
                 said += "; put the pg_dump of the server's version, or of a newer one, first on the path"
             raise StoreUnusable(f"cannot back up PostgreSQL: {said}")
-        size_bytes = partial.stat().st_size
-        put(partial, target, replace=replace)
-    except FileExistsError as error:
-        raise StoreUnusable(f"cannot write {target}: it exists; choose another name") from error
-    except OSError as error:
-        raise StoreUnusable(f"cannot write {target}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return size_bytes
+        return partial.stat().st_size
 
 
 def _without_password(url: str) -> tuple[str, dict[str, str]]:

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 import apsw
 
 from pulse_storage.errors import StoreUnusable
-from pulse_storage.files import partial_file, put
+from pulse_storage.files import new_file
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import BUSY_TIMEOUT_MS, open_reader, unusable
 from pulse_storage.sqlite.sql import Connection
@@ -45,20 +45,9 @@ def back_up_file(source: Path, target: Path, *, replace: bool, note: NotePages) 
     """
     if not source.exists():
         raise StoreUnusable(f"cannot back up {source}: there is no such file; DATABASE_URL names the store")
-    if target.exists() and not replace:
-        raise StoreUnusable(f"cannot write {target}: it exists; choose another name, or say --force")
-    partial = partial_file(target)
-    try:
+    with new_file(target, replace=replace) as partial:
         _copy(source, partial, note)
-        size_bytes = partial.stat().st_size
-        put(partial, target, replace=replace)
-    except FileExistsError as error:
-        raise StoreUnusable(f"cannot write {target}: it exists; choose another name") from error
-    except OSError as error:
-        raise StoreUnusable(f"cannot write {target}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return size_bytes
+        return partial.stat().st_size
 
 
 def restore_file(backup: Path, target: Path, *, replace: bool, note: NotePages) -> Path | None:
@@ -80,16 +69,9 @@ def restore_file(backup: Path, target: Path, *, replace: bool, note: NotePages) 
             "or name another with --database-url"
         )
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    partial = partial_file(target)
-    try:
+    with new_file(target, replace=True) as partial:
         _copy(backup, partial, note)
-        aside = _set_aside(target) if occupied else None
-        put(partial, target, replace=True)
-    except OSError as error:
-        raise StoreUnusable(f"cannot write {target}: {error.strerror}") from error
-    finally:
-        partial.unlink(missing_ok=True)
-    return aside
+        return _set_aside(target) if occupied else None
 
 
 def _copy(source: Path, partial: Path, note: NotePages) -> None:
