@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
+import textwrap
 from typing import NoReturn
 
 from pulse_server.settings import SETTINGS, Settings, read_settings
@@ -63,9 +65,18 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
 
 def settings_without_option() -> str:
     """The settings that only the environment takes, as a paragraph of a --help page."""
+    settings = [setting for setting in SETTINGS if setting.option is None]
+    meanings_at = 4 + max(len(setting.name) for setting in settings)
+    # As wide as argparse makes its own paragraphs.
+    columns = max(shutil.get_terminal_size().columns - 2, meanings_at + 20)
     lines = [
-        f"  {setting.name:<24}{setting.meaning} (default: {setting.default})"
-        for setting in SETTINGS
-        if setting.option is None
+        textwrap.fill(
+            f"{setting.meaning} (default: {setting.default})",
+            columns,
+            initial_indent=f"  {setting.name}".ljust(meanings_at),
+            subsequent_indent=" " * meanings_at,
+            break_on_hyphens=False,
+        )
+        for setting in settings
     ]
     return "Settings taken from the environment only:\n" + "\n".join(lines)

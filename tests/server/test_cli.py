@@ -16,6 +16,7 @@ import pytest
 
 import pulse_server.commands
 from pulse_server.cli import COMMANDS, main
+from pulse_server.settings import SETTINGS
 from pulse_storage import open_storage
 from pulse_storage.keys import key_digest
 from pulse_storage.rows import ApiKey
@@ -196,6 +197,19 @@ def test_every_command_has_help_with_an_example(
     said = capsys.readouterr().out
     assert ended.value.code == 0
     assert re.search(rf"^Examples?:\n  pulse {' '.join(command)}\b", said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("columns", ["20", "80", "200"])
+def test_help_tells_every_setting_and_what_it_means(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for setting in SETTINGS:
+        if setting.option is None:
+            assert f" {setting.name} {setting.meaning} (default: {setting.default}) " in said
 
 
 def test_the_list_of_commands_says_what_each_is_for(capsys: pytest.CaptureFixture[str]) -> None:

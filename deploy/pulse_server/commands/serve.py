@@ -11,7 +11,7 @@ from pulse_server.run import ROLES, serve
 def configure(parser: Parser) -> None:
     parser.description = (
         "Runs the collector and the query API until SIGTERM or Ctrl-C.\n"
-        "Every option is also a setting of the environment."
+        "Each of the settings can be given in the environment too."
     )
     parser.epilog = (
         settings_without_option() + "\n\nExample:\n  pulse serve --port 3000 --data-dir ./pulse-data"
