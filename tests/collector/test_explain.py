@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from tests.support.captures import Capture, captures
+from tests.support.explanations import CALL, GENAI, answer, explained
 from tests.support.spans import (
     RECEIVED_NS,
     TRACE_ID,
@@ -29,26 +27,7 @@ from pulse_collector.explain.attribution import Budget
 from pulse_collector.explain.explanation import explain
 from pulse_collector.explain.telemetry import read_telemetry
 from pulse_collector.explain.text import explanation_text
-from pulse_collector.pricing import Prices
-from pulse_collector.pricing.custom import CustomPrices
 from pulse_proto.errors import Unreadable
-from pulse_storage.price_document import PriceDocument, PriceEntry
-
-GENAI = "opentelemetry.instrumentation.genai.openai"
-
-
-def explained(
-    *spans: Span, scope: str = GENAI, resource: Mapping[str, Value] | None = None, mappings: int = 100_000
-) -> list[dict[str, Any]]:
-    """What is told of spans that come together."""
-    request = trace_request(*spans, scope=scope, resource=resource)
-    return answer(request, mappings=mappings)["spans"]
-
-
-def answer(
-    spans: ExportTraceServiceRequest, logs: ExportLogsServiceRequest | None = None, *, mappings: int = 100_000
-) -> dict[str, Any]:
-    return explanation_json(explain(spans, logs, received_ns=RECEIVED_NS, budget=Budget(mappings, 1 << 30)))
 
 
 def log_record(name: str, body: Value, *, span_id: int = 1) -> LogRecord:
@@ -151,113 +130,6 @@ def test_what_no_column_holds_is_told_as_metadata() -> None:
     assert metadata["resource.host.name"] == ["resource host.name"]
 
 
-@pytest.mark.parametrize(
-    ("scope", "input_tokens", "usage"),
-    [
-        (
-            "openlit.instrumentation.anthropic",
-            21,
-            "the input was sent without the 2088 cached tokens: 21 + 2088 = 2109",
-        ),
-        (GENAI, 2109, "the input includes the 2088 cached tokens, as it was sent"),
-    ],
-)
-def test_usage_says_how_the_cache_came_into_the_input(scope: str, input_tokens: int, usage: str) -> None:
-    (told,) = explained(
-        span(
-            {
-                "gen_ai.operation.name": "chat",
-                "gen_ai.provider.name": "anthropic",
-                "gen_ai.request.model": "claude-sonnet-4-5",
-                "gen_ai.usage.input_tokens": input_tokens,
-                "gen_ai.usage.output_tokens": 12,
-                "gen_ai.usage.cache_read.input_tokens": 1900,
-                "gen_ai.usage.cache_creation.input_tokens": 188,
-            }
-        ),
-        scope=scope,
-    )
-    assert told["columns"]["input_tokens"]["value"] == 2109
-    assert told["usage"] == usage
-
-
-@pytest.mark.parametrize(
-    ("attributes", "cost"),
-    [
-        ({"gen_ai.usage.cost": 0.5}, "as the sender or the provider states it in gen_ai.usage.cost"),
-        ({"gen_ai.request.model": "no-such-model"}, "unknown: there is no price for openai no-such-model"),
-        ({"gen_ai.usage.input_tokens": None}, "unknown: the span does not tell the input tokens"),
-        (
-            {"gen_ai.provider.name": None, "gen_ai.request.model": "my-model"},
-            "unknown: the span does not tell the provider",
-        ),
-    ],
-)
-def test_cost_says_where_it_comes_from_or_why_there_is_none(attributes: dict[str, Value], cost: str) -> None:
-    told_of: dict[str, Value] = {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": "gpt-4o-mini",
-        "gen_ai.usage.input_tokens": 42,
-        "gen_ai.usage.output_tokens": 12,
-    }
-    (told,) = explained(span(told_of | attributes))
-    assert told["cost"] == cost
-
-
-CALL: dict[str, Value] = {
-    "gen_ai.operation.name": "chat",
-    "gen_ai.provider.name": "openai",
-    "gen_ai.request.model": "gpt-4o-mini",
-    "gen_ai.response.model": "gpt-4o-mini-2024-07-18",
-    "gen_ai.usage.input_tokens": 42,
-    "gen_ai.usage.output_tokens": 12,
-    "gen_ai.usage.cache_read.input_tokens": 32,
-}
-
-
-def test_a_computed_cost_overrules_nothing_that_it_was_computed_from() -> None:
-    (told,) = explained(span({"gen_ai.usage.cost": 0} | CALL))
-    cost = told["columns"]["cost_cents"]
-    assert cost["from"] == [
-        "gen_ai.provider.name",
-        "gen_ai.usage.input_tokens",
-        "gen_ai.usage.output_tokens",
-        "gen_ai.usage.cache_read.input_tokens",
-    ]
-    # Neither the provider, which the model tells too, nor a cost that is not believed, wherever it stands.
-    assert "overruled" not in cost
-    assert [part["why"] for part in told["ignored"]] == ["a cost of 0 for used tokens is not believed"]
-
-
-def test_a_stated_cost_overrules_no_tokens() -> None:
-    (told,) = explained(span({**CALL, "gen_ai.usage.cost": 0.5}))
-    assert told["columns"]["cost_cents"] == {"value": 50.0, "from": ["gen_ai.usage.cost"]}
-
-
-def test_an_estimate_is_overruled_by_a_computed_cost_and_named_where_it_stands() -> None:
-    chat = {**CALL, "gen_ai.usage.cost": 0.5}
-    (priced,) = explained(span(chat), scope="openlit.instrumentation.openai")
-    assert priced["columns"]["cost_cents"]["overruled"] == [{"part": "gen_ai.usage.cost", "value": 0.5}]
-    unpriced = {**chat, "gen_ai.request.model": "my-model", "gen_ai.response.model": "my-model"}
-    (told,) = explained(span(unpriced), scope="openlit.instrumentation.openai")
-    assert told["cost"] == (
-        "as the sender estimates it in gen_ai.usage.cost: there is no price to compute a better one"
-    )
-
-
-def test_a_price_that_overrides_the_stated_cost_says_so() -> None:
-    entry = PriceEntry(model="gpt-4o*", per_call=2.0, override_reported=True)
-    prices = Prices(CustomPrices(PriceDocument(prices=[entry]), "prices.toml"))
-    request = trace_request(span({**CALL, "gen_ai.usage.cost": 0.5}), scope=GENAI)
-    told = explain(
-        request, None, received_ns=RECEIVED_NS, budget=Budget(10_000, 1 << 30), prices=prices
-    ).spans[0]
-    assert told.cost is not None
-    assert told.cost.startswith("computed by prices.toml@")
-    assert told.cost.endswith("at the time of the span, which overrides the stated 50 cents")
-
-
 def test_what_two_parts_say_alike_comes_from_the_first() -> None:
     answer = '[{"role":"assistant","parts":[{"type":"text","content":"18."}],"finish_reason":"stop"}]'
     (told,) = explained(
@@ -266,42 +138,6 @@ def test_what_two_parts_say_alike_comes_from_the_first() -> None:
     body = told["columns"]["response_body"]
     assert "gen_ai.response.finish_reasons" in body["from"]
     assert "overruled" not in body
-
-
-def test_completed_costs_are_in_cents_and_durations_of_streams_say_how_they_came() -> None:
-    capture = next(one for one in captures() if one.name == "logfire/a_stream")
-    told = explain(
-        capture.request, capture.logs, received_ns=capture.received_ns, budget=Budget(20_000, 1 << 30)
-    )
-    text = explanation_text(told)
-    assert "cost_cents 0.0306 from" in text
-    assert "cost_nano_usd" not in text
-    assert "from when the request was sent to when its stream ended" in " ".join(text.split())
-    assert "time_to_first_token_ms  1090.465881" in text
-
-
-@pytest.mark.parametrize(
-    ("attributes", "usage"),
-    [
-        (CALL, "the input includes the 32 cached tokens, as it was sent"),
-        (
-            {**CALL, "gen_ai.usage.cache_read.input_tokens": 0},
-            "no token came from or went into a cache, so the input is as it was sent",
-        ),
-        (
-            {
-                "gen_ai.operation.name": "chat",
-                "gen_ai.usage.total_tokens": 50,
-                "gen_ai.usage.output_tokens": 8,
-            },
-            "nothing is told of a cache; the input was worked out from gen_ai.usage.total_tokens, "
-            "gen_ai.usage.output_tokens",
-        ),
-    ],
-)
-def test_usage_says_how_the_input_came(attributes: dict[str, Value], usage: str) -> None:
-    (told,) = explained(span(attributes))
-    assert told["usage"] == usage
 
 
 def test_a_wrapper_and_the_calls_below_it_say_why_they_count() -> None:
