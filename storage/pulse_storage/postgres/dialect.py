@@ -78,6 +78,10 @@ class PostgresDialect:
         """See Dialect: sums of bigint are numeric."""
         return f"coalesce(sum({number}), 0)"
 
+    def told(self, total: str) -> str:
+        """See Dialect: from a binary numeric the driver makes a Decimal, which takes forty times as long."""
+        return f"({total})::text"
+
     def among(self, column: str, select: str) -> str:
         """See Dialect: an array leaves the planner no other order than to ask for it first."""
         return f"{column} = ANY(ARRAY({select}))"

@@ -121,14 +121,15 @@ class _Groups:
         if whole is not None:
             conditions = in_units(self._project, "day", whole, query.filter)
             by = "day" if self._unit_ns else "usage_key"
+            told = self._connection.dialect.told
             rows = self._connection.execute(
-                f"SELECT {by}, bucket, sum(calls) FROM latency_day WHERE {conditions.sql()} GROUP BY 1, 2",
+                f"SELECT {by}, bucket, {told('sum(calls)')}"
+                f" FROM latency_day WHERE {conditions.sql()} GROUP BY 1, 2",
                 conditions.bindings,
             )
             for key, bucket, calls in rows:
-                self._group(self._rollup_key(key, DAY_NS)).latencies[cast("int", bucket)] += cast(
-                    "int", calls
-                )
+                group = self._group(self._rollup_key(key, DAY_NS))
+                group.latencies[cast("int", bucket)] += int(cast("int | str", calls))
         for edge in edges:
             self._add_edge_latencies(edge)
 

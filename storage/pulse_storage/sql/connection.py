@@ -92,6 +92,10 @@ class Dialect(Protocol):
         """The sum of a number: 0 without rows, exact to 2^53 at least, and never an error."""
         ...
 
+    def told(self, total: str) -> str:
+        """A sum of whole numbers as it is read with the least effort: something that `int` takes."""
+        ...
+
     def among(self, column: str, select: str) -> str:
         """A term that holds if a column is among the few values that a query answers, which is run first."""
         ...

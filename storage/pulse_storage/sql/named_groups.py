@@ -32,9 +32,9 @@ WITH by_bucket (name, bucket, calls, errors, cost, input, output, unpriced, late
         ORDER BY name_cost DESC, name_calls DESC, {by_code_points} NULLS FIRST
     ) AS place FROM named
 )
-SELECT CASE WHEN place <= {limit:d} THEN place END, min(name), bucket, sum(calls), sum(errors), sum(cost),
-    sum(input), sum(output), sum(unpriced), sum(latency_calls), sum(latency_us)
+SELECT CASE WHEN place <= {limit:d} THEN place END, min(name), bucket, {told}, sum(latency_us)
 FROM ranked GROUP BY 1, 3"""
+_WHOLE = ("calls", "errors", "cost", "input", "output", "unpriced", "latency_calls")
 
 
 def named_groups(connection: Connection, project: int, query: AnalyticsQuery) -> Analytics:
@@ -54,6 +54,7 @@ def named_groups(connection: Connection, project: int, query: AnalyticsQuery) ->
             by_code_points=dialect.by_code_points("name"),
             conditions=conditions.sql(),
             limit=query.limit,
+            told=", ".join(dialect.told(f"sum({column})") for column in _WHOLE),
         ),
         conditions.bindings,
     )

@@ -36,9 +36,10 @@ class Sums:
 
     def add(self, sums: Sequence[SqlValue], bucket: int | None = None) -> None:
         """Add the sums of some calls; all of these are in this latency bucket, if one is given."""
-        self.sums = [have + int(cast("float", more)) for have, more in zip(self.sums, sums, strict=True)]
+        numbers = cast("Sequence[float | str]", sums)
+        self.sums = [have + int(more) for have, more in zip(self.sums, numbers, strict=True)]
         if bucket is not None:
-            self.latencies[bucket] += int(cast("float", sums[0]))
+            self.latencies[bucket] += int(numbers[0])
 
     def merge(self, other: Sums) -> None:
         """Add another group's."""
@@ -80,7 +81,7 @@ def row_sums(dialect: Dialect) -> str:
 def rollup_sums(dialect: Dialect) -> str:
     """The same sums of rows of `rollup_hour`; the project is to be bound once for them."""
     return ", ".join(
-        dialect.total(number)
+        dialect.told(dialect.total(number))
         for number in (
             "calls",
             f"CASE WHEN usage_key IN ({_FAILED}) THEN calls ELSE 0 END",
