@@ -35,7 +35,7 @@ from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing.price_list import warm_up
 from pulse_storage import StorageAdapter, open_storage
 from pulse_storage.skeletons import OwnValue
-from pulse_storage.sql import ingest
+from pulse_storage.sql import arrivals
 from pulse_storage.sql.neighbourhood import Neighbourhood
 from pulse_storage.sql.spans import StoredSpan
 
@@ -96,7 +96,7 @@ def _uncounted() -> Generator[None]:
     """Every row counts as it comes, without a look at what else is stored or comes."""
     with (
         patch.object(Neighbourhood, "load_traces", _nothing_stored),
-        patch.object(ingest, "plain_overrides", _no_overrides),
+        patch.object(arrivals, "plain_overrides", _no_overrides),
     ):
         yield
 

@@ -1,4 +1,4 @@
-"""Order, repetition and batching of spans change nothing in the end, in any store."""
+"""Order, repetition and batching of spans change nothing in the end, in any store; `reconcile` tells it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from tests.support.rows import HOUR_NS, NOON_NS, span, step
 from pulse_storage import SpanRow, StorageAdapter, TraceRecord
 from pulse_storage.bodies import pack
 from pulse_storage.filters import Analytics, AnalyticsQuery, TraceFilter
+from pulse_storage.ids import row_id
+from pulse_storage.reconcile import Verdict, reconcile
+from pulse_storage.skeletons import Skeleton, skeleton
 
 _TRACES = 3
 _SPANS = 6
+_COLUMNS = [column for column in Skeleton._fields if column in TraceRecord._fields]
 
 
 @st.composite
@@ -86,7 +90,22 @@ def test_final_state_depends_on_the_set_of_spans_only(
     assert one_by_one == at_once
     assert shuffled == at_once
     records, analytics = at_once
+    _assert_reconciled(rows, records)
     assert_summary(analytics.total, matching(records, TraceFilter(operation="all")))
+
+
+def _assert_reconciled(rows: Sequence[SpanRow], records: Sequence[TraceRecord]) -> None:
+    """Whatever the store may skip on its way, its rows show what all spans together tell."""
+    told = [skeleton(row, row_id("p", row.otel_trace_id, row.otel_span_id, row.start_ns)) for row in rows]
+    verdicts = reconcile(told)
+    shown = {(record.otel_trace_id, record.otel_span_id): record for record in records}
+    assert shown.keys() == {own.key for own in told}
+    for own in told:
+        verdict = verdicts.get(own.key, Verdict(own.model_call, {}))
+        record = shown[own.key]
+        assert record.counted == verdict.counted
+        for column in _COLUMNS:
+            assert getattr(record, column) == verdict.overrides.get(column, getattr(own, column)), column
 
 
 def _delivered(rows: Sequence[SpanRow], random: Random) -> list[list[SpanRow]]:

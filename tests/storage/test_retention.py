@@ -147,6 +147,16 @@ async def test_a_call_that_the_horizon_cuts_through_counts_once(storage: Storage
     ]
 
 
+async def test_a_row_beside_the_horizon_takes_nothing_from_later_spans(storage: StorageAdapter) -> None:
+    day_ns = NOON_NS - NOON_NS % DAY_NS
+    await storage.ingest([span(1, trace=9, start_ns=day_ns, session_id=None)])
+    await storage.upkeep.set_policy("p", RetentionPolicy(rows_days=1))
+    await run(storage, [P], KEEP_EVERYTHING, day_ns + DAY_NS)
+    await storage.ingest([span(2, trace=9, start_ns=day_ns + 2 * HOUR_NS, session_id="s")])
+    await storage.ingest([span(3, trace=9, start_ns=day_ns + 3 * HOUR_NS, session_id=None)])
+    assert [row.session_id for row in await _rows(storage, "p")] == ["s", "s", None]
+
+
 async def test_a_row_that_is_kept_keeps_what_it_borrows(storage: StorageAdapter) -> None:
     lender = span(
         1,

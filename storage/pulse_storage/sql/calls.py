@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pulse_storage.adapter import IngestResult
 from pulse_storage.keeping import kept_at_once
-from pulse_storage.sql.ingest import Arrival, Outcome
+from pulse_storage.sql.arrivals import Arrival, Outcome
 from pulse_storage.writer import Call
 
 

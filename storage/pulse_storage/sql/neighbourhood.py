@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 
 from pulse_storage.reconcile import INHERITED, MAX_AGREEING_SPANS, Verdict, reconcile
 from pulse_storage.skeletons import Bearing, ContentSkeleton, Skeleton, SpanKey
@@ -110,6 +110,14 @@ class Neighbourhood:
     def has_loaded(self, trace_id: bytes, span_id: bytes) -> bool:
         """Whether the span is among the loaded."""
         return span_id in self.stored.get(trace_id, ())
+
+    def spans(self) -> Iterator[StoredSpan]:
+        """All loaded spans."""
+        return (span for trace in self.stored.values() for span in trace.values())
+
+    def all_contents(self) -> list[ContentSkeleton]:
+        """What log events tell of spans of the loaded traces."""
+        return [content for trace in self.contents.values() for content in trace]
 
     def take(self, trace_id: bytes, span_id: bytes) -> StoredSpan:
         """A loaded span, which is no longer one of the stored from here on, with what log events tell."""
@@ -221,7 +229,7 @@ class Neighbourhood:
 
     def reconciled(self, spans: Iterable[Skeleton]) -> dict[SpanKey, Verdict]:
         """What the traces say of these spans: new ones, and the loaded, which may say something else."""
-        contents = [content for trace in self.contents.values() for content in trace]
+        contents = self.all_contents()
         loaded = {span.key: span for span in spans}
         if not self.large:
             return reconcile(list(loaded.values()), contents)

@@ -1,0 +1,203 @@
+"""Stores what arrives for one project: takes the rows that are new, and decides what readers see of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from operator import itemgetter
+from typing import NamedTuple
+
+from pulse_storage.content.documents import SharedDocument
+from pulse_storage.ids import row_id
+from pulse_storage.latency import latency_bucket
+from pulse_storage.plain import plain_overrides
+from pulse_storage.reconcile import Verdict
+from pulse_storage.rows import SpanRow
+from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey, skeleton
+from pulse_storage.sql.blocks import save_documents
+from pulse_storage.sql.connection import Values
+from pulse_storage.sql.revision import Revision
+from pulse_storage.sql.right_of_way import RightOfWay
+from pulse_storage.sql.rollups import Facts
+from pulse_storage.sql.spans import (
+    StoredSpan,
+    inherited_values,
+    insert_values,
+    shown_row,
+    update,
+    update_inherited,
+)
+from pulse_storage.upkeep.marks import NO_MARKS
+
+
+class Outcome(Enum):
+    """What became of a row; a refusal is a string instead."""
+
+    STORED = 1
+    DUPLICATE = 2
+    LEFT_OUT = 3
+
+
+class Arrival(NamedTuple):
+    """A row on its way in."""
+
+    row: SpanRow
+    #: Whether it is kept even if its trace has no gen-ai span in the store.
+    wanted: bool
+
+
+#: A new row: its id, what its span says, what readers see, in what the two differ, and whether it counts.
+_Shown = tuple[bytes, SpanRow, SpanRow, dict[str, OwnValue], bool]
+
+
+class Arrivals:
+    """The rows that arrive for one project in one transaction."""
+
+    def __init__(self, revision: Revision, way: RightOfWay) -> None:
+        self._revision = revision
+        self._near = revision.near
+        self._marks = revision.marks
+        self._connection = revision.connection
+        self._way = way
+        #: What is to be stored, by trace and span id.
+        self._new: dict[bytes, dict[bytes, SpanRow]] = {}
+
+    def add(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
+        """Take the rows that are new and wanted; what becomes of each."""
+        near, new = self._near, self._new
+        near.load_traces(list({row.otel_trace_id: None for row, _ in arrivals}))
+        outcomes: list[Outcome | str] = []
+        retains = self._marks != NO_MARKS
+        for row, wanted in arrivals:
+            self._way.give_way()
+            trace_id, span_id = row.otel_trace_id, row.otel_span_id
+            trace = new.get(trace_id)
+            if (trace is not None and span_id in trace) or near.holds(trace_id, span_id):
+                outcomes.append(Outcome.DUPLICATE)
+            elif not wanted and not self._is_gen_ai(trace_id):
+                outcomes.append(Outcome.LEFT_OUT)
+            elif retains and (refusal := self._marks.refusal(row.start_ns)) is not None:
+                outcomes.append(refusal)
+            else:
+                if retains:
+                    row = self._marks.admitted(row)
+                if trace is None:
+                    new[trace_id] = {span_id: row}
+                else:
+                    trace[span_id] = row
+                outcomes.append(Outcome.STORED)
+        return outcomes
+
+    def _is_gen_ai(self, trace_id: bytes) -> bool:
+        new = self._new.get(trace_id, {})
+        return any(row.gen_ai for row in new.values()) or self._near.has_gen_ai(trace_id)
+
+    def write(self) -> None:
+        """Insert what is new, change what it changes."""
+        if not self._new:
+            return
+        rows = [
+            (row_id(row.project_id, trace_id, span_id, row.start_ns), row)
+            for trace_id, trace in self._new.items()
+            for span_id, row in trace.items()
+        ]
+        rows.sort(key=itemgetter(0))
+        plain = self._plain_traces()
+        verdicts = self._verdicts([pair for pair in rows if pair[1].otel_trace_id not in plain])
+        bodies = self._bodies([row for _, row in rows])
+        shown_rows = list(self._shown(rows, plain, verdicts))
+        # No statement can run while rows go out, so what they need is asked for before.
+        usage_keys = self._revision.usage_keys.keys(
+            self._revision.facts(shown, shown.operation) for _, _, shown, _, counted in shown_rows if counted
+        )
+        self._connection.dialect.insert(self._connection, self._values(shown_rows, usage_keys), bodies)
+        if inherited := [values for trace in plain.values() for values in trace.changes()]:
+            update_inherited(self._connection, inherited)
+        if verdicts is not None:
+            self._revision.update(verdicts)
+            for heirs in self._near.branches.heirs(verdicts, self._marks.settled_before_ns):
+                update(self._connection, heirs)
+
+    def _shown(
+        self,
+        rows: Sequence[tuple[bytes, SpanRow]],
+        plain: Mapping[bytes, _PlainTrace],
+        verdicts: Mapping[SpanKey, Verdict] | None,
+    ) -> Iterator[_Shown]:
+        """What readers shall see of new rows."""
+        for id, row in rows:
+            counted, overrides = row.model_call, _NO_OVERRIDES
+            if row.otel_trace_id in plain:
+                overrides = plain[row.otel_trace_id].overrides.get(row.otel_span_id, _NO_OVERRIDES)
+            elif verdicts and (verdict := verdicts.get((row.otel_trace_id, row.otel_span_id))):
+                counted, overrides = verdict
+            if overrides:
+                overrides = self._marks.without_old_content(row.start_ns, overrides)
+            yield id, row, shown_row(row, overrides) if overrides else row, overrides, counted
+
+    def _values(self, rows: Sequence[_Shown], usage_keys: Mapping[Facts, int]) -> Iterator[Values]:
+        """What is bound for new rows; those that count are added to the sums."""
+        for id, row, shown, overrides, counted in rows:
+            self._way.give_way()
+            bucket = latency_bucket(shown.latency_ms)
+            usage_key = None
+            if counted:
+                usage_key = usage_keys[self._revision.facts(shown, row.operation)]
+                self._revision.move(1, usage_key, shown, bucket)
+            yield insert_values(row, shown, overrides, (self._revision.project, id, usage_key, bucket))
+
+    def _bodies(self, rows: Sequence[SpanRow]) -> list[Values]:
+        """What `Dialect.insert` takes for the rows that have any text or body, in the form that is stored."""
+        found = [
+            (index, row.output_text, row.request_body, row.response_body)
+            for index, row in enumerate(rows)
+            if row.output_text is not None or row.request_body is not None or row.response_body is not None
+        ]
+        shared = [body for _, _, *both in found for body in both if isinstance(body, SharedDocument)]
+        references = iter(save_documents(self._connection, self._revision.project, shared) if shared else ())
+
+        def stored(body: bytes | SharedDocument | None) -> bytes | None:
+            return next(references) if isinstance(body, SharedDocument) else body
+
+        return [(index, text, stored(request), stored(response)) for index, text, request, response in found]
+
+    def _plain_traces(self) -> dict[bytes, _PlainTrace]:
+        """The traces in which no two spans tell of one call; whatever else they need is not looked for."""
+        near, plain = self._near, dict[bytes, _PlainTrace]()
+        for trace_id, new in self._new.items():
+            stored = near.plain_in(trace_id, self._marks.settled_before_ns)
+            if stored is None:
+                continue
+            trace: dict[bytes, SpanRow | Skeleton] = {id: span.skeleton for id, span in stored.items()}
+            overrides = plain_overrides(trace | new)
+            if overrides is not None:
+                plain[trace_id] = _PlainTrace(stored, overrides)
+                near.leave(trace_id)
+        return plain
+
+    def _verdicts(self, rows: Sequence[tuple[bytes, SpanRow]]) -> dict[SpanKey, Verdict] | None:
+        """What other spans tell of each, and of the stored ones; None without rows."""
+        if not rows:
+            return None
+        new = [skeleton(row, id) for id, row in rows]
+        self._near.complete(new)
+        return self._revision.reconciled(new)
+
+
+class _PlainTrace(NamedTuple):
+    """A trace in which every model call counts, and rows take only a session and its like from others."""
+
+    #: By span id.
+    stored: Mapping[bytes, StoredSpan]
+    #: Of stored and new spans, by span id.
+    overrides: Mapping[bytes, dict[str, OwnValue]]
+
+    def changes(self) -> Iterator[Values]:
+        """What `update_inherited` binds for the stored rows that are to show something else."""
+        for span_id, span in self.stored.items():
+            overrides = self.overrides.get(span_id, _NO_OVERRIDES)
+            if overrides != span.overrides:
+                yield inherited_values(span, overrides)
+
+
+_NO_OVERRIDES: dict[str, OwnValue] = {}

@@ -1,0 +1,65 @@
+"""Removes spans of a user or session within a transaction, and what other rows had from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pulse_storage.reconcile import Reason, reconcile
+from pulse_storage.skeletons import SpanKey
+from pulse_storage.sql.events import delete_events
+from pulse_storage.sql.revision import Revision
+from pulse_storage.sql.spans import StoredSpan, delete
+
+
+class Removed(NamedTuple):
+    """What was deleted; the sums are over rows that counted."""
+
+    rows: int
+    calls: int
+    log_events: int
+    tokens: int
+    cost_nano_usd: int
+
+
+def remove(revision: Revision, keys: Sequence[SpanKey], column: str, value: str) -> Removed:
+    """Delete these spans, and what else of their traces is of this user or session.
+
+    `column` is `user_id` or `session_id`. Traces go through this as a whole, since what inherits the value
+    loses it here. Other records of the same calls go too, unless they are of somebody else.
+    """
+    near, connection, project = revision.near, revision.connection, revision.project
+    near.load_around(keys)
+    removed = [near.take(*key) for key in _doomed(revision, keys, column, value)]
+    shown = [span for stored in removed if (span := revision.uncount(stored)) is not None]
+    log_events = delete_events(connection, project, [stored.skeleton.key for stored in removed])
+    delete(connection, project, removed)
+    near.leave_large_traces()
+    revision.update(revision.reconciled([]))
+    return Removed(
+        len(removed),
+        len(shown),
+        log_events,
+        sum((span.input_tokens or 0) + (span.output_tokens or 0) for span in shown),
+        sum(span.cost_nano_usd or 0 for span in shown),
+    )
+
+
+def _doomed(revision: Revision, keys: Sequence[SpanKey], column: str, value: str) -> list[SpanKey]:
+    """The loaded spans to be deleted, in the order of their keys."""
+    near = revision.near
+    doomed = {key for key in keys if near.has_loaded(*key)}
+    whose = {stored.skeleton.key: _shown(stored, column) for stored in near.spans()}
+    doomed.update(key for key, shown in whose.items() if shown == value)
+    reasons: dict[SpanKey, Reason] = {}
+    skeletons = [stored.skeleton for stored in near.spans()]
+    reconcile(skeletons, near.all_contents(), partial=near.large, reasons=reasons)
+    for key in list(doomed):
+        reason = reasons.get(key)
+        if reason is not None and reason.counted is not None:
+            doomed.update(other for other in reason.others if whose[other] is None)
+    return sorted(doomed)
+
+
+def _shown(stored: StoredSpan, column: str) -> object:
+    return stored.overrides.get(column, getattr(stored.skeleton, column))
