@@ -18,19 +18,25 @@ from pulse_storage.ids import row_id
 from pulse_storage.reconcile import Verdict, reconcile
 from pulse_storage.skeletons import Skeleton, skeleton
 
-_TRACES = 3
+_TRACES = 2
 _SPANS = 6
 _COLUMNS = [column for column in Skeleton._fields if column in TraceRecord._fields]
 
 
 @st.composite
 def _spans(draw: st.DrawFn) -> list[SpanRow]:
-    """Up to a dozen spans of three traces: few values, so that they meet in every way."""
+    """Up to a dozen spans of two traces: few values, so that they meet in every way."""
     keys = draw(
-        st.lists(st.integers(0, _TRACES * _SPANS - 1), min_size=2, max_size=12, unique=True), label="spans"
+        st.lists(st.integers(0, _TRACES * _SPANS - 1), min_size=3, max_size=12, unique=True), label="spans"
     )
     rows = [_span(draw, key) for key in keys]
-    return [_unshared(row, rows) for row in rows] if draw(st.booleans(), label="unshared") else rows
+    match draw(st.sampled_from(("partners", "shared in a trace", "unshared")), label="calls"):
+        case "unshared":
+            return [_unshared(row, rows) for row in rows]
+        case "shared in a trace":
+            return [row._replace(partner_key=None) for row in rows]
+        case _:
+            return rows
 
 
 def _unshared(row: SpanRow, rows: Sequence[SpanRow]) -> SpanRow:
