@@ -58,7 +58,8 @@ def connect(url: str, *, prepares: bool = False) -> PostgresConnection:
     )
     try:
         raw.execute(_WRITTEN)
-        if prepares and not is_pooled(raw):
+        is_ours = prepares and not is_pooled(raw)
+        if is_ours:
             raw.prepare_threshold = _PREPARE_AFTER
     except psycopg.Error:
         raw.close()
@@ -66,7 +67,7 @@ def connect(url: str, *, prepares: bool = False) -> PostgresConnection:
     raw.adapters.register_loader("numeric", _SumLoader)
     # What binary COPY takes for bytea is what was registered last: the driver's own is written in Python.
     raw.adapters.register_dumper(bytes, BytesBinaryDumper)
-    return PostgresConnection(raw)
+    return PostgresConnection(raw, is_ours=is_ours)
 
 
 def is_pooled(raw: psycopg.Connection[Values]) -> bool:
@@ -111,12 +112,17 @@ class PostgresCursor:
 
 
 class PostgresConnection:
-    """See `sql.connection.Connection`; transactions are begun and ended by name."""
+    """See `sql.connection.Connection`; transactions are begun and ended by name.
+
+    `is_ours`: the server's process is that of this connection alone, so that it may be set to something.
+    """
 
     dialect: Dialect = PostgresDialect()
 
-    def __init__(self, raw: psycopg.Connection[Values]) -> None:
+    def __init__(self, raw: psycopg.Connection[Values], *, is_ours: bool = False) -> None:
         self.raw = raw
+        self._is_ours = is_ours
+        self._read_with = ""
         self._alone = False
         self._locked: frozenset[int] = frozenset()
 
@@ -136,6 +142,18 @@ class PostgresConnection:
         sets = "".join(f"; SET LOCAL {setting}" for setting in settings.split("; "))
         lock = f"; SELECT pg_advisory_xact_lock({STORING:d})" if alone else ""
         self.raw.execute(cast("LiteralString", f"BEGIN {mode or _WRITES}{sets}{lock}"))
+
+    def begin_reading(self, settings: LiteralString) -> None:
+        """Begin a transaction that reads one snapshot; its settings are set only once where that will do."""
+        mode: LiteralString = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        if not self._is_ours:
+            self.begin(mode, settings)
+            return
+        if self._read_with != settings:
+            # By itself: what is set in the transaction would end with it.
+            self.raw.execute("; ".join(f"SET {setting}" for setting in settings.split("; ")))
+            self._read_with = settings
+        self.raw.execute(f"BEGIN {mode}")
 
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> PostgresCursor:
         """See Connection."""

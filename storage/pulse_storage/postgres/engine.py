@@ -35,9 +35,10 @@ class PostgresEngine:
         way = RightOfWay()
         return SqlStorage(
             PostgresDatabase(Link(server), way),
-            PostgresReaders(server, threads=3, way=way),
             PostgresReaders(server, threads=2, way=way),
+            PostgresReaders(server, threads=2, way=way, short=True),
             PostgresReaders(server, threads=1),
+            listers=PostgresReaders(server, threads=2, way=way, short=True),
             max_queue_bytes=max_queue_bytes,
         )
 

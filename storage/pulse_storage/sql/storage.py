@@ -77,8 +77,8 @@ class Readers(Protocol):
 class SqlStorage:
     """A thread that writes, threads that read; `quick_readers` are for keys and single rows.
 
-    Those must not wait until somebody's month of analytics is summed. Searches take seconds each: `searchers`
-    are theirs, so that they wait for each other only.
+    Those must not wait until somebody's month of analytics is summed, nor need lists that have `listers`.
+    Searches take seconds each: `searchers` are theirs, so that they wait for each other only.
     """
 
     def __init__(
@@ -89,11 +89,13 @@ class SqlStorage:
         searchers: Readers,
         *,
         max_queue_bytes: int,
+        listers: Readers | None = None,
     ) -> None:
         self._database = database
         self._readers = readers
         self._quick_readers = quick_readers
         self._searchers = searchers
+        self._listers = listers or readers
         self._writer = Writer(database, max_queue_bytes=max_queue_bytes)
         self._checked_s: float | None = None
         #: The numbers of projects by their ids, as far as anything was read of them.
@@ -128,7 +130,7 @@ class SqlStorage:
         def read(connection: Connection, project: int) -> TracePage:
             return page_of_records(connection, project, project_id, where, page)
 
-        return await self._read(project_id, read, TracePage([], None))
+        return await self._read(project_id, read, TracePage([], None), self._listers)
 
     async def search_traces(self, project_id: str, where: TraceFilter, text: str, page: Page) -> TracePage:
         """See StorageAdapter."""
@@ -303,6 +305,8 @@ class SqlStorage:
         self._readers.close()
         self._quick_readers.close()
         self._searchers.close()
+        if self._listers is not self._readers:
+            self._listers.close()
         self._database.close()
 
     async def _read(
