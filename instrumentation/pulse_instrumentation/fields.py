@@ -35,11 +35,11 @@ def pairs(value: object) -> Iterable[tuple[str, object]]:
     """The fields of a mapping or model with their names; none for everything else."""
     if isinstance(value, dict):
         return cast("dict[str, object]", value).items()
-    try:
-        fields: dict[str, object] = value.__dict__
-        extra = cast("_Model", value).__pydantic_extra__
-    except AttributeError:
+    # Asked for with a default, as the anthropic client's marks of absent arguments have no such field.
+    extra = cast("dict[str, object] | None", getattr(value, "__pydantic_extra__", _NO_FIELDS))
+    if extra is _NO_FIELDS:
         return cast("Mapping[str, object]", value).items() if isinstance(value, Mapping) else ()
+    fields: dict[str, object] = value.__dict__
     return {**fields, **extra}.items() if extra else fields.items()
 
 

@@ -82,14 +82,16 @@ def base_class(client_class: type) -> type:
 
 
 def _request(original: Request, hook: Hook) -> Request:
+    bind = _binding(original)
+
     @wraps(original)
     def request(self: object, *args: object, **kwargs: object) -> object:
         call, args, kwargs = _start(hook, self, args, kwargs)
         if call is None:
-            return _bound(original, self)(*args, **kwargs)
+            return bind(self, type(self))(*args, **kwargs)
         token = attach(call.context)
         try:
-            result = _bound(original, self)(*args, **kwargs)
+            result = bind(self, type(self))(*args, **kwargs)
         except BaseException as error:
             call.fail(error)
             raise
@@ -101,10 +103,9 @@ def _request(original: Request, hook: Hook) -> Request:
     return request
 
 
-def _bound(original: Request, client: object) -> Request:
-    """The method of one client. Wrappers of other libraries learn their client only by being bound."""
-    bind = cast("_Descriptor", original).__get__
-    return bind(client, type(client))
+def _binding(method: Request) -> Callable[[object, type], Request]:
+    """What binds a method to a client. Wrappers of other libraries learn their client only by being bound."""
+    return cast("_Descriptor", method).__get__
 
 
 class _Descriptor(Protocol):
@@ -112,14 +113,16 @@ class _Descriptor(Protocol):
 
 
 def _async_request(original: Request, hook: Hook) -> Request:
+    bind = _binding(original)
+
     @wraps(original)
     async def request(self: object, *args: object, **kwargs: object) -> object:
         call, args, kwargs = _start(hook, self, args, kwargs)
         if call is None:
-            return await cast("Awaitable[object]", _bound(original, self)(*args, **kwargs))
+            return await cast("Awaitable[object]", bind(self, type(self))(*args, **kwargs))
         token = attach(call.context)
         try:
-            result = await cast("Awaitable[object]", _bound(original, self)(*args, **kwargs))
+            result = await cast("Awaitable[object]", bind(self, type(self))(*args, **kwargs))
         except GeneratorExit:
             # The task is being torn down from a foreign context, where our token means nothing.
             call.abandon()

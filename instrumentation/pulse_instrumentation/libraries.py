@@ -85,8 +85,11 @@ def without_native_span(client: object, options: object, context: Context) -> ob
     somebody changes after it was signed makes the request invalid. A client whose own spans go to a
     tracer provider of their own keeps them.
     """
-    telemetry = field(client, "open_telemetry")
-    if not isinstance(telemetry, Mapping) or not field(options, "span_name"):
+    if not field(options, "span_name"):
+        return options
+    # A property of the client, so `field` would take the long way to it.
+    telemetry: object = getattr(client, "open_telemetry", None)
+    if not isinstance(telemetry, Mapping):
         return options
     chosen = cast("Mapping[str, object]", telemetry)
     provider = chosen.get("tracer_provider")
