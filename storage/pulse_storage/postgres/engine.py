@@ -16,7 +16,6 @@ from pulse_storage.postgres.failures import unusable
 from pulse_storage.postgres.link import Link, Server
 from pulse_storage.postgres.partitions import make_partitions_around
 from pulse_storage.postgres.readers import PostgresReaders
-from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.storage import SqlStorage
 
 _log = logging.getLogger(__name__)
@@ -32,13 +31,12 @@ class PostgresEngine:
         for doubt in self.doubts(url):
             _log.warning("%s", doubt)
         server = Server(url)
-        way = RightOfWay()
         return SqlStorage(
-            PostgresDatabase(Link(server), way),
-            PostgresReaders(server, threads=2, way=way),
-            PostgresReaders(server, threads=2, way=way, short=True),
+            PostgresDatabase(Link(server)),
+            PostgresReaders(server, threads=2),
+            PostgresReaders(server, threads=2, short=True),
             PostgresReaders(server, threads=1),
-            listers=PostgresReaders(server, threads=2, way=way, short=True),
+            listers=PostgresReaders(server, threads=2, short=True),
             max_queue_bytes=max_queue_bytes,
         )
 

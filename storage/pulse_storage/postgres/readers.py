@@ -13,7 +13,6 @@ from pulse_storage.errors import StoreUnavailable
 from pulse_storage.postgres.connection import PostgresConnection
 from pulse_storage.postgres.failures import FOREIGN_STATEMENTS, is_lost, unavailable
 from pulse_storage.postgres.link import Link, Server
-from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.threads import AnsweringThreads
 
 _Result = TypeVar("_Result")
@@ -35,13 +34,11 @@ class PostgresReaders:
     take twice as long that way.
     """
 
-    def __init__(
-        self, server: Server, *, threads: int, way: RightOfWay | None = None, short: bool = False
-    ) -> None:
+    def __init__(self, server: Server, *, threads: int, short: bool = False) -> None:
         self._server = server
         self._settings: LiteralString = _SHORT_SETTINGS if short else _SETTINGS
         self._closing = False
-        self._threads = AnsweringThreads(threads, "pulse-read", way)
+        self._threads = AnsweringThreads(threads, "pulse-read")
         self._mine = threading.local()
         self._links: list[Link] = []
 

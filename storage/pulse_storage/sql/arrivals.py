@@ -96,12 +96,7 @@ class Arrivals:
         """Insert what is new, change what it changes."""
         if not self._new:
             return
-        rows = [
-            (row_id(row.project_id, trace_id, span_id, row.start_ns), row)
-            for trace_id, trace in self._new.items()
-            for span_id, row in trace.items()
-        ]
-        rows.sort(key=itemgetter(0))
+        rows = sorted(self._identified(), key=itemgetter(0))
         plain = self._plain_traces()
         verdicts = self._verdicts([pair for pair in rows if pair[1].otel_trace_id not in plain])
         bodies = self._bodies([row for _, row in rows])
@@ -118,6 +113,12 @@ class Arrivals:
             for heirs in self._near.branches.heirs(verdicts, self._marks.settled_before_ns):
                 update(self._connection, heirs)
 
+    def _identified(self) -> Iterator[tuple[bytes, SpanRow]]:
+        for trace_id, trace in self._new.items():
+            self._way.give_way()
+            for span_id, row in trace.items():
+                yield row_id(row.project_id, trace_id, span_id, row.start_ns), row
+
     def _shown(
         self,
         rows: Sequence[tuple[bytes, SpanRow]],
@@ -126,6 +127,7 @@ class Arrivals:
     ) -> Iterator[_Shown]:
         """What readers shall see of new rows."""
         for id, row in rows:
+            self._way.give_way()
             counted, overrides = row.model_call, _NO_OVERRIDES
             if row.otel_trace_id in plain:
                 overrides = plain[row.otel_trace_id].overrides.get(row.otel_span_id, _NO_OVERRIDES)
@@ -165,6 +167,7 @@ class Arrivals:
         """The traces in which no two spans tell of one call; whatever else they need is not looked for."""
         near, plain = self._near, dict[bytes, _PlainTrace]()
         for trace_id, new in self._new.items():
+            self._way.give_way()
             stored = near.plain_in(trace_id, self._marks.settled_before_ns)
             if stored is None:
                 continue
