@@ -103,7 +103,7 @@ class Arrivals:
         shown_rows = list(self._shown(rows, plain, verdicts))
         # No statement can run while rows go out, so what they need is asked for before.
         usage_keys = self._revision.usage_keys.keys(
-            self._revision.facts(shown, shown.operation) for _, _, shown, _, counted in shown_rows if counted
+            self._revision.facts(shown, row.operation) for _, row, shown, _, counted in shown_rows if counted
         )
         self._connection.dialect.insert(self._connection, self._values(shown_rows, usage_keys), bodies)
         if inherited := [values for trace in plain.values() for values in trace.changes()]:
