@@ -46,8 +46,9 @@ class Arrival(NamedTuple):
     wanted: bool
 
 
-#: A new row: its id, what its span says, what readers see, in what the two differ, and whether it counts.
-_Shown = tuple[bytes, SpanRow, SpanRow, dict[str, OwnValue], bool]
+#: A new row: its id, what its span says, what readers see, in what the two differ, and by which facts it
+#: counts, if it does.
+_Shown = tuple[bytes, SpanRow, SpanRow, dict[str, OwnValue], Facts | None]
 
 
 class Arrivals:
@@ -102,9 +103,7 @@ class Arrivals:
         bodies = self._bodies([row for _, row in rows])
         shown_rows = list(self._shown(rows, plain, verdicts))
         # No statement can run while rows go out, so what they need is asked for before.
-        usage_keys = self._revision.usage_keys.keys(
-            self._revision.facts(shown, row.operation) for _, row, shown, _, counted in shown_rows if counted
-        )
+        usage_keys = self._revision.usage_keys.keys(facts for *_, facts in shown_rows if facts is not None)
         self._connection.dialect.insert(self._connection, self._values(shown_rows, usage_keys), bodies)
         if inherited := [values for trace in plain.values() for values in trace.changes()]:
             update_inherited(self._connection, inherited)
@@ -135,16 +134,18 @@ class Arrivals:
                 counted, overrides = verdict
             if overrides:
                 overrides = self._marks.without_old_content(row.start_ns, overrides)
-            yield id, row, shown_row(row, overrides) if overrides else row, overrides, counted
+            shown = shown_row(row, overrides) if overrides else row
+            facts = self._revision.facts(shown, row.operation) if counted else None
+            yield id, row, shown, overrides, facts
 
     def _values(self, rows: Sequence[_Shown], usage_keys: Mapping[Facts, int]) -> Iterator[Values]:
         """What is bound for new rows; those that count are added to the sums."""
-        for id, row, shown, overrides, counted in rows:
+        for id, row, shown, overrides, facts in rows:
             self._way.give_way()
             bucket = latency_bucket(shown.latency_ms)
             usage_key = None
-            if counted:
-                usage_key = usage_keys[self._revision.facts(shown, row.operation)]
+            if facts is not None:
+                usage_key = usage_keys[facts]
                 self._revision.move(1, usage_key, shown, bucket)
             yield insert_values(row, shown, overrides, (self._revision.project, id, usage_key, bucket))
 
