@@ -1,4 +1,4 @@
-"""Calls whose stream was dropped by the application: ended later, outside the garbage collector.
+"""Calls whose stream was dropped or left open by the application, and the process that they belong to.
 
 A destructor may run anywhere, also inside a lock of a span processor. So it only leaves the call
 here; the next call, `flush()` or the exporter's thread ends it, with the time of its last chunk.
@@ -6,11 +6,28 @@ here; the next call, `flush()` or the exporter's thread ends it, with the time o
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
+from weakref import WeakValueDictionary
 
 # Its methods are atomic, and safe where a destructor interrupts another of them.
 _waiting: deque[Callable[[], None]] = deque()
+
+process = object()
+"""Stands for this process: another object in each forked child. Read it as an attribute of the module."""
+
+
+class Stream(Protocol):
+    """A streamed call that can be left."""
+
+    def abandon(self) -> None:
+        """End soon, unless ended. Safe in destructors and signal handlers."""
+        ...
+
+
+_streams: WeakValueDictionary[int, Stream] = WeakValueDictionary()
 
 
 def leave(end: Callable[[], None]) -> None:
@@ -31,3 +48,26 @@ def end_abandoned() -> None:
         except IndexError:
             return
         end()
+
+
+def remember_stream(stream: Stream) -> None:
+    """Take note of a stream, for as long as it lives, in case the process ends before it does."""
+    _streams[id(stream)] = stream
+
+
+def leave_streams() -> None:
+    """Leave every stream that is open, because nobody will read on: the process is about to end."""
+    for reference in _streams.valuerefs():
+        if (stream := reference()) is not None:
+            stream.abandon()
+
+
+def _forget() -> None:
+    """In a forked child: what was running is the parent's to end."""
+    global process
+    process = object()
+    _waiting.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)

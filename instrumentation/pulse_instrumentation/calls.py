@@ -9,8 +9,8 @@ from time import time_ns
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode
 
+from pulse_instrumentation import abandoned
 from pulse_instrumentation import attributes as names
-from pulse_instrumentation.abandoned import leave
 from pulse_instrumentation.content import Capture
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import Attributes, field, integer
@@ -22,6 +22,7 @@ class Call:
     """Ends its span exactly once, whoever comes first, and never raises."""
 
     __slots__ = (
+        "__weakref__",
         "_attributes",
         "_capture",
         "_first_chunk_ns",
@@ -56,8 +57,9 @@ class Call:
         self._fold: Fold | None = None
         self._first_chunk_ns = 0
         self._last_chunk_ns = 0
-        # Popped by whoever ends the call: atomic, so that two threads cannot both.
-        self._open: deque[None] = deque((None,))
+        # Popped by whoever ends the call: atomic, so that two threads cannot both. A forked child
+        # inherits the call of its parent, but may not end it.
+        self._open: deque[object] = deque((abandoned.process,))
 
     @property
     def recording(self) -> bool:
@@ -67,6 +69,7 @@ class Call:
     def start_stream(self) -> None:
         """From now on the answer arrives in chunks."""
         make_fold = self._operation.fold
+        abandoned.remember_stream(self)
         self._fold = None if make_fold is None else make_fold(self._capture.mode != "off")
 
     def chunk(self, chunk: object) -> None:
@@ -103,7 +106,7 @@ class Call:
         """End soon, because the application dropped the stream. Safe in destructors."""
         if self._claim():
             end_ns = self._last_chunk_ns or time_ns()
-            leave(lambda: self._end(end_ns=end_ns, closed=True))
+            abandoned.leave(lambda: self._end(end_ns=end_ns, closed=True))
 
     def __del__(self) -> None:
         # A stream that nobody ever read ends here; every other call has ended before.
@@ -112,10 +115,9 @@ class Call:
 
     def _claim(self) -> bool:
         try:
-            self._open.pop()
+            return self._open.pop() is abandoned.process
         except IndexError:
             return False
-        return True
 
     def _folded(self) -> object:
         if self._fold is None:

@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from collections import deque
+from multiprocessing import parent_process
 from multiprocessing import util as multiprocessing_util
 from queue import Empty, SimpleQueue
 
@@ -55,12 +56,15 @@ class PulseSpanProcessor(SpanProcessor):
         self._encoder = SpanEncoder(resource or {})
         self._max_queue_bytes = max_queue_bytes
         self._closed = False
+        self._in_child = False
         self._reset()
         reference: weakref.ref[PulseSpanProcessor] = weakref.ref(self)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=lambda: _after_fork(reference))
-        # A forked child of multiprocessing leaves without the interpreter's exit handlers.
+        # A child of multiprocessing leaves without the interpreter's exit handlers.
         multiprocessing_util.register_after_fork(self, _finalize_in_child)
+        if parent_process() is not None:
+            _finalize_in_child(self)
 
     def _reset(self) -> None:
         # An RLock: a signal handler or a destructor may come in while its own thread holds it.
@@ -144,8 +148,10 @@ class PulseSpanProcessor(SpanProcessor):
 
     def _run(self) -> None:
         with suppress_instrumentation():
-            while not self._closed:
+            left_alone = False
+            while not self._closed and not left_alone:
                 waiting = self._wait()
+                left_alone = self._is_left_alone()
                 try:
                     end_abandoned()
                     sent = self._send_queued(waiting)
@@ -154,6 +160,15 @@ class PulseSpanProcessor(SpanProcessor):
                     sent = False
                 for done in waiting:
                     done.put(sent)
+            # Another one is started if spans should end after all.
+            self._thread = None
+
+    def _is_left_alone(self) -> bool:
+        """Whether, in a forked child, the thread that forked has ended, and with it what the child was for.
+
+        Such a child ends with its last thread, which must not be this one.
+        """
+        return self._in_child and not threading.main_thread().is_alive()
 
     def _wait(self) -> list[SimpleQueue[bool]]:
         """Sleep until the interval is over, a batch is full or somebody wants a flush."""
@@ -181,9 +196,10 @@ class PulseSpanProcessor(SpanProcessor):
         while left > 0 and not self._give_up.is_set():
             batch = self._batch(left)
             left -= len(batch)
-            complete &= self._deliver([span for span, _ in batch], waiting)
-            if self._give_up.is_set():
+            delivered = self._deliver([span for span, _ in batch], waiting)
+            if self._give_up.is_set() or (not delivered and self._is_left_alone()):
                 return False
+            complete &= delivered
             with self._lock:
                 # The batch counts as queued until here, so that it stays within the bound.
                 for _, size in batch:
@@ -225,17 +241,14 @@ class PulseSpanProcessor(SpanProcessor):
             while waiting:
                 waiting.pop().put(False)
             self._pause(outcome, backoff_s, waiting)
-            if self._give_up.is_set():
+            if self._give_up.is_set() or self._is_left_alone():
                 return False
             backoff_s = min(backoff_s * 2, LAST_BACKOFF_S)
         return True
 
     def _pause(self, outcome: Outcome, backoff_s: float, waiting: list[SimpleQueue[bool]]) -> None:
         """Wait before the next try; a flush that is asked for meanwhile tries at once."""
-        wait_s = outcome.retry_after_s
-        if wait_s is None:
-            wait_s = backoff_s * random.uniform(0.8, 1.2)
-        until = time.monotonic() + wait_s
+        until = time.monotonic() + pause_s(outcome, backoff_s)
         while (left_s := until - time.monotonic()) > 0 and not self._closed:
             try:
                 request = self._wake.get(timeout=left_s)
@@ -257,11 +270,23 @@ class PulseSpanProcessor(SpanProcessor):
             logger.warning("Pulse drops spans (%s). Said once; the total is reported at the end.", reason)
 
 
+def pause_s(outcome: Outcome, backoff_s: float) -> float:
+    """How long to wait before a batch is tried again: what the collector says, else the backoff, scattered.
+
+    A collector that says `Retry-After: 0` is not asked without end, at the application's cost.
+    """
+    wait_s = outcome.retry_after_s
+    if wait_s is None:
+        wait_s = backoff_s * random.uniform(0.8, 1.2)
+    return max(wait_s, FIRST_BACKOFF_S * 0.8)
+
+
 def _after_fork(reference: weakref.ref[PulseSpanProcessor]) -> None:
     """In the child: what is queued is the parent's to send, and the thread stayed there."""
     processor = reference()
     if processor is not None:
         processor._reset()  # pyright: ignore[reportPrivateUsage]
+        processor._in_child = True  # pyright: ignore[reportPrivateUsage]
 
 
 def _finalize_in_child(processor: PulseSpanProcessor) -> None:

@@ -10,6 +10,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import IO, Literal
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
@@ -124,7 +125,14 @@ def _refused(error: urllib.error.HTTPError) -> Outcome:
 
 
 def _seconds(error: urllib.error.HTTPError) -> float | None:
+    """How long `Retry-After` says to wait, at most 5 minutes: it holds seconds or a date."""
+    value = error.headers.get("Retry-After", "")
     try:
-        return min(max(float(error.headers.get("Retry-After", "")), 0.0), 300.0)
+        seconds = float(value)
     except ValueError:
-        return None
+        try:
+            seconds = parsedate_to_datetime(value).timestamp() - time.time()
+        except (ValueError, OverflowError):
+            return None
+    # NaN compares false.
+    return min(seconds, 300.0) if seconds > 0 else 0.0

@@ -12,7 +12,7 @@ from opentelemetry import trace
 from opentelemetry.trace import TracerProvider
 
 from pulse_instrumentation import attributes as names
-from pulse_instrumentation.abandoned import end_abandoned
+from pulse_instrumentation.abandoned import end_abandoned, leave_streams
 from pulse_instrumentation.content import ContentMode, Redact
 from pulse_instrumentation.failures import logger, report_failure
 from pulse_instrumentation.instrumentors import PulseAnthropicInstrumentor, PulseOpenAIInstrumentor
@@ -113,7 +113,7 @@ def _run(settings: ExportSettings, instrument: Callable[[TracerProvider], None])
         _running = running
     instrument(running.provider)
     atexit.register(shutdown)
-    flush_on_termination(flush)
+    flush_on_termination(flush, leave_streams)
 
 
 def flush(timeout_ms: int = 10_000) -> bool:
@@ -130,7 +130,10 @@ def flush(timeout_ms: int = 10_000) -> bool:
 
 
 def shutdown() -> None:
-    """Send what has been recorded, for at most 1.5 seconds, and record nothing more."""
+    """Send what has been recorded, for at most 1.5 seconds, and record nothing more.
+
+    Streams that are still open end here, as streams that were closed early.
+    """
     global _running
     try:
         with _lock:
@@ -140,6 +143,7 @@ def shutdown() -> None:
         for instrumentor in (PulseOpenAIInstrumentor(), PulseAnthropicInstrumentor()):
             if instrumentor.is_instrumented_by_opentelemetry:
                 instrumentor.uninstrument()
+        leave_streams()
         running.processor.shutdown()
         atexit.unregister(shutdown)
     except Exception as error:

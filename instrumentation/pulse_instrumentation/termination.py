@@ -11,8 +11,10 @@ from types import FrameType
 FLUSH_TIMEOUT_MS = 1000
 
 
-def flush_on_termination(flush: Callable[[int], bool]) -> None:
+def flush_on_termination(flush: Callable[[int], bool], before_death: Callable[[], None]) -> None:
     """Flush before the present handler of SIGTERM acts, or before the process dies of it.
+
+    `before_death` is called first when no handler will act, so that the process is sure to die.
 
     A signal that the application ignores stays ignored; a handler that it installs later replaces
     this one. Outside the main thread Python allows no handlers, so nothing happens there.
@@ -26,6 +28,8 @@ def flush_on_termination(flush: Callable[[int], bool]) -> None:
 
     def handle(number: int, frame: FrameType | None) -> None:
         try:
+            if not callable(previous):
+                before_death()
             flush(FLUSH_TIMEOUT_MS)
         finally:
             if callable(previous):

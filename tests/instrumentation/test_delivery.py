@@ -15,8 +15,8 @@ from tests.instrumentation.sink import Sink, sink
 
 from pulse_instrumentation import delivery
 from pulse_instrumentation.abandoned import leave
-from pulse_instrumentation.delivery import PulseSpanProcessor
-from pulse_instrumentation.sender import Sender
+from pulse_instrumentation.delivery import PulseSpanProcessor, pause_s
+from pulse_instrumentation.sender import Outcome, Sender
 
 
 @pytest.fixture(name="collector")
@@ -163,6 +163,17 @@ def test_span_that_cannot_be_encoded_takes_no_neighbour_with_it(
         processor.force_flush()
     assert collector.names == ["a", "c"]
     assert "Pulse lost 1 spans" in caplog.records[-1].getMessage()
+
+
+@pytest.mark.parametrize(
+    ("told_s", "least_s", "most_s"), [(None, 3.2, 4.8), (7.0, 7.0, 7.0), (0.0, 0.4, 0.5)]
+)
+def test_next_try_waits_as_told_but_never_hammers(
+    monkeypatch: pytest.MonkeyPatch, told_s: float | None, least_s: float, most_s: float
+) -> None:
+    monkeypatch.setattr(delivery, "FIRST_BACKOFF_S", 0.5)
+    outcome = Outcome("retry", retry_after_s=told_s)
+    assert least_s <= pause_s(outcome, backoff_s=4.0) <= most_s
 
 
 def test_redirect_is_not_followed_with_the_key(collector: Sink) -> None:

@@ -97,6 +97,28 @@ def test_count_of_rejected_spans_is_a_count(lie: int, believed: int) -> None:
         assert Sender(url, "k").send(b"spans", 10).rejected == believed
 
 
+@pytest.mark.parametrize(
+    ("said", "waited_s"),
+    [
+        ("7", 7.0),
+        ("0.5", 0.5),
+        ("-3", 0.0),
+        ("nan", 0.0),
+        ("1e9", 300.0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 300.0),
+        ("soon", None),
+        ("", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date_within_bounds(said: str, waited_s: float | None) -> None:
+    def answer(connection: socket.socket) -> None:
+        connection.sendall(f"HTTP/1.1 503 Busy\r\nRetry-After: {said}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    with answering(answer) as url:
+        assert Sender(url, "k").send(b"spans", 10).retry_after_s == waited_s
+
+
 @pytest.mark.parametrize("garbage", [b"", b"\x00\xff" * 50, b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 abc\r\n\r\n"])
 def test_what_is_no_http_is_tried_again(garbage: bytes) -> None:
     def answer(connection: socket.socket) -> None:

@@ -2,51 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-import textwrap
 import threading
 from collections.abc import Iterator
 
 import pytest
+from tests.instrumentation.programs import closed_early, run
 from tests.instrumentation.sink import Sink, sink
-
-PRELUDE = """
-import os, signal, sys, threading
-import pulse_instrumentation as pulse
-from opentelemetry import trace
-from tests.support.llm_bodies import completion, message
-from tests.support.llm_clients import anthropic_client, openai_client
-from tests.support.llm_http import FakeProvider, json_answer
-
-def call(model="gpt-4o"):
-    client = openai_client(FakeProvider(json_answer(completion())))
-    return client.chat.completions.create(model=model, messages=[{"role": "user", "content": "Hi"}])
-
-"""
-
-
-def run(program: str, url: str, expect: int = 0, **environment: str) -> str:
-    """Run a program whose environment names the collector; what it wrote to both streams."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PRELUDE + textwrap.dedent(program)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-        timeout=60,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.getcwd(),
-            "PULSE_API_KEY": "pulse_sk_test",
-            "PULSE_API_URL": url,
-            **environment,
-        },
-    )
-    assert done.returncode == expect, done.stdout
-    return done.stdout
 
 
 @pytest.fixture(name="collector")
@@ -165,14 +127,32 @@ def test_process_ends_long_before_a_silent_collector_times_out(collector: Sink) 
     assert "waited True" in output
 
 
+def test_streams_that_are_open_or_dropped_at_the_end_are_sent(collector: Sink) -> None:
+    run(
+        """
+        pulse.init()
+        dropped = begin("dropped")
+        del dropped
+        kept = begin("kept")
+        done = begin("done")
+        list(done)
+        """,
+        collector.url,
+    )
+    assert sorted(collector.names) == ["chat done", "chat dropped", "chat kept"]
+    assert sorted(closed_early(collector)) == ["chat dropped", "chat kept"]
+
+
 def test_sigterm_sends_first_then_kills(collector: Sink) -> None:
     program = """
         pulse.init()
         call()
+        stream = begin("open")
         os.kill(os.getpid(), signal.SIGTERM)
         """
     run(program, collector.url, expect=-signal.SIGTERM)
-    assert collector.names == ["chat gpt-4o"]
+    assert collector.names == ["chat gpt-4o", "chat open"]
+    assert closed_early(collector) == ["chat open"]
 
 
 def test_sigterm_handler_of_the_application_still_decides(collector: Sink) -> None:
@@ -181,54 +161,12 @@ def test_sigterm_handler_of_the_application_still_decides(collector: Sink) -> No
         signal.signal(signal.SIGTERM, lambda number, frame: print("mine", number, frame is not None))
         pulse.init()
         call()
+        stream = begin("open")
         os.kill(os.getpid(), signal.SIGTERM)
-        print("alive")
+        print("alive", len(list(stream)))
         """,
         collector.url,
     )
-    assert output.split("\n")[:2] == [f"mine {int(signal.SIGTERM)} True", "alive"]
-    assert collector.names == ["chat gpt-4o"]
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_forked_children_send_their_own_spans_only(collector: Sink) -> None:
-    run(
-        """
-        import multiprocessing
-        pulse.init()
-        call("parent")
-        child = os.fork()
-        if not child:
-            call("forked")
-            sys.exit(0)
-        os.waitpid(child, 0)
-        process = multiprocessing.get_context("fork").Process(target=call, args=("worker",))
-        process.start()
-        process.join()
-        """,
-        collector.url,
-    )
-    assert sorted(collector.names) == ["chat forked", "chat parent", "chat worker"]
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-def test_fork_after_fork_leaves_nothing_behind_in_the_parent(collector: Sink) -> None:
-    run(
-        """
-        import threading
-        pulse.init()
-        call("parent")
-        assert pulse.flush()
-        before = threading.active_count(), len(os.listdir("/dev/fd"))
-        for _ in range(25):
-            call("parent")
-            child = os.fork()
-            if not child:
-                call("forked")
-                os._exit(0 if pulse.flush() else 1)
-            assert os.waitpid(child, 0)[1] == 0
-        assert (threading.active_count(), len(os.listdir("/dev/fd"))) == before
-        """,
-        collector.url,
-    )
-    assert sorted(collector.names) == ["chat forked"] * 25 + ["chat parent"] * 26
+    assert output.split("\n")[:2] == [f"mine {int(signal.SIGTERM)} True", "alive 4"]
+    assert collector.names == ["chat gpt-4o", "chat open"]
+    assert closed_early(collector) == []

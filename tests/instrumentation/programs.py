@@ -1,0 +1,64 @@
+"""Programs that run in processes of their own, and what they left at the collector."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+from tests.instrumentation.sink import Sink
+
+PRELUDE = """
+import os, signal, sys, threading
+import pulse_instrumentation as pulse
+from opentelemetry import trace
+from tests.support.llm_bodies import chat_chunks, completion, message
+from tests.support.llm_clients import anthropic_client, openai_client
+from tests.support.llm_http import FakeProvider, event_answer, json_answer
+
+def begin(model):
+    client = openai_client(FakeProvider(event_answer(chat_chunks("Hel", "lo"), done=True)))
+    messages = [{"role": "user", "content": "Hi"}]
+    stream = client.chat.completions.create(model=model, messages=messages, stream=True)
+    next(stream)
+    return stream
+
+def call(model="gpt-4o"):
+    client = openai_client(FakeProvider(json_answer(completion())))
+    return client.chat.completions.create(model=model, messages=[{"role": "user", "content": "Hi"}])
+
+"""
+
+
+def run(program: str, url: str, expect: int = 0, **environment: str) -> str:
+    """Run a program whose environment names the collector; what it wrote to both streams."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PRELUDE + textwrap.dedent(program)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=60,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.getcwd(),
+            "PULSE_API_KEY": "pulse_sk_test",
+            "PULSE_API_URL": url,
+            **environment,
+        },
+    )
+    assert done.returncode == expect, done.stdout
+    return done.stdout
+
+
+def closed_early(collector: Sink) -> list[str]:
+    """The names of the calls that were left before their end."""
+    return [
+        span.name
+        for delivery in collector.deliveries
+        for resource_spans in delivery.request.resource_spans
+        for scope_spans in resource_spans.scope_spans
+        for span in scope_spans.spans
+        if "pulse.stream.closed_early" in {attribute.key for attribute in span.attributes}
+    ]

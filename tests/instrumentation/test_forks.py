@@ -1,0 +1,117 @@
+"""Forked processes: each sends its own spans, no other's, and ends as it would without Pulse."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from tests.instrumentation.programs import closed_early, run
+from tests.instrumentation.sink import Sink, sink
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+@pytest.fixture(name="collector")
+def collector_fixture() -> Iterator[Sink]:
+    with sink() as state:
+        yield state
+
+
+def test_forked_children_send_their_own_spans_only(collector: Sink) -> None:
+    run(
+        """
+        import multiprocessing
+        pulse.init()
+        call("parent")
+        child = os.fork()
+        if not child:
+            call("forked")
+            sys.exit(0)
+        os.waitpid(child, 0)
+        process = multiprocessing.get_context("fork").Process(target=call, args=("worker",))
+        process.start()
+        process.join()
+        """,
+        collector.url,
+    )
+    assert sorted(collector.names) == ["chat forked", "chat parent", "chat worker"]
+
+
+def test_fork_after_fork_leaves_nothing_behind_in_the_parent(collector: Sink) -> None:
+    run(
+        """
+        import threading
+        pulse.init()
+        call("parent")
+        assert pulse.flush()
+        before = threading.active_count(), len(os.listdir("/dev/fd"))
+        for _ in range(25):
+            call("parent")
+            child = os.fork()
+            if not child:
+                call("forked")
+                os._exit(0 if pulse.flush() else 1)
+            assert os.waitpid(child, 0)[1] == 0
+        assert (threading.active_count(), len(os.listdir("/dev/fd"))) == before
+        """,
+        collector.url,
+    )
+    assert sorted(collector.names) == ["chat forked"] * 25 + ["chat parent"] * 26
+
+
+def test_forked_child_does_not_end_the_streams_of_its_parent(collector: Sink) -> None:
+    run(
+        """
+        import gc
+        pulse.init()
+        stream, left = begin("read by the parent"), begin("left by the parent")
+        del left
+        gc.collect()
+        child = os.fork()
+        if not child:
+            del stream
+            gc.collect()
+            call("child")
+            sys.exit(0)
+        os.waitpid(child, 0)
+        list(stream)
+        """,
+        collector.url,
+    )
+    assert sorted(collector.names) == ["chat child", "chat left by the parent", "chat read by the parent"]
+    assert closed_early(collector) == ["chat left by the parent"]
+
+
+def test_child_of_multiprocessing_that_starts_pulse_itself_sends_at_its_end(collector: Sink) -> None:
+    run(
+        """
+        import multiprocessing
+        def work():
+            pulse.init()
+            call("worker")
+        process = multiprocessing.get_context("fork").Process(target=work)
+        process.start()
+        process.join()
+        """,
+        collector.url,
+    )
+    assert collector.names == ["chat worker"]
+
+
+def test_child_that_ends_with_the_thread_that_forked_it_still_ends(collector: Sink) -> None:
+    run(
+        """
+        pulse.init(flush_interval_ms=100)
+        def fork():
+            child = os.fork()
+            call("thread" if child else "child")
+            if child:
+                os.waitpid(child, 0)
+        thread = threading.Thread(target=fork)
+        thread.start()
+        thread.join()
+        """,
+        collector.url,
+    )
+    assert sorted(collector.names) == ["chat child", "chat thread"]
