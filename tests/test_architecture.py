@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,23 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+def module_name(path: Path, folder: Path) -> str:
+    return ".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, known: Collection[str]) -> set[str]:
+    """Which of the known modules a file imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            below = [f"{node.module}.{alias.name}" for alias in node.names]
+            # What is imported from a package is a module of it, or a name that the package itself defines.
+            names |= {name if name in known else node.module for name in below}
+    return names & set(known)
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_imports_only_those_below_it(package: str) -> None:
     _, below = PACKAGES[package]
@@ -52,6 +71,15 @@ def test_a_package_imports_only_those_below_it(package: str) -> None:
         others = imported(path) & PACKAGES.keys() - {package}
         allowed = {"pulse_instrumentation"} if path == DEMO_PROGRAM else below
         assert others <= allowed, f"{path.relative_to(ROOT)} imports {sorted(others - allowed)}"
+
+
+def test_imports_within_a_package_never_come_back_to_where_they_began() -> None:
+    # What only types need is imported as well: a reader follows it too.
+    for package, (folder, _) in PACKAGES.items():
+        files = {module_name(path, ROOT / folder): path for path in sources(package)}
+        graph = {name: imported_modules(path, files) - {name} for name, path in files.items()}
+        assert any(graph.values()), package
+        graphlib.TopologicalSorter(graph).prepare()  # Raises CycleError with the names.
 
 
 def test_the_instrumentation_alone_brings_no_server_code() -> None:

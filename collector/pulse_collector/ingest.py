@@ -26,8 +26,9 @@ from pulse_collector.pricing.price_list import warm_up
 from pulse_collector.refusals import Refusal, not_admitted, store_unavailable, unreadable
 from pulse_proto.errors import Unreadable
 from pulse_proto.otlp import Encoding, Signal, decode_request
-from pulse_storage.adapter import IngestResult, StorageAdapter
+from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import StoreUnavailable
+from pulse_storage.ingest_result import IngestResult
 from pulse_storage.keys import INGEST, KeyRefused, KeyRing, ScopeMissing
 from pulse_storage.rows import ApiKey, SpanRow
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulse_storage.adapter import IngestResult, StorageAdapter
+from pulse_storage.adapter import StorageAdapter
 from pulse_storage.engines import engine_of
 from pulse_storage.errors import (
     InvalidCursor,
@@ -12,6 +12,7 @@ from pulse_storage.errors import (
     StoreUnavailable,
     StoreUnusable,
 )
+from pulse_storage.ingest_result import IngestResult
 from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
 
 __all__ = [

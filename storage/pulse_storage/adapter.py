@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 from uuid import UUID
 
@@ -22,25 +21,13 @@ from pulse_storage.filters import (
     TracePage,
     UnpricedModel,
 )
+from pulse_storage.ingest_result import IngestResult
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
 from pulse_storage.skeletons import Bearing
 
 if TYPE_CHECKING:
     from pulse_storage.upkeep.upkeep import Upkeep
-
-
-@dataclass(frozen=True, slots=True)
-class IngestResult:
-    """What became of the rows of one call: the four add up to the rows given."""
-
-    stored: int = 0
-    #: Already stored, or twice in the same call.
-    duplicates: int = 0
-    #: Spans that are not gen-ai and name nobody, of traces without a gen-ai span.
-    left_out: int = 0
-    #: Index into the rows given, and why the store cannot hold that row.
-    rejected: tuple[tuple[int, str], ...] = ()
 
 
 class StorageAdapter(Protocol):

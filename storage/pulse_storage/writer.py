@@ -10,8 +10,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, cast
 
-from pulse_storage.adapter import IngestResult
 from pulse_storage.errors import StorageError, StoreBusy, StoreUnavailable
+from pulse_storage.ingest_result import IngestResult
 from pulse_storage.rows import SpanRow
 
 _log = logging.getLogger(__name__)

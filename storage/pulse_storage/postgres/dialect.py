@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
+
+import psycopg
 
 from pulse_storage.postgres.failures import DATA_ERRORS
 from pulse_storage.postgres.folding import folded_pattern
 from pulse_storage.rows import SpanRow
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.spans import BODY_COLUMNS, COLUMNS
-
-if TYPE_CHECKING:
-    from pulse_storage.postgres.connection import PostgresConnection
 
 _COPY_ROWS = f"COPY spans ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
 _COPY_BODIES = (
@@ -52,6 +51,12 @@ WITH moved AS (
 )
 UPDATE usage_keys SET calls = calls + more FROM moved WHERE usage_keys.key = moved.key"""
 _PROJECT_AT, _ID_AT = COLUMNS.index("project"), COLUMNS.index("id")
+
+
+class _ByDriver(Protocol):
+    """A connection whose driver's own can be had: COPY is not among what the shared code asks of one."""
+
+    raw: psycopg.Connection[Values]
 
 
 class PostgresDialect:
@@ -144,7 +149,7 @@ class PostgresDialect:
 
         While the server stores what it was sent, the next rows are made.
         """
-        raw = cast("PostgresConnection", connection).raw
+        raw = cast("_ByDriver", connection).raw
         with raw.cursor() as cursor, cursor.copy(_COPY_ROWS) as copy:
             copy.set_types(_ROW_TYPES)
             keys: list[Values] = []

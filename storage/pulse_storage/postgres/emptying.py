@@ -18,8 +18,8 @@ from pulse_storage.sql.garbage import note_content_between
 from pulse_storage.upkeep.dropping import BODY_BYTES
 from pulse_storage.upkeep.lending import take_over_what_is_borrowed
 from pulse_storage.upkeep.marks import SETTLED_NS, move_marks, read_marks
+from pulse_storage.upkeep.parts import Lot, Part, Table
 from pulse_storage.upkeep.ranges import kept_rows, rows_between
-from pulse_storage.upkeep.whole import Lot, Part, Table
 
 #: Readers of the partition are waited for so long, and each check may take so long; then it goes by rows.
 _LOCK_MS, _CHECK_MS = 300, 3_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from pulse_storage.adapter import IngestResult
+from pulse_storage.ingest_result import IngestResult
 from pulse_storage.keeping import kept_at_once
 from pulse_storage.sql.arrivals import Arrival, Outcome
 from pulse_storage.writer import Call

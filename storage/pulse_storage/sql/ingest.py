@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import cast
 
-from pulse_storage.adapter import IngestResult
 from pulse_storage.events import Assemble, EventPart
+from pulse_storage.ingest_result import IngestResult
 from pulse_storage.skeletons import SpanKey
 from pulse_storage.sql.arrivals import Arrival, Arrivals, Outcome
 from pulse_storage.sql.connection import Connection

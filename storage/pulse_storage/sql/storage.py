@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from pulse_storage.adapter import IngestResult
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import (
     Analytics,
@@ -22,6 +21,7 @@ from pulse_storage.filters import (
     UnpricedModel,
     UsageSummary,
 )
+from pulse_storage.ingest_result import IngestResult
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
 from pulse_storage.skeletons import Bearing

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import apsw
 
-from pulse_storage.adapter import IngestResult
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
+from pulse_storage.ingest_result import IngestResult
 from pulse_storage.sql.calls import arrivals_of, results_for
 from pulse_storage.sql.ingest import Ingest
 from pulse_storage.sql.right_of_way import RightOfWay
@@ -25,7 +25,7 @@ from pulse_storage.sqlite.connection import (
 )
 from pulse_storage.sqlite.gate import ReadGate
 from pulse_storage.sqlite.sql import Connection
-from pulse_storage.upkeep.whole import Lot, Part, Table
+from pulse_storage.upkeep.parts import Lot, Part, Table
 from pulse_storage.writer import Call
 
 _Result = TypeVar("_Result")

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.ingest import Ingest
-from pulse_storage.upkeep.whole import Lot, Part, Table
+from pulse_storage.upkeep.parts import Lot, Part, Table
 from pulse_storage.writer import Writer
 
 _log = logging.getLogger(__name__)

@@ -6,31 +6,18 @@ What is left at the horizon goes by steps afterwards, and so does everything tha
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import NamedTuple
 
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.sql.connection import Connection
 from pulse_storage.upkeep.dropping import drop_rows
+from pulse_storage.upkeep.engine import Engine
+from pulse_storage.upkeep.parts import Lot, Part
 from pulse_storage.upkeep.ranges import Dropped
 from pulse_storage.upkeep.sizes import HourSizes, sizes_between
 
-if TYPE_CHECKING:
-    from pulse_storage.upkeep.engine import Engine
-
-Table = Literal["spans", "span_bodies"]
-
 _STEP_ROWS = 1_000
 _SIZE_ROWS = 20_000
-
-
-class Part(NamedTuple):
-    """A half-open range of ids that a table keeps apart, and the projects that have rows in it."""
-
-    table: Table
-    from_id: bytes
-    before_id: bytes
-    #: By their keys; none where only the space of dropped rows is left.
-    projects: tuple[int, ...]
 
 
 class Horizon(NamedTuple):
@@ -43,14 +30,6 @@ class Horizon(NamedTuple):
     def reaches(self, part: Part) -> bool:
         """Whether the part lies beyond it."""
         return part.before_id <= (self.rows_before if part.table == "spans" else self.content_before)
-
-
-class Lot(NamedTuple):
-    """What a project has in a part, if all of it is to go."""
-
-    policy: RetentionPolicy
-    #: Rows that were counted; of bodies, nobody counts them before.
-    rows: int
 
 
 async def drop_whole(
