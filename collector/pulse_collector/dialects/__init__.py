@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pulse_collector.dialects import (
     agent_framework,
     anthropic_sdk,
+    aws_sdk,
     genkit,
     google_adk,
     haystack,
@@ -18,6 +19,7 @@ from pulse_collector.dialects import (
     langsmith,
     litellm,
     logfire,
+    logfire_agents,
     mlflow,
     openinference,
     openlit,
@@ -44,6 +46,7 @@ DIALECTS: tuple[Dialect, ...] = (
     openllmetry.DIALECT,
     mlflow.DIALECT,
     logfire.DIALECT,
+    logfire_agents.DIALECT,
     pydantic_ai.DIALECT,
     openlit.DIALECT,
     litellm.DIALECT,
@@ -52,6 +55,7 @@ DIALECTS: tuple[Dialect, ...] = (
     genkit.DIALECT,
     haystack.DIALECT,
     agent_framework.DIALECT,
+    aws_sdk.DIALECT,
     otel_genai.DIALECT,
 )
 

@@ -9,7 +9,7 @@ from pulse_collector.mapping.content import content_of, document_body
 from pulse_collector.mapping.documents import read_request, read_response
 from pulse_collector.mapping.json_text import JsonObject
 from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import CountColumn, count_of
+from pulse_collector.mapping.usage import CountColumn, counts_named
 
 _USAGE_NAMES: dict[CountColumn, str] = {
     "input": "inputTokens",
@@ -45,10 +45,7 @@ def read(facts: SpanFacts) -> None:
 def _read_answer(facts: SpanFacts, document: JsonObject) -> None:
     usage = document.get("usage")
     if isinstance(usage, dict):
-        for column, name in _USAGE_NAMES.items():
-            count = count_of(usage.get(name))
-            if count is not None:
-                facts.counts.setdefault(column, count)
+        facts.fill_counts(counts_named(usage, _USAGE_NAMES))
         # As Google counts, thoughts lie beside the answer.
         if "output" in facts.counts:
             facts.counts["output"] += facts.counts.get("reasoning", 0)

@@ -11,7 +11,7 @@ from pulse_collector.mapping.attributes import as_number
 from pulse_collector.mapping.content import content_of, document_body, plain_text
 from pulse_collector.mapping.documents import read_request, read_response
 from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object, unquote
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.span_facts import SpanFacts, TextColumn
 from pulse_collector.mapping.usage import CountColumn, Counts, count_of, counts_of_document
 
 _METADATA = ("langfuse.trace.metadata.", "langfuse.observation.metadata.")
@@ -19,6 +19,13 @@ _METADATA = ("langfuse.trace.metadata.", "langfuse.observation.metadata.")
 _ENDLESS = "Infinity"
 #: Usage as Langfuse's LangChain callback writes it.
 _PARTS = frozenset({"input_cache_read", "input_cache_creation", "output_reasoning"})
+#: What its LangChain callback leaves in the metadata, LangChain's own notes on the model among it.
+_METADATA_NAMES: dict[TextColumn, tuple[str, ...]] = {
+    "provider": ("ls_provider",),
+    "model_requested": ("ls_model_name",),
+    "session_id": ("langfuse_session_id", "session_id", "thread_id"),
+    "user_id": ("langfuse_user_id", "user_id"),
+}
 _USAGE_NAMES: dict[CountColumn, tuple[str, ...]] = {
     "input": ("input",),
     "output": ("output",),
@@ -43,6 +50,9 @@ def read(facts: SpanFacts) -> None:
     if attributes.get("langfuse.observation.level") == "ERROR":
         facts.failed = True
         facts.fill("error_message", attributes.get("langfuse.observation.status_message"))
+    for column, names in _METADATA_NAMES.items():
+        for name in names:
+            facts.fill(column, facts.custom.get(name))
     if facts.model_call:
         _read_usage(facts)
         # Until an answer came, the one model name is that of the request.

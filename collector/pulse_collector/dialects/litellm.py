@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.openllmetry import read as read_openllmetry
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.mapping.documents import read_parameters, read_response
+from pulse_collector.dialects.otel_genai import built, set_messages
+from pulse_collector.mapping.content import content_of
+from pulse_collector.mapping.documents import read_parameters, read_reported_cost, read_response
+from pulse_collector.mapping.indexed import indexed_list
 from pulse_collector.mapping.json_text import JsonObject, parse_repr, to_json
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.span_facts import SpanFacts, clean_text
+from pulse_collector.mapping.usage import counts_of_document
 
 _CALLS = {
     "completion": "chat",
@@ -28,6 +33,8 @@ _CALLS = {
 }
 
 
+#: `litellm:custom_llm_provider:openai;model_id:None;response_id:resp_1`, in base64.
+_HIDDEN_ID = re.compile(r"^litellm:.*;response_id:(\S+)$")
 _RAW_REQUEST = re.compile(r"llm\.([\w-]+)\.(.+)")
 
 
@@ -35,8 +42,51 @@ def read(facts: SpanFacts) -> None:
     """Read content; of the raw request what the provider said, which the call above it says in part."""
     if facts.name == "raw_gen_ai_request":
         _read_raw(facts)
-    else:
-        read_openllmetry(facts)
+        return
+    _read_ids(facts)
+    _read_usage(facts)
+    _read_calls(facts)
+    read_openllmetry(facts)
+
+
+def _read_ids(facts: SpanFacts) -> None:
+    """LiteLLM's own id stands where the provider gave none; in those of responses it hides the provider's."""
+    response_id = facts.texts.get("provider_request_id")
+    if response_id is None:
+        return
+    if response_id == facts.attributes.get("litellm.call_id"):
+        del facts.texts["provider_request_id"]
+    elif response_id.startswith("resp_"):
+        hidden = _HIDDEN_ID.search(_decoded(response_id.removeprefix("resp_")))
+        if hidden is not None:
+            facts.texts["provider_request_id"] = clean_text(hidden[1])
+
+
+def _decoded(text: str) -> str:
+    try:
+        return b64decode(text + "=" * (-len(text) % 4)).decode()
+    except ValueError:
+        return ""
+
+
+def _read_usage(facts: SpanFacts) -> None:
+    """The provider's usage, with what it charged and the parts that have no attribute of their own."""
+    usage = parse_repr(facts.attributes.get("metadata.usage_object"))
+    facts.fill_counts(counts_of_document(usage))
+    read_reported_cost(facts, usage)
+
+
+def _read_calls(facts: SpanFacts) -> None:
+    """The calls of tools, which its messages lack: they stand beside these, by the names that were before."""
+    answers = content_of(facts.attributes.get("gen_ai.output.messages"))
+    called = indexed_list(facts.flattened, "gen_ai.completion.")
+    if answers is None or not isinstance(answers.value, list) or not called:
+        return
+    for message, beside in zip(answers.value, called, strict=False):
+        call = beside.get("function_call") if isinstance(beside, dict) else None
+        if isinstance(message, dict) and isinstance(call, dict) and message.get("parts") == []:
+            message["parts"] = [{"type": "tool_call", **call}]
+    set_messages(facts, messages=None, answers=built(answers.value))
 
 
 def _read_raw(facts: SpanFacts) -> None:
@@ -74,6 +124,7 @@ DIALECT = Dialect(
         "session_id": ("gen_ai.conversation.id", "session.id", "metadata.session_id", "litellm.session_id"),
         "user_id": ("user.id", "enduser.id", "gen_ai.request.user", "llm.user", "metadata.user_id"),
     },
+    content=("metadata.usage_object",),
     content_prefixes=("llm.request.functions.",),
     read=read,
     extends=OTEL_GENAI,

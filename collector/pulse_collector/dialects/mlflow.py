@@ -9,7 +9,7 @@ from pulse_collector.mapping.content import Content, content_of, document_body
 from pulse_collector.mapping.documents import read_request, read_response
 from pulse_collector.mapping.json_text import parse_object, unquote
 from pulse_collector.mapping.span_facts import SpanFacts, clean_text
-from pulse_collector.mapping.usage import CountColumn, Counts, count_of
+from pulse_collector.mapping.usage import CountColumn, Counts, counts_named
 
 _USAGE_NAMES: dict[CountColumn, str] = {
     "input": "input_tokens",
@@ -53,13 +53,7 @@ def _content(value: AttributeValue) -> Content | None:
 
 def _usage(facts: SpanFacts) -> Counts:
     """MLflow's own counts, which include the cache whatever the provider."""
-    usage = parse_object(facts.attributes.get("mlflow.chat.tokenUsage"))
-    counts: Counts = {}
-    for column, name in _USAGE_NAMES.items():
-        count = count_of(usage.get(name))
-        if count is not None:
-            counts[column] = count
-    return counts
+    return counts_named(parse_object(facts.attributes.get("mlflow.chat.tokenUsage")), _USAGE_NAMES)
 
 
 DIALECT = Dialect(

@@ -10,6 +10,7 @@ from pulse_collector.mapping.documents import read_parameters, read_request, rea
 from pulse_collector.mapping.indexed import indexed_list
 from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object
 from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.usage import count_of
 
 
 def read(facts: SpanFacts) -> None:
@@ -18,12 +19,12 @@ def read(facts: SpanFacts) -> None:
     prompts = "llm.prompts" in attributes or any(key.startswith("llm.prompts.") for key in facts.flattened)
     if facts.operation == "chat" and prompts:
         facts.operation = "text_completion"
-    # What Bedrock counts as input is passed on as it comes.
-    facts.input_excludes_cache = facts.scope == "openinference.instrumentation.bedrock"
     parameters = parse_object(attributes.get("llm.invocation_parameters"))
     facts.custom.update(parse_object(attributes.get("metadata")))
     asked = content_of(attributes.get("input.value"))
     answered = content_of(attributes.get("output.value"))
+    if facts.scope == "openinference.instrumentation.bedrock":
+        facts.input_excludes_cache = _bedrock_input_excludes_cache(facts, answered)
     if facts.model_call:
         _read_documents(facts, asked, answered)
         # OpenAI's agents put the whole response there.
@@ -46,6 +47,19 @@ def read(facts: SpanFacts) -> None:
     facts.output_text = facts.output_text or plain_text(attributes.get("output.value"))
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
         read_first_event(facts, "First Token Stream Event")
+
+
+def _bedrock_input_excludes_cache(facts: SpanFacts, answered: Content | None) -> bool:
+    """Whether Bedrock's own input, without what is cached, was passed on, as the first versions did.
+
+    The answer's document tells, where it has the usage; else the total, which includes what is cached.
+    """
+    counts = facts.counts
+    usage = answered.value.get("usage") if answered and isinstance(answered.value, dict) else None
+    if isinstance(usage, dict) and "input_tokens" in usage:
+        return count_of(usage["input_tokens"]) == counts.get("input")
+    total = counts.get("total")
+    return total is not None and total != counts.get("input", 0) + counts.get("output", 0)
 
 
 def _read_documents(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
@@ -93,7 +107,10 @@ def _read_lists(facts: SpanFacts) -> None:
 
 
 def _answered(facts: SpanFacts) -> bool:
-    return bool(facts.counts or facts.finish_reasons or facts.output_text or facts.response)
+    if facts.counts or facts.finish_reasons or facts.output_text:
+        return True
+    # LangChain has a document without an answer for calls that failed.
+    return facts.response is not None and all(event.name != "exception" for event in facts.events)
 
 
 def _messages(facts: SpanFacts, prefix: str) -> Content | None:

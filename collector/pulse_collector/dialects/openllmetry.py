@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import built, read_content, set_messages
+from pulse_collector.dialects.otel_genai import (
+    OLD_CHUNK_EVENT,
+    built,
+    read_content,
+    read_first_event,
+    set_messages,
+)
 from pulse_collector.mapping.indexed import indexed_list
+from pulse_collector.mapping.json_text import Json
 from pulse_collector.mapping.span_facts import SpanFacts
 
 #: OpenLLMetry's scopes are named like OpenTelemetry's own, after the library that is instrumented.
@@ -34,6 +41,12 @@ _LIBRARIES = (
     "writer",
 )
 
+_BEDROCK = "opentelemetry.instrumentation.bedrock"
+_GOOGLE = (
+    "opentelemetry.instrumentation.google_generativeai",
+    "opentelemetry.instrumentation.vertexai",
+)
+
 _SESSION_PROPERTIES = ("session_id", "chat_id", "thread_id", "conversation_id")
 _PROPERTIES = "traceloop.association.properties."
 
@@ -44,10 +57,32 @@ def read(facts: SpanFacts) -> None:
         # Before 0.5x Anthropic's messages were called a completion.
         facts.operation = "chat"
     tools = indexed_list(facts.flattened, "llm.request.functions.")
-    if tools:
-        prompt = built(indexed_list(facts.flattened, "gen_ai.prompt."))
+    if tools or facts.operation == "text_completion":
+        prompt = built([_message(one) for one in indexed_list(facts.flattened, "gen_ai.prompt.")])
         set_messages(facts, messages=prompt, answers=None, tools=built(tools))
+    _read_library(facts)
     read_content(facts)
+    if facts.events and "time_to_first_token_ms" not in facts.numbers:
+        read_first_event(facts, OLD_CHUNK_EVENT)
+
+
+def _message(entry: Json) -> Json:
+    """A message; the prompt of a completion stood under its role once: `gen_ai.prompt.0.user`."""
+    if isinstance(entry, dict) and entry.keys() == {"user"}:
+        return {"role": "user", "content": entry["user"]}
+    return entry
+
+
+def _read_library(facts: SpanFacts) -> None:
+    """What the libraries do not count alike, and their instrumentations pass on as it comes."""
+    if facts.scope == _BEDROCK:
+        facts.input_excludes_cache = True
+    elif facts.scope in _GOOGLE:
+        # The output is that of the candidates; of thoughts beside them only the total tells.
+        counts = facts.counts
+        total, asked = counts.get("total"), counts.get("input")
+        if total is not None and asked is not None and total - asked > counts.get("output", total):
+            counts["output"] = total - asked
 
 
 DIALECT = Dialect(

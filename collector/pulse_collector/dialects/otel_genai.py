@@ -27,6 +27,8 @@ _MESSAGE_EVENTS = {
     "gen_ai.tool.message": "tool",
 }
 CHUNK_EVENT = "gen_ai.content.completion.chunk"
+#: Its name in the first versions of OpenLLMetry.
+OLD_CHUNK_EVENT = "llm.content.completion.chunk"
 #: Carries all facts of a call; as an event of the span itself, Strands' newest form has its messages there.
 _DETAILS_EVENT = "gen_ai.client.inference.operation.details"
 CONTENT_EVENTS = frozenset(
@@ -34,6 +36,7 @@ CONTENT_EVENTS = frozenset(
         *_MESSAGE_EVENTS,
         *("gen_ai.choice", "gen_ai.content.prompt", "gen_ai.content.completion"),
         CHUNK_EVENT,
+        OLD_CHUNK_EVENT,
         _DETAILS_EVENT,
     }
 )

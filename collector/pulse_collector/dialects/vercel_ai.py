@@ -12,12 +12,14 @@ from pulse_collector.mapping.content import Content, content_of, document_body
 from pulse_collector.mapping.documents import read_request
 from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object, to_json
 from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import count_of, counts_of_document
+from pulse_collector.mapping.usage import CountColumn, count_of, counts_named, counts_of_document
 
 
 def read(facts: SpanFacts) -> None:
     """Read prompt and answer, and the counts that only the provider's own metadata has."""
     attributes = facts.attributes
+    if facts.texts.get("provider_request_id", "").startswith(_INVENTED_IDS):
+        del facts.texts["provider_request_id"]
     _read_provider_metadata(facts)
     asked = content_of(attributes.get("ai.prompt"))
     if asked is not None and not facts.model_call:
@@ -40,6 +42,16 @@ def read(facts: SpanFacts) -> None:
 def _read_provider_metadata(facts: SpanFacts) -> None:
     """Cached tokens, which version 4 and streams have nowhere else."""
     metadata = parse_object(facts.attributes.get("ai.response.providerMetadata"))
+    for name, columns in _PROVIDER_COUNTS:
+        counted = metadata.get(name)
+        if isinstance(counted, dict):
+            facts.fill_counts(counts_named(counted, columns))
+    for name in ("google", "vertex"):
+        google = metadata.get(name)
+        # The output that has an attribute is that of the candidates: thoughts lie beside them.
+        facts.counts.update(
+            counts_of_document(google.get("usageMetadata") if isinstance(google, dict) else None)
+        )
     anthropic = metadata.get("anthropic")
     if not isinstance(anthropic, dict):
         return
@@ -106,6 +118,15 @@ def _read_tool(facts: SpanFacts) -> None:
         facts.response = document_body(result, "result")
 
 
+#: Stand in for the response's id where the provider gave none.
+_INVENTED_IDS = ("aitxt-", "aiobj-")
+#: Parts of the usage that versions 4 and 5 leave to the provider's own metadata.
+_PROVIDER_COUNTS: tuple[tuple[str, dict[CountColumn, str]], ...] = (
+    ("openai", {"cache_read": "cachedPromptTokens", "reasoning": "reasoningTokens"}),
+    ("azure", {"cache_read": "cachedPromptTokens", "reasoning": "reasoningTokens"}),
+    ("deepseek", {"cache_read": "promptCacheHitTokens"}),
+    ("xai", {"reasoning": "reasoningTokens"}),
+)
 _METADATA = "ai.telemetry.metadata."
 _SESSION_NAMES = ("sessionId", "session_id", "threadId", "conversationId", "chatId")
 _CONTEXTS = ("ai.settings.context.", "ai.settings.runtimeContext.")

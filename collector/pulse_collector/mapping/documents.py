@@ -157,6 +157,9 @@ def _read_langchain(facts: SpanFacts, document: JsonObject) -> None:
         reason = meta.get("finish_reason") or meta.get("stop_reason") or info.get("finish_reason")
         facts.finish_reasons = _texts(reason)
     text = text_of(body.get("content")) if body else ""
+    if not facts.finish_reasons and meta.get("status") == "completed":
+        # OpenAI's responses: what they ended for follows from what they hold.
+        facts.finish_reasons = ["tool_calls" if body.get("tool_calls") and not text else "stop"]
     facts.output_text = facts.output_text or text or text_of(first.get("text")) or None
 
 

@@ -173,7 +173,8 @@ def _provider(raw: str | None, host: str | None, is_generation: bool, model: str
             named_by_vendor = host is None and model is not None and "/" in model
             return "openrouter" if name == "openai" and named_by_vendor else name
         return _provider_by_model(model) if model else None
-    return name
+    # LangSmith takes the vendor in the model's name for the provider.
+    return "openrouter" if is_generation and host is None else name
 
 
 def is_framework(raw: str) -> bool:

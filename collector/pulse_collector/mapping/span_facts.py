@@ -116,8 +116,9 @@ class SpanFacts:
         self.input_text: str | None = None
         self.output_text: str | None = None
         self.partner_key: str | None = None
-        #: The input tokens leave out what was read from or written to the cache.
-        self.input_excludes_cache = False
+        #: Whether the input tokens leave out what was read from or written to the cache; None: as the
+        #: dialect's table says.
+        self.input_excludes_cache: bool | None = None
         #: The cost was estimated by the sender from a price list, so that ours is the better one.
         self.cost_is_estimate = False
 

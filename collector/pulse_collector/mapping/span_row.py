@@ -49,7 +49,9 @@ def span_row(
     usage, reported, cost = NO_USAGE, NOT_REPORTED, UNKNOWN_COST
     beside: JsonObject = {}
     if facts.model_call:
-        excludes_cache = facts.input_excludes_cache or provider in plan.dialect.input_excludes_cache
+        excludes_cache = facts.input_excludes_cache
+        if excludes_cache is None:
+            excludes_cache = provider in plan.dialect.input_excludes_cache
         usage = usage_of(facts.counts, excludes_cache=excludes_cache)
         if facts.operation == "embeddings" and usage.output_tokens is None and usage.input_tokens is not None:
             usage = usage._replace(output_tokens=0)

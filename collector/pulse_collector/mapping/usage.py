@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from pulse_collector.mapping.attributes import as_count
@@ -47,7 +48,8 @@ def usage_of(counts: Counts, *, excludes_cache: bool) -> Usage:
     """The counts in the one form. `excludes_cache`: the sender's input leaves cached tokens out.
 
     An input smaller than its own cached part cannot include it, whatever the sender promises. Totals help
-    only where one side is missing.
+    where one side is missing, and show that reasoning lies beside the output (Google's thoughts) by being the
+    sum of all three.
     """
     if not counts:
         return NO_USAGE
@@ -62,8 +64,10 @@ def usage_of(counts: Counts, *, excludes_cache: bool) -> Usage:
     elif total is not None and output_tokens is None and input_tokens is not None:
         output_tokens = max(total - input_tokens, 0)
     reasoning = counts.get("reasoning")
-    if reasoning is not None and output_tokens is not None and reasoning > output_tokens:
-        output_tokens += reasoning
+    if reasoning and output_tokens is not None:
+        beside = input_tokens is not None and total == input_tokens + output_tokens + reasoning
+        if beside or reasoning > output_tokens:
+            output_tokens += reasoning
     cache_write_1h = counts.get("cache_write_1h")
     if cache_write_1h is not None:
         cache_write_1h = min(cache_write_1h, cache_write) if cache_write is not None else None
@@ -98,6 +102,16 @@ def _within(whole: int | None, audio: int | None, image: int | None) -> tuple[in
 def count_of(value: Json) -> int | None:
     """A count in a JSON document; None if it is none."""
     return None if isinstance(value, list | dict) else as_count(value)
+
+
+def counts_named(usage: JsonObject, names: Mapping[CountColumn, str]) -> Counts:
+    """The counts that stand under these names."""
+    counts: Counts = {}
+    for column, name in names.items():
+        count = count_of(usage.get(name))
+        if count is not None:
+            counts[column] = count
+    return counts
 
 
 def counts_of_document(usage: Json) -> Counts:

@@ -1,0 +1,16 @@
+"""OpenTelemetry's instrumentations of the AWS SDKs: calls of Bedrock, by the conventions."""
+
+from __future__ import annotations
+
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.dialects.otel_genai import read_content
+
+DIALECT = Dialect(
+    name="aws-sdk",
+    scopes=("opentelemetry.instrumentation.botocore", "@opentelemetry/instrumentation-aws-sdk"),
+    # Bedrock's counts are passed on as they come.
+    input_excludes_cache=frozenset({"bedrock"}),
+    read=read_content,
+    extends=OTEL_GENAI,
+)

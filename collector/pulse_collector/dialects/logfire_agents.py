@@ -1,0 +1,76 @@
+"""Logfire's spans of the OpenAI Agents SDK: all name the provider, few are calls."""
+
+from __future__ import annotations
+
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.logfire import DIALECT as LOGFIRE
+from pulse_collector.dialects.logfire import read as read_logfire
+from pulse_collector.mapping.content import Content, content_of, document_body, plain_text
+from pulse_collector.mapping.documents import read_response
+from pulse_collector.mapping.json_text import parse_object
+from pulse_collector.mapping.messages import first_answer_text, last_user_text
+from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.usage import counts_of_document
+
+#: Beginnings of names, and what such spans do.
+_OPERATIONS = (
+    ("OpenAI Agents trace", "invoke_workflow"),
+    ("Task", "invoke_workflow"),
+    ("Agent run", "invoke_agent"),
+    ("Turn", "agent_step"),
+    ("Function", "execute_tool"),
+    ("Guardrail", "guardrail"),
+    ("Responses API", "chat"),
+    ("Chat completion", "chat"),
+)
+
+
+def read(facts: SpanFacts) -> None:
+    """Read what the agents' tracing hands on: input and output, the response, its usage, the group's id."""
+    attributes = facts.attributes
+    group = plain_text(attributes.get("group_id"))
+    if group != "null":
+        facts.fill("session_id", group)
+    named = next((operation for start, operation in _OPERATIONS if facts.name.startswith(start)), None)
+    if named is not None or "gen_ai.request.model" not in attributes:
+        facts.operation = named or "span"
+    facts.model_call = facts.operation == "chat"
+    asked = _given(facts, "raw_input", "input")
+    answered = _given(facts, "response", "output")
+    facts.fill_counts(counts_of_document(parse_object(attributes.get("usage"))))
+    if facts.model_call:
+        if asked is not None:
+            facts.input_text = last_user_text(asked.value)
+        if answered is not None and isinstance(answered.value, dict):
+            read_response(facts, answered.value)
+        elif answered is not None:
+            facts.output_text = first_answer_text(answered.value)
+    elif facts.operation == "execute_tool":
+        facts.output_text = plain_text(attributes.get("output"))
+    if asked is not None:
+        facts.request = document_body(asked, "messages" if isinstance(asked.value, list) else "input")
+    if answered is not None:
+        facts.response = document_body(answered, "messages" if isinstance(answered.value, list) else "output")
+    read_logfire(facts)
+
+
+def _given(facts: SpanFacts, *keys: str) -> Content | None:
+    """The first of these that says something: Logfire writes `null` where there is nothing."""
+    return next(
+        (
+            content
+            for key in keys
+            if (content := content_of(facts.attributes.get(key))) is not None and content.value is not None
+        ),
+        None,
+    )
+
+
+DIALECT = Dialect(
+    name="logfire-agents",
+    scopes=("logfire.openai_agents",),
+    content=("group_id", "raw_input", "input", "response", "output", "usage"),
+    noise=("model_settings", "model_config", "response_id"),
+    read=read,
+    extends=LOGFIRE,
+)
