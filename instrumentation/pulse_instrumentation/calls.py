@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections import deque
 from time import time_ns
 
 from opentelemetry.context import Context
@@ -59,7 +58,7 @@ class Call:
         self._last_chunk_ns = 0
         # Popped by whoever ends the call: atomic, so that two threads cannot both. A forked child
         # inherits the call of its parent, but may not end it.
-        self._open: deque[object] = deque((abandoned.process,))
+        self._open = [abandoned.process]
 
     @property
     def recording(self) -> bool:

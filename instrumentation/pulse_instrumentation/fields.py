@@ -5,68 +5,78 @@ A field that is missing, or not of the type asked for, reads as absent; nothing 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import Literal, TypeGuard, cast
 
 from opentelemetry.util.types import AttributeValue
 
 Attributes = dict[str, AttributeValue]
 
+# `isinstance` of a dict or a list for which no `cast`, a call of its own, must tell the type checker what
+# is in it.
+is_dict = cast("Callable[[object], TypeGuard[dict[str, object]]]", dict.__instancecheck__)
+is_list = cast("Callable[[object], TypeGuard[list[object]]]", list.__instancecheck__)
+
 _NOTHING: tuple[object, ...] = ()
 _NO_FIELDS: dict[str, object] = {}
+_NO_PAIRS: tuple[tuple[str, object], ...] = ()
 
 
 def field(value: object, name: str) -> object:
     """The field of a mapping or the attribute of a model; None when there is none."""
-    if isinstance(value, dict):
-        return cast("dict[str, object]", value).get(name)
+    if is_dict(value):
+        return value.get(name)
     # Straight to where a model keeps its fields: asking it for one that it lacks is slow.
-    try:
-        fields: dict[str, object] = value.__dict__
-        if name in fields:
-            return fields[name]
-        extra = cast("_Model", value).__pydantic_extra__
-    except AttributeError:
+    fields: dict[str, object] = getattr(value, "__dict__", _NO_FIELDS)
+    if name in fields:
+        return fields[name]
+    extra: dict[str, object] | None = getattr(value, "__pydantic_extra__", _NO_FIELDS)
+    if extra is _NO_FIELDS:
         return getattr(value, name, None)
     return None if extra is None else extra.get(name)
 
 
 def pairs(value: object) -> Iterable[tuple[str, object]]:
     """The fields of a mapping or model with their names; none for everything else."""
-    if isinstance(value, dict):
-        return cast("dict[str, object]", value).items()
-    # Asked for with a default, as the anthropic client's marks of absent arguments have no such field.
-    extra = cast("dict[str, object] | None", getattr(value, "__pydantic_extra__", _NO_FIELDS))
-    if extra is _NO_FIELDS:
-        return cast("Mapping[str, object]", value).items() if isinstance(value, Mapping) else ()
-    fields: dict[str, object] = value.__dict__
-    return {**fields, **extra}.items() if extra else fields.items()
+    if is_dict(value):
+        return value.items()
+    shape = _shape(type(value))
+    if shape == "model":
+        fields: dict[str, object] = value.__dict__
+        extra: dict[str, object] | None = getattr(value, "__pydantic_extra__", None)
+        return {**fields, **extra}.items() if extra else fields.items()
+    return cast("Mapping[str, object]", value).items() if shape == "mapping" else _NO_PAIRS
+
+
+@lru_cache(maxsize=512)
+def _shape(value_class: type) -> Literal["mapping", "model", "neither"]:
+    """What the values of a class are. Most of anthropic's arguments are marks of absent ones: neither."""
+    if hasattr(value_class, "__pydantic_extra__"):
+        return "model"
+    return "mapping" if issubclass(value_class, Mapping) else "neither"
 
 
 def own_fields(value: object) -> Mapping[str, object]:
     """The fields of a mapping, or those that a model declares; none for everything else."""
-    if isinstance(value, dict):
-        return cast("dict[str, object]", value)
+    if is_dict(value):
+        return value
     fields: dict[str, object] = getattr(value, "__dict__", _NO_FIELDS)
     return fields
 
 
-class _Model(Protocol):
-    """A client's model, as far as it is looked into."""
-
-    __pydantic_extra__: dict[str, object] | None
-
-
 def items(value: object) -> Sequence[object]:
     """The elements of a list or tuple; empty for everything else."""
-    if isinstance(value, (list, tuple)):
-        return cast("Sequence[object]", value)
-    return _NOTHING
+    if is_list(value):
+        return value
+    return cast("Sequence[object]", value) if isinstance(value, tuple) else _NOTHING
 
 
 def text(value: object) -> str | None:
     """A string that every encoder takes, else None. Enum members of a string type are strings."""
-    return encodable(value) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    return value if value.isascii() else encodable(value)
 
 
 def encodable(value: str) -> str:

@@ -152,21 +152,24 @@ def _start(
     except Exception as error:
         report_failure("starting to record a call", error)
         return None, args, kwargs
-    if started is None or started.options is options:
-        return started and started.call, args, kwargs
-    if len(args) > 1:
-        return started.call, (args[0], started.options, *args[2:]), kwargs
-    return started.call, args, {**kwargs, "options": started.options}
+    if started is None:
+        return None, args, kwargs
+    call, prepared = started
+    if prepared is not options:
+        if len(args) > 1:
+            args = (args[0], prepared, *args[2:])
+        else:
+            kwargs = {**kwargs, "options": prepared}
+    return call, args, kwargs
 
 
 def _finish(call: Call, result: object) -> None:
     """Record the result, or arrange for it to be recorded while the application reads it."""
     try:
-        if not call.recording:
-            call.succeed(None)
-            return
         kind = _kind(type(result))
-        if kind == "stream":
+        if kind == "value" or not call.recording:
+            call.succeed(result)
+        elif kind == "stream":
             record_stream(result, call)
         elif kind == "response" and (response := _http_response(result)) is not None:
             record_response(response, call)

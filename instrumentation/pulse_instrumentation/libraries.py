@@ -89,7 +89,7 @@ def without_native_span(client: object, options: object, context: Context) -> ob
         return options
     # A property of the client, so `field` would take the long way to it.
     telemetry: object = getattr(client, "open_telemetry", None)
-    if not isinstance(telemetry, Mapping):
+    if not isinstance(telemetry, (dict, Mapping)):
         return options
     chosen = cast("Mapping[str, object]", telemetry)
     provider = chosen.get("tracer_provider")

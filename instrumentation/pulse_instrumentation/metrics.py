@@ -54,6 +54,10 @@ class CallMetrics:
     @property
     def collected(self) -> bool:
         """Whether anybody collects metrics: the API's own providers only stand in for one."""
+        # What stands in for an instrument until there is a provider is quicker to ask than the
+        # provider, which looks into the environment each time.
+        if getattr(self._duration, "_real_instrument", self._duration) is None:
+            return False
         provider = self._provider or metrics.get_meter_provider()
         return _collects(type(provider))
 

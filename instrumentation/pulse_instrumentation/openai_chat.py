@@ -50,7 +50,8 @@ def response_attributes(response: object) -> Attributes:
 
 
 def _finish_reasons(choices: object) -> list[str] | None:
-    return texts([field(choice, "finish_reason") for choice in items(choices)])
+    found = [text(field(choice, "finish_reason")) for choice in items(choices)]
+    return [reason for reason in found if reason is not None] or None
 
 
 _REQUEST: Table = {

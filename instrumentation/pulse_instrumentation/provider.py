@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.fields import Attributes, field, integer, text
@@ -80,7 +81,7 @@ class Server:
 def server_of(client: object, chosen: str | None, default: str) -> Server:
     """The server behind a client: the provider is the one `chosen`, else the client class's, else
     the one that the host belongs to, else `default` (the library's own)."""
-    url = field(client, "base_url")
+    url = base_url(client)
     host = text(field(url, "host"))
     port = integer(field(url, "port"))
     if port is None:
@@ -91,6 +92,20 @@ def server_of(client: object, chosen: str | None, default: str) -> Server:
         attributes[names.SERVER_ADDRESS] = host
         attributes[names.SERVER_PORT] = port
     return Server(provider, attributes)
+
+
+def base_url(client: object) -> object:
+    """The base URL of a client, from the field in which both libraries keep it: openai's property for it
+    imports a module each time that it is asked."""
+    url: object = vars(client).get("_base_url") if _keeps_base_url(type(client)) else None
+    return getattr(client, "base_url", None) if url is None else url
+
+
+@lru_cache(maxsize=64)
+def _keeps_base_url(client_class: type) -> bool:
+    """Whether the property is the library's own, and not a subclass's that may give another URL."""
+    getter: object = getattr(getattr(client_class, "base_url", None), "fget", None)
+    return getattr(getter, "__module__", "").startswith(("openai.", "anthropic."))
 
 
 def _by_class(client_class: type) -> str | None:

@@ -21,10 +21,10 @@ from pulse_instrumentation.calls import Call
 from pulse_instrumentation.content import Capture
 from pulse_instrumentation.content_override import capture_in
 from pulse_instrumentation.failures import report_failure
-from pulse_instrumentation.fields import Attributes, field
+from pulse_instrumentation.fields import Attributes, own_fields
 from pulse_instrumentation.metrics import CallMetrics
 from pulse_instrumentation.operations import Body, Operation
-from pulse_instrumentation.provider import Server, server_of
+from pulse_instrumentation.provider import Server, base_url, server_of
 from pulse_instrumentation.session import session_attributes
 from pulse_instrumentation.settings import CallSettings
 
@@ -66,15 +66,6 @@ class Library:
     """The request options of a client as they must be sent while the call is recorded."""
 
 
-# Not frozen: one is made for every call, and a frozen one takes three times as long to make.
-@dataclass(slots=True)
-class Started:
-    """A call that is being recorded, and the request options to go on with."""
-
-    call: Call
-    options: object
-
-
 def package_version() -> str:
     """The version of this distribution; `0` when it runs without being installed."""
     try:
@@ -101,9 +92,13 @@ class Recorder:
         self._metrics = CallMetrics(meter_provider, SCOPE, package)
         self._servers: WeakKeyDictionary[object, tuple[object, Server]] = WeakKeyDictionary()
 
-    def start(self, client: object, options: object, *, stream: bool) -> Started | None:
-        """The call that this request is, recording; None when it is none or should not be."""
-        method, path = field(options, "method"), field(options, "url")
+    def start(self, client: object, options: object, *, stream: bool) -> tuple[Call, object] | None:
+        """The call that this request is, recording, and the request options to go on with.
+
+        None when the request is no model call, or is not to be recorded.
+        """
+        fields = own_fields(options)
+        method, path = fields.get("method"), fields.get("url")
         if not isinstance(method, str) or not isinstance(path, str):
             return None
         operation = self.library.operation(method, path, stream)
@@ -111,13 +106,14 @@ class Recorder:
             return None
         end_abandoned()
         context = otel_context.get_current()
-        if _is_suppressed(context) or _recorded_elsewhere(context):
+        # Most contexts are empty.
+        if context and (_is_suppressed(context) or _recorded_elsewhere(context)):
             return None
         return self._started(operation, client, options, context)
 
     def _started(
         self, operation: Operation, client: object, options: object, context: Context
-    ) -> Started | None:
+    ) -> tuple[Call, object] | None:
         capture = capture_in(context, self._capture)
         if capture.mode != "off":
             options = self.library.readable(client, options)
@@ -128,16 +124,18 @@ class Recorder:
             options = self.library.prepare(client, options, call.context)
         except Exception as error:
             report_failure("preparing a request", error)
-        return Started(call, options)
+        return call, options
 
     def _call(
         self, operation: Operation, client: object, options: object, context: Context, capture: Capture
     ) -> Call | None:
         body = _body(options)
-        attributes: Attributes = {names.OPERATION_NAME: operation.name}
-        attributes.update(self._server(client).attributes)
-        attributes.update(operation.request(body))
-        attributes.update(session_attributes(context))
+        attributes: Attributes = {
+            names.OPERATION_NAME: operation.name,
+            **self._server(client).attributes,
+            **operation.request(body),
+            **session_attributes(context),
+        }
         model = attributes.get(names.REQUEST_MODEL)
         start_ns = time_ns()
         span = self._tracer.start_span(
@@ -148,7 +146,7 @@ class Recorder:
             start_time=start_ns,
         )
         metrics = self._metrics if self._metrics.collected else None
-        if metrics is None and not span.get_span_context().is_valid:
+        if not (metrics or span.is_recording() or span.get_span_context().is_valid):
             return None
         if capture.mode != "off" and span.is_recording():
             try:
@@ -166,8 +164,7 @@ class Recorder:
         )
 
     def _server(self, client: object) -> Server:
-        # A property of the client, so `field` would take the long way to it.
-        url: object = getattr(client, "base_url", None)
+        url = base_url(client)
         known = self._servers.get(client)
         # The URL object is replaced, not changed, when somebody sets another base URL.
         if known is not None and known[0] is url:
@@ -179,31 +176,27 @@ class Recorder:
 
 def _body(options: object) -> Body:
     """The JSON body as it will be sent: `extra_body` is merged over the arguments."""
-    body = field(options, "json_data")
-    extra = field(options, "extra_json")
-    if not isinstance(body, (dict, Mapping)):
-        body = {}
+    fields = own_fields(options)
+    given, extra = fields.get("json_data"), fields.get("extra_json")
+    body: Body = cast("Body", given) if isinstance(given, (dict, Mapping)) else {}
     if extra is not None and isinstance(extra, Mapping):
-        return {**cast("Body", body), **cast("Body", extra)}
-    return cast("Body", body)
+        return {**body, **cast("Body", extra)}
+    return body
 
 
 def _is_suppressed(context: Context) -> bool:
-    # Most contexts are empty.
-    return bool(context) and any(map(context.get, _SUPPRESSIONS))
+    return any(map(context.get, _SUPPRESSIONS))
 
 
 def _recorded_elsewhere(context: Context) -> bool:
     """Whether another instrumentor of the same client has its span of this call open."""
-    if not context:
-        return False
     span = trace.get_current_span(context)
     if not span.is_recording():
         return False
-    scope = field(field(span, "instrumentation_scope"), "name")
+    scope: object = getattr(getattr(span, "instrumentation_scope", None), "name", None)
     if not isinstance(scope, str) or not scope.startswith(_CLIENT_SCOPES):
         return False
-    attributes = field(span, "attributes")
+    attributes: object = getattr(span, "attributes", None)
     if not isinstance(attributes, Mapping):
         return False
     found = cast("Mapping[str, object]", attributes)

@@ -15,11 +15,14 @@ Table: TypeAlias = "Mapping[str, tuple[str, Reader] | Table]"
 
 
 def read(value: object, table: Table) -> Attributes:
-    """The attributes that a table finds in a mapping or model; a table within it reads a field of its own.
-
-    Goes by the fields that are there, as most of what could be is not.
-    """
+    """The attributes that a table finds in a mapping or model; a table within it reads a field of its own."""
     found: Attributes = {}
+    _read_into(found, value, table)
+    return found
+
+
+def _read_into(found: Attributes, value: object, table: Table) -> None:
+    # By the fields that are there, as most of what could be is not.
     for name, item in pairs(value):
         if item is None or (entry := table.get(name)) is None:
             continue
@@ -28,8 +31,7 @@ def read(value: object, table: Table) -> Attributes:
             if (converted := reader(item)) is not None:
                 found[attribute] = converted
         else:
-            found.update(read(item, entry))
-    return found
+            _read_into(found, item, entry)
 
 
 def true(value: object) -> bool | None:
