@@ -7,6 +7,7 @@ now is tried again until it can, while newer spans wait; what no longer fits is 
 from __future__ import annotations
 
 import os
+import queue
 import random
 import threading
 import time
@@ -14,7 +15,7 @@ import weakref
 from collections import deque
 from multiprocessing import parent_process
 from multiprocessing import util as multiprocessing_util
-from queue import Empty, SimpleQueue
+from typing import TypeAlias, cast
 
 from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
@@ -30,6 +31,8 @@ MAX_BATCH_BYTES = 4 * 1024 * 1024
 SEND_TIMEOUT_S = 10.0
 FIRST_BACKOFF_S = 0.5
 LAST_BACKOFF_S = 15.0
+#: Where whoever asked for a flush waits for whether it succeeded.
+Answers: TypeAlias = "queue.SimpleQueue[bool]"
 # A process must be gone within two seconds of its end, whatever state Pulse is in.
 SHUTDOWN_TIMEOUT_S = 1.5
 
@@ -71,7 +74,7 @@ class PulseSpanProcessor(SpanProcessor):
         self._lock = threading.RLock()
         self._queue: deque[tuple[ReadableSpan, int]] = deque()
         self._queued_bytes = 0
-        self._wake: SimpleQueue[SimpleQueue[bool] | None] = SimpleQueue()
+        self._wake: queue.SimpleQueue[Answers | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._give_up = threading.Event()
         self._dropped = 0
@@ -113,11 +116,11 @@ class PulseSpanProcessor(SpanProcessor):
                 return True
         if self._thread is None:
             self._start_thread()
-        done: SimpleQueue[bool] = SimpleQueue()
+        done = cast("Answers", type(self._wake)())
         self._wake.put(done)
         try:
             return done.get(timeout=timeout_millis / 1000)
-        except Empty:
+        except queue.Empty:
             return False
 
     def shutdown(self) -> None:
@@ -139,6 +142,9 @@ class PulseSpanProcessor(SpanProcessor):
         with self._lock:
             if self._thread is not None or self._closed:
                 return
+            # Made here, of the class that belongs to this thread: gevent may have replaced both of them
+            # since Pulse was imported, and its threads must not wait in queues that are not its own.
+            self._wake = queue.SimpleQueue()
             self._thread = threading.Thread(target=self._run, name="pulse-delivery", daemon=True)
             try:
                 self._thread.start()
@@ -170,9 +176,9 @@ class PulseSpanProcessor(SpanProcessor):
         """
         return self._in_child and not threading.main_thread().is_alive()
 
-    def _wait(self) -> list[SimpleQueue[bool]]:
+    def _wait(self) -> list[Answers]:
         """Sleep until the interval is over, a batch is full or somebody wants a flush."""
-        waiting: list[SimpleQueue[bool]] = []
+        waiting: list[Answers] = []
         with self._lock:
             # It may have filled while the last one was being sent.
             timeout_s = 0.0 if self._batch_is_full() else self._interval_s
@@ -180,7 +186,7 @@ class PulseSpanProcessor(SpanProcessor):
             request = self._wake.get(timeout=timeout_s)
             if request is not None:
                 waiting.append(request)
-        except Empty:
+        except queue.Empty:
             pass
         self._waking = False
         return waiting
@@ -188,7 +194,7 @@ class PulseSpanProcessor(SpanProcessor):
     def _batch_is_full(self) -> bool:
         return len(self._queue) >= self._batch_size or self._queued_bytes >= MAX_BATCH_BYTES
 
-    def _send_queued(self, waiting: list[SimpleQueue[bool]]) -> bool:
+    def _send_queued(self, waiting: list[Answers]) -> bool:
         """Send all that was queued when we began; True when all of it arrived."""
         with self._lock:
             left = len(self._queue)
@@ -218,7 +224,7 @@ class PulseSpanProcessor(SpanProcessor):
                 batch.append(entry)
         return batch
 
-    def _deliver(self, spans: list[ReadableSpan], waiting: list[SimpleQueue[bool]]) -> bool:
+    def _deliver(self, spans: list[ReadableSpan], waiting: list[Answers]) -> bool:
         """Send a batch until it is taken or refused for good."""
         body, good = self._encoder.encode(spans)
         self._drop(len(spans) - len(good), "they cannot be encoded")
@@ -246,13 +252,13 @@ class PulseSpanProcessor(SpanProcessor):
             backoff_s = min(backoff_s * 2, LAST_BACKOFF_S)
         return True
 
-    def _pause(self, outcome: Outcome, backoff_s: float, waiting: list[SimpleQueue[bool]]) -> None:
+    def _pause(self, outcome: Outcome, backoff_s: float, waiting: list[Answers]) -> None:
         """Wait before the next try; a flush that is asked for meanwhile tries at once."""
         until = time.monotonic() + pause_s(outcome, backoff_s)
         while (left_s := until - time.monotonic()) > 0 and not self._closed:
             try:
                 request = self._wake.get(timeout=left_s)
-            except Empty:
+            except queue.Empty:
                 return
             self._waking = False
             if request is not None:

@@ -184,14 +184,14 @@ def _started(settings: ExportSettings) -> _Running | None:
 
 
 def _provider_with(processor: PulseSpanProcessor) -> TracerProvider:
-    from opentelemetry.sdk.trace import TracerProvider as SdkTracerProvider
+    from pulse_instrumentation.own_provider import OwnTracerProvider
 
     provider = trace.get_tracer_provider()
     add = getattr(provider, "add_span_processor", None)
     if callable(add):
         add(processor)
         return provider
-    own = SdkTracerProvider(shutdown_on_exit=False)
+    own = OwnTracerProvider()
     own.add_span_processor(processor)
     # A provider of another kind stays the application's; ours then serves our spans only.
     if isinstance(provider, trace.ProxyTracerProvider):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -230,6 +231,26 @@ def test_log_level_of_losses_is_a_warning(collector: Sink, caplog: pytest.LogCap
         end_spans(tracer, "a")
         processor.force_flush()
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
+
+
+def test_thread_waits_in_queues_of_the_kind_there_is_when_it_starts(
+    collector: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """gevent replaces threads and queues after Pulse was imported, as in gunicorn's preloaded workers."""
+    waited: list[object] = []
+
+    class Later(queue.SimpleQueue[Any]):
+        def get(self, block: bool = True, timeout: float | None = None) -> Any:
+            waited.append(self)
+            return super().get(block, timeout)
+
+    with tracing(collector.url) as (tracer, processor):
+        monkeypatch.setattr(queue, "SimpleQueue", Later)
+        end_spans(tracer, "a")
+        assert processor.force_flush()
+    # The thread for something to do, and whoever asked for the flush.
+    assert len({id(queue_) for queue_ in waited}) >= 2
+    assert collector.names == ["a"]
 
 
 def test_flush_includes_what_was_abandoned(collector: Sink) -> None:

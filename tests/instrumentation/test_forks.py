@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 from tests.instrumentation.programs import closed_early, run
 from tests.instrumentation.sink import Sink, sink
+
+from pulse_instrumentation.own_provider import OwnTracerProvider
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -16,6 +22,26 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def collector_fixture() -> Iterator[Sink]:
     with sink() as state:
         yield state
+
+
+@pytest.mark.skipif(not hasattr(TracerProvider, "_handle_fork"), reason="this SDK does nothing at forks")
+@pytest.mark.parametrize(("patched", "looks"), [("threading", 0), ("socket", 1)])
+def test_own_provider_starts_no_threads_in_a_forked_child_where_they_are_greenlets(
+    monkeypatch: pytest.MonkeyPatch, patched: str, looks: int
+) -> None:
+    def is_module_patched(name: str) -> bool:
+        return name == patched
+
+    looked: list[object] = []
+
+    def update_resource(_provider: object, resource: object) -> None:
+        looked.append(resource)
+
+    monkey: Any = SimpleNamespace(is_module_patched=is_module_patched)
+    monkeypatch.setitem(sys.modules, "gevent.monkey", monkey)
+    monkeypatch.setattr(TracerProvider, "_update_resource", update_resource)
+    OwnTracerProvider()._handle_fork()  # pyright: ignore[reportPrivateUsage]
+    assert len(looked) == looks
 
 
 def test_forked_children_send_their_own_spans_only(collector: Sink) -> None:
