@@ -291,8 +291,8 @@ def test_a_fault_in_reading_content_costs_only_the_content(caplog: pytest.LogCap
 
 
 def test_a_fault_in_mapping_rejects_only_its_span(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(facts: object, code: int, message: str) -> None:
-        if message == "bad":
+    def fail(facts: object, status: Status) -> None:
+        if status.message == "bad":
             raise ZeroDivisionError
 
     monkeypatch.setattr(read_span, "read_outcome", fail)

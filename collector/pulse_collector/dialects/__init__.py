@@ -100,8 +100,9 @@ OTHER_OPERATIONS = frozenset(
     }
 )
 
-#: Other spellings of operations.
+#: Operations by all their spellings.
 _OPERATIONS = {
+    **{operation: operation for operation in MODEL_OPERATIONS | OTHER_OPERATIONS},
     "completion": "text_completion",
     "text-completion": "text_completion",
     "embedding": "embeddings",

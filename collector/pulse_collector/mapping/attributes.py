@@ -22,20 +22,24 @@ def read_attributes(pairs: Iterable[KeyValue]) -> dict[str, AttributeValue]:
     attributes: dict[str, AttributeValue] = {}
     for pair in pairs:
         value = pair.value
-        # Most values are texts, then integers: each access to a field costs, `WhichOneof` the most.
+        # Most values are texts, then numbers: each access to a field costs, `WhichOneof` the most.
         if text := value.string_value:
             attributes[pair.key] = text if "\x00" not in text else text.replace("\x00", "\ufffd")
-        elif number := value.int_value:
-            attributes[pair.key] = number
+        elif integer := value.int_value:
+            attributes[pair.key] = integer
+        elif double := value.double_value:
+            attributes[pair.key] = double if math.isfinite(double) else _non_finite(double)
         else:
             attributes[pair.key] = _read_value(value)
     return attributes
 
 
 def _read_value(value: AnyValue) -> AttributeValue:
+    if text := value.string_value:
+        return text if "\x00" not in text else text.replace("\x00", "\ufffd")
     match value.WhichOneof("value"):
-        case "string_value":
-            return value.string_value.replace("\x00", "\ufffd")
+        case "array_value":
+            return [_read_value(item) for item in value.array_value.values]
         case "bool_value":
             return value.bool_value
         case "int_value":
@@ -43,8 +47,8 @@ def _read_value(value: AnyValue) -> AttributeValue:
         case "double_value":
             double = value.double_value
             return double if math.isfinite(double) else _non_finite(double)
-        case "array_value":
-            return [_read_value(item) for item in value.array_value.values]
+        case "string_value":
+            return ""
         case "kvlist_value":
             return {pair.key: _read_value(pair.value) for pair in value.kvlist_value.values}
         case "bytes_value":

@@ -26,15 +26,17 @@ def content_of(value: AttributeValue) -> Content | None:
 
     None if there is nothing, or only a note that it was hidden.
     """
-    if not value and not isinstance(value, int | float):
+    if value is None:
         return None
     if isinstance(value, str):
-        if value == _REDACTED:
+        if not value or value == _REDACTED:
             return None
         try:
             return Content(cast(Json, orjson.loads(value)), orjson.Fragment(value))
         except ValueError:
             pass
+    elif not value and not isinstance(value, int | float):
+        return None
     document = parse_json(value)
     if document is None:
         text = value if isinstance(value, str) else repr(value)

@@ -9,6 +9,7 @@ from pulse_collector.mapping.finish_reasons import finish_reasons
 from pulse_collector.mapping.json_text import parse_json, to_json
 from pulse_collector.mapping.plan import Plan, custom_name, parameter_name
 from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, TextColumn, clean_text
+from pulse_collector.mapping.usage import CountColumn
 
 #: Thirty days: no call takes longer.
 _MAX_MS = 30 * 86_400_000
@@ -35,14 +36,13 @@ def fill_from_table(facts: SpanFacts, plan: Plan) -> None:
         del texts["session_id"]
         _fill_text(facts, "session_id", dict(plan.texts)["session_id"], plan)
     for column, keys in plan.counts:
-        for key in keys:
-            value = attributes[key]
-            count = value if type(value) is int and 0 <= value <= MAX_TOKENS else as_count(value)
-            if count is not None:
-                counts[column] = count
-                break
-            _keep(facts, key, plan)
-    _fill_numbers(facts, plan)
+        value = attributes[keys[0]]
+        if type(value) is int and 0 <= value <= MAX_TOKENS:
+            counts[column] = value
+        else:
+            _fill_count(facts, column, keys, plan)
+    if plan.first_token_ms or plan.cost_usd:
+        _fill_numbers(facts, plan)
     for key in plan.finish_reasons:
         facts.finish_reasons = finish_reasons(attributes[key])
         if facts.finish_reasons:
@@ -63,6 +63,16 @@ def _fill_text(facts: SpanFacts, column: TextColumn, keys: Sequence[str], plan: 
         _keep(facts, key, plan)
 
 
+def _fill_count(facts: SpanFacts, column: CountColumn, keys: Sequence[str], plan: Plan) -> None:
+    """Set a count from the first of these keys that has one."""
+    for key in keys:
+        count = as_count(facts.attributes[key])
+        if count is not None:
+            facts.counts[column] = count
+            return
+        _keep(facts, key, plan)
+
+
 def _keep(facts: SpanFacts, key: str, plan: Plan) -> None:
     """Keep what should have filled a column, but cannot."""
     value = facts.attributes[key]
@@ -79,26 +89,19 @@ def _keep(facts: SpanFacts, key: str, plan: Plan) -> None:
 
 
 def _fill_numbers(facts: SpanFacts, plan: Plan) -> None:
-    ms = None
-    if plan.first_token_seconds:
-        seconds = _first_number(facts, plan.first_token_seconds)
-        ms = None if seconds is None else seconds * 1000
-    if ms is None and plan.first_token_ms:
-        ms = _first_number(facts, plan.first_token_ms)
-    if ms is not None and ms <= _MAX_MS:
-        facts.numbers["time_to_first_token_ms"] = ms
-    if plan.cost_usd:
-        cost_usd = _first_number(facts, plan.cost_usd)
+    attributes, numbers = facts.attributes, facts.numbers
+    for key, factor in plan.first_token_ms:
+        ms = as_number(attributes[key])
+        if ms is not None:
+            ms *= factor
+            if ms <= _MAX_MS:
+                numbers["time_to_first_token_ms"] = ms
+            break
+    for key in plan.cost_usd:
+        cost_usd = as_number(attributes[key])
         if cost_usd is not None:
-            facts.numbers["cost_usd"] = cost_usd
-
-
-def _first_number(facts: SpanFacts, keys: tuple[str, ...]) -> float | None:
-    for key in keys:
-        number = as_number(facts.attributes[key])
-        if number is not None:
-            return number
-    return None
+            numbers["cost_usd"] = cost_usd
+            break
 
 
 def is_session(text: str) -> bool:

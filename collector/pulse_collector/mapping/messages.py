@@ -33,7 +33,7 @@ def message_text(message: Json) -> str:
         return message if isinstance(message, str) else ""
     parts = message.get("parts")
     if isinstance(parts, list):
-        return text_of(parts)
+        return _part_text(parts[0]) if len(parts) == 1 else "".join(map(_part_text, parts))
     body = _body(message)
     for key in ("parts", "content", "contents", "text"):
         inner = body.get(key)
@@ -46,21 +46,28 @@ def message_text(message: Json) -> str:
 
 def last_user_text(messages: Json) -> str | None:
     """The text of the last user message that has some; failing that, of the last message of any role."""
+    listed = _each(messages)
+    if len(listed) == 1:
+        return message_text(listed[0]) or None
     any_role = None
-    for message in reversed(_each(messages)):
-        text = message_text(message)
-        if not text:
-            continue
-        if _role(message) in _USER_ROLES or isinstance(message, str):
-            return text
-        any_role = any_role or text
+    for message in reversed(listed):
+        from_user = _role(message) in _USER_ROLES or isinstance(message, str)
+        # Of others' texts the last one stands in.
+        if from_user or any_role is None:
+            text = message_text(message)
+            if text and from_user:
+                return text
+            any_role = text or any_role
     return any_role
 
 
 def first_answer_text(messages: Json) -> str | None:
     """The text of the first choice: the first message that is the model's, or else the first."""
+    listed = _each(messages)
+    if len(listed) == 1:
+        return message_text(listed[0]) or None
     first: Json = None
-    for message in _each(messages):
+    for message in listed:
         if _role(message) in _ANSWER_ROLES:
             return message_text(message) or None
         first = first or message

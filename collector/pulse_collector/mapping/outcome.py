@@ -9,21 +9,23 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from pulse_collector.mapping.attributes import as_text
 from pulse_collector.mapping.span_facts import SpanFacts
 
+_ERROR = Status.STATUS_CODE_ERROR
 _MAX_MESSAGE_CHARS = 4096
 #: "openai.RateLimitError: Error code: 429 - …": some put the exception's class before its message.
 _CLASS_PREFIX = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Timeout|Failure)): ")
 
 
-def read_outcome(facts: SpanFacts, code: int, message: str) -> None:
+def read_outcome(facts: SpanFacts, status: Status) -> None:
     """Set whether the span failed, and type and message of its error.
 
     It failed if its status says so, if it names an error type, or if it recorded an exception and its status
     is not OK. An unset status is the usual success.
     """
-    if code != Status.STATUS_CODE_ERROR and not (facts.events or facts.failed or "error_type" in facts.texts):
+    code = status.code
+    if code != _ERROR and not (facts.events or facts.failed or "error_type" in facts.texts):
         return
     exception = next((event for event in reversed(facts.events) if event.name == "exception"), None)
-    failed = facts.failed or code == Status.STATUS_CODE_ERROR or "error_type" in facts.texts
+    failed = facts.failed or code == _ERROR or "error_type" in facts.texts
     if exception is not None:
         failed = failed or code != Status.STATUS_CODE_OK
     facts.failed = failed
@@ -32,6 +34,7 @@ def read_outcome(facts: SpanFacts, code: int, message: str) -> None:
     if exception is not None:
         facts.fill("error_type", as_text(exception.attributes.get("exception.type")))
         _fill_message(facts, as_text(exception.attributes.get("exception.message")))
+    message = status.message
     _fill_message(facts, message)
     _fill_message(facts, as_text(facts.attributes.get("error.message")))
     text = facts.texts.get("error_message", "")

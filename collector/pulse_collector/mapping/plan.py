@@ -34,8 +34,8 @@ class Plan:
     table: Table
     texts: tuple[tuple[TextColumn, tuple[str, ...]], ...]
     counts: tuple[tuple[CountColumn, tuple[str, ...]], ...]
-    first_token_seconds: tuple[str, ...]
-    first_token_ms: tuple[str, ...]
+    #: With what makes milliseconds of it.
+    first_token_ms: tuple[tuple[str, int], ...]
     cost_usd: tuple[str, ...]
     tags: tuple[str, ...]
     finish_reasons: tuple[str, ...]
@@ -98,8 +98,10 @@ def _plan(keys: tuple[str, ...], spoken: Spoken) -> Plan:
         table,
         columns(table.texts),
         columns(table.counts),
-        found(table.first_token_seconds),
-        found(table.first_token_ms),
+        (
+            *((key, 1000) for key in found(table.first_token_seconds)),
+            *((key, 1) for key in found(table.first_token_ms)),
+        ),
         found(table.cost_usd),
         found(table.tags),
         found(table.finish_reasons),

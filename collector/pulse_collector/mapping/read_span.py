@@ -51,25 +51,21 @@ def read_columns(reading: Reading, scope: str | None, spoken: Spoken | None, rec
     `spoken` is the dialect that the span's scope tells, if it does.
     """
     span, attributes = reading.span, reading.attributes
-    time = span_time(span.start_time_unix_nano, span.end_time_unix_nano, received_ns)
+    start_ns, latency_ms, note = span_time(span.start_time_unix_nano, span.end_time_unix_nano, received_ns)
     reading.plan = plan = plan_of(attributes, spoken)
     dialect = plan.dialect
     operation = operation_of(attributes, dialect)
+    model_call = operation in MODEL_OPERATIONS
+    events = _events(span) if span.events else ()
+    # By position: a class takes keywords at the price of a dictionary.
     reading.facts = facts = SpanFacts(
-        name=clean_text(span.name),
-        scope=scope,
-        attributes=attributes,
-        events=_events(span) if span.events else (),
-        start_ns=time.start_ns,
-        latency_ms=time.latency_ms,
-        operation=operation,
-        model_call=operation in MODEL_OPERATIONS,
+        clean_text(span.name), scope, attributes, events, start_ns, latency_ms, operation, model_call
     )
     facts.cost_is_estimate = dialect.cost_is_estimate
-    if time.notes:
-        facts.notes += time.notes
+    if note is not None:
+        facts.notes.append(note)
     fill_from_table(facts, plan)
-    if _is_unknown_call(facts):
+    if not model_call and _is_unknown_call(facts):
         facts.model_call = True
 
 
@@ -82,8 +78,7 @@ def read_content(reading: Reading) -> None:
         # Ids, times, tokens and models are known by now: better a row without content than none.
         _log_once(type(error), reading.plan.dialect.name)
         facts.notes.append("Pulse failed to read the content")
-    status = span.status
-    read_outcome(facts, status.code, status.message)
+    read_outcome(facts, span.status)
     if span.dropped_attributes_count:
         facts.notes.append(f"the sender dropped {span.dropped_attributes_count} attributes")
 
@@ -119,7 +114,6 @@ def _is_unknown_call(facts: SpanFacts) -> bool:
     """An operation that we do not know is a model call if a provider answered it and tokens were used."""
     return (
         facts.operation is not None
-        and not facts.model_call
         and facts.operation not in OTHER_OPERATIONS
         and "provider_request_id" in facts.texts
         and bool(facts.counts)

@@ -73,7 +73,6 @@ class SpanFacts:
     # Written out, since a dataclass of this many mutable fields takes three times as long to make.
     def __init__(
         self,
-        *,
         name: str,
         scope: str | None,
         attributes: dict[str, AttributeValue],

@@ -72,6 +72,7 @@ def span_row(
     if len(facts.finish_reasons) > 1:
         beside["finish_reasons"] = [*facts.finish_reasons]
     parent_id = span.parent_span_id
+    output_text, request_body, response_body = reading.bodies
     # In the order of its fields: by keyword a row of this width takes five times as long.
     return SpanRow._make(
         (
@@ -129,7 +130,9 @@ def span_row(
                 events=_kept_events(facts) if facts.events else [],
                 notes=facts.notes,
             ),
-            *reading.bodies,
+            output_text,
+            request_body,
+            response_body,
             facts.partner_key or (_partner_key(facts) if provider == "anthropic" else None),
         )
     )

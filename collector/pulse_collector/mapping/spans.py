@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -82,21 +82,22 @@ def _map_scope(
 
 
 def _take(
-    steps: Sequence[Callable[[Reading], object]], chunk: Iterable[Reading], rejected: list[str]
+    steps: Sequence[Callable[[Reading], object]], chunk: Sequence[Reading], rejected: list[str]
 ) -> None:
     """Take each step with all spans before the next; a span that makes one fail is rejected alone."""
     for step in steps:
-        left: list[Reading] = []
+        failed: list[Reading] = []
         for reading in chunk:
             try:
                 step(reading)
-                left.append(reading)
             except Exception:
                 # A bad span must not take its neighbours along, whatever we failed to foresee.
                 span_id = reading.span.span_id.hex()
                 _log.exception("span %s: mapping failed", span_id)
                 rejected.append(f"span {span_id}: Pulse failed to map it, see its log")
-        chunk = left
+                failed.append(reading)
+        if failed:
+            chunk = [reading for reading in chunk if reading not in failed]
 
 
 def _refusal(span: Span) -> str | None:
