@@ -141,16 +141,16 @@ class TraceRecord(NamedTuple):
     time_to_first_token_ms: float | None
     session_id: str | None
     user_id: str | None
-    tags: tuple[str, ...]
     service: str | None
     environment: str | None
     release: str | None
     input_preview: str | None
     output_preview: str | None
-    #: The whole text, whatever its length; None when unknown or no longer kept.
-    output_text: str | None
     #: JSON object.
     metadata: str | None
+    tags: tuple[str, ...]
+    #: The whole text, whatever its length; None when unknown or no longer kept.
+    output_text: str | None
     #: Whether this row is the one that counts for its model call.
     counted: bool
     #: JSON documents; None when unknown, no longer kept, or not asked for.

@@ -11,8 +11,12 @@ from pulse_storage.sql.connection import Dialect, SqlValue
 _LAST_HASH = (1 << 62) - 1
 _MIN_NS = -(1 << 63)
 _MAX_NS = (1 << 63) - 1
-#: All that usage keys know of a row; a filter within these fields can be answered from rollups.
-_KEY_FIELDS = {"provider", "model", "status", "operation", "counted", "from_ns", "before_ns"}
+_NO_FILTER = TraceFilter()
+#: All that usage keys know of a row, free: a filter within these fields can be answered from rollups.
+_FREE_KEY_FIELDS = {
+    name: getattr(_NO_FILTER, name)
+    for name in ("provider", "model", "status", "operation", "counted", "from_ns", "before_ns")
+}
 
 
 @dataclass(slots=True)
@@ -34,7 +38,7 @@ class Conditions:
 
 def is_of_usage_keys(where: TraceFilter) -> bool:
     """Whether rollups can answer for these rows."""
-    return where.counted is True and _without_key_fields(where) == TraceFilter()
+    return where.counted is True and replace(where, **_FREE_KEY_FIELDS) == _NO_FILTER
 
 
 def usage_key_conditions(project: int, where: TraceFilter) -> Conditions:
@@ -137,10 +141,6 @@ def index_for(where: TraceFilter) -> str:
     if where.status == "error":
         return "spans_failed"
     return "spans_counted" if where.counted is True else "spans_by_id"
-
-
-def _without_key_fields(where: TraceFilter) -> TraceFilter:
-    return replace(where, **{name: getattr(TraceFilter(), name) for name in _KEY_FIELDS})
 
 
 def _add_key_fields(conditions: Conditions, where: TraceFilter) -> None:

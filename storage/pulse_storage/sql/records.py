@@ -16,20 +16,18 @@ from pulse_storage.sql.scan import matching_rows
 from pulse_storage.sql.spans import tags_tuple
 from pulse_storage.sql.usage import has_calls
 
-#: The fields of a record that are columns, in its order.
-_COLUMNS = TraceRecord._fields[
-    TraceRecord._fields.index("otel_trace_id") : TraceRecord._fields.index("output_text")
+#: The fields of a record that are columns as they are: one run of them, since a slice is cheap.
+_AS_IT_IS = TraceRecord._fields[
+    TraceRecord._fields.index("otel_trace_id") : TraceRecord._fields.index("tags")
 ]
 _SELECT = (
-    f"SELECT id, {', '.join(_COLUMNS)}, output_preview, metadata, usage_key IS NOT NULL,"
-    f" {', '.join(Whereabouts._fields[:-1])}, "
+    f"SELECT id, {', '.join(_AS_IT_IS)}, tags, usage_key IS NOT NULL, {', '.join(Whereabouts._fields[:-1])}, "
 )
-_TRACE_ID_AT = 1 + _COLUMNS.index("otel_trace_id")
-_DIALECT_AT = 1 + _COLUMNS.index("dialect")
-_TAGS_AT = 1 + _COLUMNS.index("tags")
-_TEXT_AT = 1 + len(_COLUMNS)
-_METADATA_AT = _TEXT_AT + 1
-_COUNTED_AT = _TEXT_AT + 2
+_TRACE_ID_AT = 1 + _AS_IT_IS.index("otel_trace_id")
+_DIALECT_AT = 1 + _AS_IT_IS.index("dialect")
+_PREVIEW_AT = 1 + _AS_IT_IS.index("output_preview")
+_TAGS_AT = 1 + len(_AS_IT_IS)
+_COUNTED_AT = _TAGS_AT + 1
 _WHEREABOUTS_AT = _COUNTED_AT + 1
 _ROW_KEY_AT = _WHEREABOUTS_AT + len(Whereabouts._fields) - 1
 _HAS_TEXT_AT = _WHEREABOUTS_AT + Whereabouts._fields.index("has_output_text")
@@ -39,7 +37,7 @@ MAX_PAGE_CHARS = 16 << 20
 
 
 def select_records(connection: Connection) -> str:
-    """Reads ids, the values of records from `otel_trace_id` to `counted`, and where their content stands."""
+    """Reads what `record` and `whereabouts` take; the id of the row comes first."""
     return _SELECT + ", ".join(connection.dialect.row_key)
 
 
@@ -116,7 +114,7 @@ def record(
 ) -> TraceRecord:
     """The record of a row that was read with `select_records`."""
     id = values[_TRACE_ID_AT if values[_DIALECT_AT] == BATCH_DIALECT else 0]
-    tags, text = values[_TAGS_AT], values[_TEXT_AT]
+    tags, text = values[_TAGS_AT], values[_PREVIEW_AT]
     request = response = None
     if bodies or values[_HAS_TEXT_AT] or values[_TEXT_FROM_AT] is not None:
         at = whereabouts(values)
@@ -131,9 +129,7 @@ def record(
             project_id,
             *values[1:_TAGS_AT],
             () if tags is None else tags_tuple(cast("str", tags)),
-            *values[_TAGS_AT + 1 : _TEXT_AT],
             text,
-            values[_METADATA_AT],
             values[_COUNTED_AT] == 1,
             request,
             response,

@@ -129,4 +129,4 @@ def _index_tells_all(where: TraceFilter) -> bool:
 
 def _keys_tell_all(where: TraceFilter) -> bool:
     """Whether usage keys choose among the rows of `spans_counted`, and nothing else does."""
-    return is_of_usage_keys(where) and names_usage_keys(where) and index_for(where) == "spans_counted"
+    return names_usage_keys(where) and is_of_usage_keys(where) and index_for(where) == "spans_counted"
