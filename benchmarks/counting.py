@@ -37,7 +37,6 @@ from pulse_storage import StorageAdapter, open_storage
 from pulse_storage.skeletons import OwnValue
 from pulse_storage.sql import arrivals
 from pulse_storage.sql.neighbourhood import Neighbourhood
-from pulse_storage.sql.spans import StoredSpan
 
 Shape = Literal["calls", "agents", "pieces"]
 
@@ -95,17 +94,16 @@ async def _ingest(storage: StorageAdapter, requests: list[bytes]) -> float:
 def _uncounted() -> Generator[None]:
     """Every row counts as it comes, without a look at what else is stored or comes."""
     with (
-        patch.object(Neighbourhood, "load_traces", _nothing_stored),
+        patch.object(Neighbourhood, "outline_traces", _nothing_stored),
         patch.object(arrivals, "plain_overrides", _no_overrides),
     ):
         yield
 
 
-def _nothing_stored(near: object, trace_ids: object) -> list[StoredSpan]:
-    return []
+def _nothing_stored(near: object, trace_ids: object, settled_before_ns: object) -> None: ...
 
 
-def _no_overrides(trace: object) -> dict[bytes, dict[str, OwnValue]]:
+def _no_overrides(new: object, stored: object) -> dict[bytes, dict[str, OwnValue]]:
     return {}
 
 

@@ -3,88 +3,125 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from pulse_storage.reconcile import INHERITED, MAX_AGREEING_SPANS
 from pulse_storage.rows import SpanRow
-from pulse_storage.skeletons import OwnValue, Skeleton
+from pulse_storage.skeletons import OwnValue
 
-_Values = tuple[OwnValue, ...]
+#: The values of `INHERITED`; None where a span says nothing.
+Heritage = tuple[OwnValue, ...]
+Overrides = dict[str, OwnValue]
 #: Deeper trees, and cycles of parents, are left to `reconcile`.
 _MAX_DEPTH = 64
 
 
-def plain_overrides(trace: Mapping[bytes, SpanRow | Skeleton]) -> dict[bytes, dict[str, OwnValue]] | None:
+class Outline(NamedTuple):
+    """A stored span of a trace, as far as new spans without partners have to do with it."""
+
+    parent_span_id: bytes | None
+    model_call: bool
+    gen_ai: bool
+    provider_request_id: str | None
+    #: What the span says itself.
+    said: Heritage
+    #: In what its row differs from that: columns of `INHERITED`. None if it shows more of others than these,
+    #: or is settled, or may have partners: then its trace is none for `plain_overrides`.
+    overrides: Overrides | None
+    #: Names the row within its project: the last of `Dialect.row_key`.
+    row: int | bytes
+
+
+def plain_overrides(
+    new: Mapping[bytes, SpanRow], stored: Mapping[bytes, Outline]
+) -> dict[bytes, Overrides] | None:
     """What rows of a trace take from spans above them, by span id; None if it takes a closer look.
 
-    `trace` must be all its spans, by span id, as they speak themselves: rows of new ones, skeletons of stored
-    ones; and log events must tell of none. The answer is that of `reconcile`, which is needed where a span
-    may have a partner in another trace, a call has a span below it, or two calls tell of the same response.
+    The arguments are all spans of the trace, by span id; log events must tell of none. The answer is that of
+    `reconcile`, which is needed where a span may have a partner in another trace, a call has a span below it,
+    or two calls tell of the same response. Rows that take the same share their overrides.
     """
-    said: dict[bytes, _Values] = {}
-    calls: set[bytes] = set()
+    said: dict[bytes, Heritage] = {}
+    calls: list[bytes] = []
     parents: set[bytes | None] = set()
-    responses: set[str] = set()
-    for span_id, row in trace.items():
+    responses: list[str] = []
+    for span_id, row in new.items():
         if row.partner_key is not None:
             return None
         said[span_id] = (row.session_id, row.user_id, row.tags or None, row.environment)
         parents.add(row.parent_span_id)
         if row.model_call:
-            calls.add(span_id)
+            calls.append(span_id)
             if row.provider_request_id is not None:
-                if row.provider_request_id in responses:
-                    return None
-                responses.add(row.provider_request_id)
-    if not calls.isdisjoint(parents):
+                responses.append(row.provider_request_id)
+    for span_id, span in stored.items():
+        if span.overrides is None:
+            return None
+        said[span_id] = span.said
+        parents.add(span.parent_span_id)
+        if span.model_call:
+            calls.append(span_id)
+            if span.provider_request_id is not None:
+                responses.append(span.provider_request_id)
+    if not parents.isdisjoint(calls) or len(set(responses)) < len(responses):
         return None
     different = set(said.values())
-    return {} if len(different) == 1 else _inherited(trace, said, different)
-
-
-def _inherited(
-    trace: Mapping[bytes, SpanRow | Skeleton], said: Mapping[bytes, _Values], different: set[_Values]
-) -> dict[bytes, dict[str, OwnValue]] | None:
-    """For each span, what the nearest span above it says that it does not, else what all agree on."""
-    if len(trace) > MAX_AGREEING_SPANS:
+    if len(different) == 1:
+        return {}
+    if len(said) > MAX_AGREEING_SPANS:
         return None
-    agreed: list[OwnValue] = []
-    for values in zip(*different, strict=True):
-        given = {value for value in values if value}
-        agreed.append(given.pop() if len(given) == 1 else None)
-    known: dict[bytes, _Values] = {}
-    overrides: dict[bytes, dict[str, OwnValue]] = {}
+    given = [{value for value in values if value} for values in zip(*different, strict=True)]
+    common = tuple(next(iter(values)) if len(values) == 1 else None for values in given)
+    if any(len(values) > 1 for values in given):
+        parent = {span_id: row.parent_span_id for span_id, row in (*new.items(), *stored.items())}
+        return _nearest(said, parent, common)
+    # Whatever a span finds above itself is what all agree on.
+    taken = {own: overrides for own in different if (overrides := _taken(own, common))}
+    return {span_id: taken[own] for span_id, own in said.items() if own in taken}
+
+
+def _taken(own: Heritage, offered: Heritage) -> Overrides:
+    both = zip(INHERITED, own, offered, strict=True)
+    return {column: value for column, mine, value in both if value and not mine}
+
+
+def _nearest(
+    said: Mapping[bytes, Heritage], parent: Mapping[bytes, bytes | None], common: Heritage
+) -> dict[bytes, Overrides] | None:
+    """For each span, what the nearest span above it says that it does not, else what all agree on."""
+    known: dict[bytes, Heritage] = {}
+    found: dict[bytes, Overrides] = {}
     for span_id, own in said.items():
-        shown = _from_above(span_id, trace, said, known)
+        shown = _from_above(span_id, parent, said, known)
         if shown is None:
             return None
-        taken: dict[str, OwnValue] = {
-            column: value
-            for column, mine, from_above, common in zip(INHERITED, own, shown, agreed, strict=True)
-            if not mine and (value := from_above or common)
-        }
-        if taken:
-            overrides[span_id] = taken
-    return overrides
+        if overrides := _taken(own, _completed(shown, common)):
+            found[span_id] = overrides
+    return found
 
 
 def _from_above(
     span_id: bytes,
-    trace: Mapping[bytes, SpanRow | Skeleton],
-    said: Mapping[bytes, _Values],
-    known: dict[bytes, _Values],
-) -> _Values | None:
+    parent: Mapping[bytes, bytes | None],
+    said: Mapping[bytes, Heritage],
+    known: dict[bytes, Heritage],
+) -> Heritage | None:
     """What a span says, completed by the spans above it; None if there are too many of them."""
     path: list[bytes] = []
-    above: _Values = (None,) * len(INHERITED)
+    above: Heritage = (None,) * len(INHERITED)
     current: bytes | None = span_id
-    while current is not None and current in trace:
+    while current is not None and current in said:
         if current in known:
             above = known[current]
             break
         path.append(current)
         if len(path) > _MAX_DEPTH:
             return None
-        current = trace[current].parent_span_id
+        current = parent[current]
     for step in reversed(path):
-        above = known[step] = tuple(mine or theirs for mine, theirs in zip(said[step], above, strict=True))
+        above = known[step] = _completed(said[step], above)
     return above
+
+
+def _completed(values: Heritage, others: Heritage) -> Heritage:
+    return tuple(mine or theirs for mine, theirs in zip(values, others, strict=True))

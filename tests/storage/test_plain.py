@@ -17,7 +17,7 @@ _AGENT = step(4, trace=9, session_id="s")
 
 
 def _overrides(*rows: SpanRow) -> dict[bytes, dict[str, OwnValue]] | None:
-    return plain_overrides({row.otel_span_id: row for row in rows})
+    return plain_overrides({row.otel_span_id: row for row in rows}, {})
 
 
 def test_agent_with_calls_below_it_is_plain() -> None:

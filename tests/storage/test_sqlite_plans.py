@@ -15,6 +15,7 @@ from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.sql.analytics import analytics
 from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
+from pulse_storage.sql.outlines import outlines_in_traces
 from pulse_storage.sql.projects import insert_project, key_with_digest, keys_of, project_key
 from pulse_storage.sql.records import find_record, page_of_records
 from pulse_storage.sql.scan import stretches
@@ -198,6 +199,7 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
     lambda c: count_rows(c, 1, TraceFilter(user_id="u", from_ns=_FROM_NS, before_ns=_BEFORE_NS), 1.0),
     lambda c: c.dialect.trace_sizes(c, 1, [_ID.bytes], 10),
     lambda c: stored_in_traces(c, 1, [_ID.bytes]),
+    lambda c: outlines_in_traces(c, 1, [_ID.bytes], 0, 10),
     lambda c: stored_span(c, 1, _ID.bytes, _ID.bytes[8:]),
     lambda c: stored_partners(c, 1, "k", 0, 1),
     lambda c: stored_in_trace(c, 1, _ID.bytes, [_ID.bytes[8:]]),

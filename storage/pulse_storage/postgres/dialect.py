@@ -138,6 +138,33 @@ class PostgresDialect:
         )
         return cast("list[tuple[bytes, int]]", rows.fetchall())
 
+    def some_of_traces(
+        self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
+    ) -> list[Values]:
+        """See Dialect. Each trace is looked up by itself, as in `trace_sizes`."""
+        rows = connection.execute(
+            "SELECT found.* FROM unnest(?::bytea[]) AS wanted (trace_id) CROSS JOIN LATERAL"
+            f" (SELECT {columns} FROM spans WHERE project = ? AND otel_trace_id = trace_id LIMIT {limit:d})"
+            " AS found",
+            (self.blobs(trace_ids), project),
+        )
+        return rows.fetchall()
+
+    def update_rows(
+        self,
+        connection: Connection,
+        columns: Sequence[str],
+        values: Values,
+        project: int,
+        rows: Sequence[SqlValue],
+    ) -> None:
+        """See Dialect."""
+        assigned = ", ".join(f"{column} = ?" for column in columns)
+        connection.execute(
+            f"UPDATE spans SET {assigned} WHERE project = ? AND id = ANY(?)",
+            (*values, project, cast("SqlValue", list(rows))),
+        )
+
     def block_ids(self, connection: Connection) -> Iterator[int]:
         """See Dialect."""
         while True:

@@ -10,22 +10,23 @@ from typing import NamedTuple
 from pulse_storage.content.documents import SharedDocument
 from pulse_storage.ids import row_id
 from pulse_storage.latency import latency_bucket
-from pulse_storage.plain import plain_overrides
+from pulse_storage.plain import Outline, Overrides, plain_overrides
 from pulse_storage.reconcile import Verdict
 from pulse_storage.rows import SpanRow
-from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey, skeleton
+from pulse_storage.skeletons import SpanKey, skeleton
 from pulse_storage.sql.blocks import save_documents
 from pulse_storage.sql.connection import Values
+from pulse_storage.sql.outlines import update_heirs
 from pulse_storage.sql.revision import Revision
 from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.rollups import Facts
 from pulse_storage.sql.spans import (
-    StoredSpan,
-    inherited_values,
+    NOTHING_BORROWED,
+    borrowed,
+    borrowed_by_heir,
     insert_values,
     shown_row,
     update,
-    update_inherited,
 )
 from pulse_storage.upkeep.marks import NO_MARKS
 
@@ -46,9 +47,9 @@ class Arrival(NamedTuple):
     wanted: bool
 
 
-#: A new row: its id, what its span says, what readers see, in what the two differ, and by which facts it
-#: counts, if it does.
-_Shown = tuple[bytes, SpanRow, SpanRow, dict[str, OwnValue], Facts | None]
+#: A new row: its id, what its span says, what readers see, what it has `borrowed` for that, and by which
+#: facts it counts, if it does.
+_Shown = tuple[bytes, SpanRow, SpanRow, Values, Facts | None]
 
 
 class Arrivals:
@@ -66,7 +67,8 @@ class Arrivals:
     def add(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
         """Take the rows that are new and wanted; what becomes of each."""
         near, new = self._near, self._new
-        near.load_traces(list({row.otel_trace_id: None for row, _ in arrivals}))
+        trace_ids = list({row.otel_trace_id: None for row, _ in arrivals})
+        near.outline_traces(trace_ids, self._marks.settled_before_ns)
         outcomes: list[Outcome | str] = []
         retains = self._marks != NO_MARKS
         for row, wanted in arrivals:
@@ -105,8 +107,7 @@ class Arrivals:
         # No statement can run while rows go out, so what they need is asked for before.
         usage_keys = self._revision.usage_keys.keys(facts for *_, facts in shown_rows if facts is not None)
         self._connection.dialect.insert(self._connection, self._values(shown_rows, usage_keys), bodies)
-        if inherited := [values for trace in plain.values() for values in trace.changes()]:
-            update_inherited(self._connection, inherited)
+        update_heirs(self._connection, self._revision.project, self._changed_heirs(plain))
         if verdicts is not None:
             self._revision.update(verdicts)
             for heirs in self._near.branches.heirs(verdicts, self._marks.settled_before_ns):
@@ -121,33 +122,34 @@ class Arrivals:
     def _shown(
         self,
         rows: Sequence[tuple[bytes, SpanRow]],
-        plain: Mapping[bytes, _PlainTrace],
+        plain: Mapping[bytes, Mapping[bytes, Overrides]],
         verdicts: Mapping[SpanKey, Verdict] | None,
     ) -> Iterator[_Shown]:
         """What readers shall see of new rows."""
         for id, row in rows:
             self._way.give_way()
-            counted, overrides = row.model_call, _NO_OVERRIDES
-            if row.otel_trace_id in plain:
-                overrides = plain[row.otel_trace_id].overrides.get(row.otel_span_id, _NO_OVERRIDES)
+            counted, shown, lent = row.model_call, row, NOTHING_BORROWED
+            trace = plain.get(row.otel_trace_id)
+            if trace is not None:
+                if overrides := trace.get(row.otel_span_id):
+                    shown, lent = shown_row(row, overrides), borrowed_by_heir(overrides)
             elif verdicts and (verdict := verdicts.get((row.otel_trace_id, row.otel_span_id))):
                 counted, overrides = verdict
-            if overrides:
                 overrides = self._marks.without_old_content(row.start_ns, overrides)
-            shown = shown_row(row, overrides) if overrides else row
+                shown, lent = shown_row(row, overrides), borrowed(row, overrides)
             facts = self._revision.facts(shown, row.operation) if counted else None
-            yield id, row, shown, overrides, facts
+            yield id, row, shown, lent, facts
 
     def _values(self, rows: Sequence[_Shown], usage_keys: Mapping[Facts, int]) -> Iterator[Values]:
         """What is bound for new rows; those that count are added to the sums."""
-        for id, row, shown, overrides, facts in rows:
+        for id, row, shown, lent, facts in rows:
             self._way.give_way()
             bucket = latency_bucket(shown.latency_ms)
             usage_key = None
             if facts is not None:
                 usage_key = usage_keys[facts]
                 self._revision.move(1, usage_key, shown, bucket)
-            yield insert_values(row, shown, overrides, (self._revision.project, id, usage_key, bucket))
+            yield insert_values(row, shown, lent, (self._revision.project, id, usage_key, bucket))
 
     def _bodies(self, rows: Sequence[SpanRow]) -> list[Values]:
         """What `Dialect.insert` takes for the rows that have any text or body, in the form that is stored."""
@@ -164,44 +166,39 @@ class Arrivals:
 
         return [(index, text, stored(request), stored(response)) for index, text, request, response in found]
 
-    def _plain_traces(self) -> dict[bytes, _PlainTrace]:
-        """The traces in which no two spans tell of one call; whatever else they need is not looked for."""
-        near, plain = self._near, dict[bytes, _PlainTrace]()
+    def _plain_traces(self) -> dict[bytes, dict[bytes, Overrides]]:
+        """What rows take from others in traces in which no two spans tell of one call, by trace and span id.
+
+        Whatever else reconciling these traces needs is not looked for.
+        """
+        near, plain = self._near, dict[bytes, dict[bytes, Overrides]]()
         for trace_id, new in self._new.items():
             self._way.give_way()
-            stored = near.plain_in(trace_id, self._marks.settled_before_ns)
-            if stored is None:
-                continue
-            trace: dict[bytes, SpanRow | Skeleton] = {id: span.skeleton for id, span in stored.items()}
-            overrides = plain_overrides(trace | new)
-            if overrides is not None:
-                plain[trace_id] = _PlainTrace(stored, overrides)
-                near.leave(trace_id)
+            if near.is_told_apart(trace_id):
+                overrides = plain_overrides(new, near.outlines.get(trace_id, _NOTHING_STORED))
+                if overrides is not None:
+                    plain[trace_id] = overrides
         return plain
+
+    def _changed_heirs(
+        self, plain: Mapping[bytes, Mapping[bytes, Overrides]]
+    ) -> Iterator[tuple[Outline, Overrides]]:
+        """The stored rows of plain traces that are to take something else from others."""
+        for trace_id, overrides in plain.items():
+            for span_id, span in self._near.outlines.get(trace_id, _NOTHING_STORED).items():
+                taken = overrides.get(span_id, _NO_OVERRIDES)
+                if taken != span.overrides:
+                    yield span, taken
 
     def _verdicts(self, rows: Sequence[tuple[bytes, SpanRow]]) -> dict[SpanKey, Verdict] | None:
         """What other spans tell of each, and of the stored ones; None without rows."""
         if not rows:
             return None
         new = [skeleton(row, id) for id, row in rows]
+        self._near.load_traces(list({row.otel_trace_id: None for _, row in rows}))
         self._near.complete(new)
         return self._revision.reconciled(new)
 
 
-class _PlainTrace(NamedTuple):
-    """A trace in which every model call counts, and rows take only a session and its like from others."""
-
-    #: By span id.
-    stored: Mapping[bytes, StoredSpan]
-    #: Of stored and new spans, by span id.
-    overrides: Mapping[bytes, dict[str, OwnValue]]
-
-    def changes(self) -> Iterator[Values]:
-        """What `update_inherited` binds for the stored rows that are to show something else."""
-        for span_id, span in self.stored.items():
-            overrides = self.overrides.get(span_id, _NO_OVERRIDES)
-            if overrides != span.overrides:
-                yield inherited_values(span, overrides)
-
-
-_NO_OVERRIDES: dict[str, OwnValue] = {}
+_NO_OVERRIDES: Overrides = {}
+_NOTHING_STORED: dict[bytes, Outline] = {}

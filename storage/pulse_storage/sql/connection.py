@@ -64,7 +64,7 @@ class Dialect(Protocol):
 
     @property
     def row_key(self) -> tuple[str, ...]:
-        """The columns that name a row both in `spans` and in `span_bodies`."""
+        """The columns that name a row in `spans` and in `span_bodies`; the last does within a project."""
         ...
 
     @property
@@ -132,6 +132,23 @@ class Dialect(Protocol):
         self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> list[tuple[bytes, int]]:
         """Which of these traces have stored spans, and how many, counted up to a limit; in one statement."""
+        ...
+
+    def some_of_traces(
+        self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
+    ) -> list[Values]:
+        """Columns of the stored spans of these traces: of one with more than a limit, so many at least."""
+        ...
+
+    def update_rows(
+        self,
+        connection: Connection,
+        columns: Sequence[str],
+        values: Values,
+        project: int,
+        rows: Sequence[SqlValue],
+    ) -> None:
+        """Set columns to the same values in some rows of `spans`, each by the last of `row_key`."""
         ...
 
     def block_ids(self, connection: Connection) -> Iterator[int]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 
-from pulse_storage.reconcile import INHERITED, MAX_AGREEING_SPANS, Verdict, reconcile
+from pulse_storage.plain import Outline
+from pulse_storage.reconcile import MAX_AGREEING_SPANS, Verdict, reconcile
 from pulse_storage.skeletons import Bearing, ContentSkeleton, Skeleton, SpanKey
 from pulse_storage.sql.branches import Branches
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.events import contents_in_traces, has_contents
+from pulse_storage.sql.outlines import outlines_in_traces
 from pulse_storage.sql.spans import (
     StoredSpan,
     stored_in_trace,
@@ -24,7 +26,6 @@ _MAX_LARGE_TRACES = 10_000
 _MAX_PARTNER_SPANS = 5_000
 #: Partners start together, or the second when the first ends.
 _PARTNER_WINDOW_NS = 600_000_000_000
-_INHERITED = frozenset(INHERITED)
 
 
 class LargeTraces:
@@ -58,6 +59,8 @@ class Neighbourhood:
     """
 
     def __init__(self, connection: Connection, project: int, large: LargeTraces) -> None:
+        #: Stored spans of traces that new spans are of, by trace and span id; large traces are not outlined.
+        self.outlines: dict[bytes, dict[bytes, Outline]] = {}
         #: By trace, then by span id.
         self.stored: dict[bytes, dict[bytes, StoredSpan]] = {}
         #: What log events tell of spans of the loaded traces, by trace; the spans need not be stored yet.
@@ -66,11 +69,23 @@ class Neighbourhood:
         self._connection = connection
         self._project = project
         self._known_large = large
+        self._outlined: set[bytes] = set()
         self._sought: set[bytes] = set()
         #: The traces of which only branches are loaded.
         self.large: set[bytes] = set()
         self.branches = Branches(connection, project, self.stored)
         self._partners_sought: set[tuple[str, int]] = set()
+
+    def outline_traces(self, trace_ids: Sequence[bytes], settled_before_ns: int) -> None:
+        """Learn what is stored of these traces, as far as most new spans have to do with it."""
+        limit = _MAX_TRACE_SPANS + 1
+        self.outlines = outlines_in_traces(
+            self._connection, self._project, self._taken_up(trace_ids), settled_before_ns, limit
+        )
+        self._outlined.update(trace_ids)
+        for trace_id in [id for id, trace in self.outlines.items() if len(trace) >= limit]:
+            self._note_large(trace_id)
+            del self.outlines[trace_id]
 
     def load_traces(self, trace_ids: Sequence[bytes]) -> list[StoredSpan]:
         """Load these traces, but for those that are too large; the spans that were not loaded before."""
@@ -78,34 +93,46 @@ class Neighbourhood:
         if not wanted:
             return []
         self._sought.update(wanted)
-        connection, project = self._connection, self._project
-        connection.lock_more(project, wanted, None)
-        large = self._known_large.of(project, wanted)
-        small: list[bytes] = []
-        if unmeasured := [trace_id for trace_id in wanted if trace_id not in large]:
-            sizes = connection.dialect.trace_sizes(connection, project, unmeasured, _MAX_TRACE_SPANS + 1)
-            for trace_id, size in sizes:
-                if size > _MAX_TRACE_SPANS:
-                    self._known_large.add(project, trace_id)
-                    large.add(trace_id)
-                else:
-                    small.append(trace_id)
-        loaded = stored_in_traces(connection, project, small)
-        self.large |= large
+        small = [trace_id for trace_id in wanted if trace_id in self.outlines]
+        if unknown := [trace_id for trace_id in wanted if trace_id not in self._outlined]:
+            small += self._small_of(self._taken_up(unknown))
+        loaded = stored_in_traces(self._connection, self._project, small)
         for span in loaded:
             self._keep(span)
-        if self._has_contents:
-            for content in contents_in_traces(connection, project, wanted):
-                self.contents.setdefault(content.otel_trace_id, []).append(content)
         return loaded
 
+    def _taken_up(self, trace_ids: Sequence[bytes]) -> Sequence[bytes]:
+        """Traces from here on are this transaction's, with what events tell; those not known to be large."""
+        self._connection.lock_more(self._project, trace_ids, None)
+        if self._has_contents:
+            for content in contents_in_traces(self._connection, self._project, trace_ids):
+                self.contents.setdefault(content.otel_trace_id, []).append(content)
+        large = self._known_large.of(self._project, trace_ids)
+        self.large |= large
+        return [trace_id for trace_id in trace_ids if trace_id not in large] if large else trace_ids
+
+    def _small_of(self, trace_ids: Sequence[bytes]) -> list[bytes]:
+        """Those of the traces that have spans, and not too many."""
+        small: list[bytes] = []
+        if trace_ids:
+            for trace_id, size in self._connection.dialect.trace_sizes(
+                self._connection, self._project, trace_ids, _MAX_TRACE_SPANS + 1
+            ):
+                if size > _MAX_TRACE_SPANS:
+                    self._note_large(trace_id)
+                else:
+                    small.append(trace_id)
+        return small
+
+    def _note_large(self, trace_id: bytes) -> None:
+        self._known_large.add(self._project, trace_id)
+        self.large.add(trace_id)
+
     def holds(self, trace_id: bytes, span_id: bytes) -> bool:
-        """Whether the span is stored. Call `load_traces` first."""
-        if self.has_loaded(trace_id, span_id):
-            return True
-        if trace_id not in self.large:
-            return False
-        return stored_span(self._connection, self._project, trace_id, span_id) is not None
+        """Whether the span is stored. Call `outline_traces` first."""
+        if trace_id in self.large:
+            return stored_span(self._connection, self._project, trace_id, span_id) is not None
+        return span_id in self.outlines.get(trace_id, ())
 
     def has_loaded(self, trace_id: bytes, span_id: bytes) -> bool:
         """Whether the span is among the loaded."""
@@ -132,30 +159,14 @@ class Neighbourhood:
             self.stored.pop(trace_id, None)
 
     def has_gen_ai(self, trace_id: bytes) -> bool:
-        """Whether the trace has a stored gen-ai span; large ones are taken to. Call `load_traces` first."""
+        """Whether the trace has a gen-ai span; large ones are taken to. Call `outline_traces` first."""
         if trace_id in self.large:
             return True
-        return any(span.gen_ai for span in self.stored.get(trace_id, {}).values())
+        return any(span.gen_ai for span in self.outlines.get(trace_id, {}).values())
 
-    def plain_in(self, trace_id: bytes, settled_before_ns: int) -> Mapping[bytes, StoredSpan] | None:
-        """The stored spans of a trace if none of them shows more of others than a session and its like.
-
-        None if the trace may need a closer look whatever comes. Call `load_traces` first.
-        """
-        if trace_id in self.large or trace_id in self.contents:
-            return None
-        stored = self.stored.get(trace_id, {})
-        for span in stored.values():
-            counted = span.usage_key is not None
-            if counted != span.skeleton.model_call or span.skeleton.start_ns < settled_before_ns:
-                return None
-            if not _INHERITED.issuperset(span.overrides):
-                return None
-        return stored
-
-    def leave(self, trace_id: bytes) -> None:
-        """Reconcile without this trace: what its spans show is known already."""
-        self.stored.pop(trace_id, None)
+    def is_told_apart(self, trace_id: bytes) -> bool:
+        """Whether the outlines of a trace are all that is known of its calls. Call `outline_traces` first."""
+        return trace_id not in self.large and trace_id not in self.contents
 
     def complete(self, new: Sequence[Skeleton]) -> None:
         """Load what bears on the new spans and their traces from outside of these traces.

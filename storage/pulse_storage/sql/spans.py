@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple, cast
 
 import orjson
@@ -47,6 +48,7 @@ _LOAD = (*Skeleton._fields, "operation", "gen_ai", "usage_key", *_TOLD, "own", *
 _WIDTH = len(Skeleton._fields)
 _REFERENCES_AT = _LOAD.index(REFERENCES[0])
 _TAGS_AT = Skeleton._fields.index("tags")
+_FIELD_AT = {field: at for at, field in enumerate(SpanRow._fields)}
 
 
 class StoredSpan(NamedTuple):
@@ -209,7 +211,11 @@ def stored_partners(
 
 def shown_row(row: SpanRow, overrides: Mapping[str, OwnValue]) -> SpanRow:
     """The row with the columns as readers shall see them."""
-    return row._replace(**{name: value for name, value in overrides.items() if name not in REFERENCES})
+    values: list[object] = list(row)
+    for name, value in overrides.items():
+        if name not in REFERENCES:
+            values[_FIELD_AT[name]] = value
+    return SpanRow._make(values)
 
 
 def shown_skeleton(span: Skeleton, overrides: Mapping[str, OwnValue]) -> Skeleton:
@@ -221,7 +227,7 @@ def shown_skeleton(span: Skeleton, overrides: Mapping[str, OwnValue]) -> Skeleto
 def insert_values(
     row: SpanRow,
     shown: SpanRow,
-    overrides: Mapping[str, OwnValue],
+    borrowed: Values,
     added: tuple[int, bytes, int | None, int | None],
 ) -> Values:
     """What `Dialect.insert` binds for a row; `added` are project, row id, usage key and latency bucket."""
@@ -234,17 +240,29 @@ def insert_values(
         row.request_body is not None,
         row.response_body is not None,
         tags_json(shown.tags) if shown.tags else None,
-        *(_borrowed(row, overrides) if overrides else _NOTHING_BORROWED),
+        *borrowed,
     )
 
 
-#: References and `own` of a row that is as its span says.
-_NOTHING_BORROWED: Values = (None,) * (len(REFERENCES) + 1)
+#: `borrowed` of a row that is as its span says.
+NOTHING_BORROWED: Values = (None,) * (len(REFERENCES) + 1)
 
 
-def _borrowed(row: SpanRow | Skeleton, overrides: Mapping[str, OwnValue]) -> Values:
+def borrowed(row: SpanRow | Skeleton, overrides: Mapping[str, OwnValue]) -> Values:
+    """The references of a row that differs from its span in these overrides, and its `own`."""
     own = {name: getattr(row, name) for name in overrides if name not in REFERENCES}
     return (*(cast("bytes | None", overrides.get(name)) for name in REFERENCES), own_json(own))
+
+
+def borrowed_by_heir(overrides: Mapping[str, OwnValue]) -> Values:
+    """The same of a row that only takes of `INHERITED` what its span does not say."""
+    return (*NOTHING_BORROWED[:-1], heir_own(tuple(overrides)))
+
+
+@lru_cache(64)
+def heir_own(columns: tuple[str, ...]) -> str | None:
+    """`own` of a row that inherited these columns."""
+    return own_json({column: () if column == "tags" else None for column in columns})
 
 
 def update_values(
@@ -255,7 +273,7 @@ def update_values(
     for column in _OVERRIDABLE:
         value: OwnValue = overrides.get(column, getattr(span.skeleton, column))
         columns.append(tags_json(value) if isinstance(value, tuple) else value)
-    return (*columns, *_borrowed(span.skeleton, overrides), usage_key, latency_bucket, *span.row_key)
+    return (*columns, *borrowed(span.skeleton, overrides), usage_key, latency_bucket, *span.row_key)
 
 
 def inherited_values(span: StoredSpan, overrides: Mapping[str, OwnValue]) -> Values:
@@ -264,7 +282,7 @@ def inherited_values(span: StoredSpan, overrides: Mapping[str, OwnValue]) -> Val
     for column in INHERITED:
         value: OwnValue = overrides.get(column, getattr(span.skeleton, column))
         columns.append(tags_json(value) if isinstance(value, tuple) else value)
-    return (*columns, _borrowed(span.skeleton, overrides)[-1], *span.row_key)
+    return (*columns, borrowed(span.skeleton, overrides)[-1], *span.row_key)
 
 
 def update(connection: Connection, rows: Iterable[Values]) -> None:

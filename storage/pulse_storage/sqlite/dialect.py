@@ -17,6 +17,11 @@ _INSERT_BODIES = (
     f"INSERT INTO span_bodies (seq, {', '.join(BODY_COLUMNS)})"
     f" VALUES (?, {', '.join('?' * len(BODY_COLUMNS))})"
 )
+#: So many traces are read together, unless they have as many spans.
+_TRACES_A_STATEMENT = 64
+_FEW_SPANS = 1_000
+#: So many rows are changed by one statement.
+_ROWS_A_STATEMENT = 8
 
 
 class SqliteDialect:
@@ -99,6 +104,41 @@ class SqliteDialect:
             (project, self.blobs(trace_ids)),
         )
         return cast("list[tuple[bytes, int]]", rows.fetchall())
+
+    def some_of_traces(
+        self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
+    ) -> list[Values]:
+        """See Dialect. A trace has a statement of its own only where there are many spans."""
+        select = f"SELECT {columns} FROM spans INDEXED BY spans_by_trace WHERE project = ?1 AND otel_trace_id"
+        found: list[Values] = []
+        for at in range(0, len(trace_ids), _TRACES_A_STATEMENT):
+            traces = trace_ids[at : at + _TRACES_A_STATEMENT]
+            some = connection.execute(
+                f"{select} IN (SELECT value FROM carray(?2)) LIMIT {_FEW_SPANS:d}",
+                (project, self.blobs(traces)),
+            ).fetchall()
+            if len(some) == _FEW_SPANS:
+                each = f"{select} = ?2 LIMIT {limit:d}"
+                some = [row for trace_id in traces for row in connection.execute(each, (project, trace_id))]
+            found += some
+        return found
+
+    def update_rows(
+        self,
+        connection: Connection,
+        columns: Sequence[str],
+        values: Values,
+        project: int,
+        rows: Sequence[SqlValue],
+    ) -> None:
+        """See Dialect. Statements of two lengths only, so that they are prepared once."""
+        assigned = ", ".join(f"{column} = ?" for column in columns)
+        for at in range(0, len(rows), _ROWS_A_STATEMENT):
+            some = rows[at : at + _ROWS_A_STATEMENT]
+            if len(some) > 1:
+                some = (*some, *[some[-1]] * (_ROWS_A_STATEMENT - len(some)))
+            places = ", ".join("?" * len(some))
+            connection.execute(f"UPDATE spans SET {assigned} WHERE seq IN ({places})", (*values, *some))
 
     def block_ids(self, connection: Connection) -> Iterator[int]:
         """See Dialect."""

@@ -1,0 +1,95 @@
+"""Stored spans in outline: read for new spans of their traces, and changed in what rows inherit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import cast
+
+import orjson
+
+from pulse_storage.plain import Heritage, Outline, Overrides
+from pulse_storage.reconcile import INHERITED
+from pulse_storage.skeletons import OwnValue
+from pulse_storage.sql.connection import Connection, SqlValue, Values
+from pulse_storage.sql.spans import REFERENCES, heir_own, tags_json, tags_tuple
+
+#: What a closer look is needed for: possible partners, and rows that other records of a call have changed.
+_NOT_PLAIN = " OR ".join(
+    (
+        "partner_key IS NOT NULL",
+        "model_call <> (usage_key IS NOT NULL)",
+        *(f"{column} IS NOT NULL" for column in REFERENCES),
+    )
+)
+_COLUMNS = (
+    "otel_trace_id", "otel_span_id", "parent_span_id", "start_ns", "model_call", "gen_ai",
+    "provider_request_id", *INHERITED, "own", _NOT_PLAIN,
+)  # fmt: skip
+#: The columns as they are read, and the last of `Dialect.row_key`.
+_Row = tuple[
+    bytes, bytes, bytes | None, int, bool, bool,
+    str | None, str | None, str | None, str | None, str | None, str | None, bool, int | bytes,
+]  # fmt: skip
+#: What a span says itself of all that its row inherits is no longer.
+_MAX_HEIR_CHARS = 80
+_NOTHING_LENT: Overrides = {}
+
+
+def outlines_in_traces(
+    connection: Connection, project: int, trace_ids: Sequence[bytes], settled_before_ns: int, limit: int
+) -> dict[bytes, dict[bytes, Outline]]:
+    """The stored spans of some traces, by trace and span id; of each trace up to a limit, or a few more."""
+    found: dict[bytes, dict[bytes, Outline]] = {}
+    if not trace_ids:
+        return found
+    dialect = connection.dialect
+    columns = ", ".join((*_COLUMNS, dialect.row_key[-1]))
+    rows = cast("list[_Row]", dialect.some_of_traces(connection, columns, project, trace_ids, limit))
+    for trace_id, span_id, parent_id, start_ns, call, gen_ai, response, *shown, own, closer, row in rows:
+        session_id, user_id, tags, environment = shown
+        said: Heritage = (session_id, user_id, tags_tuple(tags) or None, environment)
+        overrides: Overrides | None = _NOTHING_LENT
+        if closer or start_ns < settled_before_ns:
+            overrides = None
+        elif own is not None:
+            said, overrides = _without_lent(own, said)
+        outline = Outline(parent_id, call, gen_ai, response, said, overrides, row)
+        trace = found.get(trace_id)
+        if trace is None:
+            found[trace_id] = {span_id: outline}
+        else:
+            trace[span_id] = outline
+    return found
+
+
+def _without_lent(own: str, shown: Heritage) -> tuple[Heritage, Overrides | None]:
+    """What a span says itself, and in what its row differs; None if that is not only what it inherited."""
+    lent = _lent(own) if len(own) <= _MAX_HEIR_CHARS else None
+    if lent is None:
+        return shown, None
+    said = tuple(None if column in lent else value for column, value in zip(INHERITED, shown, strict=True))
+    return said, {column: value for column, value in zip(INHERITED, shown, strict=True) if column in lent}
+
+
+@lru_cache(64)
+def _lent(own: str) -> frozenset[str] | None:
+    """The columns that a row inherited, by its `own`; None if others have changed as well."""
+    said = cast("dict[str, OwnValue]", orjson.loads(own))
+    return None if any(said.values()) or not said.keys() <= set(INHERITED) else frozenset(said)
+
+
+def update_heirs(connection: Connection, project: int, heirs: Iterable[tuple[Outline, Overrides]]) -> None:
+    """Let rows differ from their spans in exactly these overrides; only columns that change are written."""
+    alike: dict[tuple[tuple[str, ...], Values], list[SqlValue]] = {}
+    for span, after in heirs:
+        before = span.overrides or _NOTHING_LENT
+        columns = tuple(column for column in INHERITED if before.get(column) != after.get(column))
+        values = tuple(_bound(after.get(column)) for column in columns)
+        alike.setdefault((columns, (*values, heir_own(tuple(after)))), []).append(span.row)
+    for (columns, values), rows in alike.items():
+        connection.dialect.update_rows(connection, (*columns, "own"), values, project, rows)
+
+
+def _bound(value: OwnValue) -> SqlValue:
+    return tags_json(value) if isinstance(value, tuple) else value
