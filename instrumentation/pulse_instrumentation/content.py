@@ -108,13 +108,16 @@ class Capture:
         plain = _plain(value, self._words if self.redact else _words_of, 0)
         encoded = dumps(plain)
         if not self.full:
-            part["size"] = len(encoded)
-        elif len(encoded) > self.part_limit:
-            part[key] = encoded[: self.part_limit]
-            part["truncated"] = True
-            part["size"] = len(encoded)
+            part["size"] = _size(encoded)
+        elif _size(encoded) > self.part_limit:
+            self._cut(part, key, encoded)
         else:
             part[key] = plain
+
+    def put_name(self, message: Part, name: object) -> None:
+        """Put the name of who speaks into a message. It is chosen freely, so it counts as words."""
+        if self.full and (words := text(name)):
+            message["name"] = encodable(self._words(words))
 
     def error_message(self, message: str) -> str | None:
         """The words of an error, which may quote the prompt; None unless content is full."""
@@ -128,6 +131,9 @@ class Capture:
         if len(words) <= self.part_limit // 4 or _size(words) <= self.part_limit:
             part[key] = words
             return
+        self._cut(part, key, words)
+
+    def _cut(self, part: Part, key: str, words: str) -> None:
         part[key] = words.encode("utf-8", "replace")[: self.part_limit].decode("utf-8", "ignore")
         part["truncated"] = True
         part["size"] = _size(words)

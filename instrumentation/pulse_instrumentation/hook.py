@@ -22,6 +22,8 @@ from pulse_instrumentation.unread import record_response
 
 OWN_RECORDER = "_pulse_recorder"
 _METHOD = "request"
+# What both libraries call the classes from which their clients derive.
+BASE_CLASSES = ("SyncAPIClient", "AsyncAPIClient")
 _MOST_WRAPPERS = 32
 
 Request = Callable[..., object]
@@ -68,17 +70,18 @@ class Hook:
 
 
 def base_class(client_class: type) -> type:
-    """The class of a client's bases that defines `request`.
+    """The class of a client's bases in which its library defines `request`.
+
+    Classes derived from it may have a `request` of their own, an application's or another library's,
+    which calls it.
 
     Raises:
-        LookupError: none does, so the class is no client that Pulse knows.
+        LookupError: there is none, so the class is no client that Pulse knows.
     """
     for base in client_class.__mro__:
-        if _METHOD in vars(base):
+        if base.__name__ in BASE_CLASSES and _METHOD in vars(base):
             return base
-    raise LookupError(
-        f"{client_class.__name__} has no method {_METHOD!r}; pass a client of openai or anthropic"
-    )
+    raise LookupError(f"{client_class.__name__} is no client of openai or anthropic; pass one of those")
 
 
 def _request(original: Request, hook: Hook) -> Request:

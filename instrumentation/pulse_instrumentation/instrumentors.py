@@ -13,7 +13,7 @@ from opentelemetry.trace import TracerProvider
 
 from pulse_instrumentation.content import DEFAULT_PART_LIMIT, Redact
 from pulse_instrumentation.failures import logger, report_failure
-from pulse_instrumentation.hook import OWN_RECORDER, Hook, base_class
+from pulse_instrumentation.hook import BASE_CLASSES, OWN_RECORDER, Hook, base_class
 from pulse_instrumentation.libraries import ANTHROPIC, OPENAI
 from pulse_instrumentation.recorder import Library, Recorder
 from pulse_instrumentation.settings import CallSettings, content_mode
@@ -113,7 +113,7 @@ class _ClientInstrumentor:
         """Hook the base classes, unless uninstrumented while the import was still to come."""
         if self._recorder is None or not (self._any_version or self._is_new_enough()):
             return
-        for name in ("SyncAPIClient", "AsyncAPIClient"):
+        for name in BASE_CLASSES:
             try:
                 hook_of(base_class(getattr(module, name))).recorder = self._recorder
             except Exception as error:

@@ -9,7 +9,13 @@ from typing import Protocol, cast
 from opentelemetry import trace
 from opentelemetry.context import Context
 
-from pulse_instrumentation import anthropic_messages, openai_chat, openai_other, openai_responses
+from pulse_instrumentation import (
+    anthropic_messages,
+    openai_chat,
+    openai_decisions,
+    openai_other,
+    openai_responses,
+)
 from pulse_instrumentation.fields import field
 from pulse_instrumentation.operations import Operation
 from pulse_instrumentation.recorder import Library
@@ -20,6 +26,7 @@ _OPENAI_PATHS = {
     "completions": openai_other.COMPLETION,
     "responses": openai_responses.RESPONSES,
     "responses/compact": openai_responses.RESPONSES,
+    "decisions": openai_decisions.DECISION,
     "embeddings": openai_other.EMBEDDINGS,
     "images/generations": openai_other.IMAGE,
     "images/edits": openai_other.IMAGE,

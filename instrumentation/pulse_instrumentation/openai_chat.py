@@ -121,8 +121,8 @@ def message(value: object, capture: Capture, role: str = "user") -> Part:
     """One chat message in the parts format."""
     role = text(field(value, "role")) or role
     converted: Part = {"role": role, "parts": _parts(value, role, capture)}
-    if name := text(field(value, "name")):
-        converted["name"] = name
+    if (name := field(value, "name")) is not None:
+        capture.put_name(converted, name)
     return converted
 
 

@@ -67,7 +67,7 @@ class ChatFold:
 class _Choice:
     """One choice as its deltas arrive; strings are joined once, at the end."""
 
-    __slots__ = ("_texts", "_tools", "finish_reason", "role", "started")
+    __slots__ = ("_function", "_texts", "_tools", "_transcript", "finish_reason", "role", "started")
 
     def __init__(self) -> None:
         self.finish_reason: object = None
@@ -75,6 +75,9 @@ class _Choice:
         self.started = False
         self._texts: dict[str, list[str]] = {}
         self._tools: list[_ToolCall] = []
+        self._transcript: list[str] = []
+        self._function: _ToolCall | None = None
+        """The call of a function in the way before there were tools."""
 
     def add(self, delta: object, content: bool) -> bool:
         output = False
@@ -91,6 +94,15 @@ class _Choice:
                     output = True
                     if content:
                         self._tool_call(tool)
+            elif name == "function_call":
+                output = True
+                if content:
+                    self._function = self._function or _ToolCall(None)
+                    self._function.add(value)
+            elif name == "audio":
+                output = True
+                if content and isinstance(words := field(value, "transcript"), str):
+                    self._transcript.append(words)
             elif name == "role" and content:
                 self.role = value
         self.started = self.started or output
@@ -103,10 +115,9 @@ class _Choice:
             call = _ToolCall(index)
             self._tools.append(call)
         call.id = call.id or id
-        function = field(piece, "function")
-        call.name = call.name or field(function, "name")
-        if isinstance(arguments := field(function, "arguments"), str):
-            call.arguments.append(arguments)
+        custom = field(piece, "custom")
+        call.custom = call.custom or custom is not None
+        call.add(field(piece, "function") if custom is None else custom)
 
     def _find(self, index: object, id: object) -> _ToolCall | None:
         if index is not None:
@@ -121,6 +132,10 @@ class _Choice:
         message: dict[str, object] = {"role": self.role or "assistant", **texts_}
         if self._tools:
             message["tool_calls"] = [call.whole() for call in self._tools]
+        if self._function is not None:
+            message["function_call"] = self._function.function()
+        if self._transcript:
+            message["audio"] = {"transcript": "".join(self._transcript)}
         return {
             "message": message,
             "text": texts_.get("text"),
@@ -129,16 +144,26 @@ class _Choice:
 
 
 class _ToolCall:
-    __slots__ = ("arguments", "id", "index", "name")
+    """One call of a function, or of a custom tool, as its pieces arrive."""
+
+    __slots__ = ("_arguments", "_name", "custom", "id", "index")
 
     def __init__(self, index: object) -> None:
         self.index = index
         self.id: object = None
-        self.name: object = None
-        self.arguments: list[str] = []
+        self.custom = False
+        self._name: object = None
+        self._arguments: list[str] = []
+
+    def add(self, piece: object) -> None:
+        self._name = self._name or field(piece, "name")
+        # A function has arguments, a custom tool has input.
+        for key in ("arguments", "input"):
+            if isinstance(words := field(piece, key), str):
+                self._arguments.append(words)
+
+    def function(self) -> object:
+        return {"name": self._name, "input" if self.custom else "arguments": "".join(self._arguments)}
 
     def whole(self) -> object:
-        return {
-            "id": self.id,
-            "function": {"name": self.name, "arguments": "".join(self.arguments)},
-        }
+        return {"id": self.id, "custom" if self.custom else "function": self.function()}

@@ -121,6 +121,8 @@ def _by_host(host: str | None) -> str | None:
     # other host at Amazon serves who knows what.
     if domain.startswith("bedrock-") and domain.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")):
         return "aws.bedrock"
+    if domain.endswith("-aiplatform.googleapis.com"):
+        return "gcp.vertex_ai"
     while domain:
         if provider := _HOSTS.get(domain):
             return provider

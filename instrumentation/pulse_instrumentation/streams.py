@@ -13,6 +13,7 @@ from typing import cast
 
 from pulse_instrumentation.body import watch_closing
 from pulse_instrumentation.calls import Call
+from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import field
 
 # The name under which the streams of both clients hold their iterator, since their first versions.
@@ -31,8 +32,12 @@ def record_stream(stream: object, call: Call) -> None:
         reader = _read_async(cast("AsyncIterator[object]", inner), call)
     else:
         reader = _read(cast("Iterator[object]", inner), call)
-    watch_reading(field(stream, "response"), reader, call)
     setattr(stream, ITERATOR, reader)
+    try:
+        watch_reading(field(stream, "response"), reader, call)
+    except Exception as error:
+        # A stream over a response that is not an HTTP library's: it is recorded when it is read.
+        report_failure("watching a stream", error)
 
 
 def _read(inner: Iterator[object], call: Call) -> Chunks:

@@ -58,7 +58,7 @@ def test_redact_sees_every_string_and_nothing_passes_it_by(recorded: Recorded) -
         "function": {"name": "f", "description": SECRET, "parameters": {"enum": [SECRET]}},
     }
     messages: list[Any] = [
-        {"role": "system", "content": [{"type": "text", "text": SECRET}]},
+        {"role": "system", "name": SECRET, "content": [{"type": "text", "text": SECRET}]},
         {"role": "user", "content": [{"type": "image_url", "image_url": {"url": f"https://x/{SECRET}"}}]},
         {"role": "tool", "tool_call_id": "a", "content": SECRET},
     ]
@@ -69,7 +69,7 @@ def test_redact_sees_every_string_and_nothing_passes_it_by(recorded: Recorded) -
     client.chat.completions.create(model="gpt-4o", messages=messages, tools=[tool])
     shown = json.dumps(recorded.attributes)
     assert "secret" not in shown
-    assert shown.count("[hidden]") == 6
+    assert shown.count("[hidden]") == 7
 
 
 def test_redaction_that_fails_hides_the_text(recorded: Recorded) -> None:
@@ -88,6 +88,18 @@ def test_long_part_is_cut_and_says_so(recorded: Recorded) -> None:
     assert (part["truncated"], part["size"]) == (True, len(words.encode()))
     assert len(part["content"].encode()) <= 32 * 1024
     assert words.startswith(part["content"])
+
+
+def test_long_value_is_cut_by_bytes_too(recorded: Recorded) -> None:
+    parameters = {"enum": ["ä" * 9, "b c " * 10_000]}
+    tool: Any = {"type": "function", "function": {"name": "f", "parameters": parameters}}
+    client = openai_client(FakeProvider(json_answer(completion())))
+    pulse.observe(client, tracer_provider=recorded.provider)
+    client.chat.completions.create(model="gpt-4o", messages=MESSAGES, tools=[tool])
+    (definition,) = recorded.attributes["gen_ai.tool.definitions"]
+    whole = json.dumps(parameters, ensure_ascii=False, separators=(",", ":"))
+    assert (definition["truncated"], definition["size"]) == (True, len(whole.encode()))
+    assert len(definition["parameters"].encode()) <= 32 * 1024
 
 
 def test_media_are_replaced_by_type_size_and_hash(recorded: Recorded) -> None:

@@ -241,6 +241,15 @@ def test_failing_fold_costs_the_span_its_words_only(monkeypatch: pytest.MonkeyPa
     assert recorded.only.name == "chat m"
 
 
+def test_stream_that_cannot_be_watched_is_recorded_when_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_args: object) -> None:
+        raise LookupError("this response is of no HTTP library")
+
+    monkeypatch.setattr(streams, "watch_reading", fails)
+    _, recorded = recorded_outcome(APIS[1], APIS[1].answer(), "sync")
+    assert recorded.attributes["gen_ai.usage.output_tokens"] == 7
+
+
 NULLED = completion(choices=None, usage=None, model=None, id=None)
 ODD_JSON: dict[str, Any] = {
     "null": None,

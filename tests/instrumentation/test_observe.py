@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, cast
 
 import openai
 import pytest
@@ -81,6 +81,36 @@ def test_observing_twice_records_once_with_the_later_settings(recorded: Recorded
     attributes = recorded.attributes
     assert attributes["gen_ai.provider.name"] == "openrouter"
     assert "gen_ai.input.messages" not in attributes
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_client_of_a_class_with_a_request_of_its_own_is_recorded_once(
+    instrumented: Recorded, kind: str
+) -> None:
+    """As applications derive it, and as other instrumentations leave openai's own classes behind."""
+
+    class Sync(openai.OpenAI):
+        def request(self, *args: Any, **kwargs: Any) -> Any:
+            return cast("Any", super()).request(*args, **kwargs)
+
+    class Async(openai.AsyncOpenAI):
+        async def request(self, *args: Any, **kwargs: Any) -> Any:
+            return await cast("Any", super()).request(*args, **kwargs)
+
+    provider = answers(2)
+    if kind == "sync":
+        client: Any = Sync(api_key="k", max_retries=0, http_client=provider.sync_client())
+    else:
+        client = Async(api_key="k", max_retries=0, http_client=provider.async_client())
+    result_of(client.chat.completions.create(**CHAT))
+    assert len(instrumented.spans) == 1
+    pulse.observe(client, "mine", tracer_provider=instrumented.provider)
+    if kind == "sync":
+        client.chat.completions.create(**CHAT)
+    else:
+        client._client = provider.async_client()
+        result_of(client.chat.completions.create(**CHAT))
+    assert [span.attributes["gen_ai.provider.name"] for span in instrumented.spans] == ["openai", "mine"]
 
 
 def test_something_that_is_no_client_comes_back_as_it_is(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,6 +13,8 @@ from tests.support.llm_bodies import chat_chunks, choice, chunk, completion, del
 from tests.support.llm_clients import KINDS, chat_helpers, openai_client, result_of
 from tests.support.llm_http import FakeProvider, event_answer, json_answer
 
+import pulse_instrumentation as pulse
+
 MESSAGES: list[Any] = [
     {"role": "system", "content": "Be brief."},
     {"role": "user", "content": "Hi"},
@@ -215,6 +217,41 @@ def test_streamed_tool_calls_are_joined_per_choice_and_index(instrumented: Recor
         ],
         [{"type": "text", "content": "Other"}],
     ]
+
+
+def test_streamed_functions_custom_tools_and_spoken_words_are_joined(instrumented: Recorded) -> None:
+    def custom(**fields: Any) -> dict[str, Any]:
+        return delta(tool_calls=[{"index": 0, "custom": fields}])
+
+    chunks = [
+        chunk(delta(role="assistant", function_call={"name": "f", "arguments": '{"a"'})),
+        chunk(delta(function_call={"arguments": ":1}"})),
+        chunk(delta(tool_calls=[{"index": 0, "id": "c", "type": "custom", "custom": {"name": "sh"}}])),
+        chunk(custom(input="ls ")),
+        chunk(custom(input="-l")),
+        chunk(delta(audio={"id": "a1", "transcript": "Good "})),
+        chunk(delta(audio={"data": "AAAA", "transcript": "day"})),
+        chunk(delta(audio={"expires_at": 9})),
+    ]
+    client = openai_client(FakeProvider(event_answer(chunks, done=True)))
+    list(client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
+    assert instrumented.attributes["gen_ai.output.messages"][0]["parts"] == [
+        {"type": "text", "content": "Good day"},
+        {"type": "tool_call", "id": "c", "name": "sh", "arguments": "ls -l"},
+        {"type": "tool_call", "id": None, "name": "f", "arguments": '{"a":1}'},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("function_call", {"name": "f"}), ("audio", {"transcript": "Good"})]
+)
+def test_functions_and_spoken_words_are_output_without_content_too(
+    recorded: Recorded, name: str, value: Any
+) -> None:
+    client = openai_client(FakeProvider(event_answer([chunk(delta(**{name: value}))], done=True)))
+    pulse.observe(client, tracer_provider=recorded.provider, capture_content=False)
+    list(client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
+    assert recorded.attributes["gen_ai.response.time_to_first_chunk"] is True
 
 
 def test_parse_helper_is_one_span(instrumented: Recorded) -> None:

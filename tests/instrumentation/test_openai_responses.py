@@ -179,3 +179,50 @@ def test_stream_closed_early_keeps_the_words_so_far(instrumented: Recorded) -> N
     assert attributes["gen_ai.output.messages"][0]["parts"] == [{"type": "text", "content": "Hel"}]
     assert attributes["pulse.stream.closed_early"] is True
     assert "gen_ai.usage.output_tokens" not in attributes
+
+
+def test_decisions_are_model_calls_with_their_tokens(instrumented: Recorded) -> None:
+    answer: dict[str, Any] = {
+        "model": "gpt-6-luna-1",
+        "answers": [{"type": "predicate", "name": "rude", "probability": 0.25}],
+        "usage": {
+            "input_tokens": 40,
+            "input_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 16},
+            "output_tokens": 2,
+            "output_tokens_details": {"reasoning_tokens": 1},
+            "total_tokens": 42,
+        },
+    }
+    question = {"type": "predicate", "name": "rude", "question": "Is it rude?"}
+    client = openai_client(FakeProvider(json_answer(answer)))
+    # Older clients lack the method, not the way.
+    client.post(
+        "/decisions",
+        cast_to=object,
+        body={"model": "gpt-6-luna", "input": "Hi", "questions": [question]},
+    )
+    assert instrumented.spans == [
+        SpanValue(
+            "generate_content gpt-6-luna",
+            {
+                "gen_ai.operation.name": "generate_content",
+                "gen_ai.provider.name": "openai",
+                "server.address": "api.openai.com",
+                "server.port": 443,
+                "gen_ai.request.model": "gpt-6-luna",
+                "openai.api.type": "decisions",
+                "gen_ai.system_instructions": [{"type": "question", "content": question}],
+                "gen_ai.input.messages": [{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}],
+                "gen_ai.response.model": "gpt-6-luna-1",
+                "gen_ai.usage.input_tokens": 40,
+                "gen_ai.usage.output_tokens": 2,
+                "gen_ai.usage.cache_read.input_tokens": 8,
+                "gen_ai.usage.cache_write.input_tokens": 16,
+                "gen_ai.usage.cache_creation.input_tokens": 16,
+                "gen_ai.usage.reasoning.output_tokens": 1,
+                "gen_ai.output.messages": [
+                    {"role": "assistant", "parts": [{"type": "answer", "content": answer["answers"][0]}]}
+                ],
+            },
+        )
+    ]

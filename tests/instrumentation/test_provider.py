@@ -33,6 +33,10 @@ CLAUDE: dict[str, Any] = {"model": "claude-test", "max_tokens": 1, "messages": C
             "https://bedrock-mantle.us-east-1.api.aws/openai/v1",
             ("aws.bedrock", "bedrock-mantle.us-east-1.api.aws", 443),
         ),
+        (
+            "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/l/endpoints/openapi",
+            ("gcp.vertex_ai", "us-central1-aiplatform.googleapis.com", 443),
+        ),
         ("https://x.elb.amazonaws.com/v1", ("openai", "x.elb.amazonaws.com", 443)),
         ("https://not-openrouter.ai/v1", ("openai", "not-openrouter.ai", 443)),
         ("http://localhost:8000/v1", ("openai", "localhost", 8000)),

@@ -22,6 +22,8 @@ from tests.support.llm_clients import (
 )
 from tests.support.llm_http import FakeProvider, event_answer, http
 
+import pulse_instrumentation as pulse
+
 MESSAGES: list[Any] = [{"role": "user", "content": "Hi"}]
 CHAT: dict[str, Any] = {"model": "gpt-4o", "messages": MESSAGES, "stream": True}
 CLOSED = "pulse.stream.closed_early"
@@ -177,8 +179,6 @@ def test_stream_read_in_another_thread_keeps_its_session_and_parent(
     instrumented: Recorded,
 ) -> None:
     import threading
-
-    import pulse_instrumentation as pulse
 
     tracer = instrumented.provider.get_tracer("app")
     with tracer.start_as_current_span("work") as work, pulse.session("s-1"):

@@ -1,0 +1,48 @@
+"""Reads the bodies of OpenAI's decisions: questions about an input, answered by probabilities."""
+
+from __future__ import annotations
+
+from pulse_instrumentation import attributes as names
+from pulse_instrumentation.content import Capture, Part, dumps
+from pulse_instrumentation.fields import Attributes, field, items
+from pulse_instrumentation.openai_responses import request_attributes, request_content, response_attributes
+from pulse_instrumentation.operations import Body, Operation
+
+
+def decision_request(body: Body) -> Attributes:
+    """What is asked for. The input has the form of the Responses API's."""
+    return {**request_attributes(body), names.OPENAI_API_TYPE: "decisions"}
+
+
+def decision_request_content(body: Body, capture: Capture) -> Attributes:
+    """The input, and the questions in the place of instructions."""
+    attributes = request_content(body, capture)
+    questions = [_part(question, "question", capture) for question in items(body.get("questions"))]
+    if questions:
+        attributes[names.SYSTEM_INSTRUCTIONS] = dumps(questions)
+    return attributes
+
+
+def decision_content(response: object, capture: Capture) -> Attributes:
+    """The answers, in the order of the questions."""
+    parts = [_part(answer, "answer", capture) for answer in items(field(response, "answers"))]
+    if not parts:
+        return {}
+    message: Part = {"role": "assistant", "parts": parts}
+    return {names.OUTPUT_MESSAGES: dumps([message])}
+
+
+def _part(value: object, kind: str, capture: Capture) -> Part:
+    part: Part = {"type": kind}
+    capture.put_value(part, "content", value)
+    return part
+
+
+DECISION = Operation(
+    # The conventions' name for what is neither a chat nor a completion.
+    name="generate_content",
+    request=decision_request,
+    response=response_attributes,
+    request_content=decision_request_content,
+    response_content=decision_content,
+)
