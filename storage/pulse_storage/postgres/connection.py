@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import LiteralString, cast
 
@@ -14,13 +14,13 @@ from psycopg.types.numeric import NumericBinaryLoader
 from psycopg.types.string import BytesBinaryDumper
 
 from pulse_storage.errors import StoreUnusable
-from pulse_storage.postgres.dialect import PostgresDialect
+from pulse_storage.postgres.dialect import PostgresDialect, array_literal
 from pulse_storage.postgres.locks import PROJECTS, STORING, USAGE_KEYS, lock_key
+from pulse_storage.postgres.statements import PREPARE_AFTER, Rows, Statements
 from pulse_storage.sql.connection import Dialect, SqlValue, Values
 
 #: A batch that would need more locks than this takes one that excludes all others: their table is bounded.
 _MAX_LOCKS = 200
-_PREPARE_AFTER = 5
 #: Each statement must see what others committed before its locks were had, whatever the database defaults to.
 _WRITES = "ISOLATION LEVEL READ COMMITTED NOT DEFERRABLE"
 #: How the bounds of partitions are written, and read back.
@@ -51,8 +51,9 @@ def connect(url: str, *, prepares: bool = False) -> PostgresConnection:
         given = conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError as error:
         raise StoreUnusable(f"DATABASE_URL cannot be understood: {str(error).strip()}") from None
+    defaults = {key: value for key, value in _DEFAULTS.items() if key not in given}
     raw = psycopg.connect(
-        conninfo.make_conninfo(url, **{key: value for key, value in _DEFAULTS.items() if key not in given}),
+        conninfo.make_conninfo(url, **defaults, client_encoding="UTF8"),
         autocommit=True,
         prepare_threshold=None,
     )
@@ -60,7 +61,7 @@ def connect(url: str, *, prepares: bool = False) -> PostgresConnection:
         raw.execute(_WRITTEN)
         is_ours = prepares and not is_pooled(raw)
         if is_ours:
-            raw.prepare_threshold = _PREPARE_AFTER
+            raw.prepare_threshold = PREPARE_AFTER
     except psycopg.Error:
         raw.close()
         raise
@@ -93,24 +94,6 @@ class _SumLoader(NumericBinaryLoader):
         return int(super().load(data))
 
 
-class PostgresCursor:
-    """See `sql.connection.Cursor`."""
-
-    def __init__(self, raw: psycopg.Cursor[Values]) -> None:
-        self._raw = raw
-        self.fetchone = raw.fetchone
-        self.fetchall = raw.fetchall
-
-    def __iter__(self) -> Iterator[Values]:
-        return iter(self._raw)
-
-    @property
-    def get(self) -> SqlValue:
-        """See Cursor."""
-        row = self._raw.fetchone()
-        return None if row is None else row[0]
-
-
 class PostgresConnection:
     """See `sql.connection.Connection`; transactions are begun and ended by name.
 
@@ -122,7 +105,10 @@ class PostgresConnection:
     def __init__(self, raw: psycopg.Connection[Values], *, is_ours: bool = False) -> None:
         self.raw = raw
         self._is_ours = is_ours
+        self._statements = Statements(raw, prepares=is_ours)
         self._read_with = ""
+        #: How the transaction of a read begins, until its first statement is sent.
+        self._begins: bytes | None = None
         self._alone = False
         self._locked: frozenset[int] = frozenset()
 
@@ -141,25 +127,28 @@ class PostgresConnection:
         self._locked = frozenset()
         sets = "".join(f"; SET LOCAL {setting}" for setting in settings.split("; "))
         lock = f"; SELECT pg_advisory_xact_lock({STORING:d})" if alone else ""
-        self.raw.execute(cast("LiteralString", f"BEGIN {mode or _WRITES}{sets}{lock}"))
+        self._begins = None
+        self._statements.command(f"BEGIN {mode or _WRITES}{sets}{lock}")
 
     def begin_reading(self, settings: LiteralString) -> None:
-        """Begin a transaction that reads one snapshot; its settings are set only once where that will do."""
+        """Begin a transaction that reads one snapshot; its settings are set only once where that will do.
+
+        It begins with its first statement, in the same round trip.
+        """
         mode: LiteralString = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
         if not self._is_ours:
             self.begin(mode, settings)
             return
         if self._read_with != settings:
             # By itself: what is set in the transaction would end with it.
-            self.raw.execute("; ".join(f"SET {setting}" for setting in settings.split("; ")))
+            self._statements.command("; ".join(f"SET {setting}" for setting in settings.split("; ")))
             self._read_with = settings
-        self.raw.execute(f"BEGIN {mode}")
+        self._begins = f"BEGIN {mode}".encode()
 
-    def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> PostgresCursor:
+    def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Rows:
         """See Connection."""
-        cursor = self.raw.cursor(binary=True)
-        cursor.execute(_translated(sql), [_clean(value) for value in bindings or ()])
-        return PostgresCursor(cursor)
+        begins, self._begins = self._begins, None
+        return self._statements.execute(sql, bindings or (), behind=begins)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[SqlValue]], /) -> None:
         """See Connection. One round trip for all rows."""
@@ -180,7 +169,7 @@ class PostgresConnection:
         self.execute(
             "SELECT pg_advisory_xact_lock_shared(?) UNION ALL"
             " SELECT pg_advisory_xact_lock(key) FROM unnest(?::bigint[]) AS key",
-            (STORING, cast("SqlValue", sorted(keys))),
+            (STORING, array_literal(sorted(keys))),
         )
         self._locked = frozenset(keys)
 
@@ -197,7 +186,7 @@ class PostgresConnection:
         if wanted:
             got = self.execute(
                 "SELECT bool_and(pg_try_advisory_xact_lock(key)) FROM unnest(?::bigint[]) AS key",
-                (cast("SqlValue", wanted),),
+                (array_literal(wanted),),
             ).get
             if not got:
                 raise MustRunAlone
@@ -213,7 +202,7 @@ class PostgresConnection:
     def roll_back(self) -> None:
         """End the transaction, if the connection still has one."""
         if self.in_transaction:
-            self.raw.execute("ROLLBACK")
+            self._statements.command("ROLLBACK")
 
     def close(self) -> None:
         """Close. Repeating it is harmless."""

@@ -7,6 +7,7 @@ from typing import Protocol, cast
 
 import psycopg
 
+from pulse_storage.postgres.blobs import Blobs
 from pulse_storage.postgres.failures import DATA_ERRORS
 from pulse_storage.postgres.folding import folded_pattern
 from pulse_storage.rows import SpanRow
@@ -97,7 +98,7 @@ class PostgresDialect:
 
     def blobs(self, values: Sequence[bytes]) -> SqlValue:
         """See Dialect."""
-        return cast("SqlValue", list(values))
+        return cast("SqlValue", Blobs(values))
 
     def has_tag(self) -> str:
         """See Dialect."""
@@ -201,9 +202,13 @@ class PostgresDialect:
             connection.execute(_ADD_CALLS, _columns(calls))
 
 
+def array_literal(numbers: Iterable[int]) -> str:
+    """Whole numbers as they are bound where `?::bigint[]` stands."""
+    return f"{{{','.join(map(str, numbers))}}}"
+
+
 def _columns(rows: Sequence[tuple[int, ...]]) -> list[SqlValue]:
-    """Arrays as literals: the driver would look at each number, and name another type for small ones."""
-    return [f"{{{','.join(map(str, column))}}}" for column in zip(*rows, strict=True)]
+    return [array_literal(column) for column in zip(*rows, strict=True)]
 
 
 def _mended(value: object) -> object:

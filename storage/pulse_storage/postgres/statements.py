@@ -1,0 +1,209 @@
+"""Runs statements through libpq itself: the driver's cursor takes longer than the server does for most."""
+
+from __future__ import annotations
+
+import select
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from itertools import count
+from struct import pack
+from typing import cast
+
+import psycopg
+from psycopg.abc import Buffer
+from psycopg.adapt import Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ConnStatus, ExecStatus, Format
+from psycopg.pq.abc import PGconn, PGresult
+
+from pulse_storage.postgres.blobs import Blobs
+from pulse_storage.sql.connection import SqlValue, Values
+
+#: A statement that was executed so often is prepared; so many are kept.
+PREPARE_AFTER = 5
+_MAX_PREPARED = 100
+_ROWS_AT_ONCE = 200
+_DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY)
+#: Of types: the server tells by the statement what a text or a NULL is to be.
+_UNKNOWN, _BYTEA, _INT8, _FLOAT8 = 0, 17, 20, 701
+
+#: Bytes, type and form of each binding; psycopg's types know of no NULL where its code does.
+_Bound = tuple[list[Buffer], tuple[int, ...], list[int]]
+
+
+class Rows:
+    """What a statement answers, as `sql.connection.Cursor`."""
+
+    def __init__(self, raw: psycopg.Connection[Values], result: PGresult) -> None:
+        self._transformer = Transformer(raw)
+        self._transformer.set_pgresult(result, format=Format.BINARY)
+        self._count = result.ntuples
+        self._next = 0
+
+    def __iter__(self) -> Iterator[Values]:
+        while rows := self._load(_ROWS_AT_ONCE):
+            yield from rows
+
+    def fetchone(self) -> Values | None:
+        """See Cursor."""
+        rows = self._load(1)
+        return rows[0] if rows else None
+
+    def fetchall(self) -> list[Values]:
+        """See Cursor."""
+        return self._load(self._count)
+
+    @property
+    def get(self) -> SqlValue:
+        """See Cursor."""
+        row = self.fetchone()
+        return None if row is None else row[0]
+
+    def _load(self, most: int) -> list[Values]:
+        first = self._next
+        self._next = min(first + most, self._count)
+        if first == self._next:
+            return []
+        return cast("list[Values]", self._transformer.load_rows(first, self._next, tuple))
+
+
+class Statements:
+    """The statements of one connection; those that are executed often stay prepared if it `prepares`."""
+
+    def __init__(self, raw: psycopg.Connection[Values], *, prepares: bool) -> None:
+        self._raw = raw
+        self._pgconn: PGconn = raw.pgconn
+        self._prepares = prepares
+        self._waits = select.poll()
+        self._names = count()
+        #: By statement and the types of its bindings: how often it was executed, or its name.
+        self._known: OrderedDict[tuple[str, tuple[int, ...]], int | bytes] = OrderedDict()
+
+    def command(self, sql: str) -> None:
+        """Run statements that bind and answer nothing."""
+        self._pgconn.send_query(sql.encode())
+        results: list[PGresult] = []
+        try:
+            while (result := self._result()) is not None:
+                results.append(result)
+        finally:
+            # The first tells why the server closed the connection; that it is lost is told last.
+            for result in results:
+                self._checked(result)
+
+    def execute(self, sql: str, bindings: Sequence[SqlValue], *, behind: bytes | None = None) -> Rows:
+        """Run one statement; each `?` takes the next of the bindings.
+
+        `behind` a command that is sent with it, in one round trip; if that fails, the statement is not run.
+        """
+        values, types, forms = _bound(bindings)
+        name = self._prepared(sql, types) if self._prepares else None
+        if behind is not None:
+            result = self._execute_behind(behind, sql, name, (values, types, forms))
+        elif name is not None:
+            result = self._pgconn.exec_prepared(name, values, forms, Format.BINARY)
+        else:
+            result = self._pgconn.exec_params(_numbered(sql), values, types, forms, Format.BINARY)
+        return Rows(self._raw, self._checked(result))
+
+    def _execute_behind(self, command: bytes, sql: str, name: bytes | None, bound: _Bound) -> PGresult:
+        values, types, forms = bound
+        pgconn = self._pgconn
+        pgconn.enter_pipeline_mode()
+        pgconn.send_query_params(command, None)
+        if name is None:
+            pgconn.send_query_params(_numbered(sql), values, types, forms, Format.BINARY)
+        else:
+            pgconn.send_query_prepared(name, values, forms, Format.BINARY)
+        pgconn.pipeline_sync()
+        results: list[PGresult] = []
+        while len(results) < 2 or results[-1].status != ExecStatus.PIPELINE_SYNC:
+            # Each statement's results end with None.
+            if (result := self._result()) is not None:
+                results.append(result)
+            elif pgconn.status == ConnStatus.BAD:
+                raise psycopg.OperationalError(pgconn.get_error_message())
+        pgconn.exit_pipeline_mode()
+        begun, answer, _ = results
+        self._checked(begun)
+        return answer
+
+    def _result(self) -> PGresult | None:
+        """The next result of what was sent. Other threads run meanwhile; libpq's own waiting lets none."""
+        pgconn = self._pgconn
+        # Bindings may be more than the socket takes at once.
+        while pgconn.flush():
+            self._wait(select.POLLIN | select.POLLOUT)
+        while pgconn.is_busy():
+            self._wait(select.POLLIN)
+        return pgconn.get_result()
+
+    def _wait(self, events: int) -> None:
+        self._waits.register(self._pgconn.socket, events)
+        self._waits.poll()
+        self._pgconn.consume_input()
+
+    def _prepared(self, sql: str, types: tuple[int, ...]) -> bytes | None:
+        key = sql, types
+        known = self._known.get(key, 0)
+        self._known[key] = known
+        self._known.move_to_end(key)
+        if isinstance(known, bytes):
+            return known
+        name = None
+        if known + 1 < PREPARE_AFTER:
+            self._known[key] = known + 1
+        else:
+            name = b"pulse_%d" % next(self._names)
+            self._checked(self._pgconn.prepare(name, _numbered(sql), types))
+            self._known[key] = name
+        if len(self._known) > _MAX_PREPARED:
+            _, oldest = self._known.popitem(last=False)
+            if isinstance(oldest, bytes):
+                self._checked(self._pgconn.exec_(b"DEALLOCATE " + oldest))
+        return name
+
+    def _checked(self, result: PGresult) -> PGresult:
+        """The result. Raises psycopg.Error; an OperationalError without SQLSTATE: the connection is lost."""
+        if result.status in _DONE:
+            return result
+        error = error_from_result(result)
+        if error.sqlstate is None:
+            raise psycopg.OperationalError(str(error) or "the connection is lost")
+        raise error
+
+
+def _bound(bindings: Sequence[SqlValue]) -> _Bound:
+    values: list[Buffer] = []
+    types: list[int] = []
+    forms: list[int] = []
+    for value in bindings:
+        data, kind, form = _binding(value)
+        values.append(cast("Buffer", data))
+        types.append(kind)
+        forms.append(form)
+    return values, tuple(types), forms
+
+
+def _binding(value: SqlValue) -> tuple[Buffer | None, int, int]:
+    """Whole numbers are always of one type: a statement is prepared once for small ones and large."""
+    if value is None:
+        return None, _UNKNOWN, Format.TEXT
+    if isinstance(value, str):
+        # There is no text with NUL: its place is taken by U+FFFD, where rows are stored as well.
+        return value.replace("\x00", "\ufffd").encode(), _UNKNOWN, Format.TEXT
+    if isinstance(value, bytes):
+        return value, _BYTEA, Format.BINARY
+    if isinstance(value, int):
+        return value.to_bytes(8, "big", signed=True), _INT8, Format.BINARY
+    if isinstance(value, Blobs):
+        return value.array(), Blobs.oid, Format.BINARY
+    return pack("!d", value), _FLOAT8, Format.BINARY
+
+
+@lru_cache(maxsize=1024)
+def _numbered(sql: str) -> bytes:
+    """The statement with $1, $2, … in place of question marks."""
+    first, *rest = sql.split("?")
+    return "".join((first, *(f"${number}{part}" for number, part in enumerate(rest, 1)))).encode()
