@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
 from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy, UsageSummary
+from pulse_storage.ids import time_floor
 from pulse_storage.sql.conditions import add_usage_keys, index_for, is_of_usage_keys, row_conditions
 from pulse_storage.sql.connection import Connection, SqlValue
 from pulse_storage.sql.named_groups import named_groups
 from pulse_storage.sql.rollups import DAY_NS, HOUR_NS
 from pulse_storage.sql.sums import Sums, rollup_sums, row_sums
-from pulse_storage.sql.usage import Span, counted_between, in_units, whole_and_edges
+from pulse_storage.sql.usage import Span, counted_between, counted_rows, in_units, whole_and_edges
 
 GroupKey = int | str | None
 
@@ -113,9 +114,7 @@ class _Groups:
         query = self._query
         if query.group_by == "hour":
             # There is no hourly histogram: look at each hour that has calls, in the index.
-            for start_ns in [cast("int", key) for key in self._groups]:
-                span = max(start_ns, query.from_ns), min(start_ns + HOUR_NS, query.before_ns)
-                self._add_edge_latencies(span)
+            self._add_hourly_latencies([cast("int", key) for key in self._groups])
             return
         whole, edges = whole_and_edges(query.from_ns, query.before_ns, DAY_NS)
         if whole is not None:
@@ -132,6 +131,28 @@ class _Groups:
                 group.latencies[cast("int", bucket)] += int(cast("int | str", calls))
         for edge in edges:
             self._add_edge_latencies(edge)
+
+    def _add_hourly_latencies(self, hours_ns: Sequence[int]) -> None:
+        """Add the histograms of the rows of these hours; each is named by its beginning."""
+        query = self._query
+        # What begins later has ids that tell its time.
+        from_ns = max(query.from_ns, 1)
+        whole = [start_ns for start_ns in hours_ns if from_ns <= start_ns <= query.before_ns - HOUR_NS]
+        for start_ns in set(hours_ns).difference(whole):
+            self._add_edge_latencies((max(start_ns, query.from_ns), min(start_ns + HOUR_NS, query.before_ns)))
+        if not whole:
+            return
+        conditions = counted_rows(self._project, query.filter)
+        rows = self._connection.dialect.in_each(
+            self._connection,
+            f"SELECT latency_bucket, count(*) AS calls FROM spans{self._by('spans_counted')}"
+            f" WHERE {conditions.sql()} AND latency_bucket IS NOT NULL AND {{within}} GROUP BY 1",
+            conditions.bindings,
+            [(time_floor(start_ns), time_floor(start_ns + HOUR_NS)) for start_ns in whole],
+        )
+        latencies = [self._group(start_ns).latencies for start_ns in whole]
+        for number, bucket, calls in cast("Iterator[tuple[int, int, int]]", rows):
+            latencies[number][bucket] += calls
 
     def _add_edge_latencies(self, span: Span) -> None:
         """Add the histogram of the rows within a part of one day, or of one hour when grouping by hour."""

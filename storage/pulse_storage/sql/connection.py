@@ -10,6 +10,8 @@ from pulse_storage.rows import SpanRow
 SqlValue = None | int | float | str | bytes
 #: One row, as it is bound or as it is read.
 Values = tuple[SqlValue, ...]
+#: Half-open.
+IdRange = tuple[bytes, bytes]
 
 
 class Cursor(Protocol):
@@ -106,6 +108,16 @@ class Dialect(Protocol):
 
     def blobs(self, values: Sequence[bytes]) -> SqlValue:
         """An array to be bound; it must not be empty."""
+        ...
+
+    def in_each(
+        self, connection: Connection, query: str, bindings: Sequence[SqlValue], ranges: Sequence[IdRange]
+    ) -> Iterator[Values]:
+        """The rows that a query answers for each of several ranges of ids, behind the number of the range.
+
+        `{within}` stands in the query for a term that holds if `spans.id` is in the range; behind it, nothing
+        is bound.
+        """
         ...
 
     def has_tag(self) -> str:

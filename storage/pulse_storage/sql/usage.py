@@ -111,7 +111,7 @@ def counted_between(project: int, where: TraceFilter, span: Span) -> Iterator[Co
         return
     if from_ns < first:
         yield _counted_within(project, where, (from_ns, first))
-    conditions = _counted(project, where)
+    conditions = counted_rows(project, where)
     conditions.add("spans.id >= ? AND spans.id < ?", time_floor(first), time_floor(last))
     yield conditions
     if last < before_ns:
@@ -132,12 +132,13 @@ def in_units(project: int, column: str, whole: Units, where: TraceFilter) -> Con
 
 
 def _counted_within(project: int, where: TraceFilter, span: Span) -> Conditions:
-    conditions = _counted(project, where)
+    conditions = counted_rows(project, where)
     add_time(conditions, *span)
     return conditions
 
 
-def _counted(project: int, where: TraceFilter) -> Conditions:
+def counted_rows(project: int, where: TraceFilter) -> Conditions:
+    """Which counted rows match, whatever their time; only for filters that rollups can answer."""
     conditions = Conditions()
     conditions.add("project = ?", project)
     conditions.add("usage_key IS NOT NULL")

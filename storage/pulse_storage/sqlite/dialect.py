@@ -9,7 +9,7 @@ from typing import cast
 import apsw
 
 from pulse_storage.rows import SpanRow
-from pulse_storage.sql.connection import Connection, SqlValue, Values
+from pulse_storage.sql.connection import Connection, IdRange, SqlValue, Values
 from pulse_storage.sql.spans import BODY_COLUMNS, COLUMNS
 
 _INSERT = f"INSERT INTO spans (seq, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"
@@ -65,6 +65,15 @@ class SqliteDialect:
     def blobs(self, values: Sequence[bytes]) -> SqlValue:
         """See Dialect."""
         return cast("SqlValue", apsw.carray(tuple(values)))  # pyright: ignore[reportUnknownMemberType]
+
+    def in_each(
+        self, connection: Connection, query: str, bindings: Sequence[SqlValue], ranges: Sequence[IdRange]
+    ) -> Iterator[Values]:
+        """See Dialect: here a statement a range costs less than sorting what one for all would answer."""
+        one = query.format(within="spans.id >= ? AND spans.id < ?")
+        for number, (first, before) in enumerate(ranges):
+            for values in connection.execute(one, (*bindings, first, before)):
+                yield number, *values
 
     def has_tag(self) -> str:
         """See Dialect."""
