@@ -27,13 +27,15 @@ _USAGE_FIELDS = (
 class MessageFold:
     """One message from its events. Without content only the first and last events are looked into."""
 
-    __slots__ = ("_blocks", "_content", "_message", "_stop_reason", "_usage")
+    __slots__ = ("_blocks", "_content", "_counted", "_message", "_stop_reason", "_usage")
 
     def __init__(self, content: bool) -> None:
         self._content = content
         self._message: object = None
         self._stop_reason: object = None
         self._usage: dict[str, object] = {}
+        self._counted = False
+        """Whether the output has been counted: at its end, by the event that also tells why it stopped."""
         self._blocks: dict[object, _Block] = {}
 
     def add(self, chunk: object) -> bool:
@@ -54,11 +56,17 @@ class MessageFold:
             self._take_usage(field(self._message, "usage"))
         elif kind == "message_delta":
             self._stop_reason = field(field(chunk, "delta"), "stop_reason") or self._stop_reason
-            self._take_usage(field(chunk, "usage"))
+            usage = field(chunk, "usage")
+            self._counted = self._counted or field(usage, "output_tokens") is not None
+            self._take_usage(usage)
         return False
 
     def response(self) -> object:
         message = self._message
+        if not self._counted:
+            # The opening counts the output up to itself, a token or two: how many came is not known.
+            for name in ("output_tokens", "output_tokens_details"):
+                self._usage.pop(name, None)
         return {
             "id": field(message, "id"),
             "model": field(message, "model"),

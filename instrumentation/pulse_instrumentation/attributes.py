@@ -48,6 +48,7 @@ INPUT_MESSAGES = "gen_ai.input.messages"
 OUTPUT_MESSAGES = "gen_ai.output.messages"
 SYSTEM_INSTRUCTIONS = "gen_ai.system_instructions"
 TOOL_DEFINITIONS = "gen_ai.tool.definitions"
+CONTENT = (INPUT_MESSAGES, OUTPUT_MESSAGES, SYSTEM_INSTRUCTIONS, TOOL_DEFINITIONS)
 EMBEDDINGS_DIMENSION_COUNT = "gen_ai.embeddings.dimension.count"
 
 OPENAI_API_TYPE = "openai.api.type"
@@ -75,6 +76,7 @@ USER_ID = "user.id"
 TAGS = "pulse.tags"
 METADATA_PREFIX = "pulse.metadata."
 STREAM_CLOSED_EARLY = "pulse.stream.closed_early"
+CONTENT_TOO_LARGE = "pulse.content.too_large"
 
 SERVICE_NAME = "service.name"
 SERVICE_VERSION = "service.version"

@@ -12,7 +12,6 @@ import random
 import threading
 import time
 import weakref
-from collections import deque
 from multiprocessing import parent_process
 from multiprocessing import util as multiprocessing_util
 from typing import TypeAlias, cast
@@ -22,19 +21,19 @@ from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
 from pulse_instrumentation.abandoned import any_abandoned, end_abandoned
-from pulse_instrumentation.encoding import SpanEncoder, span_size
+from pulse_instrumentation.encoding import SpanEncoder
 from pulse_instrumentation.failures import logger, report_failure
 from pulse_instrumentation.sender import Outcome, Sender
+from pulse_instrumentation.span_queue import MAX_QUEUE_BYTES, SpanQueue
 
-MAX_QUEUE_BYTES = 32 * 1024 * 1024
-MAX_BATCH_BYTES = 4 * 1024 * 1024
 SEND_TIMEOUT_S = 10.0
 FIRST_BACKOFF_S = 0.5
 LAST_BACKOFF_S = 15.0
-#: Where whoever asked for a flush waits for whether it succeeded.
-Answers: TypeAlias = "queue.SimpleQueue[bool]"
 # A process must be gone within two seconds of its end, whatever state Pulse is in.
 SHUTDOWN_TIMEOUT_S = 1.5
+
+Answers: TypeAlias = "queue.SimpleQueue[bool]"
+"""Where whoever asked for a flush waits for whether it succeeded."""
 
 
 class PulseSpanProcessor(SpanProcessor):
@@ -70,10 +69,8 @@ class PulseSpanProcessor(SpanProcessor):
             _finalize_in_child(self)
 
     def _reset(self) -> None:
-        # An RLock: a signal handler or a destructor may come in while its own thread holds it.
-        self._lock = threading.RLock()
-        self._queue: deque[tuple[ReadableSpan, int]] = deque()
-        self._queued_bytes = 0
+        self._queue = SpanQueue(self._max_queue_bytes, self._batch_size)
+        self._lock = self._queue.lock
         self._wake: queue.SimpleQueue[Answers | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._give_up = threading.Event()
@@ -88,21 +85,13 @@ class PulseSpanProcessor(SpanProcessor):
         """Queue a span, or count it as dropped when the queue is full."""
         if self._closed or not (span.context and span.context.trace_flags.sampled):
             return
-        size = span_size(span)
-        with self._lock:
-            if self._queued_bytes + size > self._max_queue_bytes:
-                full = True
-            else:
-                full = False
-                self._queue.append((span, size))
-                self._queued_bytes += size
-            wake = not self._waking and self._batch_is_full()
-            self._waking = self._waking or wake
-        if full:
+        if not self._queue.offer(span):
             self._drop(1, "the queue is full, as Pulse has not taken spans for a while")
         if self._thread is None:
             self._start_thread()
-        if wake:
+        # Two threads may both do so, which wakes the thread once for nothing.
+        if not self._waking and self._queue.has_full_batch:
+            self._waking = True
             self._wake.put(None)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
@@ -181,7 +170,7 @@ class PulseSpanProcessor(SpanProcessor):
         waiting: list[Answers] = []
         with self._lock:
             # It may have filled while the last one was being sent.
-            timeout_s = 0.0 if self._batch_is_full() else self._interval_s
+            timeout_s = 0.0 if self._queue.has_full_batch else self._interval_s
         try:
             request = self._wake.get(timeout=timeout_s)
             if request is not None:
@@ -191,38 +180,20 @@ class PulseSpanProcessor(SpanProcessor):
         self._waking = False
         return waiting
 
-    def _batch_is_full(self) -> bool:
-        return len(self._queue) >= self._batch_size or self._queued_bytes >= MAX_BATCH_BYTES
-
     def _send_queued(self, waiting: list[Answers]) -> bool:
         """Send all that was queued when we began; True when all of it arrived."""
         with self._lock:
             left = len(self._queue)
         complete = True
         while left > 0 and not self._give_up.is_set():
-            batch = self._batch(left)
+            batch = self._queue.batch(left)
             left -= len(batch)
             delivered = self._deliver([span for span, _ in batch], waiting)
             if self._give_up.is_set() or (not delivered and self._is_left_alone()):
                 return False
             complete &= delivered
-            with self._lock:
-                # The batch counts as queued until here, so that it stays within the bound.
-                for _, size in batch:
-                    self._queue.popleft()
-                    self._queued_bytes -= size
+            self._queue.remove(batch)
         return complete
-
-    def _batch(self, most: int) -> list[tuple[ReadableSpan, int]]:
-        batch: list[tuple[ReadableSpan, int]] = []
-        total = 0
-        with self._lock:
-            for entry in self._queue:
-                total += entry[1]
-                if batch and (len(batch) >= min(self._batch_size, most) or total > MAX_BATCH_BYTES):
-                    break
-                batch.append(entry)
-        return batch
 
     def _deliver(self, spans: list[ReadableSpan], waiting: list[Answers]) -> bool:
         """Send a batch until it is taken or refused for good."""
@@ -230,6 +201,7 @@ class PulseSpanProcessor(SpanProcessor):
         self._drop(len(spans) - len(good), "they cannot be encoded")
         spans = good
         backoff_s = FIRST_BACKOFF_S
+        stripped: bytes | None = None
         while spans:
             outcome = self._sender.send(body, SEND_TIMEOUT_S)
             if outcome.verdict == "sent":
@@ -240,6 +212,12 @@ class PulseSpanProcessor(SpanProcessor):
                 middle = len(spans) // 2
                 first = self._deliver(spans[:middle], waiting)
                 return self._deliver(spans[middle:], waiting) and first
+            if outcome.verdict == "too_large" and not stripped:
+                # The numbers of a call matter more than its words.
+                stripped = self._encoder.encode_without_content(spans[0])
+                if stripped is not None:
+                    body = stripped
+                    continue
             if outcome.verdict != "retry":
                 self._drop(len(spans), outcome.reason)
                 return False

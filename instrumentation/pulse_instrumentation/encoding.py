@@ -10,6 +10,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.util.types import AttributeValue
 
+from pulse_instrumentation import attributes as names
+
 # Ids, times, kind and resource reference of a span, and each attribute's key and framing.
 _SPAN_BYTES = 600
 _ATTRIBUTE_BYTES = 48
@@ -36,6 +38,18 @@ class SpanEncoder:
         except Exception:
             good = [span for span in spans if self._encodable(span)]
             return (self._encoded(good) if good else b""), good
+
+    def encode_without_content(self, span: ReadableSpan) -> bytes | None:
+        """The request for one span whose content is too large for the collector; None if it has none."""
+        request = ExportTraceServiceRequest.FromString(self._encoded([span]))
+        encoded = request.resource_spans[0].scope_spans[0].spans[0]
+        kept = [attribute for attribute in encoded.attributes if attribute.key not in names.CONTENT]
+        if len(kept) == len(encoded.attributes):
+            return None
+        del encoded.attributes[:]
+        too_large = KeyValue(key=names.CONTENT_TOO_LARGE, value=AnyValue(bool_value=True))
+        encoded.attributes.extend([*kept, too_large])
+        return request.SerializeToString()
 
     def _encodable(self, span: ReadableSpan) -> bool:
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture, Part, dumps
 from pulse_instrumentation.fields import Attributes, count, field, integer, items, number, own_fields, text
@@ -9,6 +11,8 @@ from pulse_instrumentation.openai_chat import tool_definition
 from pulse_instrumentation.operations import Body, Failure, Operation
 from pulse_instrumentation.tables import Table, output_type, read, true, with_both_cache_writes
 
+# The last background responses whose tokens were told.
+_told: deque[str] = deque(maxlen=1024)
 _FINAL_EVENTS = {"response.completed", "response.incomplete", "response.failed"}
 
 
@@ -22,7 +26,25 @@ def response_attributes(response: object) -> Attributes:
     attributes = with_both_cache_writes(read(response, _RESPONSE))
     if (reason := finish_reason(response)) is not None:
         attributes[names.RESPONSE_FINISH_REASONS] = [reason]
+    if field(response, "background") is True:
+        _tell_tokens_once(attributes)
     return attributes
+
+
+def _tell_tokens_once(attributes: Attributes) -> None:
+    """Leave out the usage of a background response that this process has told before.
+
+    Such a response can be streamed again and again, and reports its tokens each time.
+    """
+    id = attributes.get(names.RESPONSE_ID)
+    told = [name for name in attributes if name.startswith("gen_ai.usage.")]
+    if not isinstance(id, str) or not told:
+        return
+    if id in _told:
+        for name in told:
+            del attributes[name]
+    else:
+        _told.append(id)
 
 
 def finish_reason(response: object) -> str | None:

@@ -165,6 +165,9 @@ class Recorder:
 
     def _server(self, client: object) -> Server:
         url = base_url(client)
+        if type(client).__hash__ is None:
+            # A class that an application derived with an equality of its own.
+            return server_of(client, self._provider_name, self.library.name)
         known = self._servers.get(client)
         # The URL object is replaced, not changed, when somebody sets another base URL.
         if known is not None and known[0] is url:

@@ -50,6 +50,7 @@ class Sink:
     headers: dict[str, str] = field(default_factory=lambda: {})
     rejected: int = 0
     accepts_at_most: int | None = None
+    accepts_bytes: int | None = None
     deliveries: list[Delivery] = field(default_factory=lambda: [])
     refused: int = 0
     hang: threading.Event | None = None
@@ -78,6 +79,8 @@ def sink(port: int = 0) -> Generator[Sink]:
             status = state.statuses.pop(0) if state.statuses else 200
             most = state.accepts_at_most
             if most is not None and len(delivery.names) > most:
+                status = 413
+            if state.accepts_bytes is not None and delivery.request.ByteSize() > state.accepts_bytes:
                 status = 413
             self.send_response(status)
             for name, value in state.headers.items():

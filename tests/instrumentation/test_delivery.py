@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Tracer
 from tests.instrumentation.sink import Sink, sink
 
-from pulse_instrumentation import delivery
+from pulse_instrumentation import delivery, span_queue
 from pulse_instrumentation.abandoned import leave
 from pulse_instrumentation.delivery import PulseSpanProcessor, pause_s
 from pulse_instrumentation.sender import Outcome, Sender
@@ -77,7 +77,7 @@ def test_interval_sends_what_there_is(collector: Sink) -> None:
 
 
 def test_batches_are_bounded_in_bytes(collector: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(delivery, "MAX_BATCH_BYTES", 10_000)
+    monkeypatch.setattr(span_queue, "MAX_BATCH_BYTES", 10_000)
     with tracing(collector.url) as (tracer, processor):
         end_spans(tracer, "a", "b", "c", text="x" * 6_000)
         assert processor.force_flush()
@@ -131,6 +131,26 @@ def test_batch_too_large_for_the_collector_is_halved(collector: Sink) -> None:
         end_spans(tracer, "a", "b", "c")
         assert processor.force_flush()
     assert collector.names == ["a", "b", "c"]
+
+
+def test_call_too_large_for_the_collector_is_sent_without_its_content(
+    collector: Sink, caplog: pytest.LogCaptureFixture
+) -> None:
+    collector.accepts_bytes = 1000
+    with tracing(collector.url) as (tracer, processor):
+        end_spans(tracer, "a")
+        end_spans(tracer, "b", **{"gen_ai.input.messages": "x" * 2000, "gen_ai.usage.input_tokens": 7})
+        end_spans(tracer, "c")
+        assert processor.force_flush()
+        end_spans(tracer, "d", other="x" * 2000)
+        assert not processor.force_flush()
+    assert collector.names == ["a", "b", "c"]
+    (span,) = collector.deliveries[1].request.resource_spans[0].scope_spans[0].spans
+    found = {attribute.key: attribute.value for attribute in span.attributes}
+    assert set(found) == {"gen_ai.usage.input_tokens", "pulse.content.too_large"}
+    assert found["gen_ai.usage.input_tokens"].int_value == 7
+    assert found["pulse.content.too_large"].bool_value
+    assert "Pulse lost 1 spans: HTTP 413" in caplog.records[-1].getMessage()
 
 
 def test_spans_that_pulse_rejects_are_counted(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:

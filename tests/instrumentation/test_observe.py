@@ -13,6 +13,7 @@ from tests.support.llm_clients import KINDS, anthropic_client, openai_client, re
 from tests.support.llm_http import FakeProvider, json_answer
 
 import pulse_instrumentation as pulse
+from pulse_instrumentation import PulseOpenAIInstrumentor
 
 CHAT: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -111,6 +112,21 @@ def test_client_of_a_class_with_a_request_of_its_own_is_recorded_once(
         client._client = provider.async_client()
         result_of(client.chat.completions.create(**CHAT))
     assert [span.attributes["gen_ai.provider.name"] for span in instrumented.spans] == ["openai", "mine"]
+
+
+def test_client_that_cannot_be_hashed_is_recorded(recorded: Recorded) -> None:
+    class Equal(openai.OpenAI):
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Equal)
+
+    client = Equal(api_key="k", max_retries=0, http_client=answers(1).sync_client())
+    instrumentor = PulseOpenAIInstrumentor()
+    instrumentor.instrument(tracer_provider=recorded.provider)
+    try:
+        client.chat.completions.create(**CHAT)
+    finally:
+        instrumentor.uninstrument()
+    assert recorded.attributes["gen_ai.provider.name"] == "openai"
 
 
 def test_something_that_is_no_client_comes_back_as_it_is(caplog: pytest.LogCaptureFixture) -> None:

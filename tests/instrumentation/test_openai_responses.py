@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections import deque
 from typing import Any
 
+import openai
 import pytest
 from opentelemetry.trace import StatusCode
 from pydantic import BaseModel
@@ -12,6 +14,8 @@ from tests.instrumentation.recorded import Recorded, SpanValue
 from tests.support.llm_bodies import response, response_events
 from tests.support.llm_clients import KINDS, openai_client, result_of
 from tests.support.llm_http import FakeProvider, event_answer, json_answer
+
+from pulse_instrumentation import openai_responses
 
 EXPECTED = {
     "gen_ai.operation.name": "chat",
@@ -81,6 +85,24 @@ def test_resumed_stream_of_a_background_response_is_recorded(instrumented: Recor
     span = instrumented.only
     assert (span.name, span.attributes["gen_ai.response.id"]) == ("chat", "resp_1")
     assert span.attributes["gen_ai.usage.output_tokens"] == 7
+
+
+def test_tokens_of_a_background_response_are_told_once_however_often_it_is_streamed(
+    instrumented: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openai_responses, "_told", deque[str]())
+    events = response_events("Hello")
+    for event in events:
+        if "response" in event:
+            event["response"]["background"] = True
+    provider = FakeProvider(*(event_answer(events) for _ in range(3)))
+    client = openai_client(provider)
+    list(client.responses.create(model="gpt-4o", input="Hi", stream=True, extra_body={"background": True}))
+    for _ in range(2):
+        list(client.get("/responses/resp_1", cast_to=object, stream=True, stream_cls=openai.Stream[Any]))
+    told = [span.attributes.get("gen_ai.usage.output_tokens") for span in instrumented.spans]
+    assert told == [7, None, None]
+    assert {span.attributes["gen_ai.response.id"] for span in instrumented.spans} == {"resp_1"}
 
 
 def test_looking_a_response_up_is_no_model_call(instrumented: Recorded) -> None:

@@ -193,7 +193,7 @@ WAYS = [
         },
         tuple(message_events("Hel", "lo")),
         read=3,
-        # The opening tells the input; its single token of output is told as it stands.
+        # The opening tells the input; how much output there was is told at its end only.
         begun=(
             "gen_ai.response.id",
             "gen_ai.response.model",
