@@ -76,6 +76,14 @@ def test_numbers_that_no_column_holds_are_the_fault_of_their_row(connection: Pos
         connection.execute("SELECT ?::bigint", (1 << 63,))
 
 
+def test_a_binding_of_no_known_type_is_not_taken_for_the_fault_of_a_row(
+    connection: PostgresConnection,
+) -> None:
+    with pytest.raises(psycopg.ProgrammingError, match="a list cannot be bound") as caught:
+        connection.execute("SELECT ?::bigint[]", (cast("SqlValue", [1]),))
+    assert not isinstance(caught.value, connection.dialect.data_errors)
+
+
 def test_rows_may_be_read_while_other_statements_run(connection: PostgresConnection) -> None:
     squares = [
         (number, connection.execute("SELECT ?::bigint * ?::bigint", (number, number)).get)

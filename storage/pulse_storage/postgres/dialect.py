@@ -177,7 +177,7 @@ class PostgresDialect:
         assigned = ", ".join(f"{column} = ?" for column in columns)
         connection.execute(
             f"UPDATE spans SET {assigned} WHERE project = ? AND id = ANY(?)",
-            (*values, project, cast("SqlValue", list(rows))),
+            (*values, project, self.blobs(cast("Sequence[bytes]", rows))),
         )
 
     def block_ids(self, connection: Connection) -> Iterator[int]:

@@ -186,7 +186,7 @@ def _bound(bindings: Sequence[SqlValue]) -> _Bound:
     return values, tuple(types), forms
 
 
-def _binding(value: SqlValue) -> tuple[Buffer | None, int, int]:
+def _binding(value: object) -> tuple[Buffer | None, int, int]:
     """Whole numbers are always of one type: a statement is prepared once for small ones and large."""
     if value is None:
         return None, _UNKNOWN, Format.TEXT
@@ -199,7 +199,9 @@ def _binding(value: SqlValue) -> tuple[Buffer | None, int, int]:
         return value.to_bytes(8, "big", signed=True), _INT8, Format.BINARY
     if isinstance(value, Blobs):
         return value.array(), Blobs.oid, Format.BINARY
-    return pack("!d", value), _FLOAT8, Format.BINARY
+    if isinstance(value, float):
+        return pack("!d", value), _FLOAT8, Format.BINARY
+    raise psycopg.ProgrammingError(f"a {type(value).__name__} cannot be bound; arrays are Blobs or literals")
 
 
 @lru_cache(maxsize=1024)
