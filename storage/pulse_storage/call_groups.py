@@ -77,13 +77,13 @@ class CallGroups:
     ) -> None:
         """Rule 1: siblings by response id, spans of different traces by partner key; never within a scope.
 
-        A span that has its counterpart above or below itself is left to rule 3, which knows the tree.
+        A span that has its counterpart above itself is left to rule 3, which knows the tree.
         """
         nested: set[SpanKey] = set()
         for call in calls:
             ancestor = above[call.key]
             if ancestor is not None and ancestor.provider_request_id == call.provider_request_id:
-                nested |= {call.key, ancestor.key}
+                nested.add(call.key)
         alike: dict[tuple[SpanKey | bytes | None, str], list[Skeleton]] = defaultdict(list)
         for call in calls:
             if call.provider_request_id:

@@ -529,6 +529,7 @@ def test_langchain_responses_end_as_their_status_says() -> None:
                 ]
             ]
         },
+        "partner_key": "response:resp_1",
     }
 
 

@@ -105,6 +105,12 @@ def test_anthropic_own_sibling_in_another_trace_is_the_same_call() -> None:
     assert counted([span(1, input_tokens=4, **facts), native(2, otel_trace_id=OTHER_TRACE, **facts)]) == [1]
 
 
+def test_framework_beside_a_client_with_its_own_span_below_is_one_call() -> None:
+    facts: dict[str, Any] = {"provider_request_id": "msg_1", "partner_key": "anthropic:msg_1"}
+    beside: dict[str, Any] = {**facts, "otel_trace_id": OTHER_TRACE}
+    assert counted([span(1, scope="framework", **facts), span(2, **beside), native(3, 2, **beside)]) == [1]
+
+
 def test_response_ids_repeated_by_a_server_are_separate_calls() -> None:
     concurrent = [span(n, provider_request_id="chatcmpl-123") for n in (1, 2, 3)]
     assert counted(concurrent) == [1, 2, 3]

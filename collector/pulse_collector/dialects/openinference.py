@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, read_first_event, set_messages
 from pulse_collector.mapping.content import Content, content_of, document_body, plain_text
 from pulse_collector.mapping.documents import read_parameters, read_request, read_response
 from pulse_collector.mapping.indexed import indexed_list
-from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object
+from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, parse_json, parse_object
 from pulse_collector.mapping.span_facts import SpanFacts
 from pulse_collector.mapping.usage import count_of
+
+_LANGCHAIN = "openinference.instrumentation.langchain"
+#: Scopes of clients that LangChain calls models by.
+_CLIENTS = frozenset(
+    "openinference.instrumentation." + library
+    for library in ("anthropic", "bedrock", "google_genai", "groq", "mistralai", "openai", "vertexai")
+)
+_LLAMA_INDEX = "openinference.instrumentation.llama_index"
 
 
 def read(facts: SpanFacts) -> None:
     """Read the provider's documents, then the flattened messages for what they leave open."""
     attributes = facts.attributes
-    prompts = "llm.prompts" in attributes or any(key.startswith("llm.prompts.") for key in facts.flattened)
+    prompts = _prompts(facts)
     if facts.operation == "chat" and prompts:
         facts.operation = "text_completion"
+        facts.input_text = prompts[-1]
+    if facts.scope == _LLAMA_INDEX and "._" in facts.name:
+        # Steps on the way to a call: `OpenAI._prepare_chat_with_tools`.
+        facts.operation, facts.model_call = "task", False
     parameters = parse_object(attributes.get("llm.invocation_parameters"))
     facts.custom.update(parse_object(attributes.get("metadata")))
     asked = content_of(attributes.get("input.value"))
@@ -47,6 +61,24 @@ def read(facts: SpanFacts) -> None:
     facts.output_text = facts.output_text or plain_text(attributes.get("output.value"))
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
         read_first_event(facts, "First Token Stream Event")
+    if facts.model_call:
+        if facts.scope == "openinference.instrumentation.litellm":
+            _read_route(facts)
+        if facts.scope == _LANGCHAIN or (facts.is_root and facts.scope in _CLIENTS):
+            facts.partner_key = _partner_key(facts, streamed=parameters.get("stream") is True)
+
+
+def _prompts(facts: SpanFacts) -> list[str]:
+    """What a completion was asked to complete: `llm.prompts`, or flattened."""
+    whole = facts.attributes.get("llm.prompts")
+    if isinstance(whole, list):
+        return [text for text in whole if isinstance(text, str)]
+    found: list[str] = []
+    for entry in indexed_list(facts.flattened, "llm.prompts."):
+        prompt = entry.get("prompt") if isinstance(entry, dict) else None
+        text = prompt.get("text") if isinstance(prompt, dict) else None
+        found.append(text if isinstance(text, str) else "")
+    return found
 
 
 def _bedrock_input_excludes_cache(facts: SpanFacts, answered: Content | None) -> bool:
@@ -60,6 +92,34 @@ def _bedrock_input_excludes_cache(facts: SpanFacts, answered: Content | None) ->
         return count_of(usage["input_tokens"]) == counts.get("input")
     total = counts.get("total")
     return total is not None and total != counts.get("input", 0) + counts.get("output", 0)
+
+
+def _read_route(facts: SpanFacts) -> None:
+    """LiteLLM's names of models begin with the provider: `anthropic/claude-sonnet-4-5`."""
+    provider, slash, model = facts.texts.get("model_requested", "").partition("/")
+    if slash:
+        facts.texts["provider"], facts.texts["model_requested"] = provider, model
+        if facts.texts.get("model_used") == f"{provider}/{model}":
+            facts.texts["model_used"] = model
+
+
+def _partner_key(facts: SpanFacts, *, streamed: bool) -> str | None:
+    """LangChain's spans are no context for those of the client below them, which begin traces of their own.
+
+    Of streams and failures LangChain does not know the response id: what was asked of which model tells.
+    """
+    response_id = facts.texts.get("provider_request_id")
+    if response_id is not None:
+        if response_id.startswith("msg_"):
+            # Of Anthropic's calls there may be spans of the client itself: they have a key of their own.
+            return None
+        if facts.scope == _LANGCHAIN or not streamed:
+            return f"response:{response_id}"
+    asked = [facts.texts.get("model_requested"), facts.input_text]
+    told = facts.scope != _LANGCHAIN and not streamed and _answered(facts)
+    if told or None in asked or facts.operation != "chat":
+        return None
+    return f"asked:{blake2b(dump_json([*asked]), digest_size=16).hexdigest()}"
 
 
 def _read_documents(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
@@ -190,6 +250,7 @@ DIALECT = Dialect(
         "output.mime_type",
         "metadata",
         "llm.model_name",
+        "llm.prompts",
     ),
     content_prefixes=(
         "llm.input_messages.",

@@ -78,6 +78,7 @@ def content_of_parts(parts: Iterable[EventPart]) -> EventContent:
         latency_ms=None,
         operation="chat",
         model_call=True,
+        is_root=False,
     )
     messages: list[Json] = []
     answers: list[Json] = []

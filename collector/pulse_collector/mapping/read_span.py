@@ -59,7 +59,15 @@ def read_columns(reading: Reading, scope: str | None, spoken: Spoken | None, rec
     events = _events(span) if span.events else ()
     # By position: a class takes keywords at the price of a dictionary.
     reading.facts = facts = SpanFacts(
-        clean_text(span.name), scope, attributes, events, start_ns, latency_ms, operation, model_call
+        clean_text(span.name),
+        scope,
+        attributes,
+        events,
+        start_ns,
+        latency_ms,
+        operation,
+        model_call,
+        not span.parent_span_id,
     )
     facts.cost_is_estimate = dialect.cost_is_estimate
     if note is not None:

@@ -52,6 +52,7 @@ class SpanFacts:
         "has_content",
         "input_excludes_cache",
         "input_text",
+        "is_root",
         "latency_ms",
         "model_call",
         "name",
@@ -81,6 +82,7 @@ class SpanFacts:
         latency_ms: float | None,
         operation: str | None,
         model_call: bool,
+        is_root: bool,
     ) -> None:
         self.name = name
         self.scope = scope
@@ -90,6 +92,8 @@ class SpanFacts:
         self.latency_ms = latency_ms
         self.operation = operation
         self.model_call = model_call
+        #: The span names no parent.
+        self.is_root = is_root
         self.texts: dict[TextColumn, str] = {}
         self.counts: Counts = {}
         self.numbers: dict[NumberColumn, float] = {}
