@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from pulse_storage.rows import UnfitValue
+
 _PER_OCTAVE = 8
 #: Shorter than a nanosecond: no time at all. A span that ends before it starts is counted here too.
 _ZERO_BUCKET = -20 * _PER_OCTAVE - 1
@@ -12,11 +14,11 @@ _SMALLEST_MS = 2.0**-20
 
 
 def latency_bucket(latency_ms: float | None) -> int | None:
-    """The bucket of a latency; None if it is unknown. Raises ValueError if it is not a finite number."""
+    """The bucket of a latency; None if it is unknown. Raises UnfitValue if it is not a finite number."""
     if latency_ms is None:
         return None
     if not math.isfinite(latency_ms):
-        raise ValueError(f"latency_ms must be finite, not {latency_ms}")
+        raise UnfitValue(f"latency_ms must be finite, not {latency_ms}")
     if latency_ms < _SMALLEST_MS:
         return _ZERO_BUCKET
     return math.floor(math.log2(latency_ms) * _PER_OCTAVE)

@@ -26,6 +26,10 @@ BATCH_DIALECT = "pulse-batch"
 ANTHROPIC_SDK_DIALECT = "anthropic-sdk"
 
 
+class UnfitValue(ValueError):
+    """A row has a value that no store can hold: the row is rejected, the others are stored."""
+
+
 class SpanRow(NamedTuple):
     """One span as it speaks of itself. Unknown is None, never zero and never an empty string.
 

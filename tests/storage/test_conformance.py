@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -178,16 +179,28 @@ async def test_row_that_cannot_be_held_is_rejected_alone(storage: StorageAdapter
         "endless": span(5, latency_ms=float("inf")),
         "no such project": span(6, project_id="nobody"),
         "surrogate in metadata": span(7, metadata="\udfff"),
+        "surrogate in tags": span(9, tags=("fine", "\ud800")),
+        "surrogate in a partner key": span(10, partner_key="\ud800"),
+        "below int64": span(11, cost_nano_usd=-(1 << 63) - 1),
+        "beyond any time": span(12, start_ns=1 << 63),
+        "beyond any latency": span(13, latency_ms=1e308),
+        "beyond all sums": span(14, latency_ms=1e17),
     }
     batch = [span(1), *bad.values(), span(8), span(1)]
     result = await storage.ingest(batch)
     assert (result.stored, result.duplicates, result.left_out) == (2, 1, 0)
-    assert [index for index, _ in result.rejected] == [1, 2, 3, 4, 5, 6]
+    assert [index for index, _ in result.rejected] == [*range(1, 1 + len(bad))]
     assert all(reason for _, reason in result.rejected)
     assert {row.otel_span_id for row in await everything(storage, "p")} == {
         span(1).otel_span_id,
         span(8).otel_span_id,
     }
+
+
+async def test_mistake_of_ours_is_not_taken_for_a_fault_of_the_row(storage: StorageAdapter) -> None:
+    with pytest.raises(StoreUnavailable):
+        await storage.ingest([span(1), span(2, release=cast("str", object()))])
+    assert (await storage.ingest([span(1)])).stored == 1
 
 
 async def test_good_calls_do_not_notice_a_bad_one_beside_them(storage: StorageAdapter) -> None:

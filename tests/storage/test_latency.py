@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulse_storage.latency import latency_bucket, percentiles
+from pulse_storage.rows import UnfitValue
 
 _LATENCIES = st.floats(0, 1e12, allow_nan=False)
 
@@ -37,7 +38,7 @@ def test_unknown_latency_has_no_bucket() -> None:
 
 @pytest.mark.parametrize("latency_ms", [math.nan, math.inf, -math.inf])
 def test_latency_that_is_no_number_is_refused(latency_ms: float) -> None:
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(UnfitValue, match="finite"):
         latency_bucket(latency_ms)
 
 

@@ -6,14 +6,15 @@ import psycopg
 from psycopg import errors
 
 from pulse_storage.errors import QueryTooSlow, StorageError, StoreUnavailable, StoreUnusable
+from pulse_storage.rows import UnfitValue
 
-#: What a row can do wrong (SQLSTATE 22 and 23, and what cannot be bound at all).
+#: What a row can do wrong (SQLSTATE 22 and 23, numbers beyond any column, lone surrogates).
 DATA_ERRORS: tuple[type[Exception], ...] = (
     psycopg.DataError,
     psycopg.IntegrityError,
-    ArithmeticError,
-    TypeError,
-    ValueError,
+    OverflowError,
+    UnicodeEncodeError,
+    UnfitValue,
 )
 #: The server has undone the transaction because of another one: the same again will do (SQLSTATE 40).
 CLASHES = (errors.SerializationFailure, errors.DeadlockDetected)

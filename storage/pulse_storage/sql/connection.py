@@ -71,7 +71,7 @@ class Dialect(Protocol):
 
     @property
     def data_errors(self) -> tuple[type[Exception], ...]:
-        """What a row can do wrong; anything else that is raised is about the store."""
+        """What a row can do wrong; anything else that is raised is about the store, or our mistake."""
         ...
 
     @property

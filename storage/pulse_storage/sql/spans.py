@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 import orjson
 
 from pulse_storage.reconcile import INHERITED
-from pulse_storage.rows import SpanRow
+from pulse_storage.rows import SpanRow, UnfitValue
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Dialect, SqlValue, Values
 from pulse_storage.sql.garbage import note_content_of
@@ -308,8 +308,8 @@ def _row_named(dialect: Dialect) -> str:
 
 
 def tags_json(tags: tuple[str, ...] | None) -> str | None:
-    """Tags as the column keeps them."""
-    return orjson.dumps(tags).decode() if tags else None
+    """Tags as the column keeps them. Raises UnfitValue for lone surrogates."""
+    return _json(tags) if tags else None
 
 
 def tags_tuple(column: str | None) -> tuple[str, ...]:
@@ -318,8 +318,16 @@ def tags_tuple(column: str | None) -> tuple[str, ...]:
 
 
 def own_json(own: Mapping[str, OwnValue]) -> str | None:
-    """What a span says itself of the columns that others have completed."""
-    return orjson.dumps(own).decode() if own else None
+    """What a span says itself of the columns that others have completed. Raises UnfitValue as well."""
+    return _json(own) if own else None
+
+
+def _json(value: object) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError as error:
+        # It is Python's TypeError, which would say that we have made a mistake.
+        raise UnfitValue(str(error)) from error
 
 
 def _load(dialect: Dialect) -> str:

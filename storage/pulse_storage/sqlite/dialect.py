@@ -8,7 +8,7 @@ from typing import cast
 
 import apsw
 
-from pulse_storage.rows import SpanRow
+from pulse_storage.rows import SpanRow, UnfitValue
 from pulse_storage.sql.connection import Connection, IdRange, SqlValue, Values
 from pulse_storage.sql.spans import BODY_COLUMNS, COLUMNS
 
@@ -33,9 +33,9 @@ class SqliteDialect:
         apsw.ConstraintError,
         apsw.MismatchError,
         apsw.TooBigError,
-        ArithmeticError,
-        TypeError,
-        ValueError,
+        OverflowError,
+        UnicodeEncodeError,
+        UnfitValue,
     )
 
     def indexed_by(self, index: str) -> str:
