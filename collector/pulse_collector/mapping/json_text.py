@@ -92,7 +92,7 @@ def dump_json(document: Json) -> bytes:
 
 def without_nul(written: bytes) -> bytes:
     """JSON text with U+FFFD for each escaped NUL, which some databases refuse in their JSON columns."""
-    return written.replace(b"\\u0000", b"\\ufffd") if b"\\u0000" in written else written
+    return written.replace(b"\\u0000", b"\\ufffd")
 
 
 def _parse_text(text: str) -> Json:
