@@ -12,6 +12,7 @@ import random
 import threading
 import time
 import weakref
+from collections import Counter
 from multiprocessing import parent_process
 from multiprocessing import util as multiprocessing_util
 from typing import TypeAlias, cast
@@ -29,6 +30,7 @@ from pulse_instrumentation.span_queue import MAX_QUEUE_BYTES, SpanQueue
 SEND_TIMEOUT_S = 10.0
 FIRST_BACKOFF_S = 0.5
 LAST_BACKOFF_S = 15.0
+MAX_REASONS = 8
 # A process must be gone within two seconds of its end, whatever state Pulse is in.
 SHUTDOWN_TIMEOUT_S = 1.5
 
@@ -74,8 +76,7 @@ class PulseSpanProcessor(SpanProcessor):
         self._wake: queue.SimpleQueue[Answers | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._give_up = threading.Event()
-        self._dropped = 0
-        self._dropped_reason = ""
+        self._dropped: Counter[str] = Counter()
         self._waking = False
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -125,7 +126,8 @@ class PulseSpanProcessor(SpanProcessor):
                 left = len(self._queue)
             self._drop(left, "they were still waiting for Pulse when the process ended")
         if self._dropped:
-            logger.warning("Pulse lost %d spans: %s.", self._dropped, self._dropped_reason)
+            reasons = "; ".join(f"{count}: {reason}" for reason, count in self._dropped.most_common())
+            logger.warning("Pulse lost %d spans. %s.", self._dropped.total(), reasons)
 
     def _start_thread(self) -> None:
         with self._lock:
@@ -248,8 +250,9 @@ class PulseSpanProcessor(SpanProcessor):
             return
         with self._lock:
             first = not self._dropped
-            self._dropped += count
-            self._dropped_reason = reason
+            # The words may be the collector's, so there may be no end of them.
+            known = reason in self._dropped or len(self._dropped) < MAX_REASONS
+            self._dropped[reason if known else "other reasons"] += count
         if first:
             logger.warning("Pulse drops spans (%s). Said once; the total is reported at the end.", reason)
 

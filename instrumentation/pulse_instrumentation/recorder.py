@@ -130,11 +130,14 @@ class Recorder:
         self, operation: Operation, client: object, options: object, context: Context, capture: Capture
     ) -> Call | None:
         body = _body(options)
+        session = session_attributes(context)
         attributes: Attributes = {
+            # First, because a span that has too many attributes loses the first ones; and last, as it wins.
+            **session,
             names.OPERATION_NAME: operation.name,
             **self._server(client).attributes,
             **operation.request(body),
-            **session_attributes(context),
+            **session,
         }
         model = attributes.get(names.REQUEST_MODEL)
         start_ns = time_ns()

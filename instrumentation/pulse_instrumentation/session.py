@@ -120,15 +120,16 @@ def _current(context: Context) -> _Session:
 def _attributes(
     session_id: str | None, user_id: str | None, tags: tuple[str, ...], metadata: dict[str, object]
 ) -> Attributes:
-    attributes: Attributes = {}
-    if session_id is not None:
-        attributes[names.CONVERSATION_ID] = attributes[names.SESSION_ID] = encodable(str(session_id))
-    if user_id is not None:
-        attributes[names.USER_ID] = encodable(str(user_id))
+    # What matters most stands last: a span that has too many attributes loses the first ones.
+    attributes: Attributes = {
+        encodable(f"{names.METADATA_PREFIX}{key}"): _metadata_value(value) for key, value in metadata.items()
+    }
     if tags:
         attributes[names.TAGS] = [encodable(str(tag)) for tag in tags]
-    for key, value in metadata.items():
-        attributes[encodable(f"{names.METADATA_PREFIX}{key}")] = _metadata_value(value)
+    if user_id is not None:
+        attributes[names.USER_ID] = encodable(str(user_id))
+    if session_id is not None:
+        attributes[names.CONVERSATION_ID] = attributes[names.SESSION_ID] = encodable(str(session_id))
     return attributes
 
 

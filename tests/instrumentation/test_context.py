@@ -152,6 +152,20 @@ def test_session_facts_are_on_every_call_below_and_nest(instrumented: Recorded) 
     ]
 
 
+def test_more_metadata_than_a_span_holds_displaces_nothing_else(instrumented: Recorded) -> None:
+    client = openai_client(FakeProvider(json_answer(completion())))
+    client.chat.completions.create(**CHAT)
+    alone = instrumented.attributes
+    instrumented.exporter.clear()
+    client = openai_client(FakeProvider(json_answer(completion())))
+    with pulse.session("s-1", user_id="u1", tags=["beta"], metadata={f"k{n}": n for n in range(200)}):
+        client.chat.completions.create(**CHAT)
+    who = {"gen_ai.conversation.id": "s-1", "session.id": "s-1", "user.id": "u1", "pulse.tags": ("beta",)}
+    attributes = instrumented.attributes
+    assert len(attributes) == 128
+    assert {**alone, **who}.items() <= attributes.items()
+
+
 def test_session_reaches_tasks_and_threads_started_within(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(*(json_answer(completion()) for _ in range(2))))
 

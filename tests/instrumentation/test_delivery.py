@@ -150,7 +150,7 @@ def test_call_too_large_for_the_collector_is_sent_without_its_content(
     assert set(found) == {"gen_ai.usage.input_tokens", "pulse.content.too_large"}
     assert found["gen_ai.usage.input_tokens"].int_value == 7
     assert found["pulse.content.too_large"].bool_value
-    assert "Pulse lost 1 spans: HTTP 413" in caplog.records[-1].getMessage()
+    assert "Pulse lost 1 spans. 1: HTTP 413" in caplog.records[-1].getMessage()
 
 
 def test_spans_that_pulse_rejects_are_counted(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
@@ -159,6 +159,22 @@ def test_spans_that_pulse_rejects_are_counted(collector: Sink, caplog: pytest.Lo
         end_spans(tracer, "a", "b")
         assert not processor.force_flush()
     assert "Pulse lost 1 spans" in caplog.records[-1].getMessage()
+
+
+def test_losses_are_told_by_reason_and_reasons_are_bounded(
+    collector: Sink, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tracing(collector.url, max_queue_bytes=15_000) as (tracer, processor):
+        collector.statuses = [400, *range(402, 412), 400]
+        for name in "abcdefghijkl":
+            end_spans(tracer, name)
+            assert not processor.force_flush()
+        end_spans(tracer, "too large", text="x" * 20_000)
+    (_, total) = [record.getMessage() for record in caplog.records]
+    assert total.startswith("Pulse lost 13 spans. ")
+    assert f"2: HTTP 400 from {collector.url}" in total
+    assert "other reasons" in total
+    assert total.count(";") == 8
 
 
 def test_queue_is_bounded_in_bytes_and_keeps_what_came_first(
