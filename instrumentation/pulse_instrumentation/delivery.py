@@ -60,6 +60,7 @@ class PulseSpanProcessor(SpanProcessor):
         self._encoder = SpanEncoder(resource or {})
         self._max_queue_bytes = max_queue_bytes
         self._closed = False
+        self._ending = False
         self._in_child = False
         self._reset()
         reference: weakref.ref[PulseSpanProcessor] = weakref.ref(self)
@@ -117,6 +118,7 @@ class PulseSpanProcessor(SpanProcessor):
         """Send what is queued, for at most 1.5 seconds, then stop for good."""
         if self._closed:
             return
+        self._ending = True
         flushed = self.force_flush(int(SHUTDOWN_TIMEOUT_S * 1000))
         self._closed = True
         self._give_up.set()
@@ -223,8 +225,9 @@ class PulseSpanProcessor(SpanProcessor):
             if outcome.verdict != "retry":
                 self._drop(len(spans), outcome.reason)
                 return False
-            # Whoever waits for a flush need not wait for the collector to come back.
-            while waiting:
+            # Whoever waits for a flush need not wait for the collector to come back. At the end there is
+            # no later time, and one that is there may take the spans before ours is over.
+            while waiting and not (self._ending and outcome.busy):
                 waiting.pop().put(False)
             self._pause(outcome, backoff_s, waiting)
             if self._give_up.is_set() or self._is_left_alone():

@@ -30,6 +30,8 @@ class Outcome:
     rejected: int = 0
     """Spans that were refused out of a batch that was sent."""
     retry_after_s: float | None = None
+    busy: bool = False
+    """Whether the collector is there, and asked for patience."""
 
 
 class Sender:
@@ -116,7 +118,7 @@ def _accepted(answer: bytes) -> Outcome:
 
 def _refused(error: urllib.error.HTTPError) -> Outcome:
     if error.code in _RETRYABLE:
-        return Outcome("retry", f"HTTP {error.code}", retry_after_s=_seconds(error))
+        return Outcome("retry", f"HTTP {error.code}", retry_after_s=_seconds(error), busy=True)
     if error.code == 413:
         return Outcome("too_large", "HTTP 413")
     if error.code in (401, 403):

@@ -104,6 +104,17 @@ def test_collector_that_comes_back_gets_all_that_was_recorded_meanwhile() -> Non
             wait_until(lambda: second.names == ["a", "b", "c"])
 
 
+def test_shutdown_is_patient_with_a_collector_that_is_there(
+    collector: Sink, caplog: pytest.LogCaptureFixture
+) -> None:
+    with tracing(collector.url) as (tracer, processor):
+        end_spans(tracer, "a")
+        collector.statuses = [503, 429]
+        processor.shutdown()
+    assert collector.names == ["a"]
+    assert caplog.records == []
+
+
 def test_flush_does_not_wait_for_an_absent_collector() -> None:
     with sink() as gone:
         url = gone.url
