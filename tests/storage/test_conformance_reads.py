@@ -13,13 +13,14 @@ from tests.storage.model import (
     matching,
     snapshot,
 )
-from tests.support.rows import NOON_NS, span, step
+from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, span, step
 
 from pulse_storage import InvalidCursor, StorageAdapter, TraceRecord
 from pulse_storage.bodies import pack
 from pulse_storage.filters import (
     AnalyticsQuery,
     Count,
+    Order,
     Page,
     TraceFilter,
 )
@@ -65,6 +66,44 @@ async def test_pages_by_cursor_neither_repeat_nor_skip_while_rows_arrive(storage
         kept = set(before)
         expected = before if order == "desc" else before[::-1]
         assert [id for id in seen if id in kept] == expected
+
+
+_FAR_APART_NS = (
+    -30 * DAY_NS,
+    -1,
+    0,
+    1,
+    HOUR_NS - 1,
+    HOUR_NS,
+    2 * HOUR_NS,
+    *(NOON_NS + hours * HOUR_NS for hours in (-3000, -1999, -1000, -2, -1, 0, 0, 0, 1, 3, 5, 999, 2000)),
+)
+
+
+@pytest.mark.parametrize("order", ["desc", "asc"])
+@pytest.mark.parametrize("limit", [1, 4, 50])
+async def test_calls_of_a_rare_model_are_found_however_far_apart(
+    storage: StorageAdapter, order: Order, limit: int
+) -> None:
+    rare = [
+        span(number, model_used="rare", start_ns=at_ns) for number, at_ns in enumerate(_FAR_APART_NS, start=1)
+    ]
+    common = [span(100 + number, start_ns=at_ns + 7) for number, at_ns in enumerate(_FAR_APART_NS)]
+    await storage.ingest([*rare, *common])
+    rows = await everything(storage, "p")
+    edges = (None, None), (1, NOON_NS), (NOON_NS - 1000 * HOUR_NS, NOON_NS + HOUR_NS + 1), (None, 0)
+    for from_ns, before_ns in edges:
+        where = TraceFilter(model="rare", from_ns=from_ns, before_ns=before_ns)
+        expected = [row.trace_id for row in matching(rows, where)]
+        seen: list[UUID] = []
+        page = await storage.list_traces("p", where, Page(limit=limit, order=order))
+        seen += [row.trace_id for row in page.rows]
+        while page.next_cursor is not None:
+            page = await storage.list_traces(
+                "p", where, Page(limit=limit, order=order, cursor=page.next_cursor)
+            )
+            seen += [row.trace_id for row in page.rows]
+        assert seen == (expected if order == "desc" else expected[::-1]), (from_ns, before_ns)
 
 
 async def test_offset_skips_rows(storage: StorageAdapter) -> None:

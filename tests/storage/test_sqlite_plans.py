@@ -81,7 +81,6 @@ def _plans(connection: Connection, read: Callable[[Connection], object]) -> list
     [
         (TraceFilter(), "spans_counted (project=? AND id<?)"),
         (TraceFilter(from_ns=_FROM_NS, before_ns=_BEFORE_NS), "spans_counted (project=? AND id>? AND id<?)"),
-        (TraceFilter(model="m", provider="p"), "spans_counted (project=? AND id<?)"),
         (TraceFilter(service="s", text="t", tag="x"), "spans_counted (project=? AND id<?)"),
         (TraceFilter(user_id="u", status="error"), "spans_by_user (project=? AND user_id=? AND id<?)"),
         (TraceFilter(status="error"), "spans_failed (project=? AND id<?)"),
@@ -98,6 +97,25 @@ def test_lists_follow_an_index_in_its_order(
     assert any(plan.endswith(expected) for plan in plans), plans
     assert not _full_scans(plans)
     assert not [plan for plan in plans if "TEMP B-TREE" in plan]
+
+
+def test_calls_of_a_model_are_looked_for_in_the_hours_that_have_any(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "pulse.db")
+    schema.apply_to(writer, tmp_path / "pulse.db")
+    database = SqliteDatabase(writer, tmp_path / "pulse.db")
+    database.transact(lambda connection: insert_project(connection, *project()))
+    calls = [span(number, start_ns=NOON_NS + 2 * number * HOUR_NS, model_used="m") for number in (1, 2, 3)]
+    database.store([Call(calls, False, 0)])
+    plans = _plans(writer, lambda c: page_of_records(c, 1, "p", TraceFilter(model="m"), Page()))
+    one_hour = TraceFilter(model="m", from_ns=NOON_NS + 5 * HOUR_NS)
+    plans_of_one_hour = _plans(writer, lambda c: page_of_records(c, 1, "p", one_hour, Page()))
+    database.close()
+    assert "SEARCH spans USING INDEX spans_counted (project=? AND id>? AND id<?)" in plans_of_one_hour
+    assert not [plan for plan in plans_of_one_hour if "TEMP B-TREE" in plan]
+    assert not _full_scans(plans)
+    assert "SEARCH rollup_hour USING PRIMARY KEY (project=? AND hour>? AND hour<?)" in plans
+    assert "SEARCH spans USING COVERING INDEX spans_counted (project=? AND id>? AND id<?)" in plans
+    assert "SEARCH spans USING INDEX spans_by_id (project=? AND id=?)" in plans
 
 
 def test_model_filter_is_answered_from_the_index_before_rows_are_read(connection: Connection) -> None:

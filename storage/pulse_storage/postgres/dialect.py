@@ -114,6 +114,10 @@ class PostgresDialect:
             (self.blobs(firsts), self.blobs(befores), *bindings, min(firsts), max(befores)),
         )
 
+    def each_blob(self, name: str) -> str:
+        """See Dialect."""
+        return f"unnest(?::bytea[]) AS {name} (value)"
+
     def has_tag(self) -> str:
         """See Dialect."""
         return "EXISTS (SELECT 1 FROM json_array_elements_text(tags::json) AS tag WHERE tag = ?)"

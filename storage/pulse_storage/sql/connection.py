@@ -120,6 +120,10 @@ class Dialect(Protocol):
         """
         ...
 
+    def each_blob(self, name: str) -> str:
+        """A table of this name with the column `value`: the bytes of one binding, a `blobs`."""
+        ...
+
     def has_tag(self) -> str:
         """A term that holds if the row has the tag that is bound."""
         ...

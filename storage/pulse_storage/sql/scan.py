@@ -18,6 +18,7 @@ from pulse_storage.sql.conditions import (
     without_key_facts,
 )
 from pulse_storage.sql.connection import Connection, Dialect, Values
+from pulse_storage.sql.keyed_walk import keyed_rows
 
 #: Rows of the index that one statement looks at: few at first, then twice as many
 #: each time, since most lists are full after some.
@@ -41,11 +42,17 @@ def matching_rows(
     has come, and from there it can be resumed. Statements ask for one row more than the page has.
     """
     at_once = page.limit + 1
-    index = connection.dialect.indexed_by(index_for(where))
-    ids_first = not connection.dialect.tries_index_first and _keys_tell_all(where)
+    dialect = connection.dialect
+    index = dialect.indexed_by(index_for(where))
+    keys_tell_all = _keys_tell_all(where)
+    if keys_tell_all and dialect.tries_index_first and not page.offset:
+        conditions = within(dialect, project, where, page.order, (None, None))
+        yield from keyed_rows(connection, project, select, where, conditions, page, after)
+        return
+    ids_first = not dialect.tries_index_first and keys_tell_all
     for begin, end in stretches(connection, project, where, page.order, after, whole=bool(page.offset)):
         while True:
-            conditions = within(connection.dialect, project, where, page.order, (begin, end))
+            conditions = within(dialect, project, where, page.order, (begin, end))
             rows = 0
             found = (
                 f"FROM spans{index} WHERE {conditions.sql()}"
@@ -54,7 +61,7 @@ def matching_rows(
             )
             bindings = conditions.bindings
             if ids_first:
-                ids = connection.dialect.among("id", f"SELECT id {found}")
+                ids = dialect.among("id", f"SELECT id {found}")
                 found = f"FROM spans WHERE project = ? AND {ids} ORDER BY id {page.order.upper()}"
                 bindings = [project, *bindings]
             for values in connection.execute(f"{select} {found}", bindings):

@@ -75,6 +75,10 @@ class SqliteDialect:
             for values in connection.execute(one, (*bindings, first, before)):
                 yield number, *values
 
+    def each_blob(self, name: str) -> str:
+        """See Dialect."""
+        return f"carray(?) AS {name}"
+
     def has_tag(self) -> str:
         """See Dialect."""
         return "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)"
