@@ -6,8 +6,9 @@
 For each number of rows a store is filled and read. The rows are spread over ten projects and thirty days, and
 arrive in order of time, in calls of 500 with several in flight; reads are of the largest project. Building
 and packing of rows is not counted: the collector does it. Reads beside a writer are of the newest fifty rows,
-while more rows arrive as fast as the store takes them. With --postgres, databases on that server are
-measured beside SQLite; their CPU is that of this process and of all of PostgreSQL on this machine.
+while more rows arrive as fast as the store takes them. A read that the store gives up is shown as that. With
+--postgres, databases on that server are measured beside SQLite; their CPU is that of this process and of all
+of PostgreSQL on this machine.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from benchmarks.storage_engines import Engine, Postgres, Sqlite
 from benchmarks.storage_reads import reads
 from benchmarks.storage_rows import BEFORE_NS, PROJECT, PROJECTS, month_of_rows
 from pulse_storage import SpanRow, StorageAdapter, open_storage
+from pulse_storage.errors import QueryTooSlow
 from pulse_storage.filters import Page, TraceFilter
 
 _CALL_ROWS = 500
@@ -37,6 +39,7 @@ _CALLS_IN_FLIGHT = 8
 _CHUNK_ROWS = _CALL_ROWS * _CALLS_IN_FLIGHT
 _SIDE_BY_SIDE_READS = 300
 _WIDE = Console(width=140)
+_PROGRESS = Console(stderr=True)
 
 
 @dataclass(slots=True)
@@ -90,7 +93,11 @@ async def _measure(
             await storage.create_project(*project(f"p{number}"))
         await _fill(storage, engine, count, rows, seen)
     for read in await reads(storage):
-        seen.reads_ms[read.name] = [await _took_ms(read.ask(index)) for index in range(read.times)]
+        took_ms = seen.reads_ms[read.name] = []
+        for index in range(read.times):
+            took_ms.append(await _took_ms(read.ask(index)))
+            if took_ms[-1] == math.inf:
+                break
     await _read_beside_writer(storage, more, seen)
     await storage.close()
     return seen
@@ -113,6 +120,7 @@ async def _fill(
         commits_ms.append(took_s * 1000)
         stored += sum(result.stored for result in results)
     assert stored == count
+    _PROGRESS.print(f"{seen.engine}: {count:,} rows in {wall_s:,.0f} s")
     usage = engine.usage()
     seen.costs += [
         f"{count / wall_s:,.0f}",
@@ -156,8 +164,12 @@ def _later(row: SpanRow) -> SpanRow:
 
 
 async def _took_ms(answer: Awaitable[object]) -> float:
+    """Infinity for what the store gave up."""
     started_s = time.perf_counter()
-    await answer
+    try:
+        await answer
+    except QueryTooSlow:
+        return math.inf
     return (time.perf_counter() - started_s) * 1000
 
 
@@ -183,10 +195,17 @@ def _print_reads(measured: Sequence[_Measured]) -> None:
         cells: list[str] = []
         for engine in engines:
             took_ms = [seen.reads_ms[name] for seen in measured if seen.engine == engine]
-            cells += [f"{_percentile(ms, 0.5):.2f} / {_percentile(ms, 0.99):.2f}" for ms in took_ms]
-            cells.append(f"{_percentile(took_ms[-1], 0.5) / _percentile(took_ms[0], 0.5):.1f}")
+            cells += [_told_ms(ms) for ms in took_ms]
+            growth = _percentile(took_ms[-1], 0.5) / _percentile(took_ms[0], 0.5)
+            cells.append(f"{growth:.1f}" if math.isfinite(growth) else "–")
         table.add_row(name, *cells)
     _WIDE.print(table)
+
+
+def _told_ms(took_ms: Sequence[float]) -> str:
+    if took_ms[-1] == math.inf:
+        return "given up"
+    return f"{_percentile(took_ms, 0.5):.2f} / {_percentile(took_ms, 0.99):.2f}"
 
 
 def _percentile(values: Sequence[float], share: float) -> float:
