@@ -178,6 +178,7 @@ def test_openllmetry_prompts_of_completions_stood_under_their_role() -> None:
                 "gen_ai.system": "openai",
                 "gen_ai.request.model": "gpt-3.5-turbo-instruct",
                 "gen_ai.prompt.0.user": "Weather?",
+                "gen_ai.request.reasoning_effort": [],
                 "gen_ai.completion.0.content": "Cloudy.",
                 "gen_ai.completion.0.finish_reason": "stop",
                 "gen_ai.usage.prompt_tokens": 42,

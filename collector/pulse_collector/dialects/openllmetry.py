@@ -47,6 +47,9 @@ _GOOGLE = (
     "opentelemetry.instrumentation.vertexai",
 )
 
+#: Parameters that it writes as empty lists where nobody asked for them.
+_UNASKED = ("gen_ai.request.reasoning_effort", "gen_ai.request.reasoning_summary")
+
 _SESSION_PROPERTIES = ("session_id", "chat_id", "thread_id", "conversation_id")
 _PROPERTIES = "traceloop.association.properties."
 
@@ -56,6 +59,10 @@ def read(facts: SpanFacts) -> None:
     if facts.operation == "text_completion" and facts.name.endswith((".chat", ".response")):
         # Before 0.5x Anthropic's messages were called a completion.
         facts.operation = "chat"
+    for key in _UNASKED:
+        if facts.rest.get(key) == []:
+            del facts.rest[key]
+            facts.parameters.pop(key.removeprefix("gen_ai.request."), None)
     tools = indexed_list(facts.flattened, "llm.request.functions.")
     if tools or facts.operation == "text_completion":
         prompt = built([_message(one) for one in indexed_list(facts.flattened, "gen_ai.prompt.")])
