@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from math import nextafter
 from uuid import UUID, uuid4
 
 import pytest
@@ -104,6 +105,18 @@ async def test_calls_of_a_rare_model_are_found_however_far_apart(
             )
             seen += [row.trace_id for row in page.rows]
         assert seen == (expected if order == "desc" else expected[::-1]), (from_ns, before_ns)
+
+
+async def test_least_latency_is_exact_at_the_borders_of_buckets(storage: StorageAdapter) -> None:
+    borders = [2.0 ** (eighth / 8) for eighth in range(-12, 100)]
+    around = [value for border in borders for value in (nextafter(border, 0), border)]
+    latencies = [-1.0, 0.0, *around, None]
+    await storage.ingest([span(n, latency_ms=latency) for n, latency in enumerate(latencies, start=1)])
+    rows = await everything(storage, "p")
+    for least in (-2.0, 0.0, *borders[::5], *around[1::7]):
+        where = TraceFilter(min_latency_ms=least)
+        page = await storage.list_traces("p", where, Page(limit=1000))
+        assert [row.trace_id for row in page.rows] == [row.trace_id for row in matching(rows, where)], least
 
 
 async def test_offset_skips_rows(storage: StorageAdapter) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from math import isfinite
+from typing import cast
 
 from pulse_storage.filters import ALL_OPERATIONS, MODEL_CALLS, TraceFilter
 from pulse_storage.ids import time_floor
+from pulse_storage.latency import latency_bucket
 from pulse_storage.sql.connection import Dialect, SqlValue
 
 _LAST_HASH = (1 << 62) - 1
@@ -87,6 +90,9 @@ def row_conditions(dialect: Dialect, project: int, where: TraceFilter) -> Condit
         conditions.add(dialect.has_tag(), where.tag)
     add_time(conditions, where.from_ns, where.before_ns)
     if where.min_latency_ms is not None:
+        if isfinite(where.min_latency_ms):
+            # Stands in the index of calls; one less, since logarithms may be off in their last digit.
+            conditions.add("latency_bucket >= ?", cast("int", latency_bucket(where.min_latency_ms)) - 1)
         conditions.add("latency_ms >= ?", where.min_latency_ms)
     if where.min_cost_nano_usd is not None:
         conditions.add("cost_nano_usd >= ?", where.min_cost_nano_usd)
