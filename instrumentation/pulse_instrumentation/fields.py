@@ -13,10 +13,8 @@ from opentelemetry.util.types import AttributeValue
 
 Attributes = dict[str, AttributeValue]
 
-# `isinstance` of a dict or a list for which no `cast`, a call of its own, must tell the type checker what
-# is in it.
-is_dict = cast("Callable[[object], TypeGuard[dict[str, object]]]", dict.__instancecheck__)
-is_list = cast("Callable[[object], TypeGuard[list[object]]]", list.__instancecheck__)
+# `isinstance` that needs no `cast`, a call of its own, to tell the type checker what is in the list.
+_is_list = cast("Callable[[object], TypeGuard[list[object]]]", list.__instancecheck__)
 
 _NOTHING: tuple[object, ...] = ()
 _NO_FIELDS: dict[str, object] = {}
@@ -25,8 +23,8 @@ _NO_PAIRS: tuple[tuple[str, object], ...] = ()
 
 def field(value: object, name: str) -> object:
     """The field of a mapping or the attribute of a model; None when there is none."""
-    if is_dict(value):
-        return value.get(name)
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).get(name)
     # Straight to where a model keeps its fields: asking it for one that it lacks is slow.
     fields: dict[str, object] = getattr(value, "__dict__", _NO_FIELDS)
     if name in fields:
@@ -39,8 +37,8 @@ def field(value: object, name: str) -> object:
 
 def pairs(value: object) -> Iterable[tuple[str, object]]:
     """The fields of a mapping or model with their names; none for everything else."""
-    if is_dict(value):
-        return value.items()
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).items()
     shape = _shape(type(value))
     if shape == "model":
         fields: dict[str, object] = value.__dict__
@@ -59,15 +57,15 @@ def _shape(value_class: type) -> Literal["mapping", "model", "neither"]:
 
 def own_fields(value: object) -> Mapping[str, object]:
     """The fields of a mapping, or those that a model declares; none for everything else."""
-    if is_dict(value):
-        return value
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value)
     fields: dict[str, object] = getattr(value, "__dict__", _NO_FIELDS)
     return fields
 
 
 def items(value: object) -> Sequence[object]:
     """The elements of a list or tuple; empty for everything else."""
-    if is_list(value):
+    if _is_list(value):
         return value
     return cast("Sequence[object]", value) if isinstance(value, tuple) else _NOTHING
 
