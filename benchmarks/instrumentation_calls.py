@@ -3,7 +3,8 @@
     python -m benchmarks.instrumentation_calls PEER
 
 Reads the number of a case per line and answers with a line of JSON: the CPU microseconds of this
-thread per call, bare and instrumented, and the share of the calls that were recorded in each.
+thread per call, bare and instrumented, what recording adds to a chunk of a stream, and the share of the
+calls that were recorded in each.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +25,8 @@ from tests.support.llm_bodies import chat_chunks, completion, message, message_e
 from tests.support.llm_clients import anthropic_client, openai_client
 from tests.support.llm_http import Answer, FakeProvider, event_answer, http, json_answer
 
-from benchmarks.instrumentation_peers import PEERS, switch
+from benchmarks.instrumentation_peers import PEERS, Switch, switch
+from benchmarks.instrumentation_streams import Reading, read_in_turn
 
 _WORDS = ["word "] * 200
 _MESSAGES: list[Any] = [{"role": "user", "content": "Say something about the weather in Bonn."}]
@@ -32,11 +34,18 @@ _MESSAGES: list[Any] = [{"role": "user", "content": "Say something about the wea
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of call: what runs, and how often in a round."""
+    """One kind of call: what makes it, and how often in a round; a streamed one is made once."""
 
     name: str
-    run: Callable[[], object]
-    calls: int
+    request: Callable[[], Iterable[object]]
+    calls: int = 1
+    streamed: bool = False
+
+    def run(self) -> None:
+        """Make one call, and read its stream to the end."""
+        answer = self.request()
+        if self.streamed:
+            list(answer)
 
 
 class _Endless(FakeProvider):
@@ -72,36 +81,25 @@ def cases() -> list[Case]:
         Case("openai chat", lambda: chat.chat.completions.create(**options), 20),
         Case(
             "openai stream, 200 chunks",
-            lambda: list(streamed.chat.completions.create(**options, stream=True)),
-            2,
+            lambda: streamed.chat.completions.create(**options, stream=True),
+            streamed=True,
         ),
         Case(
             "responses stream, 200 events",
-            lambda: list(responses.responses.create(model="gpt-4o", input="Hi", stream=True)),
-            2,
+            lambda: responses.responses.create(model="gpt-4o", input="Hi", stream=True),
+            streamed=True,
         ),
         Case("anthropic message", lambda: claude.messages.create(**claude_options), 20),
         Case(
             "anthropic stream, 200 events",
-            lambda: list(claude_streamed.messages.create(**claude_options, stream=True)),
-            4,
+            lambda: claude_streamed.messages.create(**claude_options, stream=True),
+            streamed=True,
         ),
     ]
 
 
 # Calls before the clock starts: the interpreter adapts to methods that were just replaced.
 _WARM_UP = 3
-
-
-def cpu_us(case: Case) -> float:
-    """CPU microseconds of this thread per call, over one round; the collector runs as it does elsewhere."""
-    for _ in range(_WARM_UP):
-        case.run()
-    gc.collect()
-    before = time.thread_time_ns()
-    for _ in range(case.calls):
-        case.run()
-    return (time.thread_time_ns() - before) / case.calls / 1000
 
 
 def main() -> None:
@@ -114,17 +112,57 @@ def main() -> None:
     gc.freeze()
     for number, line in enumerate(sys.stdin):
         case = measured[int(line)]
-        figures: dict[str, float] = {}
-        # Alternately first, as a clock that changes its speed favours neither so.
-        for instrumented in (False, True) if number % 2 else (True, False):
-            if instrumented:
-                peer.on()
-            key = "instrumented" if instrumented else "bare"
-            figures[key] = cpu_us(case)
-            if instrumented:
-                peer.off()
-            figures[f"{key}_recorded"] = peer.recorded() / (case.calls + _WARM_UP)
+        figures = stream_round(case, peer) if case.streamed else plain_round(case, peer, number)
         print(json.dumps(figures), flush=True)
+
+
+def plain_round(case: Case, peer: Switch, number: int) -> dict[str, float]:
+    """Bare calls and instrumented ones, one kind after the other."""
+    figures: dict[str, float] = {}
+    # Alternately first, as a clock that changes its speed favours neither so.
+    for instrumented in (False, True) if number % 2 else (True, False):
+        if instrumented:
+            peer.on()
+        key = "instrumented" if instrumented else "bare"
+        figures[key] = cpu_us(case)
+        if instrumented:
+            peer.off()
+        figures[f"{key}_recorded"] = peer.recorded() / (case.calls + _WARM_UP)
+    return figures
+
+
+def stream_round(case: Case, peer: Switch) -> dict[str, float]:
+    """A bare stream and an instrumented one, chunk by chunk in turn."""
+    warm_up(case)
+    bare = Reading(case.request)
+    bare_recorded = peer.recorded()
+    peer.on()
+    warm_up(case)
+    pair = read_in_turn(bare, Reading(case.request))
+    peer.off()
+    return {
+        "bare": pair.bare_us,
+        "instrumented": pair.recorded_us,
+        "chunk": pair.chunk_us,
+        "bare_recorded": bare_recorded,
+        "instrumented_recorded": peer.recorded() / (1 + _WARM_UP),
+    }
+
+
+def cpu_us(case: Case) -> float:
+    """CPU microseconds of this thread per call, over one round; the collector runs as it does elsewhere."""
+    warm_up(case)
+    before = time.thread_time_ns()
+    for _ in range(case.calls):
+        case.run()
+    return (time.thread_time_ns() - before) / case.calls / 1000
+
+
+def warm_up(case: Case) -> None:
+    """Make calls before the clock starts, and collect what they leave."""
+    for _ in range(_WARM_UP):
+        case.run()
+    gc.collect()
 
 
 if __name__ == "__main__":

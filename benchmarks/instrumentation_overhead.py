@@ -4,10 +4,11 @@
 
 Each instrumentation runs in an environment and a process of its own, with the same versions of the
 clients and of OpenTelemetry, content off, and spans that go to the SDK's batch processor and nowhere.
-Rounds of all of them alternate, bare and instrumented calls alternate within each, and the figure is
-the median of the differences: CPU microseconds of the calling thread beyond the bare client. Each call
-is counted as it arrives at the exporter: a peer that does not record every call of a round exactly once,
-or records one when it is off, is shown as "not recorded". A second table has the quartiles.
+Rounds of all of them alternate. Within each, bare and instrumented calls alternate, and streams are read
+in turn, chunk by chunk. The figure is the median of the differences: CPU microseconds of the calling
+thread beyond the bare client. Each call is counted as it arrives at the exporter: a peer that does not
+record every call of a round exactly once, or records one when it is off, is shown as "not recorded". A
+second table has the intervals in which the medians lie with 95 % confidence.
 `--install` makes the environments under `.peers`; what cannot be installed is named and left out.
 """
 
@@ -15,11 +16,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +34,9 @@ from benchmarks.instrumentation_peers import PEERS, Peer
 _ROOT = Path(__file__).resolve().parents[1]
 _ENVIRONMENTS = _ROOT / ".peers"
 _SAME_FOR_ALL = ("openai", "anthropic", "httpx2", "opentelemetry-sdk", "opentelemetry-instrumentation")
+
+# What a figure is for: a whole call, or one chunk of it.
+_CALL, _CHUNK = "", ", each chunk"
 
 _IMPORT = """
 import time, importlib, openai, anthropic
@@ -72,6 +78,18 @@ def install(peer: Peer) -> None:
         print(f"{peer.name} cannot be installed: {lines[-1] if lines else done.stderr}", file=sys.stderr)
 
 
+@dataclass(frozen=True)
+class Round:
+    """What one round says about a peer, in CPU microseconds."""
+
+    bare: float
+    """A call of the bare client."""
+    added: dict[str, float]
+    """What the peer adds to a call, and to each chunk of a stream."""
+    honest: bool
+    """Whether it recorded each call once."""
+
+
 class Worker:
     """A process that measures one peer, a round at a time."""
 
@@ -86,14 +104,17 @@ class Worker:
         )
         self._records = 0.0 if peer.name == "noise" else 1.0
 
-    def round(self, case: int) -> tuple[float, float, bool]:
-        """CPU microseconds per call, bare and instrumented, and whether each call was recorded once."""
+    def round(self, case: int) -> Round:
+        """Let it measure a case once."""
         requests, answers = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
         requests.write(f"{case}\n")
         requests.flush()
         figures = json.loads(answers.readline())
         honest = figures["bare_recorded"] == 0 and figures["instrumented_recorded"] == self._records
-        return figures["bare"], figures["instrumented"], honest
+        added = {_CALL: figures["instrumented"] - figures["bare"]}
+        if "chunk" in figures:
+            added[_CHUNK] = figures["chunk"]
+        return Round(figures["bare"], added, honest)
 
     def end(self) -> None:
         """Let the process end."""
@@ -101,41 +122,45 @@ class Worker:
 
 
 @dataclass(frozen=True)
-class Spread:
-    """The quartiles of a figure over the rounds."""
+class Figure:
+    """The median of what the rounds say, and the interval in which it lies with 95 % confidence."""
 
-    first: float
+    low: float
     median: float
-    third: float
+    high: float
 
 
-def spread(values: list[float]) -> Spread:
-    """The quartiles of some values."""
-    return Spread(*statistics.quantiles(values, n=4, method="inclusive"))
+def figure(values: list[float]) -> Figure:
+    """The median of some values; its interval lies between two of them, of whatever shape they are."""
+    ordered = sorted(values)
+    outside = max(0, math.floor(len(ordered) / 2 - 0.98 * math.sqrt(len(ordered))))
+    return Figure(ordered[outside], statistics.median(ordered), ordered[-1 - outside])
 
 
-def measure(peers: list[Peer], rounds: int) -> dict[str, dict[str, Spread | None]]:
+Row = dict[str, Figure | None]
+
+
+def measure(peers: list[Peer], rounds: int) -> dict[str, Row]:
     """By case: the bare client's CPU microseconds per call, and what each peer adds to them.
 
-    None stands for a peer that did not record each call exactly once.
+    The rows of chunks have no figure for the bare client. None stands for a peer that did not record
+    each call exactly once.
     """
     workers = {peer.name: Worker(peer) for peer in peers}
-    results: dict[str, dict[str, Spread | None]] = {}
+    results: dict[str, Row] = {}
     for number, case in enumerate(cases()):
-        bare: list[float] = []
-        added: dict[str, list[float]] = {name: [] for name in workers}
-        dishonest: set[str] = set()
+        done: dict[str, list[Round]] = {name: [] for name in workers}
         for _ in range(rounds):
             for name, worker in workers.items():
-                without, with_peer, honest = worker.round(number)
-                added[name].append(with_peer - without)
-                if honest:
-                    bare.append(without)
-                else:
-                    dishonest.add(name)
-        results[case.name] = {"bare": spread(bare)}
-        for name, values in added.items():
-            results[case.name][name] = None if name in dishonest else spread(values)
+                done[name].append(worker.round(number))
+        honest = {name for name, each in done.items() if all(one.honest for one in each)}
+        for part in (_CALL, _CHUNK) if case.streamed else (_CALL,):
+            row = results[case.name + part] = {}
+            if part == _CALL:
+                bare = [one.bare for name in honest for one in done[name]]
+                row["bare"] = figure(bare) if bare else None
+            for name, each in done.items():
+                row[name] = figure([one.added[part] for one in each]) if name in honest else None
     for worker in workers.values():
         worker.end()
     return results
@@ -178,20 +203,18 @@ def main() -> None:
     imports = import_ms(peers)
     if arguments.json:
         plain = {
-            case: {name: figure and asdict(figure) for name, figure in row.items()}
+            case: {name: found and asdict(found) for name, found in row.items()}
             for case, row in results.items()
         }
         print(json.dumps({"cpu_us": plain, "import_ms": imports}, indent=2))
         return
     names = ["bare", *(peer.name for peer in peers)]
     print(f"CPU us per call, content off; medians of {arguments.rounds} rounds; all but `bare` added to it")
-    print_table(
-        names, [(case, [_median(row[name], name) for name in names]) for case, row in results.items()]
-    )
+    print_table(names, [(case, [_median(row, name) for name in names]) for case, row in results.items()])
     cells = [f"{imports[name]:,.0f}" if name in imports else "" for name in names]
     print(_line(["import and instrument, CPU ms", *cells]))
-    print("\nFirst to third quartile of the same")
-    print_table(names, [(case, [_quartiles(row[name]) for name in names]) for case, row in results.items()])
+    print("\n95 % intervals of the same medians; one in which 0 lies shows no difference")
+    print_table(names, [(case, [_interval(row, name) for name in names]) for case, row in results.items()])
 
 
 def print_table(names: list[str], rows: list[tuple[str, list[str]]]) -> None:
@@ -206,16 +229,24 @@ def _line(cells: list[str]) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def _median(figure: Spread | None, name: str) -> str:
-    if figure is None:
-        return "not recorded"
-    if name == "bare":
-        return f"{figure.median:,.0f}"
-    return f"{figure.median:+,.0f}".replace("-", "−")
+def _median(row: Row, name: str) -> str:
+    return _cell(row, name, lambda found: _rounded(found.median, "" if name == "bare" else "+"))
 
 
-def _quartiles(figure: Spread | None) -> str:
-    return "not recorded" if figure is None else f"{figure.first:,.0f} to {figure.third:,.0f}"
+def _interval(row: Row, name: str) -> str:
+    return _cell(row, name, lambda found: f"{_rounded(found.low)} to {_rounded(found.high)}")
+
+
+def _cell(row: Row, name: str, words: Callable[[Figure], str]) -> str:
+    if name not in row:
+        return ""
+    found = row[name]
+    return "not recorded" if found is None else words(found)
+
+
+def _rounded(us: float, sign: str = "") -> str:
+    """Tenths where they matter."""
+    return f"{us:{sign},.{1 if abs(us) < 20 else 0}f}".replace("-", "−")
 
 
 if __name__ == "__main__":
