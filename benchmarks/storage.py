@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import math
+import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Iterator, Sequence
@@ -65,6 +66,7 @@ def main() -> None:
     )
     parser.add_argument("--postgres", metavar="URL", help="a PostgreSQL server to be measured too")
     options = parser.parse_args()
+    sys.setswitchinterval(0.001)  # as the server does
     sizes = [int(size) for size in options.rows.replace("_", "").split(",")]
     measured: list[_Measured] = []
     for size in sizes:
