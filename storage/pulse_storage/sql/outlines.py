@@ -82,13 +82,22 @@ def _lent(own: str) -> frozenset[str] | None:
 def update_heirs(connection: Connection, project: int, heirs: Iterable[tuple[Outline, Overrides]]) -> None:
     """Let rows differ from their spans in exactly these overrides; only columns that change are written."""
     alike: dict[tuple[tuple[str, ...], Values], list[SqlValue]] = {}
+    rows: list[SqlValue] = []
+    last: tuple[Overrides | None, Overrides | None] = None, None
     for span, after in heirs:
-        before = span.overrides or _NOTHING_LENT
-        columns = tuple(column for column in INHERITED if before.get(column) != after.get(column))
-        values = tuple(_bound(after.get(column)) for column in columns)
-        alike.setdefault((columns, (*values, heir_own(tuple(after)))), []).append(span.row)
+        # Rows of a trace that take the same share their overrides.
+        if after is not last[1] or span.overrides is not last[0]:
+            last = span.overrides, after
+            rows = alike.setdefault(_change(span.overrides or _NOTHING_LENT, after), [])
+        rows.append(span.row)
     for (columns, values), rows in alike.items():
         connection.dialect.update_rows(connection, (*columns, "own"), values, project, rows)
+
+
+def _change(before: Overrides, after: Overrides) -> tuple[tuple[str, ...], Values]:
+    """The columns that change, and what is written to them and to `own`."""
+    columns = tuple(column for column in INHERITED if before.get(column) != after.get(column))
+    return columns, (*[_bound(after.get(column)) for column in columns], heir_own(tuple(after)))
 
 
 def _bound(value: OwnValue) -> SqlValue:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import count
 from typing import cast
 
@@ -145,13 +146,11 @@ class SqliteDialect:
         rows: Sequence[SqlValue],
     ) -> None:
         """See Dialect. Statements of two lengths only, so that they are prepared once."""
-        assigned = ", ".join(f"{column} = ?" for column in columns)
         for at in range(0, len(rows), _ROWS_A_STATEMENT):
             some = rows[at : at + _ROWS_A_STATEMENT]
             if len(some) > 1:
                 some = (*some, *[some[-1]] * (_ROWS_A_STATEMENT - len(some)))
-            places = ", ".join("?" * len(some))
-            connection.execute(f"UPDATE spans SET {assigned} WHERE seq IN ({places})", (*values, *some))
+            connection.execute(_update(tuple(columns), len(some)), (*values, *some))
 
     def block_ids(self, connection: Connection) -> Iterator[int]:
         """See Dialect."""
@@ -173,6 +172,12 @@ class SqliteDialect:
     def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:
         """See Dialect."""
         connection.executemany("UPDATE usage_keys SET calls = calls + ?2 WHERE key = ?1", calls)
+
+
+@lru_cache(64)
+def _update(columns: tuple[str, ...], rows: int) -> str:
+    assigned = ", ".join(f"{column} = ?" for column in columns)
+    return f"UPDATE spans SET {assigned} WHERE seq IN ({', '.join('?' * rows)})"
 
 
 def holds_folded(text: SqlValue, folded: SqlValue) -> bool:
