@@ -30,9 +30,15 @@ def _spans(draw: st.DrawFn) -> list[SpanRow]:
         st.lists(st.integers(0, _TRACES * _SPANS - 1), min_size=3, max_size=12, unique=True), label="spans"
     )
     rows = [_span(draw, key) for key in keys]
-    match draw(st.sampled_from(("partners", "shared in a trace", "unshared")), label="calls"):
+    kinds = ("partners", "shared in a trace", "shared by siblings", "unshared")
+    match draw(st.sampled_from(kinds), label="calls"):
         case "unshared":
             return [_unshared(row, rows) for row in rows]
+        case "shared by siblings":
+            # Nothing but the response id tells of one call.
+            return [
+                _unshared(row, rows)._replace(provider_request_id=row.provider_request_id) for row in rows
+            ]
         case "shared in a trace":
             return [row._replace(partner_key=None) for row in rows]
         case _:
