@@ -6,6 +6,8 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from multiprocessing import parent_process
+from multiprocessing import util as multiprocessing_util
 from types import FrameType
 
 FLUSH_TIMEOUT_MS = 1000
@@ -17,13 +19,17 @@ def flush_on_termination(flush: Callable[[int], bool], before_death: Callable[[]
     `before_death` is called first when no handler will act, so that the process is sure to die.
 
     A signal that the application ignores stays ignored; a handler that it installs later replaces
-    this one. Outside the main thread Python allows no handlers, so nothing happens there.
+    this one. Outside the main thread Python allows no handlers, so nothing happens there. In a child of
+    multiprocessing a signal that nobody handles keeps killing at once: Python lets a handler wait for
+    whatever blocks in C, and a pool that ends its workers by this signal would wait with it.
     """
     if threading.current_thread() is not threading.main_thread():
         return
     previous = signal.getsignal(signal.SIGTERM)
     # None: a handler that was not installed from Python, which cannot be chained.
     if previous is None or previous == signal.SIG_IGN:
+        return
+    if not callable(previous) and parent_process() is not None:
         return
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -39,3 +45,11 @@ def flush_on_termination(flush: Callable[[int], bool], before_death: Callable[[]
                 os.kill(os.getpid(), number)
 
     signal.signal(signal.SIGTERM, handle)
+    if not callable(previous):
+        multiprocessing_util.register_after_fork(handle, _let_it_kill)
+
+
+def _let_it_kill(handle: Callable[[int, FrameType | None], None]) -> None:
+    """In a forked child of multiprocessing: no handler where the parent had none of its own."""
+    if signal.getsignal(signal.SIGTERM) is handle:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)

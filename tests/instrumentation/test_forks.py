@@ -141,3 +141,36 @@ def test_child_that_ends_with_the_thread_that_forked_it_still_ends(collector: Si
         collector.url,
     )
     assert sorted(collector.names) == ["chat child", "chat thread"]
+
+
+@pytest.mark.parametrize("starts", ["before the fork", "in the child"])
+def test_child_of_multiprocessing_that_is_busy_in_c_is_terminated_at_once(
+    starts: str, collector: Sink
+) -> None:
+    run(
+        """
+        import multiprocessing
+        starts = os.environ["STARTS"]
+        if starts == "before the fork":
+            pulse.init()
+        def work(begun):
+            if starts == "in the child":
+                pulse.init()
+            call("worker")
+            assert pulse.flush()
+            begun.send(None)
+            sum(range(10**15))  # Python looks at no signal meanwhile.
+        here, there = multiprocessing.Pipe()
+        process = multiprocessing.get_context("fork").Process(target=work, args=(there,))
+        process.start()
+        here.recv()
+        process.terminate()
+        process.join(30)
+        ended = process.exitcode
+        process.kill()
+        assert ended == -signal.SIGTERM, ended
+        """,
+        collector.url,
+        STARTS=starts,
+    )
+    assert collector.names == ["chat worker"]
