@@ -72,6 +72,7 @@ def test_a_reported_zero_for_used_tokens_is_no_cost() -> None:
         (None, ("gpt-4o-mini",), Usage(42, 12)),
         ("openai", (None, None), Usage(42, 12)),
         ("openai", ("gpt-4o-mini",), Usage(None, 12)),
+        ("openai", ("gpt-4o-mini",), Usage(42, None)),
         ("openai", ("gpt-4o-mini",), Usage(0, 0)),
         # Priced by the hour of audio, of which spans say nothing.
         ("groq", ("whisper-large-v3",), Usage(42, 12)),
@@ -81,6 +82,10 @@ def test_what_cannot_be_priced_has_no_cost(
     provider: str | None, models: tuple[str | None, ...], usage: Usage
 ) -> None:
     assert cost(usage, provider=provider, models=models) == UNKNOWN_COST
+
+
+def test_an_output_that_is_free_need_not_be_known() -> None:
+    assert cost(Usage(1000, None), models=("text-embedding-3-small",)).nano_usd == 20_000
 
 
 def test_the_model_used_is_priced_before_the_one_asked_for() -> None:

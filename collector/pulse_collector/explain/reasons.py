@@ -96,4 +96,6 @@ def cost_reason(row: SpanRow | TraceRecord, sources: Sequence[str] = ()) -> str:
         return "unknown: the span does not tell the provider"
     if model is None:
         return "unknown: the span does not tell the model"
+    if row.output_tokens is None:
+        return "unknown: the span does not tell the output tokens"
     return f"unknown: there is no price for {row.provider} {model}"

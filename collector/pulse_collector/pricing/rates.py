@@ -52,16 +52,22 @@ class Rates:
     #: Units in a billionth of a dollar.
     per_nano: int = 1
 
-    def cost_nano_usd(self, usage: Usage) -> int:
-        """What a call costs; tokens that are not known cost nothing."""
+    def cost_nano_usd(self, usage: Usage) -> int | None:
+        """What a call costs; None if it is not known how much there was of an output that has a price.
+
+        The input is taken to be known, or free.
+        """
         input_tokens = usage.input_tokens or 0
         tiers = self.tiers
         tier = tiers[-1]
         if len(tiers) > 1:
             tier = next((one for one in tiers if input_tokens > one.above), tier)
         cost = tier.call + tier.input * input_tokens
-        if usage.output_tokens:
-            cost += tier.output * usage.output_tokens
+        output_tokens = usage.output_tokens
+        if output_tokens:
+            cost += tier.output * output_tokens
+        elif output_tokens is None and tier.output:
+            return None
         for index, part in tier.parts:
             if count := usage[index]:
                 cost += part * count
