@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, event, row_of, span, told
 
 
 def test_langchain_by_openinference() -> None:
@@ -135,4 +135,168 @@ def test_langchain_by_openinference() -> None:
             ]
         },
         "partner_key": "anthropic:msg_1",
+    }
+
+
+def test_langsmith_takes_openrouters_vendor_for_the_provider() -> None:
+    row = row_of(
+        span(
+            {
+                "langsmith.span.kind": "llm",
+                "gen_ai.operation.name": "chat",
+                "gen_ai.system": "mistralai",
+                "gen_ai.request.model": "mistralai/mistral-small",
+                "gen_ai.response.id": "gen-1",
+                "gen_ai.usage.input_tokens": 42,
+                "gen_ai.usage.output_tokens": 12,
+            },
+            name="ChatOpenAI",
+        ),
+        scope="langsmith",
+    )
+    assert told(row) == {
+        "model_call": True,
+        "operation": "chat",
+        "name": "ChatOpenAI",
+        "provider": "openrouter",
+        "model_requested": "mistralai/mistral-small",
+        "provider_request_id": "gen-1",
+        "dialect": "langsmith",
+        "scope": "langsmith",
+        "input_tokens": 42,
+        "output_tokens": 12,
+        "cost_nano_usd": 15600,
+        "cost_source": "computed",
+        "metadata": {"scope": {"name": "langsmith"}},
+    }
+
+
+def test_langchain_responses_end_as_their_status_says() -> None:
+    row = row_of(
+        span(
+            {
+                "openinference.span.kind": "LLM",
+                "llm.provider": "openai",
+                "output.value": as_json(
+                    {
+                        "generations": [
+                            [
+                                {
+                                    "message": {
+                                        "kwargs": {
+                                            "content": "",
+                                            "tool_calls": [{"name": "get_weather"}],
+                                            "response_metadata": {
+                                                "id": "resp_1",
+                                                "status": "completed",
+                                                "model_name": "gpt-4o-mini-2024-07-18",
+                                            },
+                                        }
+                                    }
+                                }
+                            ]
+                        ]
+                    }
+                ),
+                "output.mime_type": "application/json",
+            },
+            name="ChatOpenAI",
+        ),
+        scope="openinference.instrumentation.langchain",
+    )
+    assert told(row) == {
+        "model_call": True,
+        "operation": "chat",
+        "name": "ChatOpenAI",
+        "provider": "openai",
+        "model_used": "gpt-4o-mini-2024-07-18",
+        "provider_request_id": "resp_1",
+        "dialect": "openinference",
+        "scope": "openinference.instrumentation.langchain",
+        "finish_reason": "tool_calls",
+        "metadata": {"scope": {"name": "openinference.instrumentation.langchain"}},
+        "response_body": {
+            "generations": [
+                [
+                    {
+                        "message": {
+                            "kwargs": {
+                                "content": "",
+                                "tool_calls": [{"name": "get_weather"}],
+                                "response_metadata": {
+                                    "id": "resp_1",
+                                    "status": "completed",
+                                    "model_name": "gpt-4o-mini-2024-07-18",
+                                },
+                            }
+                        }
+                    }
+                ]
+            ]
+        },
+        "partner_key": "response:resp_1",
+    }
+
+
+def test_langchain_failures_have_an_empty_answer() -> None:
+    row = row_of(
+        span(
+            {
+                "openinference.span.kind": "LLM",
+                "llm.provider": "openai",
+                "llm.model_name": "gpt-4o-mini",
+                "output.value": as_json(
+                    {
+                        "generations": [
+                            [
+                                {
+                                    "text": "",
+                                    "message": {"kwargs": {"content": "", "response_metadata": {"body": {}}}},
+                                }
+                            ]
+                        ]
+                    }
+                ),
+                "output.mime_type": "application/json",
+            },
+            name="ChatOpenAI",
+            status=2,
+            message="RateLimitError('Error code: 429')",
+            events=[
+                event(
+                    "exception", {"exception.type": "RateLimitError", "exception.message": "Error code: 429"}
+                )
+            ],
+        ),
+        scope="openinference.instrumentation.langchain",
+    )
+    assert told(row) == {
+        "model_call": True,
+        "operation": "chat",
+        "name": "ChatOpenAI",
+        "provider": "openai",
+        "model_requested": "gpt-4o-mini",
+        "dialect": "openinference",
+        "scope": "openinference.instrumentation.langchain",
+        "status": "error",
+        "error_type": "RateLimitError",
+        "error_message": "Error code: 429",
+        "metadata": {
+            "scope": {"name": "openinference.instrumentation.langchain"},
+            "events": [
+                {
+                    "name": "exception",
+                    "after_ms": 0.0,
+                    "attributes": {
+                        "exception.type": "RateLimitError",
+                        "exception.message": "Error code: 429",
+                    },
+                }
+            ],
+        },
+        "response_body": {
+            "generations": [
+                [{"text": "", "message": {"kwargs": {"content": "", "response_metadata": {"body": {}}}}}]
+            ]
+        },
     }

@@ -251,3 +251,44 @@ def test_mlflow_with_every_value_in_json() -> None:
             "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": "Cloudy."}}],
         },
     }
+
+
+def test_langfuse_langchain_callback_notes_model_and_session_in_metadata() -> None:
+    row = row_of(
+        span(
+            {
+                "langfuse.observation.type": "generation",
+                "langfuse.observation.model.name": "gpt-4o-mini-2024-07-18",
+                "langfuse.observation.metadata.ls_model_name": '"gpt-4o-mini"',
+                "langfuse.observation.metadata.ls_provider": '"openai"',
+                "langfuse.observation.metadata.langfuse_session_id": '"s1"',
+                "langfuse.observation.metadata.user_id": '"u1"',
+                "langfuse.observation.usage_details": as_json({"input": 42, "output": 12, "total": 54}),
+            },
+            name="ChatOpenAI",
+        ),
+        scope="langfuse-sdk",
+    )
+    assert told(row) == {
+        "model_call": True,
+        "operation": "chat",
+        "name": "ChatOpenAI",
+        "provider": "openai",
+        "model_requested": "gpt-4o-mini",
+        "model_used": "gpt-4o-mini-2024-07-18",
+        "dialect": "langfuse",
+        "scope": "langfuse-sdk",
+        "input_tokens": 42,
+        "output_tokens": 12,
+        "cost_nano_usd": 13500,
+        "cost_source": "computed",
+        "session_id": "s1",
+        "user_id": "u1",
+        "metadata": {
+            "ls_model_name": "gpt-4o-mini",
+            "ls_provider": "openai",
+            "langfuse_session_id": "s1",
+            "user_id": "u1",
+            "scope": {"name": "langfuse-sdk"},
+        },
+    }

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from tests.support.spans import as_json, row_of, span, told
 
+_GOOGLES_USAGE = as_json(
+    {
+        "google": {
+            "usageMetadata": {
+                "promptTokenCount": 2048,
+                "candidatesTokenCount": 64,
+                "thoughtsTokenCount": 256,
+                "cachedContentTokenCount": 1536,
+                "totalTokenCount": 2368,
+            }
+        }
+    }
+)
+
 
 def test_vercel_4_leaves_cached_tokens_to_the_providers_metadata() -> None:
     row = row_of(
@@ -256,4 +270,120 @@ def test_pydantic_ai_agents() -> None:
         },
         "request_body": {"messages": [{"role": "user", "parts": [{"type": "text", "content": "Weather?"}]}]},
         "response_body": {"result": "Cloudy."},
+    }
+
+
+def test_vercel_5_counts_googles_thoughts_beside_the_output() -> None:
+    row = row_of(
+        span(
+            {
+                "ai.operationId": "ai.generateText.doGenerate",
+                "ai.model.provider": "google.generative-ai",
+                "ai.model.id": "gemini-2.5-flash",
+                "ai.usage.inputTokens": 2048,
+                "ai.usage.outputTokens": 64,
+                "ai.usage.reasoningTokens": 256,
+                "ai.usage.totalTokens": 2368,
+                "ai.usage.cachedInputTokens": 1536,
+            },
+            name="ai.generateText.doGenerate",
+        ),
+        scope="ai",
+    )
+    assert told(row) == {
+        "model_call": True,
+        "operation": "chat",
+        "name": "ai.generateText.doGenerate",
+        "provider": "google",
+        "model_requested": "gemini-2.5-flash",
+        "dialect": "vercel-ai",
+        "scope": "ai",
+        "input_tokens": 2048,
+        "output_tokens": 320,
+        "cache_read_tokens": 1536,
+        "reasoning_tokens": 256,
+        "cost_nano_usd": 999680,
+        "cost_source": "computed",
+        "metadata": {"scope": {"name": "ai"}},
+    }
+
+
+def test_vercel_4_leaves_parts_of_openais_usage_to_the_providers_metadata() -> None:
+    row = row_of(
+        span(
+            {
+                "ai.operationId": "ai.generateText.doGenerate",
+                "ai.model.provider": "openai.chat",
+                "ai.model.id": "o4-mini",
+                "ai.usage.promptTokens": 2048,
+                "ai.usage.completionTokens": 320,
+                "gen_ai.usage.input_tokens": 2048,
+                "gen_ai.usage.output_tokens": 320,
+                "gen_ai.response.id": "aitxt-1",
+                "ai.response.providerMetadata": as_json(
+                    {"openai": {"reasoningTokens": 256, "cachedPromptTokens": 1536}}
+                ),
+            },
+            name="ai.generateText.doGenerate",
+        ),
+        scope="ai",
+    )
+    assert told(row) == {
+        "model_call": True,
+        "operation": "chat",
+        "name": "ai.generateText.doGenerate",
+        "provider": "openai",
+        "model_requested": "o4-mini",
+        "dialect": "vercel-ai",
+        "scope": "ai",
+        "input_tokens": 2048,
+        "output_tokens": 320,
+        "cache_read_tokens": 1536,
+        "reasoning_tokens": 256,
+        "cost_nano_usd": 2393600,
+        "cost_source": "computed",
+        "metadata": {
+            "attributes": {
+                "ai.response.providerMetadata": '{"openai":{"reasoningTokens":256,"cachedPromptTokens":1536}}'
+            },
+            "scope": {"name": "ai"},
+        },
+    }
+
+
+def test_vercel_5_leaves_googles_thoughts_to_the_providers_metadata() -> None:
+    row = row_of(
+        span(
+            {
+                "ai.operationId": "ai.generateText.doGenerate",
+                "ai.model.provider": "google.generative-ai",
+                "ai.model.id": "gemini-2.5-flash",
+                "ai.usage.promptTokens": 2048,
+                "ai.usage.completionTokens": 64,
+                "gen_ai.usage.input_tokens": 2048,
+                "gen_ai.usage.output_tokens": 64,
+                "ai.response.providerMetadata": _GOOGLES_USAGE,
+            },
+            name="ai.generateText.doGenerate",
+        ),
+        scope="ai",
+    )
+    assert told(row) == {
+        "model_call": True,
+        "operation": "chat",
+        "name": "ai.generateText.doGenerate",
+        "provider": "google",
+        "model_requested": "gemini-2.5-flash",
+        "dialect": "vercel-ai",
+        "scope": "ai",
+        "input_tokens": 2048,
+        "output_tokens": 320,
+        "cache_read_tokens": 1536,
+        "reasoning_tokens": 256,
+        "cost_nano_usd": 999680,
+        "cost_source": "computed",
+        "metadata": {
+            "attributes": {"ai.response.providerMetadata": _GOOGLES_USAGE},
+            "scope": {"name": "ai"},
+        },
     }
