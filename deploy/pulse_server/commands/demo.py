@@ -8,6 +8,7 @@ import importlib.util
 import json
 import signal
 import tempfile
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from pulse_server.demo.stage import RunningServer, run_program, running_provider
 
 #: Columns of the tables when nobody watches, as in a log of CI.
 _WIDTH_IN_FILES = 132
+_LISTEN_EVERY_S = 0.5
 _NEEDED = ("openai", "anthropic", "pulse_instrumentation", "opentelemetry.sdk", "opentelemetry.exporter.otlp")
 
 
@@ -135,6 +137,8 @@ def _keep(server: RunningServer, *, as_json: bool) -> None:
             flush=True,
         )
     try:
-        signal.pause()
+        while True:
+            # Not signal.pause(): a Ctrl-C that comes just before it would be heeded at the next signal only.
+            time.sleep(_LISTEN_EVERY_S)
     except KeyboardInterrupt:
         print()
