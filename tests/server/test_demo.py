@@ -104,9 +104,14 @@ def test_without_the_real_clients_it_says_how_to_get_them(
     )
 
 
+def _heed_ctrl_c() -> None:
+    """A shell lets what it starts in the background ignore Ctrl-C, and so do these tests' children then."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_kept_it_answers_until_ctrl_c_and_shows_tables() -> None:
     command = [sys.executable, "-m", "pulse_server", "demo", "--keep"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_heed_ctrl_c) as process:
         try:
             assert process.stdout is not None
             printed: list[str] = []
