@@ -8,11 +8,13 @@ BLAKE2b over project, OTel trace id and span id. Ordering by id is ordering by s
 from __future__ import annotations
 
 from hashlib import blake2b
+from uuid import UUID, SafeUUID
 
 _HASH_MASK = (1 << 62) - 1
 _VERSION_8 = 8 << 76
 _VARIANT = 2 << 62
 _MAX_MS = (1 << 48) - 1
+_new, _set, _UNKNOWN = object.__new__, object.__setattr__, SafeUUID.unknown
 
 
 def row_id(project_id: str, otel_trace_id: bytes, otel_span_id: bytes, start_ns: int) -> bytes:
@@ -37,3 +39,12 @@ def time_of(id: bytes) -> int:
     """The start time that a row id carries, in Unix nanoseconds, cut to 1/4096 ms."""
     bits = int.from_bytes(id, "big")
     return (bits >> 80) * 1_000_000 + ((bits >> 64 & 0xFFF) * 1_000_000 >> 12)
+
+
+def shown_id(id: bytes) -> UUID:
+    """`UUID(bytes=id)` in a third of its time: what it checks is known of 16 stored bytes."""
+    uuid = _new(UUID)
+    # As its own constructor does: the class forbids to assign.
+    _set(uuid, "int", int.from_bytes(id, "big"))
+    _set(uuid, "is_safe", _UNKNOWN)
+    return uuid
