@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from pulse_storage.sql import right_of_way
 from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.threads import AnsweringThreads
+from pulse_storage.sqlite.connection import open_writer
 
 
 def test_writer_goes_on_once_the_answer_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +31,31 @@ def test_writer_goes_on_once_the_answer_is_given(monkeypatch: pytest.MonkeyPatch
     way.end()
     writer.join(30)
     assert seen == ["answered", "written"]
+
+
+def test_statement_for_many_rows_gives_way_between_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(right_of_way, "_LONGEST_S", 60)
+    way, seen = RightOfWay(), list[str]()
+    connection = open_writer(tmp_path / "pulse.db", way)
+    connection.execute("CREATE TABLE written (id INTEGER)")
+
+    def answer() -> None:
+        seen.append("answered")
+        way.end()
+
+    def rows() -> Iterator[tuple[int]]:
+        yield (1,)
+        way.begin()
+        threading.Thread(target=answer).start()
+        yield (2,)
+        seen.append("written")
+
+    connection.executemany("INSERT INTO written VALUES (?)", rows())
+    assert seen == ["answered", "written"]
+    assert connection.execute("SELECT count(*) FROM written").get == 2
+    connection.close()
 
 
 def test_writer_waits_once_for_an_answer_that_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from pulse_storage.ingest_result import IngestResult
 from pulse_storage.keeping import kept_at_once
@@ -11,7 +11,7 @@ from pulse_storage.sql.arrivals import Arrival, Outcome
 from pulse_storage.writer import Call
 
 
-def arrivals_of(calls: Sequence[Call]) -> list[Arrival]:
+def arrivals_of(calls: Iterable[Call]) -> list[Arrival]:
     """The rows of all calls, in their order."""
     return [
         Arrival(row, wanted)

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+_Item = TypeVar("_Item")
 
 #: What the writer waits for the answers that are under way, at most; each answer makes it wait once.
 _LONGEST_S = 0.004
@@ -48,3 +52,9 @@ class RightOfWay:
             self._seen = self._begun
         now_s = time.monotonic()
         self._not_before_s = now_s + (now_s - began_s)
+
+    def each(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """The items; gives way before each. From the writer's thread."""
+        for item in items:
+            self.give_way()
+            yield item

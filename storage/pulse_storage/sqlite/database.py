@@ -73,7 +73,7 @@ class SqliteDatabase:
 
     def store(self, calls: Sequence[Call]) -> list[IngestResult]:
         """Commit the rows of all calls; what each call becomes."""
-        arrivals = arrivals_of(calls)
+        arrivals = arrivals_of(self._way.each(calls))
         return results_for(calls, self.transact(lambda _: self._ingest.store(arrivals)))
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
@@ -185,6 +185,6 @@ class SqliteDatabase:
             self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
 
     def _reopen(self) -> None:
-        fresh = open_writer(self._path)
+        fresh = open_writer(self._path, self._way)
         self._connection.close()
         self._use(fresh)

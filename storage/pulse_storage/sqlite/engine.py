@@ -17,13 +17,13 @@ class SqliteEngine:
     def open(self, url: str, *, max_queue_bytes: int) -> SqlStorage:
         """See Engine."""
         path = sqlite_path(url)
-        connection = open_writer(path)
+        way, gate = RightOfWay(), ReadGate()
+        connection = open_writer(path, way)
         try:
             schema.apply_to(connection, path)
         except BaseException:
             connection.close()
             raise
-        way, gate = RightOfWay(), ReadGate()
         return SqlStorage(
             SqliteDatabase(connection, path, way, gate),
             SqliteReaders(path, threads=3, way=way, gate=gate),
