@@ -143,7 +143,6 @@ class Arrivals:
     def _values(self, rows: Sequence[_Shown], usage_keys: Mapping[Facts, int]) -> Iterator[Values]:
         """What is bound for new rows; those that count are added to the sums."""
         for id, row, shown, lent, facts in rows:
-            self._way.give_way()
             bucket = latency_bucket(shown.latency_ms)
             usage_key = None
             if facts is not None:

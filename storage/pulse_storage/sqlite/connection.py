@@ -42,16 +42,25 @@ class SqliteConnection(apsw.Connection):
 
 
 class _WriterConnection(SqliteConnection):
-    """The connection that writes; between the rows of a statement it lets answers go first."""
+    """The connection that writes; before each statement and each of its rows it lets answers go first."""
 
     way = RightOfWay()
+
+    def execute(self, *arguments: object) -> object:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """See Connection."""
+        self.way.give_way()
+        return _driver_execute(self, *arguments)
 
     def executemany(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, sql: str, rows: Iterable[Sequence[SqlValue]], /
     ) -> object:
         """See Connection."""
-        execute_for_each = cast("Callable[[str, Iterable[object]], object]", super().executemany)
-        return execute_for_each(sql, self.way.each(rows))
+        return _driver_executemany(self, sql, self.way.each(rows))
+
+
+#: Untyped: the driver's own annotations need a newer Python.
+_driver_execute = cast("Callable[..., object]", apsw.Connection.execute)
+_driver_executemany = cast("Callable[..., object]", apsw.Connection.executemany)
 
 
 def sqlite_path(url: str) -> Path:
@@ -68,8 +77,8 @@ def sqlite_path(url: str) -> Path:
 def open_writer(path: Path, way: RightOfWay | None = None) -> Connection:
     """The connection that writes and checkpoints; makes the file if there is none. Raises StoreUnusable.
 
-    Two processes may each have one on the same file: they take turns by SQLite's locks. Statements that run
-    for many rows give `way` before each.
+    Two processes may each have one on the same file: they take turns by SQLite's locks. It gives `way` to
+    answers before each statement, and between the rows of one.
     """
     try:
         _create_private(path)
