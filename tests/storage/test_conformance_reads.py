@@ -107,6 +107,31 @@ async def test_calls_of_a_rare_model_are_found_however_far_apart(
         assert seen == (expected if order == "desc" else expected[::-1]), (from_ns, before_ns)
 
 
+@pytest.mark.parametrize("order", ["desc", "asc"])
+@pytest.mark.parametrize("models", [3, 50])
+async def test_calls_of_few_models_and_of_many_come_in_one_order(
+    storage: StorageAdapter, order: Order, models: int
+) -> None:
+    await storage.ingest(
+        [
+            span(number, model_used=f"m{number % models}", provider="x" if number % 4 else None)
+            for number in range(1, 131)
+        ]
+    )
+    rows = await everything(storage, "p")
+    where = TraceFilter(provider="x", from_ns=rows[-1].start_ns + 1)
+    expected = [row.trace_id for row in matching(rows, where)]
+    expected = expected if order == "desc" else expected[::-1]
+    skipped = await storage.list_traces("p", where, Page(limit=20, offset=15, order=order))
+    assert [row.trace_id for row in skipped.rows] == expected[15:35]
+    seen: list[UUID] = []
+    page = await storage.list_traces("p", where, Page(limit=20, order=order))
+    while page.next_cursor is not None:
+        seen += [row.trace_id for row in page.rows]
+        page = await storage.list_traces("p", where, Page(limit=20, order=order, cursor=page.next_cursor))
+    assert seen + [row.trace_id for row in page.rows] == expected
+
+
 async def test_least_latency_is_exact_at_the_borders_of_buckets(storage: StorageAdapter) -> None:
     borders = [2.0 ** (eighth / 8) for eighth in range(-12, 100)]
     around = [value for border in borders for value in (nextafter(border, 0), border)]

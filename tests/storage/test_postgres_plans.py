@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import cast, get_args
 from uuid import UUID
 
@@ -38,6 +39,10 @@ _ROWS = [
     )
     for number in range(1, 3_001)
 ]
+_MANY_MODELS = [
+    span(number, start_ns=_TODAY_NS - number * HOUR_NS, project_id="q", model_used=f"m{number % 50}")
+    for number in range(1, 201)
+]
 
 
 class _Explained:
@@ -60,8 +65,9 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCon
     folder = tmp_path_factory.mktemp("plans")
 
     async def fill(storage: StorageAdapter) -> None:
-        await storage.create_project(*project("p"))
-        await storage.ingest(_ROWS)
+        for project_id in ("p", "q"):
+            await storage.create_project(*project(project_id))
+        await storage.ingest([*_ROWS, *_MANY_MODELS])
         await storage.close()
 
     asyncio.run(fill(backend.open(folder)))
@@ -74,9 +80,11 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCon
     backend.check(folder)
 
 
-def _plans(connection: PostgresConnection, read: Callable[[Connection, int], object]) -> list[str]:
+def _plans(
+    connection: PostgresConnection, read: Callable[[Connection, int], object], *, project_id: str = "p"
+) -> list[str]:
     explained = _Explained(connection)
-    key = project_key(connection, "p")
+    key = project_key(connection, project_id)
     assert key is not None
     read(cast("Connection", explained), key)
     assert explained.plans
@@ -86,6 +94,16 @@ def _plans(connection: PostgresConnection, read: Callable[[Connection, int], obj
 def _partitions(plan: str) -> set[str]:
     """The partitions of spans that a plan visits."""
     return set(re.findall(r" on (spans_\w+)", plan))
+
+
+def _conditions(plan: str) -> dict[str, set[str]]:
+    """By the index that is used: what it is told to look for in the partitions that hold rows."""
+    found: dict[str, set[str]] = {}
+    today = f"{datetime.fromtimestamp(_TODAY_NS // 10**9, UTC):%Y%m%d}"
+    for monday, index, condition in re.findall(r" using spans_(\d+)_(\w+) on[^\n]*\n\s*([^\n]*)", plan):
+        if monday < today:
+            found.setdefault(index, set()).add(condition)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -115,15 +133,34 @@ def test_every_scan_is_of_a_part_of_an_index(connection: PostgresConnection, whe
         assert "span_bodies" not in plan
 
 
-def test_calls_of_a_model_are_found_in_the_index_before_any_row_is_read(
+@pytest.mark.parametrize(
+    "where",
+    [
+        TraceFilter(model="gpt-5"),
+        TraceFilter(model="gpt-5", status="error", from_ns=_TODAY_NS - 20 * DAY_NS - 7),
+        TraceFilter(status="success", before_ns=_TODAY_NS - DAY_NS + 7),
+    ],
+)
+def test_calls_of_few_models_are_sought_by_an_index_of_their_own(
+    connection: PostgresConnection, where: TraceFilter
+) -> None:
+    plans = _plans(connection, lambda c, p: page_of_records(c, p, "p", where, Page()))
+    [_, plan] = plans
+    # Of each model the nearest calls, then each row in the partition of its id.
+    looked_for = _conditions(plan)
+    assert looked_for.keys() == {"usage_key_id_idx", "pkey"}
+    assert all("usage_key = usage_keys.key" in condition for condition in looked_for["usage_key_id_idx"])
+    assert all("id = " in condition for condition in looked_for["pkey"])
+
+
+def test_calls_of_many_models_are_found_in_the_index_before_any_row_is_read(
     connection: PostgresConnection,
 ) -> None:
-    model = next(row.model_used for row in _ROWS)
-    plans = _plans(connection, lambda c, p: page_of_records(c, p, "p", TraceFilter(model=model), Page()))
+    where = TraceFilter(status="success")
+    plans = _plans(connection, lambda c, p: page_of_records(c, p, "q", where, Page()), project_id="q")
     [plan] = [plan for plan in plans if "usage_key = ANY" in plan]
     assert "Index Only Scan Backward" in plan
-    assert "id = ANY" in plan
-    assert "Nested Loop" not in plan
+    assert all("id = " in condition for condition in _conditions(plan)["pkey"])
 
 
 def test_stretches_are_cut_from_the_index_alone(connection: PostgresConnection) -> None:

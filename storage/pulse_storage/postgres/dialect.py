@@ -65,8 +65,7 @@ class PostgresDialect:
 
     row_key = ("project", "id")
     data_errors = DATA_ERRORS
-    #: Only where the index has all columns that the query reads.
-    tries_index_first = False
+    seeks_usage_keys = True
 
     def indexed_by(self, index: str) -> str:
         """See Dialect: the planner decides."""

@@ -75,8 +75,8 @@ class Dialect(Protocol):
         ...
 
     @property
-    def tries_index_first(self) -> bool:
-        """Whether terms that an index can tell are tried before the row is read."""
+    def seeks_usage_keys(self) -> bool:
+        """Whether there is `spans_by_usage_key`; if not, terms are tried on an index before a row is read."""
         ...
 
     def indexed_by(self, index: str) -> str:

@@ -15,7 +15,6 @@ from pulse_storage.sql.contents import Whereabouts, output_text, request_body, r
 from pulse_storage.sql.cursors import decode_cursor, encode_cursor
 from pulse_storage.sql.scan import matching_rows
 from pulse_storage.sql.spans import tags_tuple
-from pulse_storage.sql.usage import has_calls
 
 #: The fields of a record that are columns as they are: one run of them, since a slice is cheap.
 _AS_IT_IS = TraceRecord._fields[
@@ -86,8 +85,6 @@ def page_of_records(
     records: list[TraceRecord] = []
     limit = page.limit
     chars = 0
-    if where.counted is True and not has_calls(connection, project, where):
-        return TracePage([], None)
     for id, values in matching_rows(connection, project, select_records(connection), where, page, after):
         if values is None:
             after = id

@@ -18,6 +18,7 @@ from pulse_storage.sql.conditions import (
     without_key_facts,
 )
 from pulse_storage.sql.connection import Connection, Dialect, Values
+from pulse_storage.sql.keyed_seek import MAX_KEYS, rows_by_id, sought_rows
 from pulse_storage.sql.keyed_walk import keyed_rows
 
 #: Rows of the index that one statement looks at: few at first, then twice as many
@@ -43,13 +44,21 @@ def matching_rows(
     """
     at_once = page.limit + 1
     dialect = connection.dialect
-    index = dialect.indexed_by(index_for(where))
-    keys_tell_all = _keys_tell_all(where)
-    if keys_tell_all and dialect.tries_index_first and not page.offset:
-        conditions = within(dialect, project, where, page.order, (None, None))
-        yield from keyed_rows(connection, project, select, where, conditions, page, after)
+    keys = _matching_keys(connection, project, where)
+    if keys == 0:
         return
-    ids_first = not dialect.tries_index_first and keys_tell_all
+    index = dialect.indexed_by(index_for(where))
+    ids_first = False
+    if keys is not None and is_of_usage_keys(where):
+        if dialect.seeks_usage_keys:
+            if keys <= MAX_KEYS:
+                yield from sought_rows(connection, project, select, where, page, after)
+                return
+            ids_first = True
+        elif index_for(where) == "spans_counted" and not page.offset:
+            conditions = within(dialect, project, where, page.order, (None, None))
+            yield from keyed_rows(connection, project, select, where, conditions, page, after)
+            return
     for begin, end in stretches(connection, project, where, page.order, after, whole=bool(page.offset)):
         while True:
             conditions = within(dialect, project, where, page.order, (begin, end))
@@ -59,12 +68,12 @@ def matching_rows(
                 # Written out, not bound: SQLite plans a statement anew each time a bound limit changes hands.
                 f" ORDER BY id {page.order.upper()} LIMIT {at_once:d} OFFSET {page.offset:d}"
             )
-            bindings = conditions.bindings
             if ids_first:
-                ids = dialect.among("id", f"SELECT id {found}")
-                found = f"FROM spans WHERE project = ? AND {ids} ORDER BY id {page.order.upper()}"
-                bindings = [project, *bindings]
-            for values in connection.execute(f"{select} {found}", bindings):
+                conditions.bindings.append(project)
+                found = rows_by_id(select, f"SELECT id {found}", page.order)
+            else:
+                found = f"{select} {found}"
+            for values in connection.execute(found, conditions.bindings):
                 rows, begin = rows + 1, cast("bytes", values[0])
                 yield begin, values
             if rows < at_once:
@@ -134,6 +143,14 @@ def _index_tells_all(where: TraceFilter) -> bool:
     return where.otel_trace_id is not None or where in _WHOLE_INDEXES
 
 
-def _keys_tell_all(where: TraceFilter) -> bool:
-    """Whether usage keys choose among the rows of `spans_counted`, and nothing else does."""
-    return names_usage_keys(where) and is_of_usage_keys(where) and index_for(where) == "spans_counted"
+def _matching_keys(connection: Connection, project: int, where: TraceFilter) -> int | None:
+    """How many usage keys with calls match, up to a bound; None if the filter does not choose among them."""
+    if where.counted is not True or not names_usage_keys(where):
+        return None
+    keys = usage_key_conditions(project, where)
+    found = connection.execute(
+        f"SELECT count(*) FROM (SELECT 1 FROM usage_keys WHERE {keys.sql()} AND calls > 0"
+        f" LIMIT {MAX_KEYS + 1:d}) AS matching",
+        keys.bindings,
+    )
+    return cast("int", found.get)

@@ -12,7 +12,6 @@ from pulse_storage.sql.contents import Whereabouts, request_body, response_body
 from pulse_storage.sql.cursors import decode_cursor, encode_cursor
 from pulse_storage.sql.records import MAX_PAGE_CHARS, record, select_records, text_chars, whereabouts
 from pulse_storage.sql.scan import matching_rows
-from pulse_storage.sql.usage import has_calls
 
 
 def page_of_found(
@@ -20,8 +19,6 @@ def page_of_found(
 ) -> TracePage:
     """Rows whose content holds a text, as many as the budget allows to find. Raises InvalidCursor."""
     after = None if page.cursor is None else decode_cursor(page.cursor)
-    if where.counted is True and not has_calls(connection, project, where):
-        return TracePage([], None)
     search = _Search(connection, project, text, page.budget)
     found: list[TraceRecord] = []
     chars = 0

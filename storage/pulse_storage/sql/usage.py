@@ -15,7 +15,6 @@ from pulse_storage.sql.conditions import (
     add_usage_keys,
     index_for,
     is_of_usage_keys,
-    names_usage_keys,
     usage_key_conditions,
 )
 from pulse_storage.sql.connection import Connection
@@ -66,17 +65,6 @@ def _rows_of_dropped_hours(
     before_ns = whole_from_ns if where.before_ns is None else min(where.before_ns, whole_from_ns)
     rows = _count_between(connection, project, where, (from_ns, before_ns))
     return rows, replace(where, from_ns=whole_from_ns)
-
-
-def has_calls(connection: Connection, project: int, where: TraceFilter) -> bool:
-    """Whether any counted row of any time can match, as far as usage keys know."""
-    if not names_usage_keys(where):
-        return True
-    keys = usage_key_conditions(project, where)
-    found = connection.execute(
-        f"SELECT 1 FROM usage_keys WHERE {keys.sql()} AND calls > 0 LIMIT 1", keys.bindings
-    )
-    return found.fetchone() is not None
 
 
 def whole_and_edges(

@@ -29,7 +29,7 @@ class SqliteDialect:
     """See `Dialect`. Rows are numbered in `seq`, so that bodies are found by a number."""
 
     row_key = ("seq",)
-    tries_index_first = True
+    seeks_usage_keys = False
     data_errors = (
         apsw.ConstraintError,
         apsw.MismatchError,

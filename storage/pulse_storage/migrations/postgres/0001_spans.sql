@@ -112,6 +112,8 @@ CREATE TABLE spans (
 CREATE INDEX spans_by_trace ON spans (project, otel_trace_id, otel_span_id);
 CREATE INDEX spans_counted ON spans (project, id) INCLUDE (usage_key, latency_bucket)
 WHERE usage_key IS NOT NULL;
+-- A usage key is of one project.
+CREATE INDEX spans_by_usage_key ON spans (usage_key, id) WHERE usage_key IS NOT NULL;
 CREATE INDEX spans_by_session ON spans (project, session_id, id) WHERE session_id IS NOT NULL;
 CREATE INDEX spans_by_user ON spans (project, user_id, id) WHERE user_id IS NOT NULL;
 CREATE INDEX spans_failed ON spans (project, id) WHERE status = 'error';
