@@ -26,7 +26,7 @@ from tests.support.llm_clients import anthropic_client, openai_client
 from tests.support.llm_http import Answer, FakeProvider, event_answer, http, json_answer
 
 from benchmarks.instrumentation_peers import PEERS, Switch, switch
-from benchmarks.instrumentation_streams import Reading, read_in_turn
+from benchmarks.instrumentation_streams import Pair, Reading, mean, read_in_turn
 
 _WORDS = ["word "] * 200
 _MESSAGES: list[Any] = [{"role": "user", "content": "Say something about the weather in Bonn."}]
@@ -132,27 +132,36 @@ def plain_round(case: Case, peer: Switch, number: int) -> dict[str, float]:
 
 
 def stream_round(case: Case, peer: Switch, number: int) -> dict[str, float]:
-    """A bare stream and an instrumented one, chunk by chunk in turn."""
-    warm_up(case)
-    bare_recorded = peer.recorded()
-    peer.on()
-    warm_up(case)
-    peer.off()
-    readings: dict[bool, Reading] = {}
-    # Alternately first, as where things lie in memory can be told from the figures.
-    for instrumented in (False, True) if number % 2 else (True, False):
-        if instrumented:
-            peer.on()
-        readings[instrumented] = Reading(case.request)
-        if instrumented:
-            peer.off()
-    pair = read_in_turn(bare=readings[False], recorded=readings[True])
+    """Two pairs of a bare stream and an instrumented one, each read chunk by chunk in turn."""
+    recorded = {False: 0.0, True: 0.0}
+
+    def pair(*, instrumented_opens: bool, instrumented_reads: bool) -> Pair:
+        """A pair, and which of the two is first."""
+        readings: dict[bool, Reading] = {}
+        for instrumented in (instrumented_opens, not instrumented_opens):
+            if instrumented:
+                peer.on()
+            # After either switch, else one kind alone pays for methods that were just replaced.
+            warm_up(case)
+            recorded[instrumented] += peer.recorded()
+            readings[instrumented] = Reading(case.request)
+            if instrumented:
+                peer.off()
+        read = read_in_turn(readings[False], readings[True], recorded_first=instrumented_reads)
+        recorded[True] += peer.recorded()
+        return read
+
+    alike = number % 2 == 0
+    both = mean(
+        pair(instrumented_opens=True, instrumented_reads=alike),
+        pair(instrumented_opens=False, instrumented_reads=not alike),
+    )
     return {
-        "bare": pair.bare_us,
-        "instrumented": pair.recorded_us,
-        "chunk": pair.chunk_us,
-        "bare_recorded": bare_recorded,
-        "instrumented_recorded": peer.recorded() / (1 + _WARM_UP),
+        "bare": both.bare_us,
+        "instrumented": both.recorded_us,
+        "chunk": both.chunk_us,
+        "bare_recorded": recorded[False],
+        "instrumented_recorded": recorded[True] / 2 / (1 + _WARM_UP),
     }
 
 

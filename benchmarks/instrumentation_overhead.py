@@ -1,12 +1,14 @@
 """Measures what recording costs the application, beside what it costs with the other instrumentations.
 
-    python -m benchmarks.instrumentation_overhead [--install] [--rounds 30] [--only pulse,genai]
+    python -m benchmarks.instrumentation_overhead [--install] [--rounds 60] [--only pulse,genai]
 
-Each instrumentation runs in an environment and a process of its own, with the same versions of the
+Each instrumentation runs in an environment and processes of its own, with the same versions of the
 clients and of OpenTelemetry, content off, and spans that go to the SDK's batch processor and nowhere.
-Rounds of all of them alternate. Within each, bare and instrumented calls alternate, and streams are read
-in turn, chunk by chunk. The figure is the median of the differences: CPU microseconds of the calling
-thread beyond the bare client. Each call is counted as it arrives at the exporter: a peer that does not
+Rounds of all of them alternate, and a part of the rounds is measured in each of a few processes: where
+one happens to lay its code and objects changes what they cost. Within a round, bare and instrumented calls
+alternate, both after the same number of calls that are not measured, and streams are read in turn, chunk
+by chunk. The figure is the median of the differences: CPU microseconds of the calling thread beyond the
+bare client. Each call is counted as it arrives at the exporter: a peer that does not
 record every call of a round exactly once, or records one when it is off, is shown as "not recorded". A
 second table has the intervals in which the medians lie with 95 % confidence.
 `--install` makes the environments under `.peers`; what cannot be installed is named and left out.
@@ -140,29 +142,32 @@ def figure(values: list[float]) -> Figure:
 Row = dict[str, Figure | None]
 
 
-def measure(peers: list[Peer], rounds: int) -> dict[str, Row]:
+def measure(peers: list[Peer], rounds: int, processes: int) -> dict[str, Row]:
     """By case: the bare client's CPU microseconds per call, and what each peer adds to them.
 
     The rows of chunks have no figure for the bare client. None stands for a peer that did not record
     each call exactly once.
     """
-    workers = {peer.name: Worker(peer) for peer in peers}
+    measured = cases()
+    done: list[dict[str, list[Round]]] = [{peer.name: [] for peer in peers} for _ in measured]
+    for part in range(processes):
+        workers = {peer.name: Worker(peer) for peer in peers}
+        for number, rounds_of in enumerate(done):
+            for _ in range(part, rounds, processes):
+                for name, worker in workers.items():
+                    rounds_of[name].append(worker.round(number))
+        for worker in workers.values():
+            worker.end()
     results: dict[str, Row] = {}
-    for number, case in enumerate(cases()):
-        done: dict[str, list[Round]] = {name: [] for name in workers}
-        for _ in range(rounds):
-            for name, worker in workers.items():
-                done[name].append(worker.round(number))
-        honest = {name for name, each in done.items() if all(one.honest for one in each)}
+    for case, rounds_of in zip(measured, done, strict=True):
+        honest = {name for name, each in rounds_of.items() if all(one.honest for one in each)}
         for part in (_CALL, _CHUNK) if case.streamed else (_CALL,):
             row = results[case.name + part] = {}
             if part == _CALL:
-                bare = [one.bare for name in honest for one in done[name]]
+                bare = [one.bare for name in honest for one in rounds_of[name]]
                 row["bare"] = figure(bare) if bare else None
-            for name, each in done.items():
+            for name, each in rounds_of.items():
                 row[name] = figure([one.added[part] for one in each]) if name in honest else None
-    for worker in workers.values():
-        worker.end()
     return results
 
 
@@ -187,7 +192,8 @@ def main() -> None:
     """Measure, and print one table (and JSON with --json)."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--install", action="store_true", help="make the environments of the peers first")
-    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--processes", type=int, default=5, help="among which the rounds are dealt out")
     parser.add_argument("--only", default="", help="names of peers, comma-separated")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -199,7 +205,7 @@ def main() -> None:
     peers = [peer for peer in chosen if python_of(peer).exists()]
     if missing := [peer.name for peer in chosen if peer not in peers]:
         print(f"Not installed, so not measured: {', '.join(missing)} (--install)", file=sys.stderr)
-    results = measure(peers, arguments.rounds)
+    results = measure(peers, arguments.rounds, arguments.processes)
     imports = import_ms(peers)
     if arguments.json:
         plain = {

@@ -2,7 +2,9 @@
 
 A client spends a hundred times as much on decoding a chunk as it takes to record it, and what else a
 machine does changes that by more than what is sought. So each chunk is compared with the same chunk of
-the other stream, read right before or after it; which is first changes from chunk to chunk.
+the other stream, read right before or after it; which is first changes from chunk to chunk. Whoever reads
+an event that is large, like the one in which all of a response stands, before the other does pays for the
+memory that both take: so each pair of streams is read twice, in either order.
 """
 
 from __future__ import annotations
@@ -44,9 +46,11 @@ class Reading:
         return True
 
 
-def read_in_turn(bare: Reading, recorded: Reading) -> Pair:
-    """Read both to their end."""
+def read_in_turn(bare: Reading, recorded: Reading, *, recorded_first: bool) -> Pair:
+    """Read both to their end; who reads the first chunk first also reads every other one first."""
     turns = [(bare, recorded), (recorded, bare)]
+    if not recorded_first:
+        turns.reverse()
     more = [True, True]
     while all(more):
         turns.reverse()
@@ -59,3 +63,12 @@ def read_in_turn(bare: Reading, recorded: Reading) -> Pair:
     # Two by two, one of each order: who reads second finds what both need in the processor's caches.
     twos_ns = [(one + other) / 2 for one, other in zip(inner[::2], inner[1::2], strict=False)]
     return Pair(sum(bare.steps_ns) / 1000, sum(recorded.steps_ns) / 1000, statistics.median(twos_ns) / 1000)
+
+
+def mean(one: Pair, other: Pair) -> Pair:
+    """What lies between two pairs."""
+    return Pair(
+        (one.bare_us + other.bare_us) / 2,
+        (one.recorded_us + other.recorded_us) / 2,
+        (one.chunk_us + other.chunk_us) / 2,
+    )
