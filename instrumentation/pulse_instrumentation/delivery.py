@@ -96,6 +96,16 @@ class PulseSpanProcessor(SpanProcessor):
             self._waking = True
             self._wake.put(None)
 
+    def send_soon(self) -> None:
+        """Let the thread send what waits without waiting for the interval. Never blocks."""
+        if self._closed or not (self._queue or any_abandoned()):
+            return
+        if self._thread is None:
+            self._start_thread()
+        if not self._waking:
+            self._waking = True
+            self._wake.put(None)
+
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Send what is queued now. False when that did not succeed in time. Safe in signal handlers.
 

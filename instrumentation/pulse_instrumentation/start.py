@@ -13,6 +13,7 @@ from opentelemetry.trace import TracerProvider
 
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.abandoned import end_abandoned, leave_streams
+from pulse_instrumentation.celery_workers import send_from_workers
 from pulse_instrumentation.content import ContentMode, Redact
 from pulse_instrumentation.failures import logger, report_failure
 from pulse_instrumentation.instrumentors import PulseAnthropicInstrumentor, PulseOpenAIInstrumentor
@@ -114,6 +115,7 @@ def _run(settings: ExportSettings, instrument: Callable[[TracerProvider], None])
     instrument(running.provider)
     atexit.register(shutdown)
     flush_on_termination(flush, leave_streams)
+    send_from_workers(_send_soon, shutdown)
 
 
 def flush(timeout_ms: int = 10_000) -> bool:
@@ -127,6 +129,14 @@ def flush(timeout_ms: int = 10_000) -> bool:
     except Exception as error:
         report_failure("flush()", error)
         return False
+
+
+def _send_soon() -> None:
+    try:
+        if (running := _running) is not None:
+            running.processor.send_soon()
+    except Exception as error:
+        report_failure("sending after a task", error)
 
 
 def shutdown() -> None:

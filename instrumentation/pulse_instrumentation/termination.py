@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from multiprocessing import parent_process
+from multiprocessing import current_process, parent_process
 from multiprocessing import util as multiprocessing_util
 from types import FrameType
 
@@ -29,7 +29,7 @@ def flush_on_termination(flush: Callable[[int], bool], before_death: Callable[[]
     # None: a handler that was not installed from Python, which cannot be chained.
     if previous is None or previous == signal.SIG_IGN:
         return
-    if not callable(previous) and parent_process() is not None:
+    if not callable(previous) and _is_child():
         return
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -47,6 +47,14 @@ def flush_on_termination(flush: Callable[[int], bool], before_death: Callable[[]
     signal.signal(signal.SIGTERM, handle)
     if not callable(previous):
         multiprocessing_util.register_after_fork(handle, _let_it_kill)
+
+
+def _is_child() -> bool:
+    """Whether this is a child of multiprocessing, or of billiard, which is Celery's own edition of it.
+
+    Billiard tells multiprocessing of its processes, though not of their parents.
+    """
+    return parent_process() is not None or getattr(current_process(), "_parent_pid", None) is not None
 
 
 def _let_it_kill(handle: Callable[[int, FrameType | None], None]) -> None:

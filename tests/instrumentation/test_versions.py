@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
+from importlib.metadata import Distribution, PackageNotFoundError
 from pathlib import Path
 from typing import Any
+
+import pytest
+from opentelemetry.instrumentation import dependencies
 
 from pulse_instrumentation import PulseAnthropicInstrumentor, PulseOpenAIInstrumentor
 
@@ -23,7 +28,7 @@ def _versions(*texts: str) -> dict[str, str]:
 
 def test_pins_of_the_oldest_run_are_the_lower_bounds() -> None:
     extras = _project()["optional-dependencies"]
-    floors = _versions(*_project()["dependencies"], *extras["export"], *extras["instruments"])
+    floors = _versions(*_project()["dependencies"], *extras["export"], *extras["instruments-any"])
     pins = _versions((ROOT / "deploy/requirements/oldest.txt").read_text())
     assert {"anthropic", "openai", "opentelemetry-api", "opentelemetry-sdk", "wrapt"} <= set(floors)
     for name, floor in floors.items():
@@ -31,12 +36,44 @@ def test_pins_of_the_oldest_run_are_the_lower_bounds() -> None:
 
 
 def test_instrumentors_ask_for_what_the_package_declares() -> None:
-    declared = _versions(*_project()["optional-dependencies"]["instruments"])
+    declared = _versions(*_project()["optional-dependencies"]["instruments-any"])
     asked = _versions(
         *PulseOpenAIInstrumentor().instrumentation_dependencies(),
         *PulseAnthropicInstrumentor().instrumentation_dependencies(),
     )
     assert asked == declared
+
+
+class _Declared(Distribution):
+    """The package as its project file declares it, which may be newer than what is installed."""
+
+    def read_text(self, filename: str) -> str | None:
+        if filename != "METADATA":
+            return None
+        lines = [
+            f'Requires-Dist: {requirement}; extra == "{extra}"'
+            for extra, requirements in _project()["optional-dependencies"].items()
+            for requirement in requirements
+        ]
+        return "\n".join(["Metadata-Version: 2.4", "Name: pulse-instrumentation", *lines, "", ""])
+
+    def locate_file(self, path: str | os.PathLike[str]) -> Path:
+        raise FileNotFoundError(path)
+
+
+@pytest.mark.parametrize("installed", ["openai", "anthropic"])
+def test_opentelemetry_instrument_is_content_with_one_of_the_clients(
+    installed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(name: str) -> str:
+        if name != installed:
+            raise PackageNotFoundError(name)
+        return "99.0"
+
+    monkeypatch.setattr(dependencies, "version", version)
+    declared = _Declared()
+    assert any("anthropic" in requirement for requirement in declared.requires or ())
+    assert dependencies.get_dist_dependency_conflicts(declared) is None
 
 
 def test_no_dependency_has_an_upper_bound() -> None:
