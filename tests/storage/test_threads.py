@@ -32,6 +32,15 @@ async def test_threads_answer_side_by_side(threads: AnsweringThreads) -> None:
     await asyncio.gather(threads.run(meeting.wait), threads.run(meeting.wait))
 
 
+async def test_the_last_to_finish_is_the_first_to_be_asked(threads: AnsweringThreads) -> None:
+    names: list[str] = []
+    for _ in range(5):
+        names.append((await threads.run(threading.current_thread)).name)
+        while len(threads._idle) < 2:  # noqa: ASYNC110  # pyright: ignore[reportPrivateUsage]
+            await asyncio.sleep(0)
+    assert len(set(names)) == 1
+
+
 async def test_who_no_longer_waits_is_passed_over(threads: AnsweringThreads) -> None:
     gate, ran = threading.Event(), list[str]()
     asked = [asyncio.create_task(threads.run(lambda: gate.wait(30))) for _ in range(2)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -15,19 +16,29 @@ from pulse_storage.sql.right_of_way import RightOfWay
 
 _Result = TypeVar("_Result")
 
+_Work = Callable[[], None]
+_Inbox = SimpleQueue[_Work | None]
+
 
 class AnsweringThreads:
-    """Runs functions in threads, in order of their arrival; any event loop may wait for what they return."""
+    """Runs functions in threads, in order of their arrival; any event loop may wait for what they return.
+
+    The thread that was the last to finish is the first to be asked: all that it uses (a connection, and the
+    server's process behind it) is still in the caches, which is a seventh of what a short list takes.
+    """
 
     def __init__(self, threads: int, name: str, way: RightOfWay | None = None) -> None:
         self._way = way or RightOfWay()
-        self._asked: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._is_open = True
-        #: Held while something is asked, so that nothing can be asked behind the end.
+        #: Held by whoever reads or changes what follows.
         self._door = threading.Lock()
+        #: What was asked while all were busy.
+        self._backlog: deque[_Work] = deque()
+        inboxes = [_Inbox() for _ in range(threads)]
+        self._idle = [*inboxes]
         self._threads = [
-            threading.Thread(target=self._work, name=f"{name}_{number}", daemon=True)
-            for number in range(threads)
+            threading.Thread(target=self._work, args=(inbox,), name=f"{name}_{number}", daemon=True)
+            for number, inbox in enumerate(inboxes)
         ]
         for thread in self._threads:
             thread.start()
@@ -58,7 +69,10 @@ class AnsweringThreads:
         with self._door:
             if not self._is_open:
                 raise StoreUnavailable("the store is closed")
-            self._asked.put(work)
+            if self._idle:
+                self._idle.pop().put(work)
+            else:
+                self._backlog.append(work)
         self._way.begin()
         try:
             return await answer
@@ -68,18 +82,28 @@ class AnsweringThreads:
     def close(self) -> None:
         """Finish what was asked, then end. Blocks until then; repeating it is harmless."""
         with self._door:
-            if self._is_open:
-                self._is_open = False
-                for _ in self._threads:
-                    self._asked.put(None)
+            self._is_open = False
+            while self._idle:
+                self._idle.pop().put(None)
         for thread in self._threads:
             thread.join()
 
-    def _work(self) -> None:
-        while (work := self._asked.get()) is not None:
-            work()
-            # Whoever waits in `get` must not keep the last answer alive.
-            del work
+    def _work(self, inbox: _Inbox) -> None:
+        while (work := inbox.get()) is not None:
+            while work is not None:
+                work()
+                # At once: whoever waits in `get` must not keep the last answer alive.
+                work = self._next(inbox)
+
+    def _next(self, inbox: _Inbox) -> _Work | None:
+        with self._door:
+            if self._backlog:
+                return self._backlog.popleft()
+            if self._is_open:
+                self._idle.append(inbox)
+            else:
+                inbox.put(None)
+            return None
 
 
 def _settle(answer: asyncio.Future[_Result], tell: Callable[[], object]) -> None:
