@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from math import nextafter
+from random import Random
 from uuid import UUID, uuid4
 
 import pytest
@@ -203,6 +204,26 @@ async def test_rows_of_very_long_texts_come_in_parts(storage: StorageAdapter) ->
     assert (len(rest.rows), rest.next_cursor) == (2, None)
     ids = [row.trace_id for row in (*page.rows, *rest.rows)]
     assert [row and row.trace_id for row in await storage.get_traces("p", ids)] == ids[:2]
+
+
+async def test_a_page_shows_of_each_answer_what_its_row_shows_by_itself(storage: StorageAdapter) -> None:
+    random = Random(5)
+    # Packed, the largest of them are too large to be read along with others.
+    sizes = [0, 600, 70_000, 5_000, 300_000] * 25
+    texts = [random.randbytes(size // 2).hex().encode() for size in sizes]
+    await storage.ingest(
+        [
+            span(number, output_preview="x", output_text=pack(text) if text else None)
+            for number, text in enumerate(texts, start=1)
+        ]
+    )
+    rows = await everything(storage, "p")
+    assert [len(row.output_text or "") for row in rows[::-1]] == [size or 1 for size in sizes]
+    for limit in (1, 49, 50, 51, 120):
+        page = await storage.list_traces("p", TraceFilter(), Page(limit=limit))
+        assert page.rows == rows[:limit]
+    alone = [await storage.get_trace("p", row.trace_id) for row in rows[:10]]
+    assert [row and row.output_text for row in alone] == [row.output_text for row in rows[:10]]
 
 
 async def in_session(storage: StorageAdapter, session_id: str, project_id: str = "p") -> list[TraceRecord]:

@@ -16,6 +16,7 @@ from tests.storage.filter_samples import FILTERS
 from tests.support.rows import DAY_NS, HOUR_NS, project, span
 
 from pulse_storage import StorageAdapter
+from pulse_storage.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.ids import row_id
 from pulse_storage.postgres.connection import PostgresConnection, connect
@@ -40,7 +41,13 @@ _ROWS = [
     for number in range(1, 3_001)
 ]
 _MANY_MODELS = [
-    span(number, start_ns=_TODAY_NS - number * HOUR_NS, project_id="q", model_used=f"m{number % 50}")
+    span(
+        number,
+        start_ns=_TODAY_NS - number * HOUR_NS,
+        project_id="q",
+        model_used=f"m{number % 50}",
+        output_text=pack(b"long"),
+    )
     for number in range(1, 201)
 ]
 
@@ -161,6 +168,15 @@ def test_calls_of_many_models_are_found_in_the_index_before_any_row_is_read(
     [plan] = [plan for plan in plans if "usage_key = ANY" in plan]
     assert "Index Only Scan Backward" in plan
     assert all("id = " in condition for condition in _conditions(plan)["pkey"])
+
+
+def test_long_answers_of_a_list_are_read_by_one_statement(connection: PostgresConnection) -> None:
+    plans = _plans(connection, lambda c, p: page_of_records(c, p, "q", TraceFilter(), Page()), project_id="q")
+    [_, plan] = plans
+    assert "Seq Scan" not in plan
+    conditions = re.findall(r" on span_bodies_\d+ [^\n]*\n\s*([^\n]*)", plan)
+    assert conditions
+    assert all("id = " in condition for condition in conditions)
 
 
 def test_stretches_are_cut_from_the_index_alone(connection: PostgresConnection) -> None:

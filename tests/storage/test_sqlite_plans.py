@@ -12,6 +12,7 @@ import pytest
 from tests.storage.filter_samples import FILTERS
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
+from pulse_storage.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.sql.analytics import analytics
 from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
@@ -97,6 +98,20 @@ def test_lists_follow_an_index_in_its_order(
     assert any(plan.endswith(expected) for plan in plans), plans
     assert not _full_scans(plans)
     assert not [plan for plan in plans if "TEMP B-TREE" in plan]
+
+
+def test_long_answers_of_a_list_are_read_by_one_statement(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path / "pulse.db")
+    schema.apply_to(writer, tmp_path / "pulse.db")
+    database = SqliteDatabase(writer, tmp_path / "pulse.db")
+    database.transact(lambda connection: insert_project(connection, *project()))
+    database.store([Call([span(number, output_text=pack(b"long")) for number in (1, 2, 3)], False, 0)])
+    plans = _plans(writer, lambda c: page_of_records(c, 1, "p", TraceFilter(), Page()))
+    database.close()
+    [wanted] = [plan for plan in plans if "wanted" in plan]
+    assert wanted.startswith("SCAN wanted VIRTUAL TABLE")
+    assert plans.count("SEARCH span_bodies USING INTEGER PRIMARY KEY (rowid=?)") == 1
+    assert not _full_scans(plans)
 
 
 def test_calls_of_a_model_are_looked_for_in_the_hours_that_have_any(tmp_path: Path) -> None:

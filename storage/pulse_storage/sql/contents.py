@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, cast
 
 from pulse_storage.sql.blocks import read_document
@@ -9,6 +10,10 @@ from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.events import content_column
 
 Column = Literal["output_text", "request_body", "response_body"]
+
+#: Packed texts up to this size are read many at once; so many are that.
+_SHORT_BYTES = 64 << 10
+TEXTS_A_READ = 50
 
 
 class Whereabouts(NamedTuple):
@@ -24,37 +29,67 @@ class Whereabouts(NamedTuple):
     row_key: Values
 
 
-def output_text(connection: Connection, project: int, at: Whereabouts) -> bytes | None:
-    """The text of the answer where it is longer than its preview (UTF-8)."""
-    return _document(connection, project, "output_text", at, at.has_output_text, at.output_from)
+def output_text(
+    connection: Connection, project: int, at: Whereabouts, packed: SqlValue = None
+) -> bytes | None:
+    """The text of the answer where it is longer than its preview (UTF-8); `packed` if it was read already."""
+    if packed is None:
+        packed = _packed(connection, project, "output_text", at, at.has_output_text, at.output_from)
+    return _document(connection, project, "output_text", at, packed)
+
+
+def packed_texts(connection: Connection, project: int, ids: Sequence[bytes]) -> dict[bytes, SqlValue]:
+    """Texts of answers by the rows or contents that have them: up to TEXTS_A_READ, None where one is long.
+
+    Those are to be read one by one: all of them may not fit in memory.
+    """
+    dialect = connection.dialect
+    text = f"SELECT CASE WHEN length(output_text) <= {_SHORT_BYTES:d} THEN output_text END"
+    of_row = (
+        f"{text} FROM spans{dialect.indexed_by('spans_by_id')}"
+        f" INNER JOIN span_bodies USING ({', '.join(dialect.row_key)})"
+        " WHERE spans.project = ? AND spans.id = wanted.value"
+    )
+    of_events = f"{text} FROM span_event_contents WHERE project = ? AND id = wanted.value"
+    rows = connection.execute(
+        f"SELECT wanted.value, coalesce(({of_row}), ({of_events})) FROM {dialect.each_blob('wanted')}",
+        (project, project, dialect.blobs(ids)),
+    )
+    return {cast("bytes", id): packed for id, packed in rows}
 
 
 def request_body(connection: Connection, project: int, at: Whereabouts) -> bytes | None:
     """The request as a JSON document; None if it is not kept."""
-    return _document(connection, project, "request_body", at, at.has_request_body, at.request_from)
+    packed = _packed(connection, project, "request_body", at, at.has_request_body, at.request_from)
+    return _document(connection, project, "request_body", at, packed)
 
 
 def response_body(connection: Connection, project: int, at: Whereabouts) -> bytes | None:
     """The response as a JSON document; None if it is not kept."""
-    return _document(connection, project, "response_body", at, at.has_response_body, at.response_from)
+    packed = _packed(connection, project, "response_body", at, at.has_response_body, at.response_from)
+    return _document(connection, project, "response_body", at, packed)
+
+
+def _packed(
+    connection: Connection, project: int, column: Column, at: Whereabouts, has: SqlValue, lender: SqlValue
+) -> SqlValue:
+    """The content as it is stored; None without one."""
+    names = connection.dialect.row_key
+    select = f"SELECT {column} FROM span_bodies WHERE {' AND '.join(f'{name} = ?' for name in names)}"
+    if lender is None:
+        return connection.execute(select, at.row_key).get if has else None
+    of_lender = f"SELECT {', '.join(names)} FROM spans WHERE project = ? AND id = ?"
+    lender_key = connection.execute(of_lender, (project, lender)).fetchone()
+    packed = None if lender_key is None else connection.execute(select, lender_key).get
+    return content_column(connection, project, column, lender) if packed is None else packed
 
 
 def _document(
-    connection: Connection, project: int, column: Column, at: Whereabouts, has: SqlValue, lender: SqlValue
+    connection: Connection, project: int, column: Column, at: Whereabouts, packed: SqlValue
 ) -> bytes | None:
-    names = connection.dialect.row_key
-    select = f"SELECT {column} FROM span_bodies WHERE {' AND '.join(f'{name} = ?' for name in names)}"
-    packed: SqlValue = None
-    if lender is not None:
-        of_lender = f"SELECT {', '.join(names)} FROM spans WHERE project = ? AND id = ?"
-        lender_key = connection.execute(of_lender, (project, lender)).fetchone()
-        if lender_key is not None:
-            packed = connection.execute(select, lender_key).get
-        if packed is None:
-            packed = content_column(connection, project, column, lender)
-    elif has:
-        packed = connection.execute(select, at.row_key).get
     if packed is None:
         return None
-    row = " and ".join(f"{name} {value!r}" for name, value in zip(names, at.row_key, strict=True))
+    row = " and ".join(
+        f"{name} {value!r}" for name, value in zip(connection.dialect.row_key, at.row_key, strict=True)
+    )
     return read_document(connection, project, cast("bytes", packed), f"the {column} of the row with {row}")

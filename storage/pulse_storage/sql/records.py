@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import cast
 from uuid import UUID
 
 from pulse_storage.filters import Page, TraceFilter, TracePage
 from pulse_storage.ids import shown_id
 from pulse_storage.rows import BATCH_DIALECT, TraceRecord
-from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.contents import Whereabouts, output_text, request_body, response_body
+from pulse_storage.sql.connection import Connection, SqlValue, Values
+from pulse_storage.sql.contents import (
+    TEXTS_A_READ,
+    Whereabouts,
+    output_text,
+    packed_texts,
+    request_body,
+    response_body,
+)
 from pulse_storage.sql.cursors import decode_cursor, encode_cursor
 from pulse_storage.sql.scan import matching_rows
 from pulse_storage.sql.spans import tags_tuple
@@ -85,19 +93,55 @@ def page_of_records(
     records: list[TraceRecord] = []
     limit = page.limit
     chars = 0
-    for id, values in matching_rows(connection, project, select_records(connection), where, page, after):
-        if values is None:
-            after = id
-            if time.monotonic() > deadline_s:
-                return TracePage(records, encode_cursor(id))
-            continue
-        if len(records) == limit or chars > MAX_PAGE_CHARS:
+    rows = matching_rows(connection, project, select_records(connection), where, page, after)
+    for part, end in _parts(rows, limit):
+        if part and len(records) == limit:
             return TracePage(records, None if after is None else encode_cursor(after))
-        after = id
-        found = record(connection, project, project_id, values, bodies=False)
-        records.append(found)
-        chars += text_chars(found)
+        texts = _texts(connection, project, part)
+        for values in part:
+            if chars > MAX_PAGE_CHARS:
+                return TracePage(records, None if after is None else encode_cursor(after))
+            after = cast("bytes", values[0])
+            found = record(connection, project, project_id, values, bodies=False, texts=texts)
+            records.append(found)
+            chars += text_chars(found)
+        if end is not None:
+            after = end
+            if time.monotonic() > deadline_s:
+                return TracePage(records, encode_cursor(end))
     return TracePage(records, None)
+
+
+def _parts(
+    rows: Iterator[tuple[bytes, Values | None]], limit: int
+) -> Iterator[tuple[list[Values], bytes | None]]:
+    """Rows whose texts are read at once, and how far the walk came if it tells.
+
+    The row behind the limit comes alone: its text is not needed, and no row behind it.
+    """
+    part: list[Values] = []
+    left = limit
+    for id, values in rows:
+        if values is None:
+            yield part, id
+            part = []
+            continue
+        part.append(values)
+        left -= 1
+        if left <= 0 or len(part) == TEXTS_A_READ:
+            yield part, None
+            part = []
+    yield part, None
+
+
+def _texts(connection: Connection, project: int, rows: Sequence[Values]) -> Mapping[bytes, SqlValue]:
+    """The texts that these rows have or borrow, unless they are long."""
+    ids = [
+        cast("bytes", values[0] if values[_TEXT_FROM_AT] is None else values[_TEXT_FROM_AT])
+        for values in rows
+        if values[_HAS_TEXT_AT] or values[_TEXT_FROM_AT] is not None
+    ]
+    return packed_texts(connection, project, ids) if ids else {}
 
 
 def whereabouts(values: Values) -> Whereabouts:
@@ -112,15 +156,23 @@ def text_chars(record: TraceRecord) -> int:
 
 
 def record(
-    connection: Connection, project: int, project_id: str, values: Values, *, bodies: bool
+    connection: Connection,
+    project: int,
+    project_id: str,
+    values: Values,
+    *,
+    bodies: bool,
+    texts: Mapping[bytes, SqlValue] = MappingProxyType({}),
 ) -> TraceRecord:
-    """The record of a row that was read with `select_records`."""
+    """The record of a row that was read with `select_records`; `texts` are those that were read already."""
     id = values[_TRACE_ID_AT if values[_DIALECT_AT] == BATCH_DIALECT else 0]
     tags, text = values[_TAGS_AT], values[_PREVIEW_AT]
     request = response = None
     if bodies or values[_HAS_TEXT_AT] or values[_TEXT_FROM_AT] is not None:
         at = whereabouts(values)
-        long_text = output_text(connection, project, at)
+        lender = at.output_from
+        packed = texts.get(cast("bytes", values[0] if lender is None else lender)) if texts else None
+        long_text = output_text(connection, project, at, packed)
         text = text if long_text is None else long_text.decode()
         if bodies:
             request = request_body(connection, project, at)
