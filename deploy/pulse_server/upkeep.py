@@ -24,9 +24,10 @@ _ERASURES_EVERY_S = 3600.0
 async def keep_up(storage: StorageAdapter, default: RetentionPolicy, every_s: float) -> None:
     """Apply retention every so often until cancelled, erasures alone if `every_s` is 0; errors are logged."""
     await asyncio.sleep(random.uniform(*_FIRST_AFTER_S))
+    known: dict[str, RetentionPolicy] = {}
     while True:
         try:
-            await keep_up_once(storage, default if every_s else None)
+            await keep_up_once(storage, default if every_s else None, known)
         except UpkeepBusy:
             _log.debug("another process is at it")
         except StorageError as error:
@@ -34,10 +35,12 @@ async def keep_up(storage: StorageAdapter, default: RetentionPolicy, every_s: fl
         await asyncio.sleep((every_s or _ERASURES_EVERY_S) * random.uniform(*_SPREAD))
 
 
-async def keep_up_once(storage: StorageAdapter, default: RetentionPolicy | None) -> None:
+async def keep_up_once(
+    storage: StorageAdapter, default: RetentionPolicy | None, known: dict[str, RetentionPolicy]
+) -> None:
     """Finish what was ordered to be erased, then apply retention, if there is a default for it.
 
-    Raises UpkeepBusy if another process is at it.
+    `known` is that of `run`. Raises UpkeepBusy if another process is at it.
     """
     for erasure in await storage.upkeep.unfinished_erasures():
         done = await erase(storage, erasure)
@@ -45,7 +48,7 @@ async def keep_up_once(storage: StorageAdapter, default: RetentionPolicy | None)
     if default is None:
         return
     projects = await storage.list_projects()
-    for report in await run(storage, projects, default, time.time_ns(), careful=True):
+    for report in await run(storage, projects, default, time.time_ns(), careful=True, known=known):
         if report.refused is not None:
             _log.error("retention of project %s: %s", report.project.id, report.refused)
         elif report.rows or report.contents:

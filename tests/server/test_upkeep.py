@@ -105,7 +105,7 @@ def test_a_server_applies_retention_and_finishes_erasures_by_itself(
     async def work() -> tuple[int, list[Any]]:
         storage = open_storage(f"sqlite:///{tmp_path / 'data' / 'pulse.db'}")
         await storage.upkeep.order_erasure("p", "session_id", "s40")
-        await keep_up_once(storage, RetentionPolicy(rows_days=365))
+        await keep_up_once(storage, RetentionPolicy(rows_days=365), {})
         left = (await storage.count_traces("p", TraceFilter())).rows
         unfinished = await storage.upkeep.unfinished_erasures()
         await storage.close()

@@ -46,6 +46,10 @@ class Backend(Protocol):
         """Change what is kept behind the store's back. The store is closed."""
         ...
 
+    def query(self, folder: Path, sql: str) -> list[tuple[object, ...]]:
+        """What a statement answers. The store is closed."""
+        ...
+
     def blocks(self, folder: Path) -> list[bytes]:
         """What documents share, unpacked. The store is closed."""
         ...
@@ -85,11 +89,13 @@ class SqliteBackend:
             assert connection.execute(sql).rowcount
         connection.close()
 
+    def query(self, folder: Path, sql: str) -> list[tuple[object, ...]]:
+        with contextlib.closing(sqlite3.connect(folder / "pulse.db")) as connection:
+            return connection.execute(sql).fetchall()
+
     def blocks(self, folder: Path) -> list[bytes]:
-        connection = sqlite3.connect(folder / "pulse.db")
-        packed = connection.execute("SELECT packed FROM content_blocks").fetchall()
-        connection.close()
-        return [unpack(block) for (block,) in packed]
+        packed = self.query(folder, "SELECT packed FROM content_blocks")
+        return [unpack(cast("bytes", block)) for (block,) in packed]
 
 
 @dataclass
@@ -130,9 +136,12 @@ class PostgresBackend:
     def execute(self, folder: Path, sql: str) -> None:
         assert self._run(folder, sql).rowcount
 
+    def query(self, folder: Path, sql: str) -> list[tuple[object, ...]]:
+        return self._run(folder, sql).fetchall()
+
     def blocks(self, folder: Path) -> list[bytes]:
-        rows = self._run(folder, "SELECT packed FROM content_blocks")
-        return [unpack(cast("bytes", packed)) for (packed,) in rows]
+        packed = self.query(folder, "SELECT packed FROM content_blocks")
+        return [unpack(cast("bytes", block)) for (block,) in packed]
 
     def _run(self, folder: Path, sql: str) -> psycopg.Cursor[tuple[object, ...]]:
         url = self.url(folder)

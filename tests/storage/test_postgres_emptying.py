@@ -90,8 +90,8 @@ async def _run(storage: StorageAdapter, policies: Sequence[RetentionPolicy]) -> 
     would = await preview(storage, _ALL, KEEP_EVERYTHING, _NOW_NS)
     did = await run(storage, _ALL, KEEP_EVERYTHING, _NOW_NS)
     for planned, report in zip(would, did, strict=True):
-        # What is shared is not measured again when it goes.
-        assert (planned.rows, planned.contents) == (report.rows, report.contents)
+        foretold = (planned.rows, planned.contents, planned.size_bytes)
+        assert foretold == (report.rows, report.contents, report.size_bytes)
     return did
 
 

@@ -255,6 +255,44 @@ async def test_a_run_that_is_cut_short_goes_on_where_it_was(storage: StorageAdap
     assert await _sums(storage, "p") == sums
 
 
+async def test_a_policy_that_keeps_less_lets_go_of_what_another_kept(storage: StorageAdapter) -> None:
+    """And whoever runs again and again notices that the policy is another."""
+    known: dict[str, RetentionPolicy] = {}
+    failed = [
+        span(
+            n,
+            input_preview="in",
+            status="error" if n % 2 else "success",
+            tags=("gold",) if n % 3 else (),
+        )
+        for n in range(12)
+    ]
+    await storage.ingest(failed)
+    left: list[int] = []
+    for policy in (
+        RetentionPolicy(rows_days=1, keep_errors=True, keep_tags=("gold",)),
+        RetentionPolicy(rows_days=1, keep_errors=True),
+        RetentionPolicy(rows_days=5),
+        RetentionPolicy(content_days=1, rows_days=5),
+        RetentionPolicy(rows_days=1),
+    ):
+        await storage.upkeep.set_policy("p", policy)
+        for again in (False, True):
+            (would,) = await preview(storage, [P], KEEP_EVERYTHING, NOON_NS + 3 * DAY_NS)
+            (report,) = await run(storage, [P], KEEP_EVERYTHING, NOON_NS + 3 * DAY_NS, known=known)
+            done = (report.rows, report.contents, report.size_bytes)
+            assert (would.rows, would.contents, would.size_bytes) == done
+            assert (done == (0, 0, 0)) is (again or policy == RetentionPolicy(rows_days=5))
+        rows = await _rows(storage, "p")
+        await _check_counts(storage, rows)
+        left.append(sum(row.input_preview is not None for row in rows))
+        assert known["p"] == policy
+    assert left == [10, 6, 6, 0, 0]
+    # What had gone once is still refused.
+    result = await storage.ingest(failed)
+    assert (result.stored, len(result.rejected)) == (0, 12)
+
+
 async def test_two_do_not_work_at_once(storage: StorageAdapter) -> None:
     assert await storage.upkeep.hold("upkeep", "another", 60)
     with pytest.raises(UpkeepBusy, match="another process is at retention"):

@@ -18,8 +18,9 @@ from pulse_storage.sql.garbage import note_content_between
 from pulse_storage.upkeep.dropping import BODY_BYTES
 from pulse_storage.upkeep.lending import take_over_what_is_borrowed
 from pulse_storage.upkeep.marks import SETTLED_NS, move_marks, read_marks
+from pulse_storage.upkeep.old_events import delete_events
 from pulse_storage.upkeep.parts import Lot, Part, Table
-from pulse_storage.upkeep.ranges import kept_rows, rows_between
+from pulse_storage.upkeep.ranges import Range, kept_rows, rows_between
 
 #: Readers of the partition are waited for so long, and each check may take so long; then it goes by rows.
 _LOCK_MS, _CHECK_MS = 300, 3_000
@@ -52,8 +53,7 @@ def empty_part(
         return None
     if part.table == "spans" and any(sizes[project] != lot.rows for project, lot in lots.items()):
         return None
-    for project, lot in lots.items():
-        _let_go(connection, part, project, lot)
+    events = {project: _let_go(connection, part, project, lot) for project, lot in lots.items()}
     if part.table == "spans":
         connection.execute(
             "UPDATE usage_keys SET calls = usage_keys.calls - gone.calls FROM (SELECT usage_key, count(*) AS"
@@ -63,7 +63,7 @@ def empty_part(
         for project in lots:
             move_marks(connection, project, rows_from=part.before_id, content_from=part.before_id)
     connection.execute(f"TRUNCATE {', '.join(names)}")
-    return sizes
+    return events if part.table == "spans" else sizes
 
 
 def _projects(connection: PostgresConnection, partition: Partition) -> tuple[int, ...]:
@@ -140,8 +140,11 @@ def _any(
     )
 
 
-def _let_go(connection: PostgresConnection, part: Part, project: int, lot: Lot) -> None:
-    """See to what others have of the rows: texts that they lent, content that they share, log events."""
+def _let_go(connection: PostgresConnection, part: Part, project: int, lot: Lot) -> int:
+    """See to what others have of the rows: texts that they lent, content that they share, log events.
+
+    Answers the bytes of log events that were deleted.
+    """
     from_ns, before_ns = time_of(part.from_id or bytes(16)), time_of(part.before_id)
     if lot.policy.keeps_some:
         first, ahead = time_floor(from_ns - SETTLED_NS), time_floor(before_ns + SETTLED_NS)
@@ -158,11 +161,9 @@ def _let_go(connection: PostgresConnection, part: Part, project: int, lot: Lot) 
         (time_floor(before_ns - SETTLED_NS), part.before_id),
     ):
         note_content_between(connection, project, *rows_between(project, first, before))
-    if part.table == "spans":
-        # Others are old themselves: the step that looks for log events without a span finds them.
-        keys = "SELECT otel_trace_id, otel_span_id FROM spans WHERE project = ? AND id >= ? AND id < ?"
-        for table in ("span_events", "span_event_contents"):
-            connection.execute(
-                f"DELETE FROM {table} WHERE project = ? AND (otel_trace_id, otel_span_id) IN ({keys})",
-                (project, project, time_floor(before_ns - SETTLED_NS), part.before_id),
-            )
+    if part.table != "spans":
+        return 0
+    # Others are old themselves: the step that looks for log events without a span finds them.
+    keys = "SELECT otel_trace_id, otel_span_id FROM spans WHERE project = ? AND id >= ? AND id < ?"
+    last = (project, time_floor(before_ns - SETTLED_NS), part.before_id)
+    return delete_events(connection, project, Range(keys, last))

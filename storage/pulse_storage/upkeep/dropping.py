@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import cast
+from itertools import chain
+from typing import NamedTuple, cast
 
 from pulse_storage.ids import time_floor, time_of
 from pulse_storage.retention import RetentionPolicy
@@ -15,6 +16,7 @@ from pulse_storage.upkeep.lending import (
     without_previews,
 )
 from pulse_storage.upkeep.marks import SETTLED_NS, move_marks, read_marks
+from pulse_storage.upkeep.old_events import delete_events, events_of_old_spans
 from pulse_storage.upkeep.ranges import Dropped, Range, dropped_between, next_end
 
 #: Log events that never found their span are dropped so many at a time.
@@ -33,47 +35,58 @@ BODY_BYTES = (
 ROW_BYTES = "400 + length(name) + coalesce(length(metadata), 0) + coalesce(length(error_message), 0)"
 
 
-def drop_content(
-    connection: Connection, project: int, before: bytes, policy: RetentionPolicy, limit: int, saved: bytes
-) -> Dropped:
-    """Drop the content of the oldest rows that still have some; at most `limit` rows with ids below `before`.
+class Step(NamedTuple):
+    """What one step of a walk over a project's rows is to do."""
+
+    project: int
+    #: Only rows with smaller ids are dropped, and none that the policy keeps.
+    before: bytes
+    policy: RetentionPolicy
+    #: So many rows at most.
+    limit: int
+    #: What the step before answered; of the first, where to begin, if not at the mark.
+    last: Dropped = Dropped(done=False)
+
+
+def drop_content(connection: Connection, step: Step) -> Dropped:
+    """Drop the content of the oldest rows that still have some.
 
     Rows lose previews, texts and bodies, and what they borrow of them; their log events go too. Numbers, and
-    whether a row counts, stay as they are. `saved` is that of the step before.
+    whether a row counts, stay as they are.
     """
-    first = read_marks(connection, project).content_from
+    project, before, policy, limit, last = step
+    first = last.end or read_marks(connection, project).content_from
     if first >= before:
-        return Dropped(done=not _drop_orphans(connection, project, before))
+        return _drop_orphans(connection, project, before)
     end = next_end(connection, project, first, before, limit)
-    saved = _save_kept(connection, project, max(first, saved), end, policy)
+    saved = _save_kept(connection, project, max(first, last.saved), end, policy)
     rows = dropped_between(connection.dialect, project, first, end, policy)
     contents, size_bytes = _measured(connection, rows, content_bytes(connection.dialect), HAS_CONTENT)
     if contents:
-        _delete_content(connection, project, rows)
+        size_bytes += _delete_content(connection, project, rows)
         _clear_columns(connection, rows)
     move_marks(connection, project, content_from=end)
-    return Dropped(done=False, contents=contents, size_bytes=size_bytes, saved=saved)
+    return Dropped(done=False, contents=contents, size_bytes=size_bytes, saved=saved, end=end)
 
 
-def drop_rows(
-    connection: Connection, project: int, before: bytes, policy: RetentionPolicy, limit: int, saved: bytes
-) -> Dropped:
-    """Drop the oldest rows with all that belongs to them; at most `limit` rows with ids below `before`.
+def drop_rows(connection: Connection, step: Step) -> Dropped:
+    """Drop the oldest rows with all that belongs to them.
 
     The sums that analytics are made of stay as they are.
     """
-    first = read_marks(connection, project).rows_from
+    project, before, policy, limit, last = step
+    first = last.end or read_marks(connection, project).rows_from
     if first >= before:
-        return Dropped(done=not _drop_orphans(connection, project, before))
+        return _drop_orphans(connection, project, before)
     end = next_end(connection, project, first, before, limit)
-    saved = _save_kept(connection, project, max(first, saved), end, policy)
+    saved = _save_kept(connection, project, max(first, last.saved), end, policy)
     rows = dropped_between(connection.dialect, project, first, end, policy)
     contents, _ = _measured(connection, rows, "0", HAS_CONTENT)
     dropped, size_bytes = _measured(
         connection, rows, f"{ROW_BYTES} + {content_bytes(connection.dialect)}", "TRUE"
     )
     if dropped:
-        _delete_content(connection, project, rows)
+        size_bytes += _delete_content(connection, project, rows)
         calls = connection.execute(
             f"SELECT count(*), usage_key FROM spans WHERE {rows.sql} AND usage_key IS NOT NULL GROUP BY 2",
             rows.bindings,
@@ -81,7 +94,7 @@ def drop_rows(
         connection.executemany("UPDATE usage_keys SET calls = calls - ? WHERE key = ?", calls)
         connection.execute(f"DELETE FROM spans WHERE {rows.sql}", rows.bindings)
     move_marks(connection, project, rows_from=end, content_from=end)
-    return Dropped(done=False, rows=dropped, contents=contents, size_bytes=size_bytes, saved=saved)
+    return Dropped(False, dropped, contents, size_bytes, saved, end)
 
 
 def content_bytes(dialect: Dialect) -> str:
@@ -117,8 +130,8 @@ def _measured(connection: Connection, rows: Range, size_bytes: str, condition: s
     return int(cast("float", found[0])), int(cast("float", found[1]))
 
 
-def _delete_content(connection: Connection, project: int, rows: Range) -> None:
-    """Delete the bodies of the rows, and the log events of their spans."""
+def _delete_content(connection: Connection, project: int, rows: Range) -> int:
+    """Delete the bodies of the rows, and the log events of their spans; the bytes of the latter."""
     note_content_between(connection, project, rows.sql, rows.bindings)
     row_key = ", ".join(connection.dialect.row_key)
     connection.execute(
@@ -126,13 +139,7 @@ def _delete_content(connection: Connection, project: int, rows: Range) -> None:
         rows.bindings,
     )
     keys = f"SELECT otel_trace_id, otel_span_id FROM spans WHERE {rows.sql}"
-    for table in ("span_events", "span_event_contents"):
-        has_any = connection.execute(f"SELECT 1 FROM {table} WHERE project = ? LIMIT 1", (project,))
-        if has_any.fetchone() is not None:
-            connection.execute(
-                f"DELETE FROM {table} WHERE project = ? AND (otel_trace_id, otel_span_id) IN ({keys})",
-                (project, *rows.bindings),
-            )
+    return delete_events(connection, project, Range(keys, rows.bindings))
 
 
 def _clear_columns(connection: Connection, rows: Range) -> None:
@@ -153,18 +160,11 @@ def _clear_columns(connection: Connection, rows: Range) -> None:
     )
 
 
-def _drop_orphans(connection: Connection, project: int, before: bytes) -> int:
-    """Delete old log events whose spans never came, or are old themselves; of how many spans."""
-    keys = connection.execute(
-        "SELECT DISTINCT project, otel_trace_id, otel_span_id FROM"
-        " (SELECT project, otel_trace_id, otel_span_id FROM span_events AS events"
-        " WHERE project = ? AND time_ns < ? AND NOT EXISTS (SELECT 1 FROM spans"
-        " WHERE spans.project = events.project AND spans.otel_trace_id = events.otel_trace_id"
-        f" AND spans.otel_span_id = events.otel_span_id AND id >= ?) LIMIT {_ORPHANS}) AS old",
-        (project, time_of(before), before),
-    ).fetchall()
-    for table in ("span_event_contents", "span_events"):
-        connection.executemany(
-            f"DELETE FROM {table} WHERE project = ? AND otel_trace_id = ? AND otel_span_id = ?", keys
-        )
-    return len(keys)
+def _drop_orphans(connection: Connection, project: int, before: bytes) -> Dropped:
+    """Delete old log events whose spans never came, or are old themselves; done if there are none."""
+    old = events_of_old_spans(project, before)
+    keys = list(dict.fromkeys(connection.execute(f"{old.sql} LIMIT {_ORPHANS}", old.bindings)))
+    if not keys:
+        return Dropped(done=True)
+    named = Range(f"VALUES {', '.join(['(?, ?)'] * len(keys))}", tuple(chain.from_iterable(keys)))
+    return Dropped(done=False, size_bytes=delete_events(connection, project, named), end=before)

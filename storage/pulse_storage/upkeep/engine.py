@@ -31,8 +31,9 @@ class Maintained(Protocol):
     def empty_part(self, part: Part, lots: Mapping[int, Lot]) -> Mapping[int, int] | None:
         """Empty a part if it holds just these projects' lots, and none of them keeps any of it.
 
-        Answers the bytes of emptied bodies by project; None if nothing was done. Rows take along all that
-        belongs to them but log events; their project's marks move.
+        Answers by project the bytes of emptied bodies, or of log events that went with rows; None if
+        nothing was done. Rows take along all that belongs to them but log events that are older than the
+        end; their project's marks move.
         """
         ...
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pulse_storage.retention import DAY_NS, HOUR_NS, RetentionPolicy
-from pulse_storage.upkeep.sizes import Sizes
+from pulse_storage.upkeep.sizes import HourSizes, Sizes
 
 #: A size cap never takes content or rows of calls that began later: their spans may still be under way.
 _YOUNGEST_CONTENT_NS = HOUR_NS
@@ -21,6 +21,7 @@ class Plan:
     rows_before_ns: int | None = None
     rows: int = 0
     contents: int = 0
+    #: Of the rows alone; not of what stands beside them.
     size_bytes: int = 0
     #: By how much the project stays above its cap: the rest is kept by its policy, or too young.
     over_bytes: int = 0
@@ -36,7 +37,7 @@ def plan(policy: RetentionPolicy, now_ns: int, sizes: Sizes) -> Plan:
         over_bytes = left_bytes - policy.max_mib * _MIB
         for hour in _oldest(sizes, now_ns - _YOUNGEST_CONTENT_NS):
             if over_bytes > 0 and not _is_before(hour, max_of(content_ns, rows_ns)):
-                over_bytes -= sizes[hour].content_bytes
+                over_bytes -= _content_bytes(sizes[hour])
                 content_ns = (hour + 1) * HOUR_NS
         for hour in _oldest(sizes, now_ns - _YOUNGEST_ROWS_NS):
             if over_bytes > 0 and not _is_before(hour, rows_ns):
@@ -74,4 +75,8 @@ def _is_before(hour: int, time_ns: int | None) -> bool:
 
 def _dropped_bytes(sizes: Sizes, hour: int, content_ns: int | None, rows_ns: int | None) -> int:
     dropped = sizes[hour].row_bytes if _is_before(hour, rows_ns) else 0
-    return dropped + (sizes[hour].content_bytes if _is_before(hour, max_of(content_ns, rows_ns)) else 0)
+    return dropped + (_content_bytes(sizes[hour]) if _is_before(hour, max_of(content_ns, rows_ns)) else 0)
+
+
+def _content_bytes(hour: HourSizes) -> int:
+    return hour.content_bytes + hour.beside_bytes

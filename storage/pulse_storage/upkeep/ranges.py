@@ -16,10 +16,12 @@ class Dropped(NamedTuple):
     rows: int = 0
     #: Rows that had content.
     contents: int = 0
-    #: Of packed content, and of the rows' texts.
+    #: Of packed content, of the rows' texts, and of log events.
     size_bytes: int = 0
     #: Up to this id, rows that stay have what they borrowed.
     saved: bytes = b""
+    #: Where the next step begins.
+    end: bytes = b""
 
 
 class Range(NamedTuple):

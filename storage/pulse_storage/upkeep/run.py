@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -15,6 +15,7 @@ from pulse_storage.errors import StorageError
 from pulse_storage.ids import time_floor
 from pulse_storage.retention import DAY_NS, RetentionPolicy
 from pulse_storage.rows import Project
+from pulse_storage.upkeep.leftovers import Leftovers
 from pulse_storage.upkeep.plan import Plan, plan
 from pulse_storage.upkeep.ranges import Dropped
 from pulse_storage.upkeep.upkeep import Upkeep
@@ -111,7 +112,12 @@ async def preview(
         before_ns = None if policy.max_mib is not None else ages.content_before_ns
         sizes = {} if policy.keeps_everything else await storage.upkeep.sizes(project.id, before_ns, policy)
         found = plan(policy, now_ns, sizes)
-        reports.append(Report(project, policy, found, found.rows, found.contents, found.size_bytes))
+        report = Report(project, policy, found, found.rows, found.contents, found.size_bytes)
+        if not report.is_idle:
+            report.size_bytes += await storage.upkeep.freed_beside_rows(
+                project.id, found.content_before_ns, policy, _sweep_before_ns(report)
+            )
+        reports.append(report)
     return reports
 
 
@@ -124,12 +130,17 @@ async def run(
     careful: bool = False,
     wait_s: float = WAIT_S,
     note: Callable[[Report], None] = lambda _: None,
+    known: dict[str, RetentionPolicy] | None = None,
 ) -> list[Report]:
     """Drop what the projects' policies let go, `default` where they have none; resumable at any step.
 
     `careful` is for runs that nobody looks at: where the clock has leapt, most of a project is not dropped
-    on its word. Raises UpkeepBusy.
+    on its word. Who runs again and again gives the same `known` each time: what earlier policies kept is
+    looked for, row by row, only where a project's policy is another than at the run before.
+
+    Raises UpkeepBusy.
     """
+    known = {} if known is None else known
     leapt = careful and await _clock_leapt(storage.upkeep, now_ns)
     held = Held(storage.upkeep)
     await held.take(wait_s)
@@ -138,10 +149,11 @@ async def run(
         active = [report for report in reports if not report.is_idle]
         await _drop_whole(storage.upkeep, held, active, note)
         for report in active:
-            await _drop(storage.upkeep, held, report, note)
-            # A cap must see space come back at once; what ages goes week by week.
-            before_ns = None if report.policy.max_mib is not None else report.plan.content_before_ns
-            await sweep_content(storage.upkeep, held, report.project.id, before_ns)
+            left = await _leftovers(storage.upkeep, held, report, known)
+            await _drop(storage.upkeep, held, report, left, note)
+            before_ns = _sweep_before_ns(report)
+            report.size_bytes += await sweep_content(storage.upkeep, held, report.project.id, before_ns)
+            known[report.project.id] = report.policy
         while await held.step(storage.upkeep.give_back):
             pass
     finally:
@@ -156,11 +168,27 @@ async def sweep_content(
     project_id: str,
     before_ns: int | None,
     is_over: Callable[[], bool] = lambda: False,
-) -> None:
-    """`Upkeep.sweep` to its end, or until it is over."""
+) -> int:
+    """`Upkeep.sweep` to its end, or until it is over; how many bytes it freed."""
+    freed_bytes = 0
     async with aclosing(upkeep.sweep(project_id, before_ns)) as steps:
-        while not is_over() and await held.step(lambda: anext(steps, None)) is not None:
-            pass
+        while not is_over() and (freed := await held.step(lambda: anext(steps, None))) is not None:
+            freed_bytes += freed
+    return freed_bytes
+
+
+def _sweep_before_ns(report: Report) -> int | None:
+    """A cap must see space come back at once; what ages goes week by week."""
+    return None if report.policy.max_mib is not None else report.plan.content_before_ns
+
+
+async def _leftovers(
+    upkeep: Upkeep, held: Held, report: Report, known: Mapping[str, RetentionPolicy]
+) -> Leftovers:
+    if known.get(report.project.id) == report.policy:
+        return Leftovers(b"", b"")
+    before = Leftovers(_floor(report.plan.rows_before_ns), _floor(report.plan.content_before_ns))
+    return await upkeep.leftovers(report.project.id, report.policy, before, held.renew)
 
 
 async def _planned(
@@ -200,23 +228,25 @@ def _floor(before_ns: int | None) -> bytes:
     return b"" if before_ns is None else time_floor(before_ns)
 
 
-async def _drop(upkeep: Upkeep, held: Held, report: Report, note: Callable[[Report], None]) -> None:
+async def _drop(
+    upkeep: Upkeep, held: Held, report: Report, left: Leftovers, note: Callable[[Report], None]
+) -> None:
     """Rows first: their content goes with them, and is not looked at twice."""
-    for drop, before_ns in (
-        (upkeep.drop_rows, report.plan.rows_before_ns),
-        (upkeep.drop_content, report.plan.content_before_ns),
+    for drop, before_ns, first in (
+        (upkeep.drop_rows, report.plan.rows_before_ns, left.rows_from),
+        (upkeep.drop_content, report.plan.content_before_ns, left.content_from),
     ):
         if before_ns is None:
             continue
-        last = Dropped(done=False)
+        last = Dropped(done=False, end=first)
         while not last.done:
 
             def work(
                 drop: Callable[..., Awaitable[Dropped]] = drop,
                 before_ns: int = before_ns,
-                saved: bytes = last.saved,
+                last: Dropped = last,
             ) -> Awaitable[Dropped]:
-                return drop(report.project.id, before_ns, report.policy, saved)
+                return drop(report.project.id, before_ns, report.policy, last)
 
             last = await held.step(work)
             report.add(last)

@@ -22,13 +22,15 @@ class HourSizes:
     contents: int = 0
     row_bytes: int = 0
     content_bytes: int = 0
+    #: A share of what stands beside rows: content that calls have in common, and log events.
+    beside_bytes: int = 0
     #: Bytes of rows that the policy keeps, content included.
     kept_bytes: int = 0
 
     @property
     def size_bytes(self) -> int:
         """Everything of this hour."""
-        return self.row_bytes + self.content_bytes + self.kept_bytes
+        return self.row_bytes + self.content_bytes + self.beside_bytes + self.kept_bytes
 
     def add(self, other: HourSizes) -> None:
         """Add what another part of the same hour has."""
@@ -36,6 +38,7 @@ class HourSizes:
         self.contents += other.contents
         self.row_bytes += other.row_bytes
         self.content_bytes += other.content_bytes
+        self.beside_bytes += other.beside_bytes
         self.kept_bytes += other.kept_bytes
 
 
@@ -64,7 +67,7 @@ def sizes_between(
         if is_kept:
             of_hour.kept_bytes += row_bytes + with_content_bytes
         else:
-            of_hour.add(HourSizes(count, contents, row_bytes, with_content_bytes))
+            of_hour.add(HourSizes(count, contents, row_bytes=row_bytes, content_bytes=with_content_bytes))
     return sizes, end
 
 
@@ -87,7 +90,7 @@ def log_event_sizes(connection: Connection, project: int, before_ns: int) -> dic
     for found in (parts, contents):
         for values in found:
             hour, size_bytes = (int(cast("float", value)) for value in values)
-            sizes.setdefault(hour, HourSizes()).content_bytes += size_bytes
+            sizes.setdefault(hour, HourSizes()).beside_bytes += size_bytes
     return sizes
 
 
@@ -111,6 +114,6 @@ def add_shared_content(sizes: dict[int, HourSizes], by_week: Mapping[int, int]) 
         contents = sum(hour.contents for hour in hours)
         for hour in hours:
             if contents:
-                hour.content_bytes += size_bytes * hour.contents // contents
+                hour.beside_bytes += size_bytes * hour.contents // contents
             else:
                 hour.kept_bytes += size_bytes // len(hours)

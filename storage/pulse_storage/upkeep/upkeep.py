@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import cast
 
@@ -14,9 +14,11 @@ from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.ingest import Ingest
 from pulse_storage.sql.projects import project_key
 from pulse_storage.upkeep import erasures, leases
-from pulse_storage.upkeep.dropping import drop_content, drop_rows
+from pulse_storage.upkeep.dropping import Step, drop_content, drop_rows
 from pulse_storage.upkeep.engine import Engine
 from pulse_storage.upkeep.erasures import Erasure, Subject
+from pulse_storage.upkeep.forecast import Going, freed_beside_rows
+from pulse_storage.upkeep.leftovers import Leftovers, find_leftovers
 from pulse_storage.upkeep.marks import Marks, read_marks
 from pulse_storage.upkeep.ranges import Dropped
 from pulse_storage.upkeep.sizes import (
@@ -92,25 +94,51 @@ class Upkeep:
         add_shared_content(sizes, shared)
         return sizes
 
+    async def freed_beside_rows(
+        self, project_id: str, before_ns: int | None, policy: RetentionPolicy, sweep_before_ns: int | None
+    ) -> int:
+        """The bytes of log events and shared content that go with the content of calls before a time.
+
+        `sweep_before_ns` is that of `sweep`.
+        """
+        project = await self.engine.read(lambda connection: _key(connection, project_id))
+        going = Going(project, b"" if before_ns is None else time_floor(before_ns), policy)
+        return await freed_beside_rows(self.engine, going, sweep_before_ns)
+
+    async def leftovers(
+        self,
+        project_id: str,
+        policy: RetentionPolicy,
+        before: Leftovers,
+        between: Callable[[], Awaitable[None]],
+    ) -> Leftovers:
+        """See `find_leftovers`."""
+        project = await self.engine.read(lambda connection: _key(connection, project_id))
+        return await find_leftovers(self.engine, project, policy, before, between)
+
     async def drop_content(
-        self, project_id: str, before_ns: int, policy: RetentionPolicy, saved: bytes = b""
+        self, project_id: str, before_ns: int, policy: RetentionPolicy, last: Dropped
     ) -> Dropped:
         """One step: the oldest content of calls that began before a time."""
-
-        def write(connection: Connection, _: Ingest) -> Dropped:
-            project = _key(connection, project_id)
-            return drop_content(connection, project, time_floor(before_ns), policy, STEP_ROWS, saved)
-
-        return await self.engine.write(write)
+        return await self._drop(drop_content, project_id, before_ns, policy, last)
 
     async def drop_rows(
-        self, project_id: str, before_ns: int, policy: RetentionPolicy, saved: bytes = b""
+        self, project_id: str, before_ns: int, policy: RetentionPolicy, last: Dropped
     ) -> Dropped:
         """One step: the oldest rows of calls that began before a time."""
+        return await self._drop(drop_rows, project_id, before_ns, policy, last)
 
+    async def _drop(
+        self,
+        drop: Callable[[Connection, Step], Dropped],
+        project_id: str,
+        before_ns: int,
+        policy: RetentionPolicy,
+        last: Dropped,
+    ) -> Dropped:
         def write(connection: Connection, _: Ingest) -> Dropped:
-            project = _key(connection, project_id)
-            return drop_rows(connection, project, time_floor(before_ns), policy, STEP_ROWS, saved)
+            step = Step(_key(connection, project_id), time_floor(before_ns), policy, STEP_ROWS, last)
+            return drop(connection, step)
 
         return await self.engine.write(write)
 
@@ -170,11 +198,11 @@ class Upkeep:
     async def sweep(self, project_id: str, before_ns: int | None) -> AsyncGenerator[int]:
         """Take out shared content that no row refers to: of weeks that were over at a time, or of all.
 
-        Yields after each step how many blocks it changed.
+        Yields after each step how many bytes it freed.
         """
         project = await self.engine.read(lambda connection: _key(connection, project_id))
-        async for changed in sweep(self.engine, project, before_ns):
-            yield changed
+        async for freed_bytes in sweep(self.engine, project, before_ns):
+            yield freed_bytes
 
     async def erasures(self, project_id: str) -> list[Erasure]:
         """The orders of a project, newest first."""

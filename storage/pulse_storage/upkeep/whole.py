@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.sql.connection import Connection
-from pulse_storage.upkeep.dropping import drop_rows
+from pulse_storage.upkeep.dropping import Step, drop_rows
 from pulse_storage.upkeep.engine import Engine
 from pulse_storage.upkeep.parts import Lot, Part
 from pulse_storage.upkeep.ranges import Dropped
@@ -91,16 +91,22 @@ async def _drop_rows(
         while not last.done:
 
             def write(
-                connection: Connection, _: object, project: int = project, saved: bytes = last.saved
+                connection: Connection, _: object, project: int = project, last: Dropped = last
             ) -> Dropped:
                 policy = horizons[project].policy
-                return drop_rows(connection, project, part.from_id, policy, _STEP_ROWS, saved)
+                return drop_rows(connection, Step(project, part.from_id, policy, _STEP_ROWS, last))
 
             last = await engine.write(write)
             yield [(project, last)]
     lots = {key: Lot(horizons[key].policy, total.rows) for key, total in measured.items()}
-    if await engine.empty_part(part, lots) is not None:
+    beside = await engine.empty_part(part, lots)
+    if beside is not None:
         yield [
-            (key, Dropped(False, total.rows, total.contents, total.row_bytes + total.content_bytes))
+            (
+                key,
+                Dropped(
+                    False, total.rows, total.contents, total.row_bytes + total.content_bytes + beside[key]
+                ),
+            )
             for key, total in measured.items()
         ]
