@@ -1,0 +1,92 @@
+"""`pulse copy` from a store that serves under load, killed in the middle, said again, and served from."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.server.load import Load
+from tests.server.serving import environ_for, free_ports, run_pulse, serving
+from tests.support.postgres import Server, execute, own_server
+
+from pulse_storage import migrate
+
+#: So many rows are there when the copy begins: several pages.
+_ROWS = 2_500
+_GIVE_UP_S = 60.0
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Server]:
+    with own_server() as server:
+        yield server
+
+
+@pytest.mark.parametrize("to_postgres", [True, False], ids=["sqlite to postgres", "postgres to sqlite"])
+def test_a_copy_that_is_killed_while_the_source_serves_goes_on_and_is_the_same(
+    postgres: Server, tmp_path: Path, to_postgres: bool
+) -> None:
+    name = "target" if to_postgres else "source"
+    sides = [postgres.store(name), f"sqlite:///{tmp_path / 'store.db'}"]
+    target, source = sides if to_postgres else sides[::-1]
+    migrate.apply(target)
+    data_dir, ports = tmp_path / "data", free_ports()
+    environ = environ_for(data_dir, ports)
+    with serving(data_dir, ports, DATABASE_URL=source) as server:
+        load = Load(ports, server.key, seed=11)
+        _wait_until(lambda: len(load.sent.acknowledged) > _ROWS)
+        copying = subprocess.Popen(
+            [sys.executable, "-m", "pulse_server", "copy", source, target], env=environ, text=True
+        )
+        _wait_until(lambda: _rows(target) > 0)
+        copying.kill()
+        copying.wait()
+        carried = _rows(target)
+        sent = load.stop()
+        # Whoever was killed keeps its lease for ten seconds.
+        for url in (source, target):
+            _run(url, "UPDATE leases SET until_ns = 0")
+        told = run_pulse("copy", source, target, "--json", environ=environ)
+        assert told.returncode == 0, told.stderr
+        assert server.stop() == 0
+        stored = {key for keys, _ in sent.requests for key in keys}
+        assert sent.acknowledged <= stored
+        [project] = json.loads(told.stdout)["projects"]
+        rows = project["source"]["rows"]
+        assert 0 < carried < rows
+        assert (project["verified"], project["target"]) == (True, project["source"])
+        assert project["rowsCarried"] <= rows - carried
+    with serving(data_dir, ports, DATABASE_URL=target) as server:
+        found = server.stored_spans()
+        assert len(found) == len(set(found)) == rows
+        assert sent.acknowledged <= set(found) <= stored
+        # Nothing is stored twice after the move, and the sums moved too.
+        day = {"date_from": "2020-01-01T00:00:00Z", "date_to": "2100-01-01T00:00:00Z", "group_by": "model"}
+        [of_model] = server.get("/v1/analytics", **day)["costOverTime"]
+        assert (of_model["calls"], of_model["tokens"]) == (rows, 110 * rows)
+
+
+def _rows(url: str) -> int:
+    [(count,)] = _run(url, "SELECT count(*) FROM spans")
+    return int(str(count))
+
+
+def _run(url: str, sql: str) -> list[tuple[object, ...]]:
+    if not url.startswith("sqlite:"):
+        return execute(url, sql)
+    with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
+        return connection.execute(sql).fetchall()
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    give_up_s = time.monotonic() + _GIVE_UP_S
+    while not holds():
+        assert time.monotonic() < give_up_s
+        time.sleep(0.01)
