@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from tests.server.load import Load, send_again
 from tests.server.serving import free_ports, serving
+from tests.storage.recount import recount
 from tests.support.postgres import Server, execute, own_server
 
 
@@ -38,3 +40,35 @@ def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(
         assert server.stop() == 0
         assert "secret" not in server.log.read_text()
     assert not (data_dir / "pulse.db").exists()
+
+
+def test_a_server_that_crashes_under_load_is_answered_with_503_and_loses_nothing(
+    postgres: Server, tmp_path: Path
+) -> None:
+    url = postgres.store("crashed")
+    ports = free_ports()
+    with serving(tmp_path / "data", ports, DATABASE_URL=url) as server:
+        load = Load(ports, server.key, seed=4)
+        assert load.flowing.wait(20)
+        postgres.stop("immediate")
+        _wait_until(lambda: bool(load.sent.refused))
+        postgres.start()
+        before = len(load.sent.acknowledged)
+        _wait_until(lambda: len(load.sent.acknowledged) > before)
+        sent = load.stop()
+        # gRPC's load ends at its first refusal.
+        assert set(sent.refused) == {"HTTP 503"}
+        stored = server.stored_spans()
+        assert sent.acknowledged <= set(stored)
+        assert len(stored) == len(set(stored))
+        send_again(ports, server.key, sent)
+        assert sorted(server.stored_spans()) == sorted({key for keys, _ in sent.requests for key in keys})
+        assert server.stop() == 0
+    recount(lambda sql: execute(url, sql))
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    give_up_s = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < give_up_s
+        time.sleep(0.01)
