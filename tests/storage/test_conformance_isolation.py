@@ -1,0 +1,125 @@
+"""Nothing that is asked or told of one project shows or changes anything of another, method by method."""
+
+from __future__ import annotations
+
+import pytest
+from tests.storage.corpus import corpus
+from tests.storage.model import snapshot
+from tests.storage.test_conformance_events import assemble, part
+from tests.storage.test_conformance_reads import in_session
+from tests.storage.test_conformance_reprice import NEW, reprice
+from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project
+
+from pulse_storage import StorageAdapter
+from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
+from pulse_storage.repricing import RepriceJob
+from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
+from pulse_storage.rows import Project, ProjectPrices
+from pulse_storage.upkeep.erase import erase
+from pulse_storage.upkeep.run import preview, run
+
+pytestmark = pytest.mark.anyio
+
+_Q = Project("q", "q", 0)
+_JOB = RepriceJob(NOON_NS - 5 * DAY_NS, NOON_NS + 5 * DAY_NS, "new")
+_WHOLE = AnalyticsQuery(from_ns=_JOB.from_ns, before_ns=_JOB.before_ns)
+
+#: Methods that belong to no project, or to the store.
+_OF_NO_PROJECT = {
+    *("create_project", "create_first_project", "list_projects", "key_by_digest", "touch_keys"),
+    *("check_writable", "queue_depth", "close", "upkeep", "hold", "release", "last_sign_ns", "give_back"),
+    *("compact", "unfinished_erasures"),
+}
+#: What these are made of: asked of below by whoever calls them.
+_WITHIN_OTHERS = {
+    "submit": "ingest", "drop_whole": "run", "drop_content": "run", "drop_rows": "run", "leftovers": "run",
+    "share_before": "run", "sweep": "run", "freed_beside_rows": "preview", "erase_step": "erase",
+}  # fmt: skip
+
+
+async def _seen(storage: StorageAdapter, project_id: str) -> dict[str, object]:
+    """What every reading method says of a project."""
+    rows = [row for row in await snapshot(storage, project_id) if row is not None]
+    named, upkeep = rows[7], storage.upkeep
+    listed = await storage.list_traces(project_id, TraceFilter(session_id="s1"), Page(limit=3))
+    session = await in_session(storage, "s1", project_id)
+    bearing = await storage.bearing_on(project_id, named.otel_trace_id)
+    found = await storage.search_traces(project_id, TraceFilter(), "world", Page(limit=3))
+    return {
+        "list_traces": ([row.trace_id for row in listed.rows], listed.next_cursor, session),
+        "search_traces": ([row.trace_id for row in found.rows], found.next_cursor),
+        "count_traces": [
+            await storage.count_traces(project_id, where)
+            for where in (TraceFilter(), TraceFilter(user_id="u1"), TraceFilter(status="error"))
+        ],
+        "get_trace": rows,
+        "get_traces": await storage.get_traces(project_id, [row.trace_id for row in rows[:40]]),
+        "bearing_on": sorted(bearing.spans, key=lambda skeleton: skeleton.id),
+        "analytics": [
+            await storage.analytics(project_id, _WHOLE),
+            await in_session(storage, "s1", project_id),
+        ],
+        "list_keys": await storage.list_keys(project_id),
+        "project_prices": await storage.project_prices(project_id),
+        "repriced_so_far": await storage.repriced_so_far(project_id, _JOB),
+        "unpriced_models": await storage.unpriced_models(project_id, _JOB.from_ns, _JOB.before_ns),
+        "policy": await upkeep.policy(project_id),
+        "marks": await upkeep.marks(project_id),
+        "sizes": await upkeep.sizes(project_id, None, KEEP_EVERYTHING),
+        "erasable": await upkeep.erasable(project_id, "user_id", "u1"),
+        "erasures": await upkeep.erasures(project_id),
+    }
+
+
+async def test_no_method_lets_projects_see_or_change_each_other(storage: StorageAdapter) -> None:
+    # Sessions, users, traces and spans have the same ids in both.
+    rows = corpus(31)
+    await storage.ingest(rows, keep_all=True)
+    await storage.ingest_events("p", [part(1, rows[0]), part(2, rows[0])], assemble)
+    await storage.put_project_prices("p", ProjectPrices('{"of": "p"}', 1))
+    before = await _seen(storage, "p")
+    done: set[str] = set()
+
+    async def unchanged(*methods: str) -> None:
+        done.update(methods)
+        now = await _seen(storage, "p")
+        for method, said in before.items():
+            assert now[method] == said, (methods, method)
+
+    await storage.ingest([row._replace(project_id="q") for row in reversed(rows)], keep_all=True)
+    await unchanged("ingest")
+    await storage.ingest_events("q", [part(n, rows[n]._replace(project_id="q")) for n in (0, 1, 3)], assemble)
+    await unchanged("ingest_events")
+    _, key = project("q")
+    await storage.create_key(key)
+    (theirs, *_) = await storage.list_keys("p")
+    assert not await storage.revoke_key("q", theirs.id, NOON_NS)
+    assert await storage.revoke_key("q", key.id, NOON_NS)
+    await unchanged("create_key", "revoke_key")
+    await storage.put_project_prices("q", ProjectPrices('{"of": "q"}', 2))
+    await unchanged("put_project_prices")
+    assert await storage.delete_project_prices("q")
+    await unchanged("delete_project_prices")
+    assert (await reprice(storage, NEW, _JOB, limit=50, project_id="q")).changed
+    await unchanged("reprice")
+    order = await storage.upkeep.order_erasure("q", "user_id", "u1")
+    await unchanged("order_erasure")
+    assert (await erase(storage, order)).rows
+    await unchanged("erase")
+    policy = RetentionPolicy(content_days=1, rows_days=2)
+    await storage.upkeep.set_policy("q", policy)
+    now_ns = NOON_NS + 3 * DAY_NS + HOUR_NS
+    await unchanged("set_policy")
+    (would,) = await preview(storage, [_Q], KEEP_EVERYTHING, now_ns)
+    (report,) = await run(storage, [_Q], KEEP_EVERYTHING, now_ns)
+    assert would.size_bytes == report.size_bytes > 0
+    await unchanged("preview", "run")
+    # Whoever adds a method says here what it does to others.
+    methods = {
+        name
+        for kind in (StorageAdapter, type(storage.upkeep))
+        for name in vars(kind)
+        if not name.startswith("_")
+    }
+    told = done | before.keys() | _OF_NO_PROJECT
+    assert {_WITHIN_OTHERS.get(name, name) for name in methods} <= told, methods - told
