@@ -10,7 +10,7 @@ from tests.support.rows import NOON_NS, project, span, step
 
 from pulse_storage import SpanRow
 from pulse_storage.plain import Outline, Overrides
-from pulse_storage.sql.outlines import outlines_in_traces, update_heirs
+from pulse_storage.sql.outlines import ask_for_outlines, outlines_in, update_heirs
 from pulse_storage.sql.projects import insert_project
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_writer
@@ -33,7 +33,7 @@ class _Store:
 
     def outlines(self, *traces: int, settled_before_ns: int = 0) -> dict[bytes, dict[bytes, Outline]]:
         ids = [trace.to_bytes(16, "big") for trace in traces]
-        return outlines_in_traces(self.connection, 1, ids, settled_before_ns, 501)
+        return outlines_in(ask_for_outlines(self.connection, 1, ids, 501), settled_before_ns)
 
     def outline(self, row: SpanRow, settled_before_ns: int = 0) -> Outline:
         outlines = self.outlines(

@@ -136,6 +136,22 @@ def test_a_server_without_connections_left_is_named_and_found_again(server: Serv
     assert _seen(url) == [1]
 
 
+def test_a_row_that_no_sum_can_hold_harms_no_neighbour(server: Server) -> None:
+    url = server.store("summed")
+    rows = [span(number, input_tokens=1 << 62 if number in (3, 6) else 1) for number in range(1, 9)]
+
+    async def use() -> None:
+        async with _opened(url) as storage:
+            await storage.create_project(*project())
+            result = await storage.ingest(rows)
+            assert (result.stored, [index for index, _ in result.rejected]) == (7, [5])
+            assert "out of range" in result.rejected[0][1]
+
+    asyncio.run(use())
+    assert _seen(url) == [1, 2, 3, 4, 5, 7, 8]
+    recount(lambda sql: execute(url, sql))
+
+
 def test_a_table_that_somebody_locks_is_waited_for_only_so_long(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from pulse_storage.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.sql.analytics import analytics
 from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
-from pulse_storage.sql.outlines import outlines_in_traces
+from pulse_storage.sql.outlines import ask_for_outlines
 from pulse_storage.sql.projects import insert_project, key_with_digest, keys_of, project_key
 from pulse_storage.sql.records import find_record, page_of_records
 from pulse_storage.sql.scan import stretches
@@ -53,6 +53,8 @@ class _Explained:
         plan = self._connection.execute(f"EXPLAIN QUERY PLAN {sql}", bindings).fetchall()
         self.plans += [str(step[3]) for step in plan]
         return self._connection.execute(sql, bindings)
+
+    ask = execute
 
 
 @pytest.fixture
@@ -232,7 +234,7 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
     lambda c: count_rows(c, 1, TraceFilter(user_id="u", from_ns=_FROM_NS, before_ns=_BEFORE_NS), 1.0),
     lambda c: c.dialect.trace_sizes(c, 1, [_ID.bytes], 10),
     lambda c: stored_in_traces(c, 1, [_ID.bytes]),
-    lambda c: outlines_in_traces(c, 1, [_ID.bytes], 0, 10),
+    lambda c: ask_for_outlines(c, 1, [_ID.bytes], 10),
     lambda c: stored_span(c, 1, _ID.bytes, _ID.bytes[8:]),
     lambda c: stored_partners(c, 1, "k", 0, 1),
     lambda c: stored_in_trace(c, 1, _ID.bytes, [_ID.bytes[8:]]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from typing import LiteralString, cast
 
@@ -114,7 +115,9 @@ class PostgresConnection:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction is open, healthy or failed."""
+        """Whether a transaction is open, healthy or failed, once all that was asked is answered."""
+        with suppress(psycopg.Error):
+            self.settle()
         return self.raw.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
     def begin(self, mode: LiteralString, settings: LiteralString, *, alone: bool = False) -> None:
@@ -150,8 +153,22 @@ class PostgresConnection:
         begins, self._begins = self._begins, None
         return self._statements.execute(sql, bindings or (), behind=begins)
 
+    def ask(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Rows:
+        """See Connection."""
+        begins, self._begins = self._begins, None
+        return self._statements.ask(sql, bindings, behind=begins)
+
+    def send(self) -> None:
+        """See Connection."""
+        self._statements.send()
+
+    def settle(self) -> None:
+        """See Connection. To be called before the driver's own means are used."""
+        self._statements.settle()
+
     def executemany(self, sql: str, rows: Iterable[Sequence[SqlValue]], /) -> None:
         """See Connection. One round trip for all rows."""
+        self.settle()
         self.raw.cursor().executemany(_translated(sql), [[*map(_clean, row)] for row in rows])
 
     def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None]], /) -> None:

@@ -59,6 +59,8 @@ class _ByDriver(Protocol):
 
     raw: psycopg.Connection[Values]
 
+    def settle(self) -> None: ...
+
 
 class PostgresDialect:
     """See `Dialect`."""
@@ -158,15 +160,14 @@ class PostgresDialect:
 
     def some_of_traces(
         self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
-    ) -> list[Values]:
+    ) -> Iterable[Values]:
         """See Dialect. Each trace is looked up by itself, as in `trace_sizes`."""
-        rows = connection.execute(
+        return connection.ask(
             "SELECT found.* FROM unnest(?::bytea[]) AS wanted (trace_id) CROSS JOIN LATERAL"
             f" (SELECT {columns} FROM spans WHERE project = ? AND otel_trace_id = trace_id LIMIT {limit:d})"
             " AS found",
             (self.blobs(trace_ids), project),
         )
-        return rows.fetchall()
 
     def update_rows(
         self,
@@ -178,7 +179,7 @@ class PostgresDialect:
     ) -> None:
         """See Dialect."""
         assigned = ", ".join(f"{column} = ?" for column in columns)
-        connection.execute(
+        connection.ask(
             f"UPDATE spans SET {assigned} WHERE project = ? AND id = ANY(?)",
             (*values, project, self.blobs(cast("Sequence[bytes]", rows))),
         )
@@ -194,13 +195,16 @@ class PostgresDialect:
 
         While the server stores what it was sent, the next rows are made.
         """
-        raw = cast("_ByDriver", connection).raw
+        driver = cast("_ByDriver", connection)
+        driver.settle()
+        raw = driver.raw
+        keys: list[Values] = []
         with raw.cursor() as cursor, cursor.copy(_COPY_ROWS) as copy:
             copy.set_types(_ROW_TYPES)
-            keys: list[Values] = []
             for row in rows:
                 copy.write_row(row)
-                keys.append((row[_PROJECT_AT], row[_ID_AT]))
+                if bodies:
+                    keys.append((row[_PROJECT_AT], row[_ID_AT]))
         if bodies:
             with raw.cursor() as cursor, cursor.copy(_COPY_BODIES) as copy:
                 copy.set_types(_BODY_TYPES)
@@ -211,12 +215,13 @@ class PostgresDialect:
         """See Dialect. One statement for all rows: each one costs as much as storing a span."""
         if rows:
             arrays = ", ".join(["?::bigint[]"] * len(rows[0]))
-            connection.execute(sql.format(rows=f"SELECT * FROM unnest({arrays})"), _columns(rows))
+            connection.ask(sql.format(rows=f"SELECT * FROM unnest({arrays})"), _columns(rows))
+            connection.send()
 
     def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:
         """See Dialect."""
         if calls:
-            connection.execute(_ADD_CALLS, _columns(calls))
+            connection.ask(_ADD_CALLS, _columns(calls))
 
 
 def array_literal(numbers: Iterable[int]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
 from struct import pack
@@ -33,12 +33,14 @@ _Bound = tuple[list[Buffer], tuple[int, ...], list[int]]
 
 
 class Rows:
-    """What a statement answers, as `sql.connection.Cursor`."""
+    """What a statement answers, as `sql.connection.Cursor`; it may have to be waited for."""
 
-    def __init__(self, raw: psycopg.Connection[Values], result: PGresult) -> None:
-        self._transformer = Transformer(raw)
-        self._transformer.set_pgresult(result, format=Format.BINARY)
-        self._count = result.ntuples
+    def __init__(self, raw: psycopg.Connection[Values], result: Callable[[], PGresult]) -> None:
+        self._raw = raw
+        self._result = result
+        #: Loads a range of rows, once they are there.
+        self._read: Callable[[int, int], list[Values]] | None = None
+        self._count = 0
         self._next = 0
 
     def __iter__(self) -> Iterator[Values]:
@@ -52,7 +54,7 @@ class Rows:
 
     def fetchall(self) -> list[Values]:
         """See Cursor."""
-        return self._load(self._count)
+        return self._load(None)
 
     @property
     def get(self) -> SqlValue:
@@ -60,16 +62,41 @@ class Rows:
         row = self.fetchone()
         return None if row is None else row[0]
 
-    def _load(self, most: int) -> list[Values]:
+    def _load(self, most: int | None) -> list[Values]:
+        read = self._read or self._reader()
         first = self._next
-        self._next = min(first + most, self._count)
+        self._next = self._count if most is None else min(first + most, self._count)
         if first == self._next:
             return []
-        return cast("list[Values]", self._transformer.load_rows(first, self._next, tuple))
+        return read(first, self._next)
+
+    def _reader(self) -> Callable[[int, int], list[Values]]:
+        result = self._result()
+        transformer = Transformer(self._raw)
+        transformer.set_pgresult(result, format=Format.BINARY)
+        self._count = result.ntuples
+
+        def read(first: int, end: int) -> list[Values]:
+            return cast("list[Values]", transformer.load_rows(first, end, tuple))
+
+        self._read = read
+        return read
+
+
+class _Answer:
+    """What a statement that was sent comes to."""
+
+    __slots__ = ("result",)
+
+    def __init__(self) -> None:
+        self.result: PGresult | None = None
 
 
 class Statements:
-    """The statements of one connection; those that are executed often stay prepared if it `prepares`."""
+    """The statements of one connection; those that are executed often stay prepared if it `prepares`.
+
+    Statements may be asked for without waiting for what they answer; any other call waits for it first.
+    """
 
     def __init__(self, raw: psycopg.Connection[Values], *, prepares: bool) -> None:
         self._raw = raw
@@ -77,11 +104,14 @@ class Statements:
         self._prepares = prepares
         self._waits = select.poll()
         self._names = count()
+        #: What was asked and is not answered yet, in the order in which it was sent.
+        self._asked: list[_Answer] = []
         #: By statement and the types of its bindings: how often it was executed, or its name.
         self._known: OrderedDict[tuple[str, tuple[int, ...]], int | bytes] = OrderedDict()
 
     def command(self, sql: str) -> None:
         """Run statements that bind and answer nothing."""
+        self.settle()
         self._pgconn.send_query(sql.encode())
         results: list[PGresult] = []
         try:
@@ -97,37 +127,69 @@ class Statements:
 
         `behind` a command that is sent with it, in one round trip; if that fails, the statement is not run.
         """
+        if behind is not None or self._asked:
+            rows = self.ask(sql, bindings, behind=behind)
+            self.settle()
+            return rows
         values, types, forms = _bound(bindings)
-        name = self._prepared(sql, types) if self._prepares else None
-        if behind is not None:
-            result = self._execute_behind(behind, sql, name, (values, types, forms))
-        elif name is not None:
+        name = self._prepared(sql, types)
+        if name is not None:
             result = self._pgconn.exec_prepared(name, values, forms, Format.BINARY)
         else:
             result = self._pgconn.exec_params(_numbered(sql), values, types, forms, Format.BINARY)
-        return Rows(self._raw, self._checked(result))
+        self._checked(result)
+        return Rows(self._raw, lambda: result)
 
-    def _execute_behind(self, command: bytes, sql: str, name: bytes | None, bound: _Bound) -> PGresult:
-        values, types, forms = bound
-        pgconn = self._pgconn
-        pgconn.enter_pipeline_mode()
-        pgconn.send_query_params(command, None)
-        if name is None:
-            pgconn.send_query_params(_numbered(sql), values, types, forms, Format.BINARY)
+    def ask(self, sql: str, bindings: Sequence[SqlValue], *, behind: bytes | None = None) -> Rows:
+        """Queue one statement; the server runs it as soon as it is sent, and nobody waits for that.
+
+        If one fails, those behind it are not run, and whoever waits for any of them next is told why.
+        """
+        values, types, forms = _bound(bindings)
+        name = self._prepared(sql, types)
+        if not self._asked:
+            self._pgconn.enter_pipeline_mode()
+        if behind is not None:
+            self._pgconn.send_query_params(behind, None)
+            self._asked.append(_Answer())
+        if name is not None:
+            self._pgconn.send_query_prepared(name, values, forms, Format.BINARY)
         else:
-            pgconn.send_query_prepared(name, values, forms, Format.BINARY)
-        pgconn.pipeline_sync()
+            self._pgconn.send_query_params(_numbered(sql), values, types, forms, Format.BINARY)
+        answer = _Answer()
+        self._asked.append(answer)
+        return Rows(self._raw, lambda: self._answered(answer))
+
+    def send(self) -> None:
+        """Let the server begin with what was asked, as much of it as it takes at once. Does not wait."""
+        if self._asked:
+            self._pgconn.flush()
+
+    def settle(self) -> None:
+        """Wait for the answers of all that was asked."""
+        if not self._asked:
+            return
+        asked, self._asked = self._asked, []
+        self._pgconn.pipeline_sync()
         results: list[PGresult] = []
-        while len(results) < 2 or results[-1].status != ExecStatus.PIPELINE_SYNC:
+        while len(results) <= len(asked) or results[-1].status != ExecStatus.PIPELINE_SYNC:
             # Each statement's results end with None.
             if (result := self._result()) is not None:
                 results.append(result)
-            elif pgconn.status == ConnStatus.BAD:
-                raise psycopg.OperationalError(pgconn.get_error_message())
-        pgconn.exit_pipeline_mode()
-        begun, answer, _ = results
-        self._checked(begun)
-        return answer
+            elif self._pgconn.status == ConnStatus.BAD:
+                raise psycopg.OperationalError(self._pgconn.get_error_message())
+        self._pgconn.exit_pipeline_mode()
+        for answer, result in zip(asked, results, strict=False):
+            answer.result = result
+        for answer in asked:
+            self._answered(answer)
+
+    def _answered(self, answer: _Answer) -> PGresult:
+        if answer.result is None:
+            self.settle()
+        if answer.result is None:
+            raise psycopg.OperationalError("the connection is lost")
+        return self._checked(answer.result)
 
     def _result(self) -> PGresult | None:
         """The next result of what was sent. Other threads run meanwhile; libpq's own waiting lets none."""
@@ -145,6 +207,9 @@ class Statements:
         self._pgconn.consume_input()
 
     def _prepared(self, sql: str, types: tuple[int, ...]) -> bytes | None:
+        """The name of a prepared statement, or None for one that is executed seldom."""
+        if not self._prepares:
+            return None
         key = sql, types
         known = self._known.get(key, 0)
         self._known[key] = known
@@ -155,12 +220,15 @@ class Statements:
         if known + 1 < PREPARE_AFTER:
             self._known[key] = known + 1
         else:
+            # By themselves: a statement that fails in between would leave it unprepared.
+            self.settle()
             name = b"pulse_%d" % next(self._names)
             self._checked(self._pgconn.prepare(name, _numbered(sql), types))
             self._known[key] = name
         if len(self._known) > _MAX_PREPARED:
             _, oldest = self._known.popitem(last=False)
             if isinstance(oldest, bytes):
+                self.settle()
                 self._checked(self._pgconn.exec_(b"DEALLOCATE " + oldest))
         return name
 

@@ -48,30 +48,49 @@ class Arrival(NamedTuple):
 
 
 #: A new row: its id, what its span says, what readers see, what it has `borrowed` for that, and by which
-#: facts it counts, if it does.
-_Shown = tuple[bytes, SpanRow, SpanRow, Values, Facts | None]
+#: facts it counts, if it does. Of plain traces it is worked out last what rows see and borrow: None so far.
+_Decided = tuple[bytes, SpanRow, SpanRow, Values | None, Facts | None]
 
 
 class Arrivals:
-    """The rows that arrive for one project in one transaction."""
+    """The rows that arrive for one project in one transaction.
 
-    def __init__(self, revision: Revision, way: RightOfWay) -> None:
+    To be used in the order of its methods, each for all projects before the next: so that a server has its
+    answers ready, and stores rows of one project while those of another are made.
+    """
+
+    def __init__(self, revision: Revision, way: RightOfWay, arrivals: Sequence[Arrival]) -> None:
         self._revision = revision
         self._near = revision.near
-        self._marks = revision.marks
         self._connection = revision.connection
         self._way = way
-        #: What is to be stored, by trace and span id.
+        self._arrivals = arrivals
+        self._ids: list[bytes] = []
+        #: What is to be stored: by trace and span id, and with ids.
         self._new: dict[bytes, dict[bytes, SpanRow]] = {}
+        self._rows: list[tuple[bytes, SpanRow]] = []
+        self._plain: dict[bytes, dict[bytes, Overrides]] = {}
+        self._verdicts: dict[SpanKey, Verdict] | None = None
+        self._decided: list[_Decided] = []
 
-    def add(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
+    def look(self) -> None:
+        """Ask what is stored of the rows' traces."""
+        self._near.ask_for_outlines(list({row.otel_trace_id: None for row, _ in self._arrivals}))
+
+    def identify(self) -> None:
+        """Give rows their ids."""
+        self._ids = [
+            row_id(row.project_id, row.otel_trace_id, row.otel_span_id, row.start_ns)
+            for row, _ in self._arrivals
+        ]
+
+    def add(self) -> list[Outcome | str]:
         """Take the rows that are new and wanted; what becomes of each."""
-        near, new = self._near, self._new
-        trace_ids = list({row.otel_trace_id: None for row, _ in arrivals})
-        near.outline_traces(trace_ids, self._marks.settled_before_ns)
+        near, new, marks = self._near, self._new, self._revision.marks
+        near.read_outlines(marks.settled_before_ns)
         outcomes: list[Outcome | str] = []
-        retains = self._marks != NO_MARKS
-        for row, wanted in arrivals:
+        retains = marks != NO_MARKS
+        for id, (row, wanted) in zip(self._ids, self._arrivals, strict=True):
             self._way.give_way()
             trace_id, span_id = row.otel_trace_id, row.otel_span_id
             trace = new.get(trace_id)
@@ -79,15 +98,16 @@ class Arrivals:
                 outcomes.append(Outcome.DUPLICATE)
             elif not wanted and not self._is_gen_ai(trace_id):
                 outcomes.append(Outcome.LEFT_OUT)
-            elif retains and (refusal := self._marks.refusal(row.start_ns)) is not None:
+            elif retains and (refusal := marks.refusal(row.start_ns)) is not None:
                 outcomes.append(refusal)
             else:
                 if retains:
-                    row = self._marks.admitted(row)
+                    row = marks.admitted(row)
                 if trace is None:
                     new[trace_id] = {span_id: row}
                 else:
                     trace[span_id] = row
+                self._rows.append((id, row))
                 outcomes.append(Outcome.STORED)
         return outcomes
 
@@ -95,66 +115,52 @@ class Arrivals:
         new = self._new.get(trace_id, {})
         return any(row.gen_ai for row in new.values()) or self._near.has_gen_ai(trace_id)
 
-    def write(self) -> None:
-        """Insert what is new, change what it changes."""
-        if not self._new:
-            return
-        rows = sorted(self._identified(), key=itemgetter(0))
-        plain = self._plain_traces()
-        verdicts = self._verdicts([pair for pair in rows if pair[1].otel_trace_id not in plain])
-        bodies = self._bodies([row for _, row in rows])
-        shown_rows = list(self._shown(rows, plain, verdicts))
-        # No statement can run while rows go out, so what they need is asked for before.
-        usage_keys = self._revision.usage_keys.keys(facts for *_, facts in shown_rows if facts is not None)
-        self._connection.dialect.insert(self._connection, self._values(shown_rows, usage_keys), bodies)
-        update_heirs(self._connection, self._revision.project, self._changed_heirs(plain))
-        if verdicts is not None:
-            self._revision.update(verdicts)
-            for heirs in self._near.branches.heirs(verdicts, self._marks.settled_before_ns):
-                update(self._connection, heirs)
-
-    def _identified(self) -> Iterator[tuple[bytes, SpanRow]]:
-        for trace_id, trace in self._new.items():
+    def decide(self) -> Iterator[Facts]:
+        """Find out what counts, in the order of ids; by which facts."""
+        self._rows.sort(key=itemgetter(0))
+        plain = self._plain = self._plain_traces()
+        verdicts = self._verdicts = self._judged(
+            [pair for pair in self._rows if pair[1].otel_trace_id not in plain]
+        )
+        revision = self._revision
+        for id, row in self._rows:
             self._way.give_way()
-            for span_id, row in trace.items():
-                yield row_id(row.project_id, trace_id, span_id, row.start_ns), row
+            counted, shown, lent = row.model_call, row, None
+            if row.otel_trace_id not in plain:
+                lent = NOTHING_BORROWED
+                if verdicts and (verdict := verdicts.get((row.otel_trace_id, row.otel_span_id))):
+                    counted, overrides = verdict
+                    overrides = revision.marks.without_old_content(row.start_ns, overrides)
+                    shown, lent = shown_row(row, overrides), borrowed(row, overrides)
+            # What rows inherit is none of the facts.
+            facts = revision.facts(shown, row.operation) if counted else None
+            self._decided.append((id, row, shown, lent, facts))
+            if facts is not None:
+                yield facts
 
-    def _shown(
-        self,
-        rows: Sequence[tuple[bytes, SpanRow]],
-        plain: Mapping[bytes, Mapping[bytes, Overrides]],
-        verdicts: Mapping[SpanKey, Verdict] | None,
-    ) -> Iterator[_Shown]:
-        """What readers shall see of new rows."""
-        for id, row in rows:
-            self._way.give_way()
-            counted, shown, lent = row.model_call, row, NOTHING_BORROWED
-            trace = plain.get(row.otel_trace_id)
-            if trace is not None:
-                if overrides := trace.get(row.otel_span_id):
+    def values(self, usage_keys: Mapping[Facts, int]) -> Iterator[Values]:
+        """What is bound for new rows; those that count are added to the sums. Does not use the connection."""
+        plain, revision = self._plain, self._revision
+        for id, row, shown, lent, facts in self._decided:
+            if lent is None:
+                lent = NOTHING_BORROWED
+                if overrides := plain[row.otel_trace_id].get(row.otel_span_id):
                     shown, lent = shown_row(row, overrides), borrowed_by_heir(overrides)
-            elif verdicts and (verdict := verdicts.get((row.otel_trace_id, row.otel_span_id))):
-                counted, overrides = verdict
-                overrides = self._marks.without_old_content(row.start_ns, overrides)
-                shown, lent = shown_row(row, overrides), borrowed(row, overrides)
-            facts = self._revision.facts(shown, row.operation) if counted else None
-            yield id, row, shown, lent, facts
-
-    def _values(self, rows: Sequence[_Shown], usage_keys: Mapping[Facts, int]) -> Iterator[Values]:
-        """What is bound for new rows; those that count are added to the sums."""
-        for id, row, shown, lent, facts in rows:
             bucket = latency_bucket(shown.latency_ms)
             usage_key = None
             if facts is not None:
                 usage_key = usage_keys[facts]
-                self._revision.move(1, usage_key, shown, bucket)
-            yield insert_values(row, shown, lent, (self._revision.project, id, usage_key, bucket))
+                revision.move(1, usage_key, shown, bucket)
+            yield insert_values(row, shown, lent, (revision.project, id, usage_key, bucket))
 
-    def _bodies(self, rows: Sequence[SpanRow]) -> list[Values]:
-        """What `Dialect.insert` takes for the rows that have any text or body, in the form that is stored."""
+    def bodies(self, first: int) -> list[Values]:
+        """What `Dialect.insert` takes for the rows that have any text or body, in the form that is stored.
+
+        `first` is the index of the first row.
+        """
         found = [
             (index, row.output_text, row.request_body, row.response_body)
-            for index, row in enumerate(rows)
+            for index, (_, row) in enumerate(self._rows, first)
             if row.output_text is not None or row.request_body is not None or row.response_body is not None
         ]
         shared = [body for _, _, *both in found for body in both if isinstance(body, SharedDocument)]
@@ -164,6 +170,20 @@ class Arrivals:
             return next(references) if isinstance(body, SharedDocument) else body
 
         return [(index, text, stored(request), stored(response)) for index, text, request, response in found]
+
+    @property
+    def new_rows(self) -> int:
+        """How many rows are to be stored."""
+        return len(self._rows)
+
+    def revise(self) -> None:
+        """Change what the new rows change in stored ones."""
+        update_heirs(self._connection, self._revision.project, self._changed_heirs(self._plain))
+        if self._verdicts is not None:
+            self._revision.update(self._verdicts)
+            settled_ns = self._revision.marks.settled_before_ns
+            for heirs in self._near.branches.heirs(self._verdicts, settled_ns):
+                update(self._connection, heirs)
 
     def _plain_traces(self) -> dict[bytes, dict[bytes, Overrides]]:
         """What rows take from others in traces in which no two spans tell of one call, by trace and span id.
@@ -189,7 +209,7 @@ class Arrivals:
                 if taken != span.overrides:
                     yield span, taken
 
-    def _verdicts(self, rows: Sequence[tuple[bytes, SpanRow]]) -> dict[SpanKey, Verdict] | None:
+    def _judged(self, rows: Sequence[tuple[bytes, SpanRow]]) -> dict[SpanKey, Verdict] | None:
         """What other spans tell of each, and of the stored ones; None without rows."""
         if not rows:
             return None

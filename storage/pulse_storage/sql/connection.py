@@ -37,6 +37,21 @@ class Connection(Protocol):
         """Run one statement; each `?` takes the next of the bindings."""
         ...
 
+    def ask(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Cursor:
+        """Queue one statement, to be run in its turn, at the latest when anything must be waited for.
+
+        Its rows are waited for when they are read. What it does wrong is told to whoever waits next.
+        """
+        ...
+
+    def send(self) -> None:
+        """Let what was asked be run now, while something else is done here."""
+        ...
+
+    def settle(self) -> None:
+        """Wait for all that was asked, and be told what it did wrong."""
+        ...
+
     def executemany(self, sql: str, rows: Iterable[Sequence[SqlValue]], /) -> object:
         """Run a statement that answers nothing once for each row of bindings."""
         ...
@@ -152,8 +167,11 @@ class Dialect(Protocol):
 
     def some_of_traces(
         self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
-    ) -> list[Values]:
-        """Columns of the stored spans of these traces: of one with more than a limit, so many at least."""
+    ) -> Iterable[Values]:
+        """Ask for columns of the stored spans of these traces, of each up to a limit, or a few more.
+
+        See `Connection.ask`: nothing is waited for before rows are read.
+        """
         ...
 
     def update_rows(
@@ -179,7 +197,10 @@ class Dialect(Protocol):
         ...
 
     def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
-        """Run an INSERT whose `{rows}` stands for rows of whole numbers; in their order, no key twice."""
+        """Run an INSERT whose `{rows}` stands for rows of whole numbers; in their order, no key twice.
+
+        It need not be waited for, as what `Connection.ask` asks; nor need the next one, and `update_rows`.
+        """
         ...
 
     def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:

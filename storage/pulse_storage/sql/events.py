@@ -10,10 +10,11 @@ from pulse_storage.bodies import pack, unpack
 from pulse_storage.events import MAX_PARTS, Assemble, EventContent, EventPart
 from pulse_storage.ingest_result import IngestResult
 from pulse_storage.skeletons import ContentSkeleton, SpanKey
-from pulse_storage.sql.connection import Connection, SqlValue
+from pulse_storage.sql.connection import Connection, Cursor, SqlValue
 
 _MAX_INT64 = (1 << 63) - 1
 
+_HAS_CONTENTS = "SELECT EXISTS (SELECT 1 FROM span_event_contents WHERE project = ?)"
 _SAVE_PART = (
     "INSERT INTO span_events (project, otel_trace_id, otel_span_id, digest, time_ns, rank, name, document)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -85,10 +86,12 @@ def delete_events(connection: Connection, project: int, keys: Sequence[SpanKey])
 
 def has_contents(connection: Connection, project: int) -> bool:
     """Whether any span of the project has content from log events."""
-    found = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM span_event_contents WHERE project = ?)", (project,)
-    ).get
-    return bool(found)
+    return bool(connection.execute(_HAS_CONTENTS, (project,)).get)
+
+
+def ask_for_contents(connection: Connection, project: int) -> Cursor:
+    """Ask what `has_contents` answers."""
+    return connection.ask(_HAS_CONTENTS, (project,))
 
 
 def contents_in_traces(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import cast
 
@@ -10,7 +11,7 @@ from pulse_storage.events import Assemble, EventPart
 from pulse_storage.ingest_result import IngestResult
 from pulse_storage.skeletons import SpanKey
 from pulse_storage.sql.arrivals import Arrival, Arrivals, Outcome
-from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.events import save_parts
 from pulse_storage.sql.neighbourhood import LargeTraces, Neighbourhood
 from pulse_storage.sql.removal import Removed, remove
@@ -69,10 +70,15 @@ class Ingest:
 
     def _store_what_can_be(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
         """All rows are tried at once; if one of them is refused, each half is tried alone, and so on."""
-        self._connection.execute("SAVEPOINT rows")
+        data_errors = self._connection.dialect.data_errors
+        self._connection.ask("SAVEPOINT rows")
         try:
             outcomes = self._store_all(arrivals)
-        except self._connection.dialect.data_errors as error:
+            # What was only asked for so far is waited for here.
+            self._connection.execute("RELEASE rows")
+        except data_errors as error:
+            with suppress(*data_errors):
+                self._connection.settle()
             self._connection.execute("ROLLBACK TO rows")
             self._connection.execute("RELEASE rows")
             self.forget()
@@ -80,7 +86,6 @@ class Ingest:
                 return [self._store_mended(arrivals[0], error)]
             middle = len(arrivals) // 2
             return self._store_what_can_be(arrivals[:middle]) + self._store_what_can_be(arrivals[middle:])
-        self._connection.execute("RELEASE rows")
         return outcomes
 
     def remove(self, project: int, keys: Sequence[SpanKey], column: str, value: str) -> Removed:
@@ -109,17 +114,41 @@ class Ingest:
         for index, arrival in enumerate(arrivals):
             by_project.setdefault(arrival.row.project_id, []).append(index)
         delta = RollupDelta()
+        taken: list[tuple[Sequence[int], Arrivals]] = []
         # In one order, so that processes do not wait for each other.
         for project_id, indexes in sorted(by_project.items()):
             project = self._project(project_id)
-            if project is None:
-                continue
-            taken = Arrivals(self._revision(project, delta), self._way)
-            for index, outcome in zip(indexes, taken.add([arrivals[i] for i in indexes]), strict=True):
+            if project is not None:
+                some = [arrivals[i] for i in indexes]
+                taken.append((indexes, Arrivals(self._revision(project, delta), self._way, some)))
+        for _, project_arrivals in taken:
+            project_arrivals.look()
+        self._connection.send()
+        for _, project_arrivals in taken:
+            project_arrivals.identify()
+        for indexes, project_arrivals in taken:
+            for index, outcome in zip(indexes, project_arrivals.add(), strict=True):
                 outcomes[index] = outcome
-            taken.write()
+        self._write([each for _, each in taken if each.new_rows])
         delta.write(self._connection)
         return outcomes
+
+    def _write(self, projects: Sequence[Arrivals]) -> None:
+        """Insert what is new, change what it changes."""
+        if not projects:
+            return
+        facts = [facts for each in projects for facts in each.decide()]
+        bodies: list[Values] = []
+        first = 0
+        for each in projects:
+            bodies += each.bodies(first)
+            first += each.new_rows
+        # No statement can run while rows go out, so what they need is asked for before.
+        usage_keys = self._usage_keys.keys(facts)
+        rows = (values for each in projects for values in each.values(usage_keys))
+        self._connection.dialect.insert(self._connection, rows, bodies)
+        for each in projects:
+            each.revise()
 
     def _revision(self, project: int, delta: RollupDelta) -> Revision:
         near = Neighbourhood(self._connection, project, self._large_traces)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Set
+from functools import cached_property
 
 from pulse_storage.plain import Outline
 from pulse_storage.reconcile import MAX_AGREEING_SPANS, Verdict, reconcile
 from pulse_storage.skeletons import Bearing, ContentSkeleton, Skeleton, SpanKey
 from pulse_storage.sql.branches import Branches
-from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.events import contents_in_traces, has_contents
-from pulse_storage.sql.outlines import outlines_in_traces
+from pulse_storage.sql.connection import Connection, Values
+from pulse_storage.sql.events import ask_for_contents, contents_in_traces
+from pulse_storage.sql.outlines import ask_for_outlines, outlines_in
 from pulse_storage.sql.spans import (
     StoredSpan,
     stored_in_trace,
@@ -65,10 +66,11 @@ class Neighbourhood:
         self.stored: dict[bytes, dict[bytes, StoredSpan]] = {}
         #: What log events tell of spans of the loaded traces, by trace; the spans need not be stored yet.
         self.contents: dict[bytes, list[ContentSkeleton]] = {}
-        self._has_contents = has_contents(connection, project)
+        self._contents = ask_for_contents(connection, project)
         self._connection = connection
         self._project = project
         self._known_large = large
+        self._outlines: Iterable[Values] = ()
         self._outlined: set[bytes] = set()
         self._sought: set[bytes] = set()
         #: The traces of which only branches are loaded.
@@ -76,13 +78,16 @@ class Neighbourhood:
         self.branches = Branches(connection, project, self.stored)
         self._partners_sought: set[tuple[str, int]] = set()
 
-    def outline_traces(self, trace_ids: Sequence[bytes], settled_before_ns: int) -> None:
-        """Learn what is stored of these traces, as far as most new spans have to do with it."""
+    def ask_for_outlines(self, trace_ids: Sequence[bytes]) -> None:
+        """Ask what is stored of these traces, as far as most new spans have to do with it."""
         limit = _MAX_TRACE_SPANS + 1
-        self.outlines = outlines_in_traces(
-            self._connection, self._project, self._taken_up(trace_ids), settled_before_ns, limit
-        )
+        self._outlines = ask_for_outlines(self._connection, self._project, self._taken_up(trace_ids), limit)
         self._outlined.update(trace_ids)
+
+    def read_outlines(self, settled_before_ns: int) -> None:
+        """Learn what was asked for."""
+        limit = _MAX_TRACE_SPANS + 1
+        self.outlines = outlines_in(self._outlines, settled_before_ns)
         for trace_id in [id for id, trace in self.outlines.items() if len(trace) >= limit]:
             self._note_large(trace_id)
             del self.outlines[trace_id]
@@ -111,6 +116,10 @@ class Neighbourhood:
         self.large |= large
         return [trace_id for trace_id in trace_ids if trace_id not in large] if large else trace_ids
 
+    @cached_property
+    def _has_contents(self) -> bool:
+        return bool(self._contents.get)
+
     def _small_of(self, trace_ids: Sequence[bytes]) -> list[bytes]:
         """Those of the traces that have spans, and not too many."""
         small: list[bytes] = []
@@ -129,7 +138,7 @@ class Neighbourhood:
         self.large.add(trace_id)
 
     def holds(self, trace_id: bytes, span_id: bytes) -> bool:
-        """Whether the span is stored. Call `outline_traces` first."""
+        """Whether the span is stored. Call `read_outlines` first."""
         if trace_id in self.large:
             return stored_span(self._connection, self._project, trace_id, span_id) is not None
         return span_id in self.outlines.get(trace_id, ())
@@ -159,13 +168,13 @@ class Neighbourhood:
             self.stored.pop(trace_id, None)
 
     def has_gen_ai(self, trace_id: bytes) -> bool:
-        """Whether the trace has a gen-ai span; large ones are taken to. Call `outline_traces` first."""
+        """Whether the trace has a gen-ai span; large ones are taken to. Call `read_outlines` first."""
         if trace_id in self.large:
             return True
         return any(span.gen_ai for span in self.outlines.get(trace_id, {}).values())
 
     def is_told_apart(self, trace_id: bytes) -> bool:
-        """Whether the outlines of a trace are all that is known of its calls. Call `outline_traces` first."""
+        """Whether the outlines of a trace are all that is known of its calls. Call `read_outlines` first."""
         return trace_id not in self.large and trace_id not in self.contents
 
     def complete(self, new: Sequence[Skeleton]) -> None:

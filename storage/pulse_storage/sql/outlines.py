@@ -36,16 +36,24 @@ _MAX_HEIR_CHARS = 80
 _NOTHING_LENT: Overrides = {}
 
 
-def outlines_in_traces(
-    connection: Connection, project: int, trace_ids: Sequence[bytes], settled_before_ns: int, limit: int
-) -> dict[bytes, dict[bytes, Outline]]:
-    """The stored spans of some traces, by trace and span id; of each trace up to a limit, or a few more."""
-    found: dict[bytes, dict[bytes, Outline]] = {}
+def ask_for_outlines(
+    connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
+) -> Iterable[Values]:
+    """Ask for the stored spans of some traces; of each trace up to a limit, or a few more.
+
+    `outlines_in` reads what is answered.
+    """
     if not trace_ids:
-        return found
+        return ()
     dialect = connection.dialect
     columns = ", ".join((*_COLUMNS, dialect.row_key[-1]))
-    rows = cast("list[_Row]", dialect.some_of_traces(connection, columns, project, trace_ids, limit))
+    return dialect.some_of_traces(connection, columns, project, trace_ids, limit)
+
+
+def outlines_in(answer: Iterable[Values], settled_before_ns: int) -> dict[bytes, dict[bytes, Outline]]:
+    """The outlines that were asked for, by trace and span id."""
+    found: dict[bytes, dict[bytes, Outline]] = {}
+    rows = cast("Iterable[_Row]", answer)
     for trace_id, span_id, parent_id, start_ns, call, gen_ai, response, *shown, own, closer, row in rows:
         session_id, user_id, tags, environment = shown
         said: Heritage = (session_id, user_id, tags_tuple(tags) or None, environment)

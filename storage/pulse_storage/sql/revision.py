@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 from pulse_storage.latency import latency_bucket
 from pulse_storage.reconcile import INHERITED, Verdict
@@ -19,7 +20,7 @@ from pulse_storage.sql.spans import (
     update_inherited,
     update_values,
 )
-from pulse_storage.upkeep.marks import read_marks
+from pulse_storage.upkeep.marks import Marks, ask_for_marks, marks_in
 
 
 class Revision:
@@ -30,12 +31,16 @@ class Revision:
     ) -> None:
         self.connection = connection
         self.project = project
-        #: What the project's marks allow.
-        self.marks = read_marks(connection, project)
+        self._marks = ask_for_marks(connection, project)
         #: The stored spans that may change.
         self.near = near
         self.usage_keys = keys
         self._delta = delta
+
+    @cached_property
+    def marks(self) -> Marks:
+        """What the project's marks allow."""
+        return marks_in(self._marks)
 
     def revise(self, spans: Sequence[SpanKey]) -> None:
         """Change what is stored to what log events tell of these spans by now."""

@@ -129,12 +129,12 @@ class RollupDelta:
 
     def write(self, connection: Connection) -> None:
         """Move the stored sums; in the order of their keys, so that pages are visited once."""
-        hours = [(*key, *sums) for key, sums in sorted(self._hours.items()) if any(sums)]
-        days = [(*key, calls) for key, calls in sorted(self._days.items()) if calls]
-        totals = [(key, calls) for key, calls in sorted(self._calls.items()) if calls]
         dialect = connection.dialect
+        hours = [(*key, *sums) for key, sums in sorted(self._hours.items()) if any(sums)]
         dialect.upsert(connection, _UPSERT_HOUR, hours)
+        days = [(*key, calls) for key, calls in sorted(self._days.items()) if calls]
         dialect.upsert(connection, _UPSERT_DAY, days)
+        totals = [(key, calls) for key, calls in sorted(self._calls.items()) if calls]
         dialect.add_calls(connection, totals)
         if self._takes:
             connection.executemany(

@@ -121,7 +121,7 @@ class SqliteDialect:
 
     def some_of_traces(
         self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
-    ) -> list[Values]:
+    ) -> Iterable[Values]:
         """See Dialect. A trace has a statement of its own only where there are many spans."""
         select = f"SELECT {columns} FROM spans INDEXED BY spans_by_trace WHERE project = ?1 AND otel_trace_id"
         found: list[Values] = []

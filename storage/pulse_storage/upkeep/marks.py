@@ -8,7 +8,7 @@ from pulse_storage.ids import time_floor, time_of
 from pulse_storage.retention import HOUR_NS, RetentionPolicy, policy_from_text
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import OwnValue
-from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.connection import Connection, Cursor
 from pulse_storage.sql.spans import REFERENCES
 from pulse_storage.trace_json import rfc3339
 
@@ -16,6 +16,7 @@ _LONG_AGO_NS = -(1 << 63)
 #: Spans of one call start within this time; for as long, rows after the mark stand as they are, since some
 #: of what decided about them is gone.
 SETTLED_NS = HOUR_NS
+_READ_MARKS = "SELECT rows_from, content_from, policy FROM retention WHERE project = ?"
 _CONTENT_COLUMNS = frozenset({"input_preview", "output_preview", *REFERENCES})
 
 
@@ -78,9 +79,17 @@ NO_MARKS = Marks(b"", b"", None, _LONG_AGO_NS, _LONG_AGO_NS, _LONG_AGO_NS)
 
 def read_marks(connection: Connection, project: int) -> Marks:
     """The marks of a project as they are in this transaction."""
-    found = connection.execute(
-        "SELECT rows_from, content_from, policy FROM retention WHERE project = ?", (project,)
-    ).fetchone()
+    return marks_in(connection.execute(_READ_MARKS, (project,)))
+
+
+def ask_for_marks(connection: Connection, project: int) -> Cursor:
+    """Ask for the marks of a project; `marks_in` reads what is answered."""
+    return connection.ask(_READ_MARKS, (project,))
+
+
+def marks_in(answer: Cursor) -> Marks:
+    """The marks that were asked for."""
+    found = answer.fetchone()
     if found is None:
         return NO_MARKS
     rows_from, content_from, policy = cast("tuple[bytes, bytes, str | None]", found)
