@@ -120,7 +120,8 @@ async def test_rows_that_come_while_it_copies_are_carried_too(
         if done.project.id == "p" and done.passes == 1:
             # Before and after the place where the copy is.
             numbers = (5_000 + len(arrived), -len(arrived) - 1)
-            arrived.append([storage.submit([span(9_000 + n, start_ns=NOON_NS + n)]) for n in numbers])
+            submitted = [storage.submit([span(9_000 + n, start_ns=NOON_NS + n)]) for n in numbers]
+            arrived.append([future.result(timeout=30) for future in submitted])
 
     (done, _) = await copy(storage, target, note=note)
     assert done.verified

@@ -21,7 +21,9 @@ from tests.support.postgres import Server, execute
 from tests.support.rows import project, span
 
 from pulse_storage import IngestResult, SpanRow, StorageAdapter, StoreUnavailable, open_storage
+from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.postgres import database, readers
+from pulse_storage.postgres.locks import lock_key
 
 #: How many places a batch's exchange with the server is cut at.
 _CUTS = int(os.environ.get("PULSE_TEST_CUTS", "60"))
@@ -115,7 +117,7 @@ def test_a_server_that_stands_still_is_told_and_what_waited_is_stored(
 
 def test_a_server_without_connections_left_is_named_and_found_again(server: Server) -> None:
     url = server.store("crowded")
-    execute(url, "CREATE ROLE guest LOGIN CONNECTION LIMIT 1")
+    execute(url, "CREATE ROLE guest LOGIN")
     for tables in ("TABLES", "SEQUENCES"):
         execute(url, f"GRANT ALL ON ALL {tables} IN SCHEMA public TO guest")
     as_guest = url.replace("postgres@", "guest@")
@@ -124,11 +126,12 @@ def test_a_server_without_connections_left_is_named_and_found_again(server: Serv
         async with _opened(url) as storage:
             await storage.create_project(*project())
         storage = open_storage(as_guest)
-        with psycopg.connect(as_guest):
-            with pytest.raises(StoreUnavailable, match="no connections, memory or disk space left"):
-                await storage.ingest([span(1)])
-            with pytest.raises(StoreUnavailable):
-                await storage.check_writable()
+        execute(url, "ALTER ROLE guest CONNECTION LIMIT 0")
+        with pytest.raises(StoreUnavailable, match="no connections, memory or disk space left"):
+            await storage.ingest([span(1)])
+        with pytest.raises(StoreUnavailable):
+            await storage.check_writable()
+        execute(url, "ALTER ROLE guest CONNECTION LIMIT -1")
         await _stored_in_the_end(storage, [span(1)])
         await storage.close()
 
@@ -169,6 +172,27 @@ def test_a_table_that_somebody_locks_is_waited_for_only_so_long(
 
     asyncio.run(use())
     recount(lambda sql: execute(url, sql))
+
+
+def test_a_trace_that_somebody_stores_can_be_read_and_explained(server: Server) -> None:
+    url = server.store("stored_by_somebody")
+    call = span(1, partner_key="p:1", provider_request_id="1")
+
+    async def use() -> None:
+        async with _opened(url) as storage:
+            await storage.create_project(*project())
+            await storage.ingest([call])
+            [(key,)] = execute(url, "SELECT key FROM projects")
+            with psycopg.connect(url) as other:
+                # What a writer holds until its transaction is over.
+                for named, id in (("trace", call.otel_trace_id), ("partner", b"p:1")):
+                    lock = lock_key(named, int(str(key)), id)
+                    other.execute("SELECT pg_advisory_xact_lock(%s::bigint)", (lock,))
+                bearing = await storage.bearing_on("p", call.otel_trace_id)
+                assert [span.otel_span_id for span in bearing.spans] == [call.otel_span_id]
+                assert len((await storage.list_traces("p", TraceFilter(), Page())).rows) == 1
+
+    asyncio.run(use())
 
 
 @pytest.mark.parametrize(

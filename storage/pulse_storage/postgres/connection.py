@@ -110,7 +110,8 @@ class PostgresConnection:
         self._read_with = ""
         #: How the transaction of a read begins, until its first statement is sent.
         self._begins: bytes | None = None
-        self._alone = False
+        #: Not where nobody else stores meanwhile, nor where nothing is written.
+        self._needs_locks = True
         self._locked: frozenset[int] = frozenset()
 
     @property
@@ -126,7 +127,7 @@ class PostgresConnection:
         They go with the transaction, so that they hold behind a pooler too. `alone` waits until no other
         process stores, and lets none begin.
         """
-        self._alone = alone
+        self._needs_locks = not alone
         self._locked = frozenset()
         sets = "".join(f"; SET LOCAL {setting}" for setting in settings.split("; "))
         lock = f"; SELECT pg_advisory_xact_lock({STORING:d})" if alone else ""
@@ -141,7 +142,9 @@ class PostgresConnection:
         mode: LiteralString = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
         if not self._is_ours:
             self.begin(mode, settings)
+            self._needs_locks = False
             return
+        self._needs_locks = False
         if self._read_with != settings:
             # By itself: what is set in the transaction would end with it.
             self._statements.command("; ".join(f"SET {setting}" for setting in settings.split("; ")))
@@ -173,14 +176,14 @@ class PostgresConnection:
 
     def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None]], /) -> None:
         """See Connection."""
-        if self._alone:
+        if not self._needs_locks:
             return
         keys: set[int] = set()
         for span in spans:
             keys.update(_span_keys(*span))
             if len(keys) > _MAX_LOCKS:
                 self.execute("SELECT pg_advisory_xact_lock(?)", (STORING,))
-                self._alone = True
+                self._needs_locks = False
                 return
         # All in one order, so that no two processes wait for each other.
         self.execute(
@@ -192,7 +195,7 @@ class PostgresConnection:
 
     def lock_more(self, project: int, trace_ids: Sequence[bytes], partner_key: str | None, /) -> None:
         """See Connection. Waiting here could be waiting for ever, so what is taken makes it MustRunAlone."""
-        if self._alone:
+        if not self._needs_locks:
             return
         keys = {lock_key("trace", project, trace_id) for trace_id in trace_ids}
         if partner_key is not None:
