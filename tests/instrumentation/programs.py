@@ -11,11 +11,15 @@ from tests.instrumentation.sink import Sink
 
 PRELUDE = """
 import os, signal, sys, threading
+import openai
 import pulse_instrumentation as pulse
 from opentelemetry import trace
-from tests.support.llm_bodies import chat_chunks, completion, message
-from tests.support.llm_clients import anthropic_client, openai_client
+from tests.support.llm_bodies import chat_chunks, completion
 from tests.support.llm_http import FakeProvider, event_answer, json_answer
+
+# Without the other client, whose import takes longer than all the rest of most programs.
+def openai_client(provider):
+    return openai.OpenAI(api_key="test", max_retries=0, http_client=provider.sync_client())
 
 def begin(model):
     client = openai_client(FakeProvider(event_answer(chat_chunks("Hel", "lo"), done=True)))
@@ -39,7 +43,8 @@ def run(program: str, url: str, expect: int = 0, **environment: str) -> str:
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
-        timeout=60,
+        # Far beyond what any takes: it ends those that hang, on a machine that is busy with much else too.
+        timeout=180,
         env={
             **os.environ,
             "PYTHONPATH": os.getcwd(),

@@ -20,6 +20,8 @@ def collector_fixture() -> Iterator[Sink]:
 def test_init_sends_calls_of_both_clients_at_exit(collector: Sink) -> None:
     run(
         """
+        from tests.support.llm_bodies import message
+        from tests.support.llm_clients import anthropic_client
         pulse.init(service_name="shop", environment="test", release="1.2")
         call()
         client = anthropic_client(FakeProvider(json_answer(message())))
