@@ -211,13 +211,14 @@ class ResponsesFold:
 
     def add(self, chunk: object) -> bool:
         kind = own_fields(chunk).get("type")
+        if kind == "response.output_text.delta":
+            # By far the most frequent.
+            if self._content and isinstance(delta := field(chunk, "delta"), str):
+                self._pieces.append(delta)
+            return True
         if not isinstance(kind, str):
             return False
         if kind.endswith(".delta"):
-            if self._content and kind == "response.output_text.delta":
-                delta = field(chunk, "delta")
-                if isinstance(delta, str):
-                    self._pieces.append(delta)
             return True
         if kind.count(".") == 1 and kind.startswith("response."):
             response = field(chunk, "response")

@@ -50,6 +50,8 @@ def _read(inner: Iterator[object], call: Call) -> Chunks:
                 # Thrown in by whoever tears the reader down, not met while reading.
                 call.abandon()
                 raise
+            # The application's alone from here on: the next chunk takes its memory, as without Pulse.
+            del chunk
     except GeneratorExit:
         call.abandon()
         raise
@@ -73,6 +75,8 @@ async def _read_async(inner: AsyncIterator[object], call: Call) -> AsyncChunks:
                 # Thrown in by whoever tears the reader down, not met while reading.
                 call.abandon()
                 raise
+            # The application's alone from here on: the next chunk takes its memory, as without Pulse.
+            del chunk
     except GeneratorExit:
         call.abandon()
         raise
