@@ -81,7 +81,7 @@ class Arrivals:
         """Give rows their ids."""
         self._ids = [
             row_id(row.project_id, row.otel_trace_id, row.otel_span_id, row.start_ns)
-            for row, _ in self._arrivals
+            for row, _ in self._way.each(self._arrivals)
         ]
 
     def add(self) -> list[Outcome | str]:
