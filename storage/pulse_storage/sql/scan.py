@@ -21,9 +21,10 @@ from pulse_storage.sql.connection import Connection, Dialect, Values
 from pulse_storage.sql.keyed_seek import MAX_KEYS, rows_by_id, sought_rows
 from pulse_storage.sql.keyed_walk import keyed_rows
 
-#: Rows of the index that one statement looks at: few at first, then twice as many
-#: each time, since most lists are full after some.
-_FIRST_STRETCH = 2_000
+#: Rows of the index that one statement looks at: at first some for each row of the page, then four times as
+#: many each time, since most lists are full after few.
+_FIRST_STRETCH = 4
+_LONGER = 4
 _STRETCH = 20_000
 
 _EVERYTHING = TraceFilter(operation=ALL_OPERATIONS, counted=None)
@@ -59,7 +60,9 @@ def matching_rows(
             conditions = within(dialect, project, where, page.order, (None, None))
             yield from keyed_rows(connection, project, select, where, conditions, page, after)
             return
-    for begin, end in stretches(connection, project, where, page.order, after, whole=bool(page.offset)):
+    first = _FIRST_STRETCH * at_once
+    parts = stretches(connection, project, where, page.order, after, first=first, whole=bool(page.offset))
+    for begin, end in parts:
         while True:
             conditions = within(dialect, project, where, page.order, (begin, end))
             rows = 0
@@ -89,16 +92,20 @@ def stretches(
     order: Order,
     after: bytes | None = None,
     *,
+    first: int = _STRETCH,
     whole: bool = False,
 ) -> Iterator[Stretch]:
-    """The rows of the filter's index from an id on, cut into stretches; one if every row of it matches."""
+    """The rows of the filter's index from an id on, cut into stretches; one if every row of it matches.
+
+    `first` is the number of rows in the first of them; more follow.
+    """
     if whole or _index_tells_all(where):
         yield after, None
         return
     index = connection.dialect.indexed_by(index_for(where))
     # Usage keys stand in the index: ten times as many entries are looked at in the same time.
     factor = 10 if is_of_usage_keys(where) else 1
-    rows = _FIRST_STRETCH * factor
+    rows = first * factor
     while True:
         conditions = seek_conditions(project, where)
         _add_stretch(conditions, order, after, None)
@@ -111,7 +118,7 @@ def stretches(
         yield after, end
         if end is None:
             return
-        after, rows = end, min(2 * rows, _STRETCH * factor)
+        after, rows = end, min(_LONGER * rows, _STRETCH * factor)
 
 
 def within(dialect: Dialect, project: int, where: TraceFilter, order: Order, stretch: Stretch) -> Conditions:
