@@ -113,6 +113,12 @@ def _conditions(plan: str) -> dict[str, set[str]]:
     return found
 
 
+def _by_usage_key_are_seeks(plan: str) -> bool:
+    """Whether that index is asked for keys wherever it is used: it has no other order of ids."""
+    scans = re.findall(r"_project_usage_key_id_idx\b[^\n]*\n\s*([^\n]*)", plan)
+    return all("usage_key = " in condition for condition in scans)
+
+
 @pytest.mark.parametrize(
     "where",
     [
@@ -137,6 +143,7 @@ def test_every_scan_is_of_a_part_of_an_index(connection: PostgresConnection, whe
         assert "Seq Scan on spans" not in plan, plan
         conditions = re.findall(r"Scan[^\n]* on spans_\w+[^\n]*\n\s*([A-Z][\w ]*):", plan)
         assert set(conditions) <= {"Index Cond", "Recheck Cond"}, plan
+        assert _by_usage_key_are_seeks(plan), plan
         assert "span_bodies" not in plan
 
 
@@ -155,8 +162,10 @@ def test_calls_of_few_models_are_sought_by_an_index_of_their_own(
     [_, plan] = plans
     # Of each model the nearest calls, then each row in the partition of its id.
     looked_for = _conditions(plan)
-    assert looked_for.keys() == {"usage_key_id_idx", "pkey"}
-    assert all("usage_key = usage_keys.key" in condition for condition in looked_for["usage_key_id_idx"])
+    assert looked_for.keys() == {"project_usage_key_id_idx", "pkey"}
+    assert all(
+        "usage_key = usage_keys.key" in condition for condition in looked_for["project_usage_key_id_idx"]
+    )
     assert all("id = " in condition for condition in looked_for["pkey"])
 
 
@@ -202,6 +211,7 @@ def test_sums_stay_within_their_range_and_touch_no_bodies(
     plans = _plans(connection, lambda c, p: analytics(c, p, query))
     for plan in plans:
         assert len(_partitions(plan)) <= 2, plan
+        assert _by_usage_key_are_seeks(plan), plan
         assert not re.search(r"Seq Scan on (spans|rollup_hour|latency_day)", plan), plan
         assert "span_bodies" not in plan
     if where == TraceFilter() and group_by in ("day", "hour", "model", "provider"):

@@ -25,7 +25,8 @@ def sought_rows(
         if after is not None:
             calls.add("id > ?" if page.order == "asc" else "id < ?", after)
         nearest = (
-            f"SELECT id FROM spans WHERE usage_key = usage_keys.key AND {calls.sql()}"
+            "SELECT id FROM spans WHERE project = usage_keys.project AND usage_key = usage_keys.key"
+            f" AND {calls.sql()}"
             f" ORDER BY id {order.upper()} LIMIT {at_once + offset:d}"
         )
         found = (
