@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from pulse_storage.ingest_result import IngestResult
@@ -32,10 +31,9 @@ def results_for(calls: Sequence[Call], outcomes: Sequence[Outcome | str]) -> lis
 
 
 def _result(outcomes: Sequence[Outcome | str]) -> IngestResult:
-    counts = Counter(outcomes)
     return IngestResult(
-        stored=counts[Outcome.STORED],
-        duplicates=counts[Outcome.DUPLICATE],
-        left_out=counts[Outcome.LEFT_OUT],
+        stored=outcomes.count(Outcome.STORED),
+        duplicates=outcomes.count(Outcome.DUPLICATE),
+        left_out=outcomes.count(Outcome.LEFT_OUT),
         rejected=tuple((i, reason) for i, reason in enumerate(outcomes) if isinstance(reason, str)),
     )
