@@ -26,6 +26,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+import uvloop
 from rich.console import Console
 from rich.table import Table
 from tests.support.rows import project
@@ -82,7 +83,9 @@ def main() -> None:
             for engine in engines:
                 rows = month_of_rows(size, bodies=options.bodies, trace_spans=options.trace_spans)
                 more = month_of_rows(200_000, bodies=options.bodies, trace_spans=options.trace_spans)
-                measured.append(asyncio.run(_measure(engine, size, None if engine.is_filled else rows, more)))
+                measuring = _measure(engine, size, None if engine.is_filled else rows, more)
+                with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the server does
+                    measured.append(runner.run(measuring))
     _print_costs(measured)
     _print_reads(measured)
 
