@@ -26,6 +26,8 @@ from pulse_storage.sql.keyed_walk import keyed_rows
 _FIRST_STRETCH = 4
 _LONGER = 4
 _STRETCH = 20_000
+#: Where nobody says how many: the time that is left is looked at after so many.
+_SOME = 2_000
 
 _EVERYTHING = TraceFilter(operation=ALL_OPERATIONS, counted=None)
 #: Filters that let through whatever their index holds.
@@ -92,7 +94,7 @@ def stretches(
     order: Order,
     after: bytes | None = None,
     *,
-    first: int = _STRETCH,
+    first: int = _SOME,
     whole: bool = False,
 ) -> Iterator[Stretch]:
     """The rows of the filter's index from an id on, cut into stretches; one if every row of it matches.
