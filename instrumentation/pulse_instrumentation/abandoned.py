@@ -10,7 +10,7 @@ import os
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
-from weakref import WeakValueDictionary
+from weakref import ReferenceType, ref
 
 # Its methods are atomic, and safe where a destructor interrupts another of them.
 _waiting: deque[Callable[[], None]] = deque()
@@ -27,7 +27,8 @@ class Stream(Protocol):
         ...
 
 
-_streams: WeakValueDictionary[int, Stream] = WeakValueDictionary()
+# A plain dict: one with weak values takes several times as long to note a stream.
+_streams: dict[int, ReferenceType[Stream]] = {}
 
 
 def leave(end: Callable[[], None]) -> None:
@@ -51,13 +52,19 @@ def end_abandoned() -> None:
 
 
 def remember_stream(stream: Stream) -> None:
-    """Take note of a stream, for as long as it lives, in case the process ends before it does."""
-    _streams[id(stream)] = stream
+    """Take note of a stream until it is forgotten, in case the process ends before it does."""
+    _streams[id(stream)] = ref(stream)
+
+
+def forget_stream(stream: Stream) -> None:
+    """Take note that a stream has ended, or is about to be freed. Safe in destructors and signal handlers."""
+    _streams.pop(id(stream), None)
 
 
 def leave_streams() -> None:
     """Leave every stream that is open, because nobody will read on: the process is about to end."""
-    for reference in _streams.valuerefs():
+    # Of a copy, which is made at once: streams may be forgotten meanwhile.
+    for reference in _streams.copy().values():
         if (stream := reference()) is not None:
             stream.abandon()
 

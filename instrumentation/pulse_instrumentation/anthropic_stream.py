@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pulse_instrumentation.fields import field, own_fields, text
+from pulse_instrumentation.fields import field, own_fields, pairs, text
 
 # The kinds of delta with the field of the delta and of the block that it extends.
 _DELTAS = {
@@ -12,15 +12,17 @@ _DELTAS = {
     "thinking_delta": ("thinking", "thinking"),
     "input_json_delta": ("partial_json", "input"),
 }
-_USAGE_FIELDS = (
-    "input_tokens",
-    "output_tokens",
-    "cache_read_input_tokens",
-    "cache_creation_input_tokens",
-    "cache_creation",
-    "output_tokens_details",
-    "service_tier",
-    "cost",
+_USAGE_FIELDS = frozenset(
+    {
+        "input_tokens",
+        "output_tokens",
+        "cache_read_input_tokens",
+        "cache_creation_input_tokens",
+        "cache_creation",
+        "output_tokens_details",
+        "service_tier",
+        "cost",
+    }
 )
 
 
@@ -78,8 +80,8 @@ class MessageFold:
 
     def _take_usage(self, usage: object) -> None:
         # The counts are cumulative: a later one replaces an earlier one, an absent one does not.
-        for name in _USAGE_FIELDS:
-            if (value := field(usage, name)) is not None:
+        for name, value in pairs(usage):
+            if value is not None and name in _USAGE_FIELDS:
                 self._usage[name] = value
 
 

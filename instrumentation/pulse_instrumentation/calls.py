@@ -114,9 +114,11 @@ class Call:
 
     def _claim(self) -> bool:
         try:
-            return self._open.pop() is abandoned.process
+            process = self._open.pop()
         except IndexError:
             return False
+        abandoned.forget_stream(self)
+        return process is abandoned.process
 
     def _folded(self) -> object:
         if self._fold is None:
