@@ -82,6 +82,8 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCon
     connection.execute("VACUUM ANALYZE")
     # So few rows are read faster one after another; what is asked here is which index would do.
     connection.execute("SET enable_seqscan = off")
+    # As the readers of lists do; else it is a matter of statistics which tiny table is read by a bitmap.
+    connection.execute("SET enable_bitmapscan = off")
     yield connection
     connection.close()
     backend.check(folder)
