@@ -13,9 +13,9 @@ from opentelemetry.trace import TracerProvider
 
 from pulse_instrumentation.content import DEFAULT_PART_LIMIT, Redact
 from pulse_instrumentation.failures import logger, report_failure
-from pulse_instrumentation.hook import BASE_CLASSES, OWN_RECORDER, Hook, base_class
-from pulse_instrumentation.libraries import ANTHROPIC, OPENAI
-from pulse_instrumentation.recorder import Library, Recorder
+from pulse_instrumentation.recording.hook import BASE_CLASSES, OWN_RECORDER, Hook, base_class
+from pulse_instrumentation.recording.libraries import ANTHROPIC, OPENAI
+from pulse_instrumentation.recording.recorder import Library, Recorder
 from pulse_instrumentation.settings import CallSettings, content_mode
 
 _hooks: dict[type, Hook] = {}

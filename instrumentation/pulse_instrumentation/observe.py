@@ -10,10 +10,10 @@ from opentelemetry.trace import TracerProvider
 
 from pulse_instrumentation.content import ContentMode, Redact
 from pulse_instrumentation.failures import logger, report_failure
-from pulse_instrumentation.hook import OWN_RECORDER, Request, base_class
 from pulse_instrumentation.instrumentors import hook_of, observed
-from pulse_instrumentation.libraries import ANTHROPIC, OPENAI
-from pulse_instrumentation.recorder import Library, Recorder
+from pulse_instrumentation.recording.hook import OWN_RECORDER, Request, base_class
+from pulse_instrumentation.recording.libraries import ANTHROPIC, OPENAI
+from pulse_instrumentation.recording.recorder import Library, Recorder
 from pulse_instrumentation.settings import CallSettings, content_mode
 
 Client = TypeVar("Client")

@@ -12,11 +12,12 @@ from opentelemetry import trace
 from opentelemetry.trace import TracerProvider
 
 from pulse_instrumentation import attributes as names
-from pulse_instrumentation.abandoned import end_abandoned, leave_streams
-from pulse_instrumentation.celery_workers import send_from_workers
 from pulse_instrumentation.content import ContentMode, Redact
+from pulse_instrumentation.delivery.celery_workers import send_from_workers
+from pulse_instrumentation.delivery.termination import flush_on_termination
 from pulse_instrumentation.failures import logger, report_failure
 from pulse_instrumentation.instrumentors import PulseAnthropicInstrumentor, PulseOpenAIInstrumentor
+from pulse_instrumentation.recording.abandoned import end_abandoned, leave_streams
 from pulse_instrumentation.settings import (
     DEFAULT_BATCH_SIZE,
     DEFAULT_FLUSH_INTERVAL_MS,
@@ -25,10 +26,9 @@ from pulse_instrumentation.settings import (
     export_settings,
     sdk_disabled,
 )
-from pulse_instrumentation.termination import flush_on_termination
 
 if TYPE_CHECKING:
-    from pulse_instrumentation.delivery import PulseSpanProcessor
+    from pulse_instrumentation.delivery.processor import PulseSpanProcessor
 
 _lock = threading.Lock()
 _running: _Running | None = None
@@ -163,8 +163,8 @@ def shutdown() -> None:
 def _started(settings: ExportSettings) -> _Running | None:
     """The processor on a provider; None, with the reason in the log, when there can be none."""
     try:
-        from pulse_instrumentation.delivery import PulseSpanProcessor
-        from pulse_instrumentation.sender import Sender
+        from pulse_instrumentation.delivery.processor import PulseSpanProcessor
+        from pulse_instrumentation.delivery.sender import Sender
     except ImportError as error:
         logger.error(
             "Pulse cannot send anything: %s. Install the extra: pip install 'pulse-instrumentation[export]'",
@@ -194,7 +194,7 @@ def _started(settings: ExportSettings) -> _Running | None:
 
 
 def _provider_with(processor: PulseSpanProcessor) -> TracerProvider:
-    from pulse_instrumentation.own_provider import OwnTracerProvider
+    from pulse_instrumentation.delivery.own_provider import OwnTracerProvider
 
     provider = trace.get_tracer_provider()
     add = getattr(provider, "add_span_processor", None)

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from pulse_instrumentation.abandoned import end_abandoned
+from pulse_instrumentation.recording.abandoned import end_abandoned
 
 _JSON = (
     "gen_ai.input.messages",

@@ -14,10 +14,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.trace import Tracer
 from tests.instrumentation.sink import Sink, sink
 
-from pulse_instrumentation import delivery, span_queue
-from pulse_instrumentation.abandoned import leave
-from pulse_instrumentation.delivery import PulseSpanProcessor, pause_s
-from pulse_instrumentation.sender import Outcome, Sender
+from pulse_instrumentation.delivery import processor as delivery
+from pulse_instrumentation.delivery import span_queue
+from pulse_instrumentation.delivery.processor import PulseSpanProcessor, pause_s
+from pulse_instrumentation.delivery.sender import Outcome, Sender
+from pulse_instrumentation.recording.abandoned import leave
 
 
 @pytest.fixture(name="collector")

@@ -26,28 +26,20 @@ from tests.support.llm_bodies import (
 from tests.support.llm_clients import KINDS, anthropic_client, openai_client, result_of
 from tests.support.llm_http import Answer, Body, FakeProvider, event_answer, json_answer, raw_answer
 
-from pulse_instrumentation import (
-    PulseAnthropicInstrumentor,
-    PulseOpenAIInstrumentor,
-    calls,
-    content,
-    failures,
-    libraries,
-    streams,
-    tables,
-    unread,
-)
-from pulse_instrumentation import body as body_module
-from pulse_instrumentation import hook as hook_module
-from pulse_instrumentation import recorder as recorder_module
-from pulse_instrumentation.anthropic_stream import MessageFold
-from pulse_instrumentation.calls import Call
+from pulse_instrumentation import PulseAnthropicInstrumentor, PulseOpenAIInstrumentor, content, failures
 from pulse_instrumentation.content import Capture
-from pulse_instrumentation.hook import Hook
-from pulse_instrumentation.metrics import CallMetrics
-from pulse_instrumentation.openai_chat_stream import ChatFold
-from pulse_instrumentation.openai_responses import ResponsesFold
-from pulse_instrumentation.recorder import Recorder
+from pulse_instrumentation.readers import tables
+from pulse_instrumentation.readers.anthropic_stream import MessageFold
+from pulse_instrumentation.readers.openai_chat_stream import ChatFold
+from pulse_instrumentation.readers.openai_responses import ResponsesFold
+from pulse_instrumentation.recording import body as body_module
+from pulse_instrumentation.recording import calls, libraries, streams, unread
+from pulse_instrumentation.recording import hook as hook_module
+from pulse_instrumentation.recording import recorder as recorder_module
+from pulse_instrumentation.recording.calls import Call
+from pulse_instrumentation.recording.hook import Hook
+from pulse_instrumentation.recording.metrics import CallMetrics
+from pulse_instrumentation.recording.recorder import Recorder
 
 MESSAGES: list[Any] = [{"role": "user", "content": "Hi"}]
 

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from tests.instrumentation.programs import closed_early, run
 from tests.instrumentation.sink import Sink, sink
 
-from pulse_instrumentation.own_provider import OwnTracerProvider
+from pulse_instrumentation.delivery.own_provider import OwnTracerProvider
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from pulse_instrumentation.sender import MAX_ANSWER_BYTES, Sender
+from pulse_instrumentation.delivery.sender import MAX_ANSWER_BYTES, Sender
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from tests.support.llm_bodies import response, response_events
 from tests.support.llm_clients import KINDS, openai_client, result_of
 from tests.support.llm_http import FakeProvider, event_answer, json_answer
 
-from pulse_instrumentation import openai_responses
+from pulse_instrumentation.readers import openai_responses
 
 EXPECTED = {
     "gen_ai.operation.name": "chat",

@@ -8,13 +8,13 @@ from time import time_ns
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode
 
-from pulse_instrumentation import abandoned
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import Attributes, field, integer
-from pulse_instrumentation.metrics import CallMetrics
-from pulse_instrumentation.operations import Fold, Operation
+from pulse_instrumentation.readers.operations import Fold, Operation
+from pulse_instrumentation.recording import abandoned
+from pulse_instrumentation.recording.metrics import CallMetrics
 
 
 class Call:

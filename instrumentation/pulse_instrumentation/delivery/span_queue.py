@@ -7,7 +7,7 @@ from collections import deque
 
 from opentelemetry.sdk.trace import ReadableSpan
 
-from pulse_instrumentation.encoding import span_size
+from pulse_instrumentation.delivery.encoding import span_size
 
 MAX_QUEUE_BYTES = 32 * 1024 * 1024
 MAX_BATCH_BYTES = 4 * 1024 * 1024

@@ -11,10 +11,10 @@ import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
 from typing import cast
 
-from pulse_instrumentation.body import watch_closing
-from pulse_instrumentation.calls import Call
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import field
+from pulse_instrumentation.recording.body import watch_closing
+from pulse_instrumentation.recording.calls import Call
 
 # The name under which the streams of both clients hold their iterator, since their first versions.
 ITERATOR = "_iterator"

@@ -21,11 +21,11 @@ from opentelemetry.context import Context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import ReadableSpan, Span, SpanProcessor
 
-from pulse_instrumentation.abandoned import any_abandoned, end_abandoned
-from pulse_instrumentation.encoding import SpanEncoder
+from pulse_instrumentation.delivery.encoding import SpanEncoder
+from pulse_instrumentation.delivery.sender import Outcome, Sender
+from pulse_instrumentation.delivery.span_queue import MAX_QUEUE_BYTES, SpanQueue
 from pulse_instrumentation.failures import logger, report_failure
-from pulse_instrumentation.sender import Outcome, Sender
-from pulse_instrumentation.span_queue import MAX_QUEUE_BYTES, SpanQueue
+from pulse_instrumentation.recording.abandoned import any_abandoned, end_abandoned
 
 SEND_TIMEOUT_S = 10.0
 FIRST_BACKOFF_S = 0.5

@@ -7,9 +7,9 @@ from collections import deque
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture, Part, dumps
 from pulse_instrumentation.fields import Attributes, count, field, integer, items, number, own_fields, text
-from pulse_instrumentation.openai_chat import tool_definition
-from pulse_instrumentation.operations import Body, Failure, Operation
-from pulse_instrumentation.tables import Table, output_type, read, true, with_both_cache_writes
+from pulse_instrumentation.readers.openai_chat import tool_definition
+from pulse_instrumentation.readers.operations import Body, Failure, Operation
+from pulse_instrumentation.readers.tables import Table, output_type, read, true, with_both_cache_writes
 
 # The last background responses whose tokens were told.
 _told: deque[str] = deque(maxlen=1024)

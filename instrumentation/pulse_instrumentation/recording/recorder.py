@@ -16,15 +16,15 @@ from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import SpanKind, TracerProvider
 
 from pulse_instrumentation import attributes as names
-from pulse_instrumentation.abandoned import end_abandoned
-from pulse_instrumentation.calls import Call
 from pulse_instrumentation.content import Capture
 from pulse_instrumentation.content_override import capture_in
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import Attributes, own_fields
-from pulse_instrumentation.metrics import CallMetrics
-from pulse_instrumentation.operations import Body, Operation
-from pulse_instrumentation.provider import Server, base_url, server_of
+from pulse_instrumentation.readers.operations import Body, Operation
+from pulse_instrumentation.recording.abandoned import end_abandoned
+from pulse_instrumentation.recording.calls import Call
+from pulse_instrumentation.recording.metrics import CallMetrics
+from pulse_instrumentation.recording.provider import Server, base_url, server_of
 from pulse_instrumentation.session import session_attributes
 from pulse_instrumentation.settings import CallSettings
 

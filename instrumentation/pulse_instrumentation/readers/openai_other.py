@@ -5,10 +5,10 @@ from __future__ import annotations
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture, Part, dumps
 from pulse_instrumentation.fields import Attributes, count, field, integer, items, number, text, texts
-from pulse_instrumentation.openai_chat import request_attributes, response_attributes
-from pulse_instrumentation.openai_chat_stream import ChatFold
-from pulse_instrumentation.operations import Body, Operation
-from pulse_instrumentation.tables import Table, read, several, some, true
+from pulse_instrumentation.readers.openai_chat import request_attributes, response_attributes
+from pulse_instrumentation.readers.openai_chat_stream import ChatFold
+from pulse_instrumentation.readers.operations import Body, Operation
+from pulse_instrumentation.readers.tables import Table, read, several, some, true
 
 
 def completion_request_content(body: Body, capture: Capture) -> Attributes:

@@ -9,17 +9,17 @@ from typing import Protocol, cast
 from opentelemetry import trace
 from opentelemetry.context import Context
 
-from pulse_instrumentation import (
+from pulse_instrumentation.fields import field
+from pulse_instrumentation.readers import (
     anthropic_messages,
     openai_chat,
     openai_decisions,
     openai_other,
     openai_responses,
 )
-from pulse_instrumentation.fields import field
-from pulse_instrumentation.operations import Operation
-from pulse_instrumentation.recorder import Library
-from pulse_instrumentation.replay import replayable
+from pulse_instrumentation.readers.operations import Operation
+from pulse_instrumentation.recording.recorder import Library
+from pulse_instrumentation.recording.replay import replayable
 
 _OPENAI_PATHS = {
     "chat/completions": openai_chat.CHAT,

@@ -5,8 +5,12 @@ from __future__ import annotations
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture, Part, dumps
 from pulse_instrumentation.fields import Attributes, field, items
-from pulse_instrumentation.openai_responses import request_attributes, request_content, response_attributes
-from pulse_instrumentation.operations import Body, Operation
+from pulse_instrumentation.readers.openai_responses import (
+    request_attributes,
+    request_content,
+    response_attributes,
+)
+from pulse_instrumentation.readers.operations import Body, Operation
 
 
 def decision_request(body: Body) -> Attributes:

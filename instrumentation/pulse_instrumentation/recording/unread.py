@@ -11,10 +11,10 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Protocol, cast
 
-from pulse_instrumentation.body import watch_closing
-from pulse_instrumentation.calls import Call
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import field, text
+from pulse_instrumentation.recording.body import watch_closing
+from pulse_instrumentation.recording.calls import Call
 
 # A JSON answer, or a single one of the server-sent events, that is longer is not kept for reading.
 MAX_BODY_BYTES = 8 * 1024 * 1024

@@ -14,9 +14,9 @@ from pulse_instrumentation.fields import (
     text,
     texts,
 )
-from pulse_instrumentation.openai_chat_stream import ChatFold
-from pulse_instrumentation.operations import Body, Operation
-from pulse_instrumentation.tables import (
+from pulse_instrumentation.readers.openai_chat_stream import ChatFold
+from pulse_instrumentation.readers.operations import Body, Operation
+from pulse_instrumentation.readers.tables import (
     Table,
     output_type,
     read,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pulse_instrumentation import attributes as names
-from pulse_instrumentation.anthropic_stream import MessageFold
 from pulse_instrumentation.content import Capture, Part, dumps, modality
 from pulse_instrumentation.fields import (
     Attributes,
@@ -15,8 +14,9 @@ from pulse_instrumentation.fields import (
     text,
     texts,
 )
-from pulse_instrumentation.operations import Body, Operation
-from pulse_instrumentation.tables import Table, read, true, with_both_cache_writes
+from pulse_instrumentation.readers.anthropic_stream import MessageFold
+from pulse_instrumentation.readers.operations import Body, Operation
+from pulse_instrumentation.readers.tables import Table, read, true, with_both_cache_writes
 
 
 def request_attributes(body: Body) -> Attributes:

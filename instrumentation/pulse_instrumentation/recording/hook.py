@@ -14,11 +14,11 @@ from typing import Literal, Protocol, cast
 
 from opentelemetry.context import attach, detach
 
-from pulse_instrumentation.calls import Call
 from pulse_instrumentation.failures import report_failure
-from pulse_instrumentation.recorder import Recorder
-from pulse_instrumentation.streams import record_stream
-from pulse_instrumentation.unread import record_response
+from pulse_instrumentation.recording.calls import Call
+from pulse_instrumentation.recording.recorder import Recorder
+from pulse_instrumentation.recording.streams import record_stream
+from pulse_instrumentation.recording.unread import record_response
 
 OWN_RECORDER = "_pulse_recorder"
 _METHOD = "request"

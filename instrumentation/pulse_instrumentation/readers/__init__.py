@@ -1,0 +1,1 @@
+"""What each API's requests and answers say, as attributes of a span."""

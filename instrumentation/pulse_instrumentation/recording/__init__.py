@@ -1,0 +1,1 @@
+"""A call from the client's request to the end of its span."""
