@@ -16,20 +16,12 @@ from pulse_storage.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.sql.analytics import analytics
 from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
+from pulse_storage.sql.lineage import descendants, descendants_lacking, has_call_below, nearest_above
 from pulse_storage.sql.outlines import ask_for_outlines
 from pulse_storage.sql.projects import insert_project, key_with_digest, keys_of, project_key
 from pulse_storage.sql.records import find_record, page_of_records
 from pulse_storage.sql.scan import stretches
-from pulse_storage.sql.spans import (
-    descendants,
-    descendants_lacking,
-    has_call_below,
-    nearest_above,
-    stored_in_trace,
-    stored_in_traces,
-    stored_partners,
-    stored_span,
-)
+from pulse_storage.sql.spans import stored_in_trace, stored_in_traces, stored_partners, stored_span
 from pulse_storage.sql.usage import count_rows
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_reader, open_writer

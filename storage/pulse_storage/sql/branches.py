@@ -14,17 +14,8 @@ from pulse_storage.latency import latency_bucket
 from pulse_storage.reconcile import INHERITED, Verdict
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.spans import (
-    StoredSpan,
-    descendants,
-    descendants_lacking,
-    has_call_below,
-    nearest_above,
-    shown_skeleton,
-    stored_in_trace,
-    stored_span,
-    update_values,
-)
+from pulse_storage.sql.lineage import descendants, descendants_lacking, has_call_below, nearest_above
+from pulse_storage.sql.spans import StoredSpan, shown_skeleton, stored_in_trace, stored_span, update_values
 
 #: A span with more spans below it is wide: they are not loaded together.
 _MAX_BELOW = 256
