@@ -35,8 +35,8 @@ from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing.price_list import warm_up
 from pulse_storage import StorageAdapter, open_storage
 from pulse_storage.skeletons import OwnValue
-from pulse_storage.sql import arrivals
-from pulse_storage.sql.neighbourhood import Neighbourhood
+from pulse_storage.sql.writing import arrivals
+from pulse_storage.sql.writing.neighbourhood import Neighbourhood
 
 Shape = Literal["calls", "agents", "pieces"]
 

@@ -10,8 +10,8 @@ from tests.support.rows import NOON_NS, project, span, step
 
 from pulse_storage import SpanRow
 from pulse_storage.plain import Outline, Overrides
-from pulse_storage.sql.outlines import ask_for_outlines, outlines_in, update_heirs
-from pulse_storage.sql.projects import insert_project
+from pulse_storage.sql.tables.projects import insert_project
+from pulse_storage.sql.writing.outlines import ask_for_outlines, outlines_in, update_heirs
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_writer
 from pulse_storage.sqlite.database import SqliteDatabase

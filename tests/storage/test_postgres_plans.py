@@ -20,12 +20,12 @@ from pulse_storage.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.ids import row_id
 from pulse_storage.postgres.connection import PostgresConnection, connect
-from pulse_storage.sql.analytics import analytics
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue
-from pulse_storage.sql.projects import project_key
-from pulse_storage.sql.records import find_record, page_of_records
-from pulse_storage.sql.scan import stretches
-from pulse_storage.sql.usage import count_rows
+from pulse_storage.sql.reading.analytics import analytics
+from pulse_storage.sql.reading.records import find_record, page_of_records
+from pulse_storage.sql.reading.scan import stretches
+from pulse_storage.sql.reading.usage import count_rows
+from pulse_storage.sql.tables.projects import project_key
 
 _TODAY_NS = time.time_ns() // DAY_NS * DAY_NS
 #: Three thousand calls over fifty days, so that several partitions hold some.

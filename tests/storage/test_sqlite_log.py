@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.rows import project, span
 
-from pulse_storage.sql.projects import insert_project
+from pulse_storage.sql.tables.projects import insert_project
 from pulse_storage.sqlite import database, schema
 from pulse_storage.sqlite.connection import open_writer
 from pulse_storage.sqlite.database import SqliteDatabase

@@ -14,15 +14,15 @@ from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
-from pulse_storage.sql.analytics import analytics
 from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
-from pulse_storage.sql.lineage import descendants, descendants_lacking, has_call_below, nearest_above
-from pulse_storage.sql.outlines import ask_for_outlines
-from pulse_storage.sql.projects import insert_project, key_with_digest, keys_of, project_key
-from pulse_storage.sql.records import find_record, page_of_records
-from pulse_storage.sql.scan import stretches
-from pulse_storage.sql.spans import stored_in_trace, stored_in_traces, stored_partners, stored_span
-from pulse_storage.sql.usage import count_rows
+from pulse_storage.sql.reading.analytics import analytics
+from pulse_storage.sql.reading.records import find_record, page_of_records
+from pulse_storage.sql.reading.scan import stretches
+from pulse_storage.sql.reading.usage import count_rows
+from pulse_storage.sql.tables.projects import insert_project, key_with_digest, keys_of, project_key
+from pulse_storage.sql.tables.spans import stored_in_trace, stored_in_traces, stored_partners, stored_span
+from pulse_storage.sql.writing.lineage import descendants, descendants_lacking, has_call_below, nearest_above
+from pulse_storage.sql.writing.outlines import ask_for_outlines
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.database import SqliteDatabase

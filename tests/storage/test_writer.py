@@ -12,7 +12,7 @@ from tests.support.rows import project, span
 
 from pulse_storage import IngestResult, StoreBusy, StoreUnavailable
 from pulse_storage.bodies import pack
-from pulse_storage.sql.projects import insert_project
+from pulse_storage.sql.tables.projects import insert_project
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.database import SqliteDatabase

@@ -17,9 +17,9 @@ from pulse_storage.postgres.emptying import empty_part, whole_parts
 from pulse_storage.postgres.failures import CLASHES, FOREIGN_STATEMENTS, TOO_LONG, is_lost, unavailable
 from pulse_storage.postgres.link import Link
 from pulse_storage.postgres.partitions import make_partitions_around
-from pulse_storage.sql.calls import arrivals_of, results_for
-from pulse_storage.sql.ingest import Ingest
 from pulse_storage.sql.right_of_way import RightOfWay
+from pulse_storage.sql.writing.calls import arrivals_of, results_for
+from pulse_storage.sql.writing.ingest import Ingest
 from pulse_storage.upkeep.parts import Lot, Part, Table
 from pulse_storage.writer import Call
 

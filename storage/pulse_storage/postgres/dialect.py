@@ -12,7 +12,7 @@ from pulse_storage.postgres.failures import DATA_ERRORS
 from pulse_storage.postgres.folding import folded_pattern
 from pulse_storage.rows import SpanRow
 from pulse_storage.sql.connection import Connection, IdRange, SqlValue, Values
-from pulse_storage.sql.spans import BODY_COLUMNS, COLUMNS
+from pulse_storage.sql.tables.spans import BODY_COLUMNS, COLUMNS
 
 _COPY_ROWS = f"COPY spans ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
 _COPY_BODIES = (

@@ -14,7 +14,7 @@ from pulse_storage.ids import time_floor, time_of
 from pulse_storage.postgres.connection import PostgresConnection
 from pulse_storage.postgres.partitions import Partition, partitions
 from pulse_storage.sql.connection import SqlValue
-from pulse_storage.sql.garbage import note_content_between
+from pulse_storage.sql.tables.garbage import note_content_between
 from pulse_storage.upkeep.dropping import BODY_BYTES
 from pulse_storage.upkeep.lending import take_over_what_is_borrowed
 from pulse_storage.upkeep.marks import SETTLED_NS, move_marks, read_marks

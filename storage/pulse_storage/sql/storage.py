@@ -25,17 +25,17 @@ from pulse_storage.ingest_result import IngestResult
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
 from pulse_storage.skeletons import Bearing
-from pulse_storage.sql import projects
-from pulse_storage.sql.analytics import analytics
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.cursors import decode_cursor
-from pulse_storage.sql.neighbourhood import bearing_on
-from pulse_storage.sql.prices import delete_prices, prices_of, put_prices
-from pulse_storage.sql.records import find_record, find_records, page_of_records
-from pulse_storage.sql.reprice import mark_of, reprice_some, set_mark
-from pulse_storage.sql.search import page_of_found
-from pulse_storage.sql.unpriced import unpriced_models
-from pulse_storage.sql.usage import count_rows
+from pulse_storage.sql.reading.analytics import analytics
+from pulse_storage.sql.reading.cursors import decode_cursor
+from pulse_storage.sql.reading.records import find_record, find_records, page_of_records
+from pulse_storage.sql.reading.search import page_of_found
+from pulse_storage.sql.reading.unpriced import unpriced_models
+from pulse_storage.sql.reading.usage import count_rows
+from pulse_storage.sql.tables import projects
+from pulse_storage.sql.tables.prices import delete_prices, prices_of, put_prices
+from pulse_storage.sql.writing.neighbourhood import bearing_on
+from pulse_storage.sql.writing.reprice import mark_of, reprice_some, set_mark
 from pulse_storage.upkeep.engine import Engine, Maintained
 from pulse_storage.upkeep.upkeep import Upkeep
 from pulse_storage.writer import Database as Writes

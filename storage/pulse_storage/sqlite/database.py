@@ -12,9 +12,9 @@ import apsw
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.ingest_result import IngestResult
-from pulse_storage.sql.calls import arrivals_of, results_for
-from pulse_storage.sql.ingest import Ingest
 from pulse_storage.sql.right_of_way import RightOfWay
+from pulse_storage.sql.writing.calls import arrivals_of, results_for
+from pulse_storage.sql.writing.ingest import Ingest
 from pulse_storage.sqlite.connection import (
     AUTO_VACUUM_INCREMENTAL,
     BUSY_TIMEOUT_MS,

@@ -11,7 +11,7 @@ import apsw
 
 from pulse_storage.rows import SpanRow, UnfitValue
 from pulse_storage.sql.connection import Connection, IdRange, SqlValue, Values
-from pulse_storage.sql.spans import BODY_COLUMNS, COLUMNS
+from pulse_storage.sql.tables.spans import BODY_COLUMNS, COLUMNS
 
 _INSERT = f"INSERT INTO spans (seq, {', '.join(COLUMNS)}) VALUES (?, {', '.join('?' * len(COLUMNS))})"
 _INSERT_BODIES = (

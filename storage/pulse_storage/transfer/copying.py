@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.rows import Project
 from pulse_storage.sql.connection import Connection, SqlValue
-from pulse_storage.sql.ingest import Ingest
-from pulse_storage.sql.projects import all_projects, project_key
+from pulse_storage.sql.tables.projects import all_projects, project_key
+from pulse_storage.sql.writing.ingest import Ingest
 from pulse_storage.transfer.raw_rows import (
     Bodies,
     RawRow,

@@ -9,11 +9,11 @@ from typing import NamedTuple, cast
 from pulse_storage.content.documents import SharedDocument, pack_document
 from pulse_storage.content.references import is_reference
 from pulse_storage.skeletons import SpanKey
-from pulse_storage.sql.blocks import read_document, save_documents
 from pulse_storage.sql.connection import Connection, SqlValue, Values
-from pulse_storage.sql.garbage import note_content_of
-from pulse_storage.sql.rollups import RollupDelta, UsageKeys
-from pulse_storage.sql.spans import BODY_COLUMNS, COLUMNS
+from pulse_storage.sql.tables.blocks import read_document, save_documents
+from pulse_storage.sql.tables.garbage import note_content_of
+from pulse_storage.sql.tables.rollups import RollupDelta, UsageKeys
+from pulse_storage.sql.tables.spans import BODY_COLUMNS, COLUMNS
 
 _AT = {column: index for index, column in enumerate(COLUMNS)}
 _KEY_FACTS = ("provider", "model_requested", "model_used", "operation", "status")

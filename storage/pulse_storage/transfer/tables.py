@@ -7,9 +7,9 @@ from typing import NamedTuple, cast
 
 from pulse_storage.rows import ApiKey, Project, ProjectPrices
 from pulse_storage.sql.connection import Connection, SqlValue, Values
-from pulse_storage.sql.prices import prices_of, put_prices
-from pulse_storage.sql.projects import keys_of, project_key
-from pulse_storage.sql.rollups import DAY_NS, HOUR_NS, UsageKeys
+from pulse_storage.sql.tables.prices import prices_of, put_prices
+from pulse_storage.sql.tables.projects import keys_of, project_key
+from pulse_storage.sql.tables.rollups import DAY_NS, HOUR_NS, UsageKeys
 from pulse_storage.upkeep.marks import read_marks
 
 _FACTS = "provider, model_requested, model_used, operation, status"

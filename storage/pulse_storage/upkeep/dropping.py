@@ -8,7 +8,7 @@ from typing import NamedTuple, cast
 from pulse_storage.ids import time_floor, time_of
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.sql.connection import Connection, Dialect
-from pulse_storage.sql.garbage import note_content_between
+from pulse_storage.sql.tables.garbage import note_content_between
 from pulse_storage.upkeep.lending import (
     TELLS_OF_PREVIEWS,
     named,

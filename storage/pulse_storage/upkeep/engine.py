@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.ingest import Ingest
+from pulse_storage.sql.writing.ingest import Ingest
 from pulse_storage.upkeep.parts import Lot, Part, Table
 from pulse_storage.writer import Writer
 

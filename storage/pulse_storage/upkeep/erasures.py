@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple, cast
 
 from pulse_storage.skeletons import SpanKey
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.garbage import weeks_with_garbage
-from pulse_storage.sql.removal import Removed
+from pulse_storage.sql.tables.garbage import weeks_with_garbage
+from pulse_storage.sql.writing.removal import Removed
 from pulse_storage.trace_json import NANO_USD_PER_CENT, rfc3339
 
 Subject = Literal["user_id", "session_id"]

@@ -10,8 +10,8 @@ import orjson
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.skeletons import OwnValue
 from pulse_storage.sql.connection import Connection, Dialect, SqlValue, Values
-from pulse_storage.sql.events import content_column
-from pulse_storage.sql.spans import own_json
+from pulse_storage.sql.tables.events import content_column
+from pulse_storage.sql.tables.spans import own_json
 from pulse_storage.upkeep.ranges import kept_rows, rows_between
 
 #: The column of `span_bodies`, what a row says of having it, and what it says of borrowing it.

@@ -9,7 +9,7 @@ from pulse_storage.retention import HOUR_NS, RetentionPolicy, policy_from_text
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import OwnValue
 from pulse_storage.sql.connection import Connection, Cursor
-from pulse_storage.sql.spans import REFERENCES
+from pulse_storage.sql.tables.spans import REFERENCES
 from pulse_storage.trace_json import rfc3339
 
 _LONG_AGO_NS = -(1 << 63)

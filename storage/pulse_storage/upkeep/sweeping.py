@@ -16,7 +16,7 @@ from pulse_storage.bodies import pack, unpack
 from pulse_storage.content.documents import WEEK_NS, week_start_ns
 from pulse_storage.ids import time_floor
 from pulse_storage.sql.connection import Connection, SqlValue
-from pulse_storage.sql.garbage import references_in, weeks_with_garbage
+from pulse_storage.sql.tables.garbage import references_in, weeks_with_garbage
 from pulse_storage.upkeep.engine import Engine
 from pulse_storage.upkeep.marks import SETTLED_NS
 from pulse_storage.upkeep.ranges import Range

@@ -11,8 +11,8 @@ from typing import cast
 from pulse_storage.ids import time_floor, time_of
 from pulse_storage.retention import RetentionPolicy, policy_from_text
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.ingest import Ingest
-from pulse_storage.sql.projects import project_key
+from pulse_storage.sql.tables.projects import project_key
+from pulse_storage.sql.writing.ingest import Ingest
 from pulse_storage.upkeep import erasures, leases
 from pulse_storage.upkeep.dropping import Step, drop_content, drop_rows
 from pulse_storage.upkeep.engine import Engine

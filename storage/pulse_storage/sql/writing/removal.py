@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from pulse_storage.reconcile import Reason, reconcile
 from pulse_storage.skeletons import SpanKey
-from pulse_storage.sql.events import delete_events
-from pulse_storage.sql.revision import Revision
-from pulse_storage.sql.spans import StoredSpan, delete
+from pulse_storage.sql.tables.events import delete_events
+from pulse_storage.sql.tables.spans import StoredSpan, delete
+from pulse_storage.sql.writing.revision import Revision
 
 
 class Removed(NamedTuple):

@@ -12,7 +12,7 @@ from pulse_storage.plain import Heritage, Outline, Overrides
 from pulse_storage.reconcile import INHERITED
 from pulse_storage.skeletons import OwnValue
 from pulse_storage.sql.connection import Connection, SqlValue, Values
-from pulse_storage.sql.spans import REFERENCES, heir_own, tags_json, tags_tuple
+from pulse_storage.sql.tables.spans import REFERENCES, heir_own, tags_json, tags_tuple
 
 #: What a closer look is needed for: possible partners, and rows that other records of a call have changed.
 _NOT_PLAIN = " OR ".join(

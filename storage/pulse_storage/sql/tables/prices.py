@@ -6,7 +6,7 @@ from typing import cast
 
 from pulse_storage.rows import ProjectPrices
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.projects import project_key
+from pulse_storage.sql.tables.projects import project_key
 
 
 def prices_of(connection: Connection, project: int) -> ProjectPrices | None:

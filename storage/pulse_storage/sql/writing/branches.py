@@ -14,8 +14,14 @@ from pulse_storage.latency import latency_bucket
 from pulse_storage.reconcile import INHERITED, Verdict
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.lineage import descendants, descendants_lacking, has_call_below, nearest_above
-from pulse_storage.sql.spans import StoredSpan, shown_skeleton, stored_in_trace, stored_span, update_values
+from pulse_storage.sql.tables.spans import (
+    StoredSpan,
+    shown_skeleton,
+    stored_in_trace,
+    stored_span,
+    update_values,
+)
+from pulse_storage.sql.writing.lineage import descendants, descendants_lacking, has_call_below, nearest_above
 
 #: A span with more spans below it is wide: they are not loaded together.
 _MAX_BELOW = 256

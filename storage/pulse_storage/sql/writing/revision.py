@@ -10,9 +10,8 @@ from pulse_storage.reconcile import INHERITED, Verdict
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.neighbourhood import Neighbourhood
-from pulse_storage.sql.rollups import Facts, RollupDelta, UsageKeys
-from pulse_storage.sql.spans import (
+from pulse_storage.sql.tables.rollups import Facts, RollupDelta, UsageKeys
+from pulse_storage.sql.tables.spans import (
     StoredSpan,
     inherited_values,
     shown_skeleton,
@@ -20,6 +19,7 @@ from pulse_storage.sql.spans import (
     update_inherited,
     update_values,
 )
+from pulse_storage.sql.writing.neighbourhood import Neighbourhood
 from pulse_storage.upkeep.marks import Marks, ask_for_marks, marks_in
 
 

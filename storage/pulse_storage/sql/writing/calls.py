@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from pulse_storage.ingest_result import IngestResult
 from pulse_storage.keeping import kept_at_once
-from pulse_storage.sql.arrivals import Arrival, Outcome
+from pulse_storage.sql.writing.arrivals import Arrival, Outcome
 from pulse_storage.writer import Call
 
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import cast
 
 from pulse_storage.filters import ALL_OPERATIONS, Order, Page, TraceFilter
-from pulse_storage.sql.conditions import (
+from pulse_storage.sql.connection import Connection, Dialect, Values
+from pulse_storage.sql.reading.conditions import (
     Conditions,
     index_for,
     is_of_usage_keys,
@@ -17,9 +18,8 @@ from pulse_storage.sql.conditions import (
     usage_key_conditions,
     without_key_facts,
 )
-from pulse_storage.sql.connection import Connection, Dialect, Values
-from pulse_storage.sql.keyed_seek import MAX_KEYS, rows_by_id, sought_rows
-from pulse_storage.sql.keyed_walk import keyed_rows
+from pulse_storage.sql.reading.keyed_seek import MAX_KEYS, rows_by_id, sought_rows
+from pulse_storage.sql.reading.keyed_walk import keyed_rows
 
 #: Rows of the index that one statement looks at: at first some for each row of the page, then four times as
 #: many each time, since most lists are full after few.

@@ -12,7 +12,7 @@ from pulse_storage.reconcile import INHERITED
 from pulse_storage.rows import SpanRow, UnfitValue
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Dialect, SqlValue, Values
-from pulse_storage.sql.garbage import note_content_of
+from pulse_storage.sql.tables.garbage import note_content_of
 
 #: The fields of a row that are columns as they are: three runs of them, since slices are bound cheaply.
 _BEFORE_TAGS = slice(SpanRow._fields.index("otel_trace_id"), SpanRow._fields.index("tags"))

@@ -10,14 +10,14 @@ from typing import cast
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.ingest_result import IngestResult
 from pulse_storage.skeletons import SpanKey
-from pulse_storage.sql.arrivals import Arrival, Arrivals, Outcome
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.events import save_parts
-from pulse_storage.sql.neighbourhood import LargeTraces, Neighbourhood
-from pulse_storage.sql.removal import Removed, remove
-from pulse_storage.sql.revision import Revision
 from pulse_storage.sql.right_of_way import RightOfWay
-from pulse_storage.sql.rollups import RollupDelta, UsageKeys
+from pulse_storage.sql.tables.events import save_parts
+from pulse_storage.sql.tables.rollups import RollupDelta, UsageKeys
+from pulse_storage.sql.writing.arrivals import Arrival, Arrivals, Outcome
+from pulse_storage.sql.writing.neighbourhood import LargeTraces, Neighbourhood
+from pulse_storage.sql.writing.removal import Removed, remove
+from pulse_storage.sql.writing.revision import Revision
 from pulse_storage.upkeep.marks import read_marks
 
 

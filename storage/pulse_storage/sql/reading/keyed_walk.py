@@ -7,9 +7,9 @@ from typing import cast
 
 from pulse_storage.filters import Order, Page, TraceFilter
 from pulse_storage.ids import time_floor, time_of
-from pulse_storage.sql.conditions import Conditions, add_usage_keys
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.rollups import HOUR_NS
+from pulse_storage.sql.reading.conditions import Conditions, add_usage_keys
+from pulse_storage.sql.tables.rollups import HOUR_NS
 
 #: Hours whose sums are looked through before the walk can be left.
 _WINDOW_HOURS = 1_000

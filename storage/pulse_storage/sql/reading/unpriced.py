@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import cast
 
 from pulse_storage.filters import UnpricedModel
-from pulse_storage.sql.conditions import Conditions, add_time
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.rollups import HOUR_NS
+from pulse_storage.sql.reading.conditions import Conditions, add_time
+from pulse_storage.sql.tables.rollups import HOUR_NS
 
 
 def unpriced_models(

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import cast
 
 from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy
-from pulse_storage.sql.conditions import add_usage_keys, index_for, row_conditions
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.sums import Sums, row_sums
+from pulse_storage.sql.reading.conditions import add_usage_keys, index_for, row_conditions
+from pulse_storage.sql.reading.sums import Sums, row_sums
 
 _NAMES: Mapping[GroupBy, str] = {
     "model": "coalesce(model_used, model_requested)",

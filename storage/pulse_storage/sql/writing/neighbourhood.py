@@ -8,17 +8,17 @@ from functools import cached_property
 from pulse_storage.plain import Outline
 from pulse_storage.reconcile import MAX_AGREEING_SPANS, Verdict, reconcile
 from pulse_storage.skeletons import Bearing, ContentSkeleton, Skeleton, SpanKey
-from pulse_storage.sql.branches import Branches
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.events import ask_for_contents, contents_in_traces
-from pulse_storage.sql.outlines import ask_for_outlines, outlines_in
-from pulse_storage.sql.spans import (
+from pulse_storage.sql.tables.events import ask_for_contents, contents_in_traces
+from pulse_storage.sql.tables.spans import (
     StoredSpan,
     stored_in_trace,
     stored_in_traces,
     stored_partners,
     stored_span,
 )
+from pulse_storage.sql.writing.branches import Branches
+from pulse_storage.sql.writing.outlines import ask_for_outlines, outlines_in
 
 #: A trace with more stored spans is no longer loaded as a whole.
 _MAX_TRACE_SPANS = MAX_AGREEING_SPANS

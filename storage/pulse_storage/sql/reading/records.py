@@ -12,7 +12,7 @@ from pulse_storage.filters import Page, TraceFilter, TracePage
 from pulse_storage.ids import shown_id
 from pulse_storage.rows import BATCH_DIALECT, TraceRecord
 from pulse_storage.sql.connection import Connection, SqlValue, Values
-from pulse_storage.sql.contents import (
+from pulse_storage.sql.reading.contents import (
     TEXTS_A_READ,
     Whereabouts,
     output_text,
@@ -20,9 +20,9 @@ from pulse_storage.sql.contents import (
     request_body,
     response_body,
 )
-from pulse_storage.sql.cursors import decode_cursor, encode_cursor
-from pulse_storage.sql.scan import matching_rows
-from pulse_storage.sql.spans import tags_tuple
+from pulse_storage.sql.reading.cursors import decode_cursor, encode_cursor
+from pulse_storage.sql.reading.scan import matching_rows
+from pulse_storage.sql.tables.spans import tags_tuple
 
 #: The fields of a record that are columns as they are: one run of them, since a slice is cheap.
 _AS_IT_IS = TraceRecord._fields[

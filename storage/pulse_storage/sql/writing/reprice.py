@@ -17,11 +17,11 @@ from pulse_storage.latency import latency_bucket
 from pulse_storage.reconcile import Verdict
 from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, ToldCost
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
-from pulse_storage.sql.conditions import Conditions, add_time
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.neighbourhood import LargeTraces, Neighbourhood
-from pulse_storage.sql.rollups import RollupDelta
-from pulse_storage.sql.spans import StoredSpan, shown_skeleton, update, update_values
+from pulse_storage.sql.reading.conditions import Conditions, add_time
+from pulse_storage.sql.tables.rollups import RollupDelta
+from pulse_storage.sql.tables.spans import StoredSpan, shown_skeleton, update, update_values
+from pulse_storage.sql.writing.neighbourhood import LargeTraces, Neighbourhood
 
 
 def reprice_some(

@@ -8,10 +8,10 @@ from pulse_storage.content_search import Needle
 from pulse_storage.filters import Page, ScanBudget, TraceFilter, TracePage
 from pulse_storage.rows import TraceRecord
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.contents import Whereabouts, request_body, response_body
-from pulse_storage.sql.cursors import decode_cursor, encode_cursor
-from pulse_storage.sql.records import MAX_PAGE_CHARS, record, select_records, text_chars, whereabouts
-from pulse_storage.sql.scan import matching_rows
+from pulse_storage.sql.reading.contents import Whereabouts, request_body, response_body
+from pulse_storage.sql.reading.cursors import decode_cursor, encode_cursor
+from pulse_storage.sql.reading.records import MAX_PAGE_CHARS, record, select_records, text_chars, whereabouts
+from pulse_storage.sql.reading.scan import matching_rows
 
 
 def page_of_found(

@@ -8,12 +8,12 @@ from typing import cast
 
 from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy, UsageSummary
 from pulse_storage.ids import time_floor
-from pulse_storage.sql.conditions import add_usage_keys, index_for, is_of_usage_keys, row_conditions
 from pulse_storage.sql.connection import Connection, SqlValue
-from pulse_storage.sql.named_groups import named_groups
-from pulse_storage.sql.rollups import DAY_NS, HOUR_NS
-from pulse_storage.sql.sums import Sums, rollup_sums, row_sums
-from pulse_storage.sql.usage import Span, counted_between, counted_rows, in_units, whole_and_edges
+from pulse_storage.sql.reading.conditions import add_usage_keys, index_for, is_of_usage_keys, row_conditions
+from pulse_storage.sql.reading.named_groups import named_groups
+from pulse_storage.sql.reading.sums import Sums, rollup_sums, row_sums
+from pulse_storage.sql.reading.usage import Span, counted_between, counted_rows, in_units, whole_and_edges
+from pulse_storage.sql.tables.rollups import DAY_NS, HOUR_NS
 
 GroupKey = int | str | None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, cast
 
-from pulse_storage.sql.blocks import read_document
 from pulse_storage.sql.connection import Connection, SqlValue, Values
-from pulse_storage.sql.events import content_column
+from pulse_storage.sql.tables.blocks import read_document
+from pulse_storage.sql.tables.events import content_column
 
 Column = Literal["output_text", "request_body", "response_body"]
 

@@ -14,13 +14,11 @@ from pulse_storage.plain import Outline, Overrides, plain_overrides
 from pulse_storage.reconcile import Verdict
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import SpanKey, skeleton
-from pulse_storage.sql.blocks import save_documents
 from pulse_storage.sql.connection import Values
-from pulse_storage.sql.outlines import update_heirs
-from pulse_storage.sql.revision import Revision
 from pulse_storage.sql.right_of_way import RightOfWay
-from pulse_storage.sql.rollups import Facts
-from pulse_storage.sql.spans import (
+from pulse_storage.sql.tables.blocks import save_documents
+from pulse_storage.sql.tables.rollups import Facts
+from pulse_storage.sql.tables.spans import (
     NOTHING_BORROWED,
     borrowed,
     borrowed_by_heir,
@@ -28,6 +26,8 @@ from pulse_storage.sql.spans import (
     shown_row,
     update,
 )
+from pulse_storage.sql.writing.outlines import update_heirs
+from pulse_storage.sql.writing.revision import Revision
 from pulse_storage.upkeep.marks import NO_MARKS
 
 

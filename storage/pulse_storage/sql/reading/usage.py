@@ -9,7 +9,8 @@ from typing import cast
 
 from pulse_storage.filters import Count, TraceFilter
 from pulse_storage.ids import time_floor
-from pulse_storage.sql.conditions import (
+from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.reading.conditions import (
     Conditions,
     add_time,
     add_usage_keys,
@@ -17,9 +18,8 @@ from pulse_storage.sql.conditions import (
     is_of_usage_keys,
     usage_key_conditions,
 )
-from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.rollups import HOUR_NS
-from pulse_storage.sql.scan import stretches, within
+from pulse_storage.sql.reading.scan import stretches, within
+from pulse_storage.sql.tables.rollups import HOUR_NS
 from pulse_storage.upkeep.marks import read_marks
 
 _MS_NS = 1_000_000

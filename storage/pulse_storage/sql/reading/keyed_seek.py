@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import cast
 
 from pulse_storage.filters import Order, Page, TraceFilter
-from pulse_storage.sql.conditions import Conditions, add_time, usage_key_conditions
 from pulse_storage.sql.connection import Connection, Values
+from pulse_storage.sql.reading.conditions import Conditions, add_time, usage_key_conditions
 
 #: From each key as many calls are taken as the page may need, so what is read grows with their number.
 MAX_KEYS = 40

@@ -1,0 +1,1 @@
+"""What a SQL store answers: rows, pages, searches, counts and sums."""
