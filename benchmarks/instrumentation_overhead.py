@@ -151,6 +151,7 @@ def measure(peers: list[Peer], rounds: int, processes: int) -> dict[str, Row]:
     measured = cases()
     done: list[dict[str, list[Round]]] = [{peer.name: [] for peer in peers} for _ in measured]
     for part in range(processes):
+        print(f"process {part + 1} of {processes} for each", file=sys.stderr)
         workers = {peer.name: Worker(peer) for peer in peers}
         for number, rounds_of in enumerate(done):
             for _ in range(part, rounds, processes):
