@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import MappingProxyType
 from typing import cast
 from uuid import UUID
 
@@ -34,6 +33,7 @@ _SELECT = (
 _TRACE_ID_AT = 1 + _AS_IT_IS.index("otel_trace_id")
 _DIALECT_AT = 1 + _AS_IT_IS.index("dialect")
 _PREVIEW_AT = 1 + _AS_IT_IS.index("output_preview")
+_METADATA_AT = 1 + _AS_IT_IS.index("metadata")
 _TAGS_AT = 1 + len(_AS_IT_IS)
 _COUNTED_AT = _TAGS_AT + 1
 _WHEREABOUTS_AT = _COUNTED_AT + 1
@@ -102,9 +102,14 @@ def page_of_records(
             if chars > MAX_PAGE_CHARS:
                 return TracePage(records, None if after is None else encode_cursor(after))
             after = cast("bytes", values[0])
-            found = record(connection, project, project_id, values, bodies=False, texts=texts)
-            records.append(found)
-            chars += text_chars(found)
+            text = values[_PREVIEW_AT]
+            if values[_HAS_TEXT_AT] or values[_TEXT_FROM_AT] is not None:
+                text = _long_text(connection, project, values, texts)
+                chars += len(text or "")
+            metadata = values[_METADATA_AT]
+            if metadata is not None:
+                chars += len(cast("str", metadata))
+            records.append(_record(project_id, values, text))
         if end is not None:
             after = end
             if time.monotonic() > deadline_s:
@@ -156,34 +161,44 @@ def text_chars(record: TraceRecord) -> int:
 
 
 def record(
-    connection: Connection,
-    project: int,
+    connection: Connection, project: int, project_id: str, values: Values, *, bodies: bool
+) -> TraceRecord:
+    """The record of a row that was read with `select_records`."""
+    text = values[_PREVIEW_AT]
+    if values[_HAS_TEXT_AT] or values[_TEXT_FROM_AT] is not None:
+        text = _long_text(connection, project, values, {})
+    if not bodies:
+        return _record(project_id, values, text)
+    at = whereabouts(values)
+    both = request_body(connection, project, at), response_body(connection, project, at)
+    return _record(project_id, values, text, *both)
+
+
+def _long_text(
+    connection: Connection, project: int, values: Values, texts: Mapping[bytes, SqlValue]
+) -> str | None:
+    """The text of a row that has or borrows one; `texts` are those that were read already."""
+    at = whereabouts(values)
+    packed = texts.get(cast("bytes", values[0] if at.output_from is None else at.output_from))
+    text = output_text(connection, project, at, packed)
+    return cast("str | None", values[_PREVIEW_AT]) if text is None else text.decode()
+
+
+def _record(
     project_id: str,
     values: Values,
-    *,
-    bodies: bool,
-    texts: Mapping[bytes, SqlValue] = MappingProxyType({}),
+    text: SqlValue,
+    request: bytes | None = None,
+    response: bytes | None = None,
 ) -> TraceRecord:
-    """The record of a row that was read with `select_records`; `texts` are those that were read already."""
-    id = values[_TRACE_ID_AT if values[_DIALECT_AT] == BATCH_DIALECT else 0]
-    tags, text = values[_TAGS_AT], values[_PREVIEW_AT]
-    request = response = None
-    if bodies or values[_HAS_TEXT_AT] or values[_TEXT_FROM_AT] is not None:
-        at = whereabouts(values)
-        lender = at.output_from
-        packed = texts.get(cast("bytes", values[0] if lender is None else lender)) if texts else None
-        long_text = output_text(connection, project, at, packed)
-        text = text if long_text is None else long_text.decode()
-        if bodies:
-            request = request_body(connection, project, at)
-            response = response_body(connection, project, at)
+    tags = values[_TAGS_AT]
     return _new(
         TraceRecord,
         (
-            shown_id(cast("bytes", id)),
+            shown_id(cast("bytes", values[_TRACE_ID_AT if values[_DIALECT_AT] == BATCH_DIALECT else 0])),
             project_id,
             *values[1:_TAGS_AT],
-            tags_tuple(tags) if isinstance(tags, str) else (),
+            () if tags is None else tags_tuple(cast("str", tags)),
             text,
             values[_COUNTED_AT] == 1,
             request,
