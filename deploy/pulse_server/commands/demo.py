@@ -126,17 +126,17 @@ def _print(console: Console, recorded: Recorded, ledger: Ledger, *, as_json: boo
 
 
 def _keep(server: RunningServer, *, as_json: bool) -> None:
-    """Say how to look around, then wait for Ctrl-C."""
-    if as_json:
-        print(json.dumps({"url": server.url, "apiKey": server.key}), flush=True)
-    else:
-        print(
-            f"\nThe server keeps running at {server.url}, for example:\n"
-            f"  curl -H 'Authorization: Bearer {server.key}' '{server.url}/v1/traces?limit=3'\n"
-            "Press Ctrl-C to stop it.",
-            flush=True,
-        )
+    """Say how to look around, then wait for Ctrl-C, which may come as soon as that is said."""
     try:
+        if as_json:
+            print(json.dumps({"url": server.url, "apiKey": server.key}), flush=True)
+        else:
+            print(
+                f"\nThe server keeps running at {server.url}, for example:\n"
+                f"  curl -H 'Authorization: Bearer {server.key}' '{server.url}/v1/traces?limit=3'\n"
+                "Press Ctrl-C to stop it.",
+                flush=True,
+            )
         while True:
             # Not signal.pause(): a Ctrl-C that comes just before it would be heeded at the next signal only.
             time.sleep(_LISTEN_EVERY_S)
