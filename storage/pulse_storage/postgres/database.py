@@ -48,8 +48,9 @@ _UNKNOWN_TABLES = (
 class PostgresDatabase:
     """One connection that writes, opened anew when it is lost. Only the writer's thread uses it."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, way: RightOfWay | None = None) -> None:
         self._link = link
+        self._way = way or RightOfWay()
         self._partitioned_s = time.monotonic()
         self._unanalyzed_rows = 0
         self._ingest: Ingest | None = None
@@ -57,7 +58,7 @@ class PostgresDatabase:
 
     def store(self, calls: Sequence[Call]) -> list[IngestResult]:
         """Commit the rows of all calls; what each call becomes."""
-        arrivals = arrivals_of(calls)
+        arrivals = arrivals_of(self._way.each(calls))
         # Storing rows again changes nothing, so even a commit whose answer was lost may be repeated.
         outcomes = self._transact(lambda _, ingest: ingest.store(arrivals), repeatable=True)
         self._unanalyzed_rows += len(arrivals)
@@ -184,5 +185,5 @@ class PostgresDatabase:
     def _ingest_through(self, connection: PostgresConnection) -> Ingest:
         if self._ingest is None or self._ingests_through is not connection:
             # The writer waits for the server most of the time: giving way did not make reads faster.
-            self._ingest, self._ingests_through = Ingest(connection, RightOfWay()), connection
+            self._ingest, self._ingests_through = Ingest(connection, self._way), connection
         return self._ingest

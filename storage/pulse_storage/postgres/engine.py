@@ -16,6 +16,7 @@ from pulse_storage.postgres.failures import unusable
 from pulse_storage.postgres.link import Link, Server
 from pulse_storage.postgres.partitions import make_partitions_around
 from pulse_storage.postgres.readers import PostgresReaders
+from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.storage import SqlStorage
 
 _log = logging.getLogger(__name__)
@@ -30,13 +31,13 @@ class PostgresEngine:
         self.apply(url)
         for doubt in self.doubts(url):
             _log.warning("%s", doubt)
-        server = Server(url)
+        server, way = Server(url), RightOfWay()
         return SqlStorage(
-            PostgresDatabase(Link(server)),
-            PostgresReaders(server, threads=2),
-            PostgresReaders(server, threads=2, short=True),
+            PostgresDatabase(Link(server), way),
+            PostgresReaders(server, threads=2, way=way),
+            PostgresReaders(server, threads=2, short=True, way=way),
             PostgresReaders(server, threads=1),
-            listers=PostgresReaders(server, threads=2, short=True),
+            listers=PostgresReaders(server, threads=2, short=True, way=way),
             max_queue_bytes=max_queue_bytes,
         )
 

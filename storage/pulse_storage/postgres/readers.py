@@ -13,6 +13,7 @@ from pulse_storage.errors import StoreUnavailable
 from pulse_storage.postgres.connection import PostgresConnection
 from pulse_storage.postgres.failures import FOREIGN_STATEMENTS, is_lost, unavailable
 from pulse_storage.postgres.link import Link, Server
+from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.threads import AnsweringThreads
 
 _Result = TypeVar("_Result")
@@ -38,11 +39,13 @@ class PostgresReaders:
     take twice as long that way.
     """
 
-    def __init__(self, server: Server, *, threads: int, short: bool = False) -> None:
+    def __init__(
+        self, server: Server, *, threads: int, short: bool = False, way: RightOfWay | None = None
+    ) -> None:
         self._server = server
         self._settings: LiteralString = _SHORT_SETTINGS if short else _SETTINGS
         self._closing = False
-        self._threads = AnsweringThreads(threads, "pulse-read")
+        self._threads = AnsweringThreads(threads, "pulse-read", way)
         self._mine = threading.local()
         self._links: list[Link] = []
 

@@ -145,7 +145,8 @@ class Ingest:
             first += each.new_rows
         # No statement can run while rows go out, so what they need is asked for before.
         usage_keys = self._usage_keys.keys(facts)
-        rows = (values for each in projects for values in each.values(usage_keys))
+        # What copies them need not look for answers that could go first.
+        rows = self._way.each(values for each in projects for values in each.values(usage_keys))
         self._connection.dialect.insert(self._connection, rows, bodies)
         for each in projects:
             each.revise()
