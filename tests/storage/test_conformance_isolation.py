@@ -45,6 +45,7 @@ async def _seen(storage: StorageAdapter, project_id: str) -> dict[str, object]:
     session = await in_session(storage, "s1", project_id)
     bearing = await storage.bearing_on(project_id, named.otel_trace_id)
     found = await storage.search_traces(project_id, TraceFilter(), "world", Page(limit=3))
+    days = await storage.analytics(project_id, _WHOLE)
     return {
         "list_traces": ([row.trace_id for row in listed.rows], listed.next_cursor, session),
         "search_traces": ([row.trace_id for row in found.rows], found.next_cursor),
@@ -56,7 +57,8 @@ async def _seen(storage: StorageAdapter, project_id: str) -> dict[str, object]:
         "get_traces": await storage.get_traces(project_id, [row.trace_id for row in rows[:40]]),
         "bearing_on": sorted(bearing.spans, key=lambda skeleton: skeleton.id),
         "analytics": [
-            await storage.analytics(project_id, _WHOLE),
+            # Groups come in no particular order.
+            (days.total, days.rest, {group.key: group.summary for group in days.groups}),
             await in_session(storage, "s1", project_id),
         ],
         "list_keys": await storage.list_keys(project_id),
