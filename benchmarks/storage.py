@@ -5,8 +5,8 @@
 
 For each number of rows a store is filled and read. The rows are spread over ten projects and thirty days, and
 arrive in order of time, in calls of 500 with several in flight; reads are of the largest project. Building
-and packing of rows is not counted: the collector does it. Reads beside a writer are of the newest fifty rows,
-while more rows arrive as fast as the store takes them. A read that the store gives up is shown as that. With
+and packing of rows is not counted: the collector does it. A read that the store gives up is shown as that.
+Of reads beside the writer benchmarks/storage_beside_writer.py tells; they leave their rows in the store. With
 --postgres, databases on that server are measured beside SQLite; their CPU is that of this process and of all
 of PostgreSQL on this machine.
 """
@@ -15,11 +15,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import math
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -31,17 +29,16 @@ from rich.console import Console
 from rich.table import Table
 from tests.support.rows import project
 
+from benchmarks.storage_beside_writer import BesideWriter, reads_beside_writer
 from benchmarks.storage_engines import Engine, Postgres, Sqlite
 from benchmarks.storage_reads import reads
-from benchmarks.storage_rows import BEFORE_NS, PROJECT, PROJECTS, month_of_rows
+from benchmarks.storage_rows import PROJECTS, month_of_rows
 from pulse_storage import SpanRow, StorageAdapter, open_storage
 from pulse_storage.errors import QueryTooSlow
-from pulse_storage.filters import Page, TraceFilter
 
 _CALL_ROWS = 500
 _CALLS_IN_FLIGHT = 8
 _CHUNK_ROWS = _CALL_ROWS * _CALLS_IN_FLIGHT
-_SIDE_BY_SIDE_READS = 300
 _WIDE = Console(width=140)
 _PROGRESS = Console(stderr=True)
 
@@ -54,6 +51,7 @@ class _Measured:
     rows: int
     costs: list[str] = field(default_factory=list[str])
     reads_ms: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    beside_writer: list[BesideWriter] = field(default_factory=list[BesideWriter])
 
 
 def main() -> None:
@@ -82,17 +80,15 @@ def main() -> None:
                 engines.append(Postgres(options.postgres, name))
             for engine in engines:
                 rows = month_of_rows(size, bodies=options.bodies, trace_spans=options.trace_spans)
-                more = month_of_rows(200_000, bodies=options.bodies, trace_spans=options.trace_spans)
-                measuring = _measure(engine, size, None if engine.is_filled else rows, more)
+                measuring = _measure(engine, size, None if engine.is_filled else rows, options.bodies)
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the server does
                     measured.append(runner.run(measuring))
     _print_costs(measured)
     _print_reads(measured)
+    _print_beside_writer(measured)
 
 
-async def _measure(
-    engine: Engine, count: int, rows: Iterator[SpanRow] | None, more: Iterator[SpanRow]
-) -> _Measured:
+async def _measure(engine: Engine, count: int, rows: Iterator[SpanRow] | None, bodies: bool) -> _Measured:
     storage = open_storage(engine.url, max_queue_mib=512)
     seen = _Measured(type(engine).__name__, count)
     if rows is not None:
@@ -105,7 +101,8 @@ async def _measure(
             took_ms.append(await _took_ms(read.ask(index)))
             if took_ms[-1] == math.inf:
                 break
-    await _read_beside_writer(storage, more, seen)
+    _PROGRESS.print(f"{seen.engine}: reads beside the writer")
+    seen.beside_writer = await reads_beside_writer(storage, engine.url, bodies=bodies)
     await storage.close()
     return seen
 
@@ -136,43 +133,6 @@ async def _fill(
         f"{usage.disk_bytes / count:,.0f}",
         f"{_percentile(commits_ms, 0.5):.1f} / {_percentile(commits_ms, 0.99):.1f}",
     ]
-
-
-async def _read_beside_writer(storage: StorageAdapter, rows: Iterator[SpanRow], seen: _Measured) -> None:
-    """The same list with nothing else to do, then while the writer is never idle."""
-    chunks = iter(lambda: [_later(row) for row in islice(rows, _CALL_ROWS)], [])
-    prepared = list(islice(chunks, 60))
-    gc.collect()
-    gc.freeze()  # as the server does with what it has loaded
-    is_over = threading.Event()
-
-    def write() -> None:
-        while not is_over.is_set():
-            try:
-                call = prepared.pop()
-            except IndexError:
-                return
-            storage.submit(call).result()
-
-    async def read() -> list[float]:
-        took_ms: list[float] = []
-        for _ in range(_SIDE_BY_SIDE_READS):
-            took_ms.append(await _took_ms(storage.list_traces(PROJECT, TraceFilter(), Page())))
-            await asyncio.sleep(0.002)
-        return took_ms
-
-    seen.reads_ms["newest 50 every 2 ms, idle"] = await read()
-    # In threads, as the collector does.
-    writing = [asyncio.create_task(asyncio.to_thread(write)) for _ in range(_CALLS_IN_FLIGHT)]
-    seen.reads_ms["newest 50 every 2 ms, writer busy"] = await read()
-    is_over.set()
-    await asyncio.gather(*writing)
-
-
-def _later(row: SpanRow) -> SpanRow:
-    """The row as one of the month that follows: another span of another trace."""
-    trace_id = bytes(byte ^ 0xFF for byte in row.otel_trace_id)
-    return row._replace(otel_trace_id=trace_id, start_ns=BEFORE_NS + row.start_ns % 86_400_000_000_000)
 
 
 async def _took_ms(answer: Awaitable[object]) -> float:
@@ -211,6 +171,27 @@ def _print_reads(measured: Sequence[_Measured]) -> None:
             growth = _percentile(took_ms[-1], 0.5) / _percentile(took_ms[0], 0.5)
             cells.append(f"{growth:.1f}" if math.isfinite(growth) else "–")
         table.add_row(name, *cells)
+    _WIDE.print(table)
+
+
+def _print_beside_writer(measured: Sequence[_Measured]) -> None:
+    """What a list takes with nothing else to do and beside the writer; how many times longer its p99 is."""
+    table = Table(
+        "newest 50",
+        "rows",
+        "reader",
+        "alone: p50 / p99 ms",
+        "beside the writer",
+        "p99",
+        "rows/s",
+    )
+    for seen in measured:
+        for each in seen.beside_writer:
+            times = _percentile(each.busy_ms, 0.99) / _percentile(each.idle_ms, 0.99)
+            told = _told_ms(each.idle_ms), _told_ms(each.busy_ms), f"× {times:.1f}"
+            table.add_row(
+                seen.engine, f"{seen.rows:,}", each.where, *told, f"{each.written / each.written_s:,.0f}"
+            )
     _WIDE.print(table)
 
 

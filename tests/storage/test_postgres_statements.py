@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from tests.support.postgres import Server, execute
 
-from pulse_storage.postgres.blobs import Blobs
+from pulse_storage.postgres.arrays import Bigints, Blobs
 from pulse_storage.postgres.connection import PostgresConnection, connect
 from pulse_storage.postgres.failures import is_lost
 from pulse_storage.sql.connection import SqlValue
@@ -71,9 +71,20 @@ def test_arrays_of_bytes_come_back_in_their_order(
     assert [blob for (blob,) in connection.execute("SELECT unnest(?::bytea[])", (bound,))] == blobs
 
 
-def test_numbers_that_no_column_holds_are_the_fault_of_their_row(connection: PostgresConnection) -> None:
+@pytest.mark.parametrize("numbers", [[], [0], [3, -(1 << 63), (1 << 63) - 1, -1], list(range(5000))])
+def test_arrays_of_numbers_come_back_in_their_order(
+    connection: PostgresConnection, numbers: Sequence[int]
+) -> None:
+    bound = cast("SqlValue", Bigints(numbers))
+    assert [number for (number,) in connection.execute("SELECT unnest(?::bigint[])", (bound,))] == numbers
+
+
+@pytest.mark.parametrize("bound", [1 << 63, cast("SqlValue", Bigints([1, -(1 << 63) - 1]))])
+def test_numbers_that_no_column_holds_are_the_fault_of_their_row(
+    connection: PostgresConnection, bound: SqlValue
+) -> None:
     with pytest.raises(connection.dialect.data_errors):
-        connection.execute("SELECT ?::bigint", (1 << 63,))
+        connection.execute("SELECT ?", (bound,))
 
 
 def test_a_binding_of_no_known_type_is_not_taken_for_the_fault_of_a_row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -82,5 +83,18 @@ async def test_an_answer_that_fails_has_been_given(monkeypatch: pytest.MonkeyPat
     threads = AnsweringThreads(1, "test", way)
     with pytest.raises(ZeroDivisionError):
         await threads.run(lambda: 1 // 0)
+    await asyncio.sleep(0)
     way.give_way()
+    threads.close()
+
+
+@pytest.mark.anyio
+async def test_who_asked_goes_on_before_the_writer_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    way, ended = RightOfWay(), list[str]()
+    monkeypatch.setattr(way, "end", lambda: ended.append("the answer"))
+    threads = AnsweringThreads(1, "test", way)
+    await threads.run(lambda: None)
+    assert not ended
+    await asyncio.sleep(0)
+    assert ended == ["the answer"]
     threads.close()

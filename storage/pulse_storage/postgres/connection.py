@@ -15,10 +15,11 @@ from psycopg.types.numeric import NumericBinaryLoader
 from psycopg.types.string import BytesBinaryDumper
 
 from pulse_storage.errors import StoreUnusable
-from pulse_storage.postgres.dialect import PostgresDialect, array_literal
+from pulse_storage.postgres.dialect import PostgresDialect, bigints
 from pulse_storage.postgres.locks import PROJECTS, STORING, USAGE_KEYS, lock_key
 from pulse_storage.postgres.statements import PREPARE_AFTER, Rows, Statements
 from pulse_storage.sql.connection import Dialect, SqlValue, Values
+from pulse_storage.sql.right_of_way import RightOfWay
 
 #: A batch that would need more locks than this takes one that excludes all others: their table is bounded.
 _MAX_LOCKS = 200
@@ -41,7 +42,7 @@ class MustRunAlone(Exception):
     """A lock that was found to be needed on the way is taken: run the transaction again, `alone`."""
 
 
-def connect(url: str, *, prepares: bool = False) -> PostgresConnection:
+def connect(url: str, *, prepares: bool = False, way: RightOfWay | None = None) -> PostgresConnection:
     """A new connection; it `prepares` what it executes often, but never through a pooler.
 
     A pooler may put another server process behind the connection, in which a statement of the same name is
@@ -69,7 +70,7 @@ def connect(url: str, *, prepares: bool = False) -> PostgresConnection:
     raw.adapters.register_loader("numeric", _SumLoader)
     # What binary COPY takes for bytea is what was registered last: the driver's own is written in Python.
     raw.adapters.register_dumper(bytes, BytesBinaryDumper)
-    return PostgresConnection(raw, is_ours=is_ours)
+    return PostgresConnection(raw, is_ours=is_ours, way=way)
 
 
 def is_pooled(raw: psycopg.Connection[Values]) -> bool:
@@ -98,14 +99,18 @@ class _SumLoader(NumericBinaryLoader):
 class PostgresConnection:
     """See `sql.connection.Connection`; transactions are begun and ended by name.
 
-    `is_ours`: the server's process is that of this connection alone, so that it may be set to something.
+    `is_ours`: the server's process is that of this connection alone, so that it may be set to something. One
+    that writes gives `way` to answers before each statement.
     """
 
     dialect: Dialect = PostgresDialect()
 
-    def __init__(self, raw: psycopg.Connection[Values], *, is_ours: bool = False) -> None:
+    def __init__(
+        self, raw: psycopg.Connection[Values], *, is_ours: bool = False, way: RightOfWay | None = None
+    ) -> None:
         self.raw = raw
         self._is_ours = is_ours
+        self._way = way or RightOfWay()
         self._statements = Statements(raw, prepares=is_ours)
         self._read_with = ""
         #: How the transaction of a read begins, until its first statement is sent.
@@ -153,11 +158,13 @@ class PostgresConnection:
 
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Rows:
         """See Connection."""
+        self._way.give_way()
         begins, self._begins = self._begins, None
         return self._statements.execute(sql, bindings or (), behind=begins)
 
     def ask(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Rows:
         """See Connection."""
+        self._way.give_way()
         begins, self._begins = self._begins, None
         return self._statements.ask(sql, bindings, behind=begins)
 
@@ -189,7 +196,7 @@ class PostgresConnection:
         self.execute(
             "SELECT pg_advisory_xact_lock_shared(?) UNION ALL"
             " SELECT pg_advisory_xact_lock(key) FROM unnest(?::bigint[]) AS key",
-            (STORING, array_literal(sorted(keys))),
+            (STORING, bigints(sorted(keys))),
         )
         self._locked = frozenset(keys)
 
@@ -206,7 +213,7 @@ class PostgresConnection:
         if wanted:
             got = self.execute(
                 "SELECT bool_and(pg_try_advisory_xact_lock(key)) FROM unnest(?::bigint[]) AS key",
-                (array_literal(wanted),),
+                (bigints(wanted),),
             ).get
             if not got:
                 raise MustRunAlone

@@ -62,7 +62,7 @@ class PostgresDatabase:
         # Storing rows again changes nothing, so even a commit whose answer was lost may be repeated.
         outcomes = self._transact(lambda _, ingest: ingest.store(arrivals), repeatable=True)
         self._unanalyzed_rows += len(arrivals)
-        return results_for(calls, outcomes)
+        return results_for(self._way.each(calls), outcomes)
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
         """Commit log events and what they change."""
@@ -184,6 +184,5 @@ class PostgresDatabase:
 
     def _ingest_through(self, connection: PostgresConnection) -> Ingest:
         if self._ingest is None or self._ingests_through is not connection:
-            # The writer waits for the server most of the time: giving way did not make reads faster.
             self._ingest, self._ingests_through = Ingest(connection, self._way), connection
         return self._ingest

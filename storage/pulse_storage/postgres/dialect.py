@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 import psycopg
 
-from pulse_storage.postgres.blobs import Blobs
+from pulse_storage.postgres.arrays import Bigints, Blobs
 from pulse_storage.postgres.failures import DATA_ERRORS
 from pulse_storage.postgres.folding import folded_pattern
 from pulse_storage.rows import SpanRow
@@ -224,13 +224,13 @@ class PostgresDialect:
             connection.ask(_ADD_CALLS, _columns(calls))
 
 
-def array_literal(numbers: Iterable[int]) -> str:
+def bigints(numbers: Iterable[int]) -> SqlValue:
     """Whole numbers as they are bound where `?::bigint[]` stands."""
-    return f"{{{','.join(map(str, numbers))}}}"
+    return cast("SqlValue", Bigints(numbers))
 
 
 def _columns(rows: Sequence[tuple[int, ...]]) -> list[SqlValue]:
-    return [array_literal(column) for column in zip(*rows, strict=True)]
+    return [bigints(column) for column in zip(*rows, strict=True)]
 
 
 def _mended(value: object) -> object:

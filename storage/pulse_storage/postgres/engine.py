@@ -33,7 +33,7 @@ class PostgresEngine:
             _log.warning("%s", doubt)
         server, way = Server(url), RightOfWay()
         return SqlStorage(
-            PostgresDatabase(Link(server), way),
+            PostgresDatabase(Link(server, way), way),
             PostgresReaders(server, threads=2, way=way),
             PostgresReaders(server, threads=2, short=True, way=way),
             PostgresReaders(server, threads=1),

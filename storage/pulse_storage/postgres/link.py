@@ -12,6 +12,7 @@ import psycopg
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.postgres.connection import PostgresConnection, connect, place_of
 from pulse_storage.postgres.failures import unavailable
+from pulse_storage.sql.right_of_way import RightOfWay
 
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 0.1
@@ -55,10 +56,11 @@ class Server:
 
 
 class Link:
-    """One thread's connection."""
+    """One thread's connection; one that writes gives `way` to answers."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, way: RightOfWay | None = None) -> None:
         self.server = server
+        self._way = way
         self._connection: PostgresConnection | None = None
 
     def connection(self) -> PostgresConnection:
@@ -68,7 +70,7 @@ class Link:
         if self._connection is None:
             self.server.check()
             try:
-                self._connection = connect(self.server.url, prepares=self.server.prepares)
+                self._connection = connect(self.server.url, prepares=self.server.prepares, way=self._way)
             except psycopg.Error as error:
                 failure = unavailable(self.server.place, error)
                 self.server.failed(str(failure))

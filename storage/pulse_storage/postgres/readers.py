@@ -52,7 +52,8 @@ class PostgresReaders:
     async def run(self, read: Callable[[PostgresConnection], _Result]) -> _Result:
         """What `read` answers. Raises StoreUnavailable, which is QueryTooSlow after ten seconds."""
         try:
-            return await asyncio.wait_for(self._threads.run(lambda: self._run(read), self._end), _MAX_WAIT_S)
+            async with asyncio.timeout(_MAX_WAIT_S):
+                return await self._threads.run(lambda: self._run(read), self._end)
         except TimeoutError as error:
             raise StoreUnavailable("the database does not answer; try again") from error
 

@@ -17,7 +17,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
-from pulse_storage.postgres.blobs import Blobs
+from pulse_storage.postgres.arrays import Bigints, Blobs
 from pulse_storage.sql.connection import SqlValue, Values
 
 #: A statement that was executed so often is prepared; so many are kept.
@@ -265,11 +265,11 @@ def _binding(value: object) -> tuple[Buffer | None, int, int]:
         return value, _BYTEA, Format.BINARY
     if isinstance(value, int):
         return value.to_bytes(8, "big", signed=True), _INT8, Format.BINARY
-    if isinstance(value, Blobs):
-        return value.array(), Blobs.oid, Format.BINARY
+    if isinstance(value, (Blobs, Bigints)):
+        return value.array(), value.oid, Format.BINARY
     if isinstance(value, float):
         return pack("!d", value), _FLOAT8, Format.BINARY
-    raise psycopg.ProgrammingError(f"a {type(value).__name__} cannot be bound; arrays are Blobs or literals")
+    raise psycopg.ProgrammingError(f"a {type(value).__name__} cannot be bound; arrays are Blobs or Bigints")
 
 
 @lru_cache(maxsize=1024)

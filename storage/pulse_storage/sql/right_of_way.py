@@ -10,7 +10,7 @@ from typing import TypeVar
 _Item = TypeVar("_Item")
 
 #: What the writer waits for the answers that are under way, at most; each answer makes it wait once.
-_LONGEST_S = 0.004
+_LONGEST_S = 0.016
 
 
 class RightOfWay:

@@ -77,7 +77,8 @@ class AnsweringThreads:
         try:
             return await answer
         finally:
-            self._way.end()
+            # Not at once: the writer that this wakes can take the processor from whoever has the answer now.
+            loop.call_soon(self._way.end)
 
     def close(self) -> None:
         """Finish what was asked, then end. Blocks until then; repeating it is harmless."""

@@ -74,7 +74,8 @@ class SqliteDatabase:
     def store(self, calls: Sequence[Call]) -> list[IngestResult]:
         """Commit the rows of all calls; what each call becomes."""
         arrivals = arrivals_of(self._way.each(calls))
-        return results_for(calls, self.transact(lambda _: self._ingest.store(arrivals)))
+        outcomes = self.transact(lambda _: self._ingest.store(arrivals))
+        return results_for(self._way.each(calls), outcomes)
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
         """Commit log events and what they change."""

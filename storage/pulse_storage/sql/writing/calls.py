@@ -19,7 +19,7 @@ def arrivals_of(calls: Iterable[Call]) -> list[Arrival]:
     ]
 
 
-def results_for(calls: Sequence[Call], outcomes: Sequence[Outcome | str]) -> list[IngestResult]:
+def results_for(calls: Iterable[Call], outcomes: Sequence[Outcome | str]) -> list[IngestResult]:
     """One result for each call, from the outcomes of all their rows."""
     results: list[IngestResult] = []
     start = 0

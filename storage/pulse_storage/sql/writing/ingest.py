@@ -45,7 +45,7 @@ class Ingest:
         """The outcome of each row. Within a transaction; rows that the engine refuses do not harm others."""
         self._connection.lock_spans(
             (project, row.otel_trace_id, row.partner_key)
-            for row, _ in arrivals
+            for row, _ in self._way.each(arrivals)
             if (project := self._project(row.project_id)) is not None
         )
         return self._store_what_can_be(arrivals)
@@ -111,7 +111,7 @@ class Ingest:
     def _store_all(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
         outcomes: list[Outcome | str] = [_NO_PROJECT] * len(arrivals)
         by_project: dict[str, list[int]] = {}
-        for index, arrival in enumerate(arrivals):
+        for index, arrival in enumerate(self._way.each(arrivals)):
             by_project.setdefault(arrival.row.project_id, []).append(index)
         delta = RollupDelta()
         taken: list[tuple[Sequence[int], Arrivals]] = []
@@ -121,7 +121,7 @@ class Ingest:
             if project is not None:
                 some = [arrivals[i] for i in indexes]
                 taken.append((indexes, Arrivals(self._revision(project, delta), self._way, some)))
-        for _, project_arrivals in taken:
+        for _, project_arrivals in self._way.each(taken):
             project_arrivals.look()
         self._connection.send()
         for _, project_arrivals in taken:
