@@ -177,10 +177,10 @@ def _print_reads(measured: Sequence[_Measured]) -> None:
 def _print_beside_writer(measured: Sequence[_Measured]) -> None:
     """What a list takes with nothing else to do and beside the writer; how many times longer its p99 is."""
     table = Table(
-        "newest 50",
+        "store",
         "rows",
         "reader",
-        "alone: p50 / p99 ms",
+        "newest 50 alone, p50 / p99 ms",
         "beside the writer",
         "p99",
         "rows/s",
