@@ -91,7 +91,7 @@ def test_a_server_that_stands_still_is_told_and_what_waited_is_stored(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = server.store("stopped")
-    monkeypatch.setattr(readers, "_MAX_WAIT_S", 0.3)
+    monkeypatch.setattr(readers, "MAX_WAIT_S", 0.3)
 
     async def use() -> None:
         async with _opened(url) as storage:

@@ -113,6 +113,7 @@ class PostgresConnection:
         self._way = way or RightOfWay()
         self._statements = Statements(raw, prepares=is_ours)
         self._read_with = ""
+        self._reads = False
         #: How the transaction of a read begins, until its first statement is sent.
         self._begins: bytes | None = None
         #: Not where nobody else stores meanwhile, nor where nothing is written.
@@ -142,8 +143,10 @@ class PostgresConnection:
     def begin_reading(self, settings: LiteralString) -> None:
         """Begin a transaction that reads one snapshot; its settings are set only once where that will do.
 
-        It begins with its first statement, in the same round trip.
+        It begins with its first statement, in the same round trip. One that was begun before ends.
         """
+        self.end_reading()
+        self._reads = True
         mode: LiteralString = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
         if not self._is_ours:
             self.begin(mode, settings)
@@ -155,6 +158,12 @@ class PostgresConnection:
             self._statements.command("; ".join(f"SET {setting}" for setting in settings.split("; ")))
             self._read_with = settings
         self._begins = f"BEGIN {mode}".encode()
+
+    def end_reading(self) -> None:
+        """End the transaction of `begin_reading`, if one is open; its answer is left for the next read."""
+        is_open, self._reads, self._begins = self._reads and self._begins is None, False, None
+        if is_open:
+            self._statements.leave("COMMIT")
 
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Rows:
         """See Connection."""

@@ -11,7 +11,7 @@ import psycopg
 
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.postgres.connection import PostgresConnection, connect, place_of
-from pulse_storage.postgres.failures import unavailable
+from pulse_storage.postgres.failures import FOREIGN_STATEMENTS, is_lost, unavailable
 from pulse_storage.sql.right_of_way import RightOfWay
 
 _log = logging.getLogger(__name__)
@@ -63,28 +63,49 @@ class Link:
         self._way = way
         self._connection: PostgresConnection | None = None
 
-    def connection(self) -> PostgresConnection:
-        """The open connection. Raises StoreUnavailable if the server cannot be reached now."""
+    @property
+    def opened(self) -> PostgresConnection | None:
+        """The connection, if there is an open one."""
         if self._connection is not None and self._connection.raw.closed:
             self._connection = None
-        if self._connection is None:
+        return self._connection
+
+    def connection(self) -> PostgresConnection:
+        """The open connection. Raises StoreUnavailable if the server cannot be reached now."""
+        connection = self.opened
+        if connection is None:
             self.server.check()
             try:
-                self._connection = connect(self.server.url, prepares=self.server.prepares, way=self._way)
+                connection = self._connection = connect(
+                    self.server.url, prepares=self.server.prepares, way=self._way
+                )
             except psycopg.Error as error:
                 failure = unavailable(self.server.place, error)
                 self.server.failed(str(failure))
                 raise failure from error
             self.server.worked()
-        return self._connection
+        return connection
 
     def end(self) -> None:
-        """End the transaction that is open, if one is, in which nothing was written.
+        """End the read that was begun last. Does not wait for the server, nor raise: the next read will."""
+        if self._connection is not None:
+            try:
+                self._connection.end_reading()
+            except psycopg.Error:
+                self.drop()
 
-        By COMMIT: at a ROLLBACK the driver forgets which statements the server has prepared.
+    def recover(self, error: psycopg.Error, *, again: bool) -> None:
+        """Have a new connection for a read that failed, if that may help and is not tried `again`.
+
+        Raises StoreUnavailable if not.
         """
-        if self._connection is not None and self._connection.in_transaction:
-            self._connection.execute("COMMIT")
+        if isinstance(error, FOREIGN_STATEMENTS):
+            self.stop_preparing()
+        elif not is_lost(error):
+            raise unavailable(self.server.place, error) from error
+        self.drop()
+        if again:
+            raise unavailable(self.server.place, error) from error
 
     def stop_preparing(self) -> None:
         """Open a connection that prepares nothing, here and in all threads."""

@@ -11,7 +11,6 @@ import psycopg
 
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.postgres.connection import PostgresConnection
-from pulse_storage.postgres.failures import FOREIGN_STATEMENTS, is_lost, unavailable
 from pulse_storage.postgres.link import Link, Server
 from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.threads import AnsweringThreads
@@ -22,14 +21,15 @@ _SETTINGS = (
     "statement_timeout = 10000; lock_timeout = 5000; idle_in_transaction_session_timeout = 20000;"
     " enable_seqscan = off; jit = off"
 )
-#: To plan a statement over all partitions takes longer than to run it; only those are opened that are needed.
+#: Of reads of few rows. To plan a statement over all partitions takes longer than to run it; only those are
+#: opened that are needed.
 #: A bitmap loses the order of its index: all rows that match are read, where a list needs the first fifty.
-_SHORT_SETTINGS = (
+SHORT_SETTINGS = (
     f"{_SETTINGS}; plan_cache_mode = force_generic_plan; max_parallel_workers_per_gather = 0;"
     " enable_bitmapscan = off"
 )
 #: A server that is stopped keeps its connections open and says nothing: nobody shall wait for that.
-_MAX_WAIT_S = 15.0
+MAX_WAIT_S = 15.0
 
 
 class PostgresReaders:
@@ -43,7 +43,7 @@ class PostgresReaders:
         self, server: Server, *, threads: int, short: bool = False, way: RightOfWay | None = None
     ) -> None:
         self._server = server
-        self._settings: LiteralString = _SHORT_SETTINGS if short else _SETTINGS
+        self._settings: LiteralString = SHORT_SETTINGS if short else _SETTINGS
         self._closing = False
         self._threads = AnsweringThreads(threads, "pulse-read", way)
         self._mine = threading.local()
@@ -52,8 +52,8 @@ class PostgresReaders:
     async def run(self, read: Callable[[PostgresConnection], _Result]) -> _Result:
         """What `read` answers. Raises StoreUnavailable, which is QueryTooSlow after ten seconds."""
         try:
-            async with asyncio.timeout(_MAX_WAIT_S):
-                return await self._threads.run(lambda: self._run(read), self._end)
+            async with asyncio.timeout(MAX_WAIT_S):
+                return await self._threads.run(lambda: self._run(read), lambda: self._link().end())
         except TimeoutError as error:
             raise StoreUnavailable("the database does not answer; try again") from error
 
@@ -68,7 +68,7 @@ class PostgresReaders:
 
     def _run(self, read: Callable[[PostgresConnection], _Result]) -> _Result:
         link = self._link()
-        fresh = False
+        again = False
         while True:
             if self._closing:
                 raise StoreUnavailable("the store is closed")
@@ -79,23 +79,9 @@ class PostgresReaders:
             except psycopg.Error as error:
                 if self._closing:
                     raise StoreUnavailable("the store is closed") from error
-                if isinstance(error, FOREIGN_STATEMENTS):
-                    link.stop_preparing()
-                elif not is_lost(error):
-                    raise unavailable(self._server.place, error) from error
-                link.drop()
-                if fresh:
-                    raise unavailable(self._server.place, error) from error
+                link.recover(error, again=again)
                 # The server may have been restarted since the last read.
-                fresh = True
-
-    def _end(self) -> None:
-        """End the transaction of the last read; its answer need not wait for that."""
-        link = self._link()
-        try:
-            link.end()
-        except psycopg.Error:
-            link.drop()
+                again = True
 
     def _link(self) -> Link:
         link: Link | None = getattr(self._mine, "link", None)

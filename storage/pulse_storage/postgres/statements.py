@@ -18,13 +18,14 @@ from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
 from pulse_storage.postgres.arrays import Bigints, Blobs
+from pulse_storage.postgres.suspended import breathe, wait_for
 from pulse_storage.sql.connection import SqlValue, Values
 
 #: A statement that was executed so often is prepared; so many are kept.
 PREPARE_AFTER = 5
 _MAX_PREPARED = 100
 _ROWS_AT_ONCE = 200
-_DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY)
+_DONE = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY, ExecStatus.PIPELINE_SYNC)
 #: Of types: the server tells by the statement what a text or a NULL is to be.
 _UNKNOWN, _BYTEA, _INT8, _FLOAT8 = 0, 17, 20, 701
 
@@ -46,6 +47,8 @@ class Rows:
     def __iter__(self) -> Iterator[Values]:
         while rows := self._load(_ROWS_AT_ONCE):
             yield from rows
+            if len(rows) == _ROWS_AT_ONCE:
+                breathe()
 
     def fetchone(self) -> Values | None:
         """See Cursor."""
@@ -134,10 +137,10 @@ class Statements:
         values, types, forms = _bound(bindings)
         name = self._prepared(sql, types)
         if name is not None:
-            result = self._pgconn.exec_prepared(name, values, forms, Format.BINARY)
+            self._pgconn.send_query_prepared(name, values, forms, Format.BINARY)
         else:
-            result = self._pgconn.exec_params(_numbered(sql), values, types, forms, Format.BINARY)
-        self._checked(result)
+            self._pgconn.send_query_params(_numbered(sql), values, types, forms, Format.BINARY)
+        result = self._only_result()
         return Rows(self._raw, lambda: result)
 
     def ask(self, sql: str, bindings: Sequence[SqlValue], *, behind: bytes | None = None) -> Rows:
@@ -159,6 +162,14 @@ class Statements:
         answer = _Answer()
         self._asked.append(answer)
         return Rows(self._raw, lambda: self._answered(answer))
+
+    def leave(self, sql: str) -> None:
+        """Have a command run that binds nothing, at once; its answer is waited for by whoever waits next."""
+        self.ask(sql, ())
+        # By itself: the server, or a pooler before it, need not wait for what will be asked next.
+        self._pgconn.pipeline_sync()
+        self._asked.append(_Answer())
+        self._pgconn.flush()
 
     def send(self) -> None:
         """Let the server begin with what was asked, as much of it as it takes at once. Does not wait."""
@@ -201,9 +212,19 @@ class Statements:
             self._wait(select.POLLIN)
         return pgconn.get_result()
 
+    def _only_result(self) -> PGresult:
+        """The result of a statement that was sent by itself."""
+        result = self._result()
+        if result is None:
+            raise psycopg.OperationalError(self._pgconn.get_error_message())
+        while self._result() is not None:
+            pass
+        return self._checked(result)
+
     def _wait(self, events: int) -> None:
-        self._waits.register(self._pgconn.socket, events)
-        self._waits.poll()
+        if not wait_for(self._pgconn.socket, events):
+            self._waits.register(self._pgconn.socket, events)
+            self._waits.poll()
         self._pgconn.consume_input()
 
     def _prepared(self, sql: str, types: tuple[int, ...]) -> bytes | None:
@@ -223,13 +244,14 @@ class Statements:
             # By themselves: a statement that fails in between would leave it unprepared.
             self.settle()
             name = b"pulse_%d" % next(self._names)
-            self._checked(self._pgconn.prepare(name, _numbered(sql), types))
+            self._pgconn.send_prepare(name, _numbered(sql), types)
+            self._only_result()
             self._known[key] = name
         if len(self._known) > _MAX_PREPARED:
             _, oldest = self._known.popitem(last=False)
             if isinstance(oldest, bytes):
                 self.settle()
-                self._checked(self._pgconn.exec_(b"DEALLOCATE " + oldest))
+                self.command("DEALLOCATE " + oldest.decode())
         return name
 
     def _checked(self, result: PGresult) -> PGresult:
