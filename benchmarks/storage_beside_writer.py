@@ -93,6 +93,7 @@ class _Writing:
 
     def _write(self) -> None:
         while self._calls and not self._is_over.is_set():
+            self._storage.give_way()
             self._stored.append(self._storage.submit(self._calls.pop()).result().stored)
 
 

@@ -142,6 +142,7 @@ class Collector:
             if not mapped.rows:
                 return _outcome(mapped, IngestResult())
             started = time.perf_counter()
+            self.storage.give_way()
             try:
                 result = self._submit(mapped.rows).result(_COMMIT_DEADLINE_S)
             except (StoreUnavailable, FutureTimeout) as error:
@@ -190,7 +191,7 @@ class Collector:
         except Unreadable as error:
             raise unreadable(f"The request cannot be read: {error}.") from error
         if isinstance(request, ExportTraceServiceRequest):
-            return map_spans(project_id, request, time.time_ns(), prices)
+            return map_spans(project_id, request, time.time_ns(), prices, self.storage.give_way)
         if isinstance(request, ExportLogsServiceRequest):
             return event_parts(request)
         return None

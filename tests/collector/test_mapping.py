@@ -60,6 +60,14 @@ def test_a_span_without_proper_ids_is_rejected_alone() -> None:
     ]
 
 
+def test_others_may_go_first_before_each_span() -> None:
+    gone: list[None] = []
+    spans = [chat_span(span_id=number) for number in range(1, 101)]
+    mapped = map_spans("p1", trace_request(*spans), RECEIVED_NS, give_way=lambda: gone.append(None))
+    assert len(mapped.rows) == 100
+    assert len(gone) >= 100
+
+
 @pytest.mark.parametrize("parent_id", [b"", b"short", bytes(8)])
 def test_a_parent_that_cannot_be_is_none(parent_id: bytes) -> None:
     orphan = chat_span()

@@ -11,6 +11,7 @@ import pytest
 
 from pulse_storage.sql import right_of_way
 from pulse_storage.sql.right_of_way import RightOfWay
+from pulse_storage.sql.storage import SqlStorage
 from pulse_storage.sql.threads import AnsweringThreads
 from pulse_storage.sqlite.connection import open_writer
 
@@ -76,6 +77,48 @@ def test_writer_waits_once_for_an_answer_that_takes_long(monkeypatch: pytest.Mon
     way.give_way()
 
 
+def test_each_thread_waits_for_an_answer_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(right_of_way, "_LONGEST_S", 60)
+    way, seen = RightOfWay(), list[str]()
+    way.begin()
+    threads = [threading.Thread(target=lambda: (way.give_way(), seen.append("computed"))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    threads[0].join(0.1)
+    seen.append("answered")
+    way.end()
+    for thread in threads:
+        thread.join(30)
+    assert seen == ["answered", *["computed"] * 3]
+
+
+@pytest.mark.anyio
+async def test_who_computes_waits_for_an_answer_of_the_store(
+    storage: SqlStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(right_of_way, "_LONGEST_S", 60)
+    at_work, gate, seen = threading.Event(), threading.Event(), list[str]()
+
+    def read(_: object) -> None:
+        at_work.set()
+        gate.wait(30)
+        seen.append("answered")
+
+    def compute() -> None:
+        storage.give_way()
+        seen.append("computed")
+
+    asked = asyncio.create_task(storage._quick_readers.run(read))  # pyright: ignore[reportPrivateUsage]
+    await asyncio.to_thread(at_work.wait)
+    computing = asyncio.create_task(asyncio.to_thread(compute))
+    # The event loop itself never waits: it may be the one that answers.
+    storage.give_way()
+    await asyncio.sleep(0.1)
+    gate.set()
+    await asyncio.gather(asked, computing)
+    assert seen == ["answered", "computed"]
+
+
 @pytest.mark.anyio
 async def test_an_answer_that_fails_has_been_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(right_of_way, "_LONGEST_S", threading.TIMEOUT_MAX)
@@ -84,7 +127,8 @@ async def test_an_answer_that_fails_has_been_given(monkeypatch: pytest.MonkeyPat
     with pytest.raises(ZeroDivisionError):
         await threads.run(lambda: 1 // 0)
     await asyncio.sleep(0)
-    way.give_way()
+    # For ever, had it not.
+    await asyncio.to_thread(way.give_way)
     threads.close()
 
 

@@ -37,17 +37,18 @@ def map_spans(
     request: ExportTraceServiceRequest,
     received_ns: int,
     prices: Prices = LIST_PRICES,
+    give_way: Callable[[], object] = lambda: None,
 ) -> MappedSpans:
     """Rows for all spans that have proper ids; the others are rejected, each with its reason.
 
     `received_ns` (Unix time) stands in for start times that cannot be, `prices` are those in force for the
-    project. No message makes this raise.
+    project. `give_way` is called often, to let others go first. No message makes this raise.
     """
     mapped = MappedSpans([], [])
     for resource_spans in request.resource_spans:
         resource = read_resource(resource_spans.resource)
         for scope_spans in resource_spans.scope_spans:
-            _map_scope(project_id, resource, scope_spans, received_ns, prices, mapped)
+            _map_scope(project_id, resource, scope_spans, received_ns, prices, give_way, mapped)
     return mapped
 
 
@@ -57,6 +58,7 @@ def _map_scope(
     scope_spans: ScopeSpans,
     received_ns: int,
     prices: Prices,
+    give_way: Callable[[], object],
     mapped: MappedSpans,
 ) -> None:
     scope = read_scope(scope_spans.scope)
@@ -76,18 +78,22 @@ def _map_scope(
             continue
         chunk.append(Reading(span))
         if len(chunk) == _CHUNK:
-            _take(steps, chunk, mapped.rejected)
+            _take(steps, chunk, give_way, mapped.rejected)
             chunk = []
-    _take(steps, chunk, mapped.rejected)
+    _take(steps, chunk, give_way, mapped.rejected)
 
 
 def _take(
-    steps: Sequence[Callable[[Reading], object]], chunk: Sequence[Reading], rejected: list[str]
+    steps: Sequence[Callable[[Reading], object]],
+    chunk: Sequence[Reading],
+    give_way: Callable[[], object],
+    rejected: list[str],
 ) -> None:
     """Take each step with all spans before the next; a span that makes one fail is rejected alone."""
     for step in steps:
         failed: list[Reading] = []
         for reading in chunk:
+            give_way()
             try:
                 step(reading)
             except Exception:

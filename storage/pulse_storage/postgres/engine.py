@@ -39,6 +39,7 @@ class PostgresEngine:
             PostgresReaders(server, threads=2, short=True, way=way),
             PostgresReaders(server, threads=1),
             listers=LoopReaders(server, connections=2, way=way),
+            way=way,
             max_queue_bytes=max_queue_bytes,
         )
 

@@ -32,6 +32,7 @@ from pulse_storage.sql.reading.records import find_record, find_records, page_of
 from pulse_storage.sql.reading.search import page_of_found
 from pulse_storage.sql.reading.unpriced import unpriced_models
 from pulse_storage.sql.reading.usage import count_rows
+from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.tables import projects
 from pulse_storage.sql.tables.prices import delete_prices, prices_of, put_prices
 from pulse_storage.sql.writing.neighbourhood import bearing_on
@@ -88,9 +89,12 @@ class SqlStorage:
         quick_readers: Readers,
         searchers: Readers,
         *,
+        way: RightOfWay,
         max_queue_bytes: int,
         listers: Readers | None = None,
     ) -> None:
+        #: See StorageAdapter; not a method around it, since it is called for every span.
+        self.give_way = way.give_way
         self._database = database
         self._readers = readers
         self._quick_readers = quick_readers

@@ -29,6 +29,7 @@ class SqliteEngine:
             SqliteReaders(path, threads=3, way=way, gate=gate),
             SqliteReaders(path, threads=2, way=way, gate=gate),
             SqliteReaders(path, threads=1, gate=gate),
+            way=way,
             max_queue_bytes=max_queue_bytes,
         )
 
