@@ -175,7 +175,7 @@ def _print_reads(measured: Sequence[_Measured]) -> None:
 
 
 def _print_beside_writer(measured: Sequence[_Measured]) -> None:
-    """What a list takes with nothing else to do and beside the writer; how many times longer its p99 is."""
+    """What a list takes with nothing else to do and beside others; how many times longer its p99 is."""
     table = Table(
         "store",
         "rows",
@@ -184,13 +184,22 @@ def _print_beside_writer(measured: Sequence[_Measured]) -> None:
         "beside the writer",
         "p99",
         "rows/s",
+        "beside a process that computes",
+        "p99",
     )
     for seen in measured:
         for each in seen.beside_writer:
-            times = _percentile(each.busy_ms, 0.99) / _percentile(each.idle_ms, 0.99)
-            told = _told_ms(each.idle_ms), _told_ms(each.busy_ms), f"× {times:.1f}"
+            alone_ms = _percentile(each.idle_ms, 0.99)
             table.add_row(
-                seen.engine, f"{seen.rows:,}", each.where, *told, f"{each.written / each.written_s:,.0f}"
+                seen.engine,
+                f"{seen.rows:,}",
+                each.where,
+                _told_ms(each.idle_ms),
+                _told_ms(each.busy_ms),
+                f"× {_percentile(each.busy_ms, 0.99) / alone_ms:.1f}",
+                f"{each.written / each.written_s:,.0f}",
+                _told_ms(each.computing_ms),
+                f"× {_percentile(each.computing_ms, 0.99) / alone_ms:.1f}",
             )
     _WIDE.print(table)
 

@@ -1,8 +1,10 @@
 """How long a list takes while the store's writer is never idle, beside what it takes with nothing else to do.
 
-Both kinds of stretches take turns, and what was measured in all of a kind is put together: a machine that is
-slow for a while is so for both. There are two readers: one in the process of the writer, as in `pulse serve`
+All kinds of stretches take turns, and what was measured in all of a kind is put together: a machine that is
+slow for a while is so for each. There are two readers: one in the process of the writer, as in `pulse serve`
 by itself, and one in a process of its own, as in `pulse serve --only query` beside `--only collector`.
+
+The third kind tells what the machine does: a process that knows of no store computes half of the time.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from multiprocessing import get_context
-from typing import Literal
+from multiprocessing.synchronize import Event
+from typing import Literal, Self
 
 import uvloop
 
@@ -28,12 +32,15 @@ from pulse_storage.filters import Page, TraceFilter
 
 _CALL_ROWS = 500
 _CALLS_IN_FLIGHT = 8
-_ROUNDS = 5
+_ROUNDS = 8
 _READS = 200
 _PAUSE_S = 0.01
+#: Of a process that only computes: so long, then it rests as long.
+_COMPUTES_S = 0.015
 #: More than a store takes during so many reads.
 _CALLS_A_STRETCH = 200
 
+_SPAWN = get_context("spawn")
 Where = Literal["in the writer's process", "in its own process"]
 
 
@@ -44,6 +51,7 @@ class BesideWriter:
     where: Where
     idle_ms: list[float] = field(default_factory=list[float])
     busy_ms: list[float] = field(default_factory=list[float])
+    computing_ms: list[float] = field(default_factory=list[float])
     written: int = 0
     written_s: float = 0.0
 
@@ -53,7 +61,7 @@ async def reads_beside_writer(storage: StorageAdapter, url: str, *, bodies: bool
     here, apart = BesideWriter("in the writer's process"), BesideWriter("in its own process")
     rows = _new_rows(bodies=bodies)
     loop = asyncio.get_running_loop()
-    with ProcessPoolExecutor(1, get_context("spawn"), _open_reader, (url,)) as process:
+    with ProcessPoolExecutor(1, _SPAWN, _open_reader, (url,)) as process, _Computing() as computing:
         await loop.run_in_executor(process, _read_apart)
         for _ in range(_ROUNDS):
             here.idle_ms += await _read(storage)
@@ -62,6 +70,9 @@ async def reads_beside_writer(storage: StorageAdapter, url: str, *, bodies: bool
                 here.busy_ms += await _read(storage)
             with _Writing(storage, rows, apart):
                 apart.busy_ms += await loop.run_in_executor(process, _read_apart)
+            with computing():
+                here.computing_ms += await _read(storage)
+                apart.computing_ms += await loop.run_in_executor(process, _read_apart)
     return [here, apart]
 
 
@@ -95,6 +106,36 @@ class _Writing:
         while self._calls and not self._is_over.is_set():
             self._storage.give_way()
             self._stored.append(self._storage.submit(self._calls.pop()).result().stored)
+
+
+class _Computing:
+    """A process that computes half of the time while it is told to."""
+
+    def __init__(self) -> None:
+        self._may_go = _SPAWN.Event()
+        self._process = _SPAWN.Process(target=_compute, args=(self._may_go,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._process.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.join()
+
+    @contextmanager
+    def __call__(self) -> Generator[None]:
+        self._may_go.set()
+        yield
+        self._may_go.clear()
+
+
+def _compute(may_go: Event) -> None:
+    while may_go.wait():
+        until_s = time.perf_counter() + _COMPUTES_S
+        while time.perf_counter() < until_s:
+            pass
+        time.sleep(_COMPUTES_S)
 
 
 def _new_rows(*, bodies: bool) -> Iterator[SpanRow]:
