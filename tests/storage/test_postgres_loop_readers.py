@@ -19,6 +19,7 @@ from pulse_storage.postgres import loop_readers
 from pulse_storage.postgres.connection import PostgresConnection
 from pulse_storage.postgres.link import Server as At
 from pulse_storage.postgres.loop_readers import LoopReaders
+from pulse_storage.postgres.statements import Statements
 from pulse_storage.sql.right_of_way import RightOfWay
 
 _Result = TypeVar("_Result")
@@ -94,6 +95,23 @@ def test_a_read_sees_one_snapshot_and_its_transaction_ends(server: Server) -> No
             state = f"SELECT state, query FROM pg_stat_activity WHERE {_OURS}"
             while execute(server.url(), state) != [("idle", "COMMIT")]:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+    _in_loop(use)
+
+
+def test_to_end_a_read_waits_for_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    def prepared(connection: PostgresConnection) -> list[object]:
+        return [row[0] for row in connection.execute("SELECT statement FROM pg_prepared_statements")]
+
+    async def use() -> None:
+        async with _readers(server, connections=1) as readers:
+            for _ in range(20):
+                await readers.run(prepared)
+                with monkeypatch.context() as patch:
+                    # What the loop does by itself now must not look whether the server has answered.
+                    patch.setattr(Statements, "_wait", None)
+                    await asyncio.sleep(0.002)
+            assert await readers.run(prepared) == ["SELECT statement FROM pg_prepared_statements"]
 
     _in_loop(use)
 

@@ -164,11 +164,16 @@ class Statements:
         return Rows(self._raw, lambda: self._answered(answer))
 
     def leave(self, sql: str) -> None:
-        """Have a command run that binds nothing, at once; its answer is waited for by whoever waits next."""
-        self.ask(sql, ())
+        """Have a command run that binds nothing, at once; its answer is waited for by whoever waits next.
+
+        Does not wait, so it is not prepared either.
+        """
+        if not self._asked:
+            self._pgconn.enter_pipeline_mode()
+        self._pgconn.send_query_params(sql.encode(), None)
         # By itself: the server, or a pooler before it, need not wait for what will be asked next.
         self._pgconn.pipeline_sync()
-        self._asked.append(_Answer())
+        self._asked += _Answer(), _Answer()
         self._pgconn.flush()
 
     def send(self) -> None:
