@@ -28,7 +28,7 @@ _WHOLE = AnalyticsQuery(from_ns=_JOB.from_ns, before_ns=_JOB.before_ns)
 _OF_NO_PROJECT = {
     *("create_project", "create_first_project", "list_projects", "key_by_digest", "touch_keys"),
     *("check_writable", "queue_depth", "close", "upkeep", "hold", "release", "last_sign_ns", "give_back"),
-    *("compact", "unfinished_erasures"),
+    *("compact", "unfinished_erasures", "give_way"),
 }
 #: What these are made of: asked of below by whoever calls them.
 _WITHIN_OTHERS = {

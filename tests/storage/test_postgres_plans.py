@@ -106,11 +106,14 @@ def _partitions(plan: str) -> set[str]:
 
 
 def _conditions(plan: str) -> dict[str, set[str]]:
-    """By the index that is used: what it is told to look for in the partitions that hold rows."""
+    """By the index that is used: what it is told to look for in the partitions that hold a week of rows.
+
+    Of one that began yesterday each index would do.
+    """
     found: dict[str, set[str]] = {}
-    today = f"{datetime.fromtimestamp(_TODAY_NS // 10**9, UTC):%Y%m%d}"
+    week_ago = f"{datetime.fromtimestamp((_TODAY_NS - 7 * DAY_NS) // 10**9, UTC):%Y%m%d}"
     for monday, index, condition in re.findall(r" using spans_(\d+)_(\w+) on[^\n]*\n\s*([^\n]*)", plan):
-        if monday < today:
+        if monday < week_ago:
             found.setdefault(index, set()).add(condition)
     return found
 
