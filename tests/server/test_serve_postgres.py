@@ -67,6 +67,20 @@ def test_a_server_that_crashes_under_load_is_answered_with_503_and_loses_nothing
     recount(lambda sql: execute(url, sql))
 
 
+def test_lists_sessions_and_groups_are_answered_again_and_again(postgres: Server, tmp_path: Path) -> None:
+    """Each start once ended by SIGSEGV within the first lists: see ADR 0017."""
+    with serving(tmp_path / "data", DATABASE_URL=postgres.store("lists")) as server:
+        load = Load(server.ports, server.key, seed=5)
+        assert load.flowing.wait(20)
+        for _ in range(5):
+            for name in ("session_id", "user_id", "tag", "service", "environment", "model", "q"):
+                assert server.get("/v1/traces", **{name: "some"})["traces"] == []
+            assert server.get("/v1/sessions/some")["traces"] == []
+            assert server.get("/v1/traces")["traces"]
+        load.stop()
+        assert server.stop() == 0
+
+
 def _wait_until(holds: Callable[[], bool]) -> None:
     give_up_s = time.monotonic() + 30
     while not holds():

@@ -14,7 +14,6 @@ from pulse_storage.postgres.connection import PostgresConnection, connect, place
 from pulse_storage.postgres.database import PostgresDatabase
 from pulse_storage.postgres.failures import unusable
 from pulse_storage.postgres.link import Link, Server
-from pulse_storage.postgres.loop_readers import LoopReaders
 from pulse_storage.postgres.partitions import make_partitions_around
 from pulse_storage.postgres.readers import PostgresReaders
 from pulse_storage.sql.right_of_way import RightOfWay
@@ -38,7 +37,7 @@ class PostgresEngine:
             PostgresReaders(server, threads=2, way=way),
             PostgresReaders(server, threads=2, short=True, way=way),
             PostgresReaders(server, threads=1),
-            listers=LoopReaders(server, connections=2, way=way),
+            listers=PostgresReaders(server, threads=2, short=True, way=way),
             way=way,
             max_queue_bytes=max_queue_bytes,
         )

@@ -63,17 +63,10 @@ class Link:
         self._way = way
         self._connection: PostgresConnection | None = None
 
-    @property
-    def opened(self) -> PostgresConnection | None:
-        """The connection, if there is an open one."""
-        if self._connection is not None and self._connection.raw.closed:
-            self._connection = None
-        return self._connection
-
     def connection(self) -> PostgresConnection:
         """The open connection. Raises StoreUnavailable if the server cannot be reached now."""
-        connection = self.opened
-        if connection is None:
+        connection = self._connection
+        if connection is None or connection.raw.closed:
             self.server.check()
             try:
                 connection = self._connection = connect(

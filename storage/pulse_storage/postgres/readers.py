@@ -24,7 +24,7 @@ _SETTINGS = (
 #: Of reads of few rows. To plan a statement over all partitions takes longer than to run it; only those are
 #: opened that are needed.
 #: A bitmap loses the order of its index: all rows that match are read, where a list needs the first fifty.
-SHORT_SETTINGS = (
+_SHORT_SETTINGS = (
     f"{_SETTINGS}; plan_cache_mode = force_generic_plan; max_parallel_workers_per_gather = 0;"
     " enable_bitmapscan = off"
 )
@@ -43,7 +43,7 @@ class PostgresReaders:
         self, server: Server, *, threads: int, short: bool = False, way: RightOfWay | None = None
     ) -> None:
         self._server = server
-        self._settings: LiteralString = SHORT_SETTINGS if short else _SETTINGS
+        self._settings: LiteralString = _SHORT_SETTINGS if short else _SETTINGS
         self._closing = False
         self._threads = AnsweringThreads(threads, "pulse-read", way)
         self._mine = threading.local()

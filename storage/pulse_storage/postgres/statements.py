@@ -18,7 +18,6 @@ from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
 from pulse_storage.postgres.arrays import Bigints, Blobs
-from pulse_storage.postgres.suspended import breathe, wait_for
 from pulse_storage.sql.connection import SqlValue, Values
 
 #: A statement that was executed so often is prepared; so many are kept.
@@ -47,8 +46,6 @@ class Rows:
     def __iter__(self) -> Iterator[Values]:
         while rows := self._load(_ROWS_AT_ONCE):
             yield from rows
-            if len(rows) == _ROWS_AT_ONCE:
-                breathe()
 
     def fetchone(self) -> Values | None:
         """See Cursor."""
@@ -227,9 +224,8 @@ class Statements:
         return self._checked(result)
 
     def _wait(self, events: int) -> None:
-        if not wait_for(self._pgconn.socket, events):
-            self._waits.register(self._pgconn.socket, events)
-            self._waits.poll()
+        self._waits.register(self._pgconn.socket, events)
+        self._waits.poll()
         self._pgconn.consume_input()
 
     def _prepared(self, sql: str, types: tuple[int, ...]) -> bytes | None:

@@ -78,7 +78,8 @@ class Readers(Protocol):
 class SqlStorage:
     """A thread that writes, threads that read; `quick_readers` are for keys and single rows.
 
-    Those must not wait until somebody's month of analytics is summed, nor need lists that have `listers`.
+    Those must not wait until another request's month of analytics is summed; nor must lists, on an engine
+    that has `listers` for them.
     Searches take seconds each: `searchers` are theirs, so that they wait for each other only.
     """
 
