@@ -94,6 +94,34 @@ def test_a_dialect_is_told_by_its_attribute_where_the_scope_does_not() -> None:
     assert plain["recognised_by"] == "neither its scope nor its attributes name another dialect"
 
 
+def test_other_dialects_that_are_read_too_are_named() -> None:
+    (told,) = explained(
+        span(
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.input.messages": as_json([{"role": "user", "content": "Hi"}]),
+                "gen_ai.output.messages": as_json([{"role": "assistant", "content": "Hello"}]),
+                "openinference.span.kind": "LLM",
+                "llm.token_count.prompt": 3,
+                "output.value": "Hello",
+            }
+        )
+    )
+    assert told["dialect"] == "otel-genai"
+    assert told["recognised_by"] == (
+        f"its scope '{GENAI}'; and openinference by its attribute 'openinference.span.kind'"
+    )
+    assert told["columns"]["input_tokens"] == {"value": 3, "from": ["llm.token_count.prompt"]}
+    assert {entry["part"]: entry["why"] for entry in told["ignored"]} == {
+        "openinference.span.kind": "another attribute says what the span is"
+    }
+    assert told["columns"]["output_preview"] == {
+        "value": "Hello",
+        "from": ["gen_ai.output.messages"],
+        "overruled": [{"part": "output.value", "value": "Hello"}],
+    }
+
+
 def test_what_is_ignored_says_why() -> None:
     (told,) = explained(
         span(

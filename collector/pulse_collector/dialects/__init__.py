@@ -5,6 +5,7 @@ A new dialect is one module with a `DIALECT`, and one line in `DIALECTS`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ from pulse_collector.dialects import (
     traceloop,
     vercel_ai,
 )
-from pulse_collector.dialects.dialect import Dialect, Table, compiled
+from pulse_collector.dialects.dialect import Dialect, Table, compiled, is_read
 from pulse_collector.mapping.attributes import Attributes
 from pulse_collector.mapping.providers import is_framework
 from pulse_collector.mapping.span_facts import clean_text
@@ -129,7 +130,10 @@ class Spoken(NamedTuple):
 
 _SPOKEN = tuple(Spoken(dialect, compiled(dialect)) for dialect in DIALECTS)
 _BY_SCOPE = tuple((scope, spoken) for spoken in _SPOKEN for scope in spoken.dialect.scopes)
-_BY_KIND = tuple((spoken.dialect.kind_key, spoken) for spoken in _SPOKEN if spoken.dialect.kind_key)
+_BY_KIND = tuple((key, spoken) for spoken in _SPOKEN for key in spoken.dialect.kind_keys())
+#: The attributes that name the kind of a span in any dialect.
+KIND_KEYS = frozenset(key for key, _ in _BY_KIND)
+_BY_MARKER = tuple(spoken for spoken in _SPOKEN if spoken.dialect.markers)
 _DEFAULT = next(spoken for spoken in _SPOKEN if spoken.dialect is otel_genai.DIALECT)
 
 
@@ -145,11 +149,29 @@ def dialect_of_scope(scope: str) -> Spoken | None:
 
 
 def dialect_of_attributes(attributes: Attributes) -> Spoken:
-    """The dialect of a span whose scope is not known, by the attribute that says what it is."""
+    """Return the dialect of a span with an unknown scope, by its kind attribute, else by another marker."""
     for key, spoken in _BY_KIND:
         if key in attributes:
             return spoken
-    return _DEFAULT
+    return next((spoken for spoken, _ in marked(attributes, _DEFAULT)), _DEFAULT)
+
+
+def marked(keys: Iterable[str], scoped: Spoken) -> Iterator[tuple[Spoken, list[str]]]:
+    """Yield the dialects whose markers are among the keys of a span that `scoped` does not read.
+
+    Each comes with the keys that it reads and neither `scoped` nor an earlier dialect does.
+    """
+    unread = [key for key in keys if not is_read(key, scoped.table)]
+    own = scoped.dialect.line()
+    for other in _BY_MARKER:
+        if not unread:
+            return
+        if other.dialect in own:
+            continue
+        read = [key for key in unread if is_read(key, other.table)]
+        if any(key.startswith(other.dialect.markers) for key in read):
+            yield other, read
+            unread = [key for key in unread if key not in read]
 
 
 def dialect_named(name: str) -> Spoken | None:
@@ -158,27 +180,37 @@ def dialect_named(name: str) -> Spoken | None:
 
 
 def recognised_by(scope: str | None, attributes: Attributes) -> str:
-    """What tells the dialect of a span, in words."""
+    """Return in words by what the dialect of a span was chosen, and which others are read with it."""
     spoken = dialect_of_scope(scope) if scope else None
+    chosen = dialect_of_attributes(attributes) if spoken is None else spoken
+    also = [_marker(other, keys) for other, keys in marked(attributes, chosen)]
     if spoken is not None:
-        return f"its scope '{scope}'"
-    for key, _ in _BY_KIND:
-        if key in attributes:
-            return f"its attribute '{key}'"
-    return "neither its scope nor its attributes name another dialect"
+        by = f"its scope '{scope}'"
+    elif (key := next((key for key, _ in _BY_KIND if key in attributes), None)) is not None:
+        by = f"its attribute '{key}'"
+    elif chosen is not _DEFAULT:
+        by = _marker(*next(marked(attributes, _DEFAULT)))
+    else:
+        by = "neither its scope nor its attributes name another dialect"
+    return "; and ".join((by, *also))
+
+
+def _marker(spoken: Spoken, keys: Sequence[str]) -> str:
+    markers = spoken.dialect.markers
+    return f"{spoken.dialect.name} by its attribute '{next(key for key in keys if key.startswith(markers))}'"
 
 
 def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
     """What the span does, in the conventions' words; None if it has nothing to do with models."""
-    if dialect.kind_wins and (kind := _kind(attributes, dialect)):
+    if dialect.kind_wins and (kind := kind_of(attributes, dialect)):
         return kind
     named = attributes.get("gen_ai.operation.name")
     if isinstance(named, str) and named:
         return _OPERATIONS.get(named) or clean_text(named)
-    if kind := _kind(attributes, dialect):
+    if kind := kind_of(attributes, dialect):
         return kind
     for _, spoken in _BY_KIND:
-        if kind := _kind(attributes, spoken.dialect):
+        if kind := kind_of(attributes, spoken.dialect):
             return kind
     if any(key in attributes for key in _MODEL_KEYS):
         return "chat"
@@ -187,11 +219,11 @@ def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
     return "chat" if isinstance(system, str) and not is_framework(system) else None
 
 
-def _kind(attributes: Attributes, dialect: Dialect) -> str | None:
-    if dialect.kind_key is None:
-        return None
-    value = attributes.get(dialect.kind_key)
-    if not isinstance(value, str) or not value:
-        return None
-    value = value.strip('"')
-    return dialect.kinds.get(value) or dialect.kinds.get(value.upper()) or clean_text(value.lower())
+def kind_of(attributes: Attributes, dialect: Dialect) -> str | None:
+    """Return the operation that the dialect's own kind attribute names; None without one."""
+    for key in dialect.kind_keys():
+        value = attributes.get(key)
+        if isinstance(value, str) and (value := value.strip('"')):
+            kinds = dialect.kinds
+            return kinds.get(value) or kinds.get(value.upper()) or clean_text(value.lower())
+    return None

@@ -16,7 +16,7 @@ def _no_peculiarities(facts: SpanFacts) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """What one family of instrumentors says, and how.
+    """Where one family of instrumentors writes each fact.
 
     Attribute keys are listed best first. A dialect extends another's table: its own keys come first. `read`
     is called after the table was filled in and completes the facts with whatever needs more than a table:
@@ -26,8 +26,13 @@ class Dialect:
     name: str
     #: The instrumentation scopes that speak this dialect, with all that continue them after a dot.
     scopes: tuple[str, ...] = ()
-    #: The attribute that says what a span is, and its values as operations.
+    #: Beginnings of keys that only this family writes. On a span of another dialect's scope they announce
+    #: that the span has this dialect's facts too.
+    markers: tuple[str, ...] = ()
+    #: The attribute that names the kind of a span, and its values as operations.
     kind_key: str | None = None
+    #: Other names of the same attribute.
+    kind_aliases: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict[str, str])
     #: The kind is right even where `gen_ai.operation.name` says otherwise.
     kind_wins: bool = False
@@ -54,6 +59,10 @@ class Dialect:
         """This dialect, the one it extends, and so on."""
         return [self, *(self.extends.line() if self.extends else ())]
 
+    def kind_keys(self) -> tuple[str, ...]:
+        """Return the attributes that name the kind of a span, best first."""
+        return () if self.kind_key is None else (self.kind_key, *self.kind_aliases)
+
 
 class Table(NamedTuple):
     """A dialect's tables with those of the dialects that it extends, best key first."""
@@ -69,7 +78,9 @@ class Table(NamedTuple):
     custom_prefixes: tuple[str, ...]
     #: What holds messages and documents: `read` understands it.
     content: frozenset[str]
-    #: Every key that a column, a reader or nobody wants: the others are kept in metadata.
+    #: Every key that fills a column or is read by `read`.
+    facts: frozenset[str]
+    #: The same and the keys that are dropped: all others are kept in metadata.
     known: frozenset[str]
 
 
@@ -98,17 +109,41 @@ def compiled(dialect: Dialect) -> Table:
         content_prefixes=keys_of(lambda one: one.content_prefixes),
         custom_prefixes=keys_of(lambda one: one.custom_prefixes),
         content=frozenset(keys_of(lambda one: one.content)),
+        facts=frozenset(),
         known=frozenset(),
     )
-    known = {
-        *(key for _, keys in (*texts.items(), *counts.items()) for key in keys),
-        *table.first_token_seconds,
-        *table.first_token_ms,
-        *table.cost_usd,
-        *table.tags,
-        *table.finish_reasons,
-        *table.content,
-        *keys_of(lambda one: one.noise),
-        *keys_of(lambda one: (one.kind_key,) if one.kind_key else ()),
-    }
-    return table._replace(known=frozenset(known))
+    fact_keys = frozenset(
+        (
+            *(key for _, keys in (*texts.items(), *counts.items()) for key in keys),
+            *table.first_token_seconds,
+            *table.first_token_ms,
+            *table.cost_usd,
+            *table.tags,
+            *table.finish_reasons,
+            *table.content,
+            *keys_of(lambda one: one.kind_keys()),
+        )
+    )
+    return table._replace(facts=fact_keys, known=fact_keys.union(keys_of(lambda one: one.noise)))
+
+
+def is_read(key: str, table: Table) -> bool:
+    """Return whether a dialect with this table reads the key."""
+    return key in table.facts or is_flattened(key, table) or custom_name(key, table) is not None
+
+
+def custom_name(key: str, table: Table) -> str | None:
+    """Return the application's own name for this key; None if the key is not the application's."""
+    if key.startswith(table.custom_prefixes):
+        for prefix in table.custom_prefixes:
+            if key.startswith(prefix) and len(key) > len(prefix):
+                return key[len(prefix) :]
+    return None
+
+
+def is_flattened(key: str, table: Table) -> bool:
+    """Return whether the key is part of flattened content: an index follows the prefix."""
+    if not key.startswith(table.content_prefixes):
+        return False
+    start = next(len(prefix) for prefix in table.content_prefixes if key.startswith(prefix))
+    return key[start : start + 1].isdecimal()

@@ -62,6 +62,7 @@ def _read_answer(facts: SpanFacts, document: JsonObject) -> None:
 DIALECT = Dialect(
     name="genkit",
     scopes=("genkit-tracer", "genkit"),
+    markers=("genkit:",),
     kind_key="genkit:metadata:subtype",
     kinds={
         "model": "chat",

@@ -66,6 +66,7 @@ def _read_model(facts: SpanFacts) -> None:
 DIALECT = Dialect(
     name="google-adk",
     scopes=("gcp.vertex.agent",),
+    markers=("gcp.vertex.agent.",),
     texts={"session_id": ("gen_ai.conversation.id", "gcp.vertex.agent.session_id")},
     content=(
         "gcp.vertex.agent.llm_request",

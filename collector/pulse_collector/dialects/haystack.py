@@ -90,6 +90,7 @@ def _read_replies(facts: SpanFacts, document: JsonObject) -> None:
 DIALECT = Dialect(
     name="haystack",
     scopes=("haystack",),
+    markers=("haystack.",),
     kind_key="haystack.component.type",
     content=(
         "haystack.component.input",

@@ -155,6 +155,7 @@ def _scalar(value: Json) -> str | int | float | None:
 DIALECT = Dialect(
     name="langfuse",
     scopes=("langfuse-sdk", "langfuse"),
+    markers=("langfuse.",),
     kind_key="langfuse.observation.type",
     kinds={
         "generation": "chat",

@@ -6,8 +6,8 @@ import re
 
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import read_first_event
-from pulse_collector.mapping.content import content_of, document_body
+from pulse_collector.dialects.otel_genai import read_first_event, read_missing_content
+from pulse_collector.mapping.content import Content, content_of, document_body
 from pulse_collector.mapping.documents import read_request, read_response
 from pulse_collector.mapping.json_text import JsonObject, parse_object, parse_repr
 from pulse_collector.mapping.span_facts import SpanFacts
@@ -27,15 +27,19 @@ def read(facts: SpanFacts) -> None:
     answered = content_of(attributes.get("gen_ai.completion"))
     if answered is not None:
         facts.response = document_body(answered, "output")
-    if not facts.model_call:
-        return
+    if facts.model_call:
+        _read_call(facts, asked, answered)
+    read_missing_content(facts)
+
+
+def _read_call(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
     if asked is not None:
         read_request(facts, asked.value)
         if facts.operation == "chat" and isinstance(asked.value, dict) and "prompt" in asked.value:
             facts.operation = "text_completion"
     if answered is not None:
         read_response(facts, answered.value)
-    usage = parse_object(attributes.get(_METADATA + "usage_metadata"))
+    usage = parse_object(facts.attributes.get(_METADATA + "usage_metadata"))
     facts.fill_counts(counts_of_document(_with_details(facts, usage)))
     if facts.events:
         read_first_event(facts, "new_token")
@@ -66,6 +70,7 @@ def _with_details(facts: SpanFacts, usage: JsonObject) -> JsonObject:
 DIALECT = Dialect(
     name="langsmith",
     scopes=("langsmith",),
+    markers=("langsmith.",),
     kind_key="langsmith.span.kind",
     kinds={
         "llm": "chat",

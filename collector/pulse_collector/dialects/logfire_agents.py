@@ -23,6 +23,8 @@ _OPERATIONS = (
     ("Responses API", "chat"),
     ("Chat completion", "chat"),
 )
+#: A span of another name is a call only if it has one of these.
+_KNOWN_CALL = frozenset({"gen_ai.request.model", "gen_ai.operation.name"})
 
 
 def read(facts: SpanFacts) -> None:
@@ -32,9 +34,9 @@ def read(facts: SpanFacts) -> None:
     if group != "null":
         facts.fill("session_id", group)
     named = next((operation for start, operation in _OPERATIONS if facts.name.startswith(start)), None)
-    if named is not None or "gen_ai.request.model" not in attributes:
+    if named is not None or _KNOWN_CALL.isdisjoint(attributes):
         facts.operation = named or "span"
-    facts.model_call = facts.operation == "chat"
+        facts.model_call = named == "chat"
     asked = _given(facts, "raw_input", "input")
     answered = _given(facts, "response", "output")
     facts.fill_counts(counts_of_document(parse_object(attributes.get("usage"))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.dialects.otel_genai import read_missing_content
 from pulse_collector.mapping.attributes import AttributeValue, as_number
 from pulse_collector.mapping.content import Content, content_of, document_body
 from pulse_collector.mapping.documents import read_request, read_response
@@ -30,8 +31,12 @@ def read(facts: SpanFacts) -> None:
         facts.request = document_body(asked, "input")
     if answered is not None:
         facts.response = document_body(answered, "output")
-    if not facts.model_call:
-        return
+    if facts.model_call:
+        _read_call(facts, asked, answered)
+    read_missing_content(facts)
+
+
+def _read_call(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
     # Inputs and outputs name the models; `mlflow.llm.model` is now the one, now the other.
     facts.fill_counts(_usage(facts))
     if asked is not None:
@@ -59,6 +64,7 @@ def _usage(facts: SpanFacts) -> Counts:
 DIALECT = Dialect(
     name="mlflow",
     scopes=("mlflow",),
+    markers=("mlflow.",),
     kind_key="mlflow.spanType",
     kinds={
         "CHAT_MODEL": "chat",

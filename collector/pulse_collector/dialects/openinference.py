@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import built, read_first_event, set_messages
+from pulse_collector.dialects.otel_genai import built, read_first_event, read_missing_content, set_messages
 from pulse_collector.mapping.content import Content, content_of, document_body, plain_text
 from pulse_collector.mapping.documents import read_parameters, read_request, read_response
 from pulse_collector.mapping.indexed import indexed_list
@@ -59,6 +59,7 @@ def read(facts: SpanFacts) -> None:
     facts.input_text = facts.input_text or plain_text(attributes.get("input.value"))
     _read_flattened(facts)
     facts.output_text = facts.output_text or plain_text(attributes.get("output.value"))
+    read_missing_content(facts)
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
         read_first_event(facts, "First Token Stream Event")
     if facts.model_call:
@@ -205,6 +206,23 @@ def _tool(entry: Json) -> Json:
 DIALECT = Dialect(
     name="openinference",
     scopes=("openinference",),
+    markers=(
+        "openinference.",
+        "fi.span.kind",
+        "gen_ai.span.kind",
+        "input.value",
+        "output.value",
+        "llm.token_count.",
+        "llm.input_messages.",
+        "llm.output_messages.",
+        "llm.model_name",
+        "llm.prompts",
+        "llm.tools.",
+        "llm.cost.",
+        "embedding.embeddings.",
+        "retrieval.documents.",
+        "reranker.",
+    ),
     kind_key="openinference.span.kind",
     kinds={
         "LLM": "chat",

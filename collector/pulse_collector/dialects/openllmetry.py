@@ -95,6 +95,10 @@ def _read_library(facts: SpanFacts) -> None:
 DIALECT = Dialect(
     name="openllmetry",
     scopes=tuple(f"opentelemetry.instrumentation.{library}" for library in _LIBRARIES),
+    markers=(
+        "llm.request.functions.",
+        "llm.usage.",
+    ),
     kind_key="llm.request.type",
     kinds={
         "chat": "chat",

@@ -62,6 +62,12 @@ def read_content(facts: SpanFacts) -> None:
         read_first_event(facts, CHUNK_EVENT)
 
 
+def read_missing_content(facts: SpanFacts) -> None:
+    """Read the conventions' content where a dialect's own attributes lack the request or the answer."""
+    if facts.request is None or facts.response is None:
+        read_content(facts)
+
+
 def set_messages(
     facts: SpanFacts,
     *,

@@ -41,6 +41,7 @@ def read(facts: SpanFacts) -> None:
 DIALECT = Dialect(
     name="pydantic-ai",
     scopes=("pydantic-ai", "pydantic_ai"),
+    markers=("pydantic_ai.",),
     content=(
         "pydantic_ai.all_messages",
         "all_messages_events",

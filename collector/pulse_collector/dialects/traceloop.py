@@ -23,6 +23,7 @@ def read(facts: SpanFacts) -> None:
 DIALECT = Dialect(
     name="traceloop",
     scopes=("traceloop",),
+    markers=("traceloop.",),
     kind_key="traceloop.span.kind",
     kinds={
         "workflow": "invoke_workflow",

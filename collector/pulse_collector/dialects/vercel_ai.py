@@ -134,6 +134,7 @@ _CONTEXTS = ("ai.settings.context.", "ai.settings.runtimeContext.")
 DIALECT = Dialect(
     name="vercel-ai",
     scopes=("ai", "gen_ai", "@ai-sdk"),
+    markers=("ai.",),
     kind_key="ai.operationId",
     kinds={
         "ai.generateText.doGenerate": "chat",

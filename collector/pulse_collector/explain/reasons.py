@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pulse_collector.dialects import Spoken, dialect_named, dialect_of_attributes, dialect_of_scope
+from pulse_collector.dialects import (
+    KIND_KEYS,
+    Spoken,
+    dialect_named,
+    dialect_of_attributes,
+    dialect_of_scope,
+    marked,
+)
 from pulse_collector.explain.attribution import Attribution
 from pulse_collector.mapping.attributes import Attributes, AttributeValue, as_number
 from pulse_collector.mapping.metadata import is_secret
@@ -23,8 +30,10 @@ def unused_reason(key: str | None, value: AttributeValue, row: SpanRow) -> str:
         return "it says nothing of the call"
     if key in spoken.table.cost_usd:
         return _unused_cost(value, row)
-    if key == spoken.dialect.kind_key or key == "gen_ai.operation.name":
+    if key in KIND_KEYS:
         return "another attribute says what the span is"
+    if (other := next(marked((key,), spoken), None)) is not None:
+        return f"{other[0].dialect.name} has it, and the row has it from {spoken.dialect.name}"
     if key not in spoken.table.known:
         return "it is too large, or there is more of its kind than is kept"
     if not row.model_call:

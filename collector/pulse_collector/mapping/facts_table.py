@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pulse_collector.dialects.dialect import custom_name
 from pulse_collector.mapping.attributes import MAX_TOKENS, AttributeValue, as_count, as_number, as_text
 from pulse_collector.mapping.finish_reasons import finish_reasons
 from pulse_collector.mapping.json_text import parse_json, to_json
-from pulse_collector.mapping.plan import Plan, custom_name, parameter_name
+from pulse_collector.mapping.plan import Plan, parameter_name
 from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, TextColumn, clean_text
 from pulse_collector.mapping.usage import CountColumn
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from pulse_collector.dialects import Spoken, dialect_of_attributes
-from pulse_collector.dialects.dialect import Dialect, Table
+from pulse_collector.dialects import Spoken, dialect_of_attributes, marked
+from pulse_collector.dialects.dialect import Dialect, Table, custom_name, is_flattened
 from pulse_collector.mapping.attributes import Attributes
 from pulse_collector.mapping.metadata import is_secret
 from pulse_collector.mapping.span_facts import TextColumn
@@ -50,6 +51,18 @@ class Plan:
     flattened: tuple[str, ...]
     #: Whether an attribute may hold messages, documents or anything else that only `read` understands.
     has_content: bool
+    #: Other dialects whose markers are among the keys.
+    others: tuple[OtherPlan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OtherPlan:
+    """The plan of another dialect than the scope's for the same keys."""
+
+    plan: Plan
+    #: The dialect has more than usage and content (session, tags, metadata): read it also where the scope's
+    #: dialect found both.
+    always: bool
 
 
 _plans: dict[tuple[str | None, tuple[str, ...]], Plan] = {}
@@ -70,6 +83,32 @@ def plan_of(attributes: Attributes, spoken: Spoken | None) -> Plan:
 
 
 def _plan(keys: tuple[str, ...], spoken: Spoken) -> Plan:
+    """Return the plan of the scope's dialect, with those of the other dialects that the keys announce."""
+    plan = _plan_alone(keys, spoken)
+    others = tuple(
+        OtherPlan(_plan_alone(keys, other), _has_other_facts(read, other))
+        for other, read in marked(keys, spoken)
+    )
+    if not others:
+        return plan
+    # What any of them reads is not metadata.
+    rest = frozenset(plan.rest).intersection(*(other.plan.rest for other in others))
+    return replace(
+        plan,
+        others=others,
+        rest=tuple(key for key in plan.rest if key in rest),
+        parameters=tuple(pair for pair in plan.parameters if pair[0] in rest),
+    )
+
+
+def _has_other_facts(keys: Sequence[str], spoken: Spoken) -> bool:
+    dialect, table = spoken
+    usage_and_content = {*table.content, *dialect.kind_keys()}
+    usage_and_content.update(key for _, keys in table.counts for key in keys)
+    return any(key not in usage_and_content and not is_flattened(key, table) for key in keys)
+
+
+def _plan_alone(keys: tuple[str, ...], spoken: Spoken) -> Plan:
     dialect, table = spoken
     present = frozenset(keys)
 
@@ -120,20 +159,3 @@ def parameter_name(key: str) -> str | None:
         return None
     name = key[len(_REQUEST_PREFIX) :]
     return None if name in _NOT_PARAMETERS else name
-
-
-def custom_name(key: str, table: Table) -> str | None:
-    """The application's own name for what is under this key; None if the key is not the application's."""
-    if key.startswith(table.custom_prefixes):
-        for prefix in table.custom_prefixes:
-            if key.startswith(prefix) and len(key) > len(prefix):
-                return key[len(prefix) :]
-    return None
-
-
-def is_flattened(key: str, table: Table) -> bool:
-    """Whether the key is part of flattened content: an index follows, unlike in `gen_ai.prompt.name`."""
-    if not key.startswith(table.content_prefixes):
-        return False
-    start = next(len(prefix) for prefix in table.content_prefixes if key.startswith(prefix))
-    return key[start : start + 1].isdecimal()

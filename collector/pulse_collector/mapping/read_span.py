@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from functools import lru_cache
-
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from pulse_collector.dialects import MODEL_OPERATIONS, OTHER_OPERATIONS, Spoken, operation_of
 from pulse_collector.mapping.attributes import AttributeValue, read_attributes
 from pulse_collector.mapping.facts_table import fill_from_table
+from pulse_collector.mapping.other_dialects import read_others, run_reader
 from pulse_collector.mapping.outcome import read_outcome
 from pulse_collector.mapping.plan import Plan, plan_of
 from pulse_collector.mapping.span_facts import Event, SpanFacts, clean_text
@@ -17,8 +15,6 @@ from pulse_collector.mapping.times import span_time
 from pulse_storage.bodies import pack
 from pulse_storage.content.documents import Packed, pack_document
 from pulse_storage.rows import PREVIEW_CHARS
-
-_log = logging.getLogger(__name__)
 
 #: Long streams record an event for each chunk: the first tell when it began, the last how it ended.
 _FIRST_EVENTS = 256
@@ -78,14 +74,13 @@ def read_columns(reading: Reading, scope: str | None, spoken: Spoken | None, rec
 
 
 def read_content(reading: Reading) -> None:
-    """Third step: what no table can tell, content above all; then how the span ended."""
-    facts, span = reading.facts, reading.span
-    try:
-        reading.plan.dialect.read(facts)
-    except Exception as error:
-        # Ids, times, tokens and models are known by now: better a row without content than none.
-        _log_once(type(error), reading.plan.dialect.name)
-        facts.notes.append("Pulse failed to read the content")
+    """Third step: read content, the facts of other dialects, and how the span ended."""
+    facts, span, plan = reading.facts, reading.span, reading.plan
+    run_reader(facts, plan.dialect)
+    if plan.others:
+        read_others(facts, plan.others)
+        if not facts.model_call and _is_unknown_call(facts):
+            facts.model_call = True
     read_outcome(facts, span.status)
     if span.dropped_attributes_count:
         facts.notes.append(f"the sender dropped {span.dropped_attributes_count} attributes")
@@ -110,12 +105,6 @@ def _events(span: Span) -> list[Event]:
         else [*events[:_FIRST_EVENTS], *events[-_LAST_EVENTS:]]
     )
     return [Event(event.name, event.time_unix_nano, read_attributes(event.attributes)) for event in read]
-
-
-@lru_cache(maxsize=256)
-def _log_once(error: type[Exception], dialect: str) -> None:
-    """Log the failure at hand, once for each kind and dialect: a sender repeats it with every span."""
-    _log.exception("%s: content could not be read (%s, logged once)", dialect, error.__name__)
 
 
 def _is_unknown_call(facts: SpanFacts) -> bool:
