@@ -11,9 +11,10 @@ from opentelemetry.trace import Span, Status, StatusCode
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture
 from pulse_instrumentation.failures import report_failure
-from pulse_instrumentation.fields import Attributes, field, integer
+from pulse_instrumentation.fields import Attributes
 from pulse_instrumentation.readers.operations import Fold, Operation
 from pulse_instrumentation.recording import abandoned
+from pulse_instrumentation.recording.errors import error_attributes, error_words
 from pulse_instrumentation.recording.metrics import CallMetrics
 
 
@@ -144,35 +145,50 @@ class Call:
                 self._describe(response, error, end_ns, closed)
         except Exception as failure:
             report_failure(f"recording the end of {self._operation.name}", failure)
-        try:
-            self._span.end(end_ns)
-        except Exception as failure:
-            report_failure("ending a span", failure)
+        finally:
+            # Also when the application is interrupted meanwhile.
+            try:
+                self._span.end(end_ns)
+            except Exception as failure:
+                report_failure("ending a span", failure)
 
     def _describe(self, response: object, error: BaseException | None, end_ns: int, closed: bool) -> None:
+        attributes: Attributes = {}
+        if error is not None:
+            # First, as it does not depend on what can be read of the response.
+            attributes.update(error_attributes(error))
+            self._span.set_status(Status(StatusCode.ERROR, error_words(error, self._capture)))
         if response is None:
             response = self._folded()
-        attributes = self._response_attributes(response)
+        attributes = {**self._response_attributes(response), **attributes}
         if self._first_chunk_ns:
             waited_ns = max(self._first_chunk_ns - self._start_ns, 0)
             attributes[names.RESPONSE_TIME_TO_FIRST_CHUNK] = waited_ns / 1e9
         if closed and names.RESPONSE_FINISH_REASONS not in attributes:
             attributes[names.STREAM_CLOSED_EARLY] = True
-        if error is not None:
-            attributes.update(_error_attributes(error))
-            self._span.set_status(Status(StatusCode.ERROR, self._words(str(error))))
-        elif response is not None and (failure := self._operation.failure(response)) is not None:
-            attributes[names.ERROR_TYPE] = failure.type
-            self._span.set_status(Status(StatusCode.ERROR, self._words(failure.message or "")))
+        if error is None and response is not None:
+            self._describe_failure(response, attributes)
         self._span.set_attributes(attributes)
         if self._metrics is not None:
             duration_s = max(end_ns - self._start_ns, 0) / 1e9
             self._metrics.record({**self._attributes, **attributes}, duration_s)
 
+    def _describe_failure(self, response: object, attributes: Attributes) -> None:
+        """Set the error that a response reports although its HTTP call succeeded."""
+        if (failure := self._operation.failure(response)) is not None:
+            attributes[names.ERROR_TYPE] = failure.type
+            words = self._capture.error_message(failure.message or "") or None
+            self._span.set_status(Status(StatusCode.ERROR, words))
+
     def _response_attributes(self, response: object) -> Attributes:
+        """Return the attributes of a response, as far as it can be read."""
         if response is None:
             return {}
-        attributes = self._operation.response(response)
+        try:
+            attributes = self._operation.response(response)
+        except Exception as error:
+            report_failure(f"reading a response of {self._operation.name}", error)
+            attributes = {}
         if self._capture.mode != "off":
             try:
                 content = self._operation.response_content(response, self._capture)
@@ -180,16 +196,3 @@ class Call:
             except Exception as error:
                 report_failure(f"the content of a response of {self._operation.name}", error)
         return attributes
-
-    def _words(self, message: str) -> str | None:
-        """The words of an error: they may quote the prompt, so they are content."""
-        return self._capture.error_message(message) or None
-
-
-def _error_attributes(error: BaseException) -> Attributes:
-    attributes: Attributes = {names.ERROR_TYPE: type(error).__name__}
-    if (status := integer(field(error, "status_code"))) is not None:
-        attributes[names.HTTP_STATUS_CODE] = status
-    if isinstance(request_id := field(error, "request_id"), str):
-        attributes[names.RESPONSE_REQUEST_ID] = request_id
-    return attributes

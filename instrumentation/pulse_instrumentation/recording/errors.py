@@ -1,0 +1,39 @@
+"""Read an exception of the application: its type, HTTP status, request id and words."""
+
+from __future__ import annotations
+
+from pulse_instrumentation import attributes as names
+from pulse_instrumentation.content import Capture
+from pulse_instrumentation.failures import report_failure
+from pulse_instrumentation.fields import Attributes, field, integer
+
+
+def error_attributes(error: BaseException) -> Attributes:
+    """Return the attributes of an exception, without any words of it."""
+    attributes: Attributes = {names.ERROR_TYPE: type(error).__name__}
+    try:
+        if (status := integer(field(error, "status_code"))) is not None:
+            attributes[names.HTTP_STATUS_CODE] = status
+        if isinstance(request_id := field(error, "request_id"), str):
+            attributes[names.RESPONSE_REQUEST_ID] = request_id
+    except Exception as failure:
+        report_failure(f"reading a {type(error).__name__}", failure)
+    return attributes
+
+
+def error_words(error: BaseException, capture: Capture) -> str | None:
+    """Return the message of an exception; None if content is not recorded, or the message is empty.
+
+    The message may quote the prompt, so it is content. `__str__` is the application's code: whatever
+    it raises must neither replace the exception nor leave the span without its status.
+    """
+    if not capture.full:
+        return None
+    try:
+        return capture.error_message(str(error)) or None
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:
+        if isinstance(failure, Exception):
+            report_failure(f"the message of a {type(error).__name__}", failure)
+        return None
