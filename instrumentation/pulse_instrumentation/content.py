@@ -1,20 +1,19 @@
 """How message content becomes parts of a span: what is shown, redacted, cut or replaced.
 
-The parts follow OpenTelemetry's JSON format for gen_ai messages. Every string passes `redact`
-first, then a part longer than the limit is cut and says so (`truncated`, `size` in bytes), and
-base64 media are replaced by their type, size in bytes and SHA-256.
+The parts follow OpenTelemetry's JSON format for gen_ai messages. Base64 media are replaced by their
+type, size in bytes and SHA-256, wherever they stand; then every string passes `redact`, and a part
+longer than the limit is cut and has `truncated` and `size` (in bytes).
 """
 
 from __future__ import annotations
 
-import binascii
-import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
+from pulse_instrumentation.blob_fields import declared_blob, without_media
+from pulse_instrumentation.blobs import data_url, digest, end_of_run, mime_name
 from pulse_instrumentation.fields import encodable, field, text
 
 ContentMode = Literal["off", "metadata", "full"]
@@ -26,8 +25,8 @@ REDACTION_FAILED = "[redaction failed]"
 
 # Deeper than any tool schema, shallower than Python's own limit.
 _MAX_DEPTH = 64
-# A longer string without a space is taken for base64 wherever it stands, not only in media parts.
-_BLOB_LENGTH = 4096
+# What is beyond is cut off in the end, so only the beginning of a longer text is looked at.
+_MAX_SEARCHED = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +62,20 @@ class Capture:
 
     def blob(self, data: object, mime_type: object, modality: str) -> Part:
         """Base64 media, replaced by type, size and hash."""
+        if isinstance(data, str) and (parsed := data_url(data)) is not None:
+            named, digested = parsed
+        else:
+            named, digested = None, digest(data) if isinstance(data, str) else {}
         part: Part = {"type": "blob", "modality": modality}
-        if mime := text(mime_type):
+        if mime := mime_name(text(mime_type)) or named:
             part["mime_type"] = mime
-        part.update(_digest(data) if isinstance(data, str) else {})
-        return part
+        return {**part, **digested}
 
     def uri(self, uri: object, modality: str) -> Part:
         """Media by address; a `data:` address is a blob."""
         address = text(uri) or ""
-        if address.startswith("data:"):
-            header, _, data = address[5:].partition(",")
-            return self.blob(data, header.split(";")[0] or None, modality)
+        if address[:5].lower() == "data:":
+            return self.blob(address, None, modality)
         part: Part = {"type": "uri", "modality": modality}
         self._put(part, "uri", address)
         return part
@@ -105,7 +106,7 @@ class Capture:
         if isinstance(value, str):
             self._put(part, key, value)
             return
-        plain = _plain(value, self._words if self.redact else _words_of, 0)
+        plain = _plain(value, self._words if self.redact else without_media, 0)
         encoded = dumps(plain)
         if not self.full:
             part["size"] = _size(encoded)
@@ -127,19 +128,24 @@ class Capture:
         if not self.full:
             part["size"] = _size(value)
             return
-        words = self._words(value)
-        if len(words) <= self.part_limit // 4 or _size(words) <= self.part_limit:
+        searched = value
+        if len(value) > (most := max(_MAX_SEARCHED, self.part_limit)) and " " in value[:most]:
+            # Not all of it is media, so it stays as long as it is, and is cut; but not within media.
+            searched = value[: end_of_run(value, most)]
+        words = self._words(searched)
+        beyond = _size(value[len(searched) :])
+        if not beyond and (len(words) <= self.part_limit // 4 or _size(words) <= self.part_limit):
             part[key] = words
             return
-        self._cut(part, key, words)
+        self._cut(part, key, words, beyond)
 
-    def _cut(self, part: Part, key: str, words: str) -> None:
+    def _cut(self, part: Part, key: str, words: str, beyond: int = 0) -> None:
         part[key] = words.encode("utf-8", "replace")[: self.part_limit].decode("utf-8", "ignore")
         part["truncated"] = True
-        part["size"] = _size(words)
+        part["size"] = _size(words) + beyond
 
     def _words(self, value: str) -> str:
-        value = _words_of(value)
+        value = without_media(value)
         if self.redact is None:
             return value
         try:
@@ -171,14 +177,23 @@ def _plain(value: object, words: Callable[[str], str], depth: int) -> object:
         return "..."
     if isinstance(value, Mapping):
         mapping = cast("Mapping[object, object]", value)
-        return {str(key): _plain(item, words, depth + 1) for key, item in mapping.items()}
+        return _plain_fields(mapping, words, depth)
     if isinstance(value, (list, tuple)):
         sequence = cast("Sequence[object]", value)
         return [_plain(item, words, depth + 1) for item in sequence]
     fields = _model_fields(value)
     if fields is None:
         return f"<{type(value).__name__}>"
-    return {key: _plain(item, words, depth + 1) for key, item in fields.items() if item is not None}
+    given: Mapping[object, object] = {key: item for key, item in fields.items() if item is not None}
+    return _plain_fields(given, words, depth)
+
+
+def _plain_fields(fields: Mapping[object, object], words: Callable[[str], str], depth: int) -> object:
+    return {
+        str(key): (isinstance(item, str) and declared_blob(fields, key, item))
+        or _plain(item, words, depth + 1)
+        for key, item in fields.items()
+    }
 
 
 def _model_fields(value: object) -> dict[str, object] | None:
@@ -187,31 +202,6 @@ def _model_fields(value: object) -> dict[str, object] | None:
         return None
     extra = cast("dict[str, object] | None", getattr(value, "__pydantic_extra__", None))
     return {**vars(value), **(extra or {})}
-
-
-def _words_of(value: str) -> str:
-    """The string itself, or the digest of what is evidently base64."""
-    if len(value) > _BLOB_LENGTH and " " not in value[:_BLOB_LENGTH]:
-        head, separator, data = value.partition(";base64,")
-        if separator and head.startswith("data:"):
-            return dumps({"type": "blob", "mime_type": head[5:], **_digest(data)})
-        digest = _digest(value) if _BASE64.fullmatch(value) else {}
-        if "sha256" in digest:
-            return dumps({"type": "blob", **digest})
-    return value
-
-
-def _digest(data: str) -> dict[str, object]:
-    try:
-        standard = data.translate(_URL_SAFE) if "-" in data or "_" in data else data
-        decoded = binascii.a2b_base64(standard)
-    except (binascii.Error, ValueError):
-        return {"size": len(data)}
-    return {"size": len(decoded), "sha256": hashlib.sha256(decoded).hexdigest()}
-
-
-_BASE64 = re.compile(r"[A-Za-z0-9+/_\-\r\n]+={0,2}\s*")
-_URL_SAFE = str.maketrans("-_", "+/")
 
 
 def _size(value: str) -> int:
