@@ -7,7 +7,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from tests.instrumentation.recorded import Recorded
@@ -129,9 +129,9 @@ JSON_VALUES: list[tuple[Any, Any]] = [
 def plain(value: Any) -> Any:
     """A JSON value with the digests in it, which stand in strings, decoded."""
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [plain(item) for item in cast("list[Any]", value)]
     if isinstance(value, str) and value.startswith(('{"', "[", '"')):
         return plain(json.loads(value))
     return value
