@@ -20,6 +20,7 @@ from pulse_server.banner import url, where_data_lies
 from pulse_server.listen import check_free
 from pulse_server.prices_file import file_prices
 from pulse_server.settings import SettingError, Settings
+from pulse_server.unknown_usage import unknown_usage_calls
 from pulse_server.unpriced import unpriced_calls
 from pulse_storage import migrate
 from pulse_storage.engines import is_postgres
@@ -63,7 +64,7 @@ def examine(settings: Settings) -> list[Finding]:
         _store(settings),
         *_free_space(settings),
         _prices(settings),
-        *_unpriced(settings),
+        *_stored_calls(settings),
         *(_port(name, settings.host, port, running=running) for name, port in ports),
         _clock(),
         _protobuf(),
@@ -135,12 +136,15 @@ def _prices(settings: Settings) -> Finding:
     return Finding("prices", "ok", f"{prices.version}: {len(prices.document.prices)} prices above the list")
 
 
-def _unpriced(settings: Settings) -> list[Finding]:
-    """Nothing of a store that is not there or not up to date: looking must change nothing."""
+def _stored_calls(settings: Settings) -> list[Finding]:
+    """Find stored calls without a cost or without tokens; a missing or outdated store is left unchanged."""
     try:
         if migrate.pending(settings.database_url):
             return []
-        return [Finding("prices", "warning", text) for text in asyncio.run(unpriced_calls(settings))]
+        return [
+            *(Finding("prices", "warning", text) for text in asyncio.run(unpriced_calls(settings))),
+            *(Finding("usage", "warning", text) for text in asyncio.run(unknown_usage_calls(settings))),
+        ]
     except (SettingError, StorageError):
         # Another finding tells of it.
         return []

@@ -19,6 +19,7 @@ from pulse_storage.filters import (
     Page,
     TraceFilter,
     TracePage,
+    UnknownUsageModel,
     UnpricedModel,
 )
 from pulse_storage.ingest_result import IngestResult
@@ -194,6 +195,15 @@ class StorageAdapter(Protocol):
 
     async def unpriced_models(self, project_id: str, from_ns: int, before_ns: int) -> list[UnpricedModel]:
         """The models with counted calls in a half-open range that used tokens and have no cost.
+
+        The most called first.
+        """
+        ...
+
+    async def unknown_usage_models(
+        self, project_id: str, from_ns: int, before_ns: int
+    ) -> list[UnknownUsageModel]:
+        """Return the models with successful counted calls in a half-open range whose tokens are unknown.
 
         The most called first.
         """

@@ -109,6 +109,8 @@ class UsageSummary:
     output_tokens: int = 0
     #: Calls that used tokens but have no cost.
     unpriced: int = 0
+    #: Successful calls of which neither input nor output tokens are known.
+    unknown_usage: int = 0
     #: Calls with a latency, and the sum of those.
     latency_calls: int = 0
     latency_sum_ms: float = 0.0
@@ -126,6 +128,15 @@ class UnpricedModel:
     calls: int
     input_tokens: int
     output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownUsageModel:
+    """Successful counted calls of one model (the used one, else the requested one) without known tokens."""
+
+    provider: str | None
+    model: str | None
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)

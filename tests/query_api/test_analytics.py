@@ -11,6 +11,7 @@ _TODAY = {"date_from": "2026-11-23", "date_to": "2026-11-24"}
 _EMPTY = {
     "cost": 0.0, "tokens": 0, "inputTokens": 0, "outputTokens": 0, "calls": 0, "errors": 0,
     "avgLatency": None, "p50Latency": None, "p95Latency": None, "p99Latency": None, "unpriced": 0,
+    "unknownUsage": 0,
 }  # fmt: skip
 
 
@@ -54,6 +55,7 @@ def test_sums_over_a_day_are_whole(busy: Tenant) -> None:
         "errors": 1,
         "avgLatency": 200.0,
         "unpriced": 1,
+        "unknownUsage": 0,
     }
     assert percentiles == sorted(percentiles)
     assert percentiles[2] == pytest.approx(300, rel=0.045)

@@ -152,6 +152,7 @@ def assert_summary(got: UsageSummary, rows: Sequence[TraceRecord]) -> None:
     assert got.input_tokens == sum(row.input_tokens or 0 for row in rows)
     assert got.output_tokens == sum(row.output_tokens or 0 for row in rows)
     assert got.unpriced == sum(_is_unpriced(row) for row in rows)
+    assert got.unknown_usage == sum(_has_unknown_usage(row) for row in rows)
     assert got.latency_calls == len(latencies)
     # Latencies are summed in whole microseconds.
     assert math.isclose(got.latency_sum_ms, sum(latencies), rel_tol=1e-9, abs_tol=0.0006 * len(rows))
@@ -161,6 +162,10 @@ def assert_summary(got: UsageSummary, rows: Sequence[TraceRecord]) -> None:
 
 def _is_unpriced(row: TraceRecord) -> bool:
     return row.cost_nano_usd is None and (row.input_tokens or 0) + (row.output_tokens or 0) > 0
+
+
+def _has_unknown_usage(row: TraceRecord) -> bool:
+    return row.input_tokens is None and row.output_tokens is None and row.status == "success"
 
 
 def _assert_percentile(latencies: Sequence[float], share: float, got: float | None) -> None:

@@ -44,7 +44,8 @@ _RECOUNTED_SUMS = (
             CAST(coalesce(sum(input_tokens), 0) AS bigint), CAST(coalesce(sum(output_tokens), 0) AS bigint),
             CAST(coalesce(sum(cost_nano_usd), 0) AS bigint), count(*) FILTER (
                 WHERE cost_nano_usd IS NULL AND coalesce(input_tokens, 0) + coalesce(output_tokens, 0) > 0
-            )
+            ),
+            count(*) FILTER (WHERE input_tokens IS NULL AND output_tokens IS NULL AND status <> 'error')
         FROM spans WHERE usage_key IS NOT NULL GROUP BY 1, 2, 3 ORDER BY 1, 2, 3""",
     ),
     (

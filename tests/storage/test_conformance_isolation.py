@@ -64,6 +64,7 @@ async def _seen(storage: StorageAdapter, project_id: str) -> dict[str, object]:
         "list_keys": await storage.list_keys(project_id),
         "project_prices": await storage.project_prices(project_id),
         "repriced_so_far": await storage.repriced_so_far(project_id, _JOB),
+        "unknown_usage_models": await storage.unknown_usage_models(project_id, _JOB.from_ns, _JOB.before_ns),
         "unpriced_models": await storage.unpriced_models(project_id, _JOB.from_ns, _JOB.before_ns),
         "policy": await upkeep.policy(project_id),
         "marks": await upkeep.marks(project_id),

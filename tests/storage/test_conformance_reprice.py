@@ -14,7 +14,15 @@ from tests.storage.model import anonymous, everything, new_project
 from tests.support.rows import HOUR_NS, NOON_NS, SECOND_NS, project, span, step
 
 from pulse_storage import SpanRow, StorageAdapter, TraceRecord
-from pulse_storage.filters import Analytics, AnalyticsQuery, GroupBy, Page, TraceFilter, UnpricedModel
+from pulse_storage.filters import (
+    Analytics,
+    AnalyticsQuery,
+    GroupBy,
+    Page,
+    TraceFilter,
+    UnknownUsageModel,
+    UnpricedModel,
+)
 from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, ToldCost
 from pulse_storage.skeletons import Skeleton, skeleton
 
@@ -280,6 +288,31 @@ async def test_calls_that_arrive_meanwhile_are_neither_lost_nor_counted_twice(
     assert {(row.cost_nano_usd, row.price_version) for row in shown} == {(600, "new")}
     total = (await storage.analytics("p", _query("day"))).total
     assert (total.calls, total.cost_nano_usd) == (900, 900 * 600)
+
+
+async def test_models_of_calls_without_known_tokens_are_listed(storage: StorageAdapter) -> None:
+    unknown = {"input_tokens": None, "output_tokens": None, "cost_nano_usd": None}
+    rows = [span(number, model_used="m1", **unknown) for number in (1, 2)]
+    rows += [span(3, model_used=None, model_requested="m2", **unknown)]
+    # A failed call, a call of which one side is known, and one that used nothing are known well enough.
+    rows += [
+        span(4, model_used="m3", status="error", **unknown),
+        span(5, model_used="m3", **{**unknown, "output_tokens": 3}),
+        span(6, model_used="m3", input_tokens=0, output_tokens=0),
+    ]
+    await storage.ingest([*rows, span(9, model_used="m3", project_id="q", **unknown)])
+    assert await storage.unknown_usage_models("p", NOON_NS, NOON_NS + HOUR_NS) == [
+        UnknownUsageModel("openai", "m1", 2),
+        UnknownUsageModel("openai", "m2", 1),
+    ]
+    assert await storage.unknown_usage_models("p", NOON_NS, NOON_NS + 2 * SECOND_NS) == [
+        UnknownUsageModel("openai", "m1", 1)
+    ]
+    assert await storage.unknown_usage_models("nobody", NOON_NS, NOON_NS + HOUR_NS) == []
+    groups = (await storage.analytics("p", _query("model"))).groups
+    assert {group.key: group.summary.unknown_usage for group in groups} == {"m1": 2, "m2": 1, "m3": 0}
+    by_user = (await storage.analytics("p", _query("user"))).total
+    assert by_user.unknown_usage == 3
 
 
 async def test_models_without_a_price_are_told(storage: StorageAdapter) -> None:

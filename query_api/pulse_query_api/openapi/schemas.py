@@ -57,7 +57,8 @@ def schemas() -> Mapping[str, object]:
         {"other": {"const": True}},
         bucket={"type": ["string", "null"]},
         cost=NUMBER,
-        **{name: COUNT for name in ("tokens", "inputTokens", "outputTokens", "calls", "errors", "unpriced")},
+        **{name: COUNT for name in ("tokens", "inputTokens", "outputTokens", "calls", "errors")},
+        **{name: COUNT for name in ("unpriced", "unknownUsage")},
         **{name: maybe_ms for name in ("avgLatency", "p50Latency", "p95Latency", "p99Latency")},
     )
     moment = {"type": ["string", "null"], "format": "date-time"}

@@ -56,6 +56,7 @@ def _sums(bucket: str | None, summary: UsageSummary) -> dict[str, object]:
         "p95Latency": _to_ns(summary.p95_latency_ms),
         "p99Latency": _to_ns(summary.p99_latency_ms),
         "unpriced": summary.unpriced,
+        "unknownUsage": summary.unknown_usage,
     }
 
 

@@ -18,6 +18,7 @@ from pulse_storage.filters import (
     Page,
     TraceFilter,
     TracePage,
+    UnknownUsageModel,
     UnpricedModel,
     UsageSummary,
 )
@@ -30,7 +31,7 @@ from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.cursors import decode_cursor
 from pulse_storage.sql.reading.records import find_record, find_records, page_of_records
 from pulse_storage.sql.reading.search import page_of_found
-from pulse_storage.sql.reading.unpriced import unpriced_models
+from pulse_storage.sql.reading.unpriced import unknown_usage_models, unpriced_models
 from pulse_storage.sql.reading.usage import count_rows
 from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.tables import projects
@@ -283,6 +284,16 @@ class SqlStorage:
 
         def read(connection: Connection, project: int) -> list[UnpricedModel]:
             return unpriced_models(connection, project, from_ns, before_ns)
+
+        return await self._read(project_id, read, [])
+
+    async def unknown_usage_models(
+        self, project_id: str, from_ns: int, before_ns: int
+    ) -> list[UnknownUsageModel]:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> list[UnknownUsageModel]:
+            return unknown_usage_models(connection, project, from_ns, before_ns)
 
         return await self._read(project_id, read, [])
 

@@ -188,4 +188,5 @@ def _move(delta: RollupDelta, sign: int, usage_keys: UsageKeys, project: int, ro
         cast("int", row.value("start_ns")),
         cast("tuple[float | None, int | None]", latency),
         cast("tuple[int | None, int | None, int | None]", usage),
+        failed=row.value("status") == "error",
     )

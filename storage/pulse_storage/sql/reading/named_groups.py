@@ -21,7 +21,9 @@ _NAMES: Mapping[GroupBy, str] = {
 }
 #: However many names there are, only those that are shown leave the database; it sorts on disk if need be.
 _RANKED = """
-WITH by_bucket (name, bucket, calls, errors, cost, input, output, unpriced, latency_calls, latency_us) AS (
+WITH by_bucket (
+    name, bucket, calls, errors, cost, input, output, unpriced, unknown_usage, latency_calls, latency_us
+) AS (
     SELECT {name}, latency_bucket, {sums}
     FROM (SELECT * FROM spans{index} WHERE {conditions}) AS calls{tags} GROUP BY 1, 2
 ), named AS (
@@ -34,7 +36,7 @@ WITH by_bucket (name, bucket, calls, errors, cost, input, output, unpriced, late
 )
 SELECT CASE WHEN place <= {limit:d} THEN place END, min(name), bucket, {told}, sum(latency_us)
 FROM ranked GROUP BY 1, 3"""
-_WHOLE = ("calls", "errors", "cost", "input", "output", "unpriced", "latency_calls")
+_WHOLE = ("calls", "errors", "cost", "input", "output", "unpriced", "unknown_usage", "latency_calls")
 
 
 def named_groups(connection: Connection, project: int, query: AnalyticsQuery) -> Analytics:

@@ -11,6 +11,10 @@ from pulse_storage.filters import UsageSummary
 from pulse_storage.latency import percentiles
 from pulse_storage.sql.connection import Dialect, SqlValue
 
+#: Whether a call used tokens and has no cost.
+UNPRICED = "cost_nano_usd IS NULL AND coalesce(input_tokens, 0) + coalesce(output_tokens, 0) > 0"
+#: Whether a call succeeded and neither its input nor its output tokens are known.
+UNKNOWN_USAGE = "input_tokens IS NULL AND output_tokens IS NULL AND status <> 'error'"
 _SHARES = (0.50, 0.95, 0.99)
 _FAILED = "SELECT key FROM usage_keys WHERE project = ? AND status = 'error'"
 
@@ -20,7 +24,7 @@ class Sums:
     """The sums of one group while they are put together."""
 
     #: In the order of the fields of `UsageSummary`.
-    sums: list[int] = field(default_factory=lambda: [0] * 8)
+    sums: list[int] = field(default_factory=lambda: [0] * 9)
     #: Calls by latency bucket.
     latencies: Counter[int] = field(default_factory=Counter[int])
 
@@ -47,7 +51,9 @@ class Sums:
         self.latencies.update(other.latencies)
 
     def summary(self) -> UsageSummary:
-        calls, errors, cost, input_tokens, output_tokens, unpriced, latency_calls, latency_us = self.sums
+        calls, errors, cost, input_tokens, output_tokens, unpriced, unknown, latency_calls, latency_us = (
+            self.sums
+        )
         p50, p95, p99 = percentiles(self.latencies, _SHARES)
         return UsageSummary(
             calls=calls,
@@ -56,6 +62,7 @@ class Sums:
             input_tokens=input_tokens,
             output_tokens=output_tokens,
             unpriced=unpriced,
+            unknown_usage=unknown,
             latency_calls=latency_calls,
             latency_sum_ms=latency_us / 1000,
             p50_latency_ms=p50,
@@ -67,12 +74,11 @@ class Sums:
 def row_sums(dialect: Dialect) -> str:
     """The sums of rows of `spans` as SQL, in the order of `Sums.sums`."""
     numbers = [dialect.total(column) for column in ("cost_nano_usd", "input_tokens", "output_tokens")]
-    unpriced = "cost_nano_usd IS NULL AND coalesce(input_tokens, 0) + coalesce(output_tokens, 0) > 0"
     return ", ".join(
         (
             "count(*), count(*) FILTER (WHERE status = 'error')",
             *numbers,
-            f"count(*) FILTER (WHERE {unpriced}), count(latency_ms)",
+            f"count(*) FILTER (WHERE {UNPRICED}), count(*) FILTER (WHERE {UNKNOWN_USAGE}), count(latency_ms)",
             dialect.total("floor(latency_ms * 1000 + 0.5)"),
         )
     )
@@ -89,6 +95,7 @@ def rollup_sums(dialect: Dialect) -> str:
             "input_tokens",
             "output_tokens",
             "unpriced",
+            "unknown_usage",
             "latency_calls",
             "latency_sum_us",
         )

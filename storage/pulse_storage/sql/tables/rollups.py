@@ -16,6 +16,7 @@ _MAX_CACHED_KEYS = 20_000
 
 _SUMS = (
     "calls", "latency_calls", "latency_sum_us", "input_tokens", "output_tokens", "cost_nano_usd", "unpriced",
+    "unknown_usage",
 )  # fmt: skip
 #: `{rows}` is the dialect's.
 _UPSERT_HOUR = (
@@ -96,6 +97,8 @@ class RollupDelta:
         start_ns: int,
         latency: tuple[float | None, int | None],
         usage: tuple[int | None, int | None, int | None],
+        *,
+        failed: bool,
     ) -> None:
         """A row of this project and usage key counts from now on (sign 1), or no longer (sign -1).
 
@@ -126,6 +129,8 @@ class RollupDelta:
             sums[5] += sign * cost_nano_usd
         elif tokens > 0:
             sums[6] += sign
+        if input_tokens is None and output_tokens is None and not failed:
+            sums[7] += sign
 
     def write(self, connection: Connection) -> None:
         """Move the stored sums; in the order of their keys, so that pages are visited once."""

@@ -117,7 +117,14 @@ class _Chunk:
                 for sign, shown in ((-1, before), (1, after)):
                     usage = (shown.input_tokens, shown.output_tokens, shown.cost_nano_usd)
                     latency = (shown.latency_ms, bucket)
-                    delta.move(sign, (project, stored.usage_key), shown.start_ns, latency, usage)
+                    delta.move(
+                        sign,
+                        (project, stored.usage_key),
+                        shown.start_ns,
+                        latency,
+                        usage,
+                        failed=shown.status == "error",
+                    )
             if (reported := _told_cost(stored).reported_nano_usd) != stored.reported_cost_nano_usd:
                 told.append((reported, *stored.row_key))
         update(connection, rows)

@@ -120,6 +120,7 @@ class Revision:
             shown.start_ns,
             (shown.latency_ms, bucket),
             (shown.input_tokens, shown.output_tokens, shown.cost_nano_usd),
+            failed=shown.status == "error",
         )
 
 
