@@ -1,13 +1,16 @@
 """What counting costs: the CPU of ingest with and without the look-ups that find spans of one call.
 
-    python -m benchmarks.counting [--rounds 12]
+    python -m benchmarks.counting [--rounds 12] [--engine sqlite|postgres]
 
 No span is sent twice and no call is told by two spans, so all of the difference is the price of being sure.
 Requests of 48 content-free spans are decoded, mapped and stored, in turn with counting and without, into
-stores of their own; microseconds of CPU by span, the median of the rounds. Content would make the rest
-dearer and the share smaller.
+stores of their own; microseconds of CPU by span (with PostgreSQL, that of its server included), the median of
+the rounds. Content would make the rest slower and the share smaller. To compare two commits, run this file of
+one of them with the interpreter of each in turn.
 
 calls     every span is a call in a trace of its own
+streams   the same, streamed, with the text that was asked
+anthropic calls of Anthropic that begin a trace, as the client itself records them
 agents    traces of eight spans, a session on the root, all in one request
 pieces    the same traces, each in four requests: a trace is looked at again with each
 """
@@ -18,19 +21,20 @@ import argparse
 import asyncio
 import statistics
 import tempfile
-import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
-from typing import Literal
+from typing import Literal, get_args
 from unittest.mock import patch
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from tests.support.postgres import any_server
 from tests.support.rows import project
-from tests.support.spans import CHAT, RECEIVED_NS, START_NS, Value, span, trace_request
+from tests.support.spans import CHAT, RECEIVED_NS, START_NS, Value, as_json, span, trace_request
 
+from benchmarks.storage_engines import Engine, Postgres, Sqlite
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing.price_list import warm_up
 from pulse_storage import StorageAdapter, open_storage
@@ -38,7 +42,7 @@ from pulse_storage.skeletons import OwnValue
 from pulse_storage.sql.writing import arrivals
 from pulse_storage.sql.writing.neighbourhood import Neighbourhood
 
-Shape = Literal["calls", "agents", "pieces"]
+Shape = Literal["calls", "streams", "anthropic", "agents", "pieces"]
 
 _TRACE_SPANS = 8
 _REQUEST_SPANS = 48
@@ -50,41 +54,60 @@ def main() -> None:
     """Print a row for each shape."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=12)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--engine", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--shapes", nargs="*", choices=get_args(Shape), default=get_args(Shape))
+    arguments = parser.parse_args()
     warm_up()
     print(f"{'us of CPU per span':<20}{'without':>9}{'with':>9}{'more':>8}")
-    shapes: tuple[Shape, ...] = ("calls", "agents", "pieces")
-    for shape in shapes:
-        without, counted = asyncio.run(_compare(shape, rounds))
-        print(f"{shape:<20}{without:>9.1f}{counted:>9.1f}{counted / without - 1:>8.0%}")
+    with _engines(arguments.engine) as engine_named:
+        for shape in arguments.shapes:
+            engines = [engine_named(f"{shape}_{name}") for name in ("without", "with")]
+            without, counted = asyncio.run(_compare(shape, arguments.rounds, engines))
+            print(f"{shape:<20}{without:>9.1f}{counted:>9.1f}{counted / without - 1:>8.0%}", flush=True)
 
 
-async def _compare(shape: Shape, rounds: int) -> tuple[float, float]:
+@contextmanager
+def _engines(engine: str) -> Generator[Callable[[str], Engine]]:
+    """What opens empty stores of one engine by name."""
+    with ExitStack() as stack:
+        if engine == "postgres":
+            server = stack.enter_context(any_server())
+            yield lambda name: Postgres(server, name)
+        else:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            yield lambda name: Sqlite(_made(folder / name))
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+async def _compare(shape: Shape, rounds: int, engines: Sequence[Engine]) -> tuple[float, float]:
     random = Random(7)
     taken: tuple[list[float], list[float]] = ([], [])
-    with tempfile.TemporaryDirectory() as folder:
-        stores: list[StorageAdapter] = []
-        for name in ("without", "with"):
-            store = open_storage(f"sqlite:///{Path(folder) / name}.db", max_queue_mib=512)
-            await store.create_project(*project())
-            stores.append(store)
-        for _ in range(rounds):
-            requests = list(_requests(shape, random))
-            with _uncounted():
-                taken[0].append(await _ingest(stores[0], requests))
-            taken[1].append(await _ingest(stores[1], requests))
-        for store in stores:
-            await store.close()
+    stores: list[StorageAdapter] = []
+    for engine in engines:
+        store = open_storage(engine.url, max_queue_mib=512)
+        await store.create_project(*project())
+        stores.append(store)
+    for _ in range(rounds):
+        requests = list(_requests(shape, random))
+        with _uncounted():
+            taken[0].append(await _ingest(stores[0], engines[0], requests))
+        taken[1].append(await _ingest(stores[1], engines[1], requests))
+    for store in stores:
+        await store.close()
     return statistics.median(taken[0]), statistics.median(taken[1])
 
 
-async def _ingest(storage: StorageAdapter, requests: list[bytes]) -> float:
-    began = time.process_time()
+async def _ingest(storage: StorageAdapter, engine: Engine, requests: list[bytes]) -> float:
+    began = engine.usage().cpu_s
     stored = 0
     for body in requests:
         mapped = map_spans("p", ExportTraceServiceRequest.FromString(body), RECEIVED_NS)
         stored += (await storage.ingest(mapped.rows)).stored
-    taken = time.process_time() - began
+    taken = engine.usage().cpu_s - began
     if stored != _REQUESTS * _REQUEST_SPANS:
         raise RuntimeError(f"{stored} spans were stored of {_REQUESTS * _REQUEST_SPANS}")
     return taken / stored * 1e6
@@ -94,13 +117,17 @@ async def _ingest(storage: StorageAdapter, requests: list[bytes]) -> float:
 def _uncounted() -> Generator[None]:
     """Every row counts as it comes, without a look at what else is stored or comes."""
     with (
-        patch.object(Neighbourhood, "outline_traces", _nothing_stored),
+        patch.object(Neighbourhood, "ask_for_outlines", _nothing_asked),
+        patch.object(Neighbourhood, "read_outlines", _nothing_stored),
         patch.object(arrivals, "plain_overrides", _no_overrides),
     ):
         yield
 
 
-def _nothing_stored(near: object, trace_ids: object, settled_before_ns: object) -> None: ...
+def _nothing_asked(near: object, trace_ids: object) -> None: ...
+
+
+def _nothing_stored(near: object, settled_before_ns: object) -> None: ...
 
 
 def _no_overrides(new: object, stored: object) -> dict[bytes, dict[str, OwnValue]]:
@@ -110,7 +137,10 @@ def _no_overrides(new: object, stored: object) -> dict[bytes, dict[str, OwnValue
 def _requests(shape: Shape, random: Random) -> Iterator[bytes]:
     spans: list[Span] = []
     for _ in range(_REQUESTS * _REQUEST_SPANS // _TRACE_SPANS):
-        spans += _calls(random) if shape == "calls" else _agent(random)
+        if shape in _LONE_CALLS:
+            spans += _calls(random, _LONE_CALLS[shape])
+        else:
+            spans += _agent(random)
     if shape == "pieces":
         # Pieces of a trace come in requests that follow each other, as one exporter sends them.
         size = _REQUEST_SPANS * _PIECES
@@ -121,11 +151,15 @@ def _requests(shape: Shape, random: Random) -> Iterator[bytes]:
             for span in spans[start + piece : start + size : _PIECES]
         ]
     for start in range(0, len(spans), _REQUEST_SPANS):
-        yield trace_request(*spans[start : start + _REQUEST_SPANS]).SerializeToString()
+        some = spans[start : start + _REQUEST_SPANS]
+        scope = "com.anthropic.sdk.python" if shape == "anthropic" else "opentelemetry.instrumentation.genai"
+        yield trace_request(*some, scope=scope).SerializeToString()
 
 
-def _calls(random: Random) -> list[Span]:
-    return [_span(random, random.randbytes(16), number, 0, _call(random)) for number in range(1, 9)]
+def _calls(random: Random, attributes: dict[str, Value]) -> list[Span]:
+    return [
+        _span(random, random.randbytes(16), number, 0, _call(random, attributes)) for number in range(1, 9)
+    ]
 
 
 def _agent(random: Random) -> list[Span]:
@@ -140,10 +174,33 @@ def _agent(random: Random) -> list[Span]:
     return [*spans, _span(random, trace_id, _TRACE_SPANS, 0, agent)]
 
 
-def _call(random: Random) -> dict[str, Value]:
+def _call(random: Random, attributes: dict[str, Value] = CHAT) -> dict[str, Value]:
     own = {"gen_ai.conversation.id", "user.id"}
-    named = {key: value for key, value in CHAT.items() if key not in own}
-    return {**named, "gen_ai.response.id": f"chatcmpl-{random.getrandbits(96):024x}"}
+    named = {key: value for key, value in attributes.items() if key not in own}
+    prefix = "msg_01" if named["gen_ai.provider.name"] == "anthropic" else "chatcmpl-"
+    if "gen_ai.input.messages" in named:
+        said = f"Is crate {random.randrange(10_000)} aboard?"
+        named["gen_ai.input.messages"] = as_json(
+            [{"role": "user", "parts": [{"type": "text", "content": said}]}]
+        )
+    return {
+        **named,
+        "gen_ai.response.id": f"{prefix}{random.getrandbits(96):024x}",
+        "gen_ai.usage.input_tokens": random.randrange(20, 2_000),
+        "gen_ai.usage.output_tokens": random.randrange(5, 400),
+    }
+
+
+_LONE_CALLS: dict[Shape, dict[str, Value]] = {
+    "calls": CHAT,
+    "streams": {**CHAT, "gen_ai.input.messages": ""},
+    "anthropic": {
+        **CHAT,
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.request.model": "claude-sonnet-4-5",
+        "gen_ai.response.model": "claude-sonnet-4-5-20250929",
+    },
+}
 
 
 def _span(random: Random, trace_id: bytes, number: int, parent: int, attributes: dict[str, Value]) -> Span:
