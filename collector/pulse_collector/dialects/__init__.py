@@ -32,6 +32,7 @@ from pulse_collector.dialects import (
     vercel_ai,
 )
 from pulse_collector.dialects.dialect import Dialect, Table, compiled, is_read
+from pulse_collector.dialects.operation_names import normal_name, spellings
 from pulse_collector.mapping.attributes import Attributes
 from pulse_collector.mapping.providers import is_framework
 from pulse_collector.mapping.span_facts import clean_text
@@ -95,6 +96,10 @@ OTHER_OPERATIONS = frozenset(
         "evaluator",
         "prompt",
         "parser",
+        # Reads a stored answer again: it has the id and the usage of the call that made it.
+        "fetch_response",
+        *("search_memory", "create_memory", "update_memory", "upsert_memory", "delete_memory"),
+        *("create_memory_store", "delete_memory_store"),
         "span",
         "event",
         "framework",
@@ -102,23 +107,15 @@ OTHER_OPERATIONS = frozenset(
 )
 
 #: Operations by all their spellings.
-_OPERATIONS = {
-    **{operation: operation for operation in MODEL_OPERATIONS | OTHER_OPERATIONS},
-    "completion": "text_completion",
-    "text-completion": "text_completion",
-    "embedding": "embeddings",
-    "embed": "embeddings",
-    # Semantic Kernel's.
-    "chat.completions": "chat",
-    "chat.streaming_completions": "chat",
-    "text.completions": "text_completion",
-    "text.streaming_completions": "text_completion",
-    "image": "image_generation",
-    "audio": "speech",
-}
+_OPERATIONS = spellings(MODEL_OPERATIONS | OTHER_OPERATIONS)
 
 #: The operations of old spans that name a model but not what they are.
 _MODEL_KEYS = ("gen_ai.request.model", "gen_ai.response.model", "llm.model_name")
+#: A span with a provider but no operation or model is a call only if it has one of these.
+_CALL_KEYS = (
+    *("gen_ai.usage.", "llm.usage.", "gen_ai.response.id"),
+    *("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.prompt", "gen_ai.completion"),
+)
 
 
 class Spoken(NamedTuple):
@@ -206,7 +203,7 @@ def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
         return kind
     named = attributes.get("gen_ai.operation.name")
     if isinstance(named, str) and named:
-        return _OPERATIONS.get(named) or clean_text(named)
+        return _OPERATIONS.get(named) or _OPERATIONS.get(normal_name(named)) or clean_text(named)
     if kind := kind_of(attributes, dialect):
         return kind
     for _, spoken in _BY_KIND:
@@ -216,7 +213,9 @@ def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
         return "chat"
     # Frameworks put their own name there, on spans of every kind.
     system = attributes.get("gen_ai.system")
-    return "chat" if isinstance(system, str) and not is_framework(system) else None
+    if not isinstance(system, str) or is_framework(system):
+        return None
+    return "chat" if any(key.startswith(_CALL_KEYS) for key in attributes) else None
 
 
 def kind_of(attributes: Attributes, dialect: Dialect) -> str | None:

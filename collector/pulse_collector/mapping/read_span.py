@@ -5,6 +5,7 @@ from __future__ import annotations
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from pulse_collector.dialects import MODEL_OPERATIONS, OTHER_OPERATIONS, Spoken, operation_of
+from pulse_collector.dialects.operation_names import may_be_call
 from pulse_collector.mapping.attributes import AttributeValue, read_attributes
 from pulse_collector.mapping.facts_table import fill_from_table
 from pulse_collector.mapping.other_dialects import read_others, run_reader
@@ -108,10 +109,8 @@ def _events(span: Span) -> list[Event]:
 
 
 def _is_unknown_call(facts: SpanFacts) -> bool:
-    """An operation that we do not know is a model call if a provider answered it and tokens were used."""
-    return (
-        facts.operation is not None
-        and facts.operation not in OTHER_OPERATIONS
-        and "provider_request_id" in facts.texts
-        and bool(facts.counts)
-    )
+    """Return whether an operation that is not known is one call of a model: it used tokens."""
+    operation = facts.operation
+    if operation is None or operation in OTHER_OPERATIONS or not facts.counts:
+        return False
+    return may_be_call(operation, has_response_id="provider_request_id" in facts.texts)

@@ -9,11 +9,11 @@ from pulse_storage.rows import ApiKey, Project, ProjectPrices
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.tables.prices import prices_of, put_prices
 from pulse_storage.sql.tables.projects import keys_of, project_key
-from pulse_storage.sql.tables.rollups import DAY_NS, HOUR_NS, UsageKeys
+from pulse_storage.sql.tables.rollups import DAY_NS, HOUR_NS, HOUR_SUMS, UsageKeys
 from pulse_storage.upkeep.marks import read_marks
 
 _FACTS = "provider, model_requested, model_used, operation, status"
-_HOUR_SUMS = "calls, latency_calls, latency_sum_us, input_tokens, output_tokens, cost_nano_usd, unpriced, unknown_usage"
+_HOUR_SUMS = ", ".join(HOUR_SUMS)
 _EVENTS = "otel_trace_id, otel_span_id, digest, time_ns, rank, name, document"
 _CONTENTS = (
     "otel_trace_id, otel_span_id, id, finish_reason, input_preview, output_preview, output_text,"

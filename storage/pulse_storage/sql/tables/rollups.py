@@ -14,14 +14,14 @@ HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
 _MAX_CACHED_KEYS = 20_000
 
-_SUMS = (
+HOUR_SUMS = (
     "calls", "latency_calls", "latency_sum_us", "input_tokens", "output_tokens", "cost_nano_usd", "unpriced",
     "unknown_usage",
 )  # fmt: skip
 #: `{rows}` is the dialect's.
 _UPSERT_HOUR = (
     "INSERT INTO rollup_hour {rows} ON CONFLICT (project, hour, usage_key) DO UPDATE SET "
-    + ", ".join(f"{column} = rollup_hour.{column} + excluded.{column}" for column in _SUMS)
+    + ", ".join(f"{column} = rollup_hour.{column} + excluded.{column}" for column in HOUR_SUMS)
 )
 _UPSERT_DAY = (
     "INSERT INTO latency_day {rows} ON CONFLICT (project, day, bucket, usage_key)"
@@ -110,7 +110,7 @@ class RollupDelta:
         hour = project, start_ns // HOUR_NS, usage_key
         sums = self._hours.get(hour)
         if sums is None:
-            sums = self._hours[hour] = [0] * len(_SUMS)
+            sums = self._hours[hour] = [0] * len(HOUR_SUMS)
         sums[0] += sign
         latency_ms, bucket = latency
         if latency_ms is not None and bucket is not None:
