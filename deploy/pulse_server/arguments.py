@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
+import re
 import shutil
 import sys
 import textwrap
-from typing import NoReturn
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 from pulse_server.settings import SETTINGS, Settings, read_settings
 
 
+#: argparse's message for a word that is none of an argument's choices; Python 3.12 dropped the quotes.
+_WRONG_CHOICE = re.compile(
+    r"argument (?P<what>[\w-]+): invalid choice: '(?P<given>.*)' \(choose from (?P<choices>.*)\)", re.DOTALL
+)
+
+
 class CommandFailed(Exception):
-    """The command did not do what it was told; the message is one line that says why. Exit code 1."""
+    """The command failed; the message is one line with the reason. Exit code 1."""
 
 
 class WrongUsage(Exception):
@@ -30,9 +39,34 @@ class Parser(argparse.ArgumentParser):
             **kwargs,  # pyright: ignore[reportArgumentType]
         )
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse the arguments; refuse an unknown option here, where its neighbours are known."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
+        if option is not None:
+            options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", self.format_help())
+            self.error(f"there is no option {option}{did_you_mean(option, options)}")
+        return parsed, unknown
+
     def error(self, message: str) -> NoReturn:
+        """Write one line and exit with code 2; a wrong choice comes with the nearest one."""
+        wrong = _WRONG_CHOICE.fullmatch(message)
+        if wrong is not None:
+            choices = re.findall(r"[\w-]+", wrong["choices"])
+            nearest = did_you_mean(wrong["given"], choices)
+            message = (
+                f"there is no {wrong['what'].lower()} '{wrong['given']}'{nearest}"
+                if nearest
+                else f"{wrong['what']}: '{wrong['given']}' is not one of {', '.join(choices)}"
+            )
         sys.stderr.write(f"{self.prog}: {message} (see `{self.prog} --help`)\n")
         raise SystemExit(2)
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """Return "; did you mean X?" for the nearest of the known words, or nothing if none is near."""
+    nearest = difflib.get_close_matches(given, list(known), n=1, cutoff=0.5)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:

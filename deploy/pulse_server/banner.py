@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -20,8 +23,8 @@ class Listening:
     query: bool
 
 
-def banner(settings: Settings, listening: Listening, key: str | None) -> str:
-    """The text; `key` is one that works, or None if no key is known here."""
+def banner(settings: Settings, listening: Listening, key: str | None, project: str | None) -> str:
+    """Return the text; `key` is a valid one if this process knows any, `project` the name of any project."""
     base = url(settings.host, listening.main)
     what = " and ".join(
         part for part, on in (("query API", listening.query), ("ingest", listening.ingest)) if on
@@ -42,7 +45,8 @@ def banner(settings: Settings, listening: Listening, key: str | None) -> str:
         if listening.otlp_grpc is not None:
             lines.append(f"# For a gRPC exporter the endpoint is {url(settings.host, listening.otlp_grpc)}")
         if key is None:
-            lines.append("Get a key with: pulse keys create default")
+            get_key = "projects create default" if project is None else f"keys create {shlex.quote(project)}"
+            lines.append(f"Get a key with: {program()} {get_key}")
     return "\n".join([*lines, "", "Ctrl-C stops it."]) + "\n"
 
 
@@ -52,6 +56,14 @@ def export_lines(host: str, otlp_http_port: int, key: str | None) -> list[str]:
         f"export OTEL_EXPORTER_OTLP_ENDPOINT={url(host, otlp_http_port)}",
         f"export OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20{key or '<your key>'}",
     ]
+
+
+def program() -> str:
+    """Return what runs the `pulse` command in this shell: its name, or its path if PATH does not have it."""
+    if shutil.which("pulse") is not None or not Path(sys.argv[0]).is_file():
+        return "pulse"
+    path = Path(sys.argv[0]).absolute()
+    return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
 
 
 def url(host: str, port: int) -> str:

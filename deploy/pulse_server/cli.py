@@ -1,4 +1,4 @@
-"""`pulse`: one command, its subcommands, and what the shell is told.
+"""`pulse`: one command, its subcommands and exit codes.
 
 Exit codes: 0 done; 2 wrong usage or a setting that cannot be used; 1 anything else. A failure is one line.
 """
@@ -6,6 +6,7 @@ Exit codes: 0 done; 2 wrong usage or a setting that cannot be used; 1 anything e
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -19,7 +20,7 @@ from pulse_storage.errors import StorageError
 COMMANDS = {
     "serve": "run the collector and the query API",
     "demo": "record and show real client calls, without accounts or network",
-    "projects": "create and list projects",
+    "projects": "create, list, rename and delete projects",
     "keys": "create, list and revoke keys",
     "prices": "set, show and clear a project's own prices",
     "reprice": "price stored calls again, at the prices in force now",
@@ -37,10 +38,21 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    words = sys.argv[1:] if argv is None else argv
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["help"]:
+        words = [*words[1:], "--help"]
     # Only the command that is meant is imported: all of them together take most of a second.
     meant = next((word for word in words if word in COMMANDS), None)
-    arguments = build_parser([] if meant is None else [meant]).parse_args(words)
+    parser = build_parser([] if meant is None else [meant])
+    if not words:
+        parser.print_help()
+        return 0
+    arguments = parser.parse_args(words)
+    if arguments.version:
+        print(f"pulse {importlib.metadata.version('pulse-server')}")
+        return 0
+    if arguments.command is None:
+        parser.error("a command is missing")
     try:
         code: int = arguments.run(arguments)
         sys.stdout.flush()
@@ -58,14 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser(commands: Collection[str] = COMMANDS.keys()) -> Parser:
-    """The command line: every command by name and help line, and these with their options."""
+    """Build the command line: every command by name and help line, and `commands` with their options."""
     parser = Parser(
         prog="pulse",
         description="LLM observability: an OTLP receiver, a store and a query API in one process.",
         epilog="Example:\n  pulse demo          see it work, without accounts or network\n"
         "  pulse serve         run it; prints the two lines to paste into your application's shell",
     )
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    parser.add_argument("--version", action="store_true", help="print the version and exit")
+    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, line in COMMANDS.items():
         command = subparsers.add_parser(name, help=line)
         if name in commands:

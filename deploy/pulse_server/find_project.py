@@ -1,4 +1,4 @@
-"""Finds the project that a person names on the command line."""
+"""Finds the project that a command line names."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from pulse_storage.rows import Project
 
 
 async def find_project(storage: StorageAdapter, named: str) -> Project:
-    """The project with this id, else the only one with this name. Raises CommandFailed."""
+    """Return the project with this id, else the one with this name. Raises CommandFailed."""
     projects = await storage.list_projects()
     found = [project for project in projects if project.id == named]
     found = found or [project for project in projects if project.name == named]
     if not found:
         raise CommandFailed(f"no project is called '{named}'; `pulse projects list` shows them")
-    if len(found) > 1:
-        raise CommandFailed(f"{len(found)} projects are called '{named}'; give the id of one")
     return found[0]

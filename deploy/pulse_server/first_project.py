@@ -25,6 +25,7 @@ async def ensure_first_project(storage: StorageAdapter, settings: Settings) -> s
     """
     key_file = settings.data_dir / "default.key"
     if not await storage.list_projects():
+        # A store whose projects were all deleted gets none by itself: an old key must not become valid again.
         key = settings.api_key or _read_key(key_file) or _write_key(key_file, new_key())
         now_ns = time.time_ns()
         project = Project(id=str(uuid.uuid4()), name=DEFAULT_PROJECT, created_ns=now_ns)

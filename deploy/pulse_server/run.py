@@ -73,6 +73,7 @@ async def _serve(
     stopping = _stop_on_signals()
     async with opened_store(settings) as storage:
         key = await ensure_first_project(storage, settings)
+        project = next((project.name for project in await storage.list_projects()), None)
         parts = put_together(settings, storage, only)
         http = [HttpServer(parts.main, main, grace_s=_GRACE_S, lifespan=True)]
         if otlp is not None and parts.otlp is not None:
@@ -96,7 +97,7 @@ async def _serve(
                 ingest=only != "query",
                 query=only != "collector",
             )
-            sys.stdout.write(banner(settings, listening, _shown(key, settings)))
+            sys.stdout.write(banner(settings, listening, _shown(key, settings), project))
             sys.stdout.flush()
             await _until(stopping, serving)
         finally:

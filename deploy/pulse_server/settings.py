@@ -118,6 +118,9 @@ SETTINGS = (
     Setting("PULSE_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, else json"),
 )
 
+#: The options of `pulse serve` by the name of their setting: an error names what the user wrote.
+_OPTIONS = {setting.name: setting.option for setting in SETTINGS if setting.option is not None}
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -149,13 +152,14 @@ def read_settings(environ: Mapping[str, str], options: Mapping[str, str] | None 
     a value that cannot be used, and for a `PULSE_*` name that nothing knows.
     """
     _refuse_unknown_names(environ)
-    given = {name: value for name, value in {**environ, **(options or {})}.items() if value}
+    options = options or {}
+    given = {name: value for name, value in {**environ, **options}.items() if value}
 
     def read(name: str, default: str, parse: Callable[[str], T]) -> T:
         try:
             return parse(given.get(name, default))
         except ValueError as error:
-            raise SettingError(name, str(error)) from None
+            raise SettingError(_OPTIONS[name] if options.get(name) else name, str(error)) from None
 
     data_dir = read("PULSE_DATA_DIR", platformdirs.user_data_dir("pulse", appauthor=False), _directory)
     settings = Settings(

@@ -9,8 +9,10 @@ import tempfile
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
+from pulse_server.arguments import CommandFailed
+from pulse_server.banner import where_data_lies
 from pulse_server.settings import SettingError, Settings
-from pulse_storage import open_storage
+from pulse_storage import migrate, open_storage
 from pulse_storage.adapter import StorageAdapter
 
 
@@ -27,6 +29,21 @@ async def opened_store(settings: Settings) -> AsyncGenerator[StorageAdapter]:
         yield storage
     finally:
         await storage.close()
+
+
+@contextlib.asynccontextmanager
+async def existing_store(settings: Settings) -> AsyncGenerator[StorageAdapter]:
+    """Open the store as `opened_store` does, but never create it.
+
+    Raises CommandFailed if there is none, for commands that read or change what is stored.
+    """
+    if await asyncio.to_thread(migrate.is_new, settings.database_url):
+        raise CommandFailed(
+            f"there is no store at {where_data_lies(settings.database_url)} yet; `pulse serve` creates it,"
+            " or set PULSE_DATA_DIR or DATABASE_URL to where yours is"
+        )
+    async with opened_store(settings) as storage:
+        yield storage
 
 
 def prepare_data_dir(data_dir: Path) -> None:

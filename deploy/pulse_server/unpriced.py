@@ -6,7 +6,7 @@ import json
 import time
 
 from pulse_server.settings import Settings
-from pulse_server.store import opened_store
+from pulse_server.store import existing_store
 from pulse_storage.filters import UnpricedModel
 from pulse_storage.rows import Project
 
@@ -23,7 +23,7 @@ async def unpriced_calls(settings: Settings) -> list[str]:
     """
     now_ns = time.time_ns()
     texts: list[str] = []
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         for project in await storage.list_projects():
             models = await storage.unpriced_models(project.id, now_ns - _DAYS * _DAY_NS, now_ns)
             texts += [_text(project, model) for model in models[:_TOLD]]

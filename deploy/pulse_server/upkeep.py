@@ -17,22 +17,29 @@ _log = logging.getLogger("pulse.upkeep")
 #: Servers that start together take different moments.
 _FIRST_AFTER_S = (10.0, 60.0)
 _SPREAD = (0.9, 1.1)
-#: Without retention there may still be an erasure that a stop has cut short.
-_ERASURES_EVERY_S = 3600.0
+#: An erasure that a request or a stopped server left unfinished waits at most this long.
+_ERASURES_EVERY_S = 60.0
 
 
 async def keep_up(storage: StorageAdapter, default: RetentionPolicy, every_s: float) -> None:
-    """Apply retention every so often until cancelled, erasures alone if `every_s` is 0; errors are logged."""
+    """Finish erasures about once a minute, apply retention every `every_s`, until cancelled.
+
+    With 0 retention is never applied. Errors are logged.
+    """
     await asyncio.sleep(random.uniform(*_FIRST_AFTER_S))
     known: dict[str, RetentionPolicy] = {}
+    due_s = time.monotonic()
     while True:
+        is_due = every_s > 0 and time.monotonic() >= due_s
         try:
-            await keep_up_once(storage, default if every_s else None, known)
+            await keep_up_once(storage, default if is_due else None, known)
         except UpkeepBusy:
-            _log.debug("another process is at it")
+            _log.debug("another process holds the lease of retention and erasures")
         except StorageError as error:
-            _log.warning("retention was cut short, and goes on later: %s", error)
-        await asyncio.sleep((every_s or _ERASURES_EVERY_S) * random.uniform(*_SPREAD))
+            _log.warning("retention or an erasure was interrupted, and continues later: %s", error)
+        if is_due:
+            due_s = time.monotonic() + every_s * random.uniform(*_SPREAD)
+        await asyncio.sleep(_ERASURES_EVERY_S * random.uniform(*_SPREAD))
 
 
 async def keep_up_once(

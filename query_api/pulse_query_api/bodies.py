@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
-from typing import NoReturn, cast
+from typing import cast
 
 import orjson
 from starlette.requests import Request
@@ -28,9 +28,10 @@ _MAX_NAME_CHARS = 200
 
 
 async def read(request: Request) -> Mapping[str, object]:
-    """The JSON object that the request carries. Raises ApiError (400, 413)."""
+    """Read the JSON object in the body; no body is an empty object. Raises ApiError (400, 413)."""
+    body = await _read_bytes(request, _MAX_BODY_BYTES)
     try:
-        document: object = orjson.loads(await _read_bytes(request, _MAX_BODY_BYTES))
+        document: object = orjson.loads(body) if body.strip() else {}
     except orjson.JSONDecodeError as error:
         raise ApiError(400, f"The body is not JSON: {error}.") from error
     if not isinstance(document, dict):
@@ -55,18 +56,21 @@ async def price_document(request: Request) -> PriceDocument:
 
 
 def project_name(document: Mapping[str, object]) -> str:
-    """The `name` of a new project. Raises InvalidRequest."""
-    _only(document, ("name",))
+    """Return the `name` of a project. Raises InvalidRequest."""
+    fields = Fields(document, ("name",))
     name = document.get("name")
     if not isinstance(name, str) or not 1 <= len(name.strip()) <= _MAX_NAME_CHARS or not name.isprintable():
-        _refuse("name", f"must be a text of 1 to {_MAX_NAME_CHARS} printable characters")
-    return name.strip()
+        fields.refuse("name", f"must be a text of 1 to {_MAX_NAME_CHARS} printable characters")
+    fields.finish()
+    return str(name).strip()
 
 
 def key_request(document: Mapping[str, object]) -> tuple[frozenset[str], int | None]:
-    """The `scopes` of a new key (all unless given) and its end in Unix nanoseconds. Raises InvalidRequest."""
-    _only(document, ("scopes", "expiresAt"))
-    return _scopes(document.get("scopes")), _expiry_ns(document.get("expiresAt"))
+    """Return the scopes of a new key (all by default) and its expiry in Unix ns. Raises InvalidRequest."""
+    fields = Fields(document, ("scopes", "expiresAt"))
+    scopes, expires_ns = _scopes(fields), _expiry_ns(fields)
+    fields.finish()
+    return scopes, expires_ns
 
 
 async def _read_bytes(request: Request, max_bytes: int) -> bytes:
@@ -83,39 +87,65 @@ def _line(problem: Problem) -> str:
 
 
 def retention_policy(document: Mapping[str, object]) -> RetentionPolicy:
-    """A project's retention policy; what is left out has no limit. Raises InvalidRequest."""
+    """Return a project's retention policy; what is left out has no limit. Raises InvalidRequest."""
     try:
         return policy_from_json(document)
     except PolicyRefused as error:
-        _refuse(error.path, error.message)
+        raise InvalidRequest(
+            [{"path": path, "message": message} for path, message in error.problems]
+        ) from error
 
 
 def erasure_request(document: Mapping[str, object]) -> tuple[Subject, str, bool]:
-    """Whose data is to be erased, and whether it shall only be counted. Raises InvalidRequest."""
-    _only(document, ("userId", "sessionId", "dryRun"))
-    user, session = document.get("userId"), document.get("sessionId")
-    if (user is None) == (session is None):
-        _refuse("userId", "or sessionId must be given, and not both")
+    """Return the subject of an erasure, its id, and whether to count only. Raises InvalidRequest."""
+    fields = Fields(document, ("userId", "sessionId", "dryRun"))
+    user, session, dry_run = document.get("userId"), document.get("sessionId"), document.get("dryRun", False)
     value = session if user is None else user
-    if not isinstance(value, str) or not value:
-        _refuse("sessionId" if user is None else "userId", "must be a text that is not empty")
-    dry_run = document.get("dryRun", False)
+    if (user is None) == (session is None):
+        fields.refuse("userId", "or sessionId must be given, and not both")
+    elif not isinstance(value, str) or not value.strip():
+        fields.refuse("sessionId" if user is None else "userId", "must be a text that is not empty")
     if not isinstance(dry_run, bool):
-        _refuse("dryRun", "must be true or false")
-    return ("session_id" if user is None else "user_id"), value, dry_run
+        fields.refuse("dryRun", "must be true or false")
+    fields.finish()
+    return ("session_id" if user is None else "user_id"), str(value).strip(), bool(dry_run)
 
 
-def _scopes(given: object) -> frozenset[str]:
+class Fields:
+    """The fields of a request's JSON object, and every problem found in them so far."""
+
+    def __init__(self, document: Mapping[str, object], names: Collection[str]) -> None:
+        self.document = document
+        allowed = ", ".join(names)
+        self._problems: list[Detail] = [
+            {"path": name[:100], "message": f"is not a field of this request; it has {allowed}"}
+            for name in document
+            if name not in names
+        ]
+
+    def refuse(self, path: str, message: str) -> None:
+        """Note what is wrong with a field."""
+        self._problems.append({"path": path, "message": message})
+
+    def finish(self) -> None:
+        """Raise InvalidRequest with all problems, if there are any."""
+        if self._problems:
+            raise InvalidRequest(self._problems)
+
+
+def _scopes(fields: Fields) -> frozenset[str]:
+    given = fields.document.get("scopes")
     if given is None:
         return SCOPES
     scopes = cast("list[object]", given) if isinstance(given, list) else []
     chosen = frozenset(scope for scope in SCOPES if scope in scopes)
     if not scopes or len(chosen) != len(scopes):
-        _refuse("scopes", f"must be a list of one or more of {', '.join(sorted(SCOPES))}, each once")
+        fields.refuse("scopes", f"must be a list of one or more of {', '.join(sorted(SCOPES))}, each once")
     return chosen
 
 
-def _expiry_ns(given: object) -> int | None:
+def _expiry_ns(fields: Fields) -> int | None:
+    given = fields.document.get("expiresAt")
     if given is None:
         return None
     try:
@@ -123,19 +153,5 @@ def _expiry_ns(given: object) -> int | None:
     except ValueError:
         expires_ns = 0
     if expires_ns <= time.time_ns():
-        _refuse("expiresAt", "must be an RFC 3339 date-time in the future")
+        fields.refuse("expiresAt", "must be an RFC 3339 date-time in the future")
     return expires_ns
-
-
-def _only(document: Mapping[str, object], names: Collection[str]) -> None:
-    unknown: list[Detail] = [
-        {"path": name[:100], "message": f"is not a field of this request; it has {', '.join(names)}"}
-        for name in document
-        if name not in names
-    ]
-    if unknown:
-        raise InvalidRequest(unknown)
-
-
-def _refuse(path: str, message: str) -> NoReturn:
-    raise InvalidRequest([{"path": path, "message": message}])

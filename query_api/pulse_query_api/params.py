@@ -99,9 +99,9 @@ def analytics_query(query_string: bytes) -> AnalyticsQuery:
     limit = query.whole_number("limit", DEFAULT_GROUPS, low=1, high=MAX_LIMIT)
     if group_by in BUCKET_NS and query.text("limit") is not None:
         query.refuse("limit", f"is for groups by name: every {group_by} of the range is shown")
-    query.finish()
     from_ns, before_ns = where.from_ns or 0, where.before_ns or 0
-    buckets = bucket_count(from_ns, before_ns, group_by)
+    has_range = where.from_ns is not None and where.before_ns is not None
+    buckets = 0 if not has_range else bucket_count(from_ns, before_ns, group_by)
     if buckets > MAX_BUCKETS:
         query.refuse(
             "date_from",

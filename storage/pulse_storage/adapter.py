@@ -28,6 +28,7 @@ from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRec
 from pulse_storage.skeletons import Bearing
 
 if TYPE_CHECKING:
+    from pulse_storage.upkeep.erasures import Erasure
     from pulse_storage.upkeep.upkeep import Upkeep
 
 
@@ -119,13 +120,24 @@ class StorageAdapter(Protocol):
         ...
 
     async def create_project(self, project: Project, key: ApiKey) -> None:
-        """Store a project with its first key, both or neither."""
+        """Store a project with its first key, both or neither. Raises `NameTaken`."""
         ...
 
     async def create_first_project(self, project: Project, key: ApiKey) -> bool:
-        """`create_project` if the store has no project yet; False, and nothing stored, if it has.
+        """`create_project` if the store never had a project; False, and nothing stored, if it had.
 
         Two servers that start at once agree on one.
+        """
+        ...
+
+    async def rename_project(self, project_id: str, name: str) -> bool:
+        """Give a project another name; False if there is no such project. Raises `NameTaken`."""
+        ...
+
+    async def delete_project(self, project_id: str) -> Erasure:
+        """Hide a project and delete its keys; return the order by which `upkeep.erase_step` deletes its data.
+
+        Raises `KeyError` if there is no such project. Its id stays reserved; its name is free again.
         """
         ...
 

@@ -6,6 +6,7 @@
     │   └── QueryTooSlow     the question takes longer than a query may (503; trying again does not help)
     ├── StoreUnusable        it cannot be opened as it is: the message says the mend
     │   └── SchemaTooNew     a newer Pulse has migrated it
+    ├── NameTaken            another project has this name (409)
     └── InvalidCursor        the page cursor is not one of ours (400)
 
 Driver errors never leave an adapter: it raises one of these `from` them. Rows that the store cannot hold
@@ -37,6 +38,13 @@ class StoreUnusable(StorageError):
 
 class SchemaTooNew(StoreUnusable):
     """The schema has migrations that this version does not know."""
+
+
+class NameTaken(StorageError):
+    """Another project has this name."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"there is already a project named '{name}'")
 
 
 class InvalidCursor(StorageError):

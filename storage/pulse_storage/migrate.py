@@ -10,6 +10,11 @@ def pending(url: str) -> list[str]:
     return engine_of(url).pending(url)
 
 
+def is_new(url: str) -> bool:
+    """Return True if no migration has been applied yet. Raises SchemaTooNew, StoreUnusable."""
+    return any(name.startswith("0001") for name in pending(url))
+
+
 def apply(url: str) -> list[str]:
     """Apply what is missing and return its names. Safe to start any number of times at once.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import cast
 
@@ -25,14 +25,15 @@ _NAMES = {
     "keep_tags": "keepTags",
 }
 
+_Problems = list[tuple[str, str]]
+
 
 class PolicyRefused(ValueError):
-    """A policy cannot be used; `path` is the field and the message what it must be."""
+    """A policy cannot be used; `problems` has the path and the rule of every field that is wrong."""
 
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(f"{path} {message}")
-        self.path = path
-        self.message = message
+    def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__("; ".join(f"{path} {rule}" for path, rule in problems))
+        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,19 +73,23 @@ KEEP_EVERYTHING = RetentionPolicy()
 
 
 def policy_from_json(document: Mapping[str, object]) -> RetentionPolicy:
-    """The policy that a JSON object tells; what it leaves out has no limit. Raises PolicyRefused."""
-    unknown = next((name for name in document if name not in _NAMES.values()), None)
-    if unknown is not None:
-        raise PolicyRefused(
-            unknown[:100], f"is not a field of this request; it has {', '.join(_NAMES.values())}"
-        )
-    return RetentionPolicy(
-        content_days=_number(document, "contentDays", MAX_DAYS),
-        rows_days=_number(document, "rowsDays", MAX_DAYS),
-        max_mib=_number(document, "maxMib", MAX_MIB),
-        keep_errors=_flag(document, "keepErrors"),
-        keep_tags=_tags(document, "keepTags"),
+    """Read a policy from a JSON object; what it leaves out has no limit. Raises PolicyRefused."""
+    fields = ", ".join(_NAMES.values())
+    problems = [
+        (name[:100], f"is not a field of this request; it has {fields}")
+        for name in document
+        if name not in _NAMES.values()
+    ]
+    policy = RetentionPolicy(
+        content_days=_number(document, "contentDays", MAX_DAYS, problems),
+        rows_days=_number(document, "rowsDays", MAX_DAYS, problems),
+        max_mib=_number(document, "maxMib", MAX_MIB, problems),
+        keep_errors=_flag(document, "keepErrors", problems),
+        keep_tags=_tags(document, "keepTags", problems),
     )
+    if problems:
+        raise PolicyRefused(problems)
+    return policy
 
 
 def policy_from_text(text: str) -> RetentionPolicy:
@@ -92,30 +97,30 @@ def policy_from_text(text: str) -> RetentionPolicy:
     return policy_from_json(orjson.loads(text))
 
 
-def _number(document: Mapping[str, object], name: str, largest: int) -> int | None:
+def _number(document: Mapping[str, object], name: str, largest: int, problems: _Problems) -> int | None:
     value = document.get(name)
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= largest:
-        raise PolicyRefused(name, f"must be a whole number from 1 to {largest}, or null for no limit")
+        problems.append((name, f"must be a whole number from 1 to {largest}, or null for no limit"))
+        return None
     return value
 
 
-def _flag(document: Mapping[str, object], name: str) -> bool:
+def _flag(document: Mapping[str, object], name: str, problems: _Problems) -> bool:
     value = document.get(name, False)
     if not isinstance(value, bool):
-        raise PolicyRefused(name, "must be true or false")
+        problems.append((name, "must be true or false"))
+        return False
     return value
 
 
-def _tags(document: Mapping[str, object], name: str) -> tuple[str, ...]:
+def _tags(document: Mapping[str, object], name: str, problems: _Problems) -> tuple[str, ...]:
     value = document.get(name)
     tags = cast("list[object]", value) if isinstance(value, list) else []
     texts = tuple(tag for tag in tags if isinstance(tag, str) and _is_tag(tag))
     if (value is not None and not isinstance(value, list)) or len(texts) != len(tags) or len(tags) > MAX_TAGS:
-        raise PolicyRefused(
-            name, f"must be a list of at most {MAX_TAGS} texts of 1 to {MAX_TAG_CHARS} characters"
-        )
+        problems.append((name, f"must be a list of at most {MAX_TAGS} texts of 1 to {MAX_TAG_CHARS} characters"))
     return tuple(sorted(set(texts)))
 
 

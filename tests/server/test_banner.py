@@ -23,15 +23,17 @@ def test_an_address_is_one_that_a_client_can_use(host: str, address: str) -> Non
 
 def test_without_a_known_key_it_says_where_to_get_one() -> None:
     listening = Listening(main=3000, otlp_http=None, otlp_grpc=None, ingest=True, query=True)
-    lines = banner(read_settings({}), listening, None).splitlines()
+    lines = banner(read_settings({}), listening, None, "web shop").splitlines()
     assert "export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:3000" in lines
     assert "export OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20<your key>" in lines
-    assert "Get a key with: pulse keys create default" in lines
+    assert "Get a key with: pulse keys create 'web shop'" in lines
+    lines = banner(read_settings({}), listening, None, None).splitlines()
+    assert "Get a key with: pulse projects create default" in lines
 
 
 def test_a_process_that_only_answers_has_nothing_to_paste() -> None:
     listening = Listening(main=3000, otlp_http=None, otlp_grpc=None, ingest=False, query=True)
-    text = banner(read_settings({}), listening, "pulse_sk_x")
+    text = banner(read_settings({}), listening, "pulse_sk_x", "default")
     assert "export" not in text
     assert "pulse_sk_x" not in text
 

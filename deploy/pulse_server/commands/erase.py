@@ -11,7 +11,7 @@ from pulse_server.arguments import CommandFailed, Parser, add_store_settings, se
 from pulse_server.find_project import find_project
 from pulse_server.progress import Progress
 from pulse_server.settings import Settings
-from pulse_server.store import opened_store
+from pulse_server.store import existing_store
 from pulse_storage.upkeep.erase import erase
 from pulse_storage.upkeep.erasures import Erasure, Subject
 
@@ -64,13 +64,13 @@ def _ask(rows: int) -> None:
 
 
 async def _count(settings: Settings, named: str, subject: Subject, value: str) -> tuple[int, int]:
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         project = await find_project(storage, named)
         return await storage.upkeep.erasable(project.id, subject, value)
 
 
 async def _erase(settings: Settings, named: str, subject: Subject, value: str) -> Erasure:
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         project = await find_project(storage, named)
         ordered = await storage.upkeep.order_erasure(project.id, subject, value)
         with Progress() as progress:

@@ -22,7 +22,7 @@ from pulse_server.find_project import find_project
 from pulse_server.prices_file import file_prices
 from pulse_server.prices_in_force import prices_in_force
 from pulse_server.settings import Settings
-from pulse_server.store import opened_store
+from pulse_server.store import existing_store
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.filters import ALL_OPERATIONS, Page, TraceFilter
 from pulse_storage.rows import TraceRecord
@@ -55,7 +55,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON, as POST /v1/explain answers it")
     parser.add_argument(
         "--project",
-        help="a project's id, or its name if no other has it: of a file, whose prices hold; of an id, where "
+        help="a project's id or name: of a file, whose prices hold; of an id, where "
         "to look (default: the prices that hold for all; all projects)",
     )
     add_store_settings(parser)
@@ -90,7 +90,7 @@ async def _prices(settings: Settings, project: str | None) -> Prices:
     file = file_prices(settings)
     if project is None:
         return Prices() if file is None else Prices(file)
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         return await prices_in_force(storage, await find_project(storage, project), file)
 
 
@@ -102,7 +102,7 @@ async def _stored(settings: Settings, target: str, project: str | None) -> Expla
         raise CommandFailed(
             f"'{target}' is no file, nor a trace id (32 hexadecimal digits) or the id of a row (a UUID)"
         ) from None
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         if project is None:
             projects = await storage.list_projects()
         else:

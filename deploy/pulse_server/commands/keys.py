@@ -10,7 +10,7 @@ import time
 from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
 from pulse_server.find_project import find_project
 from pulse_server.settings import Settings
-from pulse_server.store import opened_store
+from pulse_server.store import existing_store
 from pulse_server.tables import date, date_or, table
 from pulse_storage.keys import SCOPES, key_record, new_key
 from pulse_storage.rows import ApiKey, Project
@@ -28,7 +28,7 @@ def configure(parser: Parser) -> None:
         description="Creates a key and prints it: this once.",
         epilog="Example:\n  pulse keys create default --scopes read",
     )
-    create.add_argument("project", metavar="PROJECT", help="the project's id, or its name if no other has it")
+    create.add_argument("project", metavar="PROJECT", help="the project's id or name")
     create.add_argument(
         "--scopes", type=_scopes, default=SCOPES, help="what it may do: ingest, read (default: ingest,read)"
     )
@@ -97,7 +97,7 @@ def run_revoke(arguments: argparse.Namespace) -> int:
 async def _create(settings: Settings, arguments: argparse.Namespace) -> tuple[str, ApiKey]:
     now_ns = time.time_ns()
     expires_ns = now_ns + arguments.expires_days * _DAY_NS if arguments.expires_days is not None else None
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         project = await find_project(storage, arguments.project)
         key = new_key()
         record = key_record(
@@ -108,13 +108,13 @@ async def _create(settings: Settings, arguments: argparse.Namespace) -> tuple[st
 
 
 async def _list(settings: Settings, named: str | None) -> list[tuple[Project, ApiKey]]:
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         projects = await storage.list_projects() if named is None else [await find_project(storage, named)]
         return [(project, key) for project in projects for key in await storage.list_keys(project.id)]
 
 
 async def _revoke(settings: Settings, key_id: str) -> None:
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         for project in await storage.list_projects():
             if await storage.revoke_key(project.id, key_id, time.time_ns()):
                 return

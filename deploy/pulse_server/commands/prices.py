@@ -12,7 +12,7 @@ from pulse_server.arguments import CommandFailed, Parser, add_store_settings, se
 from pulse_server.find_project import find_project
 from pulse_server.prices_file import read_prices
 from pulse_server.settings import Settings
-from pulse_server.store import opened_store
+from pulse_server.store import existing_store
 from pulse_server.tables import date, table
 from pulse_storage.price_document import PriceDocument, PriceEntry, TokenPrices, project_version, read_json
 from pulse_storage.rows import Project, ProjectPrices
@@ -93,7 +93,7 @@ def run_clear(arguments: argparse.Namespace) -> int:
 
 
 async def _set(settings: Settings, named: str, document: PriceDocument) -> tuple[Project, ProjectPrices]:
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         project = await find_project(storage, named)
         prices = ProjectPrices(document.text, time.time_ns())
         await storage.put_project_prices(project.id, prices)
@@ -101,7 +101,7 @@ async def _set(settings: Settings, named: str, document: PriceDocument) -> tuple
 
 
 async def _show(settings: Settings, named: str) -> tuple[Project, ProjectPrices]:
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         project = await find_project(storage, named)
         prices = await storage.project_prices(project.id)
     if prices is None:
@@ -110,7 +110,7 @@ async def _show(settings: Settings, named: str) -> tuple[Project, ProjectPrices]
 
 
 async def _clear(settings: Settings, named: str) -> Project:
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         project = await find_project(storage, named)
         if not await storage.delete_project_prices(project.id):
             raise _none(project)

@@ -1,34 +1,41 @@
-"""`pulse projects`: tenants, straight on the store."""
+"""`pulse projects`: create, list, rename and delete projects, directly in the store."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import json
+import sys
 import time
 import uuid
 
 from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
+from pulse_server.find_project import find_project
+from pulse_server.progress import Progress
 from pulse_server.settings import Settings
-from pulse_server.store import opened_store
+from pulse_server.store import existing_store, opened_store
 from pulse_server.tables import date, table
+from pulse_storage.adapter import StorageAdapter
+from pulse_storage.errors import NameTaken
 from pulse_storage.keys import key_record, new_key
 from pulse_storage.rows import Project
+from pulse_storage.upkeep.erase import erase
+from pulse_storage.upkeep.erasures import Erasure
 
 _MAX_NAME_CHARS = 200
 
 
 def configure(parser: Parser) -> None:
-    parser.description = "Projects own keys and all that is stored with them. Needs the store, no server."
+    parser.description = "A project owns keys and all data stored with them. Needs the store, no server."
     parser.epilog = "Example:\n  pulse projects create shop"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     create = actions.add_parser(
         "create",
         help="create a project and its first key",
-        description="Creates a project with one key, and prints the key: this once.",
+        description="Creates a project with one key, and prints the key: only this once.",
         epilog="Example:\n  pulse projects create shop --json",
     )
-    create.add_argument("name", metavar="NAME", help=f"1 to {_MAX_NAME_CHARS} characters")
+    create.add_argument("name", metavar="NAME", help=f"1 to {_MAX_NAME_CHARS} characters, not used yet")
     create.set_defaults(run=run_create)
     show = actions.add_parser(
         "list",
@@ -37,20 +44,39 @@ def configure(parser: Parser) -> None:
         epilog="Example:\n  pulse projects list --json",
     )
     show.set_defaults(run=run_list)
-    for action in (create, show):
+    rename = actions.add_parser(
+        "rename",
+        help="give a project another name",
+        description="Renames a project; its id, keys and data stay the same.",
+        epilog="Example:\n  pulse projects rename shop web-shop",
+    )
+    rename.add_argument("project", metavar="PROJECT", help="the project's id or name")
+    rename.add_argument("name", metavar="NAME", help=f"1 to {_MAX_NAME_CHARS} characters, not used yet")
+    rename.set_defaults(run=run_rename)
+    delete = actions.add_parser(
+        "delete",
+        help="delete a project with all its data",
+        description="Deletes a project, its keys and all its data, after you have typed its name.\n"
+        "It can be interrupted: running the server finishes it. It cannot be undone.",
+        epilog="Example:\n  pulse projects delete shop",
+    )
+    delete.add_argument("project", metavar="PROJECT", help="the project's id or name")
+    delete.add_argument(
+        "--confirm", metavar="NAME", help="the project's name, to delete it without being asked"
+    )
+    delete.set_defaults(run=run_delete)
+    for action in (create, show, rename, delete):
         action.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
         add_store_settings(action)
 
 
 def run_create(arguments: argparse.Namespace) -> int:
-    name = str(arguments.name).strip()
-    if not 1 <= len(name) <= _MAX_NAME_CHARS:
-        raise CommandFailed(f"a project's name has 1 to {_MAX_NAME_CHARS} characters")
+    name = _checked(arguments.name)
     project, key = asyncio.run(_create(settings_from(arguments), name))
     if arguments.json:
         print(json.dumps({"projectId": project.id, "apiKey": key, "name": project.name}))
     else:
-        print(f"project  {project.name}\nid       {project.id}\nkey      {key}   (shown this once)")
+        print(f"project  {project.name}\nid       {project.id}\nkey      {key}   (shown only this once)")
     return 0
 
 
@@ -64,17 +90,79 @@ def run_list(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def run_rename(arguments: argparse.Namespace) -> int:
+    name = _checked(arguments.name)
+    project = asyncio.run(_rename(settings_from(arguments), arguments.project, name))
+    if arguments.json:
+        print(json.dumps(_as_json(project._replace(name=name))))
+    else:
+        print(f"renamed {project.name} to {name}")
+    return 0
+
+
+def run_delete(arguments: argparse.Namespace) -> int:
+    done = asyncio.run(_delete(settings_from(arguments), arguments.project, arguments.confirm))
+    if arguments.json:
+        print(json.dumps(done.as_json()))
+    else:
+        print(f"deleted the project with {done.rows:,} rows and {done.log_events:,} log events")
+    return 0
+
+
 async def _create(settings: Settings, name: str) -> tuple[Project, str]:
     key, now_ns = new_key(), time.time_ns()
     project = Project(id=str(uuid.uuid4()), name=name, created_ns=now_ns)
     async with opened_store(settings) as storage:
-        await storage.create_project(project, key_record(key, project.id, created_ns=now_ns))
+        try:
+            await storage.create_project(project, key_record(key, project.id, created_ns=now_ns))
+        except NameTaken as error:
+            raise CommandFailed(f"{error}; for another key of it run: pulse keys create '{name}'") from error
     return project, key
 
 
 async def _list(settings: Settings) -> list[Project]:
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         return await storage.list_projects()
+
+
+async def _rename(settings: Settings, named: str, name: str) -> Project:
+    async with existing_store(settings) as storage:
+        project = await find_project(storage, named)
+        await storage.rename_project(project.id, name)
+        return project
+
+
+async def _delete(settings: Settings, named: str, confirmed: str | None) -> Erasure:
+    async with existing_store(settings) as storage:
+        project = await find_project(storage, named)
+        await _confirm(storage, project, confirmed)
+        ordered = await storage.delete_project(project.id)
+        with Progress() as progress:
+            return await erase(
+                storage, ordered, note=lambda erasure: progress.show(f"{erasure.rows:,} rows deleted")
+            )
+
+
+async def _confirm(storage: StorageAdapter, project: Project, confirmed: str | None) -> None:
+    if confirmed is None:
+        if not sys.stdin.isatty():
+            raise CommandFailed(f"deleting cannot be undone: repeat the name with --confirm '{project.name}'")
+        keys = len(await storage.list_keys(project.id))
+        sys.stderr.write(
+            f"Project '{project.name}', its {keys} keys and all its data will be deleted for good."
+            " Type its name to go on: "
+        )
+        sys.stderr.flush()
+        confirmed = sys.stdin.readline().strip()
+    if confirmed != project.name:
+        raise CommandFailed(f"nothing was deleted: '{confirmed}' is not the name '{project.name}'")
+
+
+def _checked(name: str) -> str:
+    name = name.strip()
+    if not 1 <= len(name) <= _MAX_NAME_CHARS or not name.isprintable():
+        raise CommandFailed(f"a project's name has 1 to {_MAX_NAME_CHARS} printable characters")
+    return name
 
 
 def _as_json(project: Project) -> dict[str, str]:

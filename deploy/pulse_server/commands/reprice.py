@@ -17,7 +17,7 @@ from pulse_server.prices_file import file_prices
 from pulse_server.prices_in_force import prices_in_force
 from pulse_server.progress import Progress
 from pulse_server.settings import Settings
-from pulse_server.store import opened_store
+from pulse_server.store import existing_store
 from pulse_server.tables import date, table
 from pulse_storage.repricing import ModelCosts, Repriced, RepriceJob
 from pulse_storage.rows import Project
@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _reprice(settings: Settings, file: CustomPrices | None, arguments: argparse.Namespace) -> _Found:
     found: _Found = []
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         if arguments.project is None:
             projects = await storage.list_projects()
         else:

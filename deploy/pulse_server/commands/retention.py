@@ -13,7 +13,7 @@ from pulse_server.arguments import CommandFailed, Parser, add_store_settings, se
 from pulse_server.find_project import find_project
 from pulse_server.progress import Progress
 from pulse_server.settings import Settings
-from pulse_server.store import opened_store
+from pulse_server.store import existing_store
 from pulse_server.tables import date_or, mib, table
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.retention import PolicyRefused, RetentionPolicy, policy_from_json
@@ -76,7 +76,7 @@ def run_set(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
 
     async def change() -> tuple[Project, RetentionPolicy | None, Marks]:
-        async with opened_store(settings) as storage:
+        async with existing_store(settings) as storage:
             project = await find_project(storage, arguments.project)
             own = await storage.upkeep.policy(project.id)
             policy = None if arguments.default else _changed(own or settings.retention, arguments)
@@ -91,7 +91,7 @@ def run_show(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
 
     async def find() -> tuple[Project, RetentionPolicy | None, Marks]:
-        async with opened_store(settings) as storage:
+        async with existing_store(settings) as storage:
             project = await find_project(storage, arguments.project)
             return project, await storage.upkeep.policy(project.id), await storage.upkeep.marks(project.id)
 
@@ -128,7 +128,7 @@ def run_now(arguments: argparse.Namespace) -> int:
 
 
 async def _run(settings: Settings, arguments: argparse.Namespace) -> Sequence[Report]:
-    async with opened_store(settings) as storage:
+    async with existing_store(settings) as storage:
         projects = await _projects(storage, arguments.project)
         if arguments.dry_run:
             return await preview(storage, projects, settings.retention, time.time_ns())

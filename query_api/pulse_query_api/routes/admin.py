@@ -13,14 +13,14 @@ from pulse_query_api.auth import AdminKey, AdminRoute
 from pulse_query_api.responses import json_response
 from pulse_query_api.services import admin
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.rows import ApiKey
+from pulse_storage.rows import ApiKey, Project
 from pulse_storage.trace_json import rfc3339
 
 _audit = logging.getLogger("pulse.audit")
 
 
 def admin_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute]:
-    """Projects are made and listed; keys are made, listed and revoked."""
+    """Return the routes that manage projects and their keys."""
 
     async def post_projects(request: Request) -> Response:
         name = bodies.project_name(await bodies.read(request))
@@ -29,11 +29,21 @@ def admin_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute
         return json_response({"projectId": project.id, "apiKey": made.key, "name": project.name}, 201)
 
     async def get_projects(_request: Request) -> Response:
-        projects = [
-            {"projectId": project.id, "name": project.name, "createdAt": rfc3339(project.created_ns)}
-            for project in await storage.list_projects()
-        ]
+        projects = [_project_object(project) for project in await storage.list_projects()]
         return json_response({"projects": projects})
+
+    async def patch_project(request: Request) -> Response:
+        name = bodies.project_name(await bodies.read(request))
+        project = await admin.rename_project(storage, request.path_params["project_id"], name)
+        _audit.info("project %s renamed", project.id)
+        return json_response(_project_object(project))
+
+    async def delete_project(request: Request) -> Response:
+        project_id = request.path_params["project_id"]
+        name = bodies.project_name(await bodies.read(request))
+        deletion = await admin.delete_project(storage, project_id, name)
+        _audit.info("project %s deleted, as erasure %s", project_id, deletion.id)
+        return json_response(deletion.as_json(), 202 if deletion.finished_ns is None else 200)
 
     async def get_keys(request: Request) -> Response:
         keys = await admin.list_keys(storage, request.path_params["project_id"])
@@ -51,14 +61,21 @@ def admin_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute
         _audit.info("key %s of project %s revoked", key_id, project_id)
         return Response(status_code=204)
 
-    keys_path = "/admin/projects/{project_id}/keys"
+    project_path = "/admin/projects/{project_id}"
+    keys_path = f"{project_path}/keys"
     return [
         AdminRoute("/admin/projects", post_projects, admin_key, method="POST", problem_details=False),
         AdminRoute("/admin/projects", get_projects, admin_key),
+        AdminRoute(project_path, patch_project, admin_key, method="PATCH"),
+        AdminRoute(project_path, delete_project, admin_key, method="DELETE"),
         AdminRoute(keys_path, get_keys, admin_key),
         AdminRoute(keys_path, post_keys, admin_key, method="POST"),
         AdminRoute(f"{keys_path}/{{key_id}}", delete_key, admin_key, method="DELETE"),
     ]
+
+
+def _project_object(project: Project) -> dict[str, object]:
+    return {"projectId": project.id, "name": project.name, "createdAt": rfc3339(project.created_ns)}
 
 
 def _key_object(key: ApiKey) -> dict[str, object]:

@@ -8,9 +8,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from pulse_query_api.errors import ApiError
+from pulse_query_api.services.retention import no_project
 from pulse_storage.adapter import StorageAdapter
+from pulse_storage.errors import NameTaken
 from pulse_storage.keys import SCOPES, key_record, new_key
 from pulse_storage.rows import ApiKey, Project
+from pulse_storage.upkeep.erase import erase
+from pulse_storage.upkeep.erasures import Erasure
+from pulse_storage.upkeep.run import UpkeepBusy
+
+#: An answer waits at most this long for a deletion.
+_DELETE_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +30,43 @@ class NewKey:
 
 
 async def create_project(storage: StorageAdapter, name: str) -> tuple[Project, NewKey]:
-    """A project with its first key, which has every scope."""
+    """Create a project with its first key, which has every scope. Raises ApiError 409: the name is taken."""
     now_ns = time.time_ns()
     project = Project(id=str(uuid.uuid4()), name=name, created_ns=now_ns)
     made = _new_key(project.id, SCOPES, now_ns, None)
-    await storage.create_project(project, made.record)
+    try:
+        await storage.create_project(project, made.record)
+    except NameTaken as error:
+        raise _name_taken(error) from error
     return project, made
+
+
+async def rename_project(storage: StorageAdapter, project_id: str, name: str) -> Project:
+    """Give a project another name. Raises ApiError: 404, no such project; 409, the name is taken."""
+    try:
+        if not await storage.rename_project(project_id, name):
+            raise no_project()
+    except NameTaken as error:
+        raise _name_taken(error) from error
+    return await _project(storage, project_id)
+
+
+async def delete_project(storage: StorageAdapter, project_id: str, name: str) -> Erasure:
+    """Delete a project with all its data, as far as an answer can wait for; the server finishes the rest.
+
+    `name` confirms it. Raises ApiError: 404, no such project; 409, this is not its name.
+    """
+    project = await _project(storage, project_id)
+    if project.name != name:
+        raise ApiError(409, f"This project is named '{project.name}': give that name to delete it.")
+    try:
+        order = await storage.delete_project(project_id)
+    except KeyError as error:
+        raise no_project() from error
+    try:
+        return await erase(storage, order, wait_s=0, within_s=_DELETE_WITHIN_S)
+    except UpkeepBusy:
+        return order
 
 
 async def create_key(
@@ -38,7 +77,7 @@ async def create_key(
     try:
         await storage.create_key(made.record)
     except KeyError as error:
-        raise _no_project() from error
+        raise no_project() from error
     return made
 
 
@@ -46,7 +85,7 @@ async def list_keys(storage: StorageAdapter, project_id: str) -> list[ApiKey]:
     """Keys of a project, ended ones too. Raises ApiError 404 if there is no such project."""
     keys = await storage.list_keys(project_id)
     if not keys and all(project.id != project_id for project in await storage.list_projects()):
-        raise _no_project()
+        raise no_project()
     return keys
 
 
@@ -56,11 +95,18 @@ async def revoke_key(storage: StorageAdapter, project_id: str, key_id: str) -> N
         raise ApiError(404, "This project has no key with this id.")
 
 
+async def _project(storage: StorageAdapter, project_id: str) -> Project:
+    for project in await storage.list_projects():
+        if project.id == project_id:
+            return project
+    raise no_project()
+
+
 def _new_key(project_id: str, scopes: Collection[str], now_ns: int, expires_ns: int | None) -> NewKey:
     key = new_key()
     record = key_record(key, project_id, created_ns=now_ns, scopes=scopes, expires_ns=expires_ns)
     return NewKey(key, record)
 
 
-def _no_project() -> ApiError:
-    return ApiError(404, "There is no project with this id.")
+def _name_taken(error: NameTaken) -> ApiError:
+    return ApiError(409, f"{str(error).capitalize()}.")

@@ -39,6 +39,7 @@ from pulse_storage.sql.tables.prices import delete_prices, prices_of, put_prices
 from pulse_storage.sql.writing.neighbourhood import bearing_on
 from pulse_storage.sql.writing.reprice import mark_of, reprice_some, set_mark
 from pulse_storage.upkeep.engine import Engine, Maintained
+from pulse_storage.upkeep.erasures import Erasure
 from pulse_storage.upkeep.upkeep import Upkeep
 from pulse_storage.writer import Database as Writes
 from pulse_storage.writer import Writer
@@ -207,6 +208,16 @@ class SqlStorage:
 
         return await self._write(write)
 
+    async def rename_project(self, project_id: str, name: str) -> bool:
+        """See StorageAdapter."""
+        return await self._write(lambda connection: projects.rename(connection, project_id, name))
+
+    async def delete_project(self, project_id: str) -> Erasure:
+        """See StorageAdapter."""
+        order = await self._upkeep.order_deletion(project_id)
+        self._projects.pop(project_id, None)
+        return order
+
     async def list_projects(self) -> list[Project]:
         """See StorageAdapter."""
         return await self._quick_readers.run(projects.all_projects)
@@ -335,7 +346,7 @@ class SqlStorage:
         """What `read` answers for a project, or `nothing` if there is no such project."""
 
         def of_project(connection: Connection) -> _Result:
-            # Projects are never deleted, nor their numbers given to others.
+            # Numbers are never given to another project; no key of a deleted one is valid.
             project = self._projects.get(project_id)
             if project is None:
                 project = projects.project_key(connection, project_id)

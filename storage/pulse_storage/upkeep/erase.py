@@ -1,7 +1,8 @@
-"""Carries out erasures, step by step beside whatever else the store does."""
+"""Carries out erasures step by step, while the store is in use."""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
@@ -9,6 +10,8 @@ from functools import partial
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.upkeep.erasures import Erasure
 from pulse_storage.upkeep.run import WAIT_S, Held, sweep_content
+
+_LATE_ROWS_S = 0.5
 
 
 async def erase(
@@ -35,7 +38,9 @@ async def erase(
             before = erasure
             erasure = await held.step(partial(storage.upkeep.erase_step, erasure.id))
             note(erasure)
-            if erasure == before:
+            if erasure == before and erasure.subject == "project":
+                await asyncio.sleep(_LATE_ROWS_S)  # other processes may still store some rows
+            elif erasure == before:
                 await sweep_content(storage.upkeep, held, erasure.project_id, None, is_over)
     finally:
         await held.release()

@@ -1,4 +1,4 @@
-"""Erasures: the stored orders to delete all of a user or a session, and how far each has come."""
+"""Erasures: the stored orders to delete all data of a user, a session or a project, and their progress."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Literal, NamedTuple, cast
 from pulse_storage.skeletons import SpanKey
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.garbage import weeks_with_garbage
+from pulse_storage.sql.writing.project_removal import delete_some, forget_project, has_data
 from pulse_storage.sql.writing.removal import Removed
 from pulse_storage.trace_json import NANO_USD_PER_CENT, rfc3339
 
-Subject = Literal["user_id", "session_id"]
+Subject = Literal["user_id", "session_id", "project"]
 
 _COLUMNS = (
     "erasures.id, projects.id, subject, value, requested_ns, finished_ns,"
@@ -19,6 +20,9 @@ _COLUMNS = (
 )
 _SELECT = f"SELECT {_COLUMNS} FROM erasures INNER JOIN projects ON projects.key = erasures.project"
 _INDEXES = {"user_id": "spans_by_user", "session_id": "spans_by_session"}
+#: Another process may store rows of a deleted project until it looks the project up again (`Ingest`).
+_LATE_ROWS_NS = 5_000_000_000
+_SHOWN_AS: dict[Subject, str] = {"user_id": "user", "session_id": "session", "project": "project"}
 
 
 class Erasure(NamedTuple):
@@ -27,7 +31,7 @@ class Erasure(NamedTuple):
     id: str
     project_id: str
     subject: Subject
-    #: Whose data; None once it is erased.
+    #: The id of the user or session; None once it is erased, and for a project.
     value: str | None
     requested_ns: int
     finished_ns: int | None
@@ -43,7 +47,7 @@ class Erasure(NamedTuple):
         return {
             "erasureId": self.id,
             "projectId": self.project_id,
-            "by": "user" if self.subject == "user_id" else "session",
+            "by": _SHOWN_AS[self.subject],
             "requestedAt": rfc3339(self.requested_ns),
             "finishedAt": None if self.finished_ns is None else rfc3339(self.finished_ns),
             "rows": self.rows,
@@ -84,6 +88,12 @@ def step(
     if erasure.finished_ns is not None:
         return erasure
     project = cast("int", connection.execute("SELECT project FROM erasures WHERE id = ?", (erasure_id,)).get)
+    if erasure.subject == "project":
+        _note_progress(connection, erasure_id, delete_some(connection, project, limit))
+        if not has_data(connection, project) and now_ns - erasure.requested_ns >= _LATE_ROWS_NS:
+            forget_project(connection, project, erasure_id)
+            connection.execute("UPDATE erasures SET finished_ns = ? WHERE id = ?", (now_ns, erasure_id))
+        return find(connection, erasure_id)
     index = connection.dialect.indexed_by(_INDEXES[erasure.subject])
     keys = connection.execute(
         f"SELECT otel_trace_id, otel_span_id FROM spans{index}"
@@ -99,12 +109,7 @@ def step(
         )
         return find(connection, erasure_id)
     removed = remove(project, cast("list[SpanKey]", keys), erasure.subject, str(erasure.value))
-    connection.execute(
-        "UPDATE erasures SET erased_rows = erased_rows + ?, erased_calls = erased_calls + ?,"
-        " erased_events = erased_events + ?, erased_tokens = erased_tokens + ?,"
-        " erased_cost_nano_usd = erased_cost_nano_usd + ? WHERE id = ?",
-        (*removed, erasure_id),
-    )
+    _note_progress(connection, erasure_id, removed)
     return find(connection, erasure_id)
 
 
@@ -117,6 +122,15 @@ def matching_rows(connection: Connection, project: int, subject: Subject, value:
     ).fetchone()
     assert found is not None
     return cast("tuple[int, int]", (found[0], found[1]))
+
+
+def _note_progress(connection: Connection, erasure_id: str, removed: Removed) -> None:
+    connection.execute(
+        "UPDATE erasures SET erased_rows = erased_rows + ?, erased_calls = erased_calls + ?,"
+        " erased_events = erased_events + ?, erased_tokens = erased_tokens + ?,"
+        " erased_cost_nano_usd = erased_cost_nano_usd + ? WHERE id = ?",
+        (*removed, erasure_id),
+    )
 
 
 def find(connection: Connection, erasure_id: str) -> Erasure:

@@ -11,7 +11,7 @@ from typing import cast
 from pulse_storage.ids import time_floor, time_of
 from pulse_storage.retention import RetentionPolicy, policy_from_text
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.tables.projects import project_key
+from pulse_storage.sql.tables.projects import mark_deleted, project_key
 from pulse_storage.sql.writing.ingest import Ingest
 from pulse_storage.upkeep import erasures, leases
 from pulse_storage.upkeep.dropping import Step, drop_content, drop_rows
@@ -64,7 +64,7 @@ class Upkeep:
 
     async def marks(self, project_id: str) -> Marks:
         """How far the project's data has been dropped."""
-        return await self.engine.read(lambda connection: read_marks(connection, _key(connection, project_id)))
+        return await self.engine.read(lambda connection: read_marks(connection, _number(connection, project_id)))
 
     async def sizes(
         self, project_id: str, before_ns: int | None, policy: RetentionPolicy
@@ -76,7 +76,7 @@ class Upkeep:
 
             def read(connection: Connection, first: bytes = first) -> tuple[dict[int, HourSizes], bytes]:
                 return sizes_between(
-                    connection, _key(connection, project_id), first, before, policy, _SIZE_ROWS
+                    connection, _number(connection, project_id), first, before, policy, _SIZE_ROWS
                 )
 
             found, first = await self.engine.read(read)
@@ -84,12 +84,12 @@ class Upkeep:
                 sizes.setdefault(hour, HourSizes()).add(more)
         last_ns = (1 << 63) - 1 if before_ns is None else before_ns
         events = await self.engine.read(
-            lambda connection: log_event_sizes(connection, _key(connection, project_id), last_ns)
+            lambda connection: log_event_sizes(connection, _number(connection, project_id), last_ns)
         )
         for hour, more in events.items():
             sizes.setdefault(hour, HourSizes()).add(more)
         shared = await self.engine.read(
-            lambda connection: shared_content_bytes(connection, _key(connection, project_id))
+            lambda connection: shared_content_bytes(connection, _number(connection, project_id))
         )
         add_shared_content(sizes, shared)
         return sizes
@@ -101,7 +101,7 @@ class Upkeep:
 
         `sweep_before_ns` is that of `sweep`.
         """
-        project = await self.engine.read(lambda connection: _key(connection, project_id))
+        project = await self.engine.read(lambda connection: _number(connection, project_id))
         going = Going(project, b"" if before_ns is None else time_floor(before_ns), policy)
         return await freed_beside_rows(self.engine, going, sweep_before_ns)
 
@@ -113,7 +113,7 @@ class Upkeep:
         between: Callable[[], Awaitable[None]],
     ) -> Leftovers:
         """See `find_leftovers`."""
-        project = await self.engine.read(lambda connection: _key(connection, project_id))
+        project = await self.engine.read(lambda connection: _number(connection, project_id))
         return await find_leftovers(self.engine, project, policy, before, between)
 
     async def drop_content(
@@ -137,7 +137,7 @@ class Upkeep:
         last: Dropped,
     ) -> Dropped:
         def write(connection: Connection, _: Ingest) -> Dropped:
-            step = Step(_key(connection, project_id), time_floor(before_ns), policy, STEP_ROWS, last)
+            step = Step(_number(connection, project_id), time_floor(before_ns), policy, STEP_ROWS, last)
             return drop(connection, step)
 
         return await self.engine.write(write)
@@ -149,7 +149,7 @@ class Upkeep:
         `drop_content`, which must come after.
         """
         ids = await self.engine.read(
-            lambda connection: {_key(connection, project_id): project_id for project_id in horizons}
+            lambda connection: {_number(connection, project_id): project_id for project_id in horizons}
         )
         async with aclosing(drop_whole(self.engine, {key: horizons[id] for key, id in ids.items()})) as steps:
             async for dropped in steps:
@@ -159,7 +159,7 @@ class Upkeep:
         """Which part of a project's rows began before a time; 0 to 1."""
 
         def read(connection: Connection) -> float:
-            project = _key(connection, project_id)
+            project = _number(connection, project_id)
             count = (
                 f"SELECT count(*) FROM spans{connection.dialect.indexed_by('spans_by_id')} WHERE project = ?"
             )
@@ -175,6 +175,17 @@ class Upkeep:
         return await self.engine.write(
             lambda connection, _: erasures.order(connection, _key(connection, project_id), wanted)
         )
+
+    async def order_deletion(self, project_id: str) -> Erasure:
+        """Hide a project, delete its keys, and note that all its data must go; `erase_step` deletes it."""
+        wanted = Erasure(str(uuid.uuid4()), project_id, "project", None, time.time_ns(), None)
+
+        def write(connection: Connection, _: Ingest) -> Erasure:
+            project = _key(connection, project_id)
+            mark_deleted(connection, project, wanted.requested_ns)
+            return erasures.order(connection, project, wanted)
+
+        return await self.engine.write(write)
 
     async def erase_step(self, erasure_id: str) -> Erasure:
         """Erase some hundred more rows of an order; once it is finished, seal what was deleted."""
@@ -200,7 +211,7 @@ class Upkeep:
 
         Yields after each step how many bytes it freed.
         """
-        project = await self.engine.read(lambda connection: _key(connection, project_id))
+        project = await self.engine.read(lambda connection: _number(connection, project_id))
         async for freed_bytes in sweep(self.engine, project, before_ns):
             yield freed_bytes
 
@@ -257,6 +268,14 @@ class Upkeep:
 
 def _key(connection: Connection, project_id: str) -> int:
     key = project_key(connection, project_id)
+    if key is None:
+        raise KeyError(project_id)
+    return key
+
+
+def _number(connection: Connection, project_id: str) -> int:
+    """Return the number of a project, even of one that was deleted while retention runs."""
+    key = project_key(connection, project_id, or_deleted=True)
     if key is None:
         raise KeyError(project_id)
     return key

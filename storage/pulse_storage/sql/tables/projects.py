@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import cast
 
+from pulse_storage.errors import NameTaken
 from pulse_storage.rows import ApiKey, Project
 from pulse_storage.sql.connection import Connection, Values
 
@@ -15,25 +16,55 @@ SELECT api_keys.id, projects.id, digest, hint, scopes,
 FROM api_keys INNER JOIN projects ON projects.key = api_keys.project"""
 
 
-def project_key(connection: Connection, project_id: str) -> int | None:
-    """The number of a project within this store; None if there is no such project."""
-    return cast("int | None", connection.execute("SELECT key FROM projects WHERE id = ?", (project_id,)).get)
+def project_key(connection: Connection, project_id: str, *, or_deleted: bool = False) -> int | None:
+    """Return the number of a project within this store; None if there is no such project."""
+    live = "" if or_deleted else " AND deleted_ns IS NULL"
+    return cast(
+        "int | None", connection.execute(f"SELECT key FROM projects WHERE id = ?{live}", (project_id,)).get
+    )
 
 
 def insert_project(connection: Connection, project: Project, key: ApiKey) -> None:
-    """Add a project with its first key."""
+    """Add a project with its first key. Raises NameTaken."""
+    connection.lock_projects()
+    _refuse_taken(connection, project.name, but=None)
     connection.execute("INSERT INTO projects (id, name, created_ns) VALUES (?, ?, ?)", project)
     insert_key(connection, key)
 
 
+def rename(connection: Connection, project_id: str, name: str) -> bool:
+    """Give a project another name; False if there is no such project. Raises NameTaken."""
+    connection.lock_projects()
+    project = project_key(connection, project_id)
+    if project is None:
+        return False
+    _refuse_taken(connection, name, but=project)
+    connection.execute("UPDATE projects SET name = ? WHERE key = ?", (name, project))
+    return True
+
+
+def _refuse_taken(connection: Connection, name: str, *, but: int | None) -> None:
+    owners = connection.execute("SELECT key FROM projects WHERE name = ? AND deleted_ns IS NULL", (name,))
+    if any(key != but for (key,) in owners):
+        raise NameTaken(name)
+
+
+def mark_deleted(connection: Connection, project: int, deleted_ns: int) -> None:
+    """Hide a project and delete its keys: from here on nothing can be read from it or stored in it."""
+    connection.execute("UPDATE projects SET deleted_ns = ? WHERE key = ?", (deleted_ns, project))
+    connection.execute("DELETE FROM api_keys WHERE project = ?", (project,))
+
+
 def has_project(connection: Connection) -> bool:
-    """Whether there is any project."""
+    """Return whether the store has, or had, any project."""
     return connection.execute("SELECT 1 FROM projects LIMIT 1").fetchone() is not None
 
 
 def all_projects(connection: Connection) -> list[Project]:
-    """All projects, oldest first."""
-    rows = connection.execute("SELECT id, name, created_ns FROM projects ORDER BY created_ns, key")
+    """Return all projects, oldest first."""
+    rows = connection.execute(
+        "SELECT id, name, created_ns FROM projects WHERE deleted_ns IS NULL ORDER BY created_ns, key"
+    )
     return [Project(*row) for row in rows]  # pyright: ignore[reportArgumentType]
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import cast
 
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.ingest_result import IngestResult
@@ -13,6 +13,7 @@ from pulse_storage.skeletons import SpanKey
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.tables.events import save_parts
+from pulse_storage.sql.tables.projects import project_key
 from pulse_storage.sql.tables.rollups import RollupDelta, UsageKeys
 from pulse_storage.sql.writing.arrivals import Arrival, Arrivals, Outcome
 from pulse_storage.sql.writing.neighbourhood import LargeTraces, Neighbourhood
@@ -28,7 +29,8 @@ class Ingest:
         self._connection = connection
         self._way = way
         self._usage_keys = UsageKeys(connection)
-        self._projects: dict[str, int] = {}
+        #: Numbers of projects by id, and when each was looked up (monotonic seconds).
+        self._projects: dict[str, tuple[int, float]] = {}
         self._large_traces = LargeTraces()
 
     @property
@@ -156,13 +158,19 @@ class Ingest:
         return Revision(self._connection, project, near, self._usage_keys, delta)
 
     def _project(self, project_id: str) -> int | None:
-        project = self._projects.get(project_id)
+        """Return the number of a project; None if there is none, or it was deleted over a second ago."""
+        now_s = time.monotonic()
+        known = self._projects.get(project_id)
+        if known is not None and now_s - known[1] < _LOOK_UP_AGAIN_S:
+            return known[0]
+        project = project_key(self._connection, project_id)
         if project is None:
-            found = self._connection.execute("SELECT key FROM projects WHERE id = ?", (project_id,)).get
-            if found is None:
-                return None
-            project = self._projects[project_id] = cast("int", found)
+            self._projects.pop(project_id, None)
+            return None
+        self._projects[project_id] = project, now_s
         return project
 
 
+#: Another process may delete a project at any time.
+_LOOK_UP_AGAIN_S = 1.0
 _NO_PROJECT = "its project does not exist"
