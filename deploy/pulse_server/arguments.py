@@ -14,7 +14,6 @@ from typing import Any, NoReturn
 
 from pulse_server.settings import SETTINGS, Settings, read_settings
 
-
 #: argparse's message for a word that is none of an argument's choices; Python 3.12 dropped the quotes.
 _WRONG_CHOICE = re.compile(
     r"argument (?P<what>[\w-]+): invalid choice: '(?P<given>.*)' \(choose from (?P<choices>.*)\)", re.DOTALL
@@ -39,7 +38,9 @@ class Parser(argparse.ArgumentParser):
             **kwargs,  # pyright: ignore[reportArgumentType]
         )
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+    def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]  # its overloads are wider
+        self, args: Any = None, namespace: Any = None
+    ) -> tuple[Any, list[str]]:
         """Parse the arguments; refuse an unknown option here, where its neighbours are known."""
         parsed, unknown = super().parse_known_args(args, namespace)
         option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)

@@ -60,9 +60,9 @@ def export_lines(host: str, otlp_http_port: int, key: str | None) -> list[str]:
 
 def program() -> str:
     """Return what runs the `pulse` command in this shell: its name, or its path if PATH does not have it."""
-    if shutil.which("pulse") is not None or not Path(sys.argv[0]).is_file():
-        return "pulse"
     path = Path(sys.argv[0]).absolute()
+    if shutil.which("pulse") is not None or path.name != "pulse":
+        return "pulse"
     return shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
 
 

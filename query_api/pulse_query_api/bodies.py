@@ -21,10 +21,10 @@ from pulse_storage.price_document import (
     read_toml,
 )
 from pulse_storage.retention import PolicyRefused, RetentionPolicy, policy_from_json
+from pulse_storage.rows import PROJECT_NAME, PROJECT_NAME_RULE
 from pulse_storage.upkeep.erasures import Subject
 
 _MAX_BODY_BYTES = 16 * 1024
-_MAX_NAME_CHARS = 200
 
 
 async def read(request: Request) -> Mapping[str, object]:
@@ -59,8 +59,8 @@ def project_name(document: Mapping[str, object]) -> str:
     """Return the `name` of a project. Raises InvalidRequest."""
     fields = Fields(document, ("name",))
     name = document.get("name")
-    if not isinstance(name, str) or not 1 <= len(name.strip()) <= _MAX_NAME_CHARS or not name.isprintable():
-        fields.refuse("name", f"must be a text of 1 to {_MAX_NAME_CHARS} printable characters")
+    if not isinstance(name, str) or not PROJECT_NAME.fullmatch(name):
+        fields.refuse("name", PROJECT_NAME_RULE)
     fields.finish()
     return str(name).strip()
 

@@ -22,14 +22,17 @@ from pydantic_core import ErrorDetails
 PROJECT_LABEL = "project"
 #: A document may take this many bytes.
 MAX_DOCUMENT_BYTES = 256 * 1024
-_MAX_ENTRIES = 1_000
-_MAX_TIERS = 16
+MAX_ENTRIES = 1_000
+MAX_TIERS = 16
+#: A million dollars per million tokens, or for one call, is a mistake.
+MAX_DOLLARS = 1_000_000
+MAX_ABOVE_TOKENS = 10_000_000_000
+MAX_PATTERN_CHARS = 256
 #: Problems that one message names.
 _TOLD = 3
 
-#: A million dollars per million tokens, or for one call, is a mistake.
-_Dollars = Annotated[float, Field(ge=0, le=1_000_000)]
-_Pattern = Annotated[str, Field(min_length=1, max_length=256)]
+_Dollars = Annotated[float, Field(ge=0, le=MAX_DOLLARS)]
+_Pattern = Annotated[str, Field(min_length=1, max_length=MAX_PATTERN_CHARS)]
 
 
 class PriceDocumentError(ValueError):
@@ -98,7 +101,7 @@ class TokenPrices(BaseModel):
 class PriceTier(TokenPrices):
     """What differs for calls with more input tokens than `above`; it holds for all tokens of such a call."""
 
-    above: Annotated[int, Field(ge=0, le=10_000_000_000)]
+    above: Annotated[int, Field(ge=0, le=MAX_ABOVE_TOKENS)]
 
 
 class PriceEntry(TokenPrices):
@@ -110,7 +113,7 @@ class PriceEntry(TokenPrices):
     #: The moment from which it holds, in UTC; None is always.
     valid_from: Annotated[datetime | None, BeforeValidator(_moment)] = None
     override_reported: bool = False
-    tiers: Annotated[list[PriceTier], Field(max_length=_MAX_TIERS)] = []
+    tiers: Annotated[list[PriceTier], Field(max_length=MAX_TIERS)] = []
 
     @model_validator(mode="after")
     def _is_complete(self) -> PriceEntry:
@@ -126,7 +129,7 @@ class PriceDocument(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    prices: Annotated[list[PriceEntry], Field(max_length=_MAX_ENTRIES)]
+    prices: Annotated[list[PriceEntry], Field(max_length=MAX_ENTRIES)]
 
     @cached_property
     def text(self) -> str:
@@ -177,15 +180,16 @@ def _checked(found: object, toml: str | None) -> PriceDocument:
             problems.append(Problem(path=path, message=_message(one), line=_line(one["loc"], toml)))
         raise PriceDocumentError(problems) from error
     seen: set[tuple[object, ...]] = set()
+    repeated: list[Problem] = []
     for index, entry in enumerate(document.prices):
         named = (entry.provider or "*", entry.model, entry.valid_from)
         if named in seen:
             message = f"repeats {entry.model!r}; entries for the same model need different valid_from"
             place = ("prices", index)
-            raise PriceDocumentError(
-                [Problem(path=f"prices.{index}", message=message, line=_line(place, toml))]
-            )
+            repeated.append(Problem(path=f"prices.{index}", message=message, line=_line(place, toml)))
         seen.add(named)
+    if repeated:
+        raise PriceDocumentError(repeated)
     return document
 
 

@@ -120,7 +120,9 @@ def _tags(document: Mapping[str, object], name: str, problems: _Problems) -> tup
     tags = cast("list[object]", value) if isinstance(value, list) else []
     texts = tuple(tag for tag in tags if isinstance(tag, str) and _is_tag(tag))
     if (value is not None and not isinstance(value, list)) or len(texts) != len(tags) or len(tags) > MAX_TAGS:
-        problems.append((name, f"must be a list of at most {MAX_TAGS} texts of 1 to {MAX_TAG_CHARS} characters"))
+        problems.append(
+            (name, f"must be a list of at most {MAX_TAGS} texts of 1 to {MAX_TAG_CHARS} characters")
+        )
     return tuple(sorted(set(texts)))
 
 

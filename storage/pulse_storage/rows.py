@@ -7,6 +7,7 @@ and is bound to SQL as it is.
 
 from __future__ import annotations
 
+import re
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -160,6 +161,11 @@ class TraceRecord(NamedTuple):
     #: JSON documents; None when unknown, no longer kept, or not asked for.
     request_body: bytes | None
     response_body: bytes | None
+
+
+#: What a project's name must match: 1 to 200 characters, no control characters, not blank.
+PROJECT_NAME = re.compile(r"(?=.*\S)[^\x00-\x1f\x7f-\x9f]{1,200}")
+PROJECT_NAME_RULE = "must be a text of 1 to 200 characters, not blank and without control characters"
 
 
 class Project(NamedTuple):

@@ -28,7 +28,7 @@ def trace_object(record: TraceRecord, *, bodies: bool) -> dict[str, object]:
         "project_id": record.project_id,
         "session_id": record.session_id,
         "timestamp": rfc3339(record.start_ns),
-        "latency_ms": record.latency_ms,
+        "latency_ms": to_nanoseconds(record.latency_ms),
         "provider": record.provider,
         "model_requested": record.model_requested,
         "model_used": record.model_used,
@@ -54,7 +54,7 @@ def trace_object(record: TraceRecord, *, bodies: bool) -> dict[str, object]:
         "cache_read_tokens": record.cache_read_tokens,
         "cache_write_tokens": record.cache_write_tokens,
         "reasoning_tokens": record.reasoning_tokens,
-        "time_to_first_token_ms": record.time_to_first_token_ms,
+        "time_to_first_token_ms": to_nanoseconds(record.time_to_first_token_ms),
         "cost_source": record.cost_source,
         "price_version": record.price_version,
         "usage_source": record.usage_source,
@@ -100,6 +100,11 @@ def cents(cost_nano_usd: int) -> float | orjson.Fragment:
     whole, fraction = divmod(abs(cost_nano_usd), NANO_USD_PER_CENT)
     sign = "-" if cost_nano_usd < 0 else ""
     return orjson.Fragment(f"{sign}{whole}.{f'{fraction:07d}'.rstrip('0') or '0'}")
+
+
+def to_nanoseconds(duration_ms: float | None) -> float | None:
+    """Round milliseconds to six places: clocks are no finer, further digits are noise of conversions."""
+    return None if duration_ms is None else round(duration_ms, 6)
 
 
 def _document(stored: bytes | None) -> orjson.Fragment | None:

@@ -29,15 +29,15 @@ def test_a_project_is_made_with_a_key_that_works_at_once(client: TestClient) -> 
 @pytest.mark.parametrize(
     ("body", "status", "error"),
     [
-        (b"", 400, "The body is not JSON"),
+        (b"", 400, "name must be a text of 1 to 200 characters, not blank"),
         (b"{", 400, "The body is not JSON"),
         (b'{"name": "\xff"}', 400, "The body is not JSON"),
         (b"[]", 400, "The body must be a JSON object."),
-        (b"{}", 400, "name must be a text of 1 to 200 printable characters."),
-        (b'{"name": 7}', 400, "name must be a text of 1 to 200 printable characters."),
-        (b'{"name": "  "}', 400, "name must be a text of 1 to 200 printable characters."),
-        (b'{"name": "a\\nb"}', 400, "name must be a text of 1 to 200 printable characters."),
-        (b'{"name": "' + b"x" * 201 + b'"}', 400, "name must be a text of 1 to 200 printable characters."),
+        (b"{}", 400, "name must be a text of 1 to 200 characters, not blank"),
+        (b'{"name": 7}', 400, "name must be a text of 1 to 200 characters, not blank"),
+        (b'{"name": "  "}', 400, "name must be a text of 1 to 200 characters, not blank"),
+        (b'{"name": "a\\nb"}', 400, "name must be a text of 1 to 200 characters, not blank"),
+        (b'{"name": "' + b"x" * 201 + b'"}', 400, "name must be a text of 1 to 200 characters, not blank"),
         (b'{"name": "a", "id": 1}', 400, "id is not a field of this request; it has name."),
         (b" " * 20_000, 413, "The body is larger than 16384 bytes."),
     ],
@@ -49,6 +49,53 @@ def test_a_project_that_cannot_be_made_is_refused(
     assert answer.status_code == status
     assert answer.json()["error"].startswith(error)
     assert client.get("/admin/projects", headers=ADMIN).json() == {"projects": []}
+
+
+def test_a_name_is_given_once(client: TestClient) -> None:
+    made = client.post("/admin/projects", json={"name": "shop"}, headers=ADMIN).json()
+    again = client.post("/admin/projects", json={"name": " shop "}, headers=ADMIN)
+    assert (again.status_code, again.json()) == (409, {"error": "There is already a project named 'shop'."})
+    other = client.post("/admin/projects", json={"name": "bank"}, headers=ADMIN).json()
+    path = f"/admin/projects/{other['projectId']}"
+    taken = client.patch(path, json={"name": "shop"}, headers=ADMIN)
+    assert (taken.status_code, taken.json()["title"]) == (409, "Conflict")
+    renamed = client.patch(path, json={"name": "web bank"}, headers=ADMIN)
+    assert (renamed.status_code, renamed.json()["name"]) == (200, "web bank")
+    listed = client.get("/admin/projects", headers=ADMIN).json()["projects"]
+    assert listed[1] == renamed.json()
+    assert [(one["projectId"], one["name"]) for one in listed] == [
+        (made["projectId"], "shop"),
+        (other["projectId"], "web bank"),
+    ]
+
+
+def test_a_project_is_deleted_by_its_name_only(client: TestClient, tenant: Tenant) -> None:
+    tenant.store([tenant.call(1)])
+    path = f"/admin/projects/{tenant.project_id}"
+    for body, status in (({"name": "shoe"}, 409), (None, 400)):
+        assert client.request("DELETE", path, json=body, headers=ADMIN).status_code == status
+    assert tenant.get("/v1/traces")["total"] == 1
+    answer = client.request("DELETE", path, json={"name": "shop"}, headers=ADMIN)
+    assert (answer.status_code, answer.json()["by"], answer.json()["rows"]) == (202, "project", 1)
+    assert tenant.ask("/v1/traces").status_code == 401
+    assert client.get("/admin/projects", headers=ADMIN).json() == {"projects": []}
+    for method, suffix in (("PATCH", ""), ("DELETE", ""), ("GET", "/keys"), ("GET", "/retention")):
+        body = {"name": "shop"} if not suffix else None
+        found = client.request(method, path + suffix, json=body, headers=ADMIN)
+        assert found.status_code == 404, (method, suffix)
+    assert client.post("/admin/projects", json={"name": "shop"}, headers=ADMIN).status_code == 201
+
+
+def test_every_wrong_field_is_named(client: TestClient, tenant: Tenant) -> None:
+    path = f"/admin/projects/{tenant.project_id}"
+    for method, suffix, body, wrong in (
+        ("POST", "/keys", {"scopes": 1, "expiresAt": 2, "x": 3}, {"x", "scopes", "expiresAt"}),
+        ("PUT", "/retention", {"contentDays": 0, "maxMib": "a", "y": 1}, {"y", "contentDays", "maxMib"}),
+        ("POST", "/erase", {"dryRun": 1, "z": 1}, {"z", "userId", "dryRun"}),
+        ("PATCH", "", {"name": "", "id": "x"}, {"id", "name"}),
+    ):
+        answer = client.request(method, path + suffix, json=body, headers=ADMIN)
+        assert (answer.status_code, {error["path"] for error in answer.json()["errors"]}) == (400, wrong)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +166,11 @@ def test_a_key_is_made_with_a_scope_and_an_end(client: TestClient, tenant: Tenan
     assert listed[1] == made
 
 
-def test_a_key_of_nothing_special_may_do_everything(client: TestClient, tenant: Tenant) -> None:
-    made = client.post(f"/admin/projects/{tenant.project_id}/keys", json={}, headers=ADMIN).json()
-    assert (made["scopes"], made["expiresAt"]) == (["ingest", "read"], None)
+@pytest.mark.parametrize("body", [b"", b" ", b"{}", b'{"scopes": null, "expiresAt": null}'])
+def test_a_key_of_nothing_special_may_do_everything(client: TestClient, tenant: Tenant, body: bytes) -> None:
+    answer = client.post(f"/admin/projects/{tenant.project_id}/keys", content=body, headers=ADMIN)
+    assert answer.status_code == 201
+    assert (answer.json()["scopes"], answer.json()["expiresAt"]) == (["ingest", "read"], None)
 
 
 @pytest.mark.parametrize(

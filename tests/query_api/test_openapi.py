@@ -8,8 +8,10 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from tests.query_api.support import DAY_NS, Tenant, visible_id
 
+from pulse_collector.receivers.batch_schema import BatchTrace
 from pulse_query_api import create_app, params
 from pulse_query_api.openapi import openapi_document
+from pulse_query_api.openapi.ingest_paths import BATCH_TRACE
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.keys import KeyRing
 
@@ -32,10 +34,32 @@ def test_every_route_and_method_is_described_and_no_other(storage: StorageAdapte
         for method in route.methods or ()
         if method != "HEAD"
     }
-    # The collector's, which is mounted beside these.
-    served.add(("/v1/explain", "post"))
-    described = {(path, method) for path, methods in _document()["paths"].items() for method in methods}
+    # The collector's, which are mounted by the server.
+    served |= {(f"/v1/{name}", "post") for name in ("explain", "traces", "traces/batch", "logs", "metrics")}
+    described = {
+        (path, method)
+        for path, methods in _document()["paths"].items()
+        for method in methods
+        if method != "options"
+    }
     assert described == served
+
+
+def test_every_path_answers_options_as_described(client: TestClient) -> None:
+    for path, methods in _document()["paths"].items():
+        assert "204" in methods["options"]["responses"]
+        answer = client.options(re.sub(r"{\w+}", "x", path))
+        assert (answer.status_code, "OPTIONS" in answer.headers.get("Allow", "")) in (
+            (204, True),
+            (404, False),
+        )
+
+
+def test_the_batch_is_described_as_the_collector_reads_it() -> None:
+    described = orjson.loads(orjson.dumps(BATCH_TRACE))
+    read = BatchTrace.model_json_schema()
+    assert set(described["properties"]) == set(read["properties"])
+    assert set(described["required"]) == set(read["required"])
 
 
 def test_the_parameters_are_those_that_are_read() -> None:

@@ -74,12 +74,16 @@ def test_tables_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     [
         (["keys", "create", "nobody"], "no project is called 'nobody'; `pulse projects list` shows them"),
         (["keys", "revoke", "none"], "no key has the id 'none'; `pulse keys list` shows the ids"),
-        (["projects", "create", "  "], "a project's name has 1 to 200 characters"),
+        (
+            ["projects", "create", "  "],
+            "a project's name must be a text of 1 to 200 characters, not blank and without control characters",
+        ),
     ],
 )
 def test_a_failure_is_one_line_and_exit_code_1(
     capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
+    _json(capsys, "projects", "create", "shop", "--json")
     assert main(arguments) == 1
     assert capsys.readouterr() == ("", f"pulse: {said}\n")
 
@@ -87,7 +91,6 @@ def test_a_failure_is_one_line_and_exit_code_1(
 @pytest.mark.parametrize(
     "arguments",
     [
-        [],
         ["nonsense"],
         ["serve", "--port"],
         ["serve", "--only", "both"],
@@ -105,13 +108,109 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     assert captured.err.startswith("pulse")
 
 
-def test_two_projects_of_one_name_are_told_apart_by_id(capsys: pytest.CaptureFixture[str]) -> None:
-    first = _json(capsys, "projects", "create", "shop", "--json")
+def test_a_second_project_of_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     _json(capsys, "projects", "create", "shop", "--json")
-    assert main(["keys", "create", "shop"]) == 1
-    assert "2 projects are called 'shop'; give the id of one" in capsys.readouterr().err
-    made = _json(capsys, "keys", "create", first["projectId"], "--json")
-    assert made["projectId"] == first["projectId"]
+    assert main(["projects", "create", "shop"]) == 1
+    said = "there is already a project named 'shop'; for another key of it run: pulse keys create 'shop'"
+    assert capsys.readouterr() == ("", f"pulse: {said}\n")
+    assert len(_json(capsys, "projects", "list", "--json")) == 1
+
+
+def test_a_project_is_renamed_and_deleted_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    made = _json(capsys, "projects", "create", "shop", "--json")
+    _json(capsys, "projects", "create", "bank", "--json")
+    assert main(["projects", "rename", "shop", "bank"]) == 1
+    assert "there is already a project named 'bank'" in capsys.readouterr().err
+    renamed = _json(capsys, "projects", "rename", "shop", "web shop", "--json")
+    assert (renamed["projectId"], renamed["name"]) == (made["projectId"], "web shop")
+    for options, said in (
+        ([], "deleting cannot be undone: repeat the name with --confirm 'web shop'"),
+        (["--confirm", "shop"], "nothing was deleted: 'shop' is not the name 'web shop'"),
+    ):
+        assert main(["projects", "delete", "web shop", *options]) == 1
+        assert capsys.readouterr().err == f"pulse: {said}\n"
+    deleted = _json(capsys, "projects", "delete", "web shop", "--confirm", "web shop", "--json")
+    assert (deleted["by"], deleted["finishedAt"] is not None) == ("project", True)
+    assert [row["name"] for row in _json(capsys, "projects", "list", "--json")] == ["bank"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["keys", "list"],
+        ["keys", "create", "shop"],
+        ["keys", "revoke", "x"],
+        ["projects", "list"],
+        ["projects", "rename", "a", "b"],
+        ["projects", "delete", "a", "--confirm", "a"],
+        ["prices", "show", "shop"],
+        ["retention", "show", "shop"],
+        ["retention", "run"],
+        ["erase", "--project", "shop", "--user", "u", "--yes"],
+        ["reprice", "--from", "2026-01-01", "--to", "2026-02-01"],
+        ["explain", "0" * 32],
+    ],
+    ids=" ".join,
+)
+def test_a_command_about_stored_data_never_creates_a_store(
+    command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 1
+    said = capsys.readouterr().err
+    assert f"there is no store at {tmp_path / 'data' / 'pulse.db'} yet; `pulse serve` creates it" in said
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["srve"], 2, "pulse: there is no command 'srve'; did you mean serve?"),
+        (["help", "srve"], 2, "pulse: there is no command 'srve'; did you mean serve?"),
+        (["serve", "--prot", "3"], 2, "pulse serve: there is no option --prot; did you mean --port?"),
+        (["keys", "crate"], 2, "pulse keys: there is no action 'crate'; did you mean create?"),
+        (
+            ["projects", "list", "--jsn"],
+            2,
+            "pulse projects list: there is no option --jsn; did you mean --json?",
+        ),
+        (["serve", "--only", "both"], 2, "pulse serve: --only: 'both' is not one of collector, query"),
+    ],
+)
+def test_a_misspelling_gets_the_nearest_word(
+    arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert (ended.value.code, capsys.readouterr().err.startswith(said)) == (code, True)
+
+
+def test_a_wrong_value_is_reported_under_the_name_that_the_user_wrote(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PORT", "x")
+    assert main(["serve"]) == 2
+    assert main(["serve", "--port", "abc"]) == 2
+    assert main(["keys", "list", "--database-url", "mysql://x"]) == 2
+    starts = [line.split("'")[0] for line in capsys.readouterr().err.splitlines()]
+    assert starts == ["pulse: PORT: ", "pulse: --port: ", "pulse: --database-url: "]
+
+
+@pytest.mark.parametrize("words", [[], ["help"], ["--help"]], ids=" ".join)
+def test_help_and_a_bare_pulse_print_the_same_page(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    if words:
+        with pytest.raises(SystemExit) as ended:
+            main(words)
+        assert ended.value.code == 0
+    else:
+        assert main(words) == 0
+    assert capsys.readouterr().out.startswith("usage: pulse [-h] [--version] COMMAND ...\n")
+
+
+def test_version_is_an_option_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert re.fullmatch(r"pulse \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
 
 
 def test_migrate_says_what_it_would_do_then_does_it_once(
@@ -182,7 +281,7 @@ def test_every_module_of_the_commands_is_one() -> None:
     "command",
     [
         *([name] for name in COMMANDS),
-        *(["projects", action] for action in ("create", "list")),
+        *(["projects", action] for action in ("create", "list", "rename", "delete")),
         *(["keys", action] for action in ("create", "list", "revoke")),
         *(["prices", action] for action in ("set", "show", "clear")),
         *(["retention", action] for action in ("set", "show", "run")),

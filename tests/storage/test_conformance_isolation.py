@@ -34,6 +34,7 @@ _OF_NO_PROJECT = {
 _WITHIN_OTHERS = {
     "submit": "ingest", "drop_whole": "run", "drop_content": "run", "drop_rows": "run", "leftovers": "run",
     "share_before": "run", "sweep": "run", "freed_beside_rows": "preview", "erase_step": "erase",
+    "order_deletion": "delete_project",
 }  # fmt: skip
 
 
@@ -117,6 +118,10 @@ async def test_no_method_lets_projects_see_or_change_each_other(storage: Storage
     (report,) = await run(storage, [_Q], KEEP_EVERYTHING, now_ns)
     assert would.size_bytes == report.size_bytes > 0
     await unchanged("preview", "run")
+    assert await storage.rename_project("q", "renamed")
+    await unchanged("rename_project")
+    assert (await erase(storage, await storage.delete_project("q"))).rows
+    await unchanged("delete_project")
     # Whoever adds a method says here what it does to others.
     methods = {
         name

@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 from tests.storage.backends import Backend
+from tests.storage.corpus import corpus
+from tests.storage.model import snapshot
+from tests.storage.test_conformance_events import assemble, part
 from tests.support.rows import NOON_NS, SECOND_NS, project
 
 from pulse_storage import Project, ProjectPrices, StorageAdapter
+from pulse_storage.errors import NameTaken
+from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.keys import KeyRefused, KeyRing, key_digest, key_record, new_key
+from pulse_storage.upkeep.erase import erase
 
 pytestmark = pytest.mark.anyio
 
@@ -57,6 +63,67 @@ async def test_failed_creation_leaves_nothing(storage: StorageAdapter) -> None:
     # Nor is anything left open that would keep others from writing.
     await storage.create_project(*project("new"))
     assert [new] == [one for one in await storage.list_projects() if one not in before]
+
+
+async def test_names_of_projects_are_unique(storage: StorageAdapter) -> None:
+    new, key = project("new")
+    with pytest.raises(NameTaken):
+        await storage.create_project(new._replace(name="project p"), key)
+    assert await storage.list_keys("new") == []
+    with pytest.raises(NameTaken):
+        await storage.rename_project("q", "project p")
+    assert await storage.rename_project("q", "project q")
+    assert await storage.rename_project("p", "other")
+    assert await storage.rename_project("q", "project p")
+    assert not await storage.rename_project("unknown", "name")
+    assert [(one.id, one.name) for one in await storage.list_projects()] == [
+        ("p", "other"),
+        ("q", "project p"),
+    ]
+
+
+async def test_one_of_many_projects_of_a_name_is_created(backend: Backend, tmp_path: Path) -> None:
+    storages = [backend.open(tmp_path) for _ in range(3)]
+    candidates = [(one._replace(name="shop"), key) for one, key in map(project, "abcdefghi")]
+    created = await asyncio.gather(
+        *(storages[at % 3].create_project(*candidate) for at, candidate in enumerate(candidates)),
+        return_exceptions=True,
+    )
+    assert [type(error) for error in created].count(NameTaken) == len(candidates) - 1
+    assert [one.name for one in await storages[0].list_projects()] == ["shop"]
+    for storage in storages:
+        await storage.close()
+
+
+async def test_a_deleted_project_leaves_nothing_and_nobody_gets_its_number(storage: StorageAdapter) -> None:
+    rows = corpus(40)
+    await storage.ingest(rows, keep_all=True)
+    await storage.ingest_events("p", [part(1, rows[0]), part(2, rows[1])], assemble)
+    theirs = [row._replace(project_id="q") for row in rows]
+    await storage.ingest(theirs, keep_all=True)
+    await storage.put_project_prices("p", ProjectPrices('{"prices":[]}', NOON_NS))
+    [key] = await storage.list_keys("p")
+    before = await snapshot(storage, "q")
+    order = await storage.delete_project("p")
+    assert (order.subject, order.finished_ns, order.rows) == ("project", None, 0)
+    assert await storage.list_projects() == [project("q")[0]]
+    assert await storage.key_by_digest(key.digest) is None
+    with pytest.raises(KeyError):
+        await storage.delete_project("p")
+    assert [one.id for one in await storage.upkeep.unfinished_erasures()] == [order.id]
+    done = await erase(storage, order)
+    assert done.finished_ns is not None
+    assert (done.rows, done.log_events) == (len(rows), 2)
+    # Too late: a process that did not know of the deletion.
+    late = await storage.ingest(rows, keep_all=True)
+    assert len(late.rejected) == len(rows)
+    new, key = project("new")
+    await storage.create_project(new._replace(name="project p"), key)
+    assert await snapshot(storage, "q") == before
+    assert (
+        await storage.list_traces("new", TraceFilter(operation="all", counted=None), Page(limit=1))
+    ).rows == []
+    assert await storage.upkeep.unfinished_erasures() == []
 
 
 async def test_first_revocation_stays(storage: StorageAdapter) -> None:

@@ -18,11 +18,9 @@ from pulse_server.tables import date, table
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import NameTaken
 from pulse_storage.keys import key_record, new_key
-from pulse_storage.rows import Project
+from pulse_storage.rows import PROJECT_NAME, PROJECT_NAME_RULE, Project
 from pulse_storage.upkeep.erase import erase
 from pulse_storage.upkeep.erasures import Erasure
-
-_MAX_NAME_CHARS = 200
 
 
 def configure(parser: Parser) -> None:
@@ -35,7 +33,7 @@ def configure(parser: Parser) -> None:
         description="Creates a project with one key, and prints the key: only this once.",
         epilog="Example:\n  pulse projects create shop --json",
     )
-    create.add_argument("name", metavar="NAME", help=f"1 to {_MAX_NAME_CHARS} characters, not used yet")
+    create.add_argument("name", metavar="NAME", help="1 to 200 characters, not used yet")
     create.set_defaults(run=run_create)
     show = actions.add_parser(
         "list",
@@ -51,7 +49,7 @@ def configure(parser: Parser) -> None:
         epilog="Example:\n  pulse projects rename shop web-shop",
     )
     rename.add_argument("project", metavar="PROJECT", help="the project's id or name")
-    rename.add_argument("name", metavar="NAME", help=f"1 to {_MAX_NAME_CHARS} characters, not used yet")
+    rename.add_argument("name", metavar="NAME", help="1 to 200 characters, not used yet")
     rename.set_defaults(run=run_rename)
     delete = actions.add_parser(
         "delete",
@@ -159,10 +157,9 @@ async def _confirm(storage: StorageAdapter, project: Project, confirmed: str | N
 
 
 def _checked(name: str) -> str:
-    name = name.strip()
-    if not 1 <= len(name) <= _MAX_NAME_CHARS or not name.isprintable():
-        raise CommandFailed(f"a project's name has 1 to {_MAX_NAME_CHARS} printable characters")
-    return name
+    if not PROJECT_NAME.fullmatch(name):
+        raise CommandFailed(f"a project's name {PROJECT_NAME_RULE}")
+    return name.strip()
 
 
 def _as_json(project: Project) -> dict[str, str]:

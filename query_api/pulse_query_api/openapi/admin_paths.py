@@ -1,11 +1,27 @@
-"""What the admin key may ask: projects, their keys and prices, retention and erasures."""
+"""The routes of the admin key: projects, their keys and prices, retention and erasures."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from pulse_query_api.openapi.operations import operation, path
-from pulse_query_api.openapi.vocabulary import FLAG, MOMENT, TEXT, fields, items, list_of, ref
+from pulse_query_api.openapi.vocabulary import (
+    COUNT,
+    FLAG,
+    ID,
+    INSTANT,
+    TEXT,
+    Schema,
+    closed,
+    fields,
+    list_of,
+    nullable,
+    ref,
+)
+from pulse_storage.rows import PROJECT_NAME
+
+_PROJECT_NAME: Schema = {"type": "string", "pattern": f"^{PROJECT_NAME.pattern}$"}
+_NULL: Schema = {"type": "null"}
 
 
 def admin_paths() -> Mapping[str, object]:
@@ -14,23 +30,40 @@ def admin_paths() -> Mapping[str, object]:
 
 
 def _project_paths() -> Mapping[str, object]:
-    return path(
-        "/admin/projects",
-        get=operation("List projects", fields(projects=list_of("Project")), security="admin"),
-        post=operation(
-            "Make a project",
-            fields(projectId=TEXT, apiKey=TEXT, name=TEXT),
-            body=fields(name={**TEXT, "minLength": 1, "maxLength": 200}),
-            status=201,
-            security="admin",
-            errors=(400,),
+    named = closed({"name": _PROJECT_NAME}, required=("name",))
+    return {
+        **path(
+            "/admin/projects",
+            get=operation("List projects", fields(projects=list_of("Project")), security="admin"),
+            post=operation(
+                "Create a project with its first key",
+                fields(projectId=TEXT, apiKey=TEXT, name=TEXT),
+                body=named,
+                status=201,
+                security="admin",
+                errors=(400, 409, 413),
+            ),
         ),
-    )
+        **path(
+            "/admin/projects/{project_id}",
+            patch=operation(
+                "Rename a project", ref("Project"), body=named, security="admin", errors=(400, 404, 409, 413)
+            ),
+            delete=operation(
+                "Delete a project with all its data; 202 while data remains, which the server deletes",
+                ref("Erasure"),
+                body=named,
+                also=202,
+                security="admin",
+                errors=(400, 404, 409, 413),
+            ),
+        ),
+    }
 
 
 def _key_paths() -> Mapping[str, object]:
     keys = "/admin/projects/{project_id}/keys"
-    scopes = items({"enum": ["ingest", "read"]})
+    scopes = {"type": "array", "items": {"enum": ["ingest", "read"]}, "minItems": 1, "uniqueItems": True}
     return {
         **path(
             keys,
@@ -38,12 +71,13 @@ def _key_paths() -> Mapping[str, object]:
                 "List a project's keys", fields(keys=list_of("Key")), security="admin", errors=(404,)
             ),
             post=operation(
-                "Make a key",
+                "Create a key; without a body it has every scope and does not expire",
                 {"allOf": [ref("Key"), fields(apiKey=TEXT)]},
-                body={"type": "object", "properties": {"scopes": scopes, "expiresAt": MOMENT}},
+                body=closed({"scopes": nullable(scopes), "expiresAt": nullable(INSTANT)}),
+                body_required=False,
                 status=201,
                 security="admin",
-                errors=(400, 404),
+                errors=(400, 404, 413),
             ),
         ),
         **path(
@@ -60,7 +94,8 @@ def _price_paths() -> Mapping[str, object]:
         put=operation(
             "Set a project's own prices",
             ref("Prices"),
-            body=fields(prices=list_of("Price")),
+            body=closed({"prices": list_of("Price")}, required=("prices",)),
+            body_types=("application/json", "application/toml"),
             security="admin",
             errors=(400, 404, 413),
         ),
@@ -69,11 +104,15 @@ def _price_paths() -> Mapping[str, object]:
 
 
 def _retention_paths() -> Mapping[str, object]:
-    whom = {
-        "type": "object",
-        "properties": {"userId": TEXT, "sessionId": TEXT, "dryRun": FLAG},
-        "oneOf": [{"required": ["userId"]}, {"required": ["sessionId"]}],
-    }
+    subjects = ("userId", "sessionId")
+    subject = closed({**{name: nullable(ID) for name in subjects}, "dryRun": FLAG})
+    one_of = [
+        {
+            "required": [name],
+            "properties": {name: ID, **{other: _NULL for other in subjects if other != name}},
+        }
+        for name in subjects
+    ]
     return {
         **path(
             "/admin/projects/{project_id}/retention",
@@ -84,8 +123,9 @@ def _retention_paths() -> Mapping[str, object]:
                 "Give a project a retention policy of its own",
                 ref("Retention"),
                 body=ref("RetentionPolicy"),
+                body_required=False,
                 security="admin",
-                errors=(400, 404),
+                errors=(400, 404, 413),
             ),
             delete=operation(
                 "Leave retention to the settings", None, status=204, security="admin", errors=(404,)
@@ -100,11 +140,12 @@ def _retention_paths() -> Mapping[str, object]:
                 errors=(404,),
             ),
             post=operation(
-                "Erase everything of a user or a session; 202 while the server is still at it",
-                ref("Erasure"),
-                body=whom,
+                "Erase all data of a user or a session; 202 while data remains, which the server erases",
+                {"anyOf": [ref("Erasure"), fields(dryRun={"const": True}, rows=COUNT, calls=COUNT)]},
+                body={**subject, "oneOf": one_of},
+                also=202,
                 security="admin",
-                errors=(400, 404),
+                errors=(400, 404, 413),
             ),
         ),
     }

@@ -1,10 +1,12 @@
-"""What a project's key may ask, and what is asked without one."""
+"""The routes of a project's key, and those without a key."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pulse_query_api.openapi.ingest_paths import batch_operation, otlp_operation
 from pulse_query_api.openapi.operations import operation, path
+from pulse_query_api.openapi.parameters import ANALYTICS_ONLY
 from pulse_query_api.openapi.vocabulary import COUNT, TEXT, fields, items, list_of, ref
 from pulse_query_api.params import ANALYTICS, LIST
 
@@ -27,7 +29,8 @@ def project_paths() -> Mapping[str, object]:
             post=operation(
                 "How OTLP spans and log events would be read and counted; nothing is stored",
                 fields(spans=items({"type": "object"}), logs=items({"type": "object"}), notes=items(TEXT)),
-                body={"type": "object", "description": "OTLP/JSON, or the same in protobuf."},
+                body={"type": "object", "description": "OTLP/JSON: resourceSpans and resourceLogs."},
+                body_types=("application/json", "application/x-protobuf"),
                 security="key",
                 errors=(400, 413, 415),
             ),
@@ -41,7 +44,11 @@ def project_paths() -> Mapping[str, object]:
                 security="key",
                 errors=(400,),
             ),
+            post=otlp_operation("spans", "resourceSpans"),
         ),
+        **path("/v1/logs", post=otlp_operation("log records", "resourceLogs")),
+        **path("/v1/metrics", post=otlp_operation("metrics, which are dropped", "resourceMetrics")),
+        **path("/v1/traces/batch", post=batch_operation()),
         **path(
             "/v1/traces/{trace_id}",
             get=operation("One trace with its bodies", ref("Trace"), security="key", errors=(404,)),
@@ -62,6 +69,7 @@ def project_paths() -> Mapping[str, object]:
                 "Sums over a range and its groups",
                 ref("Analytics"),
                 query=ANALYTICS,
+                only=ANALYTICS_ONLY,
                 required=("date_from", "date_to"),
                 security="key",
                 errors=(400,),

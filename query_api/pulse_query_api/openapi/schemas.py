@@ -8,16 +8,29 @@ from pulse_query_api.openapi.vocabulary import (
     COUNT,
     DOCUMENT,
     FLAG,
+    INSTANT,
     MOMENT,
     NUMBER,
     TEXT,
     Schema,
+    closed,
     fields,
     items,
     list_of,
+    nullable,
     ref,
 )
-from pulse_storage.price_document import TokenPrices
+from pulse_storage.price_document import (
+    MAX_ABOVE_TOKENS,
+    MAX_DOLLARS,
+    MAX_PATTERN_CHARS,
+    MAX_TIERS,
+    TokenPrices,
+)
+from pulse_storage.retention import MAX_DAYS, MAX_MIB, MAX_TAG_CHARS, MAX_TAGS
+
+_PATTERN: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_PATTERN_CHARS}
+_TAG: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TAG_CHARS, "pattern": r"^[^\u0000]*$"}
 
 #: The fields of a row in a list; those of the second group may be null.
 _KNOWN_FIELDS: Mapping[str, Schema] = {
@@ -46,11 +59,11 @@ _NUMBER_FIELDS = ("latency_ms", "cost_cents", "time_to_first_token_ms")
 
 def schemas() -> Mapping[str, object]:
     """All that the description refers to by name."""
-    nullable = {name: {"type": ["string", "null"]} for name in _TEXT_FIELDS}
-    nullable |= {name: {"type": ["integer", "null"]} for name in _COUNT_FIELDS}
-    nullable |= {name: {"type": ["number", "null"]} for name in _NUMBER_FIELDS}
+    unknown = {name: {"type": ["string", "null"]} for name in _TEXT_FIELDS}
+    unknown |= {name: {"type": ["integer", "null"]} for name in _COUNT_FIELDS}
+    unknown |= {name: {"type": ["number", "null"]} for name in _NUMBER_FIELDS}
     error = {"type": ["object", "null"], "properties": {"type": TEXT, "message": TEXT}}
-    row = fields(**_KNOWN_FIELDS, **nullable, error=error, metadata=DOCUMENT)
+    row = fields(**_KNOWN_FIELDS, **unknown, error=error, metadata=DOCUMENT)
     maybe_ms = {"type": ["number", "null"]}
     group = fields(
         # Of the last one, where there are more groups than were asked for.
@@ -77,11 +90,11 @@ def schemas() -> Mapping[str, object]:
         "RetentionPolicy": {
             "type": "object",
             "properties": {
-                "contentDays": {"type": ["integer", "null"], "minimum": 1},
-                "rowsDays": {"type": ["integer", "null"], "minimum": 1},
-                "maxMib": {"type": ["integer", "null"], "minimum": 1},
+                "contentDays": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_DAYS},
+                "rowsDays": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_DAYS},
+                "maxMib": {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_MIB},
                 "keepErrors": FLAG,
-                "keepTags": {**items(TEXT), "type": ["array", "null"]},
+                "keepTags": {**items(_TAG), "type": ["array", "null"], "maxItems": MAX_TAGS},
             },
             "additionalProperties": False,
         },
@@ -95,7 +108,7 @@ def schemas() -> Mapping[str, object]:
         "Erasure": fields(
             erasureId=TEXT,
             projectId=TEXT,
-            by={"enum": ["user", "session"]},
+            by={"enum": ["user", "session", "project"]},
             requestedAt=MOMENT,
             finishedAt=moment,
             **{name: COUNT for name in ("rows", "calls", "logEvents", "tokens")},
@@ -118,19 +131,32 @@ def schemas() -> Mapping[str, object]:
 
 
 def _price_schema() -> dict[str, object]:
-    """An entry of custom prices: dollars per million tokens, but for `per_call`."""
-    dollars = {name: {"type": "number", "minimum": 0} for name in TokenPrices.NAMES}
-    tier = {"type": "object", "properties": {"above": COUNT, **dollars}, "required": ["above"]}
+    """Describe an entry of custom prices: dollars per million tokens, but for `per_call`."""
+    dollars = {
+        name: nullable({"type": "number", "minimum": 0, "maximum": MAX_DOLLARS}) for name in TokenPrices.NAMES
+    }
+    above = {"type": "integer", "minimum": 0, "maximum": MAX_ABOVE_TOKENS}
     return {
-        "type": "object",
-        "properties": {
-            "model": {**TEXT, "minLength": 1},
-            "provider": {**TEXT, "minLength": 1},
-            **dollars,
-            "valid_from": MOMENT,
-            "override_reported": FLAG,
-            "tiers": {"type": "array", "items": tier},
-        },
-        "required": ["model"],
-        "additionalProperties": False,
+        **closed(
+            {
+                "model": _PATTERN,
+                "provider": nullable(_PATTERN),
+                **dollars,
+                "valid_from": nullable(INSTANT),
+                "override_reported": FLAG,
+                "tiers": {
+                    "type": "array",
+                    "items": closed({"above": above, **dollars}, required=("above",)),
+                    "maxItems": MAX_TIERS,
+                },
+            },
+            required=("model",),
+        ),
+        "anyOf": [
+            {"required": ["per_call"], "properties": {"per_call": {"type": "number"}}},
+            {
+                "required": ["input", "output"],
+                "properties": {"input": {"type": "number"}, "output": {"type": "number"}},
+            },
+        ],
     }

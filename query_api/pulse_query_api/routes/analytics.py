@@ -12,7 +12,7 @@ from pulse_query_api.responses import json_response
 from pulse_query_api.services.analytics import analyse
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.filters import AnalyticsGroup, GroupBy, UsageSummary
-from pulse_storage.trace_json import cents, rfc3339
+from pulse_storage.trace_json import cents, rfc3339, to_nanoseconds
 
 
 def analytics_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]:
@@ -52,9 +52,9 @@ def _sums(bucket: str | None, summary: UsageSummary) -> dict[str, object]:
         "calls": summary.calls,
         "errors": summary.errors,
         "avgLatency": _mean_latency_ms(summary),
-        "p50Latency": _to_ns(summary.p50_latency_ms),
-        "p95Latency": _to_ns(summary.p95_latency_ms),
-        "p99Latency": _to_ns(summary.p99_latency_ms),
+        "p50Latency": to_nanoseconds(summary.p50_latency_ms),
+        "p95Latency": to_nanoseconds(summary.p95_latency_ms),
+        "p99Latency": to_nanoseconds(summary.p99_latency_ms),
         "unpriced": summary.unpriced,
         "unknownUsage": summary.unknown_usage,
     }
@@ -69,9 +69,4 @@ def _bucket(key: int | str | None, group_by: GroupBy) -> str | None:
 
 
 def _mean_latency_ms(summary: UsageSummary) -> float | None:
-    return _to_ns(summary.latency_sum_ms / summary.latency_calls) if summary.latency_calls else None
-
-
-def _to_ns(latency_ms: float | None) -> float | None:
-    """Milliseconds to six places: no clock told more, the rest is noise of the division."""
-    return None if latency_ms is None else round(latency_ms, 6)
+    return to_nanoseconds(summary.latency_sum_ms / summary.latency_calls) if summary.latency_calls else None

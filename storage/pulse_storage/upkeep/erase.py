@@ -39,6 +39,8 @@ async def erase(
             erasure = await held.step(partial(storage.upkeep.erase_step, erasure.id))
             note(erasure)
             if erasure == before and erasure.subject == "project":
+                if within_s is not None:
+                    break
                 await asyncio.sleep(_LATE_ROWS_S)  # other processes may still store some rows
             elif erasure == before:
                 await sweep_content(storage.upkeep, held, erasure.project_id, None, is_over)

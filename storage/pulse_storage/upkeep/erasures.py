@@ -21,7 +21,7 @@ _COLUMNS = (
 _SELECT = f"SELECT {_COLUMNS} FROM erasures INNER JOIN projects ON projects.key = erasures.project"
 _INDEXES = {"user_id": "spans_by_user", "session_id": "spans_by_session"}
 #: Another process may store rows of a deleted project until it looks the project up again (`Ingest`).
-_LATE_ROWS_NS = 5_000_000_000
+_LATE_ROWS_NS = 3_000_000_000
 _SHOWN_AS: dict[Subject, str] = {"user_id": "user", "session_id": "session", "project": "project"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -145,7 +146,10 @@ async def run(
     held = Held(storage.upkeep)
     await held.take(wait_s)
     try:
-        reports = [await _planned(storage.upkeep, project, default, now_ns, leapt) for project in projects]
+        reports: list[Report] = []
+        for project in projects:
+            with contextlib.suppress(KeyError):  # it was deleted since it was listed
+                reports.append(await _planned(storage.upkeep, project, default, now_ns, leapt))
         active = [report for report in reports if not report.is_idle]
         await _drop_whole(storage.upkeep, held, active, note)
         for report in active:

@@ -46,7 +46,9 @@ class Upkeep:
 
     async def policy(self, project_id: str) -> RetentionPolicy | None:
         """The project's own policy; None if the settings of the server decide."""
-        marks = await self.marks(project_id)
+        marks = await self.engine.read(
+            lambda connection: read_marks(connection, _key(connection, project_id))
+        )
         return None if marks.policy is None else policy_from_text(marks.policy)
 
     async def set_policy(self, project_id: str, policy: RetentionPolicy | None) -> None:
@@ -64,7 +66,9 @@ class Upkeep:
 
     async def marks(self, project_id: str) -> Marks:
         """How far the project's data has been dropped."""
-        return await self.engine.read(lambda connection: read_marks(connection, _number(connection, project_id)))
+        return await self.engine.read(
+            lambda connection: read_marks(connection, _number(connection, project_id))
+        )
 
     async def sizes(
         self, project_id: str, before_ns: int | None, policy: RetentionPolicy

@@ -1,0 +1,64 @@
+"""The collector's routes on this port: OTLP over HTTP and the batch route."""
+
+from __future__ import annotations
+
+from pulse_query_api.openapi.operations import Operation, operation
+from pulse_query_api.openapi.vocabulary import COUNT, DOCUMENT, ID, TEXT, Schema, fields, list_of, nullable
+
+_GROUPS: Schema = {"type": "array", "items": {"type": "object"}}
+_TOKENS: Schema = nullable({"type": "integer", "minimum": 0, "maximum": 10_000_000_000})
+_NAME: Schema = {"allOf": [ID, {"maxLength": 1024}]}
+_UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+
+
+def otlp_operation(content: str, groups: str) -> Operation:
+    """Describe an OTLP export; `groups` is the field of its JSON that lists resources."""
+    return operation(
+        f"OTLP export of {content}; also on port 4318",
+        fields({"partialSuccess": {"type": "object"}}),
+        body={"type": "object", "properties": {groups: _GROUPS}},
+        body_types=("application/json", "application/x-protobuf"),
+        security="key",
+        errors=(400, 408, 413, 415),
+    )
+
+
+def batch_operation() -> Operation:
+    """Describe the batch route; a test compares its schema with the collector's."""
+    return operation(
+        "Store 1 to 100 traces, all or none; repeating a batch stores nothing new",
+        fields(count=COUNT, traces=list_of("TraceRow")),
+        body={"type": "array", "minItems": 1, "maxItems": 100, "items": BATCH_TRACE},
+        status=202,
+        security="key",
+        errors=(400, 408, 413, 415),
+    )
+
+
+#: One trace of a batch. Other fields are allowed and kept in `metadata`.
+BATCH_TRACE: Schema = {
+    "type": "object",
+    "properties": {
+        "trace_id": {"type": "string", "format": "uuid", "pattern": _UUID},
+        "timestamp": {"type": "string", "format": "date-time"},
+        "provider": {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"},
+        "model_requested": _NAME,
+        "request_body": {"type": "object"},
+        "status": {"enum": ["success", "error"]},
+        "latency_ms": {"type": "number", "minimum": 0, "maximum": 1e12},
+        "response_body": DOCUMENT,
+        "error": DOCUMENT,
+        "input_tokens": _TOKENS,
+        "output_tokens": _TOKENS,
+        "output_text": nullable(TEXT),
+        "finish_reason": nullable(TEXT),
+        "cost_cents": nullable({"type": "number", "minimum": 0, "maximum": 1e9}),
+        "session_id": nullable(_NAME),
+        "metadata": DOCUMENT,
+        "model_used": nullable(_NAME),
+        "provider_request_id": nullable(_NAME),
+    },
+    "required": [
+        "trace_id", "timestamp", "provider", "model_requested", "request_body", "status", "latency_ms",
+    ],
+}  # fmt: skip
