@@ -85,3 +85,18 @@ def test_ten_processes_that_start_at_once_agree(tmp_path: Path) -> None:
     # They may take turns, but each migration is applied by one of them only.
     assert sorted(name for output, _ in outputs for name in output.decode().split()) == _NAMES
     assert _execute(tmp_path, "PRAGMA integrity_check") == [("ok",)]
+
+
+def test_projects_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
+    migrate.apply(_url(tmp_path))
+    for undo in (
+        "DROP INDEX projects_by_name",
+        "ALTER TABLE projects DROP COLUMN deleted_ns",
+        "DELETE FROM schema_migrations WHERE name = '0009_project_names'",
+    ):
+        _execute(tmp_path, undo)
+    for id, name in (("aaaaaaaa-1", "shop"), ("bbbbbbbb-2", "shop"), ("cccccccc-3", "bank")):
+        _execute(tmp_path, "INSERT INTO projects (id, name, created_ns) VALUES (?, ?, 1)", id, name)
+    assert migrate.apply(_url(tmp_path)) == ["0009_project_names"]
+    names = _execute(tmp_path, "SELECT name FROM projects ORDER BY key")
+    assert names == [("shop",), ("shop (bbbbbbbb)",), ("bank",)]

@@ -82,6 +82,21 @@ def test_newer_and_edited_schemas_and_other_programs_are_refused_and_left_alone(
         assert execute(url, _TABLES) == before
 
 
+def test_projects_of_one_name_get_names_of_their_own(server: Server) -> None:
+    url = server.store("same_names")
+    for undo in (
+        "DROP INDEX projects_by_name",
+        "ALTER TABLE projects DROP COLUMN deleted_ns",
+        "DELETE FROM schema_migrations WHERE name = '0002_project_names'",
+    ):
+        execute(url, undo)
+    for id, name in (("aaaaaaaa-1", "shop"), ("bbbbbbbb-2", "shop"), ("cccccccc-3", "bank")):
+        execute(url, f"INSERT INTO projects (id, name, created_ns) VALUES ('{id}', '{name}', 1)")
+    assert migrate.apply(url) == ["0002_project_names"]
+    names = execute(url, "SELECT name FROM projects ORDER BY key")
+    assert names == [("shop",), ("shop (bbbbbbbb)",), ("bank",)]
+
+
 def _wait_until(url: str, counting: str, number: int) -> None:
     while execute(url, counting) != [(number,)]:
         time.sleep(0.01)
