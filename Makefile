@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# What the server and the demo need, without linters, type checkers and test tools.
+RUN_STAMP := $(VENV)/.installed-to-run
 
 # A second environment: the oldest clients and OpenTelemetry that the instrumentation supports.
 OLDEST       := .venv-oldest
@@ -25,12 +27,12 @@ PINNED := $(PIP) --require-hashes --no-deps --no-compile
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## make .venv with the pinned dependencies and both distributions
+setup: $(STAMP)  ## make .venv with everything: server, demo, tests, linters, type checker
 
-demo: $(STAMP)  ## see Pulse record real client calls, without accounts or network
+demo: $(RUN_STAMP)  ## see Pulse record real client calls, without accounts or network
 	@$(BIN)/pulse demo
 
-serve: $(STAMP)  ## run the server
+serve: $(RUN_STAMP)  ## run the server
 	@$(BIN)/pulse serve
 
 test: $(STAMP)  ## run the tests, in JOBS processes
@@ -77,12 +79,17 @@ clean:  ## remove what make and the tools made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are younger than what they were made from, so later runs need no registry.
-$(STAMP): deploy/requirements/dev.txt pyproject.toml instrumentation/pyproject.toml
+$(RUN_STAMP): deploy/requirements/server.txt deploy/requirements/build.txt pyproject.toml instrumentation/pyproject.toml
 	@$(NEW_ENOUGH)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing the pinned dependencies into $(VENV) ..."
-	@$(BIN)/python $(PINNED) -r deploy/requirements/dev.txt
+	@$(BIN)/python $(PINNED) -r deploy/requirements/server.txt -r deploy/requirements/build.txt
 	@$(BIN)/python $(PIP) --no-deps --no-build-isolation -e . -e ./instrumentation
+	@touch $@
+
+$(STAMP): deploy/requirements/dev.txt $(RUN_STAMP)
+	@echo "Installing what tests, lint and types need ..."
+	@$(BIN)/python $(PINNED) -r deploy/requirements/dev.txt
 	@touch $@
 
 $(OLDEST_STAMP): deploy/requirements/oldest.txt instrumentation/pyproject.toml

@@ -167,7 +167,8 @@ def _started(settings: ExportSettings) -> _Running | None:
         from pulse_instrumentation.delivery.sender import Sender
     except ImportError as error:
         logger.error(
-            "Pulse cannot send anything: %s. Install the extra: pip install 'pulse-instrumentation[export]'",
+            "Pulse cannot send anything: %s. Run: pip install opentelemetry-sdk"
+            " opentelemetry-exporter-otlp-proto-common",
             error,
         )
         return None

@@ -47,7 +47,6 @@ def engine_of(url: str) -> Engine:
         from pulse_storage.postgres.engine import PostgresEngine
     except ImportError as error:
         raise StoreUnusable(
-            "DATABASE_URL names PostgreSQL, whose driver is not installed;"
-            f" run: pip install 'pulse-server[postgres]' ({error})"
+            f"DATABASE_URL names PostgreSQL, whose driver is not installed; run: pip install 'psycopg[binary]' ({error})"
         ) from error
     return PostgresEngine()

@@ -73,7 +73,10 @@ def _need_clients() -> None:
     except ModuleNotFoundError:
         missing = True
     if missing:
-        raise CommandFailed("the demo needs the real clients; run: pip install 'pulse-server[demo]'")
+        raise CommandFailed(
+            "the demo needs the real clients and pulse-instrumentation; in a checkout of Pulse run: "
+            "pip install ./instrumentation '.[demo]'"
+        )
 
 
 def _check(recorded: Recorded, ledger: Ledger) -> None:
