@@ -47,6 +47,7 @@ def engine_of(url: str) -> Engine:
         from pulse_storage.postgres.engine import PostgresEngine
     except ImportError as error:
         raise StoreUnusable(
-            f"DATABASE_URL names PostgreSQL, whose driver is not installed; run: pip install 'psycopg[binary]' ({error})"
+            "DATABASE_URL names PostgreSQL, whose driver is not installed;"
+            f" run: pip install 'psycopg[binary]' ({error})"
         ) from error
     return PostgresEngine()

@@ -76,7 +76,8 @@ def test_tables_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
         (["keys", "revoke", "none"], "no key has the id 'none'; `pulse keys list` shows the ids"),
         (
             ["projects", "create", "  "],
-            "a project's name must be a text of 1 to 200 characters, not blank and without control characters",
+            "a project's name must be a text of 1 to 200 characters, not blank and without control"
+            " characters",
         ),
     ],
 )

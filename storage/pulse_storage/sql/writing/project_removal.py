@@ -54,20 +54,21 @@ def _delete_spans(connection: Connection, project: int, limit: int) -> Removed:
     by_id = connection.dialect.indexed_by("spans_by_id")
     row_key = ", ".join(connection.dialect.row_key)
     some = f"SELECT {row_key} FROM spans{by_id} WHERE project = ? ORDER BY id LIMIT {limit:d}"
-    total = connection.dialect.total
+    tokens, cost = (
+        connection.dialect.total(f"CASE WHEN usage_key IS NULL THEN 0 ELSE {number} END")
+        for number in ("coalesce(input_tokens, 0) + coalesce(output_tokens, 0)", "coalesce(cost_nano_usd, 0)")
+    )
     found = connection.execute(
-        "SELECT count(*), count(usage_key),"
-        f" {total('CASE WHEN usage_key IS NULL THEN 0 ELSE coalesce(input_tokens, 0) + coalesce(output_tokens, 0) END')},"
-        f" {total('CASE WHEN usage_key IS NULL THEN 0 ELSE coalesce(cost_nano_usd, 0) END')}"
-        f" FROM spans WHERE ({row_key}) IN ({some})",
+        f"SELECT count(*), count(usage_key), {tokens}, {cost} FROM spans WHERE ({row_key}) IN ({some})",
         (project,),
     ).fetchone()
     assert found is not None
-    rows, calls, tokens, cost_nano_usd = (int(cast("int", number)) for number in found)
+    rows, *sums = (int(cast("int", number)) for number in found)
     if rows:
         for table in ("span_bodies", "spans"):
             connection.execute(f"DELETE FROM {table} WHERE ({row_key}) IN ({some})", (project,))
-    return Removed(rows, calls, 0, tokens, cost_nano_usd)
+    calls, tokens_deleted, cost_nano_usd = sums
+    return Removed(rows, calls, 0, tokens_deleted, cost_nano_usd)
 
 
 def _delete(connection: Connection, table: str, key: str, project: int, limit: int) -> int:
