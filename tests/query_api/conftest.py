@@ -42,4 +42,4 @@ def client(storage: StorageAdapter, registry: CollectorRegistry) -> Iterator[Tes
 @pytest.fixture
 def tenant(client: TestClient, storage: StorageAdapter) -> Tenant:
     """A project with one key."""
-    return new_tenant(client, storage)
+    return new_tenant(client, storage, "shop")

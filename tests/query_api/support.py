@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 from httpx2 import Response
@@ -101,7 +101,7 @@ class Tenant:
         return {"Authorization": f"Bearer {self.key}"}
 
 
-def new_tenant(client: TestClient, storage: StorageAdapter, name: str = "shop") -> Tenant:
-    """A new project, made through the admin route."""
-    made = client.post("/admin/projects", json={"name": name}, headers=ADMIN).json()
+def new_tenant(client: TestClient, storage: StorageAdapter, name: str | None = None) -> Tenant:
+    """A new project, created through the admin route; without a name it has a unique one."""
+    made = client.post("/admin/projects", json={"name": name or f"project {uuid4()}"}, headers=ADMIN).json()
     return Tenant(client, storage, made["projectId"], made["apiKey"])
