@@ -92,11 +92,11 @@ def test_projects_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
     for undo in (
         "DROP INDEX projects_by_name",
         "ALTER TABLE projects DROP COLUMN deleted_ns",
-        "DELETE FROM schema_migrations WHERE name = '0009_project_names'",
+        "DELETE FROM schema_migrations WHERE name = '0010_project_names'",
     ):
         _execute(tmp_path, undo)
     for id, name in (("aaaaaaaa-1", "shop"), ("bbbbbbbb-2", "shop"), ("cccccccc-3", "bank")):
         _execute(tmp_path, "INSERT INTO projects (id, name, created_ns) VALUES (?, ?, 1)", id, name)
-    assert migrate.apply(_url(tmp_path)) == ["0009_project_names"]
+    assert migrate.apply(_url(tmp_path)) == ["0010_project_names"]
     names = _execute(tmp_path, "SELECT name FROM projects ORDER BY key")
     assert names == [("shop",), ("shop (bbbbbbbb)",), ("bank",)]

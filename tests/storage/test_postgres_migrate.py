@@ -87,12 +87,12 @@ def test_projects_of_one_name_get_names_of_their_own(server: Server) -> None:
     for undo in (
         "DROP INDEX projects_by_name",
         "ALTER TABLE projects DROP COLUMN deleted_ns",
-        "DELETE FROM schema_migrations WHERE name = '0002_project_names'",
+        "DELETE FROM schema_migrations WHERE name = '0003_project_names'",
     ):
         execute(url, undo)
     for id, name in (("aaaaaaaa-1", "shop"), ("bbbbbbbb-2", "shop"), ("cccccccc-3", "bank")):
         execute(url, f"INSERT INTO projects (id, name, created_ns) VALUES ('{id}', '{name}', 1)")
-    assert migrate.apply(url) == ["0002_project_names"]
+    assert migrate.apply(url) == ["0003_project_names"]
     names = execute(url, "SELECT name FROM projects ORDER BY key")
     assert names == [("shop",), ("shop (bbbbbbbb)",), ("bank",)]
 
