@@ -13,23 +13,39 @@ from pulse_collector.dialects import (
     agent_framework,
     anthropic_sdk,
     aws_sdk,
+    braintrust,
+    claude_code,
+    codex,
+    copilot_chat,
+    dify,
+    gemini_cli,
     genkit,
     google_adk,
     haystack,
+    laminar,
+    langchain4j,
     langfuse,
     langsmith,
+    langwatch,
     litellm,
+    livekit,
     logfire,
     logfire_agents,
+    mastra,
     mlflow,
     openinference,
     openlit,
     openllmetry,
+    openrouter,
     otel_genai,
+    pipecat,
     pydantic_ai,
+    sentry,
+    spring_ai,
     strands,
     traceloop,
     vercel_ai,
+    voltagent,
 )
 from pulse_collector.dialects.dialect import Dialect, Table, compiled, is_read
 from pulse_collector.dialects.operation_names import normal_name, spellings
@@ -58,6 +74,22 @@ DIALECTS: tuple[Dialect, ...] = (
     haystack.DIALECT,
     agent_framework.DIALECT,
     aws_sdk.DIALECT,
+    claude_code.DIALECT,
+    codex.DIALECT,
+    gemini_cli.DIALECT,
+    copilot_chat.DIALECT,
+    livekit.DIALECT,
+    pipecat.DIALECT,
+    mastra.DIALECT,
+    voltagent.DIALECT,
+    langwatch.DIALECT,
+    braintrust.DIALECT,
+    laminar.DIALECT,
+    dify.DIALECT,
+    spring_ai.DIALECT,
+    langchain4j.DIALECT,
+    openrouter.DIALECT,
+    sentry.DIALECT,
     otel_genai.DIALECT,
 )
 
@@ -103,6 +135,7 @@ OTHER_OPERATIONS = frozenset(
         "span",
         "event",
         "framework",
+        "cached",
     }
 )
 
@@ -140,7 +173,7 @@ def dialect_of_scope(scope: str) -> Spoken | None:
     best: Spoken | None = None
     length = 0
     for start, spoken in _BY_SCOPE:
-        if len(start) > length and (scope == start or scope.startswith(start + ".")):
+        if len(start) > length and (scope == start or scope.startswith((start + ".", start + "/"))):
             best, length = spoken, len(start)
     return best
 

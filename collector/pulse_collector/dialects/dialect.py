@@ -24,7 +24,7 @@ class Dialect:
     """
 
     name: str
-    #: The instrumentation scopes that speak this dialect, with all that continue them after a dot.
+    #: The instrumentation scopes that speak this dialect, with all that continue them after a dot or a slash.
     scopes: tuple[str, ...] = ()
     #: Beginnings of keys that only this family writes. On a span of another dialect's scope they announce
     #: that the span has this dialect's facts too.

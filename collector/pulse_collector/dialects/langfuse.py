@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
@@ -12,6 +10,7 @@ from pulse_collector.mapping.content import content_of, document_body, plain_tex
 from pulse_collector.mapping.documents import read_request, read_response
 from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object, unquote
 from pulse_collector.mapping.span_facts import SpanFacts, TextColumn
+from pulse_collector.mapping.times import ms_after_start
 from pulse_collector.mapping.usage import CountColumn, Counts, count_of, counts_of_document
 
 _METADATA = ("langfuse.trace.metadata.", "langfuse.observation.metadata.")
@@ -109,14 +108,9 @@ def _details(usage: JsonObject) -> Counts:
 
 def _read_first_token(facts: SpanFacts) -> None:
     written = unquote(facts.attributes.get("langfuse.observation.completion_start_time"))
-    if written is None:
-        return
-    try:
-        first_ns = round(datetime.fromisoformat(written).timestamp() * 1e6) * 1000
-    except (ValueError, OverflowError):
-        return
-    if first_ns >= facts.start_ns:
-        facts.numbers.setdefault("time_to_first_token_ms", (first_ns - facts.start_ns) / 1e6)
+    ms = ms_after_start(written, facts.start_ns)
+    if ms is not None:
+        facts.numbers.setdefault("time_to_first_token_ms", ms)
 
 
 def _read_content(facts: SpanFacts) -> None:

@@ -122,7 +122,15 @@ DIALECT = Dialect(
     kind_wins=True,
     texts={
         "session_id": ("gen_ai.conversation.id", "session.id", "metadata.session_id", "litellm.session_id"),
-        "user_id": ("user.id", "enduser.id", "gen_ai.request.user", "llm.user", "metadata.user_id"),
+        "user_id": (
+            "user.id",
+            "enduser.id",
+            "gen_ai.request.user",
+            "llm.user",
+            "metadata.user_id",
+            "metadata.user_api_key_end_user_id",
+            "metadata.user_api_key_user_id",
+        ),
     },
     content=("metadata.usage_object",),
     content_prefixes=("llm.request.functions.",),

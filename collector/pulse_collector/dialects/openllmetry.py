@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import (
     OLD_CHUNK_EVENT,
@@ -69,6 +70,7 @@ def read(facts: SpanFacts) -> None:
         set_messages(facts, messages=prompt, answers=None, tools=built(tools))
     _read_library(facts)
     read_content(facts)
+    read_in_and_out(facts, ("traceloop.entity.input",), ("traceloop.entity.output",))
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
         read_first_event(facts, OLD_CHUNK_EVENT)
 
@@ -111,6 +113,7 @@ DIALECT = Dialect(
         "session_id": tuple(_PROPERTIES + name for name in _SESSION_PROPERTIES),
         "user_id": (_PROPERTIES + "user_id",),
     },
+    content=("traceloop.entity.input", "traceloop.entity.output"),
     noise=("llm.headers",),
     content_prefixes=("llm.request.functions.",),
     custom_prefixes=(_PROPERTIES,),

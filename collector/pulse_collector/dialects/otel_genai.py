@@ -14,6 +14,7 @@ from pulse_collector.mapping.content import (
     request_body,
     response_body,
 )
+from pulse_collector.mapping.event_messages import choice_message
 from pulse_collector.mapping.indexed import indexed_list
 from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, parse_object, to_json
 from pulse_collector.mapping.messages import answer_finish_reasons, first_answer_text, last_user_text
@@ -132,9 +133,10 @@ def _older_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
     messages = built(indexed_list(facts.flattened, "gen_ai.prompt."))
     answers = built(indexed_list(facts.flattened, "gen_ai.completion."))
     if messages is None:
-        messages = _whole(attributes.get("gen_ai.prompt"), "user")
+        messages = _whole(attributes.get("gen_ai.prompt") or attributes.get("gen_ai.prompt_json"), "user")
     if answers is None:
-        answers = _whole(attributes.get("gen_ai.completion"), "assistant")
+        answered = attributes.get("gen_ai.completion") or attributes.get("gen_ai.completion_json")
+        answers = _whole(answered, "assistant")
     return messages, answers
 
 
@@ -165,6 +167,10 @@ def _event_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
 
 def _event_message(attributes: dict[str, AttributeValue], role: str) -> JsonObject:
     message: JsonObject = {"role": role}
+    whole = parse_object(attributes.get("gen_ai.event.content"))
+    if whole:
+        # Azure's clients: the message, or the choice, as one document.
+        return {**message, **(choice_message(whole) if "message" in whole else whole)}
     for key, value in attributes.items():
         content = content_of(value) if isinstance(value, str) and value[:1] in ("{", "[") else None
         message["content" if key == "message" else key] = content.value if content else to_json(value)
@@ -185,6 +191,9 @@ def _listed(value: AttributeValue, role: str) -> list[Json]:
     return [content.value]
 
 
+#: What an application says of whole traces, with a library that leaves the spans to others.
+_PROPERTIES = ("traceloop.association.properties.", "lmnr.association.properties.")
+
 DIALECT = Dialect(
     name="otel-genai",
     scopes=(
@@ -199,8 +208,25 @@ DIALECT = Dialect(
         "model_requested": ("gen_ai.request.model",),
         "model_used": ("gen_ai.response.model",),
         "provider_request_id": ("gen_ai.response.id",),
-        "session_id": ("gen_ai.conversation.id", "session.id"),
-        "user_id": ("user.id", "enduser.id", "gen_ai.user", "gen_ai.request.user"),
+        "session_id": (
+            "gen_ai.conversation.id",
+            "session.id",
+            "gen_ai.session.id",
+            "gen_ai.thread.id",
+            "conversation.id",
+            *("langfuse.session.id", "langwatch.thread.id", "mastra.metadata.sessionId"),
+            *(prefix + "session_id" for prefix in _PROPERTIES),
+        ),
+        "user_id": (
+            *("user.id", "enduser.id", "gen_ai.user.id", "gen_ai.user", "gen_ai.request.user"),
+            *("langfuse.user.id", "langwatch.user.id", "mastra.metadata.userId"),
+            *(prefix + "user_id" for prefix in _PROPERTIES),
+        ),
+        "environment": (
+            *("langfuse.environment", "deployment.environment.name", "deployment.environment"),
+            "sentry.environment",
+        ),
+        "release": ("langfuse.release", "sentry.release"),
         "error_type": ("error.type",),
     },
     counts={
@@ -250,9 +276,15 @@ DIALECT = Dialect(
     first_token_seconds=(
         "gen_ai.response.time_to_first_chunk",
         "gen_ai.client.operation.time_to_first_chunk",
+        "gen_ai.latency.time_to_first_token",
     ),
     cost_usd=("gen_ai.usage.cost", "gen_ai.cost.total_cost", "operation.cost"),
-    tags=("pulse.tags", "tag.tags"),
+    tags=(
+        "pulse.tags",
+        "tag.tags",
+        *("langfuse.trace.tags", "langfuse.tags", "langwatch.tags", "mastra.tags"),
+        "lmnr.association.properties.tags",
+    ),
     finish_reasons=("gen_ai.response.finish_reasons", "gen_ai.response.finish_reason"),
     content=(
         "gen_ai.input.messages",
@@ -263,8 +295,10 @@ DIALECT = Dialect(
         "gen_ai.tool.call.result",
         "gen_ai.prompt",
         "gen_ai.completion",
+        "gen_ai.prompt_json",
+        "gen_ai.completion_json",
     ),
     content_prefixes=("gen_ai.prompt.", "gen_ai.completion."),
-    custom_prefixes=("pulse.metadata.",),
+    custom_prefixes=("pulse.metadata.", "langfuse.trace.metadata."),
     read=read_content,
 )

@@ -26,6 +26,7 @@ _REASONS = {
     "tool_use": "tool_calls",
     "function_call": "tool_calls",
     "function_calls": "tool_calls",
+    "tool_execution": "tool_calls",
     "content_filter": "content_filter",
     "content-filter": "content_filter",
     "content_filtered": "content_filter",

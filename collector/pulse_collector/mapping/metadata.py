@@ -25,7 +25,8 @@ _RESERVED = frozenset({"attributes", "resource", "scope", "events", "notes", "us
 #: Settings and credentials of the sender's process, which some instrumentors ship along.
 _SECRET = re.compile(
     r"LANGSMITH_|LANGCHAIN_|process\.environment_variable|process\.command"
-    r"|authorization|api[-_.]?key|cookie|password|passwd|secret|credential|private[-_.]?key"
+    r"|authorization|api[-_.]?key(?!_(?:alias|name|user_|user$|end_user|team_|org_|organization_|project_)"
+    r"|_(?:spend|max_budget|model_max_budget|request_route)$)|cookie|password|passwd|secret|credential|private[-_.]?key"
     r"|(?:access|auth|refresh|session|bearer)[-_.]?token|access[-_.]?key|connection[-_.]?string|llm\.headers",
     re.IGNORECASE,
 )

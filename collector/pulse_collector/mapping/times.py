@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 _DAY_NS = 86_400_000_000_000
 #: 2000-01-01: older starts are seconds or milliseconds that were taken for nanoseconds.
 _EARLIEST_NS = 946_684_800_000_000_000
@@ -23,3 +25,14 @@ def span_time(start_ns: int, end_ns: int, received_ns: int) -> tuple[int, float 
     if end_ns < start_ns:
         return start_ns, 0.0, "ended before it began: latency set to 0"
     return start_ns, None, f"impossible end time {end_ns} ns: latency unknown"
+
+
+def ms_after_start(written: object, start_ns: int) -> float | None:
+    """Return how many milliseconds after the start an ISO 8601 time lies; None if it is no later time."""
+    if not isinstance(written, str):
+        return None
+    try:
+        moment_ns = round(datetime.fromisoformat(written).timestamp() * 1e6) * 1000
+    except (ValueError, OverflowError):
+        return None
+    return (moment_ns - start_ns) / 1e6 if moment_ns >= start_ns else None

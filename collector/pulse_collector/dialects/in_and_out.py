@@ -1,0 +1,128 @@
+"""Content that stands in one attribute each: what went into a span and what came out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pulse_collector.dialects.otel_genai import built, set_messages
+from pulse_collector.mapping.attributes import AttributeValue
+from pulse_collector.mapping.content import Content, content_of, document_body
+from pulse_collector.mapping.documents import read_request, read_response
+from pulse_collector.mapping.json_text import Json, JsonObject
+from pulse_collector.mapping.messages import first_answer_text, last_user_text
+from pulse_collector.mapping.span_facts import SpanFacts
+
+#: Operations whose input is no conversation: what they were given, and what they returned.
+_NAMES = {
+    "execute_tool": ("arguments", "result"),
+    "retrieval": ("query", "documents"),
+    "embeddings": ("input", "embeddings"),
+    "rerank": ("query", "documents"),
+    "speech": ("input", "output"),
+    "transcription": ("input", "text"),
+}
+#: Members that only a provider's own answer has: its id is then that of the response.
+_OF_PROVIDERS = frozenset({"choices", "candidates", "usage", "usageMetadata", "usage_metadata", "object"})
+#: Members that have the text of an answer in a framework's own document.
+_TEXT_MEMBERS = ("text", "completion", "output", "response", "content", "answer", "result", "message")
+
+
+def read_in_and_out(facts: SpanFacts, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Set request and response, where they are not set, from the first of these attributes that exists."""
+    set_in_and_out(facts, first_content(facts, inputs), first_content(facts, outputs))
+
+
+def set_in_and_out(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
+    """Set request and response of a span from one content each, where they are not set."""
+    names = _NAMES.get(facts.operation or "")
+    if names is None and facts.model_call:
+        if asked is not None:
+            _set_question(facts, asked)
+        if answered is not None:
+            _set_answer(facts, answered)
+        return
+    into, out_of = names or ("input", "output")
+    if asked is not None:
+        if facts.request is None:
+            facts.request = document_body(asked, into, beside={**_scalars(facts)} if names else None)
+        facts.input_text = facts.input_text or _asked_text(asked.value)
+    if answered is not None:
+        if facts.response is None:
+            facts.response = document_body(answered, out_of)
+        facts.output_text = facts.output_text or _answer_text(answered.value)
+
+
+def first_content(facts: SpanFacts, keys: Sequence[str]) -> Content | None:
+    """Return the first of these attributes that has content."""
+    attributes = facts.attributes
+    for key in keys:
+        value: AttributeValue = attributes.get(key)
+        if value is not None and (content := content_of(value)) is not None:
+            return content
+    return None
+
+
+def _set_question(facts: SpanFacts, asked: Content) -> None:
+    value = asked.value
+    if isinstance(value, dict):
+        read_request(facts, value)
+        items = value.get("items")
+        if isinstance(items, list):
+            # A conversation in an object of its own.
+            set_messages(facts, messages=built(items), answers=None)
+        elif facts.request is None:
+            facts.request = document_body(asked, "input")
+        return
+    if isinstance(value, str):
+        asked = built([{"role": "user", "content": value}]) or asked
+    set_messages(facts, messages=asked, answers=None)
+
+
+def _set_answer(facts: SpanFacts, answered: Content) -> None:
+    value = answered.value
+    if isinstance(value, dict):
+        read_response(facts, value if not _OF_PROVIDERS.isdisjoint(value) else _without_id(value))
+        facts.output_text = facts.output_text or _answer_text(value)
+        if facts.response is None:
+            facts.response = document_body(answered, "output")
+        return
+    if isinstance(value, str):
+        answered = built([{"role": "assistant", "content": value}]) or answered
+    set_messages(facts, messages=None, answers=answered)
+
+
+def _without_id(document: JsonObject) -> JsonObject:
+    return {key: value for key, value in document.items() if key not in ("id", "model")}
+
+
+def _asked_text(value: Json) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, dict):
+        for key in ("messages", "input", "prompt", "query", "text"):
+            inner = value.get(key)
+            if inner:
+                return inner if isinstance(inner, str) else last_user_text(inner)
+        return None
+    return last_user_text(value)
+
+
+def _answer_text(value: Json) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, dict):
+        for key in _TEXT_MEMBERS:
+            inner = value.get(key)
+            if isinstance(inner, str) and inner:
+                return inner
+        return first_answer_text(value)
+    return first_answer_text(value)
+
+
+def _scalars(facts: SpanFacts) -> JsonObject:
+    """Parameters of the request that stand beside an input which is not an object itself."""
+    return {
+        name: value
+        for name, value in facts.parameters.items()
+        if value is None or isinstance(value, str | int | float | bool)
+    }

@@ -1,0 +1,68 @@
+"""OpenRouter's own broadcast of the calls that it served, with what it charged."""
+
+from __future__ import annotations
+
+from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.dialects.otel_genai import built, read_content, set_messages
+from pulse_collector.mapping.content import content_of
+from pulse_collector.mapping.json_text import Json, JsonObject
+from pulse_collector.mapping.span_facts import SpanFacts
+
+_METADATA = "trace.metadata."
+_INPUTS = ("gen_ai.prompt", "span.input", "trace.input")
+_OUTPUTS = ("gen_ai.completion", "span.output", "trace.output")
+
+
+def read(facts: SpanFacts) -> None:
+    """Read content and make OpenRouter the provider: what is named is the company that it called."""
+    named = facts.texts.get("provider")
+    if named is not None:
+        facts.rest["gen_ai.provider.name"] = named
+    facts.texts["provider"] = "openrouter"
+    attributes = facts.attributes
+    asked = next((found for key in _INPUTS if (found := content_of(attributes.get(key)))), None)
+    answered = next((found for key in _OUTPUTS if (found := content_of(attributes.get(key)))), None)
+    messages: Json = asked.value if asked is not None else None
+    if isinstance(messages, dict):
+        messages = messages.get("messages", messages.get("input", messages.get("prompt")))
+    if isinstance(messages, str):
+        messages = [{"role": "user", "content": messages}]
+    answer = _answer(answered.value) if answered is not None else None
+    set_messages(
+        facts,
+        messages=built(messages) if isinstance(messages, list) else None,
+        answers=built([answer]) if answer else None,
+    )
+    read_content(facts)
+
+
+def _answer(value: Json) -> JsonObject | None:
+    """`{"completion": …, "reasoning": …, "tool_calls": […]}` as a message."""
+    if isinstance(value, str):
+        return {"role": "assistant", "content": value}
+    if not isinstance(value, dict):
+        return None
+    answer: JsonObject = {"role": "assistant", "content": value.get("completion", value.get("content"))}
+    for name in ("reasoning", "tool_calls", "reasoning_details"):
+        if value.get(name):
+            answer[name] = value[name]
+    return answer
+
+
+DIALECT = Dialect(
+    name="openrouter",
+    scopes=("openrouter", "broadcast"),
+    markers=("trace.metadata.openrouter.", "openrouter."),
+    counts={
+        "cache_read": ("gen_ai.usage.input_tokens.cached",),
+        "cache_write": ("gen_ai.usage.input_tokens.cache_write",),
+        "reasoning": ("gen_ai.usage.output_tokens.reasoning",),
+    },
+    cost_usd=("gen_ai.usage.total_cost",),
+    content=(*_INPUTS, *_OUTPUTS),
+    noise=("span.type", "span.level"),
+    custom_prefixes=(_METADATA,),
+    read=read,
+    extends=OTEL_GENAI,
+)
