@@ -6,8 +6,8 @@ from pulse_collector.dialects.coding_agents import usage_key
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import built, read_content
-from pulse_collector.mapping.content import document_body, plain_text
+from pulse_collector.dialects.otel_genai import built, read_content, set_messages
+from pulse_collector.mapping.content import content_of, document_body, plain_text
 from pulse_collector.mapping.json_text import Json
 from pulse_collector.mapping.span_facts import SpanFacts
 
@@ -36,6 +36,11 @@ def read(facts: SpanFacts) -> None:
         facts.fill("error_message", attributes.get("error"))
         facts.failed = facts.failed or attributes.get("success") in (False, "false")
         facts.partner_key = usage_key("claude_code", facts)
+        system = content_of(attributes.get("system_prompt") or attributes.get("user_system_prompt"))
+        asked = plain_text(attributes.get("new_context"))
+        if system is not None and asked is not None:
+            messages = built([{"role": "user", "content": asked}])
+            set_messages(facts, messages=messages, answers=None, system=system)
     read_content(facts)
     read_in_and_out(facts, _INPUTS, _OUTPUTS)
     if facts.operation == "execute_tool" and facts.response is None:
@@ -78,6 +83,7 @@ TABLE = Dialect(
         *_INPUTS,
         *_OUTPUTS,
         "system_prompt",
+        "user_system_prompt",
         "system_prompt_preview",
         "tools",
         "new_context_message_count",

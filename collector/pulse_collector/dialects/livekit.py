@@ -23,6 +23,8 @@ _OPERATIONS = {
     "llm_request": "chat",
     "tts_request": "speech",
     "stt_request": "transcription",
+    "tts": "speech",
+    "stt": "transcription",
 }
 _CALLS = frozenset({"chat", "speech", "transcription"})
 
@@ -52,8 +54,9 @@ _REALTIME_NAMES: dict[CountColumn, str] = {"input": "input_tokens", "output": "o
 def read(facts: SpanFacts) -> None:
     """Read the operation from the name, usage from the metrics, and content."""
     attributes = facts.attributes
-    if "gen_ai.operation.name" not in attributes and facts.name in _OPERATIONS:
-        facts.operation = _OPERATIONS[facts.name]
+    operation = _OPERATIONS.get(str(attributes.get("gen_ai.operation.name", facts.name)))
+    if operation is not None:
+        facts.operation = operation
         # A request of a model always names the model, or has its metrics.
         facts.model_call = facts.operation in _CALLS
     if facts.model_call:

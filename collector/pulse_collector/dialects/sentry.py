@@ -115,7 +115,6 @@ DIALECT = Dialect(
         "reasoning": ("gen_ai.usage.output_tokens.reasoning",),
     },
     cost_usd=("gen_ai.cost.total_tokens", "ai.total_cost"),
-    cost_is_estimate=True,
     content=(*dict.fromkeys((*_INPUTS, *_OUTPUTS)), *_TOOLS, *_CALLED),
     read=read,
     extends=OTEL_GENAI,
