@@ -73,12 +73,11 @@ def test_spring_ai_clients_are_no_calls() -> None:
     )
     assert told(row) == {
         "model_call": False,
-        "operation": "framework",
+        "operation": "chain",
         "name": "spring_ai chat_client",
-        "dialect": "otel-genai",
+        "dialect": "spring-ai",
         "scope": "org.springframework.boot",
         "metadata": {
-            "attributes": {"spring.ai.kind": "chat_client"},
             "scope": {"name": "org.springframework.boot"},
         },
     }

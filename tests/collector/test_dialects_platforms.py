@@ -1,4 +1,4 @@
-"""Golden rows of the SDKs of LangWatch, Braintrust, Laminar, Sentry and Dify, and of OpenRouter's broadcast."""
+"""Golden rows of LangWatch, Braintrust, Laminar, Sentry, Dify, and OpenRouter's broadcast."""
 
 from __future__ import annotations
 

@@ -189,6 +189,7 @@ def test_traceloop_workflows() -> None:
         "dialect": "traceloop",
         "scope": "traceloop.tracer",
         "user_id": "u1",
+        "output_preview": "done",
         "metadata": {
             "attributes": {"traceloop.entity.name": "checkout"},
             "scope": {"name": "traceloop.tracer"},
