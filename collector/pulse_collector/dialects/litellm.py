@@ -44,6 +44,7 @@ def read(facts: SpanFacts) -> None:
         _read_raw(facts)
         return
     _read_ids(facts)
+    facts.fill("user_id", facts.attributes.get("metadata.user_api_key_user_id"))
     _read_usage(facts)
     _read_calls(facts)
     read_openllmetry(facts)
@@ -129,7 +130,6 @@ DIALECT = Dialect(
             "llm.user",
             "metadata.user_id",
             "metadata.user_api_key_end_user_id",
-            "metadata.user_api_key_user_id",
         ),
     },
     content=("metadata.usage_object",),

@@ -85,20 +85,19 @@ def _read_metrics(facts: SpanFacts, metrics: JsonObject) -> None:
 def _read_messages(facts: SpanFacts) -> None:
     """Read the conversation, whose messages lie in `items`, and the answer with its calls of tools."""
     attributes = facts.attributes
-    context = next((found for key in _CHAT_CONTEXT if (found := parse_object(attributes.get(key)))), {})
-    items = context.get("items")
-    tools = next((found for key in _TOOLS if (found := content_of(attributes.get(key)))), None)
-    answer: JsonObject = {}
-    text = next((value for key in _TEXTS if isinstance(value := attributes.get(key), str)), "")
-    called = next(
-        (found for key in _CALLED if isinstance(found := parse_json(attributes.get(key)), list)), []
+    items = next(
+        (found.get("items") for key in _CHAT_CONTEXT if (found := parse_object(attributes.get(key)))), None
     )
-    if text or called:
-        answer = {"role": "assistant", "content": text, **({"tool_calls": called} if called else {})}
+    tools = next((found for key in _TOOLS if (found := content_of(attributes.get(key)))), None)
+    text = next((value for key in _TEXTS if isinstance(value := attributes.get(key), str)), "")
+    called = next((found for key in _CALLED if (found := parse_json(attributes.get(key)))), None)
+    answer: JsonObject = {"role": "assistant", "content": text}
+    if isinstance(called, list):
+        answer["tool_calls"] = called
     set_messages(
         facts,
         messages=built(items) if isinstance(items, list) else None,
-        answers=built([answer]) if answer else None,
+        answers=built([answer]) if text or isinstance(called, list) else None,
         tools=tools,
     )
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pulse_collector.dialects.dialect import custom_name
-from pulse_collector.mapping.attributes import MAX_TOKENS, AttributeValue, as_count, as_number, as_text
+from pulse_collector.mapping.attributes import MAX_TOKENS, as_count, as_number, as_text
 from pulse_collector.mapping.finish_reasons import finish_reasons
-from pulse_collector.mapping.json_text import parse_json, to_json
+from pulse_collector.mapping.json_text import to_json
 from pulse_collector.mapping.plan import Plan, parameter_name
 from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, TextColumn, clean_text
+from pulse_collector.mapping.tags import tags_of
 from pulse_collector.mapping.usage import CountColumn
 
 #: Thirty days: no call takes longer.
@@ -49,7 +50,7 @@ def fill_from_table(facts: SpanFacts, plan: Plan) -> None:
         if facts.finish_reasons:
             break
     for key in plan.tags:
-        facts.tags += _tags(attributes[key])
+        facts.tags += tags_of(attributes[key])
     if plan.flattened:
         facts.flattened = {key: attributes[key] for key in plan.flattened}
 
@@ -108,13 +109,3 @@ def _fill_numbers(facts: SpanFacts, plan: Plan) -> None:
 def is_session(text: str) -> bool:
     """Whether an id names a session: a scrubbed one and the id of a previous response do not."""
     return not text.startswith(("resp_", "[Scrubbed"))
-
-
-def _tags(value: AttributeValue) -> list[str]:
-    if isinstance(value, str):
-        parsed = parse_json(value) if value.startswith("[") else None
-        items = parsed if isinstance(parsed, list) else value.split(",")
-        return [text for item in items if isinstance(item, str) and (text := item.strip())]
-    if isinstance(value, Sequence) and not isinstance(value, bytes):
-        return [text for item in value if (text := as_text(item)) is not None]
-    return []

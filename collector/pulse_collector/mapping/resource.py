@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -13,8 +14,18 @@ from pulse_collector.mapping.attributes import Attributes, as_text, read_attribu
 from pulse_collector.mapping.json_text import JsonObject, dump_json
 from pulse_collector.mapping.metadata import kept_attributes
 from pulse_collector.mapping.span_facts import clean_text
+from pulse_collector.mapping.tags import tags_of
 
-_ENVIRONMENT_KEYS = ("deployment.environment.name", "deployment.environment")
+_ENVIRONMENT_KEYS = (
+    "deployment.environment.name",
+    "deployment.environment",
+    *("langfuse.environment", "sentry.environment", "env"),
+)
+_RELEASE_KEYS = ("service.version", "langfuse.release", "sentry.release")
+_SESSION_KEYS = ("session.id", "gen_ai.conversation.id", "langfuse.session.id")
+_USER_KEYS = ("user.id", "enduser.id", "langfuse.user.id")
+_TAGS_KEYS = ("langfuse.trace.tags", "langfuse.tags", "tag.tags")
+_MAX_TAGS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,10 @@ class ResourceFacts:
     service: str | None
     environment: str | None
     release: str | None
+    #: What the sender's settings state for all of its spans.
+    session: str | None
+    user: str | None
+    tags: tuple[str, ...]
     #: JSON object of all attributes, ready to stand in metadata; None if there are none.
     metadata: orjson.Fragment | None
 
@@ -57,11 +72,13 @@ def _resource(resource: Resource) -> ResourceFacts:
     service = _text(attributes, "service.name")
     if service is not None and service.startswith("unknown_service"):
         service = None
-    environment = next((text for key in _ENVIRONMENT_KEYS if (text := _text(attributes, key))), None)
     return ResourceFacts(
         service,
-        environment,
-        _text(attributes, "service.version"),
+        _first_text(attributes, _ENVIRONMENT_KEYS),
+        _first_text(attributes, _RELEASE_KEYS),
+        _first_text(attributes, _SESSION_KEYS),
+        _first_text(attributes, _USER_KEYS),
+        tuple(clean_text(tag) for key in _TAGS_KEYS for tag in tags_of(attributes.get(key)))[:_MAX_TAGS],
         _fragment(kept_attributes(attributes)),
     )
 
@@ -92,6 +109,10 @@ def _scope(scope: InstrumentationScope) -> ScopeFacts:
 def _text(attributes: Attributes, key: str) -> str | None:
     text = as_text(attributes.get(key))
     return None if text is None else clean_text(text)
+
+
+def _first_text(attributes: Attributes, keys: Sequence[str]) -> str | None:
+    return next((text for key in keys if (text := _text(attributes, key))), None)
 
 
 def _fragment(document: JsonObject) -> orjson.Fragment | None:
