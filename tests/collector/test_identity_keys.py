@@ -65,7 +65,7 @@ def test_langfuse_names_are_read_on_spans_of_others(scope: str) -> None:
         scope=scope,
     )
     assert (row.tags, row.environment, row.release) == (("x", "y"), "stg", "9")
-    assert orjson.loads(row.metadata)["plan"] == "pro"
+    assert orjson.loads(row.metadata or "")["plan"] == "pro"
 
 
 def test_a_resource_stands_in_for_what_its_spans_lack() -> None:
@@ -102,7 +102,7 @@ def test_ids_beside_a_key_are_no_secrets() -> None:
         scope="litellm",
     )
     assert row.user_id == "cust-7"
-    assert orjson.loads(row.metadata)["attributes"] == {
+    assert orjson.loads(row.metadata or "")["attributes"] == {
         "metadata.user_api_key_user_id": "ada",
         "metadata.user_api_key_team_id": "team-4",
         "metadata.user_api_key_team_alias": "Blue",
