@@ -17,7 +17,8 @@ from prometheus_client import CollectorRegistry
 from pulse_collector import compression
 from pulse_collector.admission import ByteBudget, Reservation
 from pulse_collector.commits import committed
-from pulse_collector.mapping.events import MappedEvents, content_of_parts, event_parts
+from pulse_collector.mapping.events import content_of_parts
+from pulse_collector.mapping.logs import MappedLogs, map_logs
 from pulse_collector.mapping.spans import MappedSpans, map_spans
 from pulse_collector.metrics import CollectorMetrics
 from pulse_collector.pricing import Prices
@@ -45,7 +46,7 @@ _INLINE_BYTES = 16 * 1024
 _REASONS_TOLD = 5
 
 _NO_METRICS = "Pulse does not store metrics; they were dropped. Traces are stored."
-_NO_EVENT = "log records that are no gen-ai event of a span are not stored"
+_NO_EVENT = "log records that are no gen-ai event of a span, and no call of a coding agent, are not stored"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,8 @@ class Collector:
         mapped = await self.in_worker(
             len(body), self._read, signal, project_id, body, encoding, content_encoding, reservation, prices
         )
-        if isinstance(mapped, MappedEvents):
-            return await self._store_events(project_id, mapped)
+        if isinstance(mapped, MappedLogs):
+            return await self._store_logs("http", project_id, mapped)
         if mapped is None:
             return Outcome(message=_NO_METRICS)
         self._count_mapped("http", mapped)
@@ -134,8 +135,9 @@ class Collector:
             if prices is None:
                 prices = asyncio.run_coroutine_threadsafe(self.prices_of(project_id), loop).result()
             mapped = self._read(signal, project_id, body, Encoding.PROTOBUF, None, reservation, prices)
-            if isinstance(mapped, MappedEvents):
-                return asyncio.run_coroutine_threadsafe(self._store_events(project_id, mapped), loop).result()
+            if isinstance(mapped, MappedLogs):
+                stored = self._store_logs("grpc", project_id, mapped)
+                return asyncio.run_coroutine_threadsafe(stored, loop).result()
             if mapped is None:
                 return Outcome(message=_NO_METRICS)
             self._count_mapped("grpc", mapped)
@@ -183,7 +185,7 @@ class Collector:
         content_encoding: str | None,
         reservation: Reservation,
         prices: Prices,
-    ) -> MappedSpans | MappedEvents | None:
+    ) -> MappedSpans | MappedLogs | None:
         """What a request holds: rows of spans, parts of log events, or, of metrics, nothing."""
         inflated = compression.inflate(content_encoding, body, self.max_body_bytes, reservation.take)
         try:
@@ -193,7 +195,7 @@ class Collector:
         if isinstance(request, ExportTraceServiceRequest):
             return map_spans(project_id, request, time.time_ns(), prices, self.storage.give_way)
         if isinstance(request, ExportLogsServiceRequest):
-            return event_parts(request)
+            return map_logs(project_id, request, time.time_ns(), prices, self.storage.give_way)
         return None
 
     async def _store(self, mapped: MappedSpans) -> Outcome:
@@ -206,17 +208,25 @@ class Collector:
             raise self._not_committed(len(mapped.rows), error) from error
         return self._committed(mapped, result, started)
 
-    async def _store_events(self, project_id: str, mapped: MappedEvents) -> Outcome:
+    async def _store_logs(self, transport: str, project_id: str, mapped: MappedLogs) -> Outcome:
+        """Store the calls that events report, then the content of spans: success means both."""
+        calls = Outcome()
+        if mapped.calls.rows or mapped.calls.rejected:
+            self._count_mapped(transport, mapped.calls)
+            calls = await self._store(mapped.calls)
         reasons = [_NO_EVENT] * mapped.ignored
         result = IngestResult()
-        if mapped.parts:
+        parts = mapped.events.parts
+        if parts:
             try:
                 async with asyncio.timeout(_COMMIT_DEADLINE_S):
-                    result = await self.storage.ingest_events(project_id, mapped.parts, content_of_parts)
+                    result = await self.storage.ingest_events(project_id, parts, content_of_parts)
             except (StoreUnavailable, TimeoutError) as error:
                 raise store_unavailable(str(error) or "it takes too long") from error
         self.metrics.events(result, mapped.ignored)
-        return _told([*reasons, *(reason for _, reason in result.rejected)])
+        events = _told([*reasons, *(reason for _, reason in result.rejected)])
+        messages = [message for message in (calls.message, events.message) if message]
+        return Outcome(calls.rejected + events.rejected, "; ".join(messages))
 
     def _submit(self, rows: Sequence[SpanRow]) -> Future[IngestResult]:
         return self.storage.submit(rows, keep_all=self._keep_all)

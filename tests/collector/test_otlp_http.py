@@ -144,6 +144,27 @@ def test_gen_ai_events_complete_their_span(receiver: Receiver, events_first: boo
     assert receiver.metric("pulse_log_records_total", outcome="stored") == 1
 
 
+def test_events_that_report_calls_are_stored_as_calls(receiver: Receiver) -> None:
+    attributes = {
+        "event.name": "api_request",
+        "session.id": "s1",
+        "model": "claude-sonnet-4-5-20250929",
+        "input_tokens": "4",
+        "output_tokens": "310",
+    }
+    pairs = [{"key": key, "value": {"stringValue": value}} for key, value in attributes.items()]
+    record = {
+        "timeUnixNano": str(NOW_NS),
+        "body": {"stringValue": "claude_code.api_request"},
+        "attributes": pairs,
+    }
+    logs = orjson.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record]}]}]})
+    for _ in range(2):
+        assert post(receiver, logs, JSON, "/v1/logs").content == b"{}"
+    assert [(row.input_tokens, row.session_id, row.counted) for row in receiver.rows()] == [(4, "s1", True)]
+    assert receiver.metric("pulse_log_records_total", outcome="ignored") in (None, 0)
+
+
 def test_logs_that_are_not_ours_are_declined_with_a_count(receiver: Receiver) -> None:
     logs = orjson.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [{}, {}, {}]}]}]})
     answer = post(receiver, logs, JSON, "/v1/logs")

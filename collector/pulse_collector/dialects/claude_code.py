@@ -14,6 +14,9 @@ from pulse_collector.mapping.span_facts import SpanFacts
 _OPERATIONS = {
     "claude_code.interaction": "invoke_agent",
     "claude_code.llm_request": "chat",
+    # Log events that were made into spans.
+    "claude_code.api_request": "chat",
+    "claude_code.api_error": "chat",
     "claude_code.tool": "execute_tool",
     "claude_code.tool.blocked_on_user": "span",
     "claude_code.tool.execution": "span",
@@ -35,7 +38,7 @@ def read(facts: SpanFacts) -> None:
         facts.fill("provider", "anthropic")
         facts.fill("error_message", attributes.get("error"))
         facts.failed = facts.failed or attributes.get("success") in (False, "false")
-        facts.partner_key = usage_key("claude_code", facts)
+        facts.partner_key = usage_key("claude_code", facts, ("input", "output", "cache_read", "cache_write"))
         system = content_of(attributes.get("system_prompt") or attributes.get("user_system_prompt"))
         asked = plain_text(attributes.get("new_context"))
         if system is not None and asked is not None:

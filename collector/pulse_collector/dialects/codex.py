@@ -9,8 +9,13 @@ from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.mapping.span_facts import SpanFacts
 
-#: The span of an event of a stream has this name, or that of the event.
-_RESPONSES = frozenset({"handle_responses", "completed", "response.completed"})
+#: The span of an event of a stream has this name, or that of the event; log events are made into spans.
+_CALLS = frozenset(
+    {
+        *("handle_responses", "completed", "response.completed"),
+        *("codex.sse_event", "codex.websocket_event"),
+    }
+)
 _TURN = "session_task.turn"
 _SCOPES = (
     "codex_otel",
@@ -29,10 +34,10 @@ def read(facts: SpanFacts) -> None:
     if facts.name == _TURN or any(key.startswith(_TURN_USAGE) for key in facts.attributes):
         # Its tokens are the sum of the calls of the turn.
         facts.operation, facts.model_call = "invoke_agent", False
-    elif facts.name in _RESPONSES and "output" in facts.counts:
+    elif facts.name in _CALLS and "output" in facts.counts:
         facts.operation, facts.model_call = "chat", True
         facts.fill("provider", "openai")
-        facts.partner_key = usage_key("codex", facts)
+        facts.partner_key = usage_key("codex", facts, ("input", "output", "cache_read", "reasoning"))
     elif facts.operation == "chat" and "output" not in facts.counts:
         facts.operation, facts.model_call = None, False
     read_content(facts)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import blake2b
 
-from pulse_collector.mapping.json_text import dump_json
+from pulse_collector.mapping.json_text import Json, dump_json
 from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.usage import CountColumn
 
-_COUNTS = ("input", "output", "cache_read", "reasoning")
 
-
-def usage_key(agent: str, facts: SpanFacts) -> str | None:
+def usage_key(agent: str, facts: SpanFacts, columns: Sequence[CountColumn]) -> str | None:
     """Return the partner key by which the span and the log event of one call find each other.
 
     Both have the same counts at the same time, and the log event is often in a trace of its own. A failed
-    call has no counts: its request id stands in.
+    call has no counts: session and model stand in. None for a call that has neither.
     """
-    counts = [facts.counts.get(column) for column in _COUNTS]
-    if counts[0] is None or counts[1] is None:
-        request_id = facts.texts.get("provider_request_id")
-        return None if request_id is None else f"{agent}:{request_id}"
-    # A count of nothing is left out by one of the two.
-    written = dump_json([count or 0 for count in counts])
-    return f"{agent}:{blake2b(written, digest_size=16).hexdigest()}"
+    counts = [facts.counts.get(column) for column in columns]
+    written: list[Json]
+    if counts[0] is not None and counts[1] is not None:
+        # One of the two may leave out a count of nothing.
+        written = [count or 0 for count in counts]
+    elif facts.failed and "session_id" in facts.texts:
+        written = ["failed", facts.texts["session_id"], facts.texts.get("model_requested")]
+    else:
+        return None
+    return f"{agent}:{blake2b(dump_json(written), digest_size=16).hexdigest()}"

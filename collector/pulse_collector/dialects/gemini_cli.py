@@ -7,6 +7,7 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
+from pulse_collector.mapping.attributes import as_count
 from pulse_collector.mapping.span_facts import SpanFacts
 
 _OPERATIONS = {
@@ -17,6 +18,8 @@ _OPERATIONS = {
     "user_prompt": "invoke_agent",
     "system_prompt": "prompt",
 }
+#: Log events that were made into spans.
+_EVENTS = frozenset({"gemini_cli.api_response", "gemini_cli.api_error"})
 _CALLS = frozenset({"chat", "generate_content"})
 _INPUTS = ("request_text", "function_args")
 _OUTPUTS = ("response_text",)
@@ -24,13 +27,27 @@ _OUTPUTS = ("response_text",)
 
 def read(facts: SpanFacts) -> None:
     """Read the operation by Gemini CLI's own name, and content."""
-    facts.operation = _OPERATIONS.get(facts.operation or "", facts.operation)
+    is_event = facts.name in _EVENTS
+    facts.operation = "chat" if is_event else _OPERATIONS.get(facts.operation or "", facts.operation)
     facts.model_call = facts.operation in _CALLS
     if facts.model_call:
         facts.fill("provider", "google")
-        facts.partner_key = usage_key("gemini_cli", facts)
+        # Its spans have no other counts.
+        facts.partner_key = usage_key("gemini_cli", facts, ("input", "output"))
+        if is_event:
+            _read_usage(facts)
     read_content(facts)
     read_in_and_out(facts, ("gen_ai.input.messages", *_INPUTS), ("gen_ai.output.messages", *_OUTPUTS))
+
+
+def _read_usage(facts: SpanFacts) -> None:
+    """Google's counts: thoughts lie beside the output, what tools were given beside the input."""
+    counts = facts.counts
+    used_by_tools = as_count(facts.attributes.get("tool_token_count"))
+    if "input" in counts:
+        counts["input"] += used_by_tools or 0
+    if "output" in counts:
+        counts["output"] += counts.get("reasoning", 0)
 
 
 #: What its spans and its log events name alike.

@@ -16,6 +16,7 @@ from pulse_collector.explain.inputs import alone, span_of
 from pulse_collector.explain.log_events import ExplainedLog, contents_of, explain_logs
 from pulse_collector.explain.reasons import cost_reason, unused_reason, usage_reason
 from pulse_collector.mapping.attributes import AttributeValue, read_attributes
+from pulse_collector.mapping.event_calls import call_spans
 from pulse_collector.mapping.json_text import to_json
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing import LIST_PRICES, Prices
@@ -99,6 +100,8 @@ def explain(
     `budget` bounds the work; what it does not cover is named in the notes.
     """
     pieces = list(_pieces(spans)) if spans is not None else []
+    if logs is not None:
+        pieces += _pieces(call_spans(logs)[0])
     rows: list[SpanRow | None] = []
     refusals: list[str] = []
     for piece in pieces:

@@ -1,4 +1,4 @@
-"""Explains log records: which are content of a span, and why the others are declined."""
+"""Explains log records: which are content of a span or report a call, and why the others are declined."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 
 from pulse_collector.mapping.attributes import as_text, read_attributes
+from pulse_collector.mapping.event_calls import call_spans
 from pulse_collector.mapping.events import content_of_parts, event_parts
 from pulse_storage.events import EventPart
 from pulse_storage.skeletons import ContentSkeleton, SpanKey
@@ -25,15 +27,15 @@ class ExplainedLog:
     otel_trace_id: str
     otel_span_id: str
     event: str
-    #: None if it is content of its span, else why it is declined.
+    #: None if it is content of its span or reports a call, else why it is declined.
     declined: str | None
 
 
 def explain_logs(request: ExportLogsServiceRequest) -> list[ExplainedLog]:
     """What becomes of each record, in the order of the request."""
     return [
-        ExplainedLog(record.trace_id.hex(), record.span_id.hex(), _name(record), _declined(record))
-        for record in _records(request)
+        ExplainedLog(record.trace_id.hex(), record.span_id.hex(), _name(record), _declined(scope, record))
+        for scope, record in _records(request)
     ]
 
 
@@ -59,14 +61,15 @@ def _content(key: SpanKey, parts: list[EventPart]) -> ContentSkeleton:
     )
 
 
-def _records(request: ExportLogsServiceRequest) -> Iterator[LogRecord]:
+def _records(request: ExportLogsServiceRequest) -> Iterator[tuple[InstrumentationScope, LogRecord]]:
     for resource_logs in request.resource_logs:
         for scope_logs in resource_logs.scope_logs:
-            yield from scope_logs.log_records
+            for record in scope_logs.log_records:
+                yield scope_logs.scope, record
 
 
-def _declined(record: LogRecord) -> str | None:
-    if _is_taken(record):
+def _declined(scope: InstrumentationScope, record: LogRecord) -> str | None:
+    if _is_taken(record) or call_spans(_alone(record, scope))[1]:
         return None
     placed = LogRecord()
     placed.CopyFrom(record)
@@ -77,10 +80,12 @@ def _declined(record: LogRecord) -> str | None:
 
 
 def _is_taken(record: LogRecord) -> bool:
-    alone = ExportLogsServiceRequest(
-        resource_logs=[ResourceLogs(scope_logs=[ScopeLogs(log_records=[record])])]
-    )
-    return bool(event_parts(alone).parts)
+    return bool(event_parts(_alone(record)).parts)
+
+
+def _alone(record: LogRecord, scope: InstrumentationScope | None = None) -> ExportLogsServiceRequest:
+    scope_logs = ScopeLogs(scope=scope, log_records=[record])
+    return ExportLogsServiceRequest(resource_logs=[ResourceLogs(scope_logs=[scope_logs])])
 
 
 def _name(record: LogRecord) -> str:

@@ -1,0 +1,38 @@
+"""Maps an OTLP logs request: events that are content of a span, and events that report a call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from pulse_collector.mapping.event_calls import call_spans
+from pulse_collector.mapping.events import MappedEvents, event_parts
+from pulse_collector.mapping.spans import MappedSpans, map_spans
+from pulse_collector.pricing import Prices
+
+
+@dataclass(frozen=True, slots=True)
+class MappedLogs:
+    """What a request of log records has for the store."""
+
+    events: MappedEvents
+    #: Calls that coding agents report in events.
+    calls: MappedSpans
+    #: Records that are neither.
+    ignored: int
+
+
+def map_logs(
+    project_id: str,
+    request: ExportLogsServiceRequest,
+    received_ns: int,
+    prices: Prices,
+    give_way: Callable[[], object],
+) -> MappedLogs:
+    """Return the content and the calls in a request. No message makes this raise."""
+    events = event_parts(request)
+    spans, found = call_spans(request)
+    calls = map_spans(project_id, spans, received_ns, prices, give_way)
+    return MappedLogs(events, calls, max(events.ignored - found, 0))
