@@ -79,7 +79,7 @@ def test_claude_code_requests_are_calls_whose_input_excludes_the_cache() -> None
             "messages": [{"role": "assistant", "content": "Reading it."}],
             "finish_reasons": ["tool_use"],
         },
-        "partner_key": "claude_code:77a0972221eb6c99d87489bc57261cbb",
+        "partner_key": "claude_code:8d69afdedc55be14ea64904d772e56b2",
     }
 
 
@@ -115,7 +115,7 @@ def test_claude_code_requests_that_failed_have_no_tokens() -> None:
             "attributes": {"success": False, "status_code": 529},
             "scope": {"name": "com.anthropic.claude_code.tracing"},
         },
-        "partner_key": "claude_code:req_011B",
+        "partner_key": "claude_code:23365b8350c8715e49832b7631f0c1b7",
     }
 
 
@@ -293,7 +293,7 @@ def test_gemini_cli_operations_have_names_of_their_own() -> None:
             "model": "gemini-2.5-flash",
             "messages": [{"role": "model", "parts": [{"text": "Two files."}]}],
         },
-        "partner_key": "gemini_cli:04da32936b808eda4226f92f0c1834d3",
+        "partner_key": "gemini_cli:95ae4c15426ec4b6aadb6a006963ff8f",
     }
 
 

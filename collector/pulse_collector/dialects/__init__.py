@@ -163,6 +163,8 @@ _BY_SCOPE = tuple((scope, spoken) for spoken in _SPOKEN for scope in spoken.dial
 _BY_KIND = tuple((key, spoken) for spoken in _SPOKEN for key in spoken.dialect.kind_keys())
 #: The attributes that name the kind of a span in any dialect.
 KIND_KEYS = frozenset(key for key, _ in _BY_KIND)
+#: Spans of other kinds, which have none of them, are told at once however many dialects there are.
+_KIND_KEYS = frozenset(key for key, _ in _BY_KIND)
 _BY_MARKER = tuple(spoken for spoken in _SPOKEN if spoken.dialect.markers)
 _DEFAULT = next(spoken for spoken in _SPOKEN if spoken.dialect is otel_genai.DIALECT)
 
@@ -239,9 +241,10 @@ def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
         return _OPERATIONS.get(named) or _OPERATIONS.get(normal_name(named)) or clean_text(named)
     if kind := kind_of(attributes, dialect):
         return kind
-    for _, spoken in _BY_KIND:
-        if kind := kind_of(attributes, spoken.dialect):
-            return kind
+    if not _KIND_KEYS.isdisjoint(attributes):
+        for key, spoken in _BY_KIND:
+            if key in attributes and (kind := kind_of(attributes, spoken.dialect)):
+                return kind
     if any(key in attributes for key in _MODEL_KEYS):
         return "chat"
     # Frameworks put their own name there, on spans of every kind.
