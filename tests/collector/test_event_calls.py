@@ -27,7 +27,8 @@ from tests.support.spans import (
     trace_request,
 )
 
-from pulse_collector.explain.explanation import Budget, explain
+from pulse_collector.explain.attribution import Budget
+from pulse_collector.explain.explanation import explain
 from pulse_collector.mapping.logs import MappedLogs, map_logs
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing import LIST_PRICES

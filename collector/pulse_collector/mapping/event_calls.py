@@ -6,7 +6,7 @@ A call that has both is found to be one by its partner key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple
@@ -164,7 +164,7 @@ def _duration_ms(name: str, attributes: Attributes) -> float | None:
     return duration_ms if duration_ms is not None and duration_ms <= _MAX_DURATION_MS else None
 
 
-def _trace_id(name: str, session: str | None, attributes: Attributes, identity: list[object]) -> bytes:
+def _trace_id(name: str, session: str | None, attributes: Attributes, identity: Sequence[object]) -> bytes:
     """Return a trace id for a call without a trace: all calls of one prompt share it."""
     prompt = _first(attributes, _PROMPTS)
     if session is None or prompt is None:
@@ -180,5 +180,5 @@ def _first(attributes: Mapping[str, AttributeValue], keys: tuple[str, ...]) -> s
     return next((text for key in keys if (text := as_text(attributes.get(key)))), None)
 
 
-def _digest(identity: list[object], size: int) -> bytes:
-    return blake2b(repr(identity).encode(errors="replace"), digest_size=size).digest()
+def _digest(identity: Sequence[object], size: int) -> bytes:
+    return blake2b(repr([*identity]).encode(errors="replace"), digest_size=size).digest()
