@@ -14,6 +14,10 @@ from uuid import UUID
 from pulse_storage.content.documents import Packed
 
 Status = Literal["success", "error"]
+#: Begins the `price_version` of a call that the list price does not hold for, because its span states a service
+#: tier without a known price, for example.
+UNLISTED_PREFIX = "unpriced: "
+
 CostSource = Literal["reported", "computed"]
 UsageSource = Literal["reported", "estimated"]
 

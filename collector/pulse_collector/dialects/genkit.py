@@ -8,8 +8,10 @@ from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.mapping.content import content_of, document_body
 from pulse_collector.mapping.documents import read_request, read_response
 from pulse_collector.mapping.json_text import JsonObject
+from pulse_collector.mapping.providers import provider_name
 from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import CountColumn, counts_named
+from pulse_collector.mapping.usage import counts_named
+from pulse_collector.mapping.usage_names import CountColumn
 
 _USAGE_NAMES: dict[CountColumn, str] = {
     "input": "inputTokens",
@@ -46,9 +48,7 @@ def _read_answer(facts: SpanFacts, document: JsonObject) -> None:
     usage = document.get("usage")
     if isinstance(usage, dict):
         facts.fill_counts(counts_named(usage, _USAGE_NAMES))
-        # As Google counts, thoughts lie beside the answer.
-        if "output" in facts.counts:
-            facts.counts["output"] += facts.counts.get("reasoning", 0)
+        _include_thoughts(facts)
     reason = document.get("finishReason")
     if isinstance(reason, str) and not facts.finish_reasons:
         facts.finish_reasons = [reason]
@@ -57,6 +57,19 @@ def _read_answer(facts: SpanFacts, document: JsonObject) -> None:
     if isinstance(custom, dict):
         facts.fill("provider_request_id", custom.get("id") or custom.get("responseId"))
         facts.fill("model_used", custom.get("model") or custom.get("modelVersion"))
+
+
+def _include_thoughts(facts: SpanFacts) -> None:
+    """Add thoughts to the output where Google's plug-ins pass on its own count, which has them beside it.
+
+    Other plug-ins have them inside; then input and output make up the total.
+    """
+    counts = facts.counts
+    if "output" not in counts or counts.get("total") == counts.get("input", 0) + counts["output"]:
+        return
+    provider = provider_name(facts.texts.get("provider"), host=None, response_id=None, model=None)
+    if provider in ("google", "vertex"):
+        counts["output"] += counts.get("reasoning", 0)
 
 
 DIALECT = Dialect(

@@ -8,7 +8,6 @@ from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.mapping.content import Content, content_of, document_body
 from pulse_collector.mapping.documents import read_request, read_response
 from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import counts_of_document
 
 _OPERATIONS = {"call_llm": "chat", "invocation": "invoke_workflow"}
 
@@ -31,9 +30,6 @@ def read(facts: SpanFacts) -> None:
     if answered is not None:
         read_response(facts, answered.value)
         facts.response = document_body(answered, "output")
-        if isinstance(answered.value, dict):
-            # Of the answer's tokens the attribute has either the total, or the candidates without thoughts.
-            facts.counts.update(counts_of_document(answered.value.get("usage_metadata")))
     if facts.operation == "execute_tool":
         _read_tool(facts)
     _read_model(facts)

@@ -6,11 +6,10 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.mapping.content import Content, content_of, document_body
-from pulse_collector.mapping.documents import read_request
+from pulse_collector.mapping.documents import read_request, read_usage
 from pulse_collector.mapping.json_text import Json, JsonObject
 from pulse_collector.mapping.messages import first_answer_text
 from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import counts_of_document
 
 #: Ends of component types, and what such components do.
 _COMPONENTS = (
@@ -81,7 +80,7 @@ def _read_replies(facts: SpanFacts, document: JsonObject) -> None:
         return
     facts.fill("model_used", meta.get("model"))
     facts.fill("provider_request_id", meta.get("id"))
-    facts.fill_counts(counts_of_document(meta.get("usage")))
+    read_usage(facts, meta.get("usage"))
     reason = meta.get("finish_reason")
     if isinstance(reason, str) and not facts.finish_reasons:
         facts.finish_reasons = [reason]

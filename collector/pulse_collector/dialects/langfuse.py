@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.langfuse_usage import langfuse_counts
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.attributes import as_number
 from pulse_collector.mapping.content import content_of, document_body, plain_text
-from pulse_collector.mapping.documents import read_request, read_response
+from pulse_collector.mapping.documents import fill_stated_cost, read_request, read_response
 from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object, unquote
+from pulse_collector.mapping.model_names import is_embedding_model
 from pulse_collector.mapping.span_facts import SpanFacts, TextColumn
 from pulse_collector.mapping.times import ms_after_start
-from pulse_collector.mapping.usage import CountColumn, Counts, count_of, counts_of_document
 
 _METADATA = ("langfuse.trace.metadata.", "langfuse.observation.metadata.")
 #: Infinite limits and their like are the client's inventions.
 _ENDLESS = "Infinity"
-#: Usage as Langfuse's LangChain callback writes it.
-_PARTS = frozenset({"input_cache_read", "input_cache_creation", "output_reasoning"})
 #: What its LangChain callback leaves in the metadata, LangChain's own notes on the model among it.
 _METADATA_NAMES: dict[TextColumn, tuple[str, ...]] = {
     "provider": ("ls_provider",),
     "model_requested": ("ls_model_name",),
     "session_id": ("langfuse_session_id", "session_id", "thread_id"),
     "user_id": ("langfuse_user_id", "user_id"),
-}
-_USAGE_NAMES: dict[CountColumn, tuple[str, ...]] = {
-    "input": ("input",),
-    "output": ("output",),
-    "total": ("total",),
-    "cache_read": ("cache_read_input_tokens", "input_cached_tokens", "input_cache_read"),
-    "cache_write": ("cache_creation_input_tokens", "input_cache_creation"),
-    "cache_write_1h": ("input_ephemeral_1h_input_tokens",),
-    "reasoning": ("output_reasoning_tokens", "reasoning_tokens", "output_reasoning"),
-    "input_audio": ("input_audio_tokens", "input_audio"),
-    "output_audio": ("output_audio_tokens", "output_audio"),
 }
 
 
@@ -52,58 +39,35 @@ def read(facts: SpanFacts) -> None:
     for column, names in _METADATA_NAMES.items():
         for name in names:
             facts.fill(column, facts.custom.get(name))
+    usage = parse_object(attributes.get("langfuse.observation.usage_details"))
+    _read_kind(facts, usage)
     if facts.model_call:
-        _read_usage(facts)
+        _read_usage(facts, usage)
         # Until an answer came, the one model name is that of the request.
         if facts.failed and not facts.counts and "model_used" in facts.texts:
             facts.fill("model_requested", facts.texts.pop("model_used"))
-    cost = as_number(_scalar(parse_object(attributes.get("langfuse.observation.cost_details")).get("total")))
-    if cost is not None:
-        facts.numbers.setdefault("cost_usd", cost)
+    fill_stated_cost(facts, parse_object(attributes.get("langfuse.observation.cost_details")))
     _read_first_token(facts)
     _read_content(facts)
     read_content(facts)
 
 
-def _read_usage(facts: SpanFacts) -> None:
-    usage = parse_object(facts.attributes.get("langfuse.observation.usage_details"))
-    facts.fill_counts(counts_of_document(usage))
-    facts.fill_counts(_details(usage))
-    if "input" in usage or "cache_read_input_tokens" in usage:
-        # Given by hand, in whatever way the application had it: Anthropic's way leaves the cache out.
-        facts.input_excludes_cache = "prompt_tokens" not in usage and (
-            "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage
-        )
-    if not usage.keys().isdisjoint(_PARTS):
-        _add_parts(facts.counts, usage)
+def _read_usage(facts: SpanFacts, usage: JsonObject) -> None:
+    counts, excludes_cache = langfuse_counts(usage)
+    facts.fill_counts(counts)
+    if counts:
+        facts.input_excludes_cache = excludes_cache
 
 
-def _add_parts(counts: Counts, usage: JsonObject) -> None:
-    """Langfuse's LangChain callback takes every part out of its whole: `input_cache_read` out of `input`.
-
-    Unless input and output make up the total as they are. Where the parts overlap (Anthropic's lifetimes of
-    what was written) the input is what the total leaves.
-    """
-    total = counts.get("total")
-    if total is not None and counts.get("input", 0) + counts.get("output", 0) == total:
+def _read_kind(facts: SpanFacts, usage: JsonObject) -> None:
+    """Correct the kind: Python's client up to 3.3.0 calls generations spans, others embeddings generations."""
+    model = facts.texts.get("model_used")
+    if model is None:
         return
-    if "output" in counts:
-        counts["output"] += counts.get("reasoning", 0)
-    if total is not None and total >= counts.get("output", 0):
-        counts["input"] = total - counts.get("output", 0)
-    elif "input" in counts:
-        counts["input"] += counts.get("cache_read", 0) + counts.get("cache_write", 0)
-
-
-def _details(usage: JsonObject) -> Counts:
-    """Langfuse's own names of usage; cached and reasoning tokens stand flat beside the rest."""
-    counts: Counts = {}
-    for column, names in _USAGE_NAMES.items():
-        for name in names:
-            count = count_of(usage.get(name))
-            if count is not None:
-                counts.setdefault(column, count)
-    return counts
+    if facts.operation == "span" and usage:
+        facts.operation, facts.model_call = "chat", True
+    if facts.operation == "chat" and is_embedding_model(model):
+        facts.operation = "embeddings"
 
 
 def _read_first_token(facts: SpanFacts) -> None:
@@ -140,10 +104,6 @@ def _unquoted(value: Json) -> Json:
         parsed = parse_json(value)
         return value if parsed is None else parsed
     return value
-
-
-def _scalar(value: Json) -> str | int | float | None:
-    return value if isinstance(value, str | int | float) else None
 
 
 DIALECT = Dialect(

@@ -10,11 +10,11 @@ from pulse_collector.dialects.openllmetry import read as read_openllmetry
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, set_messages
 from pulse_collector.mapping.content import content_of
-from pulse_collector.mapping.documents import read_parameters, read_reported_cost, read_response
+from pulse_collector.mapping.documents import read_parameters, read_response, read_usage
 from pulse_collector.mapping.indexed import indexed_list
 from pulse_collector.mapping.json_text import JsonObject, parse_repr, to_json
+from pulse_collector.mapping.model_names import provider_by_model
 from pulse_collector.mapping.span_facts import SpanFacts, clean_text
-from pulse_collector.mapping.usage import counts_of_document
 
 _CALLS = {
     "completion": "chat",
@@ -45,6 +45,7 @@ def read(facts: SpanFacts) -> None:
         return
     _read_ids(facts)
     facts.fill("user_id", facts.attributes.get("metadata.user_api_key_user_id"))
+    _read_route(facts)
     _read_usage(facts)
     _read_calls(facts)
     read_openllmetry(facts)
@@ -63,6 +64,14 @@ def _read_ids(facts: SpanFacts) -> None:
             facts.texts["provider_request_id"] = clean_text(hidden[1])
 
 
+def _read_route(facts: SpanFacts) -> None:
+    """Fill in what was asked of whom: the model asked for may be the name of a group of deployments."""
+    sent = facts.attributes.get("litellm.provider.model")
+    if isinstance(sent, str) and sent:
+        facts.fill("provider", provider_by_model(sent))
+        facts.fill("model_used", sent)
+
+
 def _decoded(text: str) -> str:
     try:
         return b64decode(text + "=" * (-len(text) % 4)).decode()
@@ -73,8 +82,7 @@ def _decoded(text: str) -> str:
 def _read_usage(facts: SpanFacts) -> None:
     """The provider's usage, with what it charged and the parts that have no attribute of their own."""
     usage = parse_repr(facts.attributes.get("metadata.usage_object"))
-    facts.fill_counts(counts_of_document(usage))
-    read_reported_cost(facts, usage)
+    read_usage(facts, usage)
 
 
 def _read_calls(facts: SpanFacts) -> None:
@@ -132,7 +140,7 @@ DIALECT = Dialect(
             "metadata.user_api_key_end_user_id",
         ),
     },
-    content=("metadata.usage_object",),
+    content=("metadata.usage_object", "litellm.provider.model"),
     content_prefixes=("llm.request.functions.",),
     read=read,
     extends=OTEL_GENAI,

@@ -9,11 +9,10 @@ from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, read_content, set_messages
 from pulse_collector.mapping.attributes import as_number
 from pulse_collector.mapping.content import content_of, document_body
-from pulse_collector.mapping.documents import read_parameters, read_reported_cost, read_request, read_response
+from pulse_collector.mapping.documents import read_parameters, read_request, read_response, read_usage
 from pulse_collector.mapping.event_messages import messages_of_events
 from pulse_collector.mapping.json_text import dump_json, parse_object, to_json
 from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import counts_of_document
 
 #: Logfire's own tag for every call of a model.
 _NO_TAG = "LLM"
@@ -33,8 +32,7 @@ def read(facts: SpanFacts) -> None:
         read_content(facts)
         return
     usage = parse_object(attributes.get("gen_ai.usage.raw"))
-    facts.fill_counts(counts_of_document(usage))
-    read_reported_cost(facts, usage)
+    read_usage(facts, usage)
     _read_first_version(facts)
     asked, answered = messages_of_events(attributes.get("events"))
     set_messages(facts, messages=built(asked), answers=built(answered))

@@ -6,11 +6,10 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.logfire import DIALECT as LOGFIRE
 from pulse_collector.dialects.logfire import read as read_logfire
 from pulse_collector.mapping.content import Content, content_of, document_body, plain_text
-from pulse_collector.mapping.documents import read_response
+from pulse_collector.mapping.documents import read_response, read_usage
 from pulse_collector.mapping.json_text import parse_object
 from pulse_collector.mapping.messages import first_answer_text, last_user_text
 from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import counts_of_document
 
 #: Beginnings of names, and what such spans do.
 _OPERATIONS = (
@@ -39,7 +38,7 @@ def read(facts: SpanFacts) -> None:
         facts.model_call = named == "chat"
     asked = _given(facts, "raw_input", "input")
     answered = _given(facts, "response", "output")
-    facts.fill_counts(counts_of_document(parse_object(attributes.get("usage"))))
+    read_usage(facts, parse_object(attributes.get("usage")))
     if facts.model_call:
         if asked is not None:
             facts.input_text = last_user_text(asked.value)

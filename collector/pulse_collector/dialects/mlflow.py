@@ -5,20 +5,12 @@ from __future__ import annotations
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_missing_content
-from pulse_collector.mapping.attributes import AttributeValue, as_number
+from pulse_collector.mapping.attributes import AttributeValue
 from pulse_collector.mapping.content import Content, content_of, document_body
-from pulse_collector.mapping.documents import read_request, read_response
+from pulse_collector.mapping.documents import fill_stated_cost, read_request, read_response
 from pulse_collector.mapping.json_text import parse_object, unquote
 from pulse_collector.mapping.span_facts import SpanFacts, clean_text
-from pulse_collector.mapping.usage import CountColumn, Counts, counts_named
-
-_USAGE_NAMES: dict[CountColumn, str] = {
-    "input": "input_tokens",
-    "output": "output_tokens",
-    "total": "total_tokens",
-    "cache_read": "cache_read_input_tokens",
-    "cache_write": "cache_creation_input_tokens",
-}
+from pulse_collector.mapping.usage import Counts, counts_by_name
 
 
 def read(facts: SpanFacts) -> None:
@@ -44,11 +36,10 @@ def _read_call(facts: SpanFacts, asked: Content | None, answered: Content | None
     if answered is not None:
         read_response(facts, answered.value)
     facts.fill("model_requested", unquote(facts.attributes.get("mlflow.llm.model")))
-    cost = parse_object(facts.attributes.get("mlflow.llm.cost")).get("total_cost")
-    cost_usd = as_number(cost) if isinstance(cost, int | float) else None
-    if cost_usd is not None and "cost_usd" not in facts.numbers:
+    if "cost_usd" not in facts.numbers:
         # From a price list of its own.
-        facts.numbers["cost_usd"], facts.cost_is_estimate = cost_usd, True
+        facts.cost_is_estimate = True
+        fill_stated_cost(facts, parse_object(facts.attributes.get("mlflow.llm.cost")))
 
 
 def _content(value: AttributeValue) -> Content | None:
@@ -58,7 +49,7 @@ def _content(value: AttributeValue) -> Content | None:
 
 def _usage(facts: SpanFacts) -> Counts:
     """MLflow's own counts, which include the cache whatever the provider."""
-    return counts_named(parse_object(facts.attributes.get("mlflow.chat.tokenUsage")), _USAGE_NAMES)
+    return counts_by_name(parse_object(facts.attributes.get("mlflow.chat.tokenUsage")))
 
 
 DIALECT = Dialect(

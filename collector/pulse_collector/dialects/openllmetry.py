@@ -43,10 +43,6 @@ _LIBRARIES = (
 )
 
 _BEDROCK = "opentelemetry.instrumentation.bedrock"
-_GOOGLE = (
-    "opentelemetry.instrumentation.google_generativeai",
-    "opentelemetry.instrumentation.vertexai",
-)
 
 #: Parameters that it writes as empty lists where nobody asked for them.
 _UNASKED = ("gen_ai.request.reasoning_effort", "gen_ai.request.reasoning_summary")
@@ -68,7 +64,9 @@ def read(facts: SpanFacts) -> None:
     if tools or facts.operation == "text_completion":
         prompt = built([_message(one) for one in indexed_list(facts.flattened, "gen_ai.prompt.")])
         set_messages(facts, messages=prompt, answers=None, tools=built(tools))
-    _read_library(facts)
+    if facts.scope == _BEDROCK:
+        # Its counts are passed on as they come.
+        facts.input_excludes_cache = True
     read_content(facts)
     read_in_and_out(facts, ("traceloop.entity.input",), ("traceloop.entity.output",))
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
@@ -80,18 +78,6 @@ def _message(entry: Json) -> Json:
     if isinstance(entry, dict) and entry.keys() == {"user"}:
         return {"role": "user", "content": entry["user"]}
     return entry
-
-
-def _read_library(facts: SpanFacts) -> None:
-    """What the libraries do not count alike, and their instrumentations pass on as it comes."""
-    if facts.scope == _BEDROCK:
-        facts.input_excludes_cache = True
-    elif facts.scope in _GOOGLE:
-        # The output is that of the candidates; of thoughts beside them only the total tells.
-        counts = facts.counts
-        total, asked = counts.get("total"), counts.get("input")
-        if total is not None and asked is not None and total - asked > counts.get("output", total):
-            counts["output"] = total - asked
 
 
 DIALECT = Dialect(

@@ -9,10 +9,10 @@ from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, read_content, set_messages
 from pulse_collector.mapping.attributes import AttributeValue
 from pulse_collector.mapping.content import Content, content_of, document_body
-from pulse_collector.mapping.documents import read_request
+from pulse_collector.mapping.documents import read_reported_cost, read_request, read_usage
 from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object, to_json
 from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import CountColumn, count_of, counts_named, counts_of_document
+from pulse_collector.mapping.usage import count_of, counts_by_name, counts_of_document
 
 
 def read(facts: SpanFacts) -> None:
@@ -40,37 +40,40 @@ def read(facts: SpanFacts) -> None:
 
 
 def _read_provider_metadata(facts: SpanFacts) -> None:
-    """Cached tokens, which version 4 and streams have nowhere else."""
+    """Read cached tokens, which version 4 and streams have nowhere else, and what a router charged."""
     metadata = parse_object(facts.attributes.get("ai.response.providerMetadata"))
-    for name, columns in _PROVIDER_COUNTS:
-        counted = metadata.get(name)
-        if isinstance(counted, dict):
-            facts.fill_counts(counts_named(counted, columns))
-    for name in ("google", "vertex"):
-        google = metadata.get(name)
-        # The output that has an attribute is that of the candidates: thoughts lie beside them.
-        facts.counts.update(
-            counts_of_document(google.get("usageMetadata") if isinstance(google, dict) else None)
+    for section in metadata.values():
+        if isinstance(section, dict):
+            _read_section(facts, section)
+    gateway = metadata.get("gateway")
+    if isinstance(gateway, dict):
+        read_reported_cost(facts, {"cost": gateway.get("cost")})
+    anthropic, bedrock = metadata.get("anthropic"), metadata.get("bedrock")
+    if isinstance(anthropic, dict):
+        # Versions 4 and 5 passed on Anthropic's own count, which leaves the cache out.
+        usage = anthropic.get("usage")
+        sent = count_of(usage.get("input_tokens")) if isinstance(usage, dict) else None
+        facts.input_excludes_cache = "ai.usage.promptTokens" in facts.attributes or (
+            sent is not None and sent == facts.counts.get("input")
         )
-    anthropic = metadata.get("anthropic")
-    if not isinstance(anthropic, dict):
-        return
-    raw = counts_of_document(anthropic.get("usage"))
-    facts.fill_counts(
-        {column: count for column, count in raw.items() if column not in ("input", "output", "total")}
-    )
-    read = count_of(anthropic.get("cacheReadInputTokens"))
-    if read is not None:
-        facts.counts.setdefault("cache_read", read)
-    written = count_of(anthropic.get("cacheCreationInputTokens"))
-    if written is not None:
-        facts.counts.setdefault("cache_write", written)
-    # Versions 4 and 5 passed on Anthropic's own count, which leaves the cache out.
-    usage = anthropic.get("usage")
-    sent = count_of(usage.get("input_tokens")) if isinstance(usage, dict) else None
-    facts.input_excludes_cache = "ai.usage.promptTokens" in facts.attributes or (
-        sent is not None and sent == facts.counts.get("input")
-    )
+    elif isinstance(bedrock, dict) and "usage" in bedrock:
+        # And Bedrock's. Since version 6 the input has its parts beside it, and includes them.
+        facts.input_excludes_cache = not any(key.startswith(_INPUT_DETAILS) for key in facts.attributes)
+
+
+def _read_section(facts: SpanFacts, section: JsonObject) -> None:
+    """Fill in parts of the tokens from what the provider's own metadata has: there, or in its usage.
+
+    Input and output are the attributes', except of Google, where these are the candidates without thoughts.
+    """
+    google = section.get("usageMetadata")
+    if isinstance(google, dict):
+        read_usage(facts, google)
+    usage = section.get("usage")
+    usage = usage if isinstance(usage, dict) else {}
+    read_reported_cost(facts, usage)
+    for counts in (counts_of_document(usage), counts_by_name(section)):
+        facts.fill_counts({column: count for column, count in counts.items() if column not in _WHOLES})
 
 
 def _answer(facts: SpanFacts) -> JsonObject | None:
@@ -120,13 +123,8 @@ def _read_tool(facts: SpanFacts) -> None:
 
 #: Stand in for the response's id where the provider gave none.
 _INVENTED_IDS = ("aitxt-", "aiobj-")
-#: Parts of the usage that versions 4 and 5 leave to the provider's own metadata.
-_PROVIDER_COUNTS: tuple[tuple[str, dict[CountColumn, str]], ...] = (
-    ("openai", {"cache_read": "cachedPromptTokens", "reasoning": "reasoningTokens"}),
-    ("azure", {"cache_read": "cachedPromptTokens", "reasoning": "reasoningTokens"}),
-    ("deepseek", {"cache_read": "promptCacheHitTokens"}),
-    ("xai", {"reasoning": "reasoningTokens"}),
-)
+_WHOLES = frozenset({"input", "output", "total"})
+_INPUT_DETAILS = "ai.usage.inputTokenDetails."
 _METADATA = "ai.telemetry.metadata."
 _SESSION_NAMES = ("sessionId", "session_id", "threadId", "conversationId", "chatId")
 _CONTEXTS = ("ai.settings.context.", "ai.settings.runtimeContext.")

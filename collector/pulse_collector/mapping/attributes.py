@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TypeAlias
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
@@ -99,3 +100,8 @@ def as_number(value: AttributeValue) -> float | None:
     except OverflowError:
         return None
     return number if math.isfinite(number) and number >= 0 else None
+
+
+def add_dollars(*amounts: float) -> float:
+    """Return a sum of decimals without the noise of binary fractions."""
+    return float(sum(Decimal(repr(amount)) for amount in amounts))

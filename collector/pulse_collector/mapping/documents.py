@@ -6,11 +6,11 @@ Anthropic's messages, Google's generateContent, Bedrock's converse, and the resu
 
 from __future__ import annotations
 
-from pulse_collector.mapping.attributes import as_number
+from pulse_collector.mapping.attributes import add_dollars, as_number
 from pulse_collector.mapping.json_text import Json, JsonObject, parse_json
 from pulse_collector.mapping.messages import first_answer_text, last_user_text, message_text, text_of
 from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import counts_of_document
+from pulse_collector.mapping.usage import counts_of_document, is_gemini_usage
 
 
 def read_request(facts: SpanFacts, document: Json) -> None:
@@ -27,10 +27,13 @@ def read_request(facts: SpanFacts, document: Json) -> None:
 
 
 def read_parameters(facts: SpanFacts, parameters: JsonObject) -> None:
-    """Fill in what stands beside the messages of a request: the model, and the end user's id."""
+    """Fill in the other members of a request: the model, the end user's id, the tier that was asked for."""
     facts.fill("model_requested", parameters.get("model") or parameters.get("model_name"))
     facts.fill("user_id", parameters.get("user"))
     facts.fill("user_id", nested_document(parameters, "metadata").get("user_id"))
+    facts.fill_billing("service_tier", _service_tier(parameters), asked=True)
+    facts.fill_billing("speed", parameters.get("speed"), asked=True)
+    facts.fill_billing("inference_geo", parameters.get("inference_geo"), asked=True)
 
 
 def read_response(facts: SpanFacts, document: Json) -> None:
@@ -44,8 +47,8 @@ def read_response(facts: SpanFacts, document: Json) -> None:
     facts.fill("provider_request_id", document.get("id") or _either(document, "responseId", "response_id"))
     facts.fill("model_used", document.get("model") or _either(document, "modelVersion", "model_version"))
     usage = document.get("usage") or document.get("usageMetadata") or document.get("usage_metadata")
-    facts.fill_counts(counts_of_document(usage))
-    read_reported_cost(facts, usage)
+    read_usage(facts, usage)
+    facts.fill_billing("service_tier", _service_tier(document))
     text, reasons = _answer(document)
     facts.output_text = facts.output_text or text or None
     if not facts.finish_reasons:
@@ -57,14 +60,86 @@ def _either(document: JsonObject, camel: str, snake: str) -> Json:
     return document.get(camel) or document.get(snake)
 
 
+def read_usage(facts: SpanFacts, usage: Json) -> None:
+    """Fill in the counts of a provider's usage object, the cost that it states, and the terms of billing."""
+    counts = counts_of_document(usage)
+    if isinstance(usage, dict):
+        if is_gemini_usage(usage):
+            # Attributes repeat the prompt and the candidates, without tools and thoughts.
+            facts.counts.update(counts)
+        facts.fill_billing("service_tier", usage.get("service_tier") or _traffic_tier(usage))
+        facts.fill_billing("speed", usage.get("speed"))
+        facts.fill_billing("inference_geo", usage.get("inference_geo"))
+    facts.fill_counts(counts)
+    read_reported_cost(facts, usage)
+
+
+def _service_tier(document: JsonObject) -> Json:
+    """OpenAI's tier of an answer, and Bedrock's, which is an object."""
+    tier = document.get("service_tier") or document.get("serviceTier")
+    return tier.get("type") if isinstance(tier, dict) else tier
+
+
+def _traffic_tier(usage: JsonObject) -> Json:
+    """Vertex' kind of traffic: what is not paid as it is used, or not at the usual priority."""
+    traffic = usage.get("trafficType") or usage.get("traffic_type")
+    return traffic.lower() if isinstance(traffic, str) and "UNSPECIFIED" not in traffic else None
+
+
 def read_reported_cost(facts: SpanFacts, usage: Json) -> None:
-    """OpenRouter states what it charges, in dollars."""
-    cost = usage.get("cost") if isinstance(usage, dict) else None
-    if isinstance(cost, int | float):
-        dollars = as_number(cost)
-        if dollars:
-            facts.numbers["cost_usd"] = dollars
-            facts.cost_is_estimate = False
+    """Set the cost that a usage object states: what OpenRouter, Perplexity or xAI charges, in dollars."""
+    if not isinstance(usage, dict):
+        return
+    dollars = _charged(usage)
+    if dollars is None and has_own_key(usage):
+        # OpenRouter's fee alone, which an attribute may repeat, is not what the call cost.
+        facts.numbers.pop("cost_usd", None)
+    elif dollars:
+        facts.numbers["cost_usd"] = dollars
+        facts.cost_is_estimate = False
+    elif dollars is not None:
+        facts.numbers.setdefault("cost_usd", dollars)
+
+
+def _charged(usage: JsonObject) -> float | None:
+    cost = usage.get("cost")
+    if isinstance(cost, dict):
+        cost = cost.get("total_cost")
+    if cost is None and (ticks := as_number(_scalar(usage.get("cost_in_usd_ticks")))) is not None:
+        return ticks / _TICKS_PER_USD
+    dollars = as_number(_scalar(cost))
+    if dollars is None or not has_own_key(usage):
+        return dollars
+    # With the user's own key this is OpenRouter's fee, and the provider charges the user as well.
+    details = usage.get("cost_details") or usage.get("costDetails")
+    details = details if isinstance(details, dict) else {}
+    upstream = details.get("upstream_inference_cost", details.get("upstreamInferenceCost"))
+    charged = as_number(_scalar(upstream))
+    return None if charged is None else add_dollars(dollars, charged)
+
+
+def fill_stated_cost(facts: SpanFacts, costs: JsonObject) -> None:
+    """Set the cost from an object of costs in dollars: its total, else the sum of its parts."""
+    named = {name: as_number(_scalar(value)) for name, value in costs.items()}
+    known = {name: dollars for name, dollars in named.items() if dollars is not None}
+    total = known.pop("total", known.pop("total_cost", None))
+    if total is None and known:
+        total = add_dollars(*known.values())
+    if total is not None:
+        facts.numbers.setdefault("cost_usd", total)
+
+
+def has_own_key(usage: JsonObject) -> bool:
+    """Return whether OpenRouter used the user's own key of a provider."""
+    return usage.get("is_byok") is True or usage.get("isByok") is True
+
+
+#: docs.x.ai/developers/cost-tracking: a dollar has 10^10 ticks.
+_TICKS_PER_USD = 10**10
+
+
+def _scalar(value: Json) -> str | int | float | None:
+    return value if isinstance(value, str | int | float) else None
 
 
 def _answer(document: JsonObject) -> tuple[str, list[str]]:
@@ -151,8 +226,8 @@ def _read_langchain(facts: SpanFacts, document: JsonObject) -> None:
         facts.fill("model_used", source.get("model_name") or source.get("model"))
         facts.fill("provider", source.get("model_provider"))
     for usage in (body.get("usage_metadata"), meta.get("token_usage"), meta.get("usage")):
-        facts.fill_counts(counts_of_document(usage))
-    read_reported_cost(facts, meta.get("token_usage"))
+        read_usage(facts, usage)
+    facts.fill_billing("service_tier", _service_tier(meta))
     if not facts.finish_reasons:
         reason = meta.get("finish_reason") or meta.get("stop_reason") or info.get("finish_reason")
         facts.finish_reasons = _texts(reason)

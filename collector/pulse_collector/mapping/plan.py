@@ -9,9 +9,11 @@ from typing import TypeVar
 from pulse_collector.dialects import Spoken, dialect_of_attributes, marked
 from pulse_collector.dialects.dialect import Dialect, Table, custom_name, is_flattened
 from pulse_collector.mapping.attributes import Attributes
+from pulse_collector.mapping.cost_names import BillingTerm, CostPart
 from pulse_collector.mapping.metadata import is_secret
+from pulse_collector.mapping.number_keys import number_keys
 from pulse_collector.mapping.span_facts import TextColumn
-from pulse_collector.mapping.usage import CountColumn
+from pulse_collector.mapping.usage_names import CountColumn
 
 #: An instrumentor writes a few dozen sets of keys. More are not remembered, nor are those of long lists.
 _MAX_PLANS = 2048
@@ -38,6 +40,10 @@ class Plan:
     #: With what makes milliseconds of it.
     first_token_ms: tuple[tuple[str, int], ...]
     cost_usd: tuple[str, ...]
+    #: Parts of the cost, for where no whole one is stated.
+    cost_parts: tuple[tuple[CostPart, str], ...]
+    #: Terms of billing, the answer's before the request's.
+    billing: tuple[tuple[BillingTerm, str], ...]
     tags: tuple[str, ...]
     finish_reasons: tuple[str, ...]
     hosts: tuple[str, ...]
@@ -132,16 +138,21 @@ def _plan_alone(keys: tuple[str, ...], spoken: Spoken) -> Plan:
             flattened.append(key)
         elif not is_secret(key):
             rest.append(key)
+    numbers = number_keys(rest, table)
+    used = numbers.used
+    rest = [key for key in rest if key not in used]
     return Plan(
         dialect,
         table,
         columns(table.texts),
-        columns(table.counts),
+        numbers.columns(columns(table.counts)),
         (
             *((key, 1000) for key in found(table.first_token_seconds)),
             *((key, 1) for key in found(table.first_token_ms)),
         ),
-        found(table.cost_usd),
+        found(table.cost_usd) + numbers.cost_usd,
+        numbers.cost_parts,
+        numbers.billing,
         found(table.tags),
         found(table.finish_reasons),
         found(_HOST_KEYS),

@@ -2,57 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from itertools import pairwise
 
-_NAMES = {
-    "az.ai.openai": "azure",
-    "azure.ai.openai": "azure",
-    "azure_openai": "azure",
-    "azure-openai": "azure",
-    "azureopenai": "azure",
-    "azure": "azure",
-    "az.ai.inference": "azure_inference",
-    "azure.ai.inference": "azure_inference",
-    "azure_ai_inference": "azure_inference",
-    "gemini": "google",
-    "gcp.gemini": "google",
-    "gcp.gen_ai": "google",
-    "google": "google",
-    "google_genai": "google",
-    "google-genai": "google",
-    "google.genai": "google",
-    "googleai": "google",
-    "google-generativeai": "google",
-    "google.generative-ai": "google",
-    "google_ai_studio": "google",
-    "google-gla": "google",
-    "vertex_ai": "vertex",
-    "vertexai": "vertex",
-    "google.vertex": "vertex",
-    "google-vertex": "vertex",
-    "google_vertexai": "vertex",
-    "gcp.vertex_ai": "vertex",
-    "gcp.vertex.agent": "vertex",
-    "xai": "xai",
-    "x_ai": "xai",
-    "x-ai": "xai",
-    "grok": "xai",
-    "bedrock": "bedrock",
-    "aws": "bedrock",
-    "aws.bedrock": "bedrock",
-    "amazon_bedrock": "bedrock",
-    "amazon-bedrock": "bedrock",
-    "bedrock_converse": "bedrock",
-    "mistral_ai": "mistral",
-    "mistralai": "mistral",
-    "mistral": "mistral",
-    "ibm.watsonx.ai": "watsonx",
-    "together_ai": "together",
-    "togetherai": "together",
-    "fireworks_ai": "fireworks",
-    "openai_chat": "openai",
-    "openai-chat": "openai",
-}
+from pulse_collector.mapping.hosts import provider_by_host
+from pulse_collector.mapping.model_names import is_openrouter_name, provider_by_model
 
 #: Frameworks that name themselves where a provider belongs.
 _FRAMEWORKS = frozenset(
@@ -87,69 +42,75 @@ _FRAMEWORKS = frozenset(
     }
 )
 
+_WORDS = re.compile(r"[a-z0-9]+")
+
+#: Who serves before whose models: `bedrock.anthropic.messages` is Bedrock, `Azure OpenAI` Azure. The first
+#: entry that has one of the words wins; `open_ai` and `Open AI` count as `openai`.
+_BY_WORD: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("openrouter", ("openrouter",)),
+    ("sagemaker", ("sagemaker",)),
+    ("bedrock", ("bedrock", "aws", "amazon")),
+    ("azure", ("azure", "az", "azureopenai", "azureopenaichat")),
+    ("vertex", ("vertex", "vertexai", "chatvertexai", "aiplatform")),
+    ("watsonx", ("watsonx", "watson")),
+    ("huggingface", ("huggingface",)),
+    ("github", ("github",)),
+    ("databricks", ("databricks",)),
+    ("cloudflare", ("cloudflare",)),
+    ("nvidia", ("nvidia",)),
+    ("ollama", ("ollama",)),
+    ("groq", ("groq", "chatgroq")),
+    ("together", ("together", "togetherai", "togethercomputer")),
+    ("fireworks", ("fireworks", "fireworksai")),
+    ("cerebras", ("cerebras",)),
+    ("sambanova", ("sambanova",)),
+    ("deepinfra", ("deepinfra",)),
+    ("novita", ("novita", "novitaai")),
+    ("nebius", ("nebius",)),
+    ("hyperbolic", ("hyperbolic",)),
+    ("replicate", ("replicate",)),
+    ("baseten", ("baseten",)),
+    ("perplexity", ("perplexity", "perplexityai")),
+    ("xai", ("xai", "grok")),
+    ("deepseek", ("deepseek",)),
+    ("mistral", ("mistral", "mistralai", "chatmistralai")),
+    ("moonshot", ("moonshot", "moonshotai", "kimi")),
+    ("zhipuai", ("zhipu", "zhipuai", "bigmodel")),
+    ("z_ai", ("zai",)),
+    ("alibaba", ("alibaba", "alibabacloud", "dashscope", "tongyi", "bailian", "qwen")),
+    ("minimax", ("minimax",)),
+    ("cohere", ("cohere", "chatcohere")),
+    ("ai21", ("ai21",)),
+    ("voyageai", ("voyage", "voyageai")),
+    ("jina", ("jina", "jinaai")),
+    ("elevenlabs", ("elevenlabs",)),
+    ("google", ("google", "gcp", "gemini", "googleai", "googlegenai", "chatgooglegenerativeai")),
+    ("anthropic", ("anthropic", "claude", "chatanthropic")),
+    ("openai", ("openai", "chatopenai", "openaichat")),
+)
+#: Names of what only speaks like a provider.
+_LIKE = frozenset({"compatible", "like", "proxy", "gateway"})
+
 #: What the Vercel AI SDK and others append: `openai.chat`, `anthropic.messages`.
-_SUFFIXES = (".chat", ".messages", ".responses", ".response", ".embedding", ".embeddings", ".completion")
+_SUFFIX = re.compile(r"\.(?:chat|messages|responses?|embeddings?|completions?)$")
 
-_HOSTS = (
-    ("openrouter.ai", "openrouter"),
-    ("openai.azure.com", "azure"),
-    ("cognitiveservices.azure.com", "azure"),
-    ("models.inference.ai.azure.com", "azure_inference"),
-    ("api.openai.com", "openai"),
-    ("api.anthropic.com", "anthropic"),
-    ("generativelanguage.googleapis.com", "google"),
-    ("aiplatform.googleapis.com", "vertex"),
-    ("amazonaws.com", "bedrock"),
-    ("api.groq.com", "groq"),
-    ("api.mistral.ai", "mistral"),
-    ("api.deepseek.com", "deepseek"),
-    ("api.x.ai", "xai"),
-    ("api.together.xyz", "together"),
-    ("api.fireworks.ai", "fireworks"),
-    ("api.cohere.com", "cohere"),
-    ("api.perplexity.ai", "perplexity"),
-    ("api.cerebras.ai", "cerebras"),
-)
-
-#: Beginnings of model names that only one company uses.
-_MODELS = (
-    ("gpt-", "openai"),
-    ("chatgpt-", "openai"),
-    ("o1", "openai"),
-    ("o3", "openai"),
-    ("o4-", "openai"),
-    ("text-embedding-", "openai"),
-    ("ft:gpt-", "openai"),
-    ("davinci", "openai"),
-    ("claude-", "anthropic"),
-    ("anthropic.claude", "bedrock"),
-    ("us.anthropic.", "bedrock"),
-    ("eu.anthropic.", "bedrock"),
-    ("amazon.", "bedrock"),
-    ("gemini-", "google"),
-    ("models/gemini-", "google"),
-    ("mistral-", "mistral"),
-    ("ministral-", "mistral"),
-    ("codestral", "mistral"),
-    ("grok-", "xai"),
-    ("deepseek-", "deepseek"),
-    ("command-", "cohere"),
-)
-
-#: Of a URL only its beginning tells.
+#: Of a URL only its beginning counts.
 _MAX_HOST_CHARS = 256
 
 #: Providers whose name also stands where only the wire format of another is meant.
 _COMPATIBLE = frozenset({None, "openai", "anthropic"})
+#: Services of one company, which differ in their prices but not in their hosts.
+_AZURE = frozenset({"azure", "azure_inference"})
 
 
 def provider_name(
     raw: str | None, *, host: str | None, response_id: str | None, model: str | None
 ) -> str | None:
-    """The provider by what is known of a call, or None.
+    """Return the provider by what is known of a call, or None.
 
-    OpenRouter answers to OpenAI's client, so it is told by host, by its `gen-` response ids, or, where the
-    host is not known, by `vendor/model` names. Where a framework put its own name the model decides.
+    A known host decides: other companies answer to OpenAI's client too. OpenRouter is also recognised by its
+    `gen-` response ids and by names that only it has. Where a framework wrote its own name, the model
+    decides.
     """
     return _provider(
         raw,
@@ -162,54 +123,48 @@ def provider_name(
 @lru_cache(maxsize=4096)
 def _provider(raw: str | None, host: str | None, is_generation: bool, model: str | None) -> str | None:
     name = _normalised(raw) if raw else None
-    if name in _COMPATIBLE:
-        if host is not None:
-            by_host = _provider_by_host(host)
-            if by_host == "openrouter" or (name is None and by_host is not None):
-                return by_host
-        if is_generation:
-            return "openrouter"
-        if name is not None:
-            named_by_vendor = host is None and model is not None and "/" in model
-            return "openrouter" if name == "openai" and named_by_vendor else name
-        return _provider_by_model(model) if model else None
-    # LangSmith takes the vendor in the model's name for the provider.
-    return "openrouter" if is_generation and host is None else name
+    by_host = None if host is None else provider_by_host(host)
+    if by_host is not None:
+        return by_host if _host_decides(name, by_host) else name
+    # LangSmith writes the vendor in the model's name as the provider, with OpenRouter's ids.
+    if is_generation and (name in _COMPATIBLE or host is None):
+        return "openrouter"
+    if name is None:
+        return provider_by_model(model) if model else None
+    is_routed = name == "openai" and host is None and model is not None and is_openrouter_name(model)
+    return "openrouter" if is_routed else name
+
+
+def _host_decides(name: str | None, by_host: str) -> bool:
+    if name in _AZURE and by_host in _AZURE:
+        return False
+    # Some instrumentors write OpenAI's host for every client that is built on OpenAI's.
+    return by_host != "openai" or name in (None, "openai")
 
 
 def is_framework(raw: str) -> bool:
-    """Whether the name is that of a framework, which says nothing of who serves its calls."""
+    """Return whether the name is that of a framework, which leaves open who serves its calls."""
     return raw.strip().lower() in _FRAMEWORKS
 
 
 def _normalised(raw: str) -> str | None:
+    """Return the provider that a name means, by its words; if they mean none, the name in lower case."""
     name = raw.strip().lower()
-    if name in _NAMES:
-        return _NAMES[name]
-    for suffix in _SUFFIXES:
-        if name.endswith(suffix):
-            name = name.removesuffix(suffix)
-            break
-    if name in _FRAMEWORKS:
+    if not name or name in _FRAMEWORKS:
         return None
-    return _NAMES.get(name, name) or None
-
-
-def _provider_by_host(host: str) -> str | None:
-    lowered = host.lower()
-    for part, provider in _HOSTS:
-        if part in lowered:
-            return provider
-    return None
-
-
-def _provider_by_model(model: str) -> str | None:
-    lowered = model.lower()
-    for start, provider in _MODELS:
-        if lowered.startswith(start):
-            return provider
-    return "openrouter" if lowered.count("/") == 1 and lowered.split("/")[0] in _VENDORS else None
-
-
-#: The vendors of OpenRouter's `vendor/model` names that are also providers elsewhere.
-_VENDORS = frozenset({"anthropic", "openai", "google", "meta-llama", "mistralai", "deepseek", "x-ai", "qwen"})
+    if "." in name and (by_host := provider_by_host(name)) is not None:
+        return by_host
+    single = _WORDS.findall(name)
+    words = {*single, *(one + other for one, other in pairwise(single))}
+    provider = None
+    if words.isdisjoint(_LIKE):
+        provider = next((one for one, spellings in _BY_WORD if not words.isdisjoint(spellings)), None)
+    if provider is None:
+        return _SUFFIX.sub("", name)
+    if (
+        provider == "azure"
+        and "openai" not in words
+        and not words.isdisjoint(("inference", "foundry", "azureai"))
+    ):
+        return "azure_inference"
+    return provider

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pulse_collector.mapping.attributes import AttributeValue
+from pulse_collector.mapping.cost_names import BillingTerm
 from pulse_collector.mapping.json_text import JsonObject
 from pulse_collector.mapping.usage import Counts
 
@@ -42,6 +43,7 @@ class SpanFacts:
 
     __slots__ = (
         "attributes",
+        "billing",
         "cost_is_estimate",
         "counts",
         "custom",
@@ -124,11 +126,24 @@ class SpanFacts:
         self.input_excludes_cache: bool | None = None
         #: The cost was estimated by the sender from a price list, so that ours is the better one.
         self.cost_is_estimate = False
+        #: What may change the price (service tier, fast mode, place of inference), and whether it was only
+        #: asked for.
+        self.billing: dict[BillingTerm, tuple[str, bool]] | None = None
 
     def fill(self, column: TextColumn, text: object) -> None:
         """Set a text that is not known yet; anything but a text with something in it is passed over."""
         if isinstance(text, str) and text and column not in self.texts:
             self.texts[column] = clean_text(text)
+
+    def fill_billing(self, term: BillingTerm, value: object, *, asked: bool = False) -> None:
+        """Set a term of billing that is not known yet; the answer's replaces one that was only asked for."""
+        if not isinstance(value, str) or not value:
+            return
+        if self.billing is None:
+            self.billing = {}
+        known = self.billing.get(term)
+        if known is None or (known[1] and not asked):
+            self.billing[term] = (value, asked)
 
     def fill_counts(self, counts: Counts) -> None:
         """Add the counts that are not known yet."""

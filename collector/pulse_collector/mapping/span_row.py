@@ -10,20 +10,23 @@ from pulse_collector.mapping.attributes import Attributes
 from pulse_collector.mapping.finish_reasons import finish_reason
 from pulse_collector.mapping.json_text import Json, JsonObject
 from pulse_collector.mapping.metadata import kept_attributes, metadata_json
+from pulse_collector.mapping.model_names import bare_model, is_free_model
 from pulse_collector.mapping.previews import preview
 from pulse_collector.mapping.providers import provider_name
 from pulse_collector.mapping.read_span import Reading
 from pulse_collector.mapping.resource import ResourceFacts, ScopeFacts
 from pulse_collector.mapping.span_facts import SpanFacts, clean_text
-from pulse_collector.mapping.usage import NO_USAGE, usage_of
-from pulse_collector.pricing import NOT_REPORTED, UNKNOWN_COST, Prices, reported_cost
-from pulse_storage.rows import SpanRow
+from pulse_collector.mapping.usage import NO_USAGE, Usage, usage_of
+from pulse_collector.pricing import NOT_REPORTED, UNKNOWN_COST, Prices, reported_cost, unlisted
+from pulse_storage.rows import UNLISTED_PREFIX, SpanRow
 
 #: Events kept in metadata.
 _MAX_EVENTS = 32
 _MAX_TAGS = 64
 _REQUEST_ID = re.compile(r"req_\w+")
 _NO_SPAN = bytes(8)
+#: Providers whose total has tokens that senders leave out of input and output.
+_GOOGLE = frozenset({"google", "vertex"})
 
 
 def span_row(
@@ -46,6 +49,10 @@ def span_row(
             response_id=response_id,
             model=model_requested or model_used,
         )
+        if model_requested is not None and "/" in model_requested:
+            model_requested = bare_model(model_requested, provider)
+        if model_used is not None and "/" in model_used:
+            model_used = bare_model(model_used, provider)
     usage, reported, cost = NO_USAGE, NOT_REPORTED, UNKNOWN_COST
     beside: JsonObject = {}
     if facts.model_call:
@@ -57,7 +64,13 @@ def span_row(
             usage = usage._replace(output_tokens=0)
         cost_usd = facts.numbers.get("cost_usd")
         if cost_usd is not None:
-            reported = reported_cost(cost_usd, usage, is_estimate=facts.cost_is_estimate)
+            reported = reported_cost(
+                cost_usd,
+                usage,
+                is_estimate=facts.cost_is_estimate,
+                is_free=is_free_model(model_used) or is_free_model(model_requested),
+                failed=facts.failed,
+            )
         cost = prices.price(
             provider=provider,
             models=(model_used, model_requested),
@@ -65,6 +78,7 @@ def span_row(
             start_ns=facts.start_ns,
             reported=reported,
             failed=facts.failed,
+            unlisted=_unlisted(facts, usage, provider),
         )
     elif facts.counts:
         # Sums over the calls below, which no column may repeat.
@@ -136,6 +150,19 @@ def span_row(
             facts.partner_key or (_partner_key(facts) if provider == "anthropic" else None),
         )
     )
+
+
+def _unlisted(facts: SpanFacts, usage: Usage, provider: str | None) -> str | None:
+    """Return why the list price does not hold for the call, or cannot be applied; None if it can."""
+    if facts.billing is not None and (reason := unlisted(facts.billing)) is not None:
+        return reason
+    total = facts.counts.get("total")
+    if total is not None and provider in _GOOGLE:
+        # What server-side tools fed back, or thoughts: nothing shows which, and their prices differ.
+        unexplained = total - (usage.input_tokens or 0) - (usage.output_tokens or 0)
+        if unexplained > 0:
+            return f"{UNLISTED_PREFIX}{unexplained} tokens of the total are neither input nor output"
+    return None
 
 
 def _host(attributes: Attributes, keys: Sequence[str]) -> str | None:

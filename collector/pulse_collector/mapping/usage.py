@@ -3,24 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from pulse_collector.mapping.attributes import as_count
 from pulse_collector.mapping.json_text import Json, JsonObject
-
-CountColumn = Literal[
-    "input",
-    "output",
-    "total",
-    "cache_read",
-    "cache_write",
-    "cache_write_1h",
-    "reasoning",
-    "input_audio",
-    "input_image",
-    "output_audio",
-    "output_image",
-]
+from pulse_collector.mapping.usage_names import CountColumn, member_column
 
 Counts = dict[CountColumn, int]
 
@@ -45,29 +32,36 @@ NO_USAGE = Usage()
 
 
 def usage_of(counts: Counts, *, excludes_cache: bool) -> Usage:
-    """The counts in the one form. `excludes_cache`: the sender's input leaves cached tokens out.
+    """Return the counts in the one form. `excludes_cache`: the sender's input leaves cached tokens out.
 
-    An input smaller than its own cached part cannot include it, whatever the sender promises. Totals help
-    where one side is missing, and show that reasoning lies beside the output (Google's thoughts) by being the
-    sum of all three.
+    An input smaller than its own cached part cannot include it, whatever the sender promises. The total helps
+    where one side is missing. By being the sum with them, it shows that cached tokens or reasoning are not
+    in input and output. A total that nothing explains changes nothing.
     """
     if not counts:
         return NO_USAGE
     get = counts.get
     input_tokens, output_tokens = get("input"), get("output")
     cache_read, cache_write = get("cache_read"), get("cache_write")
+    reasoning, total = get("reasoning"), get("total")
     cached = (cache_read or 0) + (cache_write or 0)
-    if cached and input_tokens is not None and (excludes_cache or cached > input_tokens):
+    if (
+        cached
+        and input_tokens is not None
+        and (
+            excludes_cache
+            or cached > input_tokens
+            or _lies_outside(cached, total, input_tokens, output_tokens, reasoning)
+        )
+    ):
         input_tokens += cached
-    total = get("total")
     if total is not None and input_tokens is None and output_tokens is not None:
         input_tokens = max(total - output_tokens, cached)
     elif total is not None and output_tokens is None and input_tokens is not None:
         output_tokens = max(total - input_tokens, 0)
-    reasoning = get("reasoning")
     if reasoning and output_tokens is not None:
-        beside = input_tokens is not None and total == input_tokens + output_tokens + reasoning
-        if beside or reasoning > output_tokens:
+        outside = input_tokens is not None and total == input_tokens + output_tokens + reasoning
+        if outside or reasoning > output_tokens:
             output_tokens += reasoning
     cache_write_1h = get("cache_write_1h")
     if cache_write_1h is not None:
@@ -97,6 +91,16 @@ def usage_of(counts: Counts, *, excludes_cache: bool) -> Usage:
     )
 
 
+def _lies_outside(
+    cached: int, total: int | None, input_tokens: int, output_tokens: int | None, reasoning: int | None
+) -> bool:
+    """Return whether the total is only reached with the cached tokens, and with reasoning as it may be."""
+    if total is None or output_tokens is None:
+        return False
+    rest = total - input_tokens - output_tokens
+    return rest == cached + (reasoning or 0) or (rest == cached and cached != reasoning)
+
+
 _MODALITIES = frozenset[CountColumn](("input_audio", "input_image", "output_audio", "output_image"))
 
 
@@ -123,20 +127,53 @@ def counts_named(usage: JsonObject, names: Mapping[CountColumn, str]) -> Counts:
 
 
 def counts_of_document(usage: Json) -> Counts:
-    """The counts of a provider's own `usage` object, input already inclusive. Unknown shapes give none."""
+    """Return the counts of a provider's own `usage` object, input already inclusive."""
     if not isinstance(usage, dict):
         return {}
-    if "prompt_tokens" in usage or "completion_tokens" in usage:
-        return _openai_chat(usage)
-    if "promptTokenCount" in usage or "prompt_token_count" in usage:
+    if is_gemini_usage(usage):
         return _gemini(usage)
-    if "inputTokens" in usage or "outputTokens" in usage:
+    if "prompt_tokens" in usage or "completion_tokens" in usage:
+        counts = _openai_chat(usage)
+    elif "cacheReadInputTokens" in usage or "cacheWriteInputTokens" in usage:
         return _bedrock(usage)
-    if "input_tokens" in usage or "output_tokens" in usage:
-        if "input_token_details" in usage or "output_token_details" in usage:
-            return _langchain(usage)
-        return _anthropic_or_responses(usage)
-    return {}
+    elif "input_token_details" in usage or "output_token_details" in usage:
+        counts = _langchain(usage)
+    elif "input_tokens" in usage or "output_tokens" in usage:
+        counts = _anthropic_or_responses(usage)
+    else:
+        return counts_by_name(usage)
+    # What stands at the top in a spelling of its own: cache hits of DeepSeek (`prompt_cache_hit_tokens`) and
+    # Moonshot (`cached_tokens`), parts that a proxy adds.
+    for column, count in counts_by_name(usage).items():
+        counts.setdefault(column, count)
+    return counts
+
+
+def is_gemini_usage(usage: JsonObject) -> bool:
+    """Return whether the object is Google's `usageMetadata`, which is complete: no other count is needed."""
+    return not _GEMINI_NAMES.isdisjoint(usage)
+
+
+_GEMINI_NAMES = frozenset(
+    {"promptTokenCount", "prompt_token_count", "candidatesTokenCount", "candidates_token_count"}
+)
+
+
+def counts_by_name(usage: JsonObject) -> Counts:
+    """Return the counts in an object, and in objects in it, by the words of their names, as they are."""
+    counts: Counts = {}
+    for name, value in usage.items():
+        if isinstance(value, dict):
+            for inner, one in value.items():
+                _fill_by_name(counts, f"{name}.{inner}", one)
+        else:
+            _fill_by_name(counts, name, value)
+    return counts
+
+
+def _fill_by_name(counts: Counts, name: str, value: Json) -> None:
+    if (column := member_column(name)) is not None and (count := count_of(value)) is not None:
+        counts.setdefault(column, count)
 
 
 def _openai_chat(usage: JsonObject) -> Counts:
@@ -183,21 +220,39 @@ def _gemini(usage: JsonObject) -> Counts:
     def pick(camel: str, snake: str) -> Json:
         return usage.get(camel, usage.get(snake))
 
+    prompt = pick("promptTokensDetails", "prompt_tokens_details")
+    tools = pick("toolUsePromptTokensDetails", "tool_use_prompt_tokens_details")
+    candidates = pick("candidatesTokensDetails", "candidates_tokens_details") or pick(
+        "responseTokensDetails", "response_tokens_details"
+    )
     counts = _counts(
         input=pick("promptTokenCount", "prompt_token_count"),
-        output=pick("candidatesTokenCount", "candidates_token_count"),
+        output=pick("candidatesTokenCount", "candidates_token_count")
+        or pick("responseTokenCount", "response_token_count"),
         total=pick("totalTokenCount", "total_token_count"),
         cache_read=pick("cachedContentTokenCount", "cached_content_token_count"),
         reasoning=pick("thoughtsTokenCount", "thoughts_token_count"),
-        input_audio=_modality(pick("promptTokensDetails", "prompt_tokens_details"), "AUDIO"),
-        input_image=_modality(pick("promptTokensDetails", "prompt_tokens_details"), "IMAGE"),
-        output_audio=_modality(pick("candidatesTokensDetails", "candidates_tokens_details"), "AUDIO"),
-        output_image=_modality(pick("candidatesTokensDetails", "candidates_tokens_details"), "IMAGE"),
+        input_audio=_sum(_modality(prompt, "AUDIO"), _modality(tools, "AUDIO")),
+        input_image=_sum(_modality(prompt, "IMAGE"), _modality(tools, "IMAGE")),
+        output_audio=_modality(candidates, "AUDIO"),
+        output_image=_modality(candidates, "IMAGE"),
     )
-    # Google counts thoughts beside the candidates.
-    if "output" in counts:
+    # What server-side tools fed back to the model is input, counted beside the prompt.
+    fed_back = count_of(pick("toolUsePromptTokenCount", "tool_use_prompt_token_count"))
+    if fed_back:
+        counts["input"] = counts.get("input", 0) + fed_back
+    # Google counts thoughts beside the candidates; what others write in its form may have them inside.
+    if "output" not in counts:
+        if "reasoning" in counts:
+            counts["output"] = counts["reasoning"]
+    elif counts.get("total") != counts.get("input", 0) + counts["output"]:
         counts["output"] += counts.get("reasoning", 0)
     return counts
+
+
+def _sum(one: Json, other: Json) -> Json:
+    first, second = count_of(one), count_of(other)
+    return first if second is None else (first or 0) + second
 
 
 def _modality(details: Json, name: str) -> Json:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pulse_collector.pricing.cost import NOT_REPORTED, UNKNOWN_COST, Cost, ReportedCost, reported_cost
 from pulse_collector.pricing.prices import LIST_PRICES, Prices
+from pulse_collector.pricing.terms import unlisted
 
 __all__ = [
     "LIST_PRICES",
@@ -13,4 +14,5 @@ __all__ = [
     "Prices",
     "ReportedCost",
     "reported_cost",
+    "unlisted",
 ]

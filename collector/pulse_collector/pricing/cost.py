@@ -14,11 +14,11 @@ _NANO = Decimal(1_000_000_000)
 
 
 class Cost(NamedTuple):
-    """A cost in billionths of a dollar, all None if it is not known."""
+    """A cost in billionths of a dollar; None if it is not known."""
 
     nano_usd: int | None
     source: CostSource | None
-    #: Which prices it was computed from.
+    #: The prices that it was computed from, or why the list price does not hold (`terms.unlisted`).
     version: str | None
 
 
@@ -36,9 +36,17 @@ class ReportedCost(NamedTuple):
 NOT_REPORTED = ReportedCost()
 
 
-def reported_cost(cost_usd: float, usage: Usage, *, is_estimate: bool) -> ReportedCost:
-    """A cost in dollars as a sender wrote it, unless it cannot be true: zero for used tokens is no cost."""
-    if cost_usd > _MAX_COST_USD or (cost_usd == 0 and (usage.input_tokens or usage.output_tokens)):
+def reported_cost(
+    cost_usd: float, usage: Usage, *, is_estimate: bool, is_free: bool = False, failed: bool = False
+) -> ReportedCost:
+    """Return a cost in dollars as a sender wrote it, unless it cannot be true.
+
+    Zero is a price only of a model that is free; else it stands for an unknown one, if tokens were used, are
+    not known, or the call failed.
+    """
+    if cost_usd > _MAX_COST_USD:
+        return NOT_REPORTED
+    if cost_usd == 0 and not is_free and (failed or usage.input_tokens != 0 or usage.output_tokens):
         return NOT_REPORTED
     # Through the shortest decimal that is this float, as the sender wrote it.
     nano_usd = int((Decimal(repr(cost_usd)) * _NANO).to_integral_value(ROUND_HALF_EVEN))

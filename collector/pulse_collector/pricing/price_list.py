@@ -13,6 +13,7 @@ from genai_prices import Usage as PricedUsage
 from genai_prices import data_snapshot
 from genai_prices.types import ModelInfo, ModelPrice, Provider, TieredPrices
 
+from pulse_collector.pricing.modalities import unpriced_parts
 from pulse_collector.pricing.rates import PARTS, Rates, Tier, part_index, rates_of, units
 
 PRICE_VERSION = f"genai-prices {metadata.version('genai-prices')}"
@@ -68,7 +69,7 @@ def _priced_model(provider: str, models: tuple[str | None, ...]) -> _PricedModel
         except LookupError:
             continue
         prices = found[1].prices
-        return _PricedModel(*found, _rates(prices) if isinstance(prices, ModelPrice) else None)
+        return _PricedModel(*found, _rates(*found, prices) if isinstance(prices, ModelPrice) else None)
     return None
 
 
@@ -78,14 +79,14 @@ def _rates_at(priced: _PricedModel, minute: int) -> Rates:
         at = datetime.fromtimestamp(minute * 60, UTC)
     except (OverflowError, ValueError, OSError):
         at = datetime.max.replace(tzinfo=UTC)
-    return _rates(priced.model.get_prices(at))
+    return _rates(priced.provider, priced.model, priced.model.get_prices(at))
 
 
 _NO_TOKEN_PRICES = Rates(())
 _rates_of_price: dict[int, tuple[ModelPrice, Rates]] = {}
 
 
-def _rates(model_price: ModelPrice) -> Rates:
+def _rates(provider: Provider, model: ModelInfo, model_price: ModelPrice) -> Rates:
     """The rates behind a price, found by asking genai-prices itself, whose every rule they thus follow."""
     known = _rates_of_price.get(id(model_price))
     if known is not None:
@@ -99,7 +100,7 @@ def _rates(model_price: ModelPrice) -> Rates:
         _tier(model_price, above, bounds[index + 1] if index + 1 < len(bounds) else None)
         for index, above in enumerate(bounds)
     ]
-    rates = rates_of(reversed(tiers))
+    rates = rates_of(reversed(tiers), unpriced_parts(provider.id, model.id, model_price))
     # Holding the price keeps its id from being given to another.
     _rates_of_price[id(model_price)] = (model_price, rates)
     return rates

@@ -28,6 +28,7 @@ class Prices:
         start_ns: int,
         reported: ReportedCost = NOT_REPORTED,
         failed: bool = False,
+        unlisted: str | None = None,
     ) -> Cost:
         """The cost of one model call.
 
@@ -36,7 +37,8 @@ class Prices:
         cached tokens.
 
         `models` are names of the same model, best first: the one used, then the one asked for. `start_ns` is
-        the Unix time in nanoseconds at which the prices must have been valid.
+        the Unix time in nanoseconds at which the prices must have been valid. `unlisted` is the reason why
+        the list price does not hold (`terms.unlisted`).
         """
         custom = None
         for prices in self._custom:
@@ -47,6 +49,8 @@ class Prices:
             return Cost(reported.nano_usd, "reported", None)
         if custom is not None:
             computed, version = custom.cost_nano_usd(usage, failed=failed), custom.version
+        elif unlisted is not None:
+            return Cost(None, None, unlisted)
         else:
             computed, version = _list_cost(provider, models, usage, start_ns), PRICE_VERSION
         if computed is not None:

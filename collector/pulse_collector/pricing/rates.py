@@ -24,6 +24,10 @@ PARTS = {
     "output_image_tokens": "output_tokens",
 }
 
+#: Where Usage has audio and images, and what it has there of a call without them.
+_MODALITIES = slice(Usage._fields.index("input_audio_tokens"), None)
+_NO_MODALITIES = (None, None, None, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Tier:
@@ -51,12 +55,17 @@ class Rates:
     tiers: tuple[Tier, ...]
     #: Units in a billionth of a dollar.
     per_nano: int = 1
+    #: Indexes of counts in Usage, all of them audio or images, that have no known price.
+    unpriced: tuple[int, ...] = ()
 
     def cost_nano_usd(self, usage: Usage) -> int | None:
-        """What a call costs; None if it is not known how much there was of an output that has a price.
+        """Return what a call costs.
 
-        The input is taken to be known, or free.
+        None if the output has a price and its tokens are unknown, or if audio or image tokens have none. The
+        input is taken to be known, or free.
         """
+        if usage[_MODALITIES] != _NO_MODALITIES and any(usage[index] for index in self.unpriced):
+            return None
         input_tokens = usage.input_tokens or 0
         tiers = self.tiers
         tier = tiers[-1]
@@ -80,8 +89,8 @@ class Rates:
         return nano_usd
 
 
-def rates_of(tiers: Iterable[Tier]) -> Rates:
-    """Rates of tiers in 1e-24 dollars, in the largest unit of which all their prices are multiples."""
+def rates_of(tiers: Iterable[Tier], unpriced: tuple[int, ...] = ()) -> Rates:
+    """Return rates of tiers in 1e-24 dollars, in the largest unit of which all their prices are multiples."""
     tiers = tuple(tiers)
     prices = [price for tier in tiers for price in (tier.call, tier.input, tier.output)]
     prices += [price for tier in tiers for _, price in tier.parts]
@@ -98,6 +107,7 @@ def rates_of(tiers: Iterable[Tier]) -> Rates:
             for tier in tiers
         ),
         _UNITS_PER_NANO // factor,
+        unpriced,
     )
 
 

@@ -6,6 +6,7 @@ from pulse_collector.mapping.usage import Usage
 from pulse_collector.pricing.cost import ReportedCost
 from pulse_collector.pricing.prices import Prices
 from pulse_storage.repricing import PriceSpan, SpanCost, ToldCost
+from pulse_storage.rows import UNLISTED_PREFIX
 from pulse_storage.skeletons import Skeleton
 
 
@@ -32,7 +33,13 @@ def span_pricing(prices: Prices) -> PriceSpan:
             start_ns=span.start_ns,
             reported=ReportedCost(told.reported_nano_usd, told.estimated_nano_usd),
             failed=span.status == "error",
+            unlisted=_unlisted(span),
         )
         return SpanCost(*cost)
 
     return price
+
+
+def _unlisted(span: Skeleton) -> str | None:
+    version = span.price_version
+    return version if version is not None and version.startswith(UNLISTED_PREFIX) else None

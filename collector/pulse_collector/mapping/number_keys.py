@@ -1,0 +1,65 @@
+"""Finds the attributes that state tokens, costs and terms of billing, by keys that no dialect lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from pulse_collector.dialects.dialect import Table
+from pulse_collector.mapping.cost_names import BillingTerm, CostPart, billing_term, cost_part, is_of_request
+from pulse_collector.mapping.usage_names import CountColumn, count_column
+
+#: Names that also stand on spans of other dialects, with numbers that follow other rules.
+_OF_ONE_DIALECT = ("llm.token_count.", "ai.usage.")
+
+
+class NumberKeys(NamedTuple):
+    """Keys by what their attributes state."""
+
+    counts: dict[CountColumn, tuple[str, ...]]
+    cost_usd: tuple[str, ...]
+    #: Parts of the cost; they stay in the metadata.
+    cost_parts: tuple[tuple[CostPart, str], ...]
+    #: Terms of billing, the answer's before the request's; they stay in the metadata.
+    billing: tuple[tuple[BillingTerm, str], ...]
+
+    def columns(
+        self, listed: tuple[tuple[CountColumn, tuple[str, ...]], ...]
+    ) -> tuple[tuple[CountColumn, tuple[str, ...]], ...]:
+        """Return the columns with the keys that a dialect lists for them, then with these."""
+        if not self.counts:
+            return listed
+        keys = dict(listed)
+        for column, others in self.counts.items():
+            keys[column] = keys.get(column, ()) + others
+        return tuple(keys.items())
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The keys whose attributes fill a column, and so are no metadata."""
+        return frozenset((*(key for keys in self.counts.values() for key in keys), *self.cost_usd))
+
+
+def number_keys(keys: Iterable[str], table: Table) -> NumberKeys:
+    """Return the keys among these that state a number or a term; `keys` are those that the table lacks."""
+    foreign = tuple(
+        start for start in _OF_ONE_DIALECT if not any(key.startswith(start) for key in table.known)
+    )
+    counts: dict[CountColumn, tuple[str, ...]] = {}
+    costs: list[tuple[CostPart, str]] = []
+    billing: list[tuple[BillingTerm, str]] = []
+    # Names with fewer parts first: `gen_ai.usage.cached_tokens` before `gen_ai.usage.details.cached_tokens`.
+    for key in sorted(keys, key=lambda key: key.count(".")):
+        if (column := count_column(key)) is not None:
+            if not key.startswith(foreign):
+                counts[column] = (*counts.get(column, ()), key)
+        elif (part := cost_part(key)) is not None:
+            costs.append((part, key))
+        elif (term := billing_term(key)) is not None:
+            billing.append((term, key))
+    return NumberKeys(
+        counts,
+        tuple(key for part, key in costs if part == "total"),
+        tuple((part, key) for part, key in costs if part != "total"),
+        tuple(sorted(billing, key=lambda pair: is_of_request(pair[1]))),
+    )

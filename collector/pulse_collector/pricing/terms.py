@@ -1,0 +1,30 @@
+"""Terms of billing under which a call does not cost the list price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pulse_collector.mapping.cost_names import BillingTerm
+from pulse_storage.rows import UNLISTED_PREFIX
+
+#: Values under which the list price holds. `auto` and `standard_only` are asked for; Groq's usual tier is
+#: `on_demand`; Anthropic reports `not_available` for models that run everywhere at one price.
+_LISTED: dict[BillingTerm, frozenset[str]] = {
+    "service_tier": frozenset(
+        {"default", "standard", "standard_only", "auto", "on_demand", "on-demand", "ondemand", "none", "null"}
+    ),
+    "speed": frozenset({"standard", "default", "normal"}),
+    "inference_geo": frozenset({"global", "default", "not_available"}),
+}
+
+
+def unlisted(billing: Mapping[BillingTerm, tuple[str, bool]]) -> str | None:
+    """Return the `price_version` of a call that the list price does not hold for; None if it does.
+
+    It names the first term that has a price of its own, which no list knows: flex, priority and batch tiers,
+    fast mode, inference in one country.
+    """
+    for term, (value, _) in billing.items():
+        if value.strip().lower() not in _LISTED[term]:
+            return f"{UNLISTED_PREFIX}{term} {value.strip()[:64]}"
+    return None
