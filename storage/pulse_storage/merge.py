@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence, Set
 
 from pulse_storage.call_groups import STREAM_PARTNER_PREFIX, is_stream_part
-from pulse_storage.rows import ANTHROPIC_SDK_DIALECT
+from pulse_storage.rows import ANTHROPIC_SDK_DIALECT, BILLED_BY_PREFIX
 from pulse_storage.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
 
 #: Facts that the counted row takes one by one from the others where it has none.
@@ -125,10 +125,11 @@ def _usage(winner: Skeleton, ranked: Sequence[Skeleton]) -> dict[str, OwnValue]:
         agreeing = [span for span in ranked if getattr(span, total) == getattr(best, total)]
         for column in columns:
             facts[column] = max((v for s in agreeing if (v := getattr(s, column)) is not None), default=None)
-    # A cost that somebody was told beats one that was computed.
+    # A reported cost goes before a computed one; where a span states a service tier, the list price is wrong.
     reported = next((span for span in ranked if span.cost_source == "reported"), None)
-    priced = reported or (next((s for s in ranked if s.cost_nano_usd is not None), None))
-    if priced is not None and (best.cost_nano_usd is None or reported is not None):
+    by_tier = next((s for s in ranked if (s.price_version or "").startswith(BILLED_BY_PREFIX)), None)
+    priced = reported or by_tier or next((s for s in ranked if s.cost_nano_usd is not None), None)
+    if priced is not None and (best.cost_nano_usd is None or priced is reported or priced is by_tier):
         facts["cost_nano_usd"] = priced.cost_nano_usd
         facts["cost_source"] = priced.cost_source
         facts["price_version"] = priced.price_version

@@ -14,9 +14,10 @@ from uuid import UUID
 from pulse_storage.content.documents import Packed
 
 Status = Literal["success", "error"]
-#: Begins the `price_version` of a call that the list price does not hold for, because its span states a service
-#: tier without a known price, for example.
+#: Begins the `price_version` of a call without a cost for which the list price does not hold.
 UNLISTED_PREFIX = "unpriced: "
+#: The reason where the call is billed by a term, such as a service tier, for which no price is known.
+BILLED_BY_PREFIX = UNLISTED_PREFIX + "billed by "
 
 CostSource = Literal["reported", "computed"]
 UsageSource = Literal["reported", "estimated"]

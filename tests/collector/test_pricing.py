@@ -187,6 +187,10 @@ def test_computed_costs_are_those_of_genai_prices(priced: tuple[str, str], usage
     if ours.nano_usd is None:
         prices = theirs.model_price
         unpriced = prices.input_mtok is None and prices.output_mtok is None
+        for part in ("input_audio", "input_image", "output_audio", "output_image"):
+            # Audio and images without a price of their own are not text.
+            if getattr(usage, f"{part}_tokens") and getattr(prices, f"{part}_mtok", None) is None:
+                unpriced = True
         assert unpriced or not (usage.input_tokens or usage.output_tokens)
     else:
         assert ours.nano_usd == int((theirs.total_price * 10**9).to_integral_value(ROUND_HALF_EVEN))
@@ -204,3 +208,28 @@ def test_warming_up_loads_the_prices_without_the_network() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "usage", "expected"),
+    [
+        # Without a price of its own, audio is not text.
+        ("openai", "gpt-4o-mini-audio-preview", Usage(700, 90, input_audio_tokens=600), None),
+        ("openai", "gpt-4o-audio-preview-2025-06-03", Usage(700, 90, output_audio_tokens=80), None),
+        ("openai", "gpt-4o-audio-preview", Usage(700, 90, 0, 0, 0, 0, 0, 0, 0, 0), 2_650_000),
+        ("openai", "gpt-audio", Usage(700, 90, output_audio_tokens=80), 1_750_000 + 100_000 + 5_120_000),
+        ("openrouter", "openai/gpt-4o-mini", Usage(700, 90, input_image_tokens=600), None),
+        ("openai", "gpt-4o-mini", Usage(700, 90, output_image_tokens=80), None),
+        # Images are input like text, and where Google lists no audio one price is for all input.
+        ("openai", "gpt-4o-mini", Usage(700, 90, input_image_tokens=600), 159_000),
+        ("google", "gemini-2.5-pro", Usage(700, 90, input_audio_tokens=600), 1_775_000),
+        ("google", "gemini-2.5-flash", Usage(700, 90, input_audio_tokens=600), 30_000 + 600_000 + 225_000),
+        # Models whose output is nothing else.
+        ("google", "gemini-2.5-flash-preview-tts", Usage(700, 90, output_audio_tokens=90), 1_250_000),
+        ("openai", "gpt-image-1", Usage(700, 90, output_image_tokens=90), 7_100_000),
+    ],
+)
+def test_audio_and_images_are_priced_as_text_only_by_who_charges_them_so(
+    provider: str, model: str, usage: Usage, expected: int | None
+) -> None:
+    assert cost(usage, provider=provider, models=(model,)).nano_usd == expected

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulse_collector.mapping.json_text import Json
-from pulse_collector.mapping.usage import CountColumn, Counts, Usage, counts_of_document, usage_of
+from pulse_collector.mapping.usage import Counts, Usage, counts_of_document, usage_of
+from pulse_collector.mapping.usage_names import CountColumn
 
 
 @pytest.mark.parametrize(
@@ -107,6 +108,44 @@ from pulse_collector.mapping.usage import CountColumn, Counts, Usage, counts_of_
             {"inputTokens": 21, "outputTokens": 12, "cacheReadInputTokens": 1900},
             {"input": 1921, "output": 12, "cache_read": 1900},
         ),
+        (
+            {
+                "promptTokenCount": 640,
+                "toolUsePromptTokenCount": 210,
+                "candidatesTokenCount": 75,
+                "thoughtsTokenCount": 33,
+                "totalTokenCount": 958,
+                "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": 8}],
+                "toolUsePromptTokensDetails": [{"modality": "AUDIO", "tokenCount": 4}],
+            },
+            {"input": 850, "output": 108, "total": 958, "reasoning": 33, "input_audio": 12},
+        ),
+        # Written in Google's form by a framework whose count of the answer includes the thoughts.
+        (
+            {
+                "prompt_token_count": 640,
+                "candidates_token_count": 75,
+                "thoughts_token_count": 33,
+                "total_token_count": 715,
+            },
+            {"input": 640, "output": 75, "total": 715, "reasoning": 33},
+        ),
+        (
+            {"prompt_tokens": 7000, "completion_tokens": 41, "prompt_cache_hit_tokens": 6400},
+            {"input": 7000, "output": 41, "cache_read": 6400},
+        ),
+        (
+            {"prompt_tokens": 7000, "completion_tokens": 41, "cached_tokens": 6400},
+            {"input": 7000, "output": 41, "cache_read": 6400},
+        ),
+        (
+            {"promptTokens": 300, "completionTokens": 20, "promptTokensDetails": {"cachedTokens": 128}},
+            {"input": 300, "output": 20, "cache_read": 128},
+        ),
+        (
+            {"inputTokens": 300, "outputTokens": 20, "totalTokens": 320, "cachedInputTokens": 128},
+            {"input": 300, "output": 20, "total": 320, "cache_read": 128},
+        ),
         ({"prompt_tokens": True, "completion_tokens": -1, "total_tokens": "many"}, {}),
         ({"prompt_tokens": "42", "completion_tokens": 12.0}, {"input": 42, "output": 12}),
         ({"prompt_tokens": 10**11}, {}),
@@ -115,7 +154,8 @@ from pulse_collector.mapping.usage import CountColumn, Counts, Usage, counts_of_
     ],
     ids=[
         *("chat", "responses", "anthropic", "langchain", "chat audio", "realtime", "images", "gemini"),
-        *("gemini modalities", "bedrock lifetimes", "bedrock", *"12345"),
+        *("gemini modalities", "bedrock lifetimes", "bedrock", "gemini tools", "gemini inside"),
+        *("deepseek", "moonshot", "openrouter camel", "camel", *"12345"),
     ],
 )
 def test_documents_of_providers(document: Json, expected: Counts) -> None:
@@ -135,6 +175,21 @@ def test_documents_of_providers(document: Json, expected: Counts) -> None:
         ({"input": 21, "cache_read": 1900, "cache_write": 188}, False, Usage(2109, None, 1900, 188)),
         ({"input": 2109, "cache_read": 1900, "cache_write": 188}, False, Usage(2109, None, 1900, 188)),
         ({"input": 5000, "cache_read": 1900}, True, Usage(6900, None, 1900)),
+        # The total is reached only with what was cached, and with reasoning beside the output.
+        ({"input": 5000, "output": 40, "cache_read": 1900, "total": 6940}, False, Usage(6900, 40, 1900)),
+        (
+            {"input": 5000, "output": 40, "cache_read": 1900, "reasoning": 30, "total": 6970},
+            False,
+            Usage(6900, 70, 1900, None, 30),
+        ),
+        (
+            {"input": 5000, "output": 40, "cache_read": 1900, "reasoning": 30, "total": 6940},
+            False,
+            Usage(6900, 40, 1900, None, 30),
+        ),
+        ({"input": 5000, "output": 40, "cache_read": 1900, "total": 5040}, False, Usage(5000, 40, 1900)),
+        # A total that nothing explains changes nothing.
+        ({"input": 5000, "output": 40, "cache_read": 1900, "total": 6000}, False, Usage(5000, 40, 1900)),
         ({"cache_read": 5}, False, Usage(None, None, 5)),
         ({"output": 12, "reasoning": 256}, False, Usage(None, 268, None, None, 256)),
         ({"input": 9, "cache_write": 5, "cache_write_1h": 7}, False, Usage(9, None, None, 5, None, 5)),
@@ -169,17 +224,22 @@ def test_buckets_are_never_negative_and_come_to_what_is_billed(counts: Counts, e
         unheard = usage.input_tokens - (usage.input_audio_tokens or 0) - (usage.input_image_tokens or 0)
         assert min(usage.input_tokens - cached, of_five_minutes, unheard) >= 0
         if "input" in counts:
-            # What the sender says, with what it leaves out: nothing twice, nothing lost.
-            beside = cached if excludes_cache or cached > counts["input"] else 0
-            assert usage.input_tokens == counts["input"] + beside
+            # What the sender reports, with what it leaves out: nothing twice, nothing lost.
+            assert usage.input_tokens in (counts["input"], counts["input"] + cached)
+            if excludes_cache or cached > counts["input"]:
+                assert usage.input_tokens == counts["input"] + cached
+            elif "total" not in counts:
+                assert usage.input_tokens == counts["input"]
     if usage.output_tokens is not None:
         parts = (usage.reasoning_tokens, usage.output_audio_tokens, usage.output_image_tokens)
         assert usage.output_tokens >= sum(part or 0 for part in parts)
         if "output" in counts:
             reasoning = counts.get("reasoning", 0)
-            assert usage.output_tokens == counts["output"] + (
-                reasoning if reasoning > counts["output"] else 0
-            )
+            assert usage.output_tokens in (counts["output"], counts["output"] + reasoning)
+            if reasoning > counts["output"]:
+                assert usage.output_tokens == counts["output"] + reasoning
+            elif "total" not in counts:
+                assert usage.output_tokens == counts["output"]
     for column in get_args(CountColumn):
         if column not in ("input", "output", "total") and column not in counts:
             assert getattr(usage, f"{column}_tokens") is None

@@ -18,7 +18,7 @@ from tests.support.rows import NOON_NS, project, span
 from pulse_server.cli import main
 from pulse_storage import StorageAdapter, open_storage
 from pulse_storage.filters import AnalyticsQuery
-from pulse_storage.rows import SpanRow
+from pulse_storage.rows import BILLED_BY_PREFIX, SpanRow
 
 RANGE = ("--from", "2025-06-15", "--to", "2025-06-16")
 PRICES = '[[prices]]\nmodel = "acme-*"\ninput = 10\noutput = 0\n'
@@ -221,3 +221,17 @@ def test_doctor_lists_models_of_calls_without_known_tokens(
         "project p: 1 calls of other (acme) in 30 days have no known tokens, so sums count them as 0;"
         ' for streams of OpenAI-compatible servers set stream_options={"include_usage": true}'
     ]
+
+
+def test_calls_under_terms_without_a_known_price_stay_without_a_cost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listed = {"model_used": "gpt-4o-mini", "model_requested": "gpt-4o-mini", "provider": "openai"}
+    version = f"{BILLED_BY_PREFIX}service_tier flex"
+    store(tmp_path, [unpriced(1, **listed, price_version=version), unpriced(2, price_version=version)])
+    [p, _] = told(capsys)
+    # A custom price is the operator's own word.
+    assert {model["model"]: model["newlyPriced"] for model in p["models"]} == {"gpt-4o-mini": 0, "acme-1": 1}
+    assert cost_nano_usd(tmp_path) == 1_000_000
+    [again, _] = told(capsys)
+    assert again["changed"] == 0

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pulse_storage.call_groups import Join
 from pulse_storage.reconcile import Reason, Verdict, reconcile
-from pulse_storage.rows import ANTHROPIC_SDK_DIALECT
+from pulse_storage.rows import ANTHROPIC_SDK_DIALECT, BILLED_BY_PREFIX
 from pulse_storage.skeletons import Skeleton, SpanKey
 
 TRACE = b"t" * 16
@@ -303,3 +303,19 @@ def test_counted_row_takes_the_cost_of_the_span_that_knows_the_dear_tokens() -> 
         shown = {**winner._asdict(), **verdicts[counted_key].overrides}
         assert shown["cost_nano_usd"] == 1_716_000
         assert (shown["cache_write_1h_tokens"], shown["input_audio_tokens"]) == (88, 7)
+
+
+def test_a_service_tier_that_one_span_states_keeps_the_list_price_of_another_away() -> None:
+    usage = {"input_tokens": 300, "output_tokens": 20}
+    unpriced = f"{BILLED_BY_PREFIX}service_tier flex"
+    outer = span(1, price_version=unpriced, **usage)
+    inner = span(2, parent=1, cost_nano_usd=57_000, cost_source="computed", price_version="1", **usage)
+    reported = inner._replace(cost_source="reported", price_version=None)
+    for members, cost in (
+        ([outer, inner], (None, None, unpriced)),
+        ([outer, reported], (57_000, "reported", None)),
+    ):
+        verdicts = reconcile(members)
+        [winner] = [member for member in members if verdicts[member.key].counted]
+        shown = {**winner._asdict(), **verdicts[winner.key].overrides}
+        assert (shown["cost_nano_usd"], shown["cost_source"], shown["price_version"]) == cost

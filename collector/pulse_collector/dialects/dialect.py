@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pulse_collector.mapping.span_facts import SpanFacts, TextColumn
-from pulse_collector.mapping.usage import CountColumn
+from pulse_collector.mapping.usage_names import CountColumn
 
 
 def _no_peculiarities(facts: SpanFacts) -> None:

@@ -60,7 +60,7 @@ def _read_usage(facts: SpanFacts, usage: JsonObject) -> None:
 
 
 def _read_kind(facts: SpanFacts, usage: JsonObject) -> None:
-    """Correct the kind: Python's client up to 3.3.0 calls generations spans, others embeddings generations."""
+    """Correct the kind: Python's client up to 3.3.0 wrote spans, others write embeddings as generations."""
     model = facts.texts.get("model_used")
     if model is None:
         return

@@ -15,7 +15,7 @@ from pulse_collector.dialects import (
 from pulse_collector.explain.attribution import Attribution
 from pulse_collector.mapping.attributes import Attributes, AttributeValue, as_number
 from pulse_collector.mapping.metadata import is_secret
-from pulse_storage.rows import SpanRow, TraceRecord
+from pulse_storage.rows import UNLISTED_PREFIX, SpanRow, TraceRecord
 from pulse_storage.trace_json import NANO_USD_PER_CENT
 
 
@@ -96,6 +96,8 @@ def cost_reason(row: SpanRow | TraceRecord, sources: Sequence[str] = ()) -> str:
                 f", which overrides the stated {row.reported_cost_nano_usd / NANO_USD_PER_CENT:.10g} cents"
             )
         return told
+    if row.price_version is not None and row.price_version.startswith(UNLISTED_PREFIX):
+        return f"unknown: {row.price_version.removeprefix(UNLISTED_PREFIX)}"
     if row.input_tokens is None:
         side = "tokens" if row.output_tokens is None else "input tokens"
         return f"unknown: the span does not tell the {side}"

@@ -49,13 +49,11 @@ def cost_part(key: str) -> CostPart | None:
     # A bare `cost` may be anything of the application's.
     if not {"cost", "costs"}.intersection(words) or len(words) == 1 or words[-1] == "details":
         return None
-    parts = {_PARTS.get(word) for word in words if word not in _NEUTRAL}
-    if not parts:
-        return "total"
+    parts: set[CostPart | None] = {_PARTS.get(word) for word in words if word not in _NEUTRAL}
+    parts = parts or {"total"}
+    part = next(iter(parts)) if len(parts) == 1 else None
     # `llm.cost.prompt_details.input` is a part of a part.
-    if len(parts) > 1 or ("details" in words and parts != {"upstream"}):
-        return None
-    return next(iter(parts))
+    return part if "details" not in words or part == "upstream" else None
 
 
 @lru_cache(maxsize=8192)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pulse_collector.mapping.cost_names import BillingTerm
-from pulse_storage.rows import UNLISTED_PREFIX
+from pulse_storage.rows import BILLED_BY_PREFIX
 
 #: Values under which the list price holds. `auto` and `standard_only` are asked for; Groq's usual tier is
 #: `on_demand`; Anthropic reports `not_available` for models that run everywhere at one price.
@@ -26,5 +26,5 @@ def unlisted(billing: Mapping[BillingTerm, tuple[str, bool]]) -> str | None:
     """
     for term, (value, _) in billing.items():
         if value.strip().lower() not in _LISTED[term]:
-            return f"{UNLISTED_PREFIX}{term} {value.strip()[:64]}"
+            return f"{BILLED_BY_PREFIX}{term} {value.strip()[:64]}"
     return None
