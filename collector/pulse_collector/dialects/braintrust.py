@@ -9,7 +9,8 @@ from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.mapping.attributes import as_number
 from pulse_collector.mapping.json_text import parse_object
 from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import CountColumn, counts_named
+from pulse_collector.mapping.usage import counts_named
+from pulse_collector.mapping.usage_names import CountColumn
 
 _KINDS = {
     "llm": "chat",

@@ -10,7 +10,8 @@ from pulse_collector.mapping.attributes import as_number
 from pulse_collector.mapping.content import content_of
 from pulse_collector.mapping.json_text import JsonObject, parse_json, parse_object
 from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import CountColumn, counts_named
+from pulse_collector.mapping.usage import counts_named
+from pulse_collector.mapping.usage_names import CountColumn
 
 #: What a span does, where it does not name an operation.
 _OPERATIONS = {
