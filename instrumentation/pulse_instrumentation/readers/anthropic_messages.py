@@ -6,7 +6,6 @@ from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture, Part, dumps, modality
 from pulse_instrumentation.fields import (
     Attributes,
-    count,
     field,
     integer,
     items,
@@ -15,8 +14,10 @@ from pulse_instrumentation.fields import (
     texts,
 )
 from pulse_instrumentation.readers.anthropic_stream import MessageFold
+from pulse_instrumentation.readers.anthropic_usage import USAGE, completed_usage
+from pulse_instrumentation.readers.errors import body_failure
 from pulse_instrumentation.readers.operations import Body, Operation
-from pulse_instrumentation.readers.tables import Table, read, true, with_both_cache_writes
+from pulse_instrumentation.readers.tables import Table, filled, read, true
 
 
 def request_attributes(body: Body) -> Attributes:
@@ -24,15 +25,8 @@ def request_attributes(body: Body) -> Attributes:
 
 
 def response_attributes(response: object) -> Attributes:
-    """What came back. Anthropic counts cached input apart; ours includes it, as the conventions ask."""
-    attributes = with_both_cache_writes(read(response, _RESPONSE))
-    fresh = attributes.get(names.USAGE_INPUT_TOKENS)
-    if isinstance(fresh, int):
-        for name in (names.USAGE_CACHE_READ, names.USAGE_CACHE_WRITE):
-            cached = attributes.get(name)
-            fresh += cached if isinstance(cached, int) else 0
-        attributes[names.USAGE_INPUT_TOKENS] = fresh
-    return attributes
+    """Read what came back."""
+    return completed_usage(read(response, _RESPONSE), field(response, "usage"))
 
 
 _REQUEST: Table = {
@@ -46,25 +40,15 @@ _REQUEST: Table = {
     "stream": (names.REQUEST_STREAM, true),
     "output_config": {"effort": (names.REQUEST_REASONING_LEVEL, text)},
     "service_tier": (names.ANTHROPIC_REQUEST_SERVICE_TIER, text),
+    "speed": (names.ANTHROPIC_REQUEST_SPEED, text),
+    "inference_geo": (names.ANTHROPIC_REQUEST_INFERENCE_GEO, text),
     "thinking": {"budget_tokens": (names.ANTHROPIC_THINKING_BUDGET, integer)},
 }
 _RESPONSE: Table = {
-    "id": (names.RESPONSE_ID, text),
-    "model": (names.RESPONSE_MODEL, text),
+    "id": (names.RESPONSE_ID, filled),
+    "model": (names.RESPONSE_MODEL, filled),
     "stop_reason": (names.RESPONSE_FINISH_REASONS, texts),
-    "usage": {
-        "input_tokens": (names.USAGE_INPUT_TOKENS, count),
-        "cache_read_input_tokens": (names.USAGE_CACHE_READ, count),
-        "cache_creation_input_tokens": (names.USAGE_CACHE_WRITE, count),
-        "cache_creation": {
-            "ephemeral_5m_input_tokens": (names.ANTHROPIC_CACHE_5M, count),
-            "ephemeral_1h_input_tokens": (names.ANTHROPIC_CACHE_1H, count),
-        },
-        "output_tokens": (names.USAGE_OUTPUT_TOKENS, count),
-        "output_tokens_details": {"thinking_tokens": (names.USAGE_REASONING, count)},
-        "cost": (names.USAGE_COST, number),
-        "service_tier": (names.ANTHROPIC_RESPONSE_SERVICE_TIER, text),
-    },
+    "usage": USAGE,
 }
 
 
@@ -106,7 +90,10 @@ def _parts(content: object, capture: Capture) -> list[Part]:
 def _part(block: object, capture: Capture) -> Part:
     kind = field(block, "type")
     if kind == "text":
-        return capture.text_part(text(field(block, "text")) or "")
+        part = capture.text_part(text(field(block, "text")) or "")
+        if capture.full and (citations := items(field(block, "citations"))):
+            capture.put_value(part, "citations", citations)
+        return part
     if kind == "thinking":
         return capture.text_part(text(field(block, "thinking")) or "", "reasoning")
     if kind == "redacted_thinking":
@@ -121,11 +108,29 @@ def _part(block: object, capture: Capture) -> Part:
         return _media(block, str(kind), capture)
     if isinstance(kind, str) and kind.endswith("_tool_use"):
         call = capture.tool_call(field(block, "id"), field(block, "name"), field(block, "input"))
+        if (server := text(field(block, "server_name"))) is not None:
+            call["server_name"] = server
         return {**call, "type": "server_tool_call"}
     if isinstance(kind, str) and kind.endswith("_tool_result"):
         answer = capture.tool_response(field(block, "tool_use_id"), field(block, "content"))
+        if field(block, "is_error") is True:
+            answer["is_error"] = True
         return {**answer, "type": "server_tool_call_response"}
+    if kind == "container_upload":
+        return capture.file(field(block, "file_id"), "document")
+    if kind == "fallback":
+        return _fallback(block)
     return capture.other(block)
+
+
+def _fallback(block: object) -> Part:
+    """The point where one model's output ends and another's begins."""
+    before = field(block, "from") or field(block, "from_")
+    return {
+        "type": "fallback",
+        "from": text(field(before, "model")),
+        "to": text(field(field(block, "to"), "model")),
+    }
 
 
 def _tool_result(block: object, capture: Capture) -> Part:
@@ -191,6 +196,7 @@ MESSAGES = Operation(
     response=response_attributes,
     request_content=request_content,
     response_content=response_content,
+    failure=body_failure,
     fold=MessageFold,
 )
 COMPLETION = Operation(
@@ -199,4 +205,5 @@ COMPLETION = Operation(
     response=response_attributes,
     request_content=completion_request_content,
     response_content=completion_response_content,
+    failure=body_failure,
 )

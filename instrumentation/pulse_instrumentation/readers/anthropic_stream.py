@@ -6,112 +6,139 @@ import json
 
 from pulse_instrumentation.fields import field, own_fields, pairs, text
 
-# The kinds of delta with the field of the delta and of the block that it extends.
+# The kinds of delta with the fields that they have in common with the block that they extend.
 _DELTAS = {
-    "text_delta": ("text", "text"),
-    "thinking_delta": ("thinking", "thinking"),
-    "input_json_delta": ("partial_json", "input"),
+    "text_delta": (("text", "text"),),
+    "thinking_delta": (("thinking", "thinking"),),
+    "signature_delta": (("signature", "signature"),),
+    "input_json_delta": (("partial_json", "input"),),
+    "compaction_delta": (("content", "content"), ("encrypted_content", "encrypted_content")),
 }
-_USAGE_FIELDS = frozenset(
-    {
-        "input_tokens",
-        "output_tokens",
-        "cache_read_input_tokens",
-        "cache_creation_input_tokens",
-        "cache_creation",
-        "output_tokens_details",
-        "service_tier",
-        "cost",
-    }
-)
+# Fields of a usage object that are no counts of one attempt: they hold after a fallback too.
+_LASTING = frozenset({"service_tier", "inference_geo"})
 
 
 class MessageFold:
     """One message from its events. Without content only the first and last events are looked into."""
 
-    __slots__ = ("_blocks", "_content", "_counted", "_message", "_stop_reason", "_usage")
+    __slots__ = (
+        "_blocks",
+        "_content",
+        "_counted",
+        "_error",
+        "_fell_back",
+        "_head",
+        "_open",
+        "_stop_reason",
+        "_usage",
+    )
 
     def __init__(self, content: bool) -> None:
         self._content = content
-        self._message: object = None
+        self._head: dict[str, object] = {}
         self._stop_reason: object = None
         self._usage: dict[str, object] = {}
         self._counted = False
         """Whether the output has been counted: at its end, by the event that also tells why it stopped."""
-        self._blocks: dict[object, _Block] = {}
+        self._fell_back = False
+        self._error: object = None
+        self._blocks: list[_Block] = []
+        self._open: dict[object, _Block] = {}
 
     def add(self, chunk: object) -> bool:
         kind = own_fields(chunk).get("type")
         if kind == "content_block_delta":
             if self._content:
-                block = self._blocks.get(field(chunk, "index"))
+                block = self._open.get(field(chunk, "index"))
                 if block is not None:
                     block.add(field(chunk, "delta"))
             return True
         if kind == "content_block_start":
-            if self._content:
-                self._blocks[field(chunk, "index")] = _Block(field(chunk, "content_block"))
+            self._open_block(field(chunk, "index"), field(chunk, "content_block"))
             return True
         if kind == "message_start":
-            self._message = field(chunk, "message")
-            self._stop_reason = field(self._message, "stop_reason")
-            self._take_usage(field(self._message, "usage"))
+            message = field(chunk, "message")
+            for name in ("id", "model", "role"):
+                if value := field(message, name):
+                    self._head[name] = value
+            self._stop_reason = field(message, "stop_reason")
+            self._take_usage(field(message, "usage"))
         elif kind == "message_delta":
             self._stop_reason = field(field(chunk, "delta"), "stop_reason") or self._stop_reason
             usage = field(chunk, "usage")
             self._counted = self._counted or field(usage, "output_tokens") is not None
             self._take_usage(usage)
+        elif kind == "error":
+            self._error = field(chunk, "error") or chunk
         return False
 
     def response(self) -> object:
-        message = self._message
         if not self._counted:
             # The opening counts the output up to itself, a token or two: how many came is not known.
             for name in ("output_tokens", "output_tokens_details"):
                 self._usage.pop(name, None)
         return {
-            "id": field(message, "id"),
-            "model": field(message, "model"),
-            "role": field(message, "role"),
+            **self._head,
             "stop_reason": self._stop_reason,
             "usage": self._usage or None,
-            "content": [block.whole() for block in self._blocks.values()],
+            "content": [block.whole() for block in self._blocks],
+            "error": self._error,
         }
+
+    def _open_block(self, index: object, opening: object) -> None:
+        if field(opening, "type") == "fallback":
+            # Another model goes on: the counts so far are those of the one that declined.
+            self._head["model"] = field(field(opening, "to"), "model") or self._head.get("model")
+            self._usage = {name: value for name, value in self._usage.items() if name in _LASTING}
+            self._fell_back = True
+        if self._content:
+            block = _Block(opening)
+            self._open[index] = block
+            self._blocks.append(block)
 
     def _take_usage(self, usage: object) -> None:
         # The counts are cumulative: a later one replaces an earlier one, an absent one does not.
         for name, value in pairs(usage):
-            if value is not None and name in _USAGE_FIELDS:
-                self._usage[name] = value
+            if value is None:
+                continue
+            known = self._usage.get(name)
+            if type(value) is int and type(known) is int and name != "output_tokens":
+                # Some servers have zeros in place of what the opening has counted.
+                value = max(known, value)
+            self._usage[name] = value
 
 
 class _Block:
     """One content block as its deltas arrive."""
 
-    __slots__ = ("_opening", "_pieces")
+    __slots__ = ("_citations", "_opening", "_pieces")
 
     def __init__(self, opening: object) -> None:
         self._opening = opening
         self._pieces: dict[str, list[str]] = {}
+        self._citations: list[object] = []
 
     def add(self, delta: object) -> None:
-        names = _DELTAS.get(text(field(delta, "type")) or "")
-        if names is None:
+        kind = text(field(delta, "type")) or ""
+        if kind == "citations_delta":
+            self._citations.append(field(delta, "citation"))
             return
-        piece = field(delta, names[0])
-        if isinstance(piece, str):
-            self._pieces.setdefault(names[1], []).append(piece)
+        for source, target in _DELTAS.get(kind, ()):
+            piece = field(delta, source)
+            if isinstance(piece, str):
+                self._pieces.setdefault(target, []).append(piece)
 
     def whole(self) -> object:
-        block: dict[str, object] = {
-            name: field(self._opening, name)
-            for name in ("type", "id", "name", "tool_use_id", "text", "thinking", "data", "input", "content")
-        }
+        """The block with all fields that it was opened with, and what its deltas added."""
+        block = {name: value for name, value in pairs(self._opening) if value is not None}
         for name, pieces in self._pieces.items():
             joined = "".join(pieces)
-            opening = text(block.get(name)) or ""
-            block[name] = _parsed(joined) if name == "input" else opening + joined
-        return {name: value for name, value in block.items() if value is not None}
+            opening = block.get(name)
+            block[name] = _parsed(joined) if name == "input" else f"{text(opening) or ''}{joined}"
+        if self._citations:
+            opening = block.get("citations")
+            block["citations"] = [*(opening if isinstance(opening, list) else ()), *self._citations]
+        return block
 
 
 def _parsed(arguments: str) -> object:

@@ -6,7 +6,6 @@ from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture, Part, dumps, modality
 from pulse_instrumentation.fields import (
     Attributes,
-    count,
     field,
     integer,
     items,
@@ -14,17 +13,20 @@ from pulse_instrumentation.fields import (
     text,
     texts,
 )
+from pulse_instrumentation.readers.errors import choices_failure
 from pulse_instrumentation.readers.openai_chat_stream import ChatFold
 from pulse_instrumentation.readers.operations import Body, Operation
+from pulse_instrumentation.readers.pieces import thoughts
 from pulse_instrumentation.readers.tables import (
     Table,
+    filled,
+    output_modality,
     output_type,
     read,
     several,
-    some,
     true,
-    with_both_cache_writes,
 )
+from pulse_instrumentation.readers.usage import USAGE, completed_usage, usage_of_choices
 
 
 def request_attributes(body: Body) -> Attributes:
@@ -36,22 +38,19 @@ def request_attributes(body: Body) -> Attributes:
 
 
 def response_attributes(response: object) -> Attributes:
-    """What came back, without any words. Shared by the legacy completions.
+    """Read what came back, without any words. Shared by the legacy completions.
 
-    The cost is OpenRouter's, in dollars. Input tokens include what was cached.
+    A reported cost is in dollars. Input tokens include what was cached.
     """
-    attributes = with_both_cache_writes(read(response, _RESPONSE))
-    if names.USAGE_CACHE_READ not in attributes:
-        # DeepSeek's own name.
-        hit = count(field(field(response, "usage"), "prompt_cache_hit_tokens"))
-        if hit is not None:
-            attributes[names.USAGE_CACHE_READ] = hit
-    return attributes
+    attributes = read(response, _RESPONSE)
+    if names.USAGE_INPUT_TOKENS not in attributes and names.USAGE_OUTPUT_TOKENS not in attributes:
+        attributes.update(usage_of_choices(items(field(response, "choices"))))
+    return completed_usage(attributes)
 
 
 def _finish_reasons(choices: object) -> list[str] | None:
     found = [text(field(choice, "finish_reason")) for choice in items(choices)]
-    return [reason for reason in found if reason is not None] or None
+    return [reason for reason in found if reason] or None
 
 
 _REQUEST: Table = {
@@ -67,31 +66,20 @@ _REQUEST: Table = {
     "n": (names.REQUEST_CHOICE_COUNT, several),
     "stream": (names.REQUEST_STREAM, true),
     "response_format": (names.OUTPUT_TYPE, output_type),
+    "modalities": (names.OUTPUT_TYPE, output_modality),
     "reasoning_effort": (names.REQUEST_REASONING_LEVEL, text),
     "service_tier": (names.OPENAI_REQUEST_SERVICE_TIER, text),
 }
 _RESPONSE: Table = {
-    "id": (names.RESPONSE_ID, text),
-    "model": (names.RESPONSE_MODEL, text),
+    "id": (names.RESPONSE_ID, filled),
+    "model": (names.RESPONSE_MODEL, filled),
     "choices": (names.RESPONSE_FINISH_REASONS, _finish_reasons),
     "system_fingerprint": (names.OPENAI_SYSTEM_FINGERPRINT, text),
     "service_tier": (names.OPENAI_RESPONSE_SERVICE_TIER, text),
     "provider": (names.OPENROUTER_PROVIDER, text),
-    "usage": {
-        "prompt_tokens": (names.USAGE_INPUT_TOKENS, count),
-        "prompt_tokens_details": {
-            "cached_tokens": (names.USAGE_CACHE_READ, count),
-            "cache_write_tokens": (names.USAGE_CACHE_WRITE, count),
-            "audio_tokens": (names.USAGE_AUDIO_INPUT, some),
-        },
-        "completion_tokens": (names.USAGE_OUTPUT_TOKENS, count),
-        "completion_tokens_details": {
-            "reasoning_tokens": (names.USAGE_REASONING, count),
-            "audio_tokens": (names.USAGE_AUDIO_OUTPUT, some),
-        },
-        "cost": (names.USAGE_COST, number),
-        "cost_details": {"upstream_inference_cost": (names.USAGE_UPSTREAM_COST, number)},
-    },
+    "usage": USAGE,
+    # Groq's streams.
+    "x_groq": {"usage": USAGE},
 }
 
 
@@ -143,11 +131,8 @@ def _parts(value: object, role: str, capture: Capture) -> list[Part]:
     if role == "tool":
         return [capture.tool_response(field(value, "tool_call_id"), content)]
     parts: list[Part] = []
-    # Reasoning as OpenRouter and DeepSeek name it.
-    for key in ("reasoning", "reasoning_content"):
-        if words := text(field(value, key)):
-            parts.append(capture.text_part(words, "reasoning"))
-            break
+    if words := _reasoning(value):
+        parts.append(capture.text_part(words, "reasoning"))
     if isinstance(content, str):
         if content:
             parts.append(capture.text_part(content))
@@ -155,6 +140,8 @@ def _parts(value: object, role: str, capture: Capture) -> list[Part]:
         parts.extend(_content_part(part, capture) for part in items(content))
     if refusal := text(field(value, "refusal")):
         parts.append(capture.text_part(refusal, "refusal"))
+    # Pictures of a model's answer, as OpenRouter sends them.
+    parts.extend(_content_part(image, capture) for image in items(field(value, "images")))
     if (audio := field(value, "audio")) is not None:
         parts.extend(_audio_parts(audio, capture))
     parts.extend(_tool_call(call, capture) for call in items(field(value, "tool_calls")))
@@ -164,15 +151,29 @@ def _parts(value: object, role: str, capture: Capture) -> list[Part]:
     return parts
 
 
+def _reasoning(value: object) -> str | None:
+    """The reasoning of a message, under the names that compatible servers have for it."""
+    for key in ("reasoning", "reasoning_content", "reasoning_text", "thinking"):
+        if words := text(field(value, key)):
+            return words
+    details = items(field(value, "reasoning_details"))
+    return "".join(text(field(detail, "text")) or text(field(detail, "summary")) or "" for detail in details)
+
+
 def _content_part(part: object, capture: Capture) -> Part:
     kind = field(part, "type")
     if kind == "text":
         return capture.text_part(text(field(part, "text")) or "")
-    if kind == "image_url":
-        image = field(part, "image_url")
-        return capture.uri(image if isinstance(image, str) else field(image, "url"), "image")
+    if kind == "thinking":
+        return capture.text_part(thoughts(part), "reasoning")
+    if isinstance(kind, str) and (modality_ := _ADDRESSED.get(kind)) is not None:
+        # Mistral has the address itself where OpenAI has an object with it.
+        address = field(part, kind)
+        return capture.uri(address if isinstance(address, str) else field(address, "url"), modality_)
     if kind == "input_audio":
         audio = field(part, "input_audio")
+        if isinstance(audio, str):
+            return capture.uri(audio, "audio") if "://" in audio[:16] else capture.blob(audio, None, "audio")
         format_name = text(field(audio, "format"))
         return capture.blob(field(audio, "data"), f"audio/{format_name}" if format_name else None, "audio")
     if kind == "file":
@@ -186,12 +187,18 @@ def _content_part(part: object, capture: Capture) -> Part:
     return capture.other(part)
 
 
+_ADDRESSED = {"image_url": "image", "video_url": "video", "audio_url": "audio", "document_url": "document"}
+
+
 def _audio_parts(audio: object, capture: Capture) -> list[Part]:
     parts: list[Part] = []
     if transcript := text(field(audio, "transcript")):
         parts.append(capture.text_part(transcript))
     if (data := text(field(audio, "data"))) is not None:
         parts.append(capture.blob(data, None, "audio"))
+    if not parts and (id := field(audio, "id")) is not None:
+        # An earlier answer, referred to in a request.
+        parts.append(capture.file(id, "audio"))
     return parts
 
 
@@ -209,5 +216,6 @@ CHAT = Operation(
     response=response_attributes,
     request_content=request_content,
     response_content=response_content,
+    failure=choices_failure,
     fold=ChatFold,
 )

@@ -2,36 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pulse_instrumentation.fields import field, items, own_fields, pairs
+from pulse_instrumentation.readers.pieces import joined_words
+from pulse_instrumentation.readers.tool_calls import ToolCall, ToolCalls
 
 # The fields of a delta that hold words; `text` is the legacy completions' own.
-_WORDS = frozenset({"content", "reasoning", "reasoning_content", "refusal", "text"})
+_WORDS = frozenset(
+    {"content", "reasoning", "reasoning_content", "reasoning_text", "thinking", "refusal", "text"}
+)
+_OTHER_OUTPUT = frozenset({"tool_calls", "function_call", "images", "reasoning_details", "audio"})
+# The fields of a completion that any chunk may be the first to have: Azure's first has them empty.
+_HEAD = ("id", "model", "system_fingerprint", "service_tier", "provider")
 
 
 class ChatFold:
     """One completion from its chunks; serves the legacy completions too.
 
     Tolerates what compatible servers send: null choices, tool calls without an index, usage in any
-    chunk, several choices interleaved.
+    chunk and in several places of it, several choices interleaved.
     """
 
-    __slots__ = ("_choices", "_content", "_head", "_provider", "_usage")
+    __slots__ = ("_choices", "_content", "_error", "_groq", "_head", "_missing", "_usage")
 
     def __init__(self, content: bool) -> None:
         self._content = content
-        self._head: object = None
+        self._head: dict[str, object] = {}
+        self._missing = _HEAD
         self._usage: object = None
-        self._provider: object = None
+        self._groq: object = None
+        self._error: object = None
         self._choices: dict[int, _Choice] = {}
 
     def add(self, chunk: object) -> bool:
-        if self._head is None:
-            self._head = chunk
         fields = own_fields(chunk)
-        usage = fields.get("usage")
-        if usage is not None:
+        # What the client's model does not declare.
+        extra = fields if fields is chunk else getattr(chunk, "__pydantic_extra__", None)
+        if self._missing:
+            self._take_head(chunk)
+        if usage := fields.get("usage"):
             self._usage = usage
-            self._provider = field(chunk, "provider")
+        if extra:
+            self._take_extra(extra)
         output = False
         for position, piece in enumerate(items(fields.get("choices"))):
             parts = own_fields(piece)
@@ -40,8 +53,11 @@ class ChatFold:
             choice = self._choices.get(key)
             if choice is None:
                 choice = self._choices[key] = _Choice()
-            if (reason := parts.get("finish_reason")) is not None:
+            if reason := parts.get("finish_reason"):
                 choice.finish_reason = reason
+            if extra := parts if parts is piece else getattr(piece, "__pydantic_extra__", None):
+                choice.usage = extra.get("usage") or choice.usage
+                choice.error = extra.get("error") or choice.error
             # Once output has been seen and words are not wanted, deltas need no look.
             if self._content or not choice.started:
                 delta = parts.get("delta")
@@ -51,15 +67,26 @@ class ChatFold:
                 output |= choice.add(delta, self._content)
         return output
 
+    def _take_head(self, chunk: object) -> None:
+        for name in self._missing:
+            if value := field(chunk, name):
+                self._head[name] = value
+                self._missing = tuple(other for other in self._missing if other != name)
+
+    def _take_extra(self, extra: Mapping[str, object]) -> None:
+        if error := extra.get("error"):
+            self._error = error
+        groq = extra.get("x_groq")
+        # The first chunk has one as well, with an id only.
+        if groq is not None and (field(groq, "usage") or field(groq, "error")):
+            self._groq = groq
+
     def response(self) -> object:
-        head = self._head
         return {
-            "id": field(head, "id"),
-            "model": field(head, "model"),
-            "system_fingerprint": field(head, "system_fingerprint"),
-            "service_tier": field(head, "service_tier"),
-            "provider": field(head, "provider") or self._provider,
+            **self._head,
             "usage": self._usage,
+            "x_groq": self._groq,
+            "error": self._error,
             "choices": [self._choices[key].whole() for key in sorted(self._choices)],
         }
 
@@ -67,16 +94,32 @@ class ChatFold:
 class _Choice:
     """One choice as its deltas arrive; strings are joined once, at the end."""
 
-    __slots__ = ("_function", "_texts", "_tools", "_transcript", "finish_reason", "role", "started")
+    __slots__ = (
+        "_details",
+        "_function",
+        "_images",
+        "_tools",
+        "_transcript",
+        "_words",
+        "error",
+        "finish_reason",
+        "role",
+        "started",
+        "usage",
+    )
 
     def __init__(self) -> None:
         self.finish_reason: object = None
+        self.usage: object = None
+        self.error: object = None
         self.role: object = None
         self.started = False
-        self._texts: dict[str, list[str]] = {}
-        self._tools: list[_ToolCall] = []
+        self._words: dict[str, list[object]] = {}
+        self._tools = ToolCalls()
+        self._images: list[object] = []
+        self._details: list[object] = []
         self._transcript: list[str] = []
-        self._function: _ToolCall | None = None
+        self._function: ToolCall | None = None
         """The call of a function in the way before there were tools."""
 
     def add(self, delta: object, content: bool) -> bool:
@@ -85,85 +128,52 @@ class _Choice:
             if not value:
                 continue
             if name in _WORDS:
-                if isinstance(value, str):
+                # Mistral's content is a list of parts while the model thinks.
+                if isinstance(value, str) or items(value):
                     output = True
                     if content:
-                        self._texts.setdefault(name, []).append(value)
-            elif name == "tool_calls":
-                for tool in items(value):
-                    output = True
-                    if content:
-                        self._tool_call(tool)
-            elif name == "function_call":
+                        self._words.setdefault(name, []).append(value)
+            elif name == "role":
+                self.role = value
+            elif name in _OTHER_OUTPUT:
                 output = True
                 if content:
-                    self._function = self._function or _ToolCall(None)
-                    self._function.add(value)
-            elif name == "audio":
-                output = True
-                if content and isinstance(words := field(value, "transcript"), str):
-                    self._transcript.append(words)
-            elif name == "role" and content:
-                self.role = value
+                    self._take(name, value)
         self.started = self.started or output
         return output
 
-    def _tool_call(self, piece: object) -> None:
-        index, id = field(piece, "index"), field(piece, "id")
-        call = self._find(index, id)
-        if call is None:
-            call = _ToolCall(index)
-            self._tools.append(call)
-        call.id = call.id or id
-        custom = field(piece, "custom")
-        call.custom = call.custom or custom is not None
-        call.add(field(piece, "function") if custom is None else custom)
-
-    def _find(self, index: object, id: object) -> _ToolCall | None:
-        if index is not None:
-            return next((call for call in self._tools if call.index == index), None)
-        # Without an index a new id opens a new call, and anything else continues the last one.
-        if id is not None:
-            return next((call for call in self._tools if call.id == id), None)
-        return self._tools[-1] if self._tools else None
+    def _take(self, name: str, value: object) -> None:
+        if name == "tool_calls":
+            for tool in items(value):
+                self._tools.add(tool)
+        elif name == "function_call":
+            self._function = self._function or ToolCall(None)
+            self._function.add(value)
+        elif name == "images":
+            self._images.extend(items(value))
+        elif name == "reasoning_details":
+            self._details.extend(items(value))
+        elif isinstance(words := field(value, "transcript"), str):
+            # Of speech the words alone: its sound would be kept until the end of the stream.
+            self._transcript.append(words)
 
     def whole(self) -> object:
-        texts_ = {key: "".join(pieces) for key, pieces in self._texts.items()}
-        message: dict[str, object] = {"role": self.role or "assistant", **texts_}
-        if self._tools:
-            message["tool_calls"] = [call.whole() for call in self._tools]
-        if self._function is not None:
-            message["function_call"] = self._function.function()
-        if self._transcript:
-            message["audio"] = {"transcript": "".join(self._transcript)}
+        """The choice as a completion that is not streamed has it."""
+        message: dict[str, object] = {"role": self.role or "assistant"}
+        for name, pieces in self._words.items():
+            message[name] = joined_words(pieces)
+        found = {
+            "tool_calls": self._tools.whole(),
+            "images": self._images,
+            "reasoning_details": self._details,
+            "function_call": None if self._function is None else self._function.function(),
+            "audio": {"transcript": "".join(self._transcript)} if self._transcript else None,
+        }
+        message.update((name, value) for name, value in found.items() if value)
         return {
             "message": message,
-            "text": texts_.get("text"),
+            "text": message.get("text"),
             "finish_reason": self.finish_reason,
+            "usage": self.usage,
+            "error": self.error,
         }
-
-
-class _ToolCall:
-    """One call of a function, or of a custom tool, as its pieces arrive."""
-
-    __slots__ = ("_arguments", "_name", "custom", "id", "index")
-
-    def __init__(self, index: object) -> None:
-        self.index = index
-        self.id: object = None
-        self.custom = False
-        self._name: object = None
-        self._arguments: list[str] = []
-
-    def add(self, piece: object) -> None:
-        self._name = self._name or field(piece, "name")
-        # A function has arguments, a custom tool has input.
-        for key in ("arguments", "input"):
-            if isinstance(words := field(piece, key), str):
-                self._arguments.append(words)
-
-    def function(self) -> object:
-        return {"name": self._name, "input" if self.custom else "arguments": "".join(self._arguments)}
-
-    def whole(self) -> object:
-        return {"id": self.id, "custom" if self.custom else "function": self.function()}

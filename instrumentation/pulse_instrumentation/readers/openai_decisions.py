@@ -6,6 +6,7 @@ from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture, Part, dumps
 from pulse_instrumentation.fields import Attributes, field, items
 from pulse_instrumentation.readers.openai_responses import (
+    failure,
     request_attributes,
     request_content,
     response_attributes,
@@ -49,4 +50,5 @@ DECISION = Operation(
     response=response_attributes,
     request_content=decision_request_content,
     response_content=decision_content,
+    failure=failure,
 )

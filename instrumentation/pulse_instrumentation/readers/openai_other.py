@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture, Part, dumps
-from pulse_instrumentation.fields import Attributes, count, field, integer, items, number, text, texts
+from pulse_instrumentation.fields import Attributes, field, integer, items, own_fields, text, texts
+from pulse_instrumentation.readers.errors import body_failure, choices_failure
 from pulse_instrumentation.readers.openai_chat import request_attributes, response_attributes
 from pulse_instrumentation.readers.openai_chat_stream import ChatFold
 from pulse_instrumentation.readers.operations import Body, Operation
-from pulse_instrumentation.readers.tables import Table, read, several, some, true
+from pulse_instrumentation.readers.tables import Table, filled, read, several, true
+from pulse_instrumentation.readers.usage import USAGE, completed_usage, model_usage, other_models_usage
 
 
 def completion_request_content(body: Body, capture: Capture) -> Attributes:
@@ -32,7 +34,7 @@ def embeddings_request(body: Body) -> Attributes:
 
 
 def embeddings_response(response: object) -> Attributes:
-    attributes = read(response, _EMBEDDINGS_RESPONSE)
+    attributes = completed_usage(read(response, _RESPONSE), has_output=False)
     data = items(field(response, "data"))
     vector = field(data[0], "embedding") if data else None
     if not isinstance(vector, str) and (length := len(items(vector))):
@@ -51,7 +53,10 @@ def media_request(body: Body) -> Attributes:
 
 def media_response(response: object) -> Attributes:
     """Only what the provider reports; many of these APIs report no tokens."""
-    return read(response, _MEDIA_RESPONSE)
+    attributes = completed_usage(read(response, _RESPONSE))
+    if (drawn := field(response, "svg_usage")) is not None:
+        attributes.update(other_models_usage([model_usage(drawn)]))
+    return attributes
 
 
 def media_request_content(body: Body, capture: Capture) -> Attributes:
@@ -72,34 +77,16 @@ _EMBEDDINGS_REQUEST: Table = {
     "dimensions": (names.EMBEDDINGS_DIMENSION_COUNT, integer),
     "encoding_format": (names.REQUEST_ENCODING_FORMATS, texts),
 }
-_EMBEDDINGS_RESPONSE: Table = {
-    "id": (names.RESPONSE_ID, text),
-    "model": (names.RESPONSE_MODEL, text),
-    "provider": (names.OPENROUTER_PROVIDER, text),
-    "usage": {
-        "prompt_tokens": (names.USAGE_INPUT_TOKENS, count),
-        "cost": (names.USAGE_COST, number),
-    },
-}
 _MEDIA_REQUEST: Table = {
     "model": (names.REQUEST_MODEL, text),
     "n": (names.REQUEST_CHOICE_COUNT, several),
     "stream": (names.REQUEST_STREAM, true),
 }
-_MEDIA_INPUT: Table = {
-    "image_tokens": (names.USAGE_IMAGE_INPUT, some),
-    "audio_tokens": (names.USAGE_AUDIO_INPUT, some),
-}
-_MEDIA_RESPONSE: Table = {
-    "id": (names.RESPONSE_ID, text),
-    "model": (names.RESPONSE_MODEL, text),
-    "usage": {
-        "input_tokens": (names.USAGE_INPUT_TOKENS, count),
-        "output_tokens": (names.USAGE_OUTPUT_TOKENS, count),
-        # Images have the plural, transcriptions the singular.
-        "input_tokens_details": _MEDIA_INPUT,
-        "input_token_details": _MEDIA_INPUT,
-    },
+_RESPONSE: Table = {
+    "id": (names.RESPONSE_ID, filled),
+    "model": (names.RESPONSE_MODEL, filled),
+    "provider": (names.OPENROUTER_PROVIDER, text),
+    "usage": USAGE,
 }
 
 
@@ -123,22 +110,33 @@ def _tokens(value: object) -> Part:
     return {"type": "tokens", "size": len(items(value))}
 
 
-class LastChunkFold:
-    """Keeps the last chunk that reports usage or is the end: enough for images and transcripts."""
+class MediaFold:
+    """One answer from the events of an image, a transcript or speech: its usage and its words."""
 
-    __slots__ = ("_last",)
+    __slots__ = ("_content", "_found", "_words")
 
     def __init__(self, content: bool) -> None:
-        self._last: object = None
+        self._content = content
+        self._found: dict[str, object] = {}
+        self._words: list[str] = []
 
     def add(self, chunk: object) -> bool:
-        kind = text(field(chunk, "type")) or ""
-        if field(chunk, "usage") is not None or kind.endswith((".done", ".completed")):
-            self._last = chunk
+        fields = own_fields(chunk)
+        kind = text(fields.get("type")) or ""
+        for name in ("id", "model", "usage", "error"):
+            if value := field(chunk, name):
+                self._found[name] = value
+        if kind == "error":
+            self._found.setdefault("error", chunk)
+        elif self._content and kind == "transcript.text.delta":
+            if isinstance(delta := fields.get("delta"), str):
+                self._words.append(delta)
+        elif self._content and kind.endswith(".done") and isinstance(whole := fields.get("text"), str):
+            self._words = [whole]
         return True
 
     def response(self) -> object:
-        return self._last
+        return {**self._found, "text": "".join(self._words) or None}
 
 
 COMPLETION = Operation(
@@ -147,6 +145,7 @@ COMPLETION = Operation(
     response=response_attributes,
     request_content=completion_request_content,
     response_content=completion_response_content,
+    failure=choices_failure,
     fold=ChatFold,
 )
 EMBEDDINGS = Operation(
@@ -154,6 +153,7 @@ EMBEDDINGS = Operation(
     request=embeddings_request,
     response=embeddings_response,
     request_content=embeddings_request_content,
+    failure=body_failure,
 )
 
 
@@ -164,7 +164,8 @@ def _media(name: str) -> Operation:
         response=media_response,
         request_content=media_request_content,
         response_content=transcription_content,
-        fold=LastChunkFold,
+        failure=body_failure,
+        fold=MediaFold,
     )
 
 

@@ -6,14 +6,16 @@ from collections import deque
 
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture, Part, dumps
-from pulse_instrumentation.fields import Attributes, count, field, integer, items, number, own_fields, text
+from pulse_instrumentation.fields import Attributes, field, integer, items, number, text
+from pulse_instrumentation.readers.errors import body_failure, failure_of
 from pulse_instrumentation.readers.openai_chat import tool_definition
+from pulse_instrumentation.readers.openai_responses_stream import ResponsesFold
 from pulse_instrumentation.readers.operations import Body, Failure, Operation
-from pulse_instrumentation.readers.tables import Table, output_type, read, true, with_both_cache_writes
+from pulse_instrumentation.readers.tables import Table, filled, output_type, read, true
+from pulse_instrumentation.readers.usage import USAGE, completed_usage
 
 # The last background responses whose tokens were told.
 _told: deque[str] = deque(maxlen=1024)
-_FINAL_EVENTS = {"response.completed", "response.incomplete", "response.failed"}
 
 
 def request_attributes(body: Body) -> Attributes:
@@ -23,7 +25,7 @@ def request_attributes(body: Body) -> Attributes:
 
 
 def response_attributes(response: object) -> Attributes:
-    attributes = with_both_cache_writes(read(response, _RESPONSE))
+    attributes = completed_usage(read(response, _RESPONSE))
     if (reason := finish_reason(response)) is not None:
         attributes[names.RESPONSE_FINISH_REASONS] = [reason]
     if field(response, "background") is True:
@@ -60,11 +62,10 @@ def finish_reason(response: object) -> str | None:
 
 
 def failure(response: object) -> Failure | None:
-    """A response can fail after the HTTP call succeeded; the client then raises nothing."""
-    if field(response, "status") != "failed":
-        return None
-    error = field(response, "error")
-    return Failure(text(field(error, "code")) or "failed", text(field(error, "message")))
+    """Read the failure of a response: it can fail after the HTTP call succeeded, and raises nothing then."""
+    if field(response, "status") == "failed":
+        return failure_of(field(response, "error"), "failed")
+    return body_failure(response)
 
 
 def request_content(body: Body, capture: Capture) -> Attributes:
@@ -115,21 +116,11 @@ _REQUEST: Table = {
     "text": (names.OUTPUT_TYPE, _format),
 }
 _RESPONSE: Table = {
-    "id": (names.RESPONSE_ID, text),
-    "model": (names.RESPONSE_MODEL, text),
+    "id": (names.RESPONSE_ID, filled),
+    "model": (names.RESPONSE_MODEL, filled),
     "service_tier": (names.OPENAI_RESPONSE_SERVICE_TIER, text),
     "provider": (names.OPENROUTER_PROVIDER, text),
-    "usage": {
-        "input_tokens": (names.USAGE_INPUT_TOKENS, count),
-        "input_tokens_details": {
-            "cached_tokens": (names.USAGE_CACHE_READ, count),
-            "cache_write_tokens": (names.USAGE_CACHE_WRITE, count),
-        },
-        "output_tokens": (names.USAGE_OUTPUT_TOKENS, count),
-        "output_tokens_details": {"reasoning_tokens": (names.USAGE_REASONING, count)},
-        "cost": (names.USAGE_COST, number),
-        "cost_details": {"upstream_inference_cost": (names.USAGE_UPSTREAM_COST, number)},
-    },
+    "usage": USAGE,
 }
 
 
@@ -192,64 +183,6 @@ def _content_part(part: object, capture: Capture) -> Part:
         audio = field(part, "input_audio")
         return capture.blob(field(audio, "data"), None, "audio")
     return capture.other(part)
-
-
-class ResponsesFold:
-    """Keeps the latest whole response that an event carries; the last event carries all of it.
-
-    Words of the deltas are kept only in case the stream ends before that event.
-    """
-
-    __slots__ = ("_content", "_final", "_latest", "_pieces", "_started")
-
-    def __init__(self, content: bool) -> None:
-        self._content = content
-        self._latest: object = None
-        self._final = False
-        self._started = False
-        self._pieces: list[str] = []
-
-    def add(self, chunk: object) -> bool:
-        kind = own_fields(chunk).get("type")
-        if kind == "response.output_text.delta":
-            # By far the most frequent.
-            if self._content and isinstance(delta := field(chunk, "delta"), str):
-                self._pieces.append(delta)
-            return True
-        if not isinstance(kind, str):
-            return False
-        if kind.endswith(".delta"):
-            return True
-        if kind.count(".") == 1 and kind.startswith("response."):
-            response = field(chunk, "response")
-            if response is not None:
-                self._latest = response
-                self._final = kind in _FINAL_EVENTS
-        elif kind == "error":
-            self._latest = _failed(self._latest, chunk)
-            self._final = True
-        return False
-
-    def response(self) -> object:
-        if self._final or self._latest is None:
-            return self._latest
-        text_part = {"type": "output_text", "text": "".join(self._pieces)}
-        return {
-            "id": field(self._latest, "id"),
-            "model": field(self._latest, "model"),
-            "output": [{"type": "message", "content": [text_part]}] if self._pieces else [],
-        }
-
-
-def _failed(latest: object, event: object) -> object:
-    """The response so far, failed by an `error` event."""
-    error = field(event, "error") or event
-    return {
-        "id": field(latest, "id"),
-        "model": field(latest, "model"),
-        "status": "failed",
-        "error": {"code": field(error, "code"), "message": field(error, "message")},
-    }
 
 
 RESPONSES = Operation(

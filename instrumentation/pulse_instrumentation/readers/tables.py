@@ -7,8 +7,7 @@ from typing import TypeAlias
 
 from opentelemetry.util.types import AttributeValue
 
-from pulse_instrumentation import attributes as names
-from pulse_instrumentation.fields import Attributes, count, field, integer, pairs, text
+from pulse_instrumentation.fields import Attributes, count, field, integer, pairs, text, texts
 
 Reader = Callable[[object], AttributeValue | None]
 Table: TypeAlias = "Mapping[str, tuple[str, Reader] | Table]"
@@ -29,7 +28,10 @@ def _read_into(found: Attributes, value: object, table: Table) -> None:
         if isinstance(entry, tuple):
             attribute, reader = entry
             if (converted := reader(item)) is not None:
-                found[attribute] = converted
+                known = found.get(attribute)
+                # One count under two names: a server that fills in only one of them has 0 in the other.
+                if not (type(known) is int and type(converted) is int and known > converted):
+                    found[attribute] = converted
         else:
             _read_into(found, item, entry)
 
@@ -37,6 +39,16 @@ def _read_into(found: Attributes, value: object, table: Table) -> None:
 def true(value: object) -> bool | None:
     """True, else nothing."""
     return True if value is True else None
+
+
+def filled(value: object) -> str | None:
+    """A text with something in it, else nothing: Azure and others have empty ids and models."""
+    return text(value) or None
+
+
+def boolean(value: object) -> bool | None:
+    """True or False, else nothing."""
+    return value if isinstance(value, bool) else None
 
 
 def several(value: object) -> int | None:
@@ -56,8 +68,7 @@ def output_type(value: object) -> str | None:
     return "json" if kind and kind.startswith("json") else kind or None
 
 
-def with_both_cache_writes(attributes: Attributes) -> Attributes:
-    """The attributes, with the tokens written to a cache under both of their names."""
-    if (written := attributes.get(names.USAGE_CACHE_WRITE)) is not None:
-        attributes[names.USAGE_CACHE_CREATION] = written
-    return attributes
+def output_modality(value: object) -> str | None:
+    """What the answer shall be besides text, from the modalities that are asked for."""
+    asked = texts(value) or ()
+    return "speech" if "audio" in asked else "image" if "image" in asked else None

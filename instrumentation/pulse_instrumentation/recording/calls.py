@@ -11,7 +11,7 @@ from opentelemetry.trace import Span, Status, StatusCode
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture
 from pulse_instrumentation.failures import report_failure
-from pulse_instrumentation.fields import Attributes
+from pulse_instrumentation.fields import Attributes, own_fields
 from pulse_instrumentation.readers.operations import Fold, Operation
 from pulse_instrumentation.recording import abandoned
 from pulse_instrumentation.recording.errors import error_attributes, error_words
@@ -34,6 +34,7 @@ class Call:
         "_span",
         "_start_ns",
         "context",
+        "rejected",
     )
 
     def __init__(
@@ -48,6 +49,8 @@ class Call:
     ) -> None:
         self.context = context
         """The context in which the HTTP request runs: the span is its current one."""
+        self.rejected: object = None
+        """The response whose parsing by the client raised."""
         self._operation = operation
         self._span = span
         self._start_ns = start_ns
@@ -159,14 +162,15 @@ class Call:
             attributes.update(error_attributes(error))
             self._span.set_status(Status(StatusCode.ERROR, error_words(error, self._capture)))
         if response is None:
-            response = self._folded()
+            response = self._folded() or self.rejected or own_fields(error).get("completion")
         attributes = {**self._response_attributes(response), **attributes}
         if self._first_chunk_ns:
             waited_ns = max(self._first_chunk_ns - self._start_ns, 0)
             attributes[names.RESPONSE_TIME_TO_FIRST_CHUNK] = waited_ns / 1e9
         if closed and names.RESPONSE_FINISH_REASONS not in attributes:
             attributes[names.STREAM_CLOSED_EARLY] = True
-        if error is None and response is not None:
+        # What the provider reports says more than that its answer could not be parsed.
+        if response is not None and (error is None or self.rejected is not None):
             self._describe_failure(response, attributes)
         self._span.set_attributes(attributes)
         if self._metrics is not None:

@@ -24,6 +24,7 @@ from pulse_instrumentation.readers.operations import Body, Operation
 from pulse_instrumentation.recording.abandoned import end_abandoned
 from pulse_instrumentation.recording.calls import Call
 from pulse_instrumentation.recording.metrics import CallMetrics
+from pulse_instrumentation.recording.parsing import watch_parsing
 from pulse_instrumentation.recording.provider import Server, base_url, server_of
 from pulse_instrumentation.session import session_attributes
 from pulse_instrumentation.settings import CallSettings
@@ -121,7 +122,7 @@ class Recorder:
         if call is None:
             return None
         try:
-            options = self.library.prepare(client, options, call.context)
+            options = watch_parsing(self.library.prepare(client, options, call.context), call)
         except Exception as error:
             report_failure("preparing a request", error)
         return call, options
