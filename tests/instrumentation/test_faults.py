@@ -31,7 +31,7 @@ from pulse_instrumentation.content import Capture
 from pulse_instrumentation.readers import tables
 from pulse_instrumentation.readers.anthropic_stream import MessageFold
 from pulse_instrumentation.readers.openai_chat_stream import ChatFold
-from pulse_instrumentation.readers.openai_responses import ResponsesFold
+from pulse_instrumentation.readers.openai_responses_stream import ResponsesFold
 from pulse_instrumentation.recording import body as body_module
 from pulse_instrumentation.recording import calls, libraries, streams, unread
 from pulse_instrumentation.recording import hook as hook_module

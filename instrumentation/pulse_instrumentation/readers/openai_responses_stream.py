@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pulse_instrumentation.fields import field, items, own_fields, pairs
 
@@ -37,6 +37,9 @@ _ITEM_TYPES = {
 # Where an item has what the model wrote.
 _WRITTEN = ("content", "summary", "arguments", "input", "code", "output", "result", "encrypted_content")
 
+# Where pieces belong: the kind of event, the index and the id of the item, the index of the part.
+_Place = tuple[str, object, object, object]
+
 
 class ResponsesFold:
     """One response from its events.
@@ -53,52 +56,52 @@ class ResponsesFold:
         """The fields of the response, each from the last event that has it."""
         self._output: Sequence[object] = ()
         self._items: list[_Item] = []
-        self._pieces: dict[tuple[str, object, object, object], list[str]] = {}
-        """The pieces of each part: by kind of event, index and id of the item, index of the part."""
+        self._pieces: dict[_Place, list[str]] = {}
 
     def add(self, chunk: object) -> bool:
         fields = own_fields(chunk)
         kind = fields.get("type")
         if kind == "response.output_text.delta":
             # By far the most frequent.
-            if self._content:
-                self._add_piece("response.output_text", "content_index", fields)
+            if self._content and isinstance(delta := fields.get("delta"), str):
+                key = (
+                    "response.output_text",
+                    fields.get("output_index"),
+                    fields.get("item_id"),
+                    fields.get("content_index"),
+                )
+                self._pieces_of(key).append(delta)
             return True
-        if not isinstance(kind, str):
-            return False
+        if kind is None and field(chunk, "event") == "error":
+            # As clients before 1.70 wrap it.
+            chunk = field(chunk, "data")
+            kind = "error"
+        return isinstance(kind, str) and self._take(kind, chunk)
+
+    def _take(self, kind: str, chunk: object) -> bool:
+        """Take any other event. A client that is older than its kind has it as some other model."""
         name, _, suffix = kind.rpartition(".")
-        if suffix == "delta":
-            if self._content and (extended := _EXTENDED.get(name)) is not None:
-                self._add_piece(name, extended[3], fields)
-            return True
         if name == "response":
             self._take_response(kind, field(chunk, "response"))
         elif name == "response.output_item":
-            self._take_item(fields.get("output_index"), fields.get("item"), suffix == "done")
+            self._take_item(field(chunk, "output_index"), field(chunk, "item"), suffix == "done")
             return suffix == "done"
-        elif suffix == "done" and self._content and (extended := _EXTENDED.get(name)) is not None:
-            self._take_whole(name, extended, fields)
         elif kind == "error":
             self._take_error(chunk)
-        return False
-
-    def _add_piece(self, name: str, part_index: str, fields: Mapping[str, object]) -> None:
-        delta = fields.get("delta")
-        if isinstance(delta, str):
-            key = (name, fields.get("output_index"), fields.get("item_id"), fields.get(part_index))
-            pieces = self._pieces.get(key)
-            if pieces is None:
-                self._pieces[key] = [delta]
-            else:
+        elif self._content and (extended := _EXTENDED.get(name)) is not None:
+            place = (field(chunk, "output_index"), field(chunk, "item_id"), field(chunk, extended[3]))
+            pieces = self._pieces_of((name, *place))
+            if suffix == "delta" and isinstance(delta := field(chunk, "delta"), str):
                 pieces.append(delta)
+            elif suffix == "done" and isinstance(whole := field(chunk, extended[2]), str):
+                pieces[:] = [whole]
+        return suffix == "delta"
 
-    def _take_whole(
-        self, name: str, extended: tuple[str, str, str, str], fields: Mapping[str, object]
-    ) -> None:
-        whole = fields.get(extended[2])
-        if isinstance(whole, str):
-            key = (name, fields.get("output_index"), fields.get("item_id"), fields.get(extended[3]))
-            self._pieces[key] = [whole]
+    def _pieces_of(self, key: _Place) -> list[str]:
+        pieces = self._pieces.get(key)
+        if pieces is None:
+            pieces = self._pieces[key] = []
+        return pieces
 
     def _take_response(self, kind: str, response: object) -> None:
         for name, value in pairs(response):
