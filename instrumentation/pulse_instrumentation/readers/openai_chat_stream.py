@@ -40,7 +40,7 @@ class ChatFold:
         # What the client's model does not declare.
         extra = fields if fields is chunk else getattr(chunk, "__pydantic_extra__", None)
         if self._missing:
-            self._take_head(chunk)
+            self._take_head(fields)
         if usage := fields.get("usage"):
             self._usage = usage
         if extra:
@@ -67,13 +67,14 @@ class ChatFold:
                 output |= choice.add(delta, self._content)
         return output
 
-    def _take_head(self, chunk: object) -> None:
+    def _take_head(self, fields: Mapping[str, object]) -> None:
         for name in self._missing:
-            if value := field(chunk, name):
+            if value := fields.get(name):
                 self._head[name] = value
                 self._missing = tuple(other for other in self._missing if other != name)
 
     def _take_extra(self, extra: Mapping[str, object]) -> None:
+        self._take_head(extra)
         if error := extra.get("error"):
             self._error = error
         groq = extra.get("x_groq")
