@@ -192,10 +192,28 @@ def test_error_event_of_a_message_that_is_read_as_bytes(instrumented: Recorded) 
     assert span.attributes[FIRST_CHUNK] is True
 
 
+@plain_forms
+@pytest.mark.parametrize(
+    ("body", "type"),
+    [
+        ({"object": "error", "message": "busy", "type": "overloaded", "code": 40303}, "overloaded"),
+        ({"choices": None, "base_resp": {"status_code": 1004, "status_msg": "busy"}}, "1004"),
+    ],
+    ids=["FastChat", "MiniMax"],
+)
+def test_bodies_that_are_errors_themselves(
+    instrumented: Recorded, form: Form, body: dict[str, Any], type: str
+) -> None:
+    assert CHAT.make(instrumented, form, body) == failed(CHAT, form, {}, type, "busy")
+
+
 @every_form
-def test_answers_without_an_error_have_none(instrumented: Recorded, form: Form) -> None:
-    body = {**completion(), "error": None}
-    events = [{**chunk(delta(content="Hello", finish_reason="stop")), "error": None}]
+@pytest.mark.parametrize("error", [None, {}, "", {"code": None, "message": "", "type": ""}])
+def test_answers_without_an_error_have_none(instrumented: Recorded, form: Form, error: Any) -> None:
+    body = {**completion(), "error": error, "base_resp": {"status_code": 0, "status_msg": ""}}
+    if form[0] == "streamed" and error:
+        pytest.skip("the client raises it")
+    events = [{**chunk(delta(content="Hello", finish_reason="stop")), "error": error}]
     span = CHAT.make(instrumented, form, body if form[0] == "plain" else events)
     assert span.status is StatusCode.UNSET
 

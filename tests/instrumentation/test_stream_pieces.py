@@ -77,6 +77,18 @@ def test_empty_first_chunk_of_a_legacy_completion(instrumented: Recorded, form: 
     )
 
 
+@streamed_forms
+def test_deltas_of_a_legacy_completion(instrumented: Recorded, form: Form) -> None:
+    # Together's chunks have the words twice.
+    def both(word: str, reason: str | None = None) -> dict[str, Any]:
+        body = legacy(word, reason)
+        body["choices"][0]["delta"] = {"content": word}
+        return body
+
+    span = COMPLETIONS.make(instrumented, form, [both("Hel"), both("lo", "stop")])
+    assert span.attributes["gen_ai.output.messages"] == said("Hello", "stop")
+
+
 @every_form
 def test_stream_that_never_names_its_model(instrumented: Recorded, form: Form) -> None:
     body = completion(id="", model="", usage=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulse_instrumentation.fields import field, items, text
+from pulse_instrumentation.fields import field, items, pairs, text
 from pulse_instrumentation.readers.operations import Failure
 
 _UNNAMED = "error"
@@ -11,9 +11,15 @@ _MAX_TYPE_LENGTH = 64
 
 
 def body_failure(response: object) -> Failure | None:
-    """Read the `error` of a body; None if it has none."""
-    error = field(response, "error")
-    return failure_of(error) if error else None
+    """Read the failure of a body: its `error`, itself where it is one, or MiniMax's status."""
+    if _is_reported(error := field(response, "error")):
+        return failure_of(error)
+    if field(response, "object") == "error":
+        return failure_of(response)
+    status = field(response, "base_resp")
+    if code := field(status, "status_code"):
+        return Failure(str(code), text(field(status, "status_msg")))
+    return None
 
 
 def choices_failure(response: object) -> Failure | None:
@@ -21,12 +27,17 @@ def choices_failure(response: object) -> Failure | None:
     if (failure := body_failure(response)) is not None:
         return failure
     for choice in items(field(response, "choices")):
-        if error := field(choice, "error"):
+        if _is_reported(error := field(choice, "error")):
             return failure_of(error)
         if field(choice, "finish_reason") == "error":
             return Failure(_UNNAMED)
     error = field(field(response, "x_groq"), "error")
-    return failure_of(error) if error else None
+    return failure_of(error) if _is_reported(error) else None
+
+
+def _is_reported(error: object) -> bool:
+    """Whether a field reports an error: some servers always send it, with nothing in it."""
+    return bool(error) and (isinstance(error, str) or any(value for _, value in pairs(error)))
 
 
 def failure_of(error: object, unnamed: str = _UNNAMED) -> Failure:

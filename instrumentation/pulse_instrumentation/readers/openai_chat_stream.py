@@ -173,7 +173,8 @@ class _Choice:
         message.update((name, value) for name, value in found.items() if value)
         return {
             "message": message,
-            "text": message.get("text"),
+            # Together's legacy completions have a delta with content, as chats have.
+            "text": message.get("text") or message.get("content"),
             "finish_reason": self.finish_reason,
             "usage": self.usage,
             "error": self.error,
