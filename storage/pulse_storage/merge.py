@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 
-from pulse_storage.call_groups import STREAM_PARTNER_PREFIX, is_stream_part
+from pulse_storage.call_groups import is_stream_part
+from pulse_storage.partner_keys import STREAM_PARTNER_PREFIX
 from pulse_storage.rows import ANTHROPIC_SDK_DIALECT, BILLED_BY_PREFIX
 from pulse_storage.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
 

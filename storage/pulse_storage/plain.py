@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pulse_storage.partner_keys import STREAM_PARTNER_PREFIX
 from pulse_storage.reconcile import INHERITED, MAX_AGREEING_SPANS
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import OwnValue
@@ -23,10 +24,11 @@ class Outline(NamedTuple):
     model_call: bool
     gen_ai: bool
     provider_request_id: str | None
+    scope: str | None
     #: What the span says itself.
     said: Heritage
     #: In what its row differs from that: columns of `INHERITED`. None if it shows more of others than these,
-    #: or is settled, or may have partners: then its trace is none for `plain_overrides`.
+    #: or is settled: then its trace is none for `plain_overrides`.
     overrides: Overrides | None
     #: Names the row within its project: the last of `Dialect.row_key`.
     row: int | bytes
@@ -37,21 +39,24 @@ def plain_overrides(
 ) -> dict[bytes, Overrides] | None:
     """What rows of a trace take from spans above them, by span id; None if it takes a closer look.
 
-    The arguments are all spans of the trace, by span id; log events must tell of none. The answer is that of
-    `reconcile`, which is needed where a span may have a partner in another trace, a call has a span below it,
-    or two calls tell of the same response. Rows that take the same share their overrides.
+    The arguments are all spans of the trace, by span id; log events must have content of none, and no span
+    may have a partner in another trace. The answer is that of `reconcile`, which is needed where a call has a
+    span below it, two calls have the same response id, one lacks an id while another scope records calls too,
+    or one is half of a stream. Rows that take the same share their overrides.
     """
     said: dict[bytes, Heritage] = {}
     calls: list[bytes] = []
     parents: set[bytes | None] = set()
     responses: list[str] = []
+    scopes: set[str | None] = set()
     for span_id, row in new.items():
-        if row.partner_key is not None:
+        if row.partner_key is not None and row.partner_key.startswith(STREAM_PARTNER_PREFIX):
             return None
         said[span_id] = (row.session_id, row.user_id, row.tags or None, row.environment)
         parents.add(row.parent_span_id)
         if row.model_call:
             calls.append(span_id)
+            scopes.add(row.scope)
             if row.provider_request_id is not None:
                 responses.append(row.provider_request_id)
     for span_id, span in stored.items():
@@ -61,9 +66,12 @@ def plain_overrides(
         parents.add(span.parent_span_id)
         if span.model_call:
             calls.append(span_id)
+            scopes.add(span.scope)
             if span.provider_request_id is not None:
                 responses.append(span.provider_request_id)
     if not parents.isdisjoint(calls) or len(set(responses)) < len(responses):
+        return None
+    if len(scopes) > 1 and len(responses) < len(calls):
         return None
     different = set(said.values())
     if len(different) == 1:

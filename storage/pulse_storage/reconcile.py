@@ -7,16 +7,28 @@ its answer, so an adapter may run it on every transaction and write only what di
 
 The rules, for spans that are model calls:
 
-1. Spans of different scopes with the same provider response id that overlap in time are one call (siblings:
-   an instrumentor beside the client's own tracing). The same holds across traces for spans with the same
-   partner key. One scope never records a call twice, so equal ids within a scope are two calls (some
-   compatible servers repeat ids).
-2. A streamed call that one scope records as two spans (partner key `stream:…`) is paired by time.
-3. A span and its nearest model-call descendants: those with its response id are the same call; failing that,
-   the only one of them that lacks an id, or whose ancestor does, is. A span above several such calls is a
-   wrapper: it does not count, and it lends nothing.
-4. Of the spans of one call exactly one is counted: the one that knows the tokens, the innermost instrumentor
-   before the client's own span, the earliest. The others lend it what it does not know.
+0. Spans with different response models are of different calls, whatever else they have in common. An alias,
+   a dated version and a route (`gpt-4o`, `gpt-4o-2024-08-06`, `openai/gpt-4o`) are the same model.
+1. Siblings of different scopes with the same provider response id that overlap in time are one call (an
+   instrumentor and the client's own tracing). So are spans of different traces with the same response id, if
+   one lies within the other in time and not both numbers of tokens differ: of different scopes, or of one
+   scope in different services that report the same usage (a client and a gateway, without propagation). One
+   scope of one service never records a call twice, so equal ids within it are two calls (some compatible
+   servers repeat ids).
+2. A span without response id and a sibling of another scope are one call if one lies within the other in
+   time, or the second starts up to 5 s after the first has ended (a framework's span of a stream ends before
+   the request is sent), and they report the same tokens or, where those are not known, the same question to
+   the same requested model. The same holds across traces for partner keys with the same fact and opposite
+   sides. A failed and an answered span are never one call by this rule.
+3. A streamed call that one scope records as two spans (partner key `stream:…`) is paired by time.
+4. A span and its nearest model-call descendants of the same service: those with its response id are the same
+   call; failing that, the only one of them that lacks an id, or whose ancestor does, is. If one of several
+   was answered and the others failed, it is the one. A span above several such calls is a wrapper: it does
+   not count, and it supplies nothing. A span with an answer of its own above failed attempts only is a call.
+5. A span above calls of another service was answered by them (a gateway, an agent that is served as a model):
+   only these count. If one of them was answered by the same model it is the same call, whatever the ids.
+6. Of the spans of one call exactly one is counted: the one that knows the tokens, the innermost instrumentor
+   before the client's own span, the earliest. The others supply what it does not know.
 
 For every span: what it lacks of content and finish reason comes from its own log events, before anything
 else. Its session, user, tags and environment come from itself, else from its nearest ancestor that has them,
@@ -38,6 +50,7 @@ MAX_AGREEING_SPANS = 500
 
 #: What spans take from the spans above them.
 INHERITED = ("session_id", "user_id", "tags", "environment")
+_INHERITED = frozenset(INHERITED)
 
 
 class Verdict(NamedTuple):
@@ -103,6 +116,10 @@ def reconcile(
         for column in INHERITED:
             if not getattr(winner, column) and column not in overrides:
                 _lend(column, overrides, members, verdicts)
+        if len({member.otel_trace_id for member in members}) > 1 and overrides.keys() <= _INHERITED:
+            # Marks a row whose partner is in another trace: what it takes from there is not inherited, and
+            # the fast path (`plain`) must not decide its trace alone.
+            overrides["status"] = winner.status
         verdicts[winner.key] = Verdict(True, overrides)
         if reasons is not None:
             _give_reasons(reasons, groups, winner, members)

@@ -31,6 +31,9 @@ BATCH_DIALECT = "pulse-batch"
 #: The dialect of the Anthropic client's own spans, which often repeat what an instrumentor records.
 ANTHROPIC_SDK_DIALECT = "anthropic-sdk"
 
+#: The dialect of OpenInference, which has one attribute for the model requested and the one that answered.
+OPENINFERENCE_DIALECT = "openinference"
+
 
 class UnfitValue(ValueError):
     """A row has a value that no store can hold: the row is rejected, the others are stored."""
@@ -107,8 +110,8 @@ class SpanRow(NamedTuple):
     #: JSON documents, packed (`content.documents.pack_document`, `bodies.pack`).
     request_body: Packed | None
     response_body: Packed | None
-    #: Equal for spans of *different* traces that tell of the same call; None for the many that cannot
-    #: have such a partner.
+    #: By this, spans of *different* traces that record the same call find each other where one has no
+    #: response id (`partner_keys`); None for the many that cannot have such a partner.
     partner_key: str | None
 
 

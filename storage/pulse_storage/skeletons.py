@@ -54,6 +54,7 @@ class Skeleton(NamedTuple):
     session_id: str | None
     user_id: str | None
     tags: tuple[str, ...]
+    service: str | None
     environment: str | None
     input_preview: str | None
     output_preview: str | None

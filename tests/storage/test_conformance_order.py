@@ -15,11 +15,13 @@ from pulse_storage import SpanRow, StorageAdapter, TraceRecord
 from pulse_storage.bodies import pack
 from pulse_storage.filters import Analytics, AnalyticsQuery, TraceFilter
 from pulse_storage.ids import row_id
+from pulse_storage.partner_keys import partner_key
 from pulse_storage.reconcile import Verdict, reconcile
 from pulse_storage.skeletons import Skeleton, skeleton
 
 _TRACES = 2
 _SPANS = 6
+_PARTNER_KEYS = (partner_key("outer", "used", NOON_NS), partner_key("inner", "used", NOON_NS))
 _COLUMNS = [column for column in Skeleton._fields if column in TraceRecord._fields]
 
 
@@ -61,13 +63,17 @@ def _span(draw: st.DrawFn, key: int) -> SpanRow:
     make = draw(st.sampled_from((span, span, step)))
     parent = draw(st.none() | st.integers(0, _SPANS - 1))
     row = make(key + 1, trace=trace + 1, parent=None if parent is None else trace * _SPANS + parent + 1)
-    start_ns = NOON_NS + draw(st.sampled_from((0, 1, 1_000_000, 40_000_000, 2 * HOUR_NS)))
+    start_ns = NOON_NS + draw(
+        st.sampled_from((0, 1, 1_000_000, 40_000_000, 200_000_000, 9_000_000_000, 2 * HOUR_NS))
+    )
     row = row._replace(
         start_ns=start_ns,
         latency_ms=draw(st.sampled_from((None, 0.0, 100.0, 1234.5))),
         provider_request_id=draw(st.sampled_from((None, "r1", "r2"))),
-        partner_key=draw(st.sampled_from((None, None, "anthropic:r1", "stream:x"))),
+        partner_key=draw(st.sampled_from((None, None, *_PARTNER_KEYS, "stream:x"))),
         scope=draw(st.sampled_from(("client", "framework", "anthropic"))),
+        service=draw(st.sampled_from((None, "app", "app", "gateway"))),
+        input_preview=draw(st.sampled_from((None, "Weather?"))),
         dialect=draw(st.sampled_from(("gen-ai", "anthropic-sdk", None))),
         session_id=draw(st.sampled_from((None, None, "s1", "s2"))),
         user_id=draw(st.sampled_from((None, "u1"))),

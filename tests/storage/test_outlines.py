@@ -56,7 +56,7 @@ def test_outline_tells_what_a_span_says_and_what_its_row_inherits(store: _Store)
     store.keep([_CALL])
     own = (None, "u", ("a",), None)
     outline = store.outline(_CALL)
-    assert outline == Outline(None, True, True, "r1", own, {}, 1)
+    assert outline == Outline(None, True, True, "r1", _CALL.scope, own, {}, 1)
     store.keep([step(2, trace=9, session_id="s", user_id="other", environment="prod")])
     inherited: Overrides = {"session_id": "s", "environment": "prod"}
     assert store.outline(_CALL) == outline._replace(overrides=inherited)
@@ -65,13 +65,14 @@ def test_outline_tells_what_a_span_says_and_what_its_row_inherits(store: _Store)
 @pytest.mark.parametrize(
     "change",
     [
-        "partner_key = 'k'",
+        "partner_key = 'stream:k'",
         "usage_key = NULL",
         "model_call = 0",
         "output_from = x'01'",
         "request_from = x'01'",
         "response_from = x'01'",
         """own = '{"finish_reason":null}'""",
+        """own = '{"status":"success"}'""",
         """own = '{"session_id":null,"input_tokens":null}'""",
         """own = '{"session_id":"said"}'""",
         f"""own = '{{"error_message":"{"x" * 100}"}}'""",

@@ -26,7 +26,14 @@ def _overrides(*rows: SpanRow, stored: Sequence[SpanRow] = ()) -> dict[bytes, di
 def _outline(row: SpanRow) -> Outline:
     said = (row.session_id, row.user_id, row.tags or None, row.environment)
     return Outline(
-        row.parent_span_id, row.model_call, row.gen_ai, row.provider_request_id, said, {}, row.otel_span_id
+        row.parent_span_id,
+        row.model_call,
+        row.gen_ai,
+        row.provider_request_id,
+        row.scope,
+        said,
+        {},
+        row.otel_span_id,
     )
 
 
@@ -49,7 +56,8 @@ def test_calls_take_the_session_from_above_or_from_all() -> None:
 @pytest.mark.parametrize(
     "row",
     [
-        _SIBLING._replace(partner_key="k"),
+        _SIBLING._replace(partner_key="stream:k"),
+        _SIBLING._replace(provider_request_id=None, scope="another"),
         _SIBLING._replace(provider_request_id="r1"),
         _SIBLING._replace(parent_span_id=_CALL.otel_span_id),
         _SIBLING._replace(parent_span_id=_SIBLING.otel_span_id),

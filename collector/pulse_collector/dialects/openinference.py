@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, read_first_event, read_missing_content, set_messages
 from pulse_collector.mapping.content import Content, content_of, document_body, plain_text
 from pulse_collector.mapping.documents import read_parameters, read_request, read_response
 from pulse_collector.mapping.indexed import indexed_list
-from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, parse_json, parse_object
+from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object
 from pulse_collector.mapping.span_facts import SpanFacts
 from pulse_collector.mapping.usage import count_of
 
-_LANGCHAIN = "openinference.instrumentation.langchain"
-#: Scopes of clients that LangChain calls models by.
-_CLIENTS = frozenset(
-    "openinference.instrumentation." + library
-    for library in ("anthropic", "bedrock", "google_genai", "groq", "mistralai", "openai", "vertexai")
-)
 _LLAMA_INDEX = "openinference.instrumentation.llama_index"
 
 
@@ -62,11 +54,8 @@ def read(facts: SpanFacts) -> None:
     read_missing_content(facts)
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
         read_first_event(facts, "First Token Stream Event")
-    if facts.model_call:
-        if facts.scope == "openinference.instrumentation.litellm":
-            _read_route(facts)
-        if facts.scope == _LANGCHAIN or (facts.is_root and facts.scope in _CLIENTS):
-            facts.partner_key = _partner_key(facts, streamed=parameters.get("stream") is True)
+    if facts.model_call and facts.scope == "openinference.instrumentation.litellm":
+        _read_route(facts)
 
 
 def _prompts(facts: SpanFacts) -> list[str]:
@@ -102,25 +91,6 @@ def _read_route(facts: SpanFacts) -> None:
         facts.texts["provider"], facts.texts["model_requested"] = provider, model
         if facts.texts.get("model_used") == f"{provider}/{model}":
             facts.texts["model_used"] = model
-
-
-def _partner_key(facts: SpanFacts, *, streamed: bool) -> str | None:
-    """LangChain's spans are no context for those of the client below them, which begin traces of their own.
-
-    Of streams and failures LangChain does not know the response id: what was asked of which model tells.
-    """
-    response_id = facts.texts.get("provider_request_id")
-    if response_id is not None:
-        if response_id.startswith("msg_"):
-            # Of Anthropic's calls there may be spans of the client itself: they have a key of their own.
-            return None
-        if facts.scope == _LANGCHAIN or not streamed:
-            return f"response:{response_id}"
-    asked = [facts.texts.get("model_requested"), facts.input_text]
-    told = facts.scope != _LANGCHAIN and not streamed and _answered(facts)
-    if told or None in asked or facts.operation != "chat":
-        return None
-    return f"asked:{blake2b(dump_json([*asked]), digest_size=16).hexdigest()}"
 
 
 def _read_documents(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:

@@ -12,7 +12,8 @@ from pulse_storage.trace_json import NANO_USD_PER_CENT
 
 _JOINED_BY: dict[JoinedBy, str] = {
     "response id": "both have the same provider response id",
-    "partner key": "both name the same response or request of the provider, at the same time",
+    "response id in another trace": "both have the same provider response id, at the same time",
+    "usage or question": "one has no response id; both report the same tokens or question, at the same time",
     "stream": "one opened the stream that the other read",
     "nesting": "one lies below the other, and no other call below fits",
 }

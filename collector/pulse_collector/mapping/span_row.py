@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from pulse_collector.dialects.otel_genai import CONTENT_EVENTS
@@ -11,6 +10,7 @@ from pulse_collector.mapping.finish_reasons import finish_reason
 from pulse_collector.mapping.json_text import Json, JsonObject
 from pulse_collector.mapping.metadata import kept_attributes, metadata_json
 from pulse_collector.mapping.model_names import bare_model, is_free_model
+from pulse_collector.mapping.partner_key import partner_key_of
 from pulse_collector.mapping.previews import preview
 from pulse_collector.mapping.providers import provider_name
 from pulse_collector.mapping.read_span import Reading
@@ -23,7 +23,6 @@ from pulse_storage.rows import UNLISTED_PREFIX, SpanRow
 #: Events kept in metadata.
 _MAX_EVENTS = 32
 _MAX_TAGS = 64
-_REQUEST_ID = re.compile(r"req_\w+")
 _NO_SPAN = bytes(8)
 #: Providers whose total has tokens that senders leave out of input and output.
 _GOOGLE = frozenset({"google", "vertex"})
@@ -83,6 +82,9 @@ def span_row(
     elif facts.counts:
         # Sums over the calls below, which no column may repeat.
         beside["usage"] = {**facts.counts}
+    partner_key = facts.partner_key
+    if partner_key is None and facts.model_call:
+        partner_key = partner_key_of(facts, plan.dialect.name, scope.name, provider, usage)
     if len(facts.finish_reasons) > 1:
         beside["finish_reasons"] = [*facts.finish_reasons]
     parent_id = span.parent_span_id
@@ -147,7 +149,7 @@ def span_row(
             output_text,
             request_body,
             response_body,
-            facts.partner_key or (_partner_key(facts) if provider == "anthropic" else None),
+            partner_key,
         )
     )
 
@@ -171,26 +173,6 @@ def _host(attributes: Attributes, keys: Sequence[str]) -> str | None:
         if isinstance(host, str) and host:
             return host
     return None
-
-
-def _partner_key(facts: SpanFacts) -> str | None:
-    """Anthropic's client writes spans of its own, often into another trace than the instrumentor's.
-
-    A failed call has no response id; its request id then stands in the error's message.
-    """
-    if not facts.model_call:
-        return None
-    response_id = facts.texts.get("provider_request_id")
-    if response_id is not None:
-        return f"anthropic:{response_id}" if response_id.startswith("msg_") else None
-    if not facts.failed:
-        return None
-    for key in ("anthropic.request.id", "pulse.request_id"):
-        request_id = facts.attributes.get(key)
-        if isinstance(request_id, str):
-            return clean_text(f"anthropic:{request_id}")
-    named = _REQUEST_ID.search(facts.texts.get("error_message", ""))
-    return f"anthropic:{named[0]}" if named else None
 
 
 def _kept_events(facts: SpanFacts) -> list[Json]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from struct import pack
 
 _BYTEA = 17
+_TEXT = 25
 _INT8 = 20
 _INT8_LENGTH = pack("!i", 8)
 
@@ -21,6 +22,22 @@ class Blobs(tuple[bytes, ...]):
         parts = [_head(_BYTEA, len(self))]
         for blob in self:
             parts += (len(blob).to_bytes(4, "big"), blob)
+        return b"".join(parts)
+
+
+class Texts(tuple[str, ...]):
+    """Texts that are bound as one `text[]`, with NUL replaced as in every text."""
+
+    __slots__ = ()
+    #: The type of the array.
+    oid = 1009
+
+    def array(self) -> bytes:
+        """As the server takes it: each with its length."""
+        parts = [_head(_TEXT, len(self))]
+        for text in self:
+            encoded = text.replace("\x00", "\ufffd").encode()
+            parts += (len(encoded).to_bytes(4, "big"), encoded)
         return b"".join(parts)
 
 

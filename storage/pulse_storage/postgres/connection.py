@@ -15,14 +15,15 @@ from psycopg.types.numeric import NumericBinaryLoader
 from psycopg.types.string import BytesBinaryDumper
 
 from pulse_storage.errors import StoreUnusable
+from pulse_storage.partner_keys import partner_fact
 from pulse_storage.postgres.dialect import PostgresDialect, bigints
-from pulse_storage.postgres.locks import PROJECTS, STORING, USAGE_KEYS, lock_key
+from pulse_storage.postgres.locks import PROJECTS, STORING, USAGE_KEYS, lock_key, response_lock_key
 from pulse_storage.postgres.statements import PREPARE_AFTER, Rows, Statements
 from pulse_storage.sql.connection import Dialect, SqlValue, Values
 from pulse_storage.sql.right_of_way import RightOfWay
 
 #: A batch that would need more locks than this takes one that excludes all others: their table is bounded.
-_MAX_LOCKS = 200
+_MAX_LOCKS = 400
 #: Each statement must see what others committed before its locks were had, whatever the database defaults to.
 _WRITES = "ISOLATION LEVEL READ COMMITTED NOT DEFERRABLE"
 #: How the bounds of partitions are written, and read back.
@@ -190,7 +191,7 @@ class PostgresConnection:
         self.settle()
         self.raw.cursor().executemany(_translated(sql), [[*map(_clean, row)] for row in rows])
 
-    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None]], /) -> None:
+    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> None:
         """See Connection."""
         if not self._needs_locks:
             return
@@ -209,13 +210,11 @@ class PostgresConnection:
         )
         self._locked = frozenset(keys)
 
-    def lock_more(self, project: int, trace_ids: Sequence[bytes], partner_key: str | None, /) -> None:
+    def lock_more(self, project: int, trace_ids: Sequence[bytes], /) -> None:
         """See Connection. Waiting here could be waiting for ever, so what is taken makes it MustRunAlone."""
         if not self._needs_locks:
             return
         keys = {lock_key("trace", project, trace_id) for trace_id in trace_ids}
-        if partner_key is not None:
-            keys.add(lock_key("partner", project, partner_key.encode(errors="backslashreplace")))
         wanted = sorted(keys - self._locked)
         if len(wanted) > _MAX_LOCKS:
             raise MustRunAlone
@@ -245,10 +244,15 @@ class PostgresConnection:
         self.raw.close()
 
 
-def _span_keys(project: int, trace_id: bytes, partner_key: str | None) -> Iterable[int]:
+def _span_keys(
+    project: int, trace_id: bytes, response_id: str | None, partner_key: str | None
+) -> Iterable[int]:
     yield lock_key("trace", project, trace_id)
+    if response_id is not None:
+        yield response_lock_key(project, response_id)
     if partner_key is not None:
-        yield lock_key("partner", project, partner_key.encode(errors="backslashreplace"))
+        # The same for both sides, and for starts in neighbouring slots.
+        yield lock_key("partner", project, partner_fact(partner_key).encode(errors="backslashreplace"))
 
 
 @lru_cache(maxsize=1024)

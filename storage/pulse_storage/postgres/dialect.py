@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 import psycopg
 
-from pulse_storage.postgres.arrays import Bigints, Blobs
+from pulse_storage.postgres.arrays import Bigints, Blobs, Texts
 from pulse_storage.postgres.failures import DATA_ERRORS
 from pulse_storage.postgres.folding import folded_pattern
 from pulse_storage.rows import SpanRow
@@ -96,6 +96,14 @@ class PostgresDialect:
     def one_of(self, column: str) -> str:
         """See Dialect."""
         return f"{column} = ANY(?)"
+
+    def texts(self, values: Sequence[str]) -> SqlValue:
+        """See Dialect."""
+        return cast("SqlValue", Texts(values))
+
+    def response_key(self) -> str:
+        """See Dialect."""
+        return "((start_ns >> 34)::text || right(provider_request_id, 8))"
 
     def blobs(self, values: Sequence[bytes]) -> SqlValue:
         """See Dialect."""

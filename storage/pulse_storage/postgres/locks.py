@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import blake2b
+from zlib import crc32
 
 
 def lock_key(what: str, project: int = 0, value: bytes = b"") -> int:
@@ -10,6 +11,11 @@ def lock_key(what: str, project: int = 0, value: bytes = b"") -> int:
     text = f"{what}:{project}:".encode() + value
     digest = blake2b(text, digest_size=8, person=b"pulse-lock").digest()
     return int.from_bytes(digest, "big", signed=True)
+
+
+def response_lock_key(project: int, response_id: str) -> int:
+    """Return the number of the lock of a response id: of each call that is stored, so it must be cheap."""
+    return (project & 0x3FFFFFFF) << 32 | crc32(response_id.encode(errors="backslashreplace"))
 
 
 #: Held shared by whoever stores a few traces, and alone by whoever stores many.

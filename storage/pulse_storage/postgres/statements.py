@@ -17,7 +17,7 @@ from psycopg.errors import error_from_result
 from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 
-from pulse_storage.postgres.arrays import Bigints, Blobs
+from pulse_storage.postgres.arrays import Bigints, Blobs, Texts
 from pulse_storage.sql.connection import SqlValue, Values
 
 #: A statement that was executed so often is prepared; so many are kept.
@@ -288,11 +288,11 @@ def _binding(value: object) -> tuple[Buffer | None, int, int]:
         return value, _BYTEA, Format.BINARY
     if isinstance(value, int):
         return value.to_bytes(8, "big", signed=True), _INT8, Format.BINARY
-    if isinstance(value, (Blobs, Bigints)):
+    if isinstance(value, (Blobs, Bigints, Texts)):
         return value.array(), value.oid, Format.BINARY
     if isinstance(value, float):
         return pack("!d", value), _FLOAT8, Format.BINARY
-    raise psycopg.ProgrammingError(f"a {type(value).__name__} cannot be bound; arrays are Blobs or Bigints")
+    raise psycopg.ProgrammingError(f"a {type(value).__name__} cannot be bound; arrays are of `arrays`")
 
 
 @lru_cache(maxsize=1024)

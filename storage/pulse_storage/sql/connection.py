@@ -56,14 +56,14 @@ class Connection(Protocol):
         """Run a statement that answers nothing once for each row of bindings."""
         ...
 
-    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None]], /) -> None:
-        """Let no other process store spans of these traces and partner keys until the transaction ends.
+    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> None:
+        """Let no other process store spans of these traces and calls until the transaction ends.
 
-        Each is a project, a trace id and a partner key. To be called first of all in a transaction.
+        Each is a project, a trace id, a response id and a partner key. Call it first in a transaction.
         """
         ...
 
-    def lock_more(self, project: int, trace_ids: Sequence[bytes], partner_key: str | None, /) -> None:
+    def lock_more(self, project: int, trace_ids: Sequence[bytes], /) -> None:
         """The same, for what was found to be needed on the way; before it is read."""
         ...
 
@@ -119,6 +119,17 @@ class Dialect(Protocol):
 
     def one_of(self, column: str) -> str:
         """A term that holds if a column of bytes is among those of one binding, a `blobs`."""
+        ...
+
+    def texts(self, values: Sequence[str]) -> SqlValue:
+        """Return an array of texts to be bound; it must not be empty."""
+        ...
+
+    def response_key(self) -> str:
+        """Return the expression by which model calls are indexed: the slot of the start, the end of the id.
+
+        `partner_keys.response_keys` has the values.
+        """
         ...
 
     def blobs(self, values: Sequence[bytes]) -> SqlValue:

@@ -61,7 +61,15 @@ class SqliteDialect:
 
     def one_of(self, column: str) -> str:
         """See Dialect."""
-        return f"{column} IN (SELECT value FROM carray(?))"
+        return f"({column}) IN (SELECT value FROM carray(?))"
+
+    def texts(self, values: Sequence[str]) -> SqlValue:
+        """See Dialect."""
+        return cast("SqlValue", apsw.carray(tuple(values)))  # pyright: ignore[reportUnknownMemberType]
+
+    def response_key(self) -> str:
+        """See Dialect."""
+        return "(start_ns >> 34) || substr(provider_request_id, -8)"
 
     def blobs(self, values: Sequence[bytes]) -> SqlValue:
         """See Dialect."""

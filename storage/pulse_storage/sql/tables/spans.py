@@ -10,7 +10,7 @@ import orjson
 
 from pulse_storage.reconcile import INHERITED
 from pulse_storage.rows import SpanRow, UnfitValue
-from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
+from pulse_storage.skeletons import OwnValue, Skeleton
 from pulse_storage.sql.connection import Connection, Dialect, SqlValue, Values
 from pulse_storage.sql.tables.garbage import note_content_of
 
@@ -100,18 +100,6 @@ def stored_span(
         (project, otel_trace_id, otel_span_id),
     ).fetchone()
     return None if values is None else _stored_span(values)
-
-
-def stored_partners(
-    connection: Connection, project: int, partner_key: str, from_ns: int, to_ns: int
-) -> list[SpanKey]:
-    """The keys of rows with this partner key that start in the range, both ends included."""
-    rows = connection.execute(
-        "SELECT otel_trace_id, otel_span_id FROM spans"
-        " WHERE project = ? AND partner_key = ? AND start_ns BETWEEN ? AND ?",
-        (project, partner_key, from_ns, to_ns),
-    )
-    return cast("list[SpanKey]", rows.fetchall())
 
 
 def shown_row(row: SpanRow, overrides: Mapping[str, OwnValue]) -> SpanRow:

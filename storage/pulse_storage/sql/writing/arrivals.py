@@ -13,7 +13,7 @@ from pulse_storage.latency import latency_bucket
 from pulse_storage.plain import Outline, Overrides, plain_overrides
 from pulse_storage.reconcile import Verdict
 from pulse_storage.rows import SpanRow
-from pulse_storage.skeletons import SpanKey, skeleton
+from pulse_storage.skeletons import Skeleton, SpanKey, skeleton
 from pulse_storage.sql.connection import Values
 from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.tables.blocks import save_documents
@@ -27,6 +27,7 @@ from pulse_storage.sql.tables.spans import (
     update,
 )
 from pulse_storage.sql.writing.outlines import update_heirs
+from pulse_storage.sql.writing.partners import Partners
 from pulse_storage.sql.writing.revision import Revision
 from pulse_storage.upkeep.marks import NO_MARKS
 
@@ -69,6 +70,7 @@ class Arrivals:
         #: What is to be stored: by trace and span id, and with ids.
         self._new: dict[bytes, dict[bytes, SpanRow]] = {}
         self._rows: list[tuple[bytes, SpanRow]] = []
+        self._partners = Partners(revision.connection, revision.project)
         self._plain: dict[bytes, dict[bytes, Overrides]] = {}
         self._verdicts: dict[SpanKey, Verdict] | None = None
         self._decided: list[_Decided] = []
@@ -76,6 +78,7 @@ class Arrivals:
     def look(self) -> None:
         """Ask what is stored of the rows' traces."""
         self._near.ask_for_outlines(list({row.otel_trace_id: None for row, _ in self._arrivals}))
+        self._partners.request(row for row, _ in self._arrivals)
 
     def identify(self) -> None:
         """Give rows their ids."""
@@ -119,9 +122,7 @@ class Arrivals:
         """Find out what counts, in the order of ids; by which facts."""
         self._rows.sort(key=itemgetter(0))
         plain = self._plain = self._plain_traces()
-        verdicts = self._verdicts = self._judged(
-            [pair for pair in self._rows if pair[1].otel_trace_id not in plain]
-        )
+        verdicts = self._verdicts = self._judged(plain)
         revision = self._revision
         for id, row in self._rows:
             self._way.give_way()
@@ -191,9 +192,10 @@ class Arrivals:
         Whatever else reconciling these traces needs is not looked for.
         """
         near, plain = self._near, dict[bytes, dict[bytes, Overrides]]()
+        linked = {span.otel_trace_id for spans in self._partners.linked() for span in spans}
         for trace_id, new in self._new.items():
             self._way.give_way()
-            if near.is_told_apart(trace_id):
+            if trace_id not in linked and near.is_told_apart(trace_id):
                 overrides = plain_overrides(new, near.outlines.get(trace_id, _NOTHING_STORED))
                 if overrides is not None:
                     plain[trace_id] = overrides
@@ -209,14 +211,23 @@ class Arrivals:
                 if taken != span.overrides:
                     yield span, taken
 
-    def _judged(self, rows: Sequence[tuple[bytes, SpanRow]]) -> dict[SpanKey, Verdict] | None:
-        """What other spans tell of each, and of the stored ones; None without rows."""
-        if not rows:
-            return None
-        new = [skeleton(row, id) for id, row in rows]
-        self._near.load_traces(list({row.otel_trace_id: None for _, row in rows}))
-        self._near.complete(new)
-        return self._revision.reconciled(new)
+    def _judged(self, plain: dict[bytes, dict[bytes, Overrides]]) -> dict[SpanKey, Verdict] | None:
+        """Return the verdicts on rows of traces that are not plain, and on stored ones; None without rows.
+
+        Partners of partners may lead to traces that seemed to be plain: those are taken out of `plain`.
+        """
+        near = self._near
+        new: list[Skeleton] = []
+        wanted = {row.otel_trace_id for _, row in self._rows if row.otel_trace_id not in plain}
+        while wanted:
+            more = [skeleton(row, id) for id, row in self._rows if row.otel_trace_id in wanted]
+            new += more
+            near.load_traces(list(dict.fromkeys(span.otel_trace_id for span in more)))
+            near.complete(more)
+            wanted = plain.keys() & (near.stored.keys() | near.large)
+            for trace_id in wanted:
+                del plain[trace_id]
+        return self._revision.reconciled(new) if new else None
 
 
 _NO_OVERRIDES: Overrides = {}

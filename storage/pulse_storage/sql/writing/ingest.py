@@ -46,7 +46,12 @@ class Ingest:
     def store(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
         """The outcome of each row. Within a transaction; rows that the engine refuses do not harm others."""
         self._connection.lock_spans(
-            (project, row.otel_trace_id, row.partner_key)
+            (
+                project,
+                row.otel_trace_id,
+                row.provider_request_id if row.model_call else None,
+                row.partner_key,
+            )
             for row, _ in self._way.each(arrivals)
             if (project := self._project(row.project_id)) is not None
         )
@@ -57,7 +62,7 @@ class Ingest:
         project = self._project(project_id)
         if project is None:
             return IngestResult(rejected=tuple((i, _NO_PROJECT) for i in range(len(parts))))
-        self._connection.lock_spans((project, part.otel_trace_id, None) for part in parts)
+        self._connection.lock_spans((project, part.otel_trace_id, None, None) for part in parts)
         marks = read_marks(self._connection, project)
         refused = [
             (i, reason) for i, part in enumerate(parts) if (reason := marks.event_refusal(part.order[0]))
@@ -97,7 +102,7 @@ class Ingest:
         somebody else. Afterwards it is as if they had never come: what other rows had from them is decided
         anew, and the sums move. Within a transaction.
         """
-        self._connection.lock_spans((project, trace_id, None) for trace_id, _ in keys)
+        self._connection.lock_spans((project, trace_id, None, None) for trace_id, _ in keys)
         delta = RollupDelta()
         removed = remove(self._revision(project, delta), keys, column, value)
         delta.write(self._connection)

@@ -14,19 +14,17 @@ from pulse_storage.sql.tables.spans import (
     StoredSpan,
     stored_in_trace,
     stored_in_traces,
-    stored_partners,
     stored_span,
 )
 from pulse_storage.sql.writing.branches import Branches
 from pulse_storage.sql.writing.outlines import ask_for_outlines, outlines_in
+from pulse_storage.sql.writing.partners import Partners, linked_spans, partner_span
 
 #: A trace with more stored spans is no longer loaded as a whole.
 _MAX_TRACE_SPANS = MAX_AGREEING_SPANS
 _MAX_LARGE_TRACES = 10_000
 #: The spans of other traces that partner keys may bring into one transaction.
 _MAX_PARTNER_SPANS = 5_000
-#: Partners start together, or the second when the first ends.
-_PARTNER_WINDOW_NS = 600_000_000_000
 
 
 class LargeTraces:
@@ -76,7 +74,9 @@ class Neighbourhood:
         #: The traces of which only branches are loaded.
         self.large: set[bytes] = set()
         self.branches = Branches(connection, project, self.stored)
-        self._partners_sought: set[tuple[str, int]] = set()
+        self._partners = Partners(connection, project)
+        #: The spans whose partners were looked up.
+        self._with_partners: set[SpanKey] = set()
 
     def ask_for_outlines(self, trace_ids: Sequence[bytes]) -> None:
         """Ask what is stored of these traces, as far as most new spans have to do with it."""
@@ -108,7 +108,7 @@ class Neighbourhood:
 
     def _taken_up(self, trace_ids: Sequence[bytes]) -> Sequence[bytes]:
         """Traces from here on are this transaction's, with what events tell; those not known to be large."""
-        self._connection.lock_more(self._project, trace_ids, None)
+        self._connection.lock_more(self._project, trace_ids)
         if self._has_contents:
             for content in contents_in_traces(self._connection, self._project, trace_ids):
                 self.contents.setdefault(content.otel_trace_id, []).append(content)
@@ -184,34 +184,27 @@ class Neighbourhood:
         """
         if self.large:
             self.branches.load([span for span in new if span.otel_trace_id in self.large])
-        waiting = [span for span in new if span.partner_key is not None]
-        for trace in self.stored.values():
-            waiting += [span.skeleton for span in trace.values() if span.skeleton.partner_key is not None]
+        waiting = [*new, *(span.skeleton for span in self.spans())]
         loaded = 0
         while waiting and loaded < _MAX_PARTNER_SPANS:
-            for trace_id, span_id in self._partners(waiting.pop()):
-                more = self.load_traces([trace_id])
-                if trace_id in self.large:
-                    more = self.load_branches(trace_id, [span_id])
-                loaded += len(more)
-                waiting += [span.skeleton for span in more if span.skeleton.partner_key is not None]
+            unknown = [span for span in waiting if span.key not in self._with_partners]
+            self._with_partners.update(span.key for span in unknown)
+            self._partners.request(unknown)
+            found = dict.fromkeys(
+                (span.otel_trace_id, span.otel_span_id)
+                for linked in self._partners.linked()
+                for span in linked
+            )
+            more = self._load_partners([key for key in found if not self.has_loaded(*key)])
+            loaded += len(more)
+            waiting = [span.skeleton for span in more]
 
-    def _partners(self, span: Skeleton) -> list[SpanKey]:
-        """The stored spans with the same partner key that start at about the same time, not yet loaded."""
-        if span.partner_key is None:
-            return []
-        # One look-up serves all spans of a key that start within the same ten minutes.
-        window = span.start_ns // _PARTNER_WINDOW_NS
-        if (span.partner_key, window) in self._partners_sought:
-            return []
-        self._partners_sought.add((span.partner_key, window))
-        self._connection.lock_more(self._project, (), span.partner_key)
-        from_ns = max((window - 1) * _PARTNER_WINDOW_NS, -(1 << 63))
-        to_ns = min((window + 2) * _PARTNER_WINDOW_NS, (1 << 63) - 1)
-        found = stored_partners(self._connection, self._project, span.partner_key, from_ns, to_ns)
-        return [
-            (trace_id, span_id) for trace_id, span_id in found if span_id not in self.stored.get(trace_id, ())
-        ]
+    def _load_partners(self, keys: Sequence[SpanKey]) -> list[StoredSpan]:
+        """Load the traces of these spans, or of large ones their branches; the spans not loaded before."""
+        loaded = self.load_traces(list(dict.fromkeys(trace_id for trace_id, _ in keys)))
+        for trace_id in dict.fromkeys(trace_id for trace_id, _ in keys if trace_id in self.large):
+            loaded += self.load_branches(trace_id, [span_id for trace, span_id in keys if trace == trace_id])
+        return loaded
 
     def load_around(self, spans: Sequence[SpanKey]) -> None:
         """Load what bears on these stored spans: their traces, or of large ones their branches."""
@@ -231,18 +224,12 @@ class Neighbourhood:
 
     def with_partners(self, trace_ids: Set[bytes]) -> set[bytes]:
         """These traces, and the loaded ones that have partners in them, or in those, and so on."""
-        groups: dict[tuple[str, int], set[bytes]] = {}
-        for trace_id, trace in self.stored.items():
-            for stored in trace.values():
-                key, window = stored.skeleton.partner_key, stored.skeleton.start_ns // _PARTNER_WINDOW_NS
-                if key is not None:
-                    # As `_partners` looks: spans of the same window, and of the one beside it.
-                    groups.setdefault((key, window), set()).add(trace_id)
-                    groups.setdefault((key, window - 1), set()).add(trace_id)
+        calls = [partner_span(span.skeleton) for span in self.spans() if span.skeleton.model_call]
+        groups = [{span.otel_trace_id for span in linked} for linked in linked_spans(calls)]
         found = set(trace_ids)
         more = True
         while more:
-            linked = {id for group in groups.values() if not group.isdisjoint(found) for id in group}
+            linked = {id for group in groups if not group.isdisjoint(found) for id in group}
             more = not linked <= found
             found |= linked
         return found

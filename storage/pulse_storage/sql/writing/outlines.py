@@ -8,28 +8,29 @@ from typing import cast
 
 import orjson
 
+from pulse_storage.partner_keys import STREAM_PARTNER_PREFIX
 from pulse_storage.plain import Heritage, Outline, Overrides
 from pulse_storage.reconcile import INHERITED
 from pulse_storage.skeletons import OwnValue
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.tables.spans import REFERENCES, heir_own, tags_json, tags_tuple
 
-#: What a closer look is needed for: possible partners, and rows that other records of a call have changed.
+#: What needs `reconcile`: halves of streams, and rows that other spans of their call have changed.
 _NOT_PLAIN = " OR ".join(
     (
-        "partner_key IS NOT NULL",
+        f"partner_key LIKE '{STREAM_PARTNER_PREFIX}%'",
         "model_call <> (usage_key IS NOT NULL)",
         *(f"{column} IS NOT NULL" for column in REFERENCES),
     )
 )
 _COLUMNS = (
     "otel_trace_id", "otel_span_id", "parent_span_id", "start_ns", "model_call", "gen_ai",
-    "provider_request_id", *INHERITED, "own", _NOT_PLAIN,
+    "provider_request_id", "scope", *INHERITED, "own", _NOT_PLAIN,
 )  # fmt: skip
 #: The columns as they are read, and the last of `Dialect.row_key`.
 _Row = tuple[
     bytes, bytes, bytes | None, int, bool, bool,
-    str | None, str | None, str | None, str | None, str | None, str | None, bool, int | bytes,
+    str | None, str | None, str | None, str | None, str | None, str | None, str | None, bool, int | bytes,
 ]  # fmt: skip
 #: What a span says itself of all that its row inherits is no longer.
 _MAX_HEIR_CHARS = 80
@@ -54,7 +55,20 @@ def outlines_in(answer: Iterable[Values], settled_before_ns: int) -> dict[bytes,
     """The outlines that were asked for, by trace and span id."""
     found: dict[bytes, dict[bytes, Outline]] = {}
     rows = cast("Iterable[_Row]", answer)
-    for trace_id, span_id, parent_id, start_ns, call, gen_ai, response, *shown, own, closer, row in rows:
+    for (
+        trace_id,
+        span_id,
+        parent_id,
+        start_ns,
+        call,
+        gen_ai,
+        response,
+        scope,
+        *shown,
+        own,
+        closer,
+        row,
+    ) in rows:
         session_id, user_id, tags, environment = shown
         said: Heritage = (session_id, user_id, tags_tuple(tags) or None, environment)
         overrides: Overrides | None = _NOTHING_LENT
@@ -62,7 +76,7 @@ def outlines_in(answer: Iterable[Values], settled_before_ns: int) -> dict[bytes,
             overrides = None
         elif own is not None:
             said, overrides = _without_lent(own, said)
-        outline = Outline(parent_id, call, gen_ai, response, said, overrides, row)
+        outline = Outline(parent_id, call, gen_ai, response, scope, said, overrides, row)
         trace = found.get(trace_id)
         if trace is None:
             found[trace_id] = {span_id: outline}
