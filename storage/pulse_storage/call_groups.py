@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from pulse_storage.model_names import ModelName, may_be_same_model
-from pulse_storage.partner_keys import STREAM_PARTNER_PREFIX, is_of_other_side, partner_fact
+from pulse_storage.partner_keys import (
+    STREAM_PARTNER_PREFIX,
+    are_of_both_sides,
+    is_outer,
+    partner_fact,
+)
 from pulse_storage.same_call import (
     GAP_NS,
     is_call_without_id,
@@ -143,20 +148,33 @@ class CallGroups:
         """Rule 2: join a span without response id with a sibling, or with a span that has its partner key."""
         beside: dict[SpanKey | bytes, list[Skeleton]] = defaultdict(list)
         apart: dict[str, list[Skeleton]] = defaultdict(list)
+        beginning: dict[int | None, list[Skeleton]] = defaultdict(list)
         for call in calls:
             beside[self._place(call)].append(call)
             if call.partner_key is not None and not _is_stream(call):
                 apart[partner_fact(call.partner_key)].append(call)
+            if is_outer(call.partner_key) or (call.parent_span_id is None and call.provider_request_id):
+                beginning[call.output_tokens].append(call)
         self._join_pairs(
             (some for some in beside.values() if _may_lack_ids(some)),
             "usage or question",
             lambda one, other: is_call_without_id(one, other) and self._are_of_other_scopes(one, other),
         )
         self._join_pairs(apart.values(), "usage or question", self._are_partners)
+        self._join_pairs(beginning.values(), "usage or question", self._is_begun_apart)
+
+    def _is_begun_apart(self, one: Skeleton, other: Skeleton) -> bool:
+        """Return whether one is a framework's span of a call that begins another trace."""
+        return (
+            one.otel_trace_id != other.otel_trace_id
+            and is_outer(one.partner_key) != is_outer(other.partner_key)
+            and is_call_without_id(one, other)
+            and self._are_of_other_scopes(one, other)
+        )
 
     def _are_partners(self, one: Skeleton, other: Skeleton) -> bool:
         return (
-            is_of_other_side(one.partner_key or "", other.partner_key or "")
+            are_of_both_sides((one.partner_key or "", other.partner_key or ""))
             and is_call_without_id(one, other, have_partner_keys=True)
             and self._are_of_other_scopes(one, other)
         )

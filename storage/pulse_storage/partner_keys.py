@@ -1,85 +1,102 @@
 """Keys by which spans of one call are found in different traces.
 
-Two spans that have the response id of the provider find each other by it. A span without one has a partner
-key: what both spans of a call have in common, by the time of the start, so that the index of keys grows at
-its end. Keys have a side: frameworks and instrumentors without response ids are `outer`, clients `inner`, and
-only keys of different sides are partners. So an application with one instrumentation never finds any.
+Two spans that have the response id of the provider find each other by it, in an index of all calls with one.
+A span without it has a partner key: its side, the time of its start, and what both spans of the call report.
+A framework or an instrumentor that lacks ids is `outer`; a client's failed call is `inner`. An `outer` span
+also finds the calls with an id that begin a trace, by the time of their start and their output tokens. So no
+call with an id needs a key, and an application with one instrumentation has no partners.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Literal
 
 #: Partner keys of calls that one scope records as two spans, the request's and the stream's.
 STREAM_PARTNER_PREFIX = "stream:"
-#: Spans of one call that are in different traces start within this time of each other.
-PARTNER_START_NS = 1 << 33
+#: Spans of one call that are in different traces start within this time (4.3 s) of each other.
+PARTNER_START_NS = 1 << 32
 #: The halves of a stream start within this time of each other.
 STREAM_START_NS = 600_000_000_000
 
 Side = Literal["outer", "inner"]
 
-#: Starts are cut to 17 seconds, twice `PARTNER_START_NS`: a partner starts in the same or the next slot.
-_SLOT_BITS = 34
-_HALF_SLOT_NS = 1 << 33
-_IN_SLOT = (1 << _SLOT_BITS) - 1
-_SIGN: dict[Side, str] = {"outer": "<", "inner": ">"}
-_OTHER_SIGN = {"<": ">", ">": "<"}
-_TIMED = re.compile(r"(-?\d+)([<>])(.*)", re.DOTALL)
-#: So many characters at the end of a response id tell it from nearly all others.
-RESPONSE_ID_CHARS = 8
+#: Starts are cut to 8.6 s, twice `PARTNER_START_NS`: a partner starts in the same or the next slot.
+SLOT_BITS = 33
+_HALF_SLOT_NS = 1 << 32
+_IN_SLOT = (1 << SLOT_BITS) - 1
+#: So many characters at the end of a response id tell it from nearly all others of its slot.
+_RESPONSE_ID_CHARS = 6
+_OUTER, _INNER = "<", ">"
+_OTHER_SIGN = {_OUTER: _INNER, _INNER: _OUTER}
 
 
 def partner_key(side: Side, fact: str, start_ns: int) -> str:
     """Return the key of a span: `fact` is what its partner has too."""
-    return f"{start_ns >> _SLOT_BITS}{_SIGN[side]}{fact}"
+    return f"{_OUTER if side == 'outer' else _INNER}{start_ns >> SLOT_BITS:x}:{fact}"
+
+
+def is_outer(key: str | None) -> bool:
+    """Return whether a partner key is of the side of frameworks."""
+    return key is not None and key.startswith(_OUTER)
 
 
 def partner_fact(key: str) -> str:
-    """Return what two partners have in common: the key without its time and side."""
-    timed = _TIMED.fullmatch(key)
-    return key if timed is None else timed[3]
+    """Return what two partners have in common: the key without its side and time."""
+    return key.partition(":")[2] if key[:1] in _OTHER_SIGN else key
 
 
-def is_of_other_side(key: str, other: str) -> bool:
-    """Return whether two keys with the same fact are those of partners; keys without a side always are."""
-    mine, its = _TIMED.fullmatch(key), _TIMED.fullmatch(other)
-    return mine is None or its is None or mine[2] != its[2]
-
-
-def has_both_sides(keys: Iterable[str]) -> bool:
-    """Return whether partners may be among spans that have these keys, which are all of one fact."""
-    sides: set[str] = set()
-    for key in keys:
-        timed = _TIMED.fullmatch(key)
-        if timed is None:
-            return True
-        sides.add(timed[2])
-    return len(sides) > 1
+def are_of_both_sides(keys: Iterable[str]) -> bool:
+    """Return whether partners may be among spans with these keys, which are all of one fact."""
+    signs = {key[:1] for key in keys}
+    return len(signs & _OTHER_SIGN.keys()) != 1
 
 
 def partner_keys_of(key: str, start_ns: int) -> tuple[str, ...]:
     """Return the keys that partners of a span have."""
-    timed = _TIMED.fullmatch(key)
-    if timed is None:
+    other = _OTHER_SIGN.get(key[:1])
+    if other is None:
         return (key,)
-    other = f"{_OTHER_SIGN[timed[2]]}{timed[3]}"
-    return tuple(f"{slot}{other}" for slot in _slots(start_ns))
+    fact = partner_fact(key)
+    slot, near = slots_of(start_ns)
+    return f"{other}{slot:x}:{fact}", f"{other}{near:x}:{fact}"
 
 
-def response_keys(response_id: str, start_ns: int) -> tuple[str, ...]:
-    """Return the values of the index of response ids under which partners of a span are."""
-    end = response_id[-RESPONSE_ID_CHARS:]
-    # Written out: it is called for each call that is stored.
-    slot = start_ns >> _SLOT_BITS
-    near = slot + 1 if start_ns & _IN_SLOT >= _HALF_SLOT_NS else slot - 1
-    return f"{slot}{end}", f"{near}{end}"
+def output_fact(output_tokens: int | None) -> str:
+    """Return the fact of an answered call: how many output tokens both spans report, or that neither does."""
+    return f"{output_tokens or ''}"
 
 
-def _slots(start_ns: int) -> tuple[int, int]:
+def outer_keys_of(output_tokens: int | None, start_ns: int) -> tuple[str, str]:
+    """Return the keys that frameworks' spans have of a call with so many output tokens."""
+    fact = output_fact(output_tokens)
+    slot, near = slots_of(start_ns)
+    return f"{_OUTER}{slot:x}:{fact}", f"{_OUTER}{near:x}:{fact}"
+
+
+def outer_key_range(first_ns: int, last_ns: int) -> tuple[str, str]:
+    """Return the half-open range of the keys of frameworks' spans that start at about these times."""
+    first, last = first_ns - PARTNER_START_NS, last_ns + PARTNER_START_NS
+    return f"{_OUTER}{first >> SLOT_BITS:x}", f"{_OUTER}{(last >> SLOT_BITS) + 1:x}"
+
+
+def response_end(response_id: str) -> str:
+    """Return the part of a response id that is indexed."""
+    return response_id[-_RESPONSE_ID_CHARS:]
+
+
+def slot_ranges(starts: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the slots in which partners of spans start, as ranges with both ends."""
+    ranges: list[tuple[int, int]] = []
+    for first, last in sorted({(min(both), max(both)) for both in map(slots_of, starts)}):
+        if ranges and first <= ranges[-1][1] + 1:
+            ranges[-1] = ranges[-1][0], max(ranges[-1][1], last)
+        else:
+            ranges.append((first, last))
+    return ranges
+
+
+def slots_of(start_ns: int) -> tuple[int, int]:
     """Return the slot of a start and the nearer one of its neighbours."""
-    slot = start_ns >> _SLOT_BITS
-    later = start_ns & _IN_SLOT >= _HALF_SLOT_NS
-    return slot, slot + 1 if later else slot - 1
+    slot = start_ns >> SLOT_BITS
+    return slot, slot + 1 if start_ns & _IN_SLOT >= _HALF_SLOT_NS else slot - 1

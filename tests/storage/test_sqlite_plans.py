@@ -19,7 +19,12 @@ from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.records import find_record, page_of_records
 from pulse_storage.sql.reading.scan import stretches
 from pulse_storage.sql.reading.usage import count_rows
-from pulse_storage.sql.tables.partners import request_by_partner_key, request_by_response
+from pulse_storage.sql.tables.partners import (
+    request_any_key,
+    request_by_output,
+    request_by_partner_key,
+    request_by_response,
+)
 from pulse_storage.sql.tables.projects import insert_project, key_with_digest, keys_of, project_key
 from pulse_storage.sql.tables.spans import stored_in_trace, stored_in_traces, stored_span
 from pulse_storage.sql.writing.lineage import descendants, descendants_lacking, has_call_below, nearest_above
@@ -230,7 +235,9 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
     lambda c: ask_for_outlines(c, 1, [_ID.bytes], 10),
     lambda c: stored_span(c, 1, _ID.bytes, _ID.bytes[8:]),
     lambda c: request_by_partner_key(c, 1, ["k"], (0, 1)),
-    lambda c: request_by_response(c, 1, ["1abc"], (0, 1)),
+    lambda c: request_by_response(c, 1, 1, ["abc"]),
+    lambda c: [rows.fetchall() for rows in request_by_output(c, 1, (1, 2), {3, None})],
+    lambda c: request_any_key(c, 1, ("<1", "<2")),
     lambda c: stored_in_trace(c, 1, _ID.bytes, [_ID.bytes[8:]]),
     lambda c: descendants(c, 1, _ID.bytes, _ID.bytes[8:], 10),
     lambda c: descendants_lacking(c, 1, _ID.bytes, _ID.bytes[8:], "session_id", 10),

@@ -12,8 +12,7 @@ from hashlib import blake2b
 
 from pulse_collector.mapping.span_facts import SpanFacts, clean_text
 from pulse_collector.mapping.usage import Usage
-from pulse_storage.partner_keys import Side, partner_key
-from pulse_storage.rows import ANTHROPIC_SDK_DIALECT
+from pulse_storage.partner_keys import Side, output_fact, partner_key
 
 #: Instrumentations of frameworks whose spans are no context for the client's; with all that continue them.
 _FRAMEWORK_SCOPES = (
@@ -23,57 +22,40 @@ _FRAMEWORK_SCOPES = (
     "opentelemetry.instrumentation.llamaindex",
     "langsmith",
 )
-_STREAM_KEYS = ("gen_ai.request.stream", "gen_ai.is_streaming", "llm.is_streaming")
 _REQUEST_ID = re.compile(r"req_\w+")
 
 
-def partner_key_of(
-    facts: SpanFacts, dialect: str, scope: str | None, provider: str | None, usage: Usage
-) -> str | None:
+def partner_key_of(facts: SpanFacts, scope: str | None, provider: str | None, usage: Usage) -> str | None:
     """Return the partner key of a model call; None for the many that find their partner without it."""
-    response_id = facts.texts.get("provider_request_id")
-    is_native = dialect == ANTHROPIC_SDK_DIALECT
-    if response_id is not None and not (is_native or (facts.is_root and _is_stream(facts))):
+    if "provider_request_id" in facts.texts:
         return None
-    if response_id is None and facts.failed and provider == "anthropic" and (key := _request_key(facts)):
+    if facts.failed and provider == "anthropic" and (key := _request_key(facts)) is not None:
         return key
-    side = _side(facts, scope, provider, is_native=is_native, has_id=response_id is not None)
-    fact = None if side is None else _fact(facts, provider, usage)
+    side = _side(facts, scope, provider)
+    fact = None if side is None else _fact(facts, usage)
     return None if side is None or fact is None else partner_key(side, fact, facts.start_ns)
 
 
-def _side(
-    facts: SpanFacts, scope: str | None, provider: str | None, *, is_native: bool, has_id: bool
-) -> Side | None:
-    if is_native or has_id:
-        return "inner"
+def _side(facts: SpanFacts, scope: str | None, provider: str | None) -> Side | None:
     if scope is not None and scope.startswith(_FRAMEWORK_SCOPES):
         return "outer"
     if not facts.is_root:
         return None
     if facts.failed or not facts.counts:
         return "inner"
+    # Its client records the call itself, with the id.
     return "outer" if provider == "anthropic" else None
 
 
-def _fact(facts: SpanFacts, provider: str | None, usage: Usage) -> str | None:
-    """Return what both spans of the call report: the tokens or, without an answer, model and question."""
-    if usage.output_tokens:
-        # LangChain reports no input for some of Anthropic's streams.
-        asked = "anthropic" if provider == "anthropic" else usage.input_tokens or 0
-        return f"used:{asked}:{usage.output_tokens}"
+def _fact(facts: SpanFacts, usage: Usage) -> str | None:
+    """Return what both spans of the call report: the output tokens or, if it failed, model and question."""
+    if usage.output_tokens or not facts.failed:
+        return output_fact(usage.output_tokens)
     model = facts.texts.get("model_requested")
     if model is None or facts.input_text is None or facts.operation != "chat":
         return None
     digest = blake2b(f"{model}\n{facts.input_text}".encode(errors="replace"), digest_size=8)
-    return f"asked:{digest.hexdigest()}"
-
-
-def _is_stream(facts: SpanFacts) -> bool:
-    if "time_to_first_token_ms" in facts.numbers:
-        return True
-    attributes = facts.attributes
-    return any(attributes.get(key) is True for key in _STREAM_KEYS)
+    return f"asked-{digest.hexdigest()}"
 
 
 def _request_key(facts: SpanFacts) -> str | None:

@@ -84,7 +84,7 @@ def span_row(
         beside["usage"] = {**facts.counts}
     partner_key = facts.partner_key
     if partner_key is None and facts.model_call:
-        partner_key = partner_key_of(facts, plan.dialect.name, scope.name, provider, usage)
+        partner_key = partner_key_of(facts, scope.name, provider, usage)
     if len(facts.finish_reasons) > 1:
         beside["finish_reasons"] = [*facts.finish_reasons]
     parent_id = span.parent_span_id

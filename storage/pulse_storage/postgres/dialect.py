@@ -101,9 +101,13 @@ class PostgresDialect:
         """See Dialect."""
         return cast("SqlValue", Texts(values))
 
-    def response_key(self) -> str:
+    def integers(self, values: Sequence[int]) -> SqlValue:
         """See Dialect."""
-        return "((start_ns >> 34)::text || right(provider_request_id, 8))"
+        return bigints(values)
+
+    def response_end(self) -> str:
+        """See Dialect."""
+        return "right(provider_request_id, 6)"
 
     def blobs(self, values: Sequence[bytes]) -> SqlValue:
         """See Dialect."""

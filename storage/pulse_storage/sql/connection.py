@@ -125,11 +125,12 @@ class Dialect(Protocol):
         """Return an array of texts to be bound; it must not be empty."""
         ...
 
-    def response_key(self) -> str:
-        """Return the expression by which model calls are indexed: the slot of the start, the end of the id.
+    def integers(self, values: Sequence[int]) -> SqlValue:
+        """Return an array of whole numbers to be bound; it must not be empty."""
+        ...
 
-        `partner_keys.response_keys` has the values.
-        """
+    def response_end(self) -> str:
+        """Return the expression for the indexed part of a response id, `partner_keys.response_end`."""
         ...
 
     def blobs(self, values: Sequence[bytes]) -> SqlValue:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import count
@@ -61,15 +62,19 @@ class SqliteDialect:
 
     def one_of(self, column: str) -> str:
         """See Dialect."""
-        return f"({column}) IN (SELECT value FROM carray(?))"
+        return f"{column} IN (SELECT value FROM carray(?))"
 
     def texts(self, values: Sequence[str]) -> SqlValue:
         """See Dialect."""
         return cast("SqlValue", apsw.carray(tuple(values)))  # pyright: ignore[reportUnknownMemberType]
 
-    def response_key(self) -> str:
+    def integers(self, values: Sequence[int]) -> SqlValue:
         """See Dialect."""
-        return "(start_ns >> 34) || substr(provider_request_id, -8)"
+        return cast("SqlValue", apsw.carray(array("q", values)))  # pyright: ignore[reportUnknownMemberType]
+
+    def response_end(self) -> str:
+        """See Dialect."""
+        return "substr(provider_request_id, -6)"
 
     def blobs(self, values: Sequence[bytes]) -> SqlValue:
         """See Dialect."""

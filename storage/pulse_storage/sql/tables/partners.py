@@ -2,53 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from pulse_storage.ids import time_floor
-from pulse_storage.sql.connection import Connection, Values
+from pulse_storage.partner_keys import SLOT_BITS
+from pulse_storage.sql.connection import Connection, Cursor, SqlValue, Values
 
 #: What is read of a partner, in the order of `PartnerSpan`.
-_COLUMNS = "otel_trace_id, otel_span_id, start_ns, scope, service, provider_request_id, partner_key"
-_MAX_NS = (1 << 63) - 1
+_COLUMNS = (
+    "otel_trace_id, otel_span_id, parent_span_id, start_ns, scope, service, provider_request_id, partner_key,"
+    " output_tokens"
+)
+#: The beginning of the index of response ids.
+_SLOT = f"(start_ns >> {SLOT_BITS:d})"
+_MAX_ROWS = 5_000
 _MS = 1_000_000
 
 
 def request_by_response(
-    connection: Connection, project: int, keys: Sequence[str], times: tuple[int, int]
+    connection: Connection, project: int, slot: int, ends: Sequence[str]
 ) -> Iterable[Values]:
-    """Request the model calls that the index of response ids has under these keys, by `response_keys`."""
+    """Request the model calls that start in a slot and whose response ids have one of these ends."""
     dialect = connection.dialect
-    return _request(
-        connection,
-        "spans_by_response",
-        f"{dialect.one_of(dialect.response_key())} AND model_call AND provider_request_id IS NOT NULL",
-        (project, keys, times),
+    return connection.ask(
+        f"SELECT {_COLUMNS} FROM spans{dialect.indexed_by('spans_by_response')} WHERE project = ?"
+        f" AND {_SLOT} = ? AND {dialect.one_of(dialect.response_end())} AND model_call"
+        f" AND provider_request_id IS NOT NULL AND {_IN_TIME}",
+        (project, slot, dialect.texts(ends), *_ids(slot << SLOT_BITS, (slot + 1) << SLOT_BITS)),
     )
+
+
+def request_by_output(
+    connection: Connection, project: int, slots: tuple[int, int], outputs: Set[int | None]
+) -> list[Iterable[Values]]:
+    """Request the model calls with an id that begin a trace and have one of these numbers of output tokens.
+
+    They start in one of the slots, of which the first and the last are given.
+    """
+    dialect = connection.dialect
+    known = [output for output in outputs if output is not None]
+    conditions: list[tuple[str, tuple[SqlValue, ...]]] = []
+    if known:
+        conditions.append((dialect.one_of("output_tokens"), (dialect.integers(known),)))
+    if None in outputs:
+        conditions.append(("output_tokens IS NULL", ()))
+    times = slots[0] << SLOT_BITS, (slots[1] + 1) << SLOT_BITS
+    return [
+        connection.ask(
+            f"SELECT {_COLUMNS} FROM spans{dialect.indexed_by('spans_by_response')} WHERE project = ?"
+            f" AND {_SLOT} BETWEEN ? AND ? AND model_call AND provider_request_id IS NOT NULL"
+            f" AND {condition} AND parent_span_id IS NULL AND {_IN_TIME} LIMIT {_MAX_ROWS:d}",
+            (project, *slots, *bindings, *_ids(*times)),
+        )
+        for condition, bindings in conditions
+    ]
 
 
 def request_by_partner_key(
     connection: Connection, project: int, keys: Sequence[str], times: tuple[int, int]
 ) -> Iterable[Values]:
-    """Request the rows with one of these partner keys."""
-    of_keys = connection.dialect.one_of("partner_key")
-    return _request(connection, "spans_by_partner", of_keys, (project, keys, times))
-
-
-def _request(
-    connection: Connection, index: str, condition: str, wanted: tuple[int, Sequence[str], tuple[int, int]]
-) -> Iterable[Values]:
-    project, keys, (from_ns, to_ns) = wanted
+    """Request the rows with one of these partner keys that start in a range of time."""
     dialect = connection.dialect
-    # The range of ids keeps PostgreSQL to the partitions of that time.
     return connection.ask(
-        f"SELECT {_COLUMNS} FROM spans{dialect.indexed_by(index)}"
-        f" WHERE project = ? AND {condition} AND start_ns BETWEEN ? AND ? AND id >= ? AND id <= ?",
-        (
-            project,
-            dialect.texts(keys),
-            max(from_ns, -_MAX_NS),
-            min(to_ns, _MAX_NS),
-            time_floor(from_ns - _MS),
-            time_floor(to_ns + _MS),
-        ),
+        f"SELECT {_COLUMNS} FROM spans{dialect.indexed_by('spans_by_partner')}"
+        f" WHERE project = ? AND {dialect.one_of('partner_key')} AND {_IN_TIME}",
+        (project, dialect.texts(keys), *_ids(*times)),
     )
+
+
+def request_any_key(connection: Connection, project: int, keys: tuple[str, str]) -> Cursor:
+    """Request whether there is any partner key in a half-open range."""
+    return connection.ask(
+        f"SELECT 1 FROM spans{connection.dialect.indexed_by('spans_by_partner')}"
+        " WHERE project = ? AND partner_key >= ? AND partner_key < ? LIMIT 1",
+        (project, *keys),
+    )
+
+
+#: Ids begin with the time: PostgreSQL visits only the partitions of that time.
+_IN_TIME = "id >= ? AND id <= ?"
+
+
+def _ids(from_ns: int, to_ns: int) -> tuple[bytes, bytes]:
+    return time_floor(from_ns - _MS), time_floor(to_ns + _MS)

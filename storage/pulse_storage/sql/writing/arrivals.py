@@ -195,10 +195,15 @@ class Arrivals:
         linked = {span.otel_trace_id for spans in self._partners.linked() for span in spans}
         for trace_id, new in self._new.items():
             self._way.give_way()
-            if trace_id not in linked and near.is_told_apart(trace_id):
-                overrides = plain_overrides(new, near.outlines.get(trace_id, _NOTHING_STORED))
-                if overrides is not None:
-                    plain[trace_id] = overrides
+            if trace_id in linked or not near.is_told_apart(trace_id):
+                continue
+            stored = near.outlines.get(trace_id)
+            if stored is None and len(new) == 1:
+                plain[trace_id] = _NOTHING_INHERITED
+                continue
+            overrides = plain_overrides(new, stored or _NOTHING_STORED)
+            if overrides is not None:
+                plain[trace_id] = overrides
         return plain
 
     def _changed_heirs(
@@ -231,4 +236,5 @@ class Arrivals:
 
 
 _NO_OVERRIDES: Overrides = {}
+_NOTHING_INHERITED: dict[bytes, Overrides] = {}
 _NOTHING_STORED: dict[bytes, Outline] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple, cast
@@ -11,22 +11,30 @@ from typing import NamedTuple, cast
 from pulse_storage.partner_keys import (
     PARTNER_START_NS,
     STREAM_START_NS,
-    has_both_sides,
+    are_of_both_sides,
+    is_outer,
+    outer_key_range,
+    outer_keys_of,
     partner_fact,
     partner_keys_of,
-    response_keys,
+    response_end,
+    slot_ranges,
+    slots_of,
 )
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import Skeleton
-from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.tables.partners import request_by_partner_key, request_by_response
+from pulse_storage.sql.connection import Connection, Cursor, Values
+from pulse_storage.sql.tables.partners import (
+    request_any_key,
+    request_by_output,
+    request_by_partner_key,
+    request_by_response,
+)
 
 #: So many keys are looked up by one statement.
 _KEYS_A_STATEMENT = 500
-
-
 #: A stored `PartnerSpan` as it is read.
-_Columns = tuple[bytes, bytes, int, str | None, str | None, str | None, str | None]
+_Columns = tuple[bytes, bytes, bytes | None, int, str | None, str | None, str | None, str | None, int | None]
 
 
 class PartnerSpan(NamedTuple):
@@ -34,11 +42,13 @@ class PartnerSpan(NamedTuple):
 
     otel_trace_id: bytes
     otel_span_id: bytes
+    parent_span_id: bytes | None
     start_ns: int
     scope: str | None
     service: str | None
     provider_request_id: str | None
     partner_key: str | None
+    output_tokens: int | None
 
 
 def partner_span(span: SpanRow | Skeleton) -> PartnerSpan:
@@ -46,92 +56,149 @@ def partner_span(span: SpanRow | Skeleton) -> PartnerSpan:
     return PartnerSpan(
         span.otel_trace_id,
         span.otel_span_id,
+        span.parent_span_id,
         span.start_ns,
         span.scope,
         span.service,
         span.provider_request_id,
         span.partner_key,
+        span.output_tokens,
     )
 
 
 class Partners:
-    """The spans of a project that may be of the same calls as others, by response id or partner key."""
+    """The spans of a project that may be of the same calls as others, in other traces."""
 
     def __init__(self, connection: Connection, project: int) -> None:
         self._connection = connection
         self._project = project
         self._requested: list[Iterable[Values]] = []
-        self._spans: list[PartnerSpan] = []
+        self._any_outer: Cursor | None = None
+        self._spans: list[SpanRow | Skeleton] = []
 
     def request(self, spans: Iterable[SpanRow | Skeleton]) -> None:
         """Request the stored spans that may be partners of these; `linked` reads the answers."""
-        by_response: dict[str, None] = {}
-        by_key: dict[str, None] = {}
-        first_ns = last_ns = None
+        by_response: dict[int, list[str]] = {}
+        by_key: list[str] = []
+        outer: list[SpanRow | Skeleton] = []
+        starts: list[int] = []
+        has_roots = False
         for span in spans:
             response_id, key = span.provider_request_id, span.partner_key
             if not span.model_call or (response_id is None and key is None):
                 continue
+            self._spans.append(span)
             start_ns = span.start_ns
-            self._spans.append(partner_span(span))
-            if first_ns is None or start_ns < first_ns:
-                first_ns = start_ns
-            if last_ns is None or start_ns > last_ns:
-                last_ns = start_ns
+            starts.append(start_ns)
             if response_id is not None:
-                by_response.update(dict.fromkeys(response_keys(response_id, start_ns)))
+                end = response_end(response_id)
+                for slot in slots_of(start_ns):
+                    if slot in by_response:
+                        by_response[slot].append(end)
+                    else:
+                        by_response[slot] = [end]
+                has_roots = has_roots or span.parent_span_id is None
             if key is not None:
-                by_key.update(dict.fromkeys(partner_keys_of(key, start_ns)))
-        if first_ns is None or last_ns is None:
+                by_key += partner_keys_of(key, start_ns)
+                if is_outer(key):
+                    outer.append(span)
+        if not starts:
             return
-        for keys, request, within_ns in (
-            (list(by_response), request_by_response, PARTNER_START_NS),
-            (list(by_key), request_by_partner_key, STREAM_START_NS),
-        ):
-            times = first_ns - within_ns, last_ns + within_ns
-            for at in range(0, len(keys), _KEYS_A_STATEMENT):
-                some = keys[at : at + _KEYS_A_STATEMENT]
-                self._requested.append(request(self._connection, self._project, some, times))
+        within_ns = min(starts), max(starts)
+        for slot, ends in by_response.items():
+            for some in _some_at_a_time(ends):
+                self._requested.append(request_by_response(self._connection, self._project, slot, some))
+        self._request_by_key(by_key, within_ns, STREAM_START_NS)
+        if outer:
+            self._request_by_output(outer)
+        if has_roots:
+            keys = outer_key_range(*within_ns)
+            self._any_outer = request_any_key(self._connection, self._project, keys)
+
+    def _request_by_key(self, keys: Sequence[str], within_ns: tuple[int, int], apart_ns: int) -> None:
+        times = within_ns[0] - apart_ns, within_ns[1] + apart_ns
+        for some in _some_at_a_time(keys):
+            self._requested.append(request_by_partner_key(self._connection, self._project, some, times))
+
+    def _request_by_output(self, outer: Sequence[SpanRow | Skeleton]) -> None:
+        """Request the calls with an id that begin a trace, for spans of frameworks."""
+        outputs = {span.output_tokens for span in outer}
+        for slots in slot_ranges(span.start_ns for span in outer):
+            self._requested += request_by_output(self._connection, self._project, slots, outputs)
 
     def linked(self) -> list[list[PartnerSpan]]:
         """Return, for each call that spans of several traces may record, these spans, given and stored."""
+        spans = self._spans
+        if self._any_outer is not None and self._any_outer.fetchone() is not None:
+            self._request_outer_of(spans)
         stored = [PartnerSpan._make(cast("_Columns", values)) for rows in self._requested for values in rows]
-        spans, self._spans, self._requested = self._spans, [], []
-        return linked_spans(spans + stored)
+        self._spans, self._requested, self._any_outer = [], [], None
+        if not stored and _are_apart(spans):
+            return []
+        return linked_spans([partner_span(span) for span in spans] + stored)
+
+    def _request_outer_of(self, spans: Sequence[SpanRow | Skeleton]) -> None:
+        """Request the spans of frameworks that may be of calls with an id that begin a trace."""
+        roots = [
+            span for span in spans if span.parent_span_id is None and span.provider_request_id is not None
+        ]
+        starts = [span.start_ns for span in roots]
+        keys = [key for span in roots for key in outer_keys_of(span.output_tokens, span.start_ns)]
+        self._request_by_key(keys, (min(starts), max(starts)), PARTNER_START_NS)
+
+
+def _some_at_a_time(keys: Sequence[str]) -> Iterator[Sequence[str]]:
+    for at in range(0, len(keys), _KEYS_A_STATEMENT):
+        yield keys[at : at + _KEYS_A_STATEMENT]
+
+
+def _are_apart(spans: Sequence[SpanRow | Skeleton]) -> bool:
+    """Return whether no two of these spans can be partners, as is so of nearly all batches."""
+    ids = [span.provider_request_id for span in spans if span.provider_request_id is not None]
+    return len(ids) == len(set(ids)) and all(span.partner_key is None for span in spans)
 
 
 def linked_spans(spans: Sequence[PartnerSpan]) -> list[list[PartnerSpan]]:
     """Return the spans that may be partners of each other, one list for each call that they may be of."""
     by_response: dict[str, list[PartnerSpan]] = defaultdict(list)
     by_key: dict[str, list[PartnerSpan]] = defaultdict(list)
+    by_output: dict[int | None, list[PartnerSpan]] = defaultdict(list)
     for span in spans:
         if span.provider_request_id is not None:
             by_response[span.provider_request_id].append(span)
         if span.partner_key is not None:
             by_key[partner_fact(span.partner_key)].append(span)
+        if is_outer(span.partner_key) or (
+            span.parent_span_id is None and span.provider_request_id is not None
+        ):
+            by_output[span.output_tokens].append(span)
     found = [
         run
-        for some in by_response.values()
-        if len(some) > 1
-        for run in _runs(some, PARTNER_START_NS)
+        for run in _runs(by_response.values(), PARTNER_START_NS)
         if len({(span.scope, span.service) for span in run}) > 1
     ]
     found += [
         run
-        for some in by_key.values()
-        if len(some) > 1
-        for run in _runs(some, STREAM_START_NS)
-        if has_both_sides(span.partner_key or "" for span in run)
+        for run in _runs(by_key.values(), STREAM_START_NS)
+        if are_of_both_sides(span.partner_key or "" for span in run)
+    ]
+    found += [
+        run
+        for run in _runs(by_output.values(), PARTNER_START_NS)
+        if len({is_outer(span.partner_key) for span in run}) > 1
     ]
     return [run for run in found if len({span.otel_trace_id for span in run}) > 1]
 
 
-def _runs(spans: list[PartnerSpan], within_ns: int) -> list[list[PartnerSpan]]:
-    """Part spans where nothing starts for so long."""
-    spans.sort(key=attrgetter("start_ns"))
-    runs = [[spans[0]]]
-    for one, other in pairwise(spans):
-        if other.start_ns - one.start_ns > within_ns:
-            runs.append([])
-        runs[-1].append(other)
+def _runs(groups: Iterable[list[PartnerSpan]], within_ns: int) -> list[list[PartnerSpan]]:
+    """Part groups of several spans where nothing starts for so long."""
+    runs: list[list[PartnerSpan]] = []
+    for spans in groups:
+        if len(spans) > 1:
+            spans.sort(key=attrgetter("start_ns"))
+            runs.append([spans[0]])
+            for one, other in pairwise(spans):
+                if other.start_ns - one.start_ns > within_ns:
+                    runs.append([])
+                runs[-1].append(other)
     return runs
