@@ -36,6 +36,11 @@ def partner_key(side: Side, fact: str, start_ns: int) -> str:
     return f"{_OUTER if side == 'outer' else _INNER}{start_ns >> SLOT_BITS:x}:{fact}"
 
 
+def has_side(key: str) -> bool:
+    """Return whether a partner key has a side and a time; others are of two spans of one kind."""
+    return key[:1] in _OTHER_SIGN
+
+
 def is_outer(key: str | None) -> bool:
     """Return whether a partner key is of the side of frameworks."""
     return key is not None and key.startswith(_OUTER)

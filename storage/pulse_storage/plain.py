@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pulse_storage.partner_keys import STREAM_PARTNER_PREFIX
+from pulse_storage.partner_keys import has_side
 from pulse_storage.reconcile import INHERITED, MAX_AGREEING_SPANS
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import OwnValue
@@ -50,7 +50,7 @@ def plain_overrides(
     responses: list[str] = []
     scopes: set[str | None] = set()
     for span_id, row in new.items():
-        if row.partner_key is not None and row.partner_key.startswith(STREAM_PARTNER_PREFIX):
+        if row.partner_key is not None and not has_side(row.partner_key):
             return None
         said[span_id] = (row.session_id, row.user_id, row.tags or None, row.environment)
         parents.add(row.parent_span_id)

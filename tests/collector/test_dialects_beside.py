@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import pytest
-from tests.support.spans import Value, as_json, row_of, span, told
+from tests.support.spans import as_json, row_of, span, told
 
 
 def test_langchain_names_the_response_that_its_clients_span_names_too() -> None:
@@ -39,7 +36,6 @@ def test_langchain_names_the_response_that_its_clients_span_names_too() -> None:
         "output_preview": "Cloudy.",
         "metadata": {"scope": {"name": "openinference.instrumentation.langchain"}},
         "response_body": {"generations": [[{"text": "Cloudy."}]], "llm_output": {"id": "chatcmpl-1"}},
-        "partner_key": "response:chatcmpl-1",
     }
 
 
@@ -69,7 +65,6 @@ def test_the_clients_span_without_a_parent_may_be_langchains() -> None:
         "scope": "openinference.instrumentation.openai",
         "metadata": {"scope": {"name": "openinference.instrumentation.openai"}},
         "response_body": {"id": "chatcmpl-1"},
-        "partner_key": "response:chatcmpl-1",
     }
 
 
@@ -202,47 +197,3 @@ def test_llama_index_completions_have_their_prompts_in_a_list() -> None:
         "metadata": {"scope": {"name": "openinference.instrumentation.llama_index"}},
         "response_body": {"output": "Cloudy."},
     }
-
-
-_LANGCHAIN: dict[str, Value] = {
-    "openinference.span.kind": "LLM",
-    "llm.provider": "openai",
-    "llm.model_name": "gpt-4o-mini",
-    "llm.input_messages.0.message.role": "user",
-    "llm.input_messages.0.message.content": "Weather?",
-}
-_CLIENT: dict[str, Value] = {
-    **_LANGCHAIN,
-    "llm.invocation_parameters": as_json({"stream": True}),
-    "output.value": as_json({"id": "chatcmpl-1"}),
-}
-
-
-def _key(attributes: Mapping[str, Value], library: str) -> str | None:
-    return row_of(span(attributes), scope=f"openinference.instrumentation.{library}").partner_key
-
-
-def test_streams_that_langchain_knows_no_id_of_are_told_by_what_was_asked() -> None:
-    key = _key(_LANGCHAIN, "langchain")
-    assert key is not None
-    assert _key(_CLIENT, "openai") == key
-
-
-def test_anthropics_calls_keep_the_key_of_its_clients_own_spans() -> None:
-    client: dict[str, Value] = {
-        **_CLIENT,
-        "llm.provider": "anthropic",
-        "output.value": as_json({"id": "msg_1"}),
-    }
-    assert _key(client, "anthropic") == "anthropic:msg_1"
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {**_LANGCHAIN, "llm.model_name": "gpt-5-mini"},
-        {**_LANGCHAIN, "llm.input_messages.0.message.content": "Rain?"},
-    ],
-)
-def test_other_questions_and_other_models_are_other_calls(other: Mapping[str, Value]) -> None:
-    assert _key(other, "langchain") != _key(_LANGCHAIN, "langchain")

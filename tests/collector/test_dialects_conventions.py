@@ -394,5 +394,4 @@ def test_the_anthropic_client() -> None:
             },
             "scope": {"name": "com.anthropic.sdk.python"},
         },
-        "partner_key": "anthropic:msg_1",
     }

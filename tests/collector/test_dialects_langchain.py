@@ -134,7 +134,6 @@ def test_langchain_by_openinference() -> None:
                 ]
             ]
         },
-        "partner_key": "anthropic:msg_1",
     }
 
 
@@ -234,7 +233,6 @@ def test_langchain_responses_end_as_their_status_says() -> None:
                 ]
             ]
         },
-        "partner_key": "response:resp_1",
     }
 
 

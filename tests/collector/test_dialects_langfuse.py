@@ -164,7 +164,6 @@ def test_langsmith_with_usage_in_pythons_repr() -> None:
             "content": [{"type": "text", "text": "Cloudy."}],
             "stop_reason": "end_turn",
         },
-        "partner_key": "anthropic:msg_1",
     }
 
 

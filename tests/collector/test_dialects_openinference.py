@@ -85,7 +85,6 @@ def test_openinference_with_whole_documents() -> None:
             ],
             "usage": {"prompt_tokens": 42, "completion_tokens": 12, "cost": 0.000264},
         },
-        "partner_key": "response:gen-1",
     }
 
 

@@ -179,7 +179,6 @@ def test_logfire_with_json_lists_and_raw_usage() -> None:
             ],
             "finish_reasons": ["end_turn"],
         },
-        "partner_key": "anthropic:msg_1",
     }
 
 

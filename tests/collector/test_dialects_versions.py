@@ -281,7 +281,6 @@ def test_openinference_google_genai_has_googles_own_documents() -> None:
                 "total_token_count": 65,
             },
         },
-        "partner_key": "response:r-1",
     }
 
 

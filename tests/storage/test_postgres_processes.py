@@ -81,6 +81,50 @@ def test_three_processes_in_opposite_orders_store_each_span_once(server: Server,
     asyncio.run(compare())
 
 
+async def store_records_of_calls(url: str, service: str, batch_rows: int) -> None:
+    """Store one span of each of many calls, each in a trace of its own; another process stores the others."""
+    number, latency_ms = (1, 900.0) if service == "app" else (1001, 800.0)
+    rows = [
+        span(
+            number + call,
+            trace=number + call,
+            provider_request_id=f"chatcmpl-{call}",
+            scope=service,
+            service=service,
+            start_ns=NOON_NS + call * 1_000_000_000,
+            latency_ms=latency_ms,
+        )
+        for call in range(600)
+    ]
+    storage = open_storage(url)
+    for start in range(0, len(rows), batch_rows):
+        await storage.ingest(rows[start : start + batch_rows])
+    await storage.close()
+
+
+@pytest.mark.parametrize("batch_rows", [20, 300])
+def test_clients_and_gateways_that_are_stored_at_once_are_one_call_each(
+    server: Server, batch_rows: int
+) -> None:
+    url = server.store(f"gateways_{batch_rows}")
+
+    async def prepare() -> None:
+        storage = open_storage(url)
+        await storage.create_project(*project())
+        await storage.close()
+
+    asyncio.run(prepare())
+    processes = [
+        _started(f"here.store_records_of_calls({url!r}, {service!r}, {batch_rows})")
+        for service in ("app", "gateway")
+    ]
+    outputs = [process.communicate(timeout=120) for process in processes]
+    assert [process.returncode for process in processes] == [0] * 2, outputs
+    counted = execute(url, "SELECT service, count(*) FROM spans WHERE usage_key IS NOT NULL GROUP BY 1")
+    assert counted == [("gateway", 600)]
+    recount(lambda sql: execute(url, sql))
+
+
 async def store_until_killed(url: str) -> None:
     """Rows without end; says which are acknowledged, and sends those again that are not."""
     storage = open_storage(url)

@@ -22,12 +22,14 @@ _FRAMEWORK_SCOPES = (
     "opentelemetry.instrumentation.llamaindex",
     "langsmith",
 )
+_OPERATIONS = frozenset({"chat", "text_completion", "generate_content"})
+_STREAM_KEYS = ("gen_ai.request.stream", "gen_ai.is_streaming", "llm.is_streaming")
 _REQUEST_ID = re.compile(r"req_\w+")
 
 
 def partner_key_of(facts: SpanFacts, scope: str | None, provider: str | None, usage: Usage) -> str | None:
     """Return the partner key of a model call; None for the many that find their partner without it."""
-    if "provider_request_id" in facts.texts:
+    if "provider_request_id" in facts.texts or facts.operation not in _OPERATIONS:
         return None
     if facts.failed and provider == "anthropic" and (key := _request_key(facts)) is not None:
         return key
@@ -41,10 +43,10 @@ def _side(facts: SpanFacts, scope: str | None, provider: str | None) -> Side | N
         return "outer"
     if not facts.is_root:
         return None
-    if facts.failed or not facts.counts:
+    if facts.failed or _is_stream(facts):
         return "inner"
     # Its client records the call itself, with the id.
-    return "outer" if provider == "anthropic" else None
+    return "outer" if provider == "anthropic" and facts.counts else None
 
 
 def _fact(facts: SpanFacts, usage: Usage) -> str | None:
@@ -52,10 +54,17 @@ def _fact(facts: SpanFacts, usage: Usage) -> str | None:
     if usage.output_tokens or not facts.failed:
         return output_fact(usage.output_tokens)
     model = facts.texts.get("model_requested")
-    if model is None or facts.input_text is None or facts.operation != "chat":
+    if model is None or facts.input_text is None:
         return None
     digest = blake2b(f"{model}\n{facts.input_text}".encode(errors="replace"), digest_size=8)
     return f"asked-{digest.hexdigest()}"
+
+
+def _is_stream(facts: SpanFacts) -> bool:
+    attributes = facts.attributes
+    return "time_to_first_token_ms" in facts.numbers or any(
+        attributes.get(key) is True for key in _STREAM_KEYS
+    )
 
 
 def _request_key(facts: SpanFacts) -> str | None:

@@ -8,17 +8,17 @@ from typing import cast
 
 import orjson
 
-from pulse_storage.partner_keys import STREAM_PARTNER_PREFIX
 from pulse_storage.plain import Heritage, Outline, Overrides
 from pulse_storage.reconcile import INHERITED
 from pulse_storage.skeletons import OwnValue
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.tables.spans import REFERENCES, heir_own, tags_json, tags_tuple
 
-#: What needs `reconcile`: halves of streams, and rows that other spans of their call have changed.
+#: What needs `reconcile`: rows with a partner key without a side (halves of streams, keys of older versions),
+#: and rows that other spans of their call have changed.
 _NOT_PLAIN = " OR ".join(
     (
-        f"partner_key LIKE '{STREAM_PARTNER_PREFIX}%'",
+        "substr(partner_key, 1, 1) NOT IN ('<', '>')",
         "model_call <> (usage_key IS NOT NULL)",
         *(f"{column} IS NOT NULL" for column in REFERENCES),
     )

@@ -44,7 +44,7 @@ def reprice_some(
     near = Neighbourhood(connection, project, LargeTraces())
     near.load_around([(trace_id, span_id) for _, trace_id, span_id in found])
     in_large = [(trace_id, span_id) for _, trace_id, span_id in found if trace_id in near.large]
-    chunk = _Chunk(near, job, price, in_large, last_id=found[-1][0])
+    chunk = _Chunk(near, job, price, in_large, found)
     if not dry_run:
         chunk.write(connection, project)
     return Repriced(
@@ -83,8 +83,7 @@ class _Chunk:
         job: RepriceJob,
         price: PriceSpan,
         in_large: Sequence[SpanKey],
-        *,
-        last_id: bytes,
+        found: Sequence[tuple[bytes, bytes, bytes]],
     ) -> None:
         self._near = near
         self._job = job
@@ -92,7 +91,7 @@ class _Chunk:
         #: What was stored, what its span says at the new prices, and the overrides that follow.
         self.changes: list[tuple[StoredSpan, Skeleton, dict[str, OwnValue]]] = []
         self.models: dict[tuple[str | None, str | None], ModelCosts] = {}
-        complete = self._complete(last_id)
+        complete = self._complete(found)
         priced = {
             stored.skeleton.key: self._priced(stored)
             for trace in near.stored.values()
@@ -132,9 +131,11 @@ class _Chunk:
         connection.executemany(f"UPDATE spans SET reported_cost_nano_usd = ? WHERE {where}", told)
         delta.write(connection)
 
-    def _complete(self, last_id: bytes) -> list[StoredSpan]:
-        """The rows of traces, with those that they have partners in, of which no call is left for later."""
-        near = self._near
+    def _complete(self, found: Sequence[tuple[bytes, bytes, bytes]]) -> list[StoredSpan]:
+        """Return the rows of the found calls' traces, and of their partners', with no call left for later."""
+        near, last_id = self._near, found[-1][0]
+        # A trace can be loaded by a value that a row has from another: it is done with its own calls.
+        reached = near.with_partners({trace_id for _, trace_id, _ in found})
         waiting = near.with_partners(
             {
                 trace_id
@@ -146,7 +147,7 @@ class _Chunk:
         return [
             stored
             for trace_id, trace in near.stored.items()
-            if trace_id not in waiting and trace_id not in near.large
+            if trace_id in reached and trace_id not in waiting and trace_id not in near.large
             for stored in trace.values()
         ]
 
