@@ -252,3 +252,34 @@ def test_what_googles_tools_fed_back_is_input(scope: str, attributes: dict[str, 
     row = row_of(span({"gen_ai.request.model": "gemini-2.5-flash", **attributes}), scope=scope)
     assert (row.input_tokens, row.output_tokens, row.reasoning_tokens) == (850, 108, 33)
     assert row.cost_nano_usd == 850 * 300 + 108 * 2500
+
+
+@pytest.mark.parametrize(
+    ("costs", "nano_usd"),
+    [
+        ({"total_cost": 0.003, "input_cost": 0.001}, 3_000_000),
+        ({"input_cost": 0.001, "output_cost": 0.0015}, 2_500_000),
+    ],
+)
+def test_langsmith_states_costs_in_the_usage_metadata(costs: dict[str, Value], nano_usd: int) -> None:
+    usage = {"input_tokens": 40, "output_tokens": 8, "total_tokens": 48, **costs}
+    row = row_of(
+        span({"langsmith.span.kind": "llm", "langsmith.metadata.usage_metadata": as_json(usage)}),
+        scope="langsmith",
+    )
+    assert (row.input_tokens, row.cost_nano_usd, row.cost_source) == (40, nano_usd, "reported")
+
+
+def test_the_first_known_host_decides() -> None:
+    row = row_of(
+        span(
+            {
+                "gen_ai.operation.name": "chat",
+                "gen_ai.provider.name": "openai",
+                "gen_ai.request.model": "deepseek-chat",
+                "server.address": "10.1.2.3",
+                "url.full": "https://api.deepseek.com/v1/chat/completions",
+            }
+        )
+    )
+    assert row.provider == "deepseek"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.spans import row_of, span
+from tests.support.spans import Value, as_json, row_of, span
 
 from pulse_collector.mapping.usage_names import count_column, member_column
 
@@ -124,3 +124,21 @@ def test_counts_of_a_span_around_calls_are_no_tokens_of_its_own() -> None:
     row = row_of(span({"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.cached_tokens": 9}))
     assert row.cache_read_tokens is None
     assert '"cache_read":9' in (row.metadata or "")
+
+
+@pytest.mark.parametrize("written", ["json", "structured"])
+@pytest.mark.parametrize(
+    "key", ["gen_ai.usage", "gen_ai.usage.raw", "llm.usage", "llm.token.counts", "gen_ai.usage_metadata"]
+)
+def test_a_whole_usage_object_in_an_attribute_is_read(key: str, written: str) -> None:
+    usage: dict[str, Value] = {"prompt_tokens": 700, "completion_tokens": 50, "prompt_cache_hit_tokens": 640}
+    value = as_json(usage) if written == "json" else usage
+    row = row_of(span({"gen_ai.operation.name": "chat", key: value}))
+    assert (row.input_tokens, row.output_tokens, row.cache_read_tokens) == (700, 50, 640)
+    assert "640" not in (row.metadata or "")
+
+
+def test_what_is_no_usage_object_stays_in_the_metadata() -> None:
+    row = row_of(span({"gen_ai.operation.name": "chat", "gen_ai.usage": "plenty", "disk.usage": "{}"}))
+    assert "plenty" in (row.metadata or "")
+    assert "disk.usage" in (row.metadata or "")

@@ -8,7 +8,8 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_first_event, read_missing_content
 from pulse_collector.mapping.content import Content, content_of, document_body
-from pulse_collector.mapping.documents import read_request, read_response
+from pulse_collector.mapping.cost_names import cost_part
+from pulse_collector.mapping.documents import fill_cost_of_parts, read_request, read_response
 from pulse_collector.mapping.json_text import JsonObject, parse_object, parse_repr
 from pulse_collector.mapping.span_facts import SpanFacts
 from pulse_collector.mapping.usage import counts_of_document
@@ -41,6 +42,7 @@ def _read_call(facts: SpanFacts, asked: Content | None, answered: Content | None
         read_response(facts, answered.value)
     usage = parse_object(facts.attributes.get(_METADATA + "usage_metadata"))
     facts.fill_counts(counts_of_document(_with_details(facts, usage)))
+    fill_cost_of_parts(facts, {part: usage[name] for name in usage if (part := cost_part(name)) is not None})
     if facts.events:
         read_first_event(facts, "new_token")
 

@@ -6,11 +6,17 @@ Anthropic's messages, Google's generateContent, Bedrock's converse, and the resu
 
 from __future__ import annotations
 
-from pulse_collector.mapping.attributes import add_dollars, as_number
+from collections.abc import Mapping
+
+from pulse_collector.mapping.attributes import AttributeValue, add_dollars, as_number
+from pulse_collector.mapping.cost_names import CostPart
 from pulse_collector.mapping.json_text import Json, JsonObject, parse_json
 from pulse_collector.mapping.messages import first_answer_text, last_user_text, message_text, text_of
 from pulse_collector.mapping.span_facts import SpanFacts
 from pulse_collector.mapping.usage import counts_of_document, is_gemini_usage
+
+#: Operations whose cost is that of their input.
+_WITHOUT_OUTPUT = frozenset({"embeddings", "rerank"})
 
 
 def read_request(facts: SpanFacts, document: Json) -> None:
@@ -127,6 +133,25 @@ def fill_stated_cost(facts: SpanFacts, costs: JsonObject) -> None:
         total = add_dollars(*known.values())
     if total is not None:
         facts.numbers.setdefault("cost_usd", total)
+
+
+def fill_cost_of_parts(facts: SpanFacts, parts: Mapping[CostPart, AttributeValue]) -> None:
+    """Set the cost from its parts where no whole is stated; add what OpenRouter leaves to the provider."""
+    numbers = facts.numbers
+    total = as_number(parts.get("total"))
+    if total is not None:
+        numbers.setdefault("cost_usd", total)
+    asked, answered = as_number(parts.get("input")), as_number(parts.get("output"))
+    # One side is the whole only of a call that has no other.
+    is_whole = answered is not None or facts.operation in _WITHOUT_OUTPUT
+    if "cost_usd" not in numbers and asked is not None and is_whole:
+        numbers["cost_usd"] = add_dollars(asked, answered or 0.0)
+    if parts.get("own_key") not in (True, "true", "True") or "cost_usd" not in numbers:
+        return
+    upstream = as_number(parts.get("upstream"))
+    fee = numbers.pop("cost_usd")
+    if upstream is not None:
+        numbers["cost_usd"] = add_dollars(fee, upstream)
 
 
 def has_own_key(usage: JsonObject) -> bool:

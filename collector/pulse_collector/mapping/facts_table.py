@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pulse_collector.dialects.dialect import custom_name
 from pulse_collector.mapping.attributes import (
     MAX_TOKENS,
-    AttributeValue,
-    add_dollars,
     as_count,
     as_number,
     as_text,
 )
-from pulse_collector.mapping.cost_names import CostPart, is_of_request
+from pulse_collector.mapping.cost_names import is_of_request
+from pulse_collector.mapping.documents import fill_cost_of_parts, read_usage
 from pulse_collector.mapping.finish_reasons import finish_reasons
-from pulse_collector.mapping.json_text import to_json
+from pulse_collector.mapping.json_text import parse_object, to_json
 from pulse_collector.mapping.plan import Plan, parameter_name
 from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, TextColumn, clean_text
 from pulse_collector.mapping.tags import tags_of
 from pulse_collector.mapping.usage_names import CountColumn
 
-_WITHOUT_OUTPUT = frozenset({"embeddings", "rerank"})
 #: Thirty days: no call takes longer.
 _MAX_MS = 30 * 86_400_000
 
@@ -54,6 +52,12 @@ def fill_from_table(facts: SpanFacts, plan: Plan) -> None:
             _fill_count(facts, column, keys, plan)
     if plan.first_token_ms or plan.cost_usd or plan.cost_parts:
         _fill_numbers(facts, plan)
+    for key in plan.usage_objects:
+        usage = parse_object(attributes[key])
+        if usage:
+            read_usage(facts, usage)
+        else:
+            _keep(facts, key, plan)
     for term, key in plan.billing:
         facts.fill_billing(term, attributes[key], asked=is_of_request(key))
     for key in plan.finish_reasons:
@@ -117,22 +121,6 @@ def _fill_numbers(facts: SpanFacts, plan: Plan) -> None:
             break
     if plan.cost_parts:
         fill_cost_of_parts(facts, {part: attributes[key] for part, key in reversed(plan.cost_parts)})
-
-
-def fill_cost_of_parts(facts: SpanFacts, parts: Mapping[CostPart, AttributeValue]) -> None:
-    """Set the cost from its parts where no whole is stated; add what OpenRouter leaves to the provider."""
-    numbers = facts.numbers
-    asked, answered = as_number(parts.get("input")), as_number(parts.get("output"))
-    # One side is the whole only of a call that has no other.
-    is_whole = answered is not None or facts.operation in _WITHOUT_OUTPUT
-    if "cost_usd" not in numbers and asked is not None and is_whole:
-        numbers["cost_usd"] = add_dollars(asked, answered or 0.0)
-    if parts.get("own_key") not in (True, "true", "True") or "cost_usd" not in numbers:
-        return
-    upstream = as_number(parts.get("upstream"))
-    fee = numbers.pop("cost_usd")
-    if upstream is not None:
-        numbers["cost_usd"] = add_dollars(fee, upstream)
 
 
 def is_session(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pulse_collector.dialects.dialect import Table
 from pulse_collector.mapping.cost_names import BillingTerm, CostPart, billing_term, cost_part, is_of_request
-from pulse_collector.mapping.usage_names import CountColumn, count_column
+from pulse_collector.mapping.usage_names import CountColumn, count_column, is_usage_object
 
 #: Names that also stand on spans of other dialects, with numbers that follow other rules.
 _OF_ONE_DIALECT = ("llm.token_count.", "ai.usage.")
@@ -22,6 +22,8 @@ class NumberKeys(NamedTuple):
     cost_parts: tuple[tuple[CostPart, str], ...]
     #: Terms of billing, the answer's before the request's; they stay in the metadata.
     billing: tuple[tuple[BillingTerm, str], ...]
+    #: Usage objects, as structured values or JSON.
+    objects: tuple[str, ...]
 
     def columns(
         self, listed: tuple[tuple[CountColumn, tuple[str, ...]], ...]
@@ -37,7 +39,9 @@ class NumberKeys(NamedTuple):
     @property
     def used(self) -> frozenset[str]:
         """The keys whose attributes fill a column, and so are no metadata."""
-        return frozenset((*(key for keys in self.counts.values() for key in keys), *self.cost_usd))
+        return frozenset(
+            (*(key for keys in self.counts.values() for key in keys), *self.cost_usd, *self.objects)
+        )
 
 
 def number_keys(keys: Iterable[str], table: Table) -> NumberKeys:
@@ -48,6 +52,7 @@ def number_keys(keys: Iterable[str], table: Table) -> NumberKeys:
     counts: dict[CountColumn, tuple[str, ...]] = {}
     costs: list[tuple[CostPart, str]] = []
     billing: list[tuple[BillingTerm, str]] = []
+    objects: list[str] = []
     # Names with fewer parts first: `gen_ai.usage.cached_tokens` before `gen_ai.usage.details.cached_tokens`.
     for key in sorted(keys, key=lambda key: key.count(".")):
         if (column := count_column(key)) is not None:
@@ -57,9 +62,12 @@ def number_keys(keys: Iterable[str], table: Table) -> NumberKeys:
             costs.append((part, key))
         elif (term := billing_term(key)) is not None:
             billing.append((term, key))
+        elif is_usage_object(key):
+            objects.append(key)
     return NumberKeys(
         counts,
         tuple(key for part, key in costs if part == "total"),
         tuple((part, key) for part, key in costs if part != "total"),
         tuple(sorted(billing, key=lambda pair: is_of_request(pair[1]))),
+        tuple(objects),
     )

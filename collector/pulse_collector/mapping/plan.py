@@ -20,8 +20,17 @@ _MAX_PLANS = 2048
 _MAX_KEYS = 128
 _MAX_KEYS_CHARS = 8 * 1024
 
-#: Where a call went, as far as a span tells it.
-_HOST_KEYS = ("server.address", "gen_ai.openai.api_base", "url.full")
+#: Attributes with the host or URL that was called.
+_HOST_KEYS = (
+    "server.address",
+    "gen_ai.openai.api_base",
+    "url.full",
+    "llm.openai.api_base",
+    "openai.api_base",
+    "gen_ai.request.base_url",
+    "http.url",
+    "net.peer.name",
+)
 
 _REQUEST_PREFIX = "gen_ai.request."
 _NOT_PARAMETERS = frozenset({"model", "is_stream"})
@@ -44,6 +53,7 @@ class Plan:
     cost_parts: tuple[tuple[CostPart, str], ...]
     #: Terms of billing, the answer's before the request's.
     billing: tuple[tuple[BillingTerm, str], ...]
+    usage_objects: tuple[str, ...]
     tags: tuple[str, ...]
     finish_reasons: tuple[str, ...]
     hosts: tuple[str, ...]
@@ -153,6 +163,7 @@ def _plan_alone(keys: tuple[str, ...], spoken: Spoken) -> Plan:
         found(table.cost_usd) + numbers.cost_usd,
         numbers.cost_parts,
         numbers.billing,
+        numbers.objects,
         found(table.tags),
         found(table.finish_reasons),
         found(_HOST_KEYS),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pulse_collector.dialects.otel_genai import CONTENT_EVENTS
 from pulse_collector.mapping.attributes import Attributes
 from pulse_collector.mapping.finish_reasons import finish_reason
+from pulse_collector.mapping.hosts import provider_by_host
 from pulse_collector.mapping.json_text import Json, JsonObject
 from pulse_collector.mapping.metadata import kept_attributes, metadata_json
 from pulse_collector.mapping.model_names import bare_model, is_free_model
@@ -77,7 +78,11 @@ def span_row(
             start_ns=facts.start_ns,
             reported=reported,
             failed=facts.failed,
-            unlisted=_unlisted(facts, usage, provider),
+            unlisted=(
+                None
+                if facts.billing is None and provider not in _GOOGLE
+                else _unlisted(facts, usage, provider)
+            ),
         )
     elif facts.counts:
         # Sums over the calls below, which no column may repeat.
@@ -168,11 +173,11 @@ def _unlisted(facts: SpanFacts, usage: Usage, provider: str | None) -> str | Non
 
 
 def _host(attributes: Attributes, keys: Sequence[str]) -> str | None:
-    for key in keys:
-        host = attributes[key]
-        if isinstance(host, str) and host:
-            return host
-    return None
+    """Return the host at which a company is known, else the first one: a proxy may stand in between."""
+    hosts = [host for key in keys if isinstance(host := attributes[key], str) and host]
+    if len(hosts) > 1:
+        return next((host for host in hosts if provider_by_host(host) is not None), hosts[0])
+    return hosts[0] if hosts else None
 
 
 def _kept_events(facts: SpanFacts) -> list[Json]:

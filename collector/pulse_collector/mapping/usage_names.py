@@ -71,6 +71,19 @@ def count_column(key: str) -> CountColumn | None:
 
 
 @lru_cache(maxsize=8192)
+def is_usage_object(key: str) -> bool:
+    """Return whether an attribute with this key is a usage object: `gen_ai.usage`, `llm.token.counts`."""
+    if len(key) > 128:
+        return False
+    words = _words(key)
+    if words[:-2] == ["llm"] and words[-2:] == ["token", "counts"]:
+        return True
+    while words and words[-1] in ("raw", "metadata", "details", "object"):
+        words.pop()
+    return len(words) > 1 and words[-1] == "usage" and _NAMESPACES.issuperset(words[:-1])
+
+
+@lru_cache(maxsize=8192)
 def member_column(name: str) -> CountColumn | None:
     """Return the column of the count that a member of a usage object with this name has; None if none."""
     return None if len(name) > 128 else _column(_words(name))
