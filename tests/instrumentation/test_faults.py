@@ -33,7 +33,7 @@ from pulse_instrumentation.readers.anthropic_stream import MessageFold
 from pulse_instrumentation.readers.openai_chat_stream import ChatFold
 from pulse_instrumentation.readers.openai_responses_stream import ResponsesFold
 from pulse_instrumentation.recording import body as body_module
-from pulse_instrumentation.recording import calls, libraries, streams, unread
+from pulse_instrumentation.recording import calls, libraries, raw_responses, streams
 from pulse_instrumentation.recording import hook as hook_module
 from pulse_instrumentation.recording import recorder as recorder_module
 from pulse_instrumentation.recording.calls import Call
@@ -175,14 +175,17 @@ HOOKS: list[tuple[Any, str]] = [
     (recorder_module, "end_abandoned"),
     (libraries, "replayable"),
     (libraries, "_changed"),
-    (body_module, "watch_closing"),
+    (body_module, "watch_body"),
+    (body_module, "is_running"),
     (body_module, "_wrapper_class"),
     (streams, "watch_reading"),
-    (unread, "shadow_reading"),
-    (unread, "_media_type"),
-    (unread, "_json"),
-    (unread._Tap, "_take"),  # pyright: ignore[reportPrivateUsage]
-    (unread._Tap, "_event_line"),  # pyright: ignore[reportPrivateUsage]
+    (raw_responses, "_decoder"),
+    (raw_responses, "tap_of_stream"),
+    (raw_responses, "_sniffed"),
+    (raw_responses, "_media_type"),
+    (raw_responses, "_json"),
+    (raw_responses.BodyTap, "_take"),
+    (raw_responses.BodyTap, "_event_line"),
     (Call, "_describe"),
     (Call, "_response_attributes"),
     (Call, "_folded"),

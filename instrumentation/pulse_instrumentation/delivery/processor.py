@@ -162,7 +162,8 @@ class PulseSpanProcessor(SpanProcessor):
                 waiting = self._wait()
                 left_alone = self._is_left_alone()
                 try:
-                    end_abandoned()
+                    # Less than a signal handler waits, which may have interrupted what ends them.
+                    end_abandoned(timeout_s=0.5)
                     sent = self._send_queued(waiting)
                 except Exception as error:
                     report_failure("sending spans", error)

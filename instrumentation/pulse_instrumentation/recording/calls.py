@@ -33,6 +33,7 @@ class Call:
         "_operation",
         "_span",
         "_start_ns",
+        "_streams",
         "context",
         "rejected",
     )
@@ -58,6 +59,7 @@ class Call:
         self._capture = capture
         self._metrics = metrics
         self._fold: Fold | None = None
+        self._streams = False
         self._first_chunk_ns = 0
         self._last_chunk_ns = 0
         # Popped by whoever ends the call: atomic, so that two threads cannot both. A forked child
@@ -69,9 +71,15 @@ class Call:
         """Whether anything about the call is kept: false for a call that was not sampled."""
         return self._metrics is not None or self._span.is_recording()
 
+    @property
+    def streams(self) -> bool:
+        """Whether the answer arrives in chunks."""
+        return self._streams
+
     def start_stream(self) -> None:
         """From now on the answer arrives in chunks."""
         make_fold = self._operation.fold
+        self._streams = True
         abandoned.remember_stream(self)
         self._fold = None if make_fold is None else make_fold(self._capture.mode != "off")
 
@@ -105,11 +113,11 @@ class Call:
         if self._claim():
             self._end(error=error)
 
-    def abandon(self) -> None:
-        """End soon, because the application dropped the stream. Safe in destructors."""
+    def abandon(self, error: BaseException | None = None) -> None:
+        """End soon, because the application dropped the stream, or met this error. Safe in destructors."""
         if self._claim():
             end_ns = self._last_chunk_ns or time_ns()
-            abandoned.leave(lambda: self._end(end_ns=end_ns, closed=True))
+            abandoned.leave(lambda: self._end(error=error, end_ns=end_ns, closed=error is None))
 
     def __del__(self) -> None:
         # A stream that nobody ever read ends here; every other call has ended before.

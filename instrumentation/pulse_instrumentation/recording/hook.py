@@ -16,9 +16,9 @@ from opentelemetry.context import attach, detach
 
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.recording.calls import Call
+from pulse_instrumentation.recording.raw_responses import record_response
 from pulse_instrumentation.recording.recorder import Recorder
 from pulse_instrumentation.recording.streams import record_stream
-from pulse_instrumentation.recording.unread import record_response
 
 OWN_RECORDER = "_pulse_recorder"
 _METHOD = "request"

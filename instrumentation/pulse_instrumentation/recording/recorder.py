@@ -21,7 +21,7 @@ from pulse_instrumentation.content_override import capture_in
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import Attributes, own_fields
 from pulse_instrumentation.readers.operations import Body, Operation
-from pulse_instrumentation.recording.abandoned import end_abandoned
+from pulse_instrumentation.recording.abandoned import any_abandoned, end_abandoned
 from pulse_instrumentation.recording.calls import Call
 from pulse_instrumentation.recording.metrics import CallMetrics
 from pulse_instrumentation.recording.parsing import watch_parsing
@@ -105,7 +105,9 @@ class Recorder:
         operation = self.library.operation(method, path, stream)
         if operation is None:
             return None
-        end_abandoned()
+        if any_abandoned():
+            # The application does not wait for a thread that ends some already.
+            end_abandoned(timeout_s=0.0)
         context = otel_context.get_current()
         # Most contexts are empty.
         if context and (_is_suppressed(context) or _recorded_elsewhere(context)):

@@ -13,8 +13,9 @@ from typing import cast
 
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import field
-from pulse_instrumentation.recording.body import watch_closing
+from pulse_instrumentation.recording.body import Tap, is_running, watch_body
 from pulse_instrumentation.recording.calls import Call
+from pulse_instrumentation.recording.raw_responses import tap_of_stream
 
 # The name under which the streams of both clients hold their iterator, since their first versions.
 ITERATOR = "_iterator"
@@ -91,24 +92,25 @@ async def _read_async(inner: AsyncIterator[object], call: Call) -> AsyncChunks:
 
 
 def watch_reading(response: object, reader: object, call: Call) -> None:
-    """End the call when the HTTP response is closed while nobody reads from it.
+    """End the call when the response is closed while the stream is not being read, and see other readers.
 
     A response is also closed from within, when its last byte has been read; then the reader, which
-    still has chunks to give, ends the call. The reference to it is weak, so that a dropped stream is
-    freed as soon as without Pulse.
+    still has chunks to give, ends the call. The references are weak, so that a dropped stream is freed
+    as soon as without Pulse.
     """
     reference = weakref.ref(reader)
+    response_reference = weakref.ref(response)
 
     def closed() -> None:
         alive = reference()
         if alive is None:
             # Closed by the garbage collector, in which no span should end.
             call.abandon()
-        elif not _is_running(alive):
+        elif not is_running(alive):
             call.close_stream()
 
-    watch_closing(response, closed)
+    def open_tap() -> Tap | None:
+        # The application reads the response itself, by `stream.response`.
+        return None if is_running(reference()) else tap_of_stream(response_reference(), call)
 
-
-def _is_running(reader: object) -> bool:
-    return bool(getattr(reader, "gi_running", False) or getattr(reader, "ag_running", False))
+    watch_body(response, closed, open_tap)
