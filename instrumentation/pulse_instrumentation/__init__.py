@@ -7,6 +7,7 @@ from pulse_instrumentation.instrumentors import PulseAnthropicInstrumentor, Puls
 from pulse_instrumentation.observe import observe
 from pulse_instrumentation.session import session
 from pulse_instrumentation.start import flush, init, shutdown
+from pulse_instrumentation.work.api import tool, trace
 
 __all__ = [
     "PulseAnthropicInstrumentor",
@@ -17,4 +18,6 @@ __all__ = [
     "observe",
     "session",
     "shutdown",
+    "tool",
+    "trace",
 ]

@@ -13,6 +13,7 @@ from opentelemetry.trace import TracerProvider
 
 from pulse_instrumentation.content import DEFAULT_PART_LIMIT, Redact
 from pulse_instrumentation.failures import logger, report_failure
+from pulse_instrumentation.recording import active
 from pulse_instrumentation.recording.hook import BASE_CLASSES, OWN_RECORDER, Hook, base_class
 from pulse_instrumentation.recording.libraries import ANTHROPIC, OPENAI
 from pulse_instrumentation.recording.recorder import Library, Recorder
@@ -82,6 +83,7 @@ class _ClientInstrumentor:
             cast("TracerProvider | None", kwargs.get("tracer_provider")),
             cast("MeterProvider | None", kwargs.get("meter_provider")),
         )
+        active.instrumented(self._library.name, self._recorder)
         # Not imported here: an application that never uses the library need not pay for it.
         module = f"{self._library.name}._base_client"
         if module in sys.modules:
@@ -97,6 +99,7 @@ class _ClientInstrumentor:
             logger.warning("%s is off already.", type(self).__name__)
             return
         self._recorder = None
+        active.instrumented(self._library.name, None)
         for owner, hook in list(_hooks.items()):
             if owner.__module__.startswith(f"{self._library.name}."):
                 hook.recorder = None

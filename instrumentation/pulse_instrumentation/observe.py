@@ -11,6 +11,7 @@ from opentelemetry.trace import TracerProvider
 from pulse_instrumentation.content import ContentMode, Redact
 from pulse_instrumentation.failures import logger, report_failure
 from pulse_instrumentation.instrumentors import hook_of, observed
+from pulse_instrumentation.recording import active
 from pulse_instrumentation.recording.hook import OWN_RECORDER, Request, base_class
 from pulse_instrumentation.recording.libraries import ANTHROPIC, OPENAI
 from pulse_instrumentation.recording.recorder import Library, Recorder
@@ -67,6 +68,7 @@ def _attach(client: object, recorder: Recorder) -> None:
         _follow_copies(owner)
     vars(client)[OWN_RECORDER] = recorder
     observed.add(client)
+    active.observed(recorder)
 
 
 def _follow_copies(owner: type) -> None:

@@ -26,6 +26,7 @@ from pulse_instrumentation.delivery.sender import Outcome, Sender
 from pulse_instrumentation.delivery.span_queue import MAX_QUEUE_BYTES, SpanQueue
 from pulse_instrumentation.failures import logger, report_failure
 from pulse_instrumentation.recording.abandoned import any_abandoned, end_abandoned
+from pulse_instrumentation.recording.other_instrumentors import share_session
 
 SEND_TIMEOUT_S = 10.0
 FIRST_BACKOFF_S = 0.5
@@ -81,7 +82,11 @@ class PulseSpanProcessor(SpanProcessor):
         self._waking = False
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Nothing to do yet."""
+        """Set the session in force on spans of other instrumentors, which may record a call instead of us."""
+        try:
+            share_session(span, parent_context)
+        except Exception as error:
+            report_failure("setting the session of a span", error)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a span, or count it as dropped when the queue is full."""

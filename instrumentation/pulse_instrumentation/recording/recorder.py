@@ -24,33 +24,17 @@ from pulse_instrumentation.readers.operations import Body, Operation
 from pulse_instrumentation.recording.abandoned import any_abandoned, end_abandoned
 from pulse_instrumentation.recording.calls import Call
 from pulse_instrumentation.recording.metrics import CallMetrics
+from pulse_instrumentation.recording.other_instrumentors import (
+    is_suppressed,
+    recorded_elsewhere,
+    share_session,
+)
 from pulse_instrumentation.recording.parsing import watch_parsing
 from pulse_instrumentation.recording.provider import Server, base_url, server_of
 from pulse_instrumentation.session import session_attributes
 from pulse_instrumentation.settings import CallSettings
 
 SCOPE = "pulse.instrumentation"
-_SUPPRESSIONS = (
-    # What `suppress_instrumentation()` sets, in its present form and its older one. To import it
-    # from the instrumentation package would cost more than all the rest of this module.
-    cast("str", getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", "")),
-    "suppress_instrumentation",
-    # Set by OpenLLMetry's framework instrumentors around clients whose calls they record themselves.
-    "suppress_language_model_instrumentation",
-)
-# Other instrumentors of these very clients: when one has a span open, the call is recorded.
-_CLIENT_SCOPES = (
-    "opentelemetry.instrumentation.openai",
-    "opentelemetry.instrumentation.anthropic",
-    "opentelemetry.instrumentation.genai.openai",
-    "opentelemetry.instrumentation.genai.anthropic",
-    "openinference.instrumentation.openai",
-    "openinference.instrumentation.anthropic",
-    "openlit.otel.tracing",
-    "logfire.openai",
-    "logfire.anthropic",
-)
-_MODEL_OPERATIONS = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +71,9 @@ class Recorder:
     ) -> None:
         self.library = library
         self._provider_name = settings.provider
-        self._capture = Capture(settings.content, settings.redact, settings.part_limit)
+        self.capture = Capture(settings.content, settings.redact, settings.part_limit)
         package = package_version()
-        self._tracer = trace.get_tracer(SCOPE, package, tracer_provider, names.SCHEMA_URL)
+        self.tracer = trace.get_tracer(SCOPE, package, tracer_provider, names.SCHEMA_URL)
         self._metrics = CallMetrics(meter_provider, SCOPE, package)
         self._servers: WeakKeyDictionary[object, tuple[object, Server]] = WeakKeyDictionary()
 
@@ -110,14 +94,15 @@ class Recorder:
             end_abandoned(timeout_s=0.0)
         context = otel_context.get_current()
         # Most contexts are empty.
-        if context and (_is_suppressed(context) or _recorded_elsewhere(context)):
+        if context and (is_suppressed(context) or recorded_elsewhere(context)):
+            share_session(trace.get_current_span(context), context)
             return None
         return self._started(operation, client, options, context)
 
     def _started(
         self, operation: Operation, client: object, options: object, context: Context
     ) -> tuple[Call, object] | None:
-        capture = capture_in(context, self._capture)
+        capture = capture_in(context, self.capture)
         if capture.mode != "off":
             options = self.library.readable(client, options)
         call = self._call(operation, client, options, context, capture)
@@ -144,7 +129,7 @@ class Recorder:
         }
         model = attributes.get(names.REQUEST_MODEL)
         start_ns = time_ns()
-        span = self._tracer.start_span(
+        span = self.tracer.start_span(
             f"{operation.name} {model}" if model else operation.name,
             context,
             SpanKind.CLIENT,
@@ -191,27 +176,3 @@ def _body(options: object) -> Body:
     if extra is not None and isinstance(extra, Mapping):
         return {**body, **cast("Body", extra)}
     return body
-
-
-def _is_suppressed(context: Context) -> bool:
-    return any(map(context.get, _SUPPRESSIONS))
-
-
-def _recorded_elsewhere(context: Context) -> bool:
-    """Whether another instrumentor of the same client has its span of this call open."""
-    span = trace.get_current_span(context)
-    if not span.is_recording():
-        return False
-    scope: object = getattr(getattr(span, "instrumentation_scope", None), "name", None)
-    if not isinstance(scope, str) or not scope.startswith(_CLIENT_SCOPES):
-        return False
-    attributes: object = getattr(span, "attributes", None)
-    if not isinstance(attributes, Mapping):
-        return False
-    found = cast("Mapping[str, object]", attributes)
-    return (
-        found.get(names.OPERATION_NAME) in _MODEL_OPERATIONS
-        or found.get("openinference.span.kind") == "LLM"
-        or "gen_ai.system" in found
-        or "llm.request.type" in found
-    )
