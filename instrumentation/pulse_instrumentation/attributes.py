@@ -5,7 +5,8 @@ Our own table: OpenTelemetry's Python package marks every `gen_ai` constant as m
 
 from __future__ import annotations
 
-SCHEMA_URL = "https://opentelemetry.io/schemas/1.37.0"
+# The conventions' own repository; its releases, all of development so far, have schema URLs of their own.
+SCHEMA_URL = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 
 OPERATION_NAME = "gen_ai.operation.name"
 PROVIDER_NAME = "gen_ai.provider.name"
@@ -25,6 +26,9 @@ REQUEST_SEED = "gen_ai.request.seed"
 REQUEST_STREAM = "gen_ai.request.stream"
 REQUEST_ENCODING_FORMATS = "gen_ai.request.encoding_formats"
 REQUEST_REASONING_LEVEL = "gen_ai.request.reasoning.level"
+REQUEST_PREVIOUS_RESPONSE_ID = "gen_ai.request.previous_response.id"
+PROMPT_NAME = "gen_ai.prompt.name"
+PROMPT_VERSION = "gen_ai.prompt.version"
 
 RESPONSE_ID = "gen_ai.response.id"
 RESPONSE_MODEL = "gen_ai.response.model"

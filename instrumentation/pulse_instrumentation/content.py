@@ -60,6 +60,31 @@ class Capture:
         self.put_value(part, "response", response)
         return part
 
+    def server_tool_call(self, id: object, name: object, kind: object, arguments: object) -> Part:
+        """A call of a tool that the provider runs. The conventions ask for its details as an object."""
+        details: Part = {"type": text(kind) or "unknown"}
+        if arguments is not None:
+            self.put_value(details, "arguments", arguments)
+        name = text(name) or details["type"]
+        return {"type": "server_tool_call", "id": text(id), "name": name, "server_tool_call": details}
+
+    def server_tool_response(self, id: object, kind: object, response: object) -> Part:
+        """What a tool that the provider runs answered."""
+        details: Part = {"type": text(kind) or "unknown"}
+        self.put_value(details, "response", response)
+        return {"type": "server_tool_call_response", "id": text(id), "server_tool_call_response": details}
+
+    def compaction(self, id: object, summary: object, opaque: object) -> Part:
+        """The summary of a conversation that was compacted; its size if only the model can read it."""
+        part: Part = {"type": "compaction"}
+        if id is not None:
+            part["id"] = text(id)
+        if isinstance(summary, str):
+            self._put(part, "content", summary)
+        elif isinstance(opaque, str):
+            part["size"] = len(opaque)
+        return part
+
     def blob(self, data: object, mime_type: object, modality: str) -> Part:
         """Base64 media, replaced by type, size and hash."""
         if isinstance(data, str) and (parsed := data_url(data)) is not None:
@@ -100,6 +125,11 @@ class Capture:
         if parameters is not None:
             self.put_value(definition, "parameters", parameters)
         return definition
+
+    def tool(self, tool: object, name: object) -> Part:
+        """A tool that the provider has built in; each has a name, if only that of its kind."""
+        part = self.other(tool)
+        return {"type": part["type"], "name": text(name) or part["type"], **part}
 
     def put_value(self, part: Part, key: str, value: object) -> None:
         """Put any JSON value into a part, cut as text when it is too long."""

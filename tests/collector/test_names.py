@@ -61,6 +61,7 @@ from pulse_collector.mapping.providers import provider_name
         ("x_ai", "xai"),
         ("aws.bedrock", "bedrock"),
         ("mistral_ai", "mistral"),
+        ("moonshot_ai", "moonshot"),
         ("groq", "groq"),
         ("langchain", None),
         ("strands-agents", None),

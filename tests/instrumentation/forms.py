@@ -76,30 +76,31 @@ async def _read_lines(manager: Any, kind: str) -> None:
         [_ async for _ in answer.iter_lines()]
 
 
+_ASKED: dict[str, Any] = {
+    **OPENAI,
+    "gen_ai.operation.name": "chat",
+    "gen_ai.request.model": "m",
+    "gen_ai.input.messages": ASKED,
+}
 CHAT = Called(
     "chat.completions",
     {"model": "m", "messages": MESSAGES},
-    {
-        **OPENAI,
-        "gen_ai.operation.name": "chat",
-        "gen_ai.request.model": "m",
-        "gen_ai.input.messages": ASKED,
-    },
+    {**_ASKED, "openai.api.type": "chat_completions"},
 )
-RESPONSES = Called("responses", {"model": "m", "input": "Hi"}, {**CHAT.asked, "openai.api.type": "responses"})
+RESPONSES = Called("responses", {"model": "m", "input": "Hi"}, {**_ASKED, "openai.api.type": "responses"})
 COMPLETIONS = Called(
     "completions",
     {"model": "m", "prompt": "Hi"},
-    {**CHAT.asked, "gen_ai.operation.name": "text_completion"},
+    {**_ASKED, "gen_ai.operation.name": "text_completion"},
 )
 MODERATIONS = Called(
-    "moderations", {"model": "m", "input": "Hi"}, {**CHAT.asked, "gen_ai.operation.name": "moderation"}
+    "moderations", {"model": "m", "input": "Hi"}, {**_ASKED, "gen_ai.operation.name": "moderation"}
 )
 EMBEDDINGS = Called(
     "embeddings",
     {"model": "m", "input": "Hi", "encoding_format": "float"},
     {
-        **CHAT.asked,
+        **_ASKED,
         "gen_ai.operation.name": "embeddings",
         "gen_ai.request.encoding_formats": ("float",),
     },
@@ -107,7 +108,7 @@ EMBEDDINGS = Called(
 IMAGES = Called(
     "images",
     {"model": "m", "prompt": "Hi"},
-    {**CHAT.asked, "gen_ai.operation.name": "image_generation"},
+    {**_ASKED, "gen_ai.operation.name": "image_generation"},
     method="generate",
 )
 _TRANSCRIPTION: dict[str, Any] = {

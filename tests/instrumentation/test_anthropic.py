@@ -127,7 +127,7 @@ def test_thinking_and_tool_use_are_parts(instrumented: Recorded) -> None:
     assert attributes["anthropic.thinking.budget_tokens"] == 1024
     assert attributes["gen_ai.output.messages"][0]["parts"] == [
         {"type": "reasoning", "content": "Hm."},
-        {"type": "reasoning", "redacted": True, "size": 6},
+        {"type": "redacted_thinking", "size": 6},
         {
             "type": "tool_call",
             "id": "t1",

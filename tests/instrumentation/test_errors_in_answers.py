@@ -227,7 +227,13 @@ def test_words_of_an_error_are_content(recorded: Recorded) -> None:
     client.chat.completions.create(model="m", messages=MESSAGES)
     assert recorded.only == SpanValue(
         "chat m",
-        {**OPENAI, "gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "error.type": "502"},
+        {
+            **OPENAI,
+            "gen_ai.operation.name": "chat",
+            "openai.api.type": "chat_completions",
+            "gen_ai.request.model": "m",
+            "error.type": "502",
+        },
         status=StatusCode.ERROR,
     )
 

@@ -25,6 +25,7 @@ INPUT = [
 ]
 EXPECTED = {
     "gen_ai.operation.name": "chat",
+    "openai.api.type": "chat_completions",
     "gen_ai.provider.name": "openai",
     "server.address": "api.openai.com",
     "server.port": 443,

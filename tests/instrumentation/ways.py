@@ -107,6 +107,7 @@ WAYS = [
             **OPENAI,
             "gen_ai.operation.name": "chat",
             "gen_ai.request.model": "gpt-4o",
+            "openai.api.type": "chat_completions",
             "gen_ai.input.messages": ASKED,
         },
         {

@@ -17,7 +17,7 @@ from pulse_instrumentation.readers.anthropic_stream import MessageFold
 from pulse_instrumentation.readers.anthropic_usage import USAGE, completed_usage
 from pulse_instrumentation.readers.errors import body_failure
 from pulse_instrumentation.readers.operations import Body, Operation
-from pulse_instrumentation.readers.tables import Table, filled, read, true
+from pulse_instrumentation.readers.tables import Table, filled, output_type, read, true
 
 
 def request_attributes(body: Body) -> Attributes:
@@ -38,7 +38,12 @@ _REQUEST: Table = {
     "top_k": (names.REQUEST_TOP_K, number),
     "stop_sequences": (names.REQUEST_STOP_SEQUENCES, texts),
     "stream": (names.REQUEST_STREAM, true),
-    "output_config": {"effort": (names.REQUEST_REASONING_LEVEL, text)},
+    "output_config": {
+        "effort": (names.REQUEST_REASONING_LEVEL, text),
+        "format": (names.OUTPUT_TYPE, output_type),
+    },
+    # Its name before `output_config` had it.
+    "output_format": (names.OUTPUT_TYPE, output_type),
     "service_tier": (names.ANTHROPIC_REQUEST_SERVICE_TIER, text),
     "speed": (names.ANTHROPIC_REQUEST_SPEED, text),
     "inference_geo": (names.ANTHROPIC_REQUEST_INFERENCE_GEO, text),
@@ -97,9 +102,10 @@ def _part(block: object, capture: Capture) -> Part:
     if kind == "thinking":
         return capture.text_part(text(field(block, "thinking")) or "", "reasoning")
     if kind == "redacted_thinking":
-        # Opaque by design: only its length says something.
-        opaque = text(field(block, "data")) or ""
-        return {"type": "reasoning", "redacted": True, "size": len(opaque)}
+        # Opaque by design, so it cannot be the conventions' `reasoning`, which has words.
+        return {"type": "redacted_thinking", "size": len(text(field(block, "data")) or "")}
+    if kind == "compaction":
+        return capture.compaction(None, field(block, "content"), field(block, "encrypted_content"))
     if kind == "tool_use":
         return capture.tool_call(field(block, "id"), field(block, "name"), field(block, "input"))
     if kind == "tool_result":
@@ -107,15 +113,19 @@ def _part(block: object, capture: Capture) -> Part:
     if kind in {"image", "document"}:
         return _media(block, str(kind), capture)
     if isinstance(kind, str) and kind.endswith("_tool_use"):
-        call = capture.tool_call(field(block, "id"), field(block, "name"), field(block, "input"))
+        name = field(block, "name")
+        call = capture.server_tool_call(
+            field(block, "id"), name, "mcp" if kind == "mcp_tool_use" else name, field(block, "input")
+        )
         if (server := text(field(block, "server_name"))) is not None:
             call["server_name"] = server
-        return {**call, "type": "server_tool_call"}
+        return call
     if isinstance(kind, str) and kind.endswith("_tool_result"):
-        answer = capture.tool_response(field(block, "tool_use_id"), field(block, "content"))
+        tool = kind.removesuffix("_tool_result")
+        answer = capture.server_tool_response(field(block, "tool_use_id"), tool, field(block, "content"))
         if field(block, "is_error") is True:
             answer["is_error"] = True
-        return {**answer, "type": "server_tool_call_response"}
+        return answer
     if kind == "container_upload":
         return capture.file(field(block, "file_id"), "document")
     if kind == "fallback":
@@ -171,7 +181,7 @@ def _media(block: object, kind: str, capture: Capture) -> Part:
 def _tool_definition(tool: object, capture: Capture) -> Part:
     schema = field(tool, "input_schema")
     if schema is None:
-        return capture.other(tool)
+        return capture.tool(tool, field(tool, "name"))
     return capture.tool_definition(field(tool, "name"), field(tool, "description"), schema)
 
 

@@ -49,8 +49,9 @@ def response_attributes(response: object) -> Attributes:
 
 
 def _finish_reasons(choices: object) -> list[str] | None:
+    """The reason of each choice, at its position: `error` for one that was cut off while others ended."""
     found = [text(field(choice, "finish_reason")) for choice in items(choices)]
-    return [reason for reason in found if reason] or None
+    return [reason or "error" for reason in found] if any(found) else None
 
 
 _REQUEST: Table = {
@@ -119,7 +120,7 @@ def tool_definition(tool: object, capture: Capture) -> Part:
     kind = text(field(tool, "type"))
     function = field(tool, "function")
     if function is None and kind != "function":
-        return capture.other(tool)
+        return capture.tool(tool, field(tool, "name") or field(field(tool, "custom"), "name"))
     source = tool if function is None else function
     return capture.tool_definition(
         field(source, "name"), field(source, "description"), field(source, "parameters")
@@ -210,9 +211,14 @@ def _tool_call(call: object, capture: Capture) -> Part:
     return capture.tool_call(field(call, "id"), field(function, "name"), field(function, "arguments"))
 
 
+def chat_request(body: Body) -> Attributes:
+    """Read what is asked for, and by which API."""
+    return {names.OPENAI_API_TYPE: "chat_completions", **request_attributes(body)}
+
+
 CHAT = Operation(
     name="chat",
-    request=request_attributes,
+    request=chat_request,
     response=response_attributes,
     request_content=request_content,
     response_content=response_content,

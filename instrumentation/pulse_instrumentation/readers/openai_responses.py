@@ -6,7 +6,7 @@ from collections import deque
 
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture, Part, dumps
-from pulse_instrumentation.fields import Attributes, field, integer, items, number, text
+from pulse_instrumentation.fields import Attributes, field, integer, items, number, pairs, text
 from pulse_instrumentation.readers.errors import body_failure, failure_of
 from pulse_instrumentation.readers.openai_chat import tool_definition
 from pulse_instrumentation.readers.openai_responses_stream import ResponsesFold
@@ -111,6 +111,8 @@ _REQUEST: Table = {
     "top_p": (names.REQUEST_TOP_P, number),
     "reasoning": {"effort": (names.REQUEST_REASONING_LEVEL, text)},
     "service_tier": (names.OPENAI_REQUEST_SERVICE_TIER, text),
+    "previous_response_id": (names.REQUEST_PREVIOUS_RESPONSE_ID, text),
+    "prompt": {"id": (names.PROMPT_NAME, text), "version": (names.PROMPT_VERSION, text)},
     "conversation": (names.CONVERSATION_ID, _conversation),
     "stream": (names.REQUEST_STREAM, true),
     "text": (names.OUTPUT_TYPE, _format),
@@ -154,9 +156,33 @@ def _item_parts(item: object, capture: Capture) -> list[Part]:
     if kind == "reasoning":
         words = [*items(field(item, "summary")), *items(field(item, "content"))]
         return [capture.text_part(text(field(part, "text")) or "", "reasoning") for part in words]
+    if isinstance(kind, str) and kind in _SERVER_TOOLS:
+        return _server_tool(item, kind.removesuffix("_call"), capture)
+    if kind in {"compaction", "compaction_summary"}:
+        return [capture.compaction(field(item, "id"), None, field(item, "encrypted_content"))]
     if kind == "image_generation_call":
         return [capture.blob(field(item, "result"), None, "image")]
     return [capture.other(item)]
+
+
+_SERVER_TOOLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call", "mcp_call"})
+# Where such an item has what the tool answered.
+_ANSWERS = ("output", "outputs", "results", "error")
+
+
+def _server_tool(item: object, kind: str, capture: Capture) -> list[Part]:
+    """A call of a tool that the provider runs, and its answer, which is in the same item."""
+    given = {name: value for name, value in pairs(item) if value is not None}
+    id, name = given.get("id"), given.get("name")
+    answers = [given[name] for name in _ANSWERS if given.get(name)]
+    if kind == "mcp":
+        arguments = given.get("arguments")
+    else:
+        arguments = {key: given[key] for key in given if key not in {"type", "id", "status", *_ANSWERS}}
+    call = capture.server_tool_call(id, name or kind, kind, arguments)
+    if (server := text(given.get("server_label"))) is not None:
+        call["server_name"] = server
+    return [call, *(capture.server_tool_response(id, kind, answer) for answer in answers)]
 
 
 def _call(item: object, key: str, capture: Capture) -> Part:

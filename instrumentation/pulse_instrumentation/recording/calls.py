@@ -175,7 +175,8 @@ class Call:
         if self._first_chunk_ns:
             waited_ns = max(self._first_chunk_ns - self._start_ns, 0)
             attributes[names.RESPONSE_TIME_TO_FIRST_CHUNK] = waited_ns / 1e9
-        if closed and names.RESPONSE_FINISH_REASONS not in attributes:
+        reasons = attributes.get(names.RESPONSE_FINISH_REASONS)
+        if closed and (not isinstance(reasons, list) or "error" in reasons):
             attributes[names.STREAM_CLOSED_EARLY] = True
         # What the provider reports says more than that its answer could not be parsed.
         if response is not None and (error is None or self.rejected is not None):
