@@ -24,7 +24,7 @@ from tests.support.llm_http import FakeProvider, event_answer, http, json_answer
 
 CHAT: dict[str, Any] = {"model": "m", "messages": MESSAGES}
 CLAUDE: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": MESSAGES}
-SCHEMA = {"type": "object", "properties": {}}
+SCHEMA: dict[str, Any] = {"type": "object", "properties": {}}
 forms = pytest.mark.parametrize("streamed", [False, True], ids=["plain", "streamed"])
 
 

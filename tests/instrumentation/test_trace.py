@@ -85,6 +85,14 @@ def decorated(kind: str, decorate: Callable[[Any], Any], body: Callable[..., Any
     )
 
 
+def _same(value: Any) -> Any:
+    return value
+
+
+def _weather(city: Any) -> Any:
+    return {"city": city, "sun": True}
+
+
 def consumed(kind: str, function: Any, *args: Any) -> Any:
     """What a function of a kind gives, read to its end."""
 
@@ -160,7 +168,7 @@ def test_each_call_of_a_function_has_a_span_of_its_own(instrumented: Recorded, k
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_tool_records_arguments_and_result(instrumented: Recorded, kind: str) -> None:
-    function = decorated(kind, pulse.tool("look up"), lambda city: {"city": city, "sun": True})
+    function = decorated(kind, pulse.tool("look up"), _weather)
     consumed(kind, function, "Bern")
     given = {"city": "Bern", "sun": True}
     result = json.dumps(["<dict>"] * 2 if "generator" in kind else given, separators=(",", ":"))
@@ -172,7 +180,7 @@ def test_tool_records_arguments_and_result(instrumented: Recorded, kind: str) ->
 @pytest.mark.parametrize("mode", ["off", "metadata"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_tool_records_no_content_unless_captured(instrumented: Recorded, kind: str, mode: Any) -> None:
-    function = decorated(kind, pulse.tool("look up"), lambda secret: secret)
+    function = decorated(kind, pulse.tool("look up"), _same)
     with pulse.capture_content(mode):
         consumed(kind, function, "secret")
         with pulse.tool("block", arguments={"a": "secret"}) as block:
@@ -556,7 +564,7 @@ def test_decorators_between_and_partials(instrumented: Recorded) -> None:
 
 @pytest.mark.parametrize(
     "odd",
-    [type("Odd", (), {}), type("Odd", (), {"__call__": lambda self: 5})(), functools.lru_cache(lambda: 5)],
+    [type("Odd", (), {}), type("Odd", (), {"__call__": _same})(), functools.lru_cache(lambda: 5)],
 )
 def test_what_is_no_function_is_left_as_it_is(instrumented: Recorded, odd: Any) -> None:
     assert pulse.trace("x")(odd) is odd
@@ -576,7 +584,7 @@ def test_failure_of_ours_changes_nothing(
         monkeypatch.setattr(spans, "session_attributes", fails)
     else:
         monkeypatch.setattr(spans, place, fails)
-    function = decorated(kind, pulse.tool("work"), lambda value: value)
+    function = decorated(kind, pulse.tool("work"), _same)
     assert consumed(kind, function, 7) == ([7, 7] if "generator" in kind else 7)
     with pytest.raises(ValueError, match="theirs"), pulse.trace("block"):
         raise ValueError("theirs")

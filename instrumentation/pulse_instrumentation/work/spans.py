@@ -86,8 +86,9 @@ class WorkSpan:
         if not isinstance(token, Token):
             otel_context.detach(cast("Token[Context]", token))
             return
+        known = cast("Token[object]", token)
         try:
-            token.var.reset(cast("Token[object]", token))
+            known.var.reset(known)
         except (ValueError, RuntimeError):
             # Left in another task or thread than it was entered in. There the context is not ours, unless it
             # has been carried there.

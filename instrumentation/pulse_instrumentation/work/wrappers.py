@@ -169,7 +169,7 @@ def _generator(function: Function, work: Work) -> Function:
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         span = calls.start(args, kwargs)
         if span is None:
-            return (yield from function(*args, **kwargs))
+            return (yield from cast("Generator[Any, Any, Any]", function(*args, **kwargs)))
         return (yield from _driven(_made(function, args, kwargs, span), span, calls))
 
     return call
@@ -186,7 +186,7 @@ def _driven(inner: Generator[Any, Any, Any], span: WorkSpan, calls: _Calls) -> G
         except StopIteration as stop:
             span.exit()
             calls.end(span, items.kept if items and items.kept else stop.value)
-            return stop.value
+            return cast("object", stop.value)
         except BaseException as error:
             span.exit()
             span.fail(error)
