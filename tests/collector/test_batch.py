@@ -11,6 +11,7 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
+from tests.storage.backends import Backend
 from tests.support.receiver import Receiver, running_receiver
 
 from pulse_storage.keys import key_record, new_key
@@ -28,8 +29,8 @@ CALL: dict[str, Any] = {
 
 
 @pytest.fixture
-def receiver(tmp_path: Path) -> Generator[Receiver]:
-    with running_receiver(tmp_path) as receiver:
+def receiver(tmp_path: Path, backend: Backend) -> Generator[Receiver]:
+    with running_receiver(tmp_path, backend) as receiver:
         yield receiver
 
 
@@ -187,8 +188,8 @@ def test_strangers_and_readers_are_refused(receiver: Receiver) -> None:
     assert receiver.rows() == []
 
 
-def test_too_large_a_body_is_refused(tmp_path: Path) -> None:
-    with running_receiver(tmp_path, max_body_bytes=1 << 20) as receiver:
+def test_too_large_a_body_is_refused(tmp_path: Path, backend: Backend) -> None:
+    with running_receiver(tmp_path, backend, max_body_bytes=1 << 20) as receiver:
         answer = post(receiver, [call(output_text="x" * (1 << 20))])
         assert answer.status_code == 413
         assert "PULSE_MAX_BODY_MIB" in orjson.loads(answer.content)["error"]

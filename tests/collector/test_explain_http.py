@@ -10,14 +10,15 @@ import httpx2
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from tests.storage.backends import Backend
 from tests.support.receiver import JSON, NOW_NS, PROTOBUF, Receiver, chat_span, request_of, running_receiver
 
 from pulse_storage.keys import key_record, new_key
 
 
 @pytest.fixture
-def receiver(tmp_path: Path) -> Generator[Receiver]:
-    with running_receiver(tmp_path) as receiver:
+def receiver(tmp_path: Path, backend: Backend) -> Generator[Receiver]:
+    with running_receiver(tmp_path, backend) as receiver:
         yield receiver
 
 
@@ -96,8 +97,8 @@ def test_refusals_are_problem_details(
     assert (answer.headers.get("www-authenticate") == "Bearer") == (status == 401)
 
 
-def test_the_body_limit_of_ingest_holds(tmp_path: Path) -> None:
-    with running_receiver(tmp_path, max_body_bytes=1024) as receiver:
+def test_the_body_limit_of_ingest_holds(tmp_path: Path, backend: Backend) -> None:
+    with running_receiver(tmp_path, backend, max_body_bytes=1024) as receiver:
         assert ask(receiver, b"x" * 2000).status_code == 413
         assert ask(receiver, gzip.compress(b"x" * 5000), {"content-encoding": "gzip"}).status_code == 413
         assert receiver.collector.budget.held_bytes == 0

@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
+from tests.storage.backends import Backend
 from tests.support.receiver import (
     JSON,
     NOW_NS,
@@ -34,8 +35,8 @@ from pulse_storage.keys import key_record, new_key
 
 
 @pytest.fixture
-def receiver(tmp_path: Path) -> Generator[Receiver]:
-    with running_receiver(tmp_path) as receiver:
+def receiver(tmp_path: Path, backend: Backend) -> Generator[Receiver]:
+    with running_receiver(tmp_path, backend) as receiver:
         yield receiver
 
 
@@ -374,8 +375,8 @@ def test_spans_that_are_not_gen_ai_are_left_out_unless_their_trace_is(receiver: 
     assert receiver.metric("pulse_spans_left_out_total") == 1
 
 
-def test_every_span_is_kept_when_the_setting_says_so(tmp_path: Path) -> None:
-    with running_receiver(tmp_path, keep="all") as receiver:
+def test_every_span_is_kept_when_the_setting_says_so(tmp_path: Path, backend: Backend) -> None:
+    with running_receiver(tmp_path, backend, keep="all") as receiver:
         lone = chat_span(1)
         del lone.attributes[:]
         post(receiver, request_of(lone).SerializeToString())

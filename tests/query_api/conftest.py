@@ -10,19 +10,26 @@ import pytest
 from prometheus_client import CollectorRegistry
 from starlette.testclient import TestClient
 from tests.query_api.support import ADMIN_KEY, Tenant, new_tenant
+from tests.storage.backends import BACKENDS, Backend
 
 from pulse_query_api import create_app
-from pulse_storage import open_storage
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.keys import KeyRing
 
 
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="session")
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """Each kind of store in turn."""
+    return request.param
+
+
 @pytest.fixture
-def storage(tmp_path: Path) -> Iterator[StorageAdapter]:
-    """An empty store."""
-    storage = open_storage(f"sqlite:///{tmp_path / 'pulse.db'}")
+def storage(backend: Backend, tmp_path: Path) -> Iterator[StorageAdapter]:
+    """An empty store, which is checked after the test."""
+    storage = backend.open(tmp_path)
     yield storage
     asyncio.run(storage.close())
+    backend.check(tmp_path)
 
 
 @pytest.fixture

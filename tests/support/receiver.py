@@ -1,4 +1,4 @@
-"""A collector with everything behind it but the command line: routes, mapping, key ring and SQLite file."""
+"""A collector with everything behind it but the command line: routes, mapping, key ring and store."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
+from tests.storage.backends import Backend
 
 from pulse_collector.admission import ByteBudget
 from pulse_collector.explain.explainer import Explainer
@@ -24,7 +25,6 @@ from pulse_collector.pricing.price_book import PriceBook
 from pulse_collector.receivers.batch import batch_routes
 from pulse_collector.receivers.explain import explain_routes
 from pulse_collector.receivers.otlp_http import otlp_routes
-from pulse_storage import open_storage
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.keys import KeyRing, key_record, new_key
@@ -73,16 +73,17 @@ class Receiver:
 @contextmanager
 def running_receiver(
     directory: Path,
+    backend: Backend,
     *,
     keep: KeepSpans = "genai",
     max_body_bytes: int = 20 << 20,
     max_inflight_bytes: int = 128 << 20,
 ) -> Generator[Receiver]:
-    """A receiver on a new store, with a loop of its own in a thread."""
+    """A receiver on a new store, with a loop of its own in a thread; the store is checked after the test."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    storage = open_storage(f"sqlite:///{directory / 'pulse.db'}")
+    storage = backend.open(directory)
     key = new_key()
     project = Project("11111111-1111-4111-8111-111111111111", "test", NOW_NS)
     keys = KeyRing(storage)
@@ -100,6 +101,7 @@ def running_receiver(
         receiver.run(storage.create_project(project, record))
         yield receiver
         receiver.run(storage.close())
+        backend.check(directory)
     finally:
         collector.close()
         explainer.close()
