@@ -44,7 +44,7 @@ test-oldest: $(OLDEST_STAMP)  ## run the instrumentation's tests on the oldest c
 test-postgres: $(STAMP)  ## run the tests of PostgreSQL on each server of POSTGRES_BINS="FOLDER ..." in turn
 	@test -n "$(strip $(POSTGRES_BINS))" || { echo 'say where servers are: make test-postgres POSTGRES_BINS="/usr/lib/postgresql/18/bin ..."' >&2; exit 2; }
 	@set -e; for bin in $(POSTGRES_BINS); do $$bin/postgres --version; CI=1 PULSE_TEST_POSTGRES_URL= PULSE_TEST_POSTGRES_BIN=$$bin \
-	  $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests/storage tests/server -k postgres; done
+	  $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests/storage tests/collector tests/query_api tests/server -k postgres; done
 
 check: $(STAMP)  ## everything that CI runs
 	$(MAKE) --jobs=2 --output-sync=target lint types $(OLDEST_STAMP)

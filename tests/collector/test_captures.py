@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.storage.backends import Backend
 from tests.support.captures import (
     Capture,
     Json,
@@ -18,7 +19,7 @@ from tests.support.captures import (
     stored_calls,
 )
 
-from pulse_storage import Project, StorageAdapter, open_storage
+from pulse_storage import Project, StorageAdapter
 from pulse_storage.keys import key_record, new_key
 
 CAPTURES = captures()
@@ -35,13 +36,14 @@ def by_name(capture: Capture) -> str:
 
 
 @pytest.fixture
-async def storage(tmp_path: Path) -> AsyncIterator[StorageAdapter]:
-    store = open_storage(f"sqlite:///{tmp_path / 'pulse.db'}")
+async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[StorageAdapter]:
+    store = backend.open(tmp_path)
     for name in ("whole", "pieces", "everything"):
         key = key_record(new_key(), name, scopes={"ingest"}, created_ns=0)
         await store.create_project(Project(name, name, 0), key)
     yield store
     await store.close()
+    backend.check(tmp_path)
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=by_name)

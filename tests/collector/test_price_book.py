@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.storage.backends import Backend
 from tests.support.rows import NOON_NS, project
 
 from pulse_collector.mapping.usage import Usage
 from pulse_collector.pricing import LIST_PRICES, Prices
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.price_book import PriceBook
-from pulse_storage import ProjectPrices, StorageAdapter, open_storage
+from pulse_storage import ProjectPrices, StorageAdapter
 from pulse_storage.price_document import PriceDocument, PriceEntry
 
 pytestmark = pytest.mark.anyio
@@ -26,11 +28,14 @@ def document(**fields: object) -> PriceDocument:
     return PriceDocument(prices=[PriceEntry.model_validate({"output": 0, **fields})])
 
 
-async def opened(folder: Path) -> StorageAdapter:
-    storage = open_storage(f"sqlite:///{folder / 'pulse.db'}")
+@pytest.fixture
+async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[StorageAdapter]:
+    storage = backend.open(tmp_path)
     for id in ("p", "q"):
         await storage.create_project(*project(id))
-    return storage
+    yield storage
+    await storage.close()
+    backend.check(tmp_path)
 
 
 def dollars(prices: Prices, model: str = "acme-1") -> float | None:
@@ -39,19 +44,16 @@ def dollars(prices: Prices, model: str = "acme-1") -> float | None:
     return None if found.nano_usd is None else found.nano_usd / 1e9
 
 
-async def test_a_projects_own_prices_stand_above_the_files(tmp_path: Path) -> None:
-    storage = await opened(tmp_path)
+async def test_a_projects_own_prices_stand_above_the_files(storage: StorageAdapter) -> None:
     file = CustomPrices(document(model="acme-*", input=1), "prices.toml")
     own = document(model="acme-1", input=2)
     await storage.put_project_prices("p", ProjectPrices(own.text, NOON_NS))
     book = PriceBook(storage, file)
     p, q = await book.of("p"), await book.of("q")
     assert (dollars(p), dollars(p, "acme-2"), dollars(q)) == (2, 1, 1)
-    await storage.close()
 
 
-async def test_a_change_is_seen_once_what_is_remembered_is_too_old(tmp_path: Path) -> None:
-    storage = await opened(tmp_path)
+async def test_a_change_is_seen_once_what_is_remembered_is_too_old(storage: StorageAdapter) -> None:
     patient, eager = PriceBook(storage, ttl_s=3600), PriceBook(storage, ttl_s=0)
     for book in (patient, eager):
         assert dollars(await book.of("p")) is None
@@ -65,23 +67,19 @@ async def test_a_change_is_seen_once_what_is_remembered_is_too_old(tmp_path: Pat
     assert patient.of_cached("p") is await patient.of("p")
     await storage.delete_project_prices("p")
     assert dollars(await eager.of("p")) is None
-    await storage.close()
 
 
-async def test_memory_is_bounded(tmp_path: Path) -> None:
-    storage = await opened(tmp_path)
+async def test_memory_is_bounded(storage: StorageAdapter) -> None:
     book = PriceBook(storage, ttl_s=3600, capacity=1)
     await book.of("p")
     await book.of("q")
     assert book.of_cached("p") is None
     assert book.of_cached("q") is not None
-    await storage.close()
 
 
 async def test_prices_that_cannot_be_read_stop_no_span(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    storage: StorageAdapter, caplog: pytest.LogCaptureFixture
 ) -> None:
-    storage = await opened(tmp_path)
     await storage.put_project_prices("p", ProjectPrices('{"prices":[{"model":"m","per_second":1}]}', NOON_NS))
     prices = await PriceBook(storage).of("p")
     assert dollars(prices, "gpt-4o-mini") == dollars(LIST_PRICES, "gpt-4o-mini")

@@ -31,17 +31,21 @@ def _data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # pyrig
 
 
 def test_a_project_is_created_with_a_key_that_works(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
     made = _json(capsys, "projects", "create", "shop", "--json")
     assert (made.keys(), made["name"]) == ({"projectId", "apiKey", "name"}, "shop")
-    key = _stored_key(tmp_path, made["apiKey"])
+    key = _stored_key(database_url, made["apiKey"])
     assert key is not None
     assert (key.project_id, key.scopes) == (made["projectId"], {"ingest", "read"})
     assert [row["projectId"] for row in _json(capsys, "projects", "list", "--json")] == [made["projectId"]]
 
 
-def test_a_key_is_created_listed_and_revoked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_is_created_listed_and_revoked(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", database_url)
     _json(capsys, "projects", "create", "shop", "--json")
     made = _json(capsys, "keys", "create", "shop", "--scopes", "read", "--expires-days", "1", "--json")
     assert made["scopes"] == ["read"]
@@ -54,7 +58,7 @@ def test_a_key_is_created_listed_and_revoked(tmp_path: Path, capsys: pytest.Capt
         (["read"], True),
     ]
     assert made["apiKey"] not in json.dumps(listed)
-    key = _stored_key(tmp_path, made["apiKey"])
+    key = _stored_key(database_url, made["apiKey"])
     assert key is not None
     assert key.revoked_ns is not None
 
@@ -333,9 +337,9 @@ def _json(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def _stored_key(tmp_path: Path, key: str) -> ApiKey | None:
+def _stored_key(database_url: str, key: str) -> ApiKey | None:
     async def find() -> ApiKey | None:
-        storage = open_storage(f"sqlite:///{tmp_path / 'data' / 'pulse.db'}")
+        storage = open_storage(database_url)
         found = await storage.key_by_digest(key_digest(key))
         await storage.close()
         return found

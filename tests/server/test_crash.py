@@ -43,31 +43,34 @@ def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(tmp_pa
             assert server.stop() == 0
 
 
-def test_sigterm_under_load_finishes_what_it_accepted_and_exits_0(tmp_path: Path) -> None:
+def test_sigterm_under_load_finishes_what_it_accepted_and_exits_0(tmp_path: Path, database_url: str) -> None:
     data_dir, ports = tmp_path / "data", free_ports()
-    with serving(data_dir, ports) as server:
+    with serving(data_dir, ports, DATABASE_URL=database_url) as server:
         load = Load(ports, server.key, seed=1)
         assert load.flowing.wait(20)
         asked_s = time.monotonic()
         assert server.stop(signal.SIGTERM) == 0
         assert time.monotonic() - asked_s < 10
         sent = load.stop()
-    with serving(data_dir, ports) as server:
+    with serving(data_dir, ports, DATABASE_URL=database_url) as server:
         stored = server.stored_spans()
         assert sent.acknowledged <= set(stored)
         assert len(stored) == len(set(stored))
 
 
-def test_a_request_under_way_at_sigterm_is_finished(tmp_path: Path) -> None:
+def test_a_request_under_way_at_sigterm_is_finished(tmp_path: Path, database_url: str) -> None:
     data_dir = tmp_path / "data"
     (key,), body = export_request(random.Random(1), 1)
-    with serving(data_dir) as server, _unfinished_request(server, len(body)) as client:
+    with (
+        serving(data_dir, DATABASE_URL=database_url) as server,
+        _unfinished_request(server, len(body)) as client,
+    ):
         server.process.send_signal(signal.SIGTERM)
         _wait_for_log(server, "SIGTERM received")
         client.sendall(body)
         assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
         assert server.process.wait(10) == 0
-    with serving(data_dir) as server:
+    with serving(data_dir, DATABASE_URL=database_url) as server:
         assert server.stored_spans() == [key]
 
 

@@ -24,10 +24,10 @@ SPANS = FOLDER / "openinference" / "a_cache.pb"
 LOGGED = FOLDER / "openllmetry-events" / "chat_tools"
 
 
-def test_the_command_and_the_server_tell_the_same(tmp_path: Path) -> None:
+def test_the_command_and_the_server_tell_the_same(tmp_path: Path, database_url: str) -> None:
     prices = tmp_path / "prices.toml"
     prices.write_text('[[prices]]\nmodel = "claude-*"\ninput = 1.0\noutput = 2.0\n')
-    environ = {"PULSE_PRICES_FILE": str(prices)}
+    environ = {"DATABASE_URL": database_url, "PULSE_PRICES_FILE": str(prices)}
     with (
         serving(tmp_path / "data", None, "--only", "collector", **environ) as server,
         # Whoever looks at answers only asks there.
@@ -113,15 +113,15 @@ def test_standard_input_is_read(tmp_path: Path) -> None:
 
 
 def test_a_stored_trace_and_a_stored_row_are_explained(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("PULSE_DATA_DIR", str(tmp_path))
-    monkeypatch.delenv("DATABASE_URL", raising=False)
+    monkeypatch.setenv("PULSE_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("DATABASE_URL", database_url)
     request = ExportTraceServiceRequest.FromString(SPANS.read_bytes())
     trace_id = request.resource_spans[0].scope_spans[0].spans[0].trace_id.hex()
 
     async def store() -> list[TraceRecord]:
-        storage = open_storage(f"sqlite:///{tmp_path / 'pulse.db'}")
+        storage = open_storage(database_url)
         for name in ("other", "shop"):
             key = key_record(new_key(), name, created_ns=0)
             await storage.create_project(Project(name, name, 0), key)

@@ -11,13 +11,17 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from tests.server.serving import Serving, serving
+from tests.storage.backends import Backend
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def server(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """One server for all exporters, so that their spans share a store."""
-    with serving(tmp_path_factory.mktemp("exporters") / "data") as server:
+    data_dir = tmp_path_factory.mktemp("exporters") / "data"
+    with serving(data_dir, DATABASE_URL=backend.url(data_dir)) as server:
         yield server
+        assert server.stop() == 0
+    backend.check(data_dir)
 
 
 @pytest.mark.parametrize("exporter", [ProtobufExporter, JsonExporter])

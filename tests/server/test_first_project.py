@@ -19,9 +19,10 @@ from pulse_storage.rows import ApiKey, Project
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, database_url: str) -> Settings:
     """Those of an empty data directory."""
-    return read_settings({"PULSE_DATA_DIR": str(tmp_path)})
+    (tmp_path / "data").mkdir()
+    return read_settings({"PULSE_DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": database_url})
 
 
 @pytest.fixture

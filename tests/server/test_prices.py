@@ -24,7 +24,7 @@ OWN = '[[prices]]\nmodel = "acme-1"\ninput = 2\noutput = 0\n'
 
 
 @pytest.fixture
-def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+def environ(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The environment of a server and of commands: a data directory of their own, and a prices file."""
     for name in list(os.environ):
         if name.startswith("PULSE_") or name in ("PORT", "DATABASE_URL", "ADMIN_KEY"):
@@ -32,6 +32,7 @@ def environ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     (tmp_path / "prices.toml").write_text(FILE)
     environ = {
         "PULSE_DATA_DIR": str(tmp_path / "data"),
+        "DATABASE_URL": database_url,
         "PULSE_PRICES_FILE": str(tmp_path / "prices.toml"),
         "ADMIN_KEY": ADMIN_KEY,
     }

@@ -25,12 +25,15 @@ PRICES = '[[prices]]\nmodel = "acme-*"\ninput = 10\noutput = 0\n'
 
 
 @pytest.fixture(autouse=True)
-def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # pyright: ignore[reportUnusedFunction]
+def _environment(  # pyright: ignore[reportUnusedFunction]
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in list(os.environ):
         if name.startswith("PULSE_") or name in ("PORT", "DATABASE_URL", "ADMIN_KEY"):
             monkeypatch.delenv(name)
     (tmp_path / "prices.toml").write_text(PRICES)
     monkeypatch.setenv("PULSE_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("PULSE_PRICES_FILE", str(tmp_path / "prices.toml"))
 
 
@@ -40,24 +43,24 @@ def unpriced(number: int, **columns: object) -> SpanRow:
     return row._replace(**columns)
 
 
-def store(folder: Path, rows: list[SpanRow]) -> None:
+def store(rows: list[SpanRow]) -> None:
     async def fill(storage: StorageAdapter) -> None:
         await storage.create_project(*project("p"))
         await storage.create_project(*project("q"))
         await storage.ingest(rows)
         await storage.close()
 
-    asyncio.run(fill(open_storage(f"sqlite:///{folder / 'pulse.db'}")))
+    asyncio.run(fill(open_storage(os.environ["DATABASE_URL"])))
 
 
-def cost_nano_usd(folder: Path, project_id: str = "p") -> int:
+def cost_nano_usd(project_id: str = "p") -> int:
     async def ask(storage: StorageAdapter) -> int:
         query = AnalyticsQuery(from_ns=NOON_NS, before_ns=NOON_NS + 10**14, group_by="day")
         summary = (await storage.analytics(project_id, query)).total
         await storage.close()
         return summary.cost_nano_usd
 
-    return asyncio.run(ask(open_storage(f"sqlite:///{folder / 'pulse.db'}")))
+    return asyncio.run(ask(open_storage(os.environ["DATABASE_URL"])))
 
 
 def told(capsys: pytest.CaptureFixture[str], *options: str) -> list[dict[str, Any]]:
@@ -75,7 +78,6 @@ def test_the_difference_is_told_then_applied(tmp_path: Path, capsys: pytest.Capt
     }
     reported = {"cost_nano_usd": 7, "cost_source": "reported", "reported_cost_nano_usd": 7}
     store(
-        tmp_path,
         [
             *(unpriced(number) for number in (1, 2)),
             unpriced(3, **listed),
@@ -85,7 +87,7 @@ def test_the_difference_is_told_then_applied(tmp_path: Path, capsys: pytest.Capt
         ],
     )
     foretold = told(capsys, "--dry-run")
-    assert cost_nano_usd(tmp_path) == 8
+    assert cost_nano_usd() == 8
     first, second = foretold
     assert (first["projectId"], first["calls"], first["changed"]) == ("p", 5, 3)
     # 100 tokens each at 10 dollars a million are 0.1 cents; gpt-4o-mini's 100 and 20 cost 0.0027.
@@ -105,9 +107,9 @@ def test_the_difference_is_told_then_applied(tmp_path: Path, capsys: pytest.Capt
     ]  # fmt: skip
     assert (second["projectId"], second["changed"]) == ("q", 1)
     assert told(capsys, "--project", "p") == [first]
-    assert (cost_nano_usd(tmp_path), cost_nano_usd(tmp_path, "q")) == (2_000_007 + 27_000, 0)
+    assert (cost_nano_usd(), cost_nano_usd("q")) == (2_000_007 + 27_000, 0)
     assert told(capsys) == [{**first, "changed": 0, "models": again(first["models"])}, second]
-    assert cost_nano_usd(tmp_path, "q") == 1_000_000
+    assert cost_nano_usd("q") == 1_000_000
 
 
 def again(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -119,7 +121,7 @@ def again(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_people_get_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store(tmp_path, [unpriced(1), unpriced(2, model_used="other", model_requested="other")])
+    store([unpriced(1), unpriced(2, model_used="other", model_requested="other")])
     assert main(["reprice", *RANGE, "--dry-run"]) == 0
     heading, first, second, total, _, told = capsys.readouterr().out.splitlines()
     assert heading.split() == [
@@ -132,12 +134,12 @@ def test_people_get_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_a_projects_own_prices_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    store(tmp_path, [unpriced(1), unpriced(1, project_id="q")])
+    store([unpriced(1), unpriced(1, project_id="q")])
     (tmp_path / "own.toml").write_text(PRICES.replace("10", "20"))
     assert main(["prices", "set", "p", str(tmp_path / "own.toml")]) == 0
     capsys.readouterr()
     told(capsys)
-    assert (cost_nano_usd(tmp_path), cost_nano_usd(tmp_path, "q")) == (2_000_000, 1_000_000)
+    assert (cost_nano_usd(), cost_nano_usd("q")) == (2_000_000, 1_000_000)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,7 @@ def test_a_projects_own_prices_are_used(tmp_path: Path, capsys: pytest.CaptureFi
 def test_wrong_usage_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], code: int
 ) -> None:
-    store(tmp_path, [])
+    store([])
     assert exit_code("reprice", *options) == code
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -166,14 +168,14 @@ def exit_code(*command: str) -> object:
 
 def test_a_killed_repricing_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [unpriced(number) for number in range(1, 6001)]
-    store(tmp_path, rows)
+    store(rows)
     command = [sys.executable, "-m", "pulse_server", "reprice", *RANGE, "--project", "p"]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        while process.poll() is None and not 0 < cost_nano_usd(tmp_path) < 6000 * 1_000_000:
+        while process.poll() is None and not 0 < cost_nano_usd() < 6000 * 1_000_000:
             pass
         process.send_signal(signal.SIGKILL)
     [found] = told(capsys, "--project", "p")
-    assert cost_nano_usd(tmp_path) == 6000 * 1_000_000
+    assert cost_nano_usd() == 6000 * 1_000_000
     # What the killed one had done is told too: the whole job is.
     assert (found["calls"], found["changed"]) in {(6000, 6000), (6000, 0)}
     assert sum(model["calls"] for model in found["models"]) == 6000
@@ -184,7 +186,6 @@ def test_doctor_lists_models_without_a_price_with_the_mend(
 ) -> None:
     now_ns = time.time_ns()
     store(
-        tmp_path,
         [unpriced(1, start_ns=now_ns, model_used="other"), unpriced(2, start_ns=now_ns - 40 * 86400 * 10**9)],
     )
     assert main(["doctor", "--json"]) in (0, 1)

@@ -28,10 +28,10 @@ from pulse_storage.retention import RetentionPolicy
 _PORTS = Ports(0, 0, 0)
 
 
-def test_policies_are_set_shown_and_run_from_the_shell(tmp_path: Path) -> None:
-    environ = environ_for(tmp_path / "data", _PORTS)
+def test_policies_are_set_shown_and_run_from_the_shell(tmp_path: Path, database_url: str) -> None:
+    environ = environ_for(tmp_path / "data", _PORTS, DATABASE_URL=database_url)
     now_ns = time.time_ns()
-    asyncio.run(_store(tmp_path, now_ns, ages_days=(1, 40, 400), failed_days=(500,)))
+    asyncio.run(_store(database_url, now_ns, ages_days=(1, 40, 400), failed_days=(500,)))
     shown = _json(run_pulse("retention", "show", "p", "--json", environ=environ))
     assert (shown["source"], shown["policy"]["rowsDays"]) == ("settings", None)
     options = ("--content-days", "30", "--rows-days", "365", "--keep-errors", "--keep-tag", "gold", "--json")
@@ -52,15 +52,16 @@ def test_policies_are_set_shown_and_run_from_the_shell(tmp_path: Path) -> None:
     wrong = run_pulse("retention", "set", "p", "--rows-days", "-1", environ=environ)
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
     nobody = run_pulse("retention", "show", "nobody", environ=environ)
-    assert (nobody.returncode, nobody.stderr.count("\n")) == (1, 1)
+    # PostgreSQL of the tests runs without fsync, of which the line before warns.
+    assert (nobody.returncode, nobody.stderr.splitlines()[-1][:7]) == (1, "pulse: ")
 
 
-def test_commands_work_beside_a_server_under_load(tmp_path: Path) -> None:
+def test_commands_work_beside_a_server_under_load(tmp_path: Path, database_url: str) -> None:
     data_dir, copied = tmp_path / "data", tmp_path / "copied" / "pulse.db"
     copied.parent.mkdir()
-    source, target = f"sqlite:///{data_dir / 'pulse.db'}", f"sqlite:///{copied}"
-    with serving(data_dir) as server:
-        environ = environ_for(data_dir, server.ports)
+    source, target = database_url, f"sqlite:///{copied}"
+    with serving(data_dir, DATABASE_URL=database_url) as server:
+        environ = environ_for(data_dir, server.ports, DATABASE_URL=database_url)
         load = Load(server.ports, server.key, seed=7)
         assert load.flowing.wait(20)
         ran = run_pulse("retention", "run", "--json", environ=environ)
@@ -83,9 +84,9 @@ def test_commands_work_beside_a_server_under_load(tmp_path: Path) -> None:
     assert [row["rowsCarried"] for row in again["projects"]] == [0]
 
 
-def test_a_user_is_erased_from_the_shell_only_when_told(tmp_path: Path) -> None:
-    environ = environ_for(tmp_path / "data", _PORTS)
-    asyncio.run(_store(tmp_path, time.time_ns(), ages_days=(1, 2, 3)))
+def test_a_user_is_erased_from_the_shell_only_when_told(tmp_path: Path, database_url: str) -> None:
+    environ = environ_for(tmp_path / "data", _PORTS, DATABASE_URL=database_url)
+    asyncio.run(_store(database_url, time.time_ns(), ages_days=(1, 2, 3)))
     whom = ("--project", "p", "--user", "ana")
     counted = _json(run_pulse("erase", *whom, "--dry-run", "--json", environ=environ))
     assert counted == {"rows": 3, "calls": 3}
@@ -100,10 +101,10 @@ def test_a_user_is_erased_from_the_shell_only_when_told(tmp_path: Path) -> None:
 
 
 def test_a_server_applies_retention_and_finishes_erasures_by_itself(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def work() -> tuple[int, list[Any]]:
-        storage = open_storage(f"sqlite:///{tmp_path / 'data' / 'pulse.db'}")
+        storage = open_storage(database_url)
         await storage.upkeep.order_erasure("p", "session_id", "s40")
         await keep_up_once(storage, RetentionPolicy(rows_days=365), {})
         left = (await storage.count_traces("p", TraceFilter())).rows
@@ -111,7 +112,7 @@ def test_a_server_applies_retention_and_finishes_erasures_by_itself(
         await storage.close()
         return left, list(unfinished)
 
-    asyncio.run(_store(tmp_path, time.time_ns(), ages_days=(0, 1, 40, 400)))
+    asyncio.run(_store(database_url, time.time_ns(), ages_days=(0, 1, 40, 400)))
     with caplog.at_level("INFO", logger="pulse.upkeep"):
         assert asyncio.run(work()) == (2, [])
     told = [record.getMessage() for record in caplog.records]
@@ -119,10 +120,11 @@ def test_a_server_applies_retention_and_finishes_erasures_by_itself(
     assert any("1 rows" in message and message.startswith("erasure ") for message in told)
 
 
-def test_a_span_of_a_time_that_is_gone_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_span_of_a_time_that_is_gone_is_refused_by_name(tmp_path: Path, database_url: str) -> None:
     data_dir = tmp_path / "data"
-    with serving(data_dir, PULSE_RETENTION_ROWS_DAYS="1") as server:
-        environ = environ_for(data_dir, server.ports, PULSE_RETENTION_ROWS_DAYS="1")
+    settings = {"DATABASE_URL": database_url, "PULSE_RETENTION_ROWS_DAYS": "1"}
+    with serving(data_dir, None, **settings) as server:
+        environ = environ_for(data_dir, server.ports, **settings)
         assert run_pulse("retention", "run", environ=environ).returncode == 0
         answer = _export(server, time.time_ns() - 3 * DAY_NS)
         assert "this project no longer keeps rows of that time (retention)" in answer
@@ -142,9 +144,9 @@ def _export(server: Serving, start_ns: int) -> str:
 
 
 async def _store(
-    tmp_path: Path, now_ns: int, *, ages_days: tuple[int, ...], failed_days: tuple[int, ...] = ()
+    database_url: str, now_ns: int, *, ages_days: tuple[int, ...], failed_days: tuple[int, ...] = ()
 ) -> None:
-    storage = open_storage(f"sqlite:///{tmp_path / 'data' / 'pulse.db'}")
+    storage = open_storage(database_url)
     made, key = project("p")
     await storage.create_project(made._replace(name="p"), key)
     for days in (*ages_days, *failed_days):

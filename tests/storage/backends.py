@@ -42,6 +42,10 @@ class Backend(Protocol):
         """Fail unless what is kept beside the rows agrees with the rows. The store is closed, for good."""
         ...
 
+    def release(self, folder: Path) -> None:
+        """Remove the store of this folder, unchecked: for tests that store much. It is closed, for good."""
+        ...
+
     def execute(self, folder: Path, sql: str) -> None:
         """Change what is kept behind the store's back. The store is closed."""
         ...
@@ -82,6 +86,9 @@ class SqliteBackend:
             )
         finally:
             connection.close()
+
+    def release(self, folder: Path) -> None:
+        pass
 
     def execute(self, folder: Path, sql: str) -> None:
         connection = sqlite3.connect(folder / "pulse.db")
@@ -132,6 +139,15 @@ class PostgresBackend:
         for table in _TABLES:
             self._run(folder, f"DELETE FROM {table}")
         self._free.append(self._in_use.pop(folder))
+
+    def release(self, folder: Path) -> None:
+        # Deleted rows would slow down the next test until they are vacuumed.
+        name = self._in_use.pop(folder, None)
+        if name is not None:
+            connection = self._open.pop(database_url(self._server_url, name), None)
+            if connection is not None:
+                connection.close()
+            execute(self._server_url, f"DROP DATABASE {name} WITH (FORCE)")
 
     def execute(self, folder: Path, sql: str) -> None:
         assert self._run(folder, sql).rowcount

@@ -1,0 +1,22 @@
+"""Each kind of store in turn, for tests that run a server or a command on one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.storage.backends import BACKENDS, Backend
+
+
+@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="session")
+def backend(request: pytest.FixtureRequest) -> Backend:
+    return request.param
+
+
+@pytest.fixture
+def database_url(backend: Backend, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty store; on SQLite the file of the data directory `data`."""
+    folder = tmp_path / "data"
+    yield backend.url(folder)
+    backend.release(folder)
