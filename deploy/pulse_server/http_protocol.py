@@ -6,7 +6,7 @@ import asyncio
 from enum import Enum, auto
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 #: From the connection, or from the first byte of a further request, to the end of the headers.
 HEADER_TIMEOUT_S = 10.0
@@ -46,6 +46,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         #: What has come since the parser stood between messages, and how many messages began in it.
         self._raw: list[bytes] = []
         self._begun = 0
+        #: The request that is answered, and those that were pipelined behind it.
+        self._unanswered: list[RequestResponseCycle] = []
         super().connection_made(transport)
         if self.limit_concurrency and len(self.connections) > _MAX_OVERLOAD * self.limit_concurrency:
             transport.abort()
@@ -56,6 +58,11 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._cancel_headers_deadline()
         self.resume_writing()
         super().connection_lost(exc)
+        # uvicorn does so for the last one only; the one that is answered would write to a closed transport.
+        for cycle in self._unanswered:
+            if not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
 
     def data_received(self, data: bytes) -> None:
         if self._at is _At.BETWEEN:
@@ -85,6 +92,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._at = _At.BODY
         self._cancel_headers_deadline()
         super().on_headers_complete()
+        self._unanswered = [cycle for cycle in self._unanswered if not cycle.response_complete]
+        self._unanswered.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         if not self._upgrade_asked:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 
@@ -42,6 +43,18 @@ async def _post_echo(request: Request) -> Response:
     return Response(await request.body())
 
 
+#: Set by a request that has begun, and by one whose client has left.
+_begun, _left = threading.Event(), threading.Event()
+
+
+async def _get_until_left(request: Request) -> Response:
+    _begun.set()
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+    _left.set()
+    return PlainTextResponse("too late")
+
+
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
     """A server whose deadlines are over within the patience of a test."""
@@ -49,7 +62,12 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
     monkeypatch.setattr(http_protocol, "WRITE_TIMEOUT_S", 0.3)
     sock = listen("PORT", "127.0.0.1", 0)
     app = Starlette(
-        routes=[Route("/", _get), Route("/large", _get_large), Route("/echo", _post_echo, methods=["POST"])]
+        routes=[
+            Route("/", _get),
+            Route("/large", _get_large),
+            Route("/left", _get_until_left),
+            Route("/echo", _post_echo, methods=["POST"]),
+        ]
     )
     server = HttpServer(app, sock, grace_s=1, lifespan=False)
     thread = threading.Thread(target=lambda: asyncio.run(server.run_until_stopped()))
@@ -92,6 +110,18 @@ def test_a_connection_is_kept_for_a_request_that_comes_later(address: tuple[str,
             with pytest.raises(TimeoutError):
                 client.recv(100)
             client.settimeout(10)
+
+
+def test_a_pipelined_request_learns_that_its_client_left(address: tuple[str, int]) -> None:
+    _begun.clear()
+    _left.clear()
+    with socket.create_connection(address, timeout=10) as client:
+        pipelined = [b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path for path in (b"/large", b"/left", b"/")]
+        client.sendall(b"".join(pipelined))
+        # The answer to the first fills the buffers, so the second runs and the third waits.
+        assert _begun.wait(10)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert _left.wait(10)
 
 
 def test_headers_without_end_in_size_are_refused(address: tuple[str, int]) -> None:
