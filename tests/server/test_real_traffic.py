@@ -1,0 +1,32 @@
+"""`pulse serve` on each engine with real clients of every kind at once, many of which leave in the middle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.server.serving import free_ports, serving
+from tests.soak.clients import all_clients, run_clients
+from tests.soak.ledger import Ledger
+from tests.soak.server import Target
+from tests.soak.verdict import deliver_unfinished, findings
+from tests.storage.backends import Backend
+
+#: Of each client: every question is asked at least once, on a kept connection and on fresh ones.
+_STEPS = 40
+
+
+def test_server_outlives_all_clients_and_has_each_span_once(backend: Backend, tmp_path: Path) -> None:
+    data_dir, ports = tmp_path / "data", free_ports()
+    with serving(data_dir, ports, DATABASE_URL=backend.url(data_dir)) as server:
+        target = Target(ports.main, ports.otlp_http, ports.otlp_grpc, server.key)
+        ledger = Ledger()
+        clients = all_clients(target, ledger, seed=1)
+        run_clients(clients, ledger, lambda steps: steps < _STEPS)
+        deliver_unfinished(ledger)
+        assert findings(target, ledger) == []
+        for client in clients:
+            client.close()
+        assert server.stop() == 0
+        log = server.log.read_text()
+        assert "Traceback" not in log
+    backend.check(data_dir)
