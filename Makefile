@@ -14,6 +14,11 @@ OLDEST_STAMP := $(OLDEST)/.installed
 # Folders with the programs of PostgreSQL servers, for test-postgres.
 POSTGRES_BINS ?= $(sort $(wildcard /usr/lib/postgresql/*/bin))
 
+# Of soak: minutes on each engine (sqlite, postgres or both), and the pause of each client between its requests.
+MINUTES  ?= 10
+ENGINE   ?= both
+PAUSE_MS ?= 50
+
 # Processes that run the tests; files of tests are dealt out whole.
 JOBS ?= 2
 
@@ -22,7 +27,7 @@ PIP := -m pip --disable-pip-version-check --quiet install
 PINNED := $(PIP) --require-hashes --no-deps --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-oldest test-postgres check lint types fmt pins clean
+.PHONY: help setup demo serve test test-oldest test-postgres soak check lint types fmt pins clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +50,9 @@ test-postgres: $(STAMP)  ## run the tests of PostgreSQL on each server of POSTGR
 	@test -n "$(strip $(POSTGRES_BINS))" || { echo 'say where servers are: make test-postgres POSTGRES_BINS="/usr/lib/postgresql/18/bin ..."' >&2; exit 2; }
 	@set -e; for bin in $(POSTGRES_BINS); do $$bin/postgres --version; CI=1 PULSE_TEST_POSTGRES_URL= PULSE_TEST_POSTGRES_BIN=$$bin \
 	  $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests/storage tests/collector tests/query_api tests/server -k postgres; done
+
+soak: $(STAMP)  ## run mixed real traffic against the server on each engine: make soak MINUTES=10 ENGINE=both PAUSE_MS=50
+	$(BIN)/python -m tests.soak --minutes $(MINUTES) --engine $(ENGINE) --pause-ms $(PAUSE_MS)
 
 check: $(STAMP)  ## everything that CI runs
 	$(MAKE) --jobs=2 --output-sync=target lint types $(OLDEST_STAMP)

@@ -97,7 +97,7 @@ def _soak(engine: str, seconds: float, pause_s: float, seed: int) -> bool:
             wrong.append(f"the server ended with {code} after SIGTERM")
         if errors := [line for line in server.log.read_text().splitlines() if '"error"' in line]:
             wrong.append(
-                f"the server logged {len(errors)} errors, the first is {errors[0][:300]} … {errors[0][-1500:]}"
+                f"the server logged {len(errors)} errors, the first: {errors[0][:300]} … {errors[0][-1500:]}"
             )
     for line in wrong:
         print(f"{engine}: WRONG: {line}")

@@ -47,12 +47,12 @@ def all_clients(target: Target, ledger: Ledger, seed: int) -> list[Client]:
 def run_clients(
     clients: Sequence[Client], ledger: Ledger, goes_on: Callable[[int], bool], *, pause_s: float = 0.0
 ) -> None:
-    """Run the steps of each client while it `goes_on` after that many; a client that fails ends, as a fault."""
+    """Run the steps of each client while it `goes_on` after that many; the first fault ends all of them."""
 
     def work(client: Client) -> None:
         steps = 0
         try:
-            while goes_on(steps):
+            while goes_on(steps) and not ledger.faults:
                 client.step()
                 steps += 1
                 if pause_s:

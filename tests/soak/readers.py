@@ -1,4 +1,4 @@
-"""Clients that read: lists by every filter, sessions, analytics by every group, and requests left in the middle."""
+"""Clients that read: lists by every filter, sessions, analytics by every group; some leave in the middle."""
 
 from __future__ import annotations
 
@@ -103,7 +103,8 @@ class ReadingAndLeaving:
     def step(self) -> None:
         """Ask the next question and leave."""
         path, asked = next(self._questions)
-        request = f"GET {path}?{urlencode(asked)} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {self._target.key}\r\n\r\n"
+        headers = f"Host: x\r\nAuthorization: Bearer {self._target.key}"
+        request = f"GET {path}?{urlencode(asked)} HTTP/1.1\r\n{headers}\r\n\r\n"
         # Several at once: the server may be in the midst of one while the next waits.
         sent = request.encode() * self._dice.choice((1, 3))
         read_bytes = self._dice.choice((0, 0, 64))

@@ -1,4 +1,4 @@
-"""Traces of an application with sessions, users, tags and several models, recorded by the OpenTelemetry SDK."""
+"""Traces of an application with sessions, users, tags and several models, by the OpenTelemetry SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold when all clients have ended: alive, counters that add up, and every span found exactly once."""
+"""What must hold when all clients have ended: alive, counters that add up, every span found exactly once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def deliver_unfinished(ledger: Ledger) -> None:
     """Repeat deliveries as exporters do, until all are acknowledged."""
     for _ in range(_ROUNDS):
         waiting = ledger.take_unfinished()
-        if not waiting:
+        if not waiting or ledger.faults:
             return
         for deliver in waiting:
             deliver()
@@ -28,9 +28,10 @@ def findings(target: Target, ledger: Ledger) -> list[str]:
     """What is wrong, nothing if all is well. All deliveries are acknowledged, and no client runs."""
     http = Http(target, kept=True)
     try:
+        if ledger.faults:
+            return ledger.faults
         health = http.get("/health").status_code
         return [
-            *ledger.faults,
             *([] if health == 200 else [f"/health answers {health}"]),
             *_wrong_rows(http, ledger),
             *_wrong_counters(_idle_metrics(target), len(ledger.acknowledged)),
