@@ -211,11 +211,9 @@ def test_doctor_lists_models_without_a_price_with_the_mend(
     assert [finding["level"] for finding in findings if finding["about"] == "prices"] == ["ok"]
 
 
-def test_doctor_lists_models_of_calls_without_known_tokens(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_doctor_lists_models_of_calls_without_known_tokens(capsys: pytest.CaptureFixture[str]) -> None:
     unknown = {"model_used": "other", "input_tokens": None, "output_tokens": None}
-    store(tmp_path, [unpriced(1, start_ns=time.time_ns(), **unknown), unpriced(2, **unknown)])
+    store([unpriced(1, start_ns=time.time_ns(), **unknown), unpriced(2, **unknown)])
     assert main(["doctor", "--json"]) in (0, 1)
     findings = json.loads(capsys.readouterr().out)["findings"]
     assert [finding["text"] for finding in findings if finding["about"] == "usage"] == [
