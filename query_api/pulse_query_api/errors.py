@@ -31,6 +31,8 @@ RETRY_SOON = {"Retry-After": "1"}
 #: Set in the scope by routes that answer errors as RFC 9457.
 PROBLEM_DETAILS = "pulse.problem_details"
 
+_OTLP_SIGNALS = ("traces", "logs", "metrics")
+
 _log = logging.getLogger(__name__)
 
 
@@ -67,6 +69,8 @@ def error_answer(request: Request, error: Exception) -> Response:
         error = _wrong_method(request)
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=error.headers)
+    if isinstance(error, HTTPException) and error.status_code == 404:
+        error = _no_route(request)
     refusal = _refusal(error)
     if request.scope.get(PROBLEM_DETAILS):
         problem: dict[str, object] = {
@@ -107,12 +111,26 @@ def _refusal(error: Exception) -> ApiError:
         case StoreUnavailable():
             _log.warning("the store cannot answer: %s", error)
             return ApiError(503, "The store cannot answer now; try again.", headers=RETRY_SOON)
-        case HTTPException(status_code=404):
-            return ApiError(404, "There is no such route.")
         case HTTPException():
             return ApiError(error.status_code, f"{error.detail.rstrip('.')}.", headers=error.headers)
         case _:
             return ApiError(500, "Something went wrong in Pulse; its log has the details.")
+
+
+def _no_route(request: Request) -> ApiError:
+    """Name the route of OTLP to an exporter whose endpoint has a path too much, or none where one is due."""
+    path = request.scope["path"].rstrip("/")
+    signal = next((signal for signal in _OTLP_SIGNALS if path.endswith(f"/v1/{signal}")), None)
+    if signal is None and path in ("", "/v1") and request.method == "POST":
+        signal = "traces"
+    if signal is None or "POST" not in _methods_of_path({**request.scope, "path": f"/v1/{signal}"}):
+        return ApiError(404, "There is no such route.")
+    return ApiError(
+        404,
+        f"There is no such route: OTLP {signal} go to /v1/{signal}. Exporters add that to"
+        f" OTEL_EXPORTER_OTLP_ENDPOINT (set it to http://HOST:PORT, without a path), but not to"
+        f" OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT.",
+    )
 
 
 def _wrong_method(request: Request) -> ApiError:

@@ -179,6 +179,14 @@ class Query:
             return None
         return value or None
 
+    def name(self, name: str) -> str | None:
+        """The value of an id or a name, trimmed as collectors trim what they store, or None."""
+        value = self.text(name)
+        trimmed = None if value is None else value.strip()
+        if trimmed == "":
+            self.refuse(name, "must not be blank")
+        return trimmed or None
+
     def whole_number(self, name: str, default: int, *, low: int = 0, high: int, beyond: str = "") -> int:
         """A number within [low, high]; `beyond` tells who asks for more what to do instead."""
         value = self.text(name)
@@ -219,7 +227,7 @@ class Query:
 
     def trace_id(self, name: str) -> bytes | None:
         """An OpenTelemetry trace id, 16 bytes."""
-        value = self.text(name)
+        value = self.name(name)
         if value is not None and not _OTEL_TRACE_ID.fullmatch(value):
             self._refuse_value(name, "must be 32 hexadecimal digits", value)
             return None
@@ -244,21 +252,21 @@ class Query:
 
 
 def _filter(query: Query) -> TraceFilter:
-    operation = query.text("operation") or MODEL_CALLS
+    operation = query.name("operation") or MODEL_CALLS
     # Agents, tools and other spans are no calls, so none of them is counted: who asks for them wants them.
     of_calls = operation == MODEL_CALLS or operation in MODEL_OPERATIONS
     min_latency_ms, min_cost_cents = query.number("min_latency_ms"), query.number("min_cost_cents")
     where = TraceFilter(
-        session_id=query.text("session_id"),
-        user_id=query.text("user_id"),
-        provider=query.text("provider"),
-        model=query.text("model"),
+        session_id=query.name("session_id"),
+        user_id=query.name("user_id"),
+        provider=query.name("provider"),
+        model=query.name("model"),
         status=query.choice("status", _STATUS, None),
         operation=operation,
         counted=query.choice("counted", _COUNTED, True if of_calls else None),
-        service=query.text("service"),
-        environment=query.text("environment"),
-        tag=query.text("tag"),
+        service=query.name("service"),
+        environment=query.name("environment"),
+        tag=query.name("tag"),
         from_ns=query.instant("date_from"),
         before_ns=query.instant("date_to"),
         min_latency_ms=None if min_latency_ms is None else float(min_latency_ms),

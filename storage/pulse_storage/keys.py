@@ -14,6 +14,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Collection
+from urllib.parse import unquote
 
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.rows import ApiKey
@@ -77,10 +78,13 @@ def key_record(
 def credential(authorization: str | None) -> str | None:
     """The key within an Authorization header: Bearer, or the password of Basic; None if there is none.
 
-    Basic is taken so that the settings of other tools' exporters work as they are.
+    Basic is taken so that the settings of other tools' exporters work as they are. Neither a key nor Base64
+    has a percent sign, so `Bearer%20…`, which some exporters send as the variable has it, is decoded.
     """
     if authorization is None or len(authorization) > _MAX_CREDENTIAL_CHARS:
         return None
+    if "%" in authorization:
+        authorization = unquote(authorization)
     scheme, _, value = authorization.strip().partition(" ")
     value = value.strip()
     if scheme.lower() == "bearer":

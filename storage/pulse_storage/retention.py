@@ -118,7 +118,8 @@ def _flag(document: Mapping[str, object], name: str, problems: _Problems) -> boo
 def _tags(document: Mapping[str, object], name: str, problems: _Problems) -> tuple[str, ...]:
     value = document.get(name)
     tags = cast("list[object]", value) if isinstance(value, list) else []
-    texts = tuple(tag for tag in tags if isinstance(tag, str) and _is_tag(tag))
+    # Trimmed, as collectors trim what they store.
+    texts = tuple(tag.strip() for tag in tags if isinstance(tag, str) and _is_tag(tag.strip()))
     if (value is not None and not isinstance(value, list)) or len(texts) != len(tags) or len(tags) > MAX_TAGS:
         problems.append(
             (name, f"must be a list of at most {MAX_TAGS} texts of 1 to {MAX_TAG_CHARS} characters")

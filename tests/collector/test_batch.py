@@ -92,6 +92,24 @@ def test_missing_cost_is_computed_and_says_so(receiver: Receiver) -> None:
     assert row["price_version"].startswith("genai-prices")
 
 
+def test_ids_and_names_are_trimmed_and_blank_ones_are_unknown(receiver: Receiver) -> None:
+    ids = {"session_id": " s-1\n", "model_used": "\tm ", "provider_request_id": " r ", "provider": " openai "}
+    blank = {"session_id": " ", "model_used": "", "provider_request_id": "\n"}
+    rows = orjson.loads(post(receiver, [call(model_requested=" gpt-4o ", **ids), call(**blank)]).content)[
+        "traces"
+    ]
+    names = ("session_id", "model_requested", "model_used", "provider_request_id", "provider")
+    assert [[row[name] for name in names] for row in rows] == [
+        ["s-1", "gpt-4o", "m", "r", "openai"],
+        [None, CALL["model_requested"], None, None, CALL["provider"]],
+    ]
+    refused = post(receiver, [call(model_requested="  ")])
+    assert (refused.status_code, orjson.loads(refused.content)["details"][0]["path"]) == (
+        400,
+        "0.model_requested",
+    )
+
+
 def test_error_is_kept_with_type_and_message(receiver: Receiver) -> None:
     failed = call(status="error", error={"type": "RateLimitError", "message": "slow down"})
     [row] = orjson.loads(post(receiver, [failed]).content)["traces"]

@@ -79,6 +79,7 @@ _MOMENT = "must be a date or RFC 3339 date-time such as 2026-11-23 or 2026-11-23
         ),
         (b"limit", "limit", "must not be empty"),
         (b"session_id=", "session_id", "must not be empty"),
+        (b"session_id=%20%0A", "session_id", "must not be blank"),
         (b"session_id=a%00b", "session_id", "must not contain a NUL character"),
         (b"limit=1&limit=2", "limit", "is given more than once"),
         (b"status=failed", "status", "must be one of success, error, not 'failed'"),
@@ -231,8 +232,8 @@ def test_a_route_without_parameters_says_so() -> None:
 _VALUES = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), min_size=1)
 
 
-@given(_VALUES, _VALUES, st.integers(1, 1000), st.decimals(0, 10**9, places=7))
-def test_valid_values_arrive_as_they_were_sent(
+@given(_VALUES.filter(str.strip), _VALUES, st.integers(1, 1000), st.decimals(0, 10**9, places=7))
+def test_valid_values_arrive_as_they_were_sent_and_ids_trimmed(
     session_id: str, cursor: str, limit: int, min_cost_cents: Decimal
 ) -> None:
     asked = {
@@ -241,7 +242,7 @@ def test_valid_values_arrive_as_they_were_sent(
         "limit": limit,
         "min_cost_cents": f"{min_cost_cents:f}",
     }
-    where = TraceFilter(session_id=session_id, min_cost_nano_usd=int(min_cost_cents * 10**7))
+    where = TraceFilter(session_id=session_id.strip(), min_cost_nano_usd=int(min_cost_cents * 10**7))
     assert list_query(urlencode(asked).encode()) == ListQuery(where, Page(limit=limit, cursor=cursor))
 
 

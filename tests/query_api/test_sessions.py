@@ -85,6 +85,13 @@ def test_a_session_that_fails_to_begin_is_a_503(tenant: Tenant) -> None:
     assert tenant.ask("/v1/sessions/s").status_code == 503
 
 
+def test_ids_of_sessions_and_rows_are_trimmed(tenant: Tenant) -> None:
+    (trace_id,) = _stored_session(tenant, "chat 42", 1)
+    answer = tenant.get("/v1/sessions/%20chat%2042%0A")
+    assert (answer["sessionId"], [row["trace_id"] for row in answer["traces"]]) == ("chat 42", [trace_id])
+    assert tenant.get(f"/v1/traces/%20{trace_id}%20")["session_id"] == "chat 42"
+
+
 def test_a_wrong_value_of_bodies_is_refused(tenant: Tenant) -> None:
     answer = tenant.ask("/v1/sessions/s", bodies="yes")
     assert (answer.status_code, answer.json()["error"]) == (

@@ -137,6 +137,16 @@ def varied(tenant: Tenant) -> Tenant:
         ({"q": "100%"}, [8]),
         ({"q": "PULSE?", "limit": 1}, [10]),
         ({"q": "1_0"}, []),
+        ({"q": "pulse "}, []),
+        # Ids and names are trimmed, as they are stored.
+        ({"session_id": " chat/42\n"}, [2]),
+        ({"user_id": "\tu1"}, [2]),
+        ({"provider": " anthropic "}, [3]),
+        ({"model": "claude-4 "}, [3]),
+        ({"operation": " embeddings"}, [5]),
+        ({"service": " shop", "environment": "prod "}, [5]),
+        ({"tag": " eu "}, [6]),
+        ({"otel_trace_id": " 0000000000000000000000000000000a "}, [10]),
     ],
 )
 def test_each_filter_finds_what_it_names(

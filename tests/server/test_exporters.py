@@ -46,6 +46,21 @@ def test_a_grpc_exporter_needs_the_printed_grpc_endpoint(
     _expect_call(server, session_id="grpc")
 
 
+def test_headers_that_an_exporter_does_not_decode_are_taken(server: Serving) -> None:
+    """LangSmith's exporters send the value of the variable as it is."""
+    headers = {"authorization": server.exports["OTEL_EXPORTER_OTLP_HEADERS"].removeprefix("authorization=")}
+    assert headers["authorization"].startswith("Bearer%20")
+    http, grpc = (f"http://127.0.0.1:{port}" for port in (server.ports.otlp_http, server.ports.otlp_grpc))
+    exporters: dict[str, SpanExporter] = {
+        "raw protobuf": ProtobufExporter(f"{http}/v1/traces", headers=headers),
+        "raw json": JsonExporter(f"{server.url}/v1/traces", headers=headers),
+        "raw grpc": GrpcExporter(grpc, insecure=True, headers=headers),
+    }
+    for session_id, exporter in exporters.items():
+        _record_call(exporter, session_id=session_id)
+        _expect_call(server, session_id=session_id)
+
+
 def _record_call(exporter: SpanExporter, session_id: str) -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(exporter))

@@ -87,7 +87,7 @@ def test_commands_work_beside_a_server_under_load(tmp_path: Path, database_url: 
 def test_a_user_is_erased_from_the_shell_only_when_told(tmp_path: Path, database_url: str) -> None:
     environ = environ_for(tmp_path / "data", _PORTS, DATABASE_URL=database_url)
     asyncio.run(_store(database_url, time.time_ns(), ages_days=(1, 2, 3)))
-    whom = ("--project", "p", "--user", "ana")
+    whom = ("--project", "p", "--user", " ana ")
     counted = _json(run_pulse("erase", *whom, "--dry-run", "--json", environ=environ))
     assert counted == {"rows": 3, "calls": 3}
     unsure = run_pulse("erase", *whom, environ=environ)
@@ -96,8 +96,9 @@ def test_a_user_is_erased_from_the_shell_only_when_told(tmp_path: Path, database
     done = _json(run_pulse("erase", *whom, "--yes", "--json", environ=environ))
     assert (done["rows"], done["calls"], done["finishedAt"] is not None) == (3, 3, True)
     assert "ana" not in json.dumps(done)
-    both = run_pulse("erase", *whom, "--session", "s", environ=environ)
-    assert (both.returncode, both.stderr.count("\n")) == (2, 1)
+    for wrong in ((*whom, "--session", "s"), ("--project", "p", "--user", " ")):
+        refused = run_pulse("erase", *wrong, environ=environ)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
 
 
 def test_a_server_applies_retention_and_finishes_erasures_by_itself(

@@ -37,7 +37,8 @@ def read(facts: SpanFacts) -> None:
         if "id" not in parameters:
             read_parameters(facts, parameters)
     facts.fill("user_id", facts.custom.get("user_id"))
-    facts.fill("session_id", facts.custom.get("session_id") or facts.custom.get("thread_id"))
+    for name in ("session_id", "thread_id"):
+        facts.fill("session_id", facts.custom.get(name))
     # OpenInference has one name for the model; it is the answer's where there was an answer.
     used = attributes.get("llm.model_name")
     told = "model_used" in facts.texts

@@ -131,9 +131,9 @@ class SpanFacts:
         self.billing: dict[BillingTerm, tuple[str, bool]] | None = None
 
     def fill(self, column: TextColumn, text: object) -> None:
-        """Set a text that is not known yet; anything but a text with something in it is passed over."""
-        if isinstance(text, str) and text and column not in self.texts:
-            self.texts[column] = clean_text(text)
+        """Set a text, trimmed, that is not known yet; pass over blank texts and what is no text."""
+        if isinstance(text, str) and column not in self.texts and (trimmed := text.strip()):
+            self.texts[column] = clean_text(trimmed)
 
     def fill_billing(self, term: BillingTerm, value: object, *, asked: bool = False) -> None:
         """Set a term of billing that is not known yet; the answer's replaces one that was only asked for."""

@@ -13,6 +13,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StringConstraints,
     TypeAdapter,
     ValidationError,
 )
@@ -21,7 +22,15 @@ MAX_TRACES = 100
 
 #: No real call used more; larger numbers are mistakes that would spoil every sum.
 _Tokens = Annotated[int, Field(strict=True, ge=0, le=10_000_000_000)]
-_Name = Annotated[str, Field(min_length=1, max_length=1024)]
+_Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1024)]
+
+
+def _blank_is_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+#: A blank id is no id, as in an attribute of a span.
+_Id = Annotated[_Name | None, BeforeValidator(_blank_is_none)]
 
 
 def _iso_8601(value: object) -> object:
@@ -44,7 +53,7 @@ class BatchTrace(BaseModel):
 
     trace_id: Annotated[UUID, AfterValidator(_not_nil)]
     timestamp: Annotated[datetime, BeforeValidator(_iso_8601)]
-    provider: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+    provider: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
     model_requested: _Name
     request_body: dict[str, Any]
     status: Literal["success", "error"]
@@ -56,10 +65,10 @@ class BatchTrace(BaseModel):
     output_text: str | None = None
     finish_reason: str | None = None
     cost_cents: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
-    session_id: _Name | None = None
+    session_id: _Id = None
     metadata: dict[str, Any] | None = None
-    model_used: _Name | None = None
-    provider_request_id: _Name | None = None
+    model_used: _Id = None
+    provider_request_id: _Id = None
 
 
 _BATCH = TypeAdapter(Annotated[list[BatchTrace], Field(min_length=1, max_length=MAX_TRACES)])

@@ -24,8 +24,8 @@ def configure(parser: Parser) -> None:
     parser.epilog = "Example:\n  pulse erase --project shop --user u-1042 --dry-run"
     parser.add_argument("--project", metavar="PROJECT", required=True, help="the project's id or name")
     whom = parser.add_mutually_exclusive_group(required=True)
-    whom.add_argument("--user", metavar="USER", help="all of this user")
-    whom.add_argument("--session", metavar="SESSION", help="all of this session")
+    whom.add_argument("--user", metavar="USER", type=_id, help="all of this user")
+    whom.add_argument("--session", metavar="SESSION", type=_id, help="all of this session")
     parser.add_argument("--dry-run", action="store_true", help="say how much would go, change nothing")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     parser.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
@@ -52,6 +52,14 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"erased {done.rows:,} rows and {done.log_events:,} log events, {done.calls:,} counted calls")
     return 0
+
+
+def _id(text: str) -> str:
+    """Trim an id, as collectors trim what they store. Raises ArgumentTypeError for a blank one."""
+    trimmed = text.strip()
+    if not trimmed:
+        raise argparse.ArgumentTypeError("must not be blank")
+    return trimmed
 
 
 def _ask(rows: int) -> None:

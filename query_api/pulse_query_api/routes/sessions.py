@@ -23,7 +23,8 @@ def session_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRout
 
     async def get_session(request: Request, project_id: str) -> Response:
         bodies = params.session_query(request.scope["query_string"])
-        session_id: str = request.path_params["session_id"]
+        # Trimmed, as collectors trim what they store.
+        session_id: str = request.path_params["session_id"].strip()
         parts = session_parts(storage, project_id, session_id, bodies=bodies)
         document = _document(session_id, parts, bodies=bodies)
         # What goes wrong until here has a status of its own; later the answer can only be cut.

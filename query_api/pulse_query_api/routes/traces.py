@@ -43,7 +43,7 @@ def trace_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]
 
     async def get_trace(request: Request, project_id: str) -> Response:
         params.no_query(request.scope["query_string"])
-        trace_id = request.path_params["trace_id"]
+        trace_id: str = request.path_params["trace_id"].strip()
         found = await storage.get_trace(project_id, UUID(trace_id)) if _UUID.fullmatch(trace_id) else None
         if found is None:
             raise ApiError(404, "This project has no trace with this id.")

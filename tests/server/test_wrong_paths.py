@@ -1,0 +1,69 @@
+"""A 404 names the route of OTLP to exporters whose endpoint has a path too much, or too little."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from pulse_server.app import put_together
+from pulse_server.settings import read_settings
+from pulse_storage import open_storage
+
+
+@pytest.fixture(params=["main", "otlp"])
+def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClient]:
+    """Each port that takes OTLP."""
+    settings = read_settings({"PULSE_DATA_DIR": str(tmp_path)})
+    storage = open_storage(settings.database_url)
+    parts = put_together(settings, storage, None)
+    app: Starlette = getattr(parts, request.param)
+    with TestClient(app) as client:
+        yield client
+    parts.close()
+    asyncio.run(storage.close())
+
+
+@pytest.mark.parametrize("signal", ["traces", "logs", "metrics"])
+@pytest.mark.parametrize("before", ["/v1/traces", "/v1/logs", "/v1/metrics", "/otlp", "/api/public/otel"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_a_path_that_has_the_signals_path_twice_is_told_the_right_one(
+    client: TestClient, signal: str, before: str, slash: str
+) -> None:
+    answer = client.post(f"{before}/v1/{signal}{slash}", content=b"")
+    assert (answer.status_code, answer.json()) == (404, {"error": _sentence(signal)})
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/"])
+def test_an_endpoint_without_the_signals_path_is_told_it(client: TestClient, path: str) -> None:
+    answer = client.post(path, content=b"")
+    assert (answer.status_code, answer.json()) == (404, {"error": _sentence("traces")})
+
+
+@pytest.mark.parametrize("path", ["/v1/spans", "/v2/traces", "/v1/traces2/x", "/favicon.ico"])
+def test_other_paths_are_only_unknown(client: TestClient, path: str) -> None:
+    answer = client.post(path, content=b"")
+    assert (answer.status_code, answer.json()) == (404, {"error": "There is no such route."})
+
+
+def test_a_process_that_takes_no_spans_names_no_route(tmp_path: Path) -> None:
+    settings = read_settings({"PULSE_DATA_DIR": str(tmp_path)})
+    storage = open_storage(settings.database_url)
+    parts = put_together(settings, storage, "query")
+    with TestClient(parts.main) as client:
+        answer = client.post("/v1/traces/v1/traces", content=b"")
+    assert (answer.status_code, answer.json()) == (404, {"error": "There is no such route."})
+    parts.close()
+    asyncio.run(storage.close())
+
+
+def _sentence(signal: str) -> str:
+    return (
+        f"There is no such route: OTLP {signal} go to /v1/{signal}. Exporters add that to"
+        " OTEL_EXPORTER_OTLP_ENDPOINT (set it to http://HOST:PORT, without a path), but not to"
+        f" OTEL_EXPORTER_OTLP_{signal.upper()}_ENDPOINT."
+    )
