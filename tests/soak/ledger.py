@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -31,7 +31,7 @@ class Ledger:
 
     acknowledged: dict[SpanKey, SentSpan] = field(default_factory=dict[SpanKey, SentSpan])
     #: Deliveries that may or may not be stored: refused for now, or cancelled by the client.
-    unfinished: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    unfinished: deque[Callable[[], None]] = field(default_factory=deque[Callable[[], None]])
     #: Delivered again although they were acknowledged.
     redelivered: int = 0
     #: Answers by kind of client and status.
@@ -55,10 +55,16 @@ class Ledger:
         with self._lock:
             self.unfinished.append(deliver)
 
+    def take_oldest(self, spare: int) -> Callable[[], None] | None:
+        """The delivery that waits longest, if more than `spare` wait."""
+        with self._lock:
+            return self.unfinished.popleft() if len(self.unfinished) > spare else None
+
     def take_unfinished(self) -> list[Callable[[], None]]:
         """All deliveries to repeat; each postpones itself again if it is not acknowledged."""
         with self._lock:
-            taken, self.unfinished = self.unfinished, []
+            taken = [*self.unfinished]
+            self.unfinished.clear()
         return taken
 
     def fault(self, what: str) -> None:

@@ -19,6 +19,8 @@ from tests.soak.traces import Recorded, Recorder, batch
 
 _EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _REPEATED = 0.1
+#: Cancelled deliveries that wait to be repeated.
+_UNFINISHED = 20
 
 
 def exporters(target: Target) -> dict[str, Callable[[], SpanExporter]]:
@@ -114,9 +116,11 @@ class SendingAndLeaving:
         self._export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(_EXPORT)
 
     def step(self) -> None:
-        """Send one request in one of three ways."""
+        """Send one request in one of three ways, and deliver an older one in full."""
         self._dice.choice((self._leave_http, self._leave_batch, self._leave_grpc))()
         self._ledger.answered(self.name)
+        if (deliver := self._ledger.take_oldest(_UNFINISHED)) is not None:
+            deliver()
 
     def close(self) -> None:
         """Close the connections."""
