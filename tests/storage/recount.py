@@ -18,9 +18,12 @@ def recount(query: Query) -> None:
     for kept, recounted in _RECOUNTS:
         assert query(kept) == query(recounted)
     dropped_ns = _dropped_before_ns(query)
+    deleted = {project for (project,) in query(_DELETED)}
     for unit_ns, kept, recounted in _RECOUNTED_SUMS:
 
         def is_complete(row: tuple[object, ...], unit_ns: int = unit_ns) -> bool:
+            if row[0] in deleted:
+                return False
             start_ns = cast("int", row[1]) * unit_ns
             return start_ns >= dropped_ns.get(row[0], start_ns)
 
@@ -32,6 +35,9 @@ def _dropped_before_ns(query: Query) -> dict[object, int]:
     marks = query("SELECT project, rows_from FROM retention WHERE length(rows_from) = 16")
     return {project: time_of(cast("bytes", mark)) + 245 for project, mark in marks}
 
+
+#: Projects whose deletion may not be finished: rows go before sums.
+_DELETED = "SELECT key FROM projects WHERE deleted_ns IS NOT NULL"
 
 _RECOUNTED_SUMS = (
     (
@@ -61,8 +67,9 @@ _RECOUNTED_SUMS = (
 
 _RECOUNTS = (
     (
-        "SELECT key, calls FROM usage_keys WHERE calls > 0 ORDER BY 1",
-        "SELECT usage_key, count(*) FROM spans WHERE usage_key IS NOT NULL GROUP BY 1 ORDER BY 1",
+        f"SELECT key, calls FROM usage_keys WHERE calls > 0 AND project NOT IN ({_DELETED}) ORDER BY 1",
+        "SELECT usage_key, count(*) FROM spans WHERE usage_key IS NOT NULL"
+        f" AND project NOT IN ({_DELETED}) GROUP BY 1 ORDER BY 1",
     ),
     (
         """SELECT spans.id FROM spans INNER JOIN usage_keys ON key = usage_key
