@@ -223,14 +223,14 @@ def test_doctor_lists_models_of_calls_without_known_tokens(capsys: pytest.Captur
 
 
 def test_calls_under_terms_without_a_known_price_stay_without_a_cost(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     listed = {"model_used": "gpt-4o-mini", "model_requested": "gpt-4o-mini", "provider": "openai"}
     version = f"{BILLED_BY_PREFIX}service_tier flex"
-    store(tmp_path, [unpriced(1, **listed, price_version=version), unpriced(2, price_version=version)])
+    store([unpriced(1, **listed, price_version=version), unpriced(2, price_version=version)])
     [p, _] = told(capsys)
     # A custom price is the operator's own word.
     assert {model["model"]: model["newlyPriced"] for model in p["models"]} == {"gpt-4o-mini": 0, "acme-1": 1}
-    assert cost_nano_usd(tmp_path) == 1_000_000
+    assert cost_nano_usd() == 1_000_000
     [again, _] = told(capsys)
     assert again["changed"] == 0
