@@ -15,6 +15,7 @@ from pulse_collector.dialects import (
     aws_sdk,
     braintrust,
     claude_code,
+    cloudflare,
     codex,
     copilot_chat,
     dify,
@@ -89,6 +90,7 @@ DIALECTS: tuple[Dialect, ...] = (
     spring_ai.DIALECT,
     langchain4j.DIALECT,
     openrouter.DIALECT,
+    cloudflare.DIALECT,
     sentry.DIALECT,
     otel_genai.DIALECT,
 )

@@ -133,10 +133,9 @@ def _older_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
     messages = built(indexed_list(facts.flattened, "gen_ai.prompt."))
     answers = built(indexed_list(facts.flattened, "gen_ai.completion."))
     if messages is None:
-        messages = _whole(attributes.get("gen_ai.prompt") or attributes.get("gen_ai.prompt_json"), "user")
+        messages = _whole(attributes.get("gen_ai.prompt"), "user")
     if answers is None:
-        answered = attributes.get("gen_ai.completion") or attributes.get("gen_ai.completion_json")
-        answers = _whole(answered, "assistant")
+        answers = _whole(attributes.get("gen_ai.completion"), "assistant")
     return messages, answers
 
 
@@ -263,8 +262,6 @@ DIALECT = Dialect(
         "gen_ai.tool.call.result",
         "gen_ai.prompt",
         "gen_ai.completion",
-        "gen_ai.prompt_json",
-        "gen_ai.completion_json",
     ),
     content_prefixes=("gen_ai.prompt.", "gen_ai.completion."),
     custom_prefixes=("pulse.metadata.", "langfuse.trace.metadata."),
