@@ -18,6 +18,8 @@ Status = Literal["success", "error"]
 UNLISTED_PREFIX = "unpriced: "
 #: The reason where the call is billed by a term, such as a service tier, for which no price is known.
 BILLED_BY_PREFIX = UNLISTED_PREFIX + "billed by "
+#: The reason where several models answered one call, so that no single price holds, custom ones included.
+SEVERAL_MODELS_PREFIX = BILLED_BY_PREFIX + "several models"
 
 CostSource = Literal["reported", "computed"]
 UsageSource = Literal["reported", "estimated"]

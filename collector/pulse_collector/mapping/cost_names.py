@@ -8,7 +8,10 @@ from typing import Literal
 
 CostPart = Literal["total", "input", "output", "upstream", "own_key"]
 #: What changes the price of a call: the tier that served it, a faster mode, the place of inference.
-BillingTerm = Literal["service_tier", "speed", "inference_geo"]
+#: `other_models` are those that used tokens on behalf of the one that answered, at prices of their own.
+BillingTerm = Literal["service_tier", "speed", "inference_geo", "other_models"]
+#: What they used, in spans of Pulse's own instrumentation.
+OTHER_MODELS_KEY = "pulse.usage.other_models"
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
@@ -61,6 +64,8 @@ def billing_term(key: str) -> BillingTerm | None:
     """Return which term of billing an attribute with this key states; None if it states none."""
     if len(key) > 128:
         return None
+    if key == OTHER_MODELS_KEY:
+        return "other_models"
     words = [word.lower() for word in _WORDS.findall(key)]
     if len(words) < 2 or words[0] not in _TERM_NAMESPACES:
         return None

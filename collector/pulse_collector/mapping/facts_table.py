@@ -15,6 +15,7 @@ from pulse_collector.mapping.cost_names import is_of_request
 from pulse_collector.mapping.documents import fill_cost_of_parts, read_usage
 from pulse_collector.mapping.finish_reasons import finish_reasons
 from pulse_collector.mapping.json_text import parse_object, to_json
+from pulse_collector.mapping.other_models import add_other_models
 from pulse_collector.mapping.plan import Plan, parameter_name
 from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, TextColumn, clean_text
 from pulse_collector.mapping.tags import tags_of
@@ -59,7 +60,10 @@ def fill_from_table(facts: SpanFacts, plan: Plan) -> None:
         else:
             _keep(facts, key, plan)
     for term, key in plan.billing:
-        facts.fill_billing(term, attributes[key], asked=is_of_request(key))
+        if term == "other_models":
+            add_other_models(facts, attributes[key])
+        else:
+            facts.fill_billing(term, attributes[key], asked=is_of_request(key))
     for key in plan.finish_reasons:
         facts.finish_reasons = finish_reasons(attributes[key])
         if facts.finish_reasons:

@@ -6,6 +6,7 @@ from pulse_collector.mapping.usage import Usage
 from pulse_collector.pricing.cost import NOT_REPORTED, UNKNOWN_COST, Cost, ReportedCost
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.price_list import PRICE_VERSION, list_rates
+from pulse_storage.rows import SEVERAL_MODELS_PREFIX
 
 
 class Prices:
@@ -41,7 +42,8 @@ class Prices:
         the list price does not hold (`terms.unlisted`).
         """
         custom = None
-        for prices in self._custom:
+        several_models = unlisted is not None and unlisted.startswith(SEVERAL_MODELS_PREFIX)
+        for prices in () if several_models else self._custom:
             custom = prices.price(provider, models, start_ns)
             if custom is not None:
                 break

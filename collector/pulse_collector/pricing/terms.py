@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pulse_collector.mapping.cost_names import BillingTerm
-from pulse_storage.rows import BILLED_BY_PREFIX
+from pulse_storage.rows import BILLED_BY_PREFIX, SEVERAL_MODELS_PREFIX
 
 #: Values under which the list price holds. `auto` and `standard_only` are asked for; Groq's usual tier is
 #: `on_demand`; Anthropic reports `not_available` for models that run everywhere at one price.
@@ -15,6 +15,7 @@ _LISTED: dict[BillingTerm, frozenset[str]] = {
     ),
     "speed": frozenset({"standard", "default", "normal"}),
     "inference_geo": frozenset({"global", "default", "not_available"}),
+    "other_models": frozenset(),
 }
 
 
@@ -22,8 +23,10 @@ def unlisted(billing: Mapping[BillingTerm, tuple[str, bool]]) -> str | None:
     """Return the `price_version` of a call that the list price does not hold for; None if it does.
 
     It names the first term that has a price of its own, which no list knows: flex, priority and batch tiers,
-    fast mode, inference in one country.
+    fast mode, inference in one country. Tokens of several models have no price at all.
     """
+    if (others := billing.get("other_models")) is not None:
+        return f"{SEVERAL_MODELS_PREFIX}, also {others[0][:64]}"
     for term, (value, _) in billing.items():
         if value.strip().lower() not in _LISTED[term]:
             return f"{BILLED_BY_PREFIX}{term} {value.strip()[:64]}"
