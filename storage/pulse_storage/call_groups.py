@@ -149,7 +149,11 @@ class CallGroups:
         beside: dict[SpanKey | bytes, list[Skeleton]] = defaultdict(list)
         apart: dict[str, list[Skeleton]] = defaultdict(list)
         beginning: dict[int | None, list[Skeleton]] = defaultdict(list)
+        holding = {ancestor.key for ancestor in self._above.values() if ancestor is not None}
         for call in calls:
+            if call.provider_request_id is None and call.key in holding:
+                # Its counterpart is below.
+                continue
             beside[self._place(call)].append(call)
             if call.partner_key is not None and not _is_stream(call):
                 apart[partner_fact(call.partner_key)].append(call)

@@ -23,10 +23,12 @@ Side = Literal["outer", "inner"]
 
 #: Starts are cut to 8.6 s, twice `PARTNER_START_NS`: a partner starts in the same or the next slot.
 SLOT_BITS = 33
+#: The slot of a row's start in SQL, with which the index of response ids begins.
+SLOT = f"(start_ns >> {SLOT_BITS:d})"
 _HALF_SLOT_NS = 1 << 32
 _IN_SLOT = (1 << SLOT_BITS) - 1
 #: So many characters at the end of a response id tell it from nearly all others of its slot.
-_RESPONSE_ID_CHARS = 6
+RESPONSE_ID_CHARS = 6
 _OUTER, _INNER = "<", ">"
 _OTHER_SIGN = {_OUTER: _INNER, _INNER: _OUTER}
 
@@ -83,11 +85,6 @@ def outer_key_range(first_ns: int, last_ns: int) -> tuple[str, str]:
     """Return the half-open range of the keys of frameworks' spans that start at about these times."""
     first, last = first_ns - PARTNER_START_NS, last_ns + PARTNER_START_NS
     return f"{_OUTER}{first >> SLOT_BITS:x}", f"{_OUTER}{(last >> SLOT_BITS) + 1:x}"
-
-
-def response_end(response_id: str) -> str:
-    """Return the part of a response id that is indexed."""
-    return response_id[-_RESPONSE_ID_CHARS:]
 
 
 def slot_ranges(starts: Iterable[int]) -> list[tuple[int, int]]:

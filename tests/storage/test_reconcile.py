@@ -319,3 +319,51 @@ def test_a_service_tier_that_one_span_states_keeps_the_list_price_of_another_awa
         [winner] = [member for member in members if verdicts[member.key].counted]
         shown = {**winner._asdict(), **verdicts[winner.key].overrides}
         assert (shown["cost_nano_usd"], shown["cost_source"], shown["price_version"]) == cost
+
+
+def test_wrapper_above_a_wrapper_does_not_count_either() -> None:
+    calls = [span(3, 2, provider_request_id="a"), span(4, 2, provider_request_id="b")]
+    assert counted([span(1), span(2, 1), *calls]) == [3, 4]
+
+
+def test_sibling_that_repeats_a_wrapper_does_not_count_either() -> None:
+    wrapper = span(1, provider_request_id="w", model_used="a", input_tokens=84, output_tokens=2)
+    sibling = span(2, scope="another", provider_request_id="w", model_used="a")
+    calls = [
+        span(n, 1, provider_request_id=f"c{n}", service="gateway", input_tokens=42, output_tokens=1)
+        for n in (3, 4)
+    ]
+    assert counted([wrapper._replace(service="app"), sibling, *calls]) == [3, 4]
+
+
+def test_wrapper_with_a_model_of_its_own_is_known_by_the_sums() -> None:
+    wrapper = span(1, model_used="router", input_tokens=84, output_tokens=4)
+    calls = [span(n, 1, model_used="gpt-4o", input_tokens=42, output_tokens=2) for n in (2, 3)]
+    assert counted([wrapper, *calls]) == [2, 3]
+
+
+def test_span_without_id_above_its_call_is_no_sibling_of_the_next_one() -> None:
+    usage: dict[str, Any] = {"input_tokens": 42, "output_tokens": 12}
+    framework = span(1, scope="framework", **usage)
+    own = span(2, 1, provider_request_id="a", **usage)
+    next_one = span(3, provider_request_id="b", start_ns=300 * MS, **usage)
+    assert counted([framework, own, next_one]) == [2, 3]
+
+
+def test_row_with_a_partner_in_another_trace_is_marked() -> None:
+    facts: dict[str, Any] = {"provider_request_id": "r", "input_tokens": 4}
+    call, other = (
+        span(1, **facts),
+        span(2, scope="gateway", otel_trace_id=OTHER_TRACE, latency_ms=50.0, **facts),
+    )
+    verdicts = reconcile([call, other])
+    assert verdicts[other.key] == Verdict(False, {})
+    assert verdicts[call.key] == Verdict(True, {"status": "success"})
+
+
+def test_openinference_may_only_repeat_the_model_that_was_requested() -> None:
+    names: dict[str, Any] = {"model_requested": "my-deployment", "model_used": "my-deployment"}
+    framework = span(1, scope="framework", dialect="openinference", **names)
+    client = span(2, 1, model_requested="my-deployment", model_used="gpt-4o-mini-2024-07-18")
+    assert counted([framework, client]) == [2]
+    assert counted([framework._replace(dialect="otel-genai"), client]) == [1, 2]

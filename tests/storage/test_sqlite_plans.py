@@ -235,7 +235,7 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
     lambda c: ask_for_outlines(c, 1, [_ID.bytes], 10),
     lambda c: stored_span(c, 1, _ID.bytes, _ID.bytes[8:]),
     lambda c: request_by_partner_key(c, 1, ["k"], (0, 1)),
-    lambda c: request_by_response(c, 1, 1, ["abc"]),
+    lambda c: [list(rows) for rows in request_by_response(c, 1, {1: ["abc"]})],
     lambda c: [list(rows) for rows in request_by_output(c, 1, (1, 2), {3, None})],
     lambda c: request_any_key(c, 1, ("<1", "<2")),
     lambda c: stored_in_trace(c, 1, _ID.bytes, [_ID.bytes[8:]]),

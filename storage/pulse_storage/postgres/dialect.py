@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol, cast
 
 import psycopg
 
+from pulse_storage.partner_keys import RESPONSE_ID_CHARS, SLOT
 from pulse_storage.postgres.arrays import Bigints, Blobs, Texts
 from pulse_storage.postgres.failures import DATA_ERRORS
 from pulse_storage.postgres.folding import folded_pattern
@@ -62,6 +63,11 @@ class _ByDriver(Protocol):
     def settle(self) -> None: ...
 
 
+#: No partner of a text is beyond so many; equal ids are not repeated as often within seconds.
+_MAX_ROWS_A_TEXT = 1_000
+_RESPONSE_END = f"right(provider_request_id, {RESPONSE_ID_CHARS:d})"
+
+
 class PostgresDialect:
     """See `Dialect`."""
 
@@ -101,13 +107,35 @@ class PostgresDialect:
         """See Dialect."""
         return cast("SqlValue", Texts(values))
 
+    def of_each_text(self, columns: str, index: str, condition: str) -> str:
+        """See Dialect: with a limit each text is looked up by itself, never a range of time."""
+        return (
+            "SELECT found.* FROM unnest(?::text[]) AS wanted (value) CROSS JOIN LATERAL"
+            f" (SELECT {columns} FROM spans WHERE {condition} LIMIT {_MAX_ROWS_A_TEXT:d}) AS found"
+        )
+
     def integers(self, values: Sequence[int]) -> SqlValue:
         """See Dialect."""
         return bigints(values)
 
-    def response_end(self) -> str:
-        """See Dialect."""
-        return "right(provider_request_id, 6)"
+    def by_response(
+        self,
+        connection: Connection,
+        columns: str,
+        condition: str,
+        wanted: tuple[int, Mapping[int, Sequence[str]], Values],
+    ) -> list[Iterable[Values]]:
+        """See Dialect. One statement; with a limit each end is looked up by itself, never a range of time."""
+        project, ends, bindings = wanted
+        slots = [slot for slot, some in ends.items() for _ in some]
+        texts = [end for some in ends.values() for end in some]
+        found = connection.ask(
+            "SELECT found.* FROM unnest(?::bigint[], ?::text[]) AS wanted (slot, value) CROSS JOIN LATERAL"
+            f" (SELECT {columns} FROM spans WHERE project = ? AND {SLOT} = wanted.slot"
+            f" AND {_RESPONSE_END} = wanted.value AND {condition} LIMIT {_MAX_ROWS_A_TEXT:d}) AS found",
+            (bigints(slots), self.texts(texts), project, *bindings),
+        )
+        return [found]
 
     def blobs(self, values: Sequence[bytes]) -> SqlValue:
         """See Dialect."""

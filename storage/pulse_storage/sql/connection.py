@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from pulse_storage.rows import SpanRow
@@ -125,12 +125,28 @@ class Dialect(Protocol):
         """Return an array of texts to be bound; it must not be empty."""
         ...
 
+    def of_each_text(self, columns: str, index: str, condition: str) -> str:
+        """Return a query for the rows of `spans` that meet a condition on `wanted.value`, a text of an array.
+
+        It seeks the index for each text. The array is bound first.
+        """
+        ...
+
     def integers(self, values: Sequence[int]) -> SqlValue:
         """Return an array of whole numbers to be bound; it must not be empty."""
         ...
 
-    def response_end(self) -> str:
-        """Return the expression for the indexed part of a response id, `partner_keys.response_end`."""
+    def by_response(
+        self,
+        connection: Connection,
+        columns: str,
+        condition: str,
+        wanted: tuple[int, Mapping[int, Sequence[str]], Values],
+    ) -> list[Iterable[Values]]:
+        """Request rows of `spans` by the index of response ids, `spans_by_response`.
+
+        `wanted` are the project, ends of ids by slot of the start, and what the condition binds.
+        """
         ...
 
     def blobs(self, values: Sequence[bytes]) -> SqlValue:

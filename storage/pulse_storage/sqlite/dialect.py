@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
 from typing import cast
 
 import apsw
 
+from pulse_storage.partner_keys import RESPONSE_ID_CHARS, SLOT
 from pulse_storage.rows import SpanRow, UnfitValue
 from pulse_storage.sql.connection import Connection, IdRange, SqlValue, Values
 from pulse_storage.sql.tables.spans import BODY_COLUMNS, COLUMNS
@@ -22,6 +23,7 @@ _INSERT_BODIES = (
 #: So many traces are read together, unless they have as many spans.
 _TRACES_A_STATEMENT = 64
 _FEW_SPANS = 1_000
+_RESPONSE_END = f"substr(provider_request_id, -{RESPONSE_ID_CHARS:d})"
 #: So many rows are changed by one statement.
 _ROWS_A_STATEMENT = 8
 
@@ -68,13 +70,33 @@ class SqliteDialect:
         """See Dialect."""
         return cast("SqlValue", apsw.carray(tuple(values)))  # pyright: ignore[reportUnknownMemberType]
 
+    def of_each_text(self, columns: str, index: str, condition: str) -> str:
+        """See Dialect: a cross join keeps the order of its tables."""
+        return (
+            f"SELECT {columns} FROM carray(?) AS wanted CROSS JOIN spans INDEXED BY {index} WHERE {condition}"
+        )
+
     def integers(self, values: Sequence[int]) -> SqlValue:
         """See Dialect."""
         return cast("SqlValue", apsw.carray(array("q", values)))  # pyright: ignore[reportUnknownMemberType]
 
-    def response_end(self) -> str:
-        """See Dialect."""
-        return "substr(provider_request_id, -6)"
+    def by_response(
+        self,
+        connection: Connection,
+        columns: str,
+        condition: str,
+        wanted: tuple[int, Mapping[int, Sequence[str]], Values],
+    ) -> list[Iterable[Values]]:
+        """See Dialect: a statement for each slot, of which a batch has few."""
+        project, ends, bindings = wanted
+        select = (
+            f"SELECT {columns} FROM carray(?) AS wanted CROSS JOIN spans INDEXED BY spans_by_response"
+            f" WHERE project = ? AND {SLOT} = ? AND {_RESPONSE_END} = wanted.value AND {condition}"
+        )
+        return [
+            connection.execute(select, (self.texts(some), project, slot, *bindings))
+            for slot, some in ends.items()
+        ]
 
     def blobs(self, values: Sequence[bytes]) -> SqlValue:
         """See Dialect."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from pulse_storage.ids import time_floor
-from pulse_storage.partner_keys import SLOT_BITS
+from pulse_storage.partner_keys import SLOT, SLOT_BITS
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue, Values
 
 #: What is read of a partner, in the order of `PartnerSpan`.
@@ -13,22 +13,18 @@ _COLUMNS = (
     "otel_trace_id, otel_span_id, parent_span_id, start_ns, scope, service, provider_request_id, partner_key,"
     " output_tokens"
 )
-#: The beginning of the index of response ids.
-_SLOT = f"(start_ns >> {SLOT_BITS:d})"
 _MAX_ROWS = 5_000
 _MS = 1_000_000
 
 
 def request_by_response(
-    connection: Connection, project: int, slot: int, ends: Sequence[str]
-) -> Iterable[Values]:
-    """Request the model calls that start in a slot and whose response ids have one of these ends."""
-    dialect = connection.dialect
-    return connection.ask(
-        f"SELECT {_COLUMNS} FROM spans{dialect.indexed_by('spans_by_response')} WHERE project = ?"
-        f" AND {_SLOT} = ? AND {dialect.one_of(dialect.response_end())} AND model_call"
-        f" AND provider_request_id IS NOT NULL AND {_IN_TIME}",
-        (project, slot, dialect.texts(ends), *_ids(slot << SLOT_BITS, (slot + 1) << SLOT_BITS)),
+    connection: Connection, project: int, ends: Mapping[int, Sequence[str]]
+) -> list[Iterable[Values]]:
+    """Request the model calls that start in a slot and whose response ids have one of the slot's ends."""
+    condition = "model_call AND provider_request_id IS NOT NULL"
+    ids = _ids(min(ends) << SLOT_BITS, (max(ends) + 1) << SLOT_BITS)
+    return connection.dialect.by_response(
+        connection, _COLUMNS, f"{condition} AND {_IN_TIME}", (project, ends, ids)
     )
 
 
@@ -50,7 +46,7 @@ def request_by_output(
     return [
         connection.ask(
             f"SELECT {_COLUMNS} FROM spans{dialect.indexed_by('spans_by_response')} WHERE project = ?"
-            f" AND {_SLOT} BETWEEN ? AND ? AND model_call AND provider_request_id IS NOT NULL"
+            f" AND {SLOT} BETWEEN ? AND ? AND model_call AND provider_request_id IS NOT NULL"
             f" AND {condition} AND parent_span_id IS NULL AND {_IN_TIME} LIMIT {_MAX_ROWS:d}",
             (project, *slots, *bindings, *_ids(*times)),
         )
@@ -63,11 +59,10 @@ def request_by_partner_key(
 ) -> Iterable[Values]:
     """Request the rows with one of these partner keys that start in a range of time."""
     dialect = connection.dialect
-    return connection.ask(
-        f"SELECT {_COLUMNS} FROM spans{dialect.indexed_by('spans_by_partner')}"
-        f" WHERE project = ? AND {dialect.one_of('partner_key')} AND {_IN_TIME}",
-        (project, dialect.texts(keys), *_ids(*times)),
+    found = dialect.of_each_text(
+        _COLUMNS, "spans_by_partner", f"project = ? AND partner_key = wanted.value AND {_IN_TIME}"
     )
+    return connection.ask(found, (dialect.texts(keys), project, *_ids(*times)))
 
 
 def request_any_key(connection: Connection, project: int, keys: tuple[str, str]) -> Cursor:

@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 
 from pulse_storage.partner_keys import (
     PARTNER_START_NS,
+    RESPONSE_ID_CHARS,
     STREAM_START_NS,
     are_of_both_sides,
     is_outer,
@@ -17,7 +18,6 @@ from pulse_storage.partner_keys import (
     outer_keys_of,
     partner_fact,
     partner_keys_of,
-    response_end,
     slot_ranges,
     slots_of,
 )
@@ -78,53 +78,51 @@ class Partners:
 
     def request(self, spans: Iterable[SpanRow | Skeleton]) -> None:
         """Request the stored spans that may be partners of these; `linked` reads the answers."""
+        calls = [
+            span
+            for span in spans
+            if span.model_call and (span.provider_request_id is not None or span.partner_key is not None)
+        ]
+        if not calls:
+            return
+        self._spans += calls
         by_response: dict[int, list[str]] = {}
-        by_key: list[str] = []
-        outer: list[SpanRow | Skeleton] = []
-        starts: list[int] = []
+        keyed: list[SpanRow | Skeleton] = []
         has_roots = False
-        for span in spans:
-            response_id, key = span.provider_request_id, span.partner_key
-            if not span.model_call or (response_id is None and key is None):
-                continue
-            self._spans.append(span)
-            start_ns = span.start_ns
-            starts.append(start_ns)
+        for span in calls:
+            response_id = span.provider_request_id
             if response_id is not None:
-                end = response_end(response_id)
-                for slot in slots_of(start_ns):
+                end = response_id[-RESPONSE_ID_CHARS:]
+                for slot in slots_of(span.start_ns):
                     if slot in by_response:
                         by_response[slot].append(end)
                     else:
                         by_response[slot] = [end]
                 has_roots = has_roots or span.parent_span_id is None
-            if key is not None:
-                by_key += partner_keys_of(key, start_ns)
-                if is_outer(key):
-                    outer.append(span)
-        if not starts:
-            return
+            if span.partner_key is not None:
+                keyed.append(span)
+        if by_response:
+            self._requested += request_by_response(self._connection, self._project, by_response)
+        starts = [span.start_ns for span in calls]
         within_ns = min(starts), max(starts)
-        for slot, ends in by_response.items():
-            for some in _some_at_a_time(ends):
-                self._requested.append(request_by_response(self._connection, self._project, slot, some))
-        self._request_by_key(by_key, within_ns, STREAM_START_NS)
-        if outer:
-            self._request_by_output(outer)
+        if keyed:
+            self._request_partners_of(keyed, within_ns)
         if has_roots:
             keys = outer_key_range(*within_ns)
             self._any_outer = request_any_key(self._connection, self._project, keys)
+
+    def _request_partners_of(self, keyed: Sequence[SpanRow | Skeleton], within_ns: tuple[int, int]) -> None:
+        keys = [key for span in keyed for key in partner_keys_of(span.partner_key or "", span.start_ns)]
+        self._request_by_key(keys, within_ns, STREAM_START_NS)
+        outer = [span for span in keyed if is_outer(span.partner_key)]
+        outputs = {span.output_tokens for span in outer}
+        for slots in slot_ranges(span.start_ns for span in outer):
+            self._requested += request_by_output(self._connection, self._project, slots, outputs)
 
     def _request_by_key(self, keys: Sequence[str], within_ns: tuple[int, int], apart_ns: int) -> None:
         times = within_ns[0] - apart_ns, within_ns[1] + apart_ns
         for some in _some_at_a_time(keys):
             self._requested.append(request_by_partner_key(self._connection, self._project, some, times))
-
-    def _request_by_output(self, outer: Sequence[SpanRow | Skeleton]) -> None:
-        """Request the calls with an id that begin a trace, for spans of frameworks."""
-        outputs = {span.output_tokens for span in outer}
-        for slots in slot_ranges(span.start_ns for span in outer):
-            self._requested += request_by_output(self._connection, self._project, slots, outputs)
 
     def linked(self) -> list[list[PartnerSpan]]:
         """Return, for each call that spans of several traces may record, these spans, given and stored."""
