@@ -179,6 +179,7 @@ HOOKS: list[tuple[Any, str]] = [
     (body_module, "is_running"),
     (body_module, "_wrapper_class"),
     (streams, "watch_reading"),
+    (streams, "without_cycle"),
     (raw_responses, "_decoder"),
     (raw_responses, "tap_of_stream"),
     (raw_responses, "_sniffed"),

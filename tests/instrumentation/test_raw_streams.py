@@ -6,12 +6,14 @@ import asyncio
 import gc
 import gzip
 import threading
+import weakref
 import zlib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
+import openai
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import StatusCode
@@ -27,6 +29,7 @@ from tests.instrumentation.ways import (
     streamed_ways,
     take,
 )
+from tests.support.llm_clients import openai_client
 from tests.support.llm_http import Answer, Body, FakeProvider, http, json_answer
 
 import pulse_instrumentation as pulse
@@ -313,6 +316,61 @@ def test_dropped_stream_ends_by_itself(way: Way, how: str, reads: bool, kind: st
     (span,) = processor.spans
     assert (span.attributes or {})[CLOSED] is True
     assert processor.thread is not threading.main_thread()
+
+
+@both_kinds
+@pytest.mark.parametrize("read", [0, 1])
+@streamed_ways
+def test_dropped_stream_is_freed_without_the_garbage_collector(
+    instrumented: Recorded, way: Way, read: int, kind: str
+) -> None:
+    async def run() -> None:
+        stream = await opened(way, FakeProvider(event_stream(way)), kind)
+        freed = weakref.ref(stream)
+        await take(stream, read)
+        del stream
+        assert freed() is None
+        await asyncio.sleep(0)
+
+    gc.collect()
+    gc.disable()
+    try:
+        asyncio.run(run())
+        # Responses of the older HTTP library refer to themselves, and have the call until they are read.
+        if read or http.__name__ == "httpx2":
+            assert instrumented.attributes[CLOSED] is True
+    finally:
+        gc.enable()
+
+
+@both_kinds
+def test_response_outlives_its_stream(instrumented: Recorded, kind: str) -> None:
+    async def run() -> None:
+        stream = await opened(WAYS[0], FakeProvider(event_stream(WAYS[0])), kind)
+        holder = type("Holder", (), {"http_response": stream.response})
+        del stream
+        await read(holder, kind, "iter_lines")
+
+    asyncio.run(run())
+    assert ended(instrumented) == [WAYS[0].span({STREAM: True, FIRST_CHUNK: True}, WAYS[0].answered)]
+
+
+def test_stream_of_the_applications_own_class_is_iterated_by_its_own_generator(
+    instrumented: Recorded,
+) -> None:
+    class Counting(openai.Stream[Any]):
+        count = 0
+
+        def __stream__(self) -> Any:
+            for chunk in super().__stream__():
+                self.count += 1
+                yield chunk
+
+    client = openai_client(FakeProvider(event_stream(WAYS[0])))
+    body = {**WAYS[0].arguments, "stream": True}
+    stream = client.post("/chat/completions", cast_to=object, body=body, stream=True, stream_cls=Counting)
+    assert len(list(stream)) == stream.count == 5
+    assert len(ended(instrumented)) == 1
 
 
 def test_streams_dropped_at_once_all_end(recorded: Recorded) -> None:
