@@ -1,17 +1,15 @@
 """Free a dropped stream at once: the client's generator refers to its stream, and the stream to it.
 
-Such a pair waits for the garbage collector, and with it the connection and the end of the span, which in an
-idle process may be for ever. The generator is made anew for a twin of the stream, which nothing refers to.
+Such a pair waits for the garbage collector, and with it the connection and the end of the span, which an idle
+process may never run. The generator is made anew for a twin of the stream, which nothing refers to.
 """
 
 from __future__ import annotations
 
 import gc
-from collections.abc import AsyncGenerator, Generator
 from functools import lru_cache
 from opcode import opmap
-from types import CodeType, FunctionType
-from typing import cast
+from types import FunctionType
 
 _STREAM, _EVENTS = "__stream__", "_iter_events"
 _LIBRARIES = frozenset({"openai", "anthropic"})
@@ -33,14 +31,9 @@ def without_cycle(stream: object, iterator: object, held_by: str) -> object:
     return make(twin)
 
 
-def _code(iterator: object) -> CodeType | None:
-    if isinstance(iterator, Generator):
-        return cast("CodeType | None", getattr(cast("object", iterator), "gi_code", None))
-    return (
-        cast("CodeType | None", getattr(iterator, "ag_code", None))
-        if isinstance(iterator, AsyncGenerator)
-        else None
-    )
+def _code(iterator: object) -> object:
+    """Return the code of a generator, synchronous or not; None for anything else."""
+    return getattr(iterator, "gi_code", None) or getattr(iterator, "ag_code", None)
 
 
 @lru_cache(maxsize=32)
