@@ -226,6 +226,11 @@ class PostgresConnection:
             if not got:
                 raise MustRunAlone
 
+    def run_alone(self) -> None:
+        """See Connection."""
+        if self._needs_locks:
+            raise MustRunAlone
+
     def lock_usage_keys(self) -> None:
         """See Connection."""
         self.execute("SELECT pg_advisory_xact_lock(?)", (USAGE_KEYS,))

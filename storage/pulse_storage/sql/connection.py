@@ -67,6 +67,10 @@ class Connection(Protocol):
         """The same, for what was found to be needed on the way; before it is read."""
         ...
 
+    def run_alone(self) -> None:
+        """Exclude transactions of other processes that store spans, or have this one run again that way."""
+        ...
+
     def lock_usage_keys(self) -> None:
         """Until the transaction ends, no other one adds usage keys."""
         ...

@@ -14,6 +14,7 @@ from pulse_storage.sql.tables.blocks import read_document, save_documents
 from pulse_storage.sql.tables.garbage import note_content_of
 from pulse_storage.sql.tables.rollups import RollupDelta, UsageKeys
 from pulse_storage.sql.tables.spans import BODY_COLUMNS, COLUMNS
+from pulse_storage.sql.writing.sources import forget_only_source
 
 _AT = {column: index for index, column in enumerate(COLUMNS)}
 _KEY_FACTS = ("provider", "model_requested", "model_used", "operation", "status")
@@ -126,6 +127,7 @@ def put_rows(
         if row.has_bodies:
             bodies_of.append((index, *stored))
     connection.dialect.insert(connection, values, bodies_of)
+    forget_only_source(connection, project)
     delta.write(connection)
 
 

@@ -14,7 +14,7 @@ from pulse_storage.plain import Outline, Overrides, plain_overrides
 from pulse_storage.reconcile import Verdict
 from pulse_storage.rows import SpanRow
 from pulse_storage.skeletons import Skeleton, SpanKey, skeleton
-from pulse_storage.sql.connection import Values
+from pulse_storage.sql.connection import Cursor, Values
 from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.tables.blocks import save_documents
 from pulse_storage.sql.tables.rollups import Facts
@@ -29,6 +29,7 @@ from pulse_storage.sql.tables.spans import (
 from pulse_storage.sql.writing.outlines import update_heirs
 from pulse_storage.sql.writing.partners import Partners
 from pulse_storage.sql.writing.revision import Revision
+from pulse_storage.sql.writing.sources import CallSources
 from pulse_storage.upkeep.marks import NO_MARKS
 
 
@@ -60,7 +61,9 @@ class Arrivals:
     answers ready, and stores rows of one project while those of another are made.
     """
 
-    def __init__(self, revision: Revision, way: RightOfWay, arrivals: Sequence[Arrival]) -> None:
+    def __init__(
+        self, revision: Revision, way: RightOfWay, sources: CallSources, arrivals: Sequence[Arrival]
+    ) -> None:
         self._revision = revision
         self._near = revision.near
         self._connection = revision.connection
@@ -70,6 +73,8 @@ class Arrivals:
         #: What is to be stored: by trace and span id, and with ids.
         self._new: dict[bytes, dict[bytes, SpanRow]] = {}
         self._rows: list[tuple[bytes, SpanRow]] = []
+        self._sources = sources
+        self._only_source: Cursor | None = None
         self._partners = Partners(revision.connection, revision.project)
         self._plain: dict[bytes, dict[bytes, Overrides]] = {}
         self._verdicts: dict[SpanKey, Verdict] | None = None
@@ -78,7 +83,7 @@ class Arrivals:
     def look(self) -> None:
         """Ask what is stored of the rows' traces."""
         self._near.ask_for_outlines(list({row.otel_trace_id: None for row, _ in self._arrivals}))
-        self._partners.request(row for row, _ in self._arrivals)
+        self._only_source = self._sources.request(self._revision.project)
 
     def identify(self) -> None:
         """Give rows their ids."""
@@ -91,6 +96,9 @@ class Arrivals:
         """Take the rows that are new and wanted; what becomes of each."""
         near, new, marks = self._near, self._new, self._revision.marks
         near.read_outlines(marks.settled_before_ns)
+        rows = [row for row, _ in self._arrivals]
+        are_one = self._sources.are_one(self._revision.project, rows, self._only_source)
+        self._partners.request(rows, only_keys_without_side=are_one)
         outcomes: list[Outcome | str] = []
         retains = marks != NO_MARKS
         for id, (row, wanted) in zip(self._ids, self._arrivals, strict=True):

@@ -19,6 +19,7 @@ from pulse_storage.sql.writing.arrivals import Arrival, Arrivals, Outcome
 from pulse_storage.sql.writing.neighbourhood import LargeTraces, Neighbourhood
 from pulse_storage.sql.writing.removal import Removed, remove
 from pulse_storage.sql.writing.revision import Revision
+from pulse_storage.sql.writing.sources import CallSources
 from pulse_storage.upkeep.marks import read_marks
 
 
@@ -32,6 +33,7 @@ class Ingest:
         #: Numbers of projects by id, and when each was looked up (monotonic seconds).
         self._projects: dict[str, tuple[int, float]] = {}
         self._large_traces = LargeTraces()
+        self._sources = CallSources(connection)
 
     @property
     def usage_keys(self) -> UsageKeys:
@@ -42,6 +44,7 @@ class Ingest:
         """Must follow every rollback."""
         self._usage_keys.forget()
         self._large_traces.forget()
+        self._sources.forget()
 
     def store(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
         """The outcome of each row. Within a transaction; rows that the engine refuses do not harm others."""
@@ -49,7 +52,7 @@ class Ingest:
             (
                 project,
                 row.otel_trace_id,
-                row.provider_request_id if row.model_call else None,
+                row.provider_request_id if row.model_call and self._sources.may_be_several(project) else None,
                 row.partner_key,
             )
             for row, _ in self._way.each(arrivals)
@@ -127,7 +130,7 @@ class Ingest:
             project = self._project(project_id)
             if project is not None:
                 some = [arrivals[i] for i in indexes]
-                taken.append((indexes, Arrivals(self._revision(project, delta), self._way, some)))
+                taken.append((indexes, self._arrivals(project, delta, some)))
         for _, project_arrivals in self._way.each(taken):
             project_arrivals.look()
         self._connection.send()
@@ -157,6 +160,9 @@ class Ingest:
         self._connection.dialect.insert(self._connection, rows, bodies)
         for each in projects:
             each.revise()
+
+    def _arrivals(self, project: int, delta: RollupDelta, arrivals: Sequence[Arrival]) -> Arrivals:
+        return Arrivals(self._revision(project, delta), self._way, self._sources, arrivals)
 
     def _revision(self, project: int, delta: RollupDelta) -> Revision:
         near = Neighbourhood(self._connection, project, self._large_traces)

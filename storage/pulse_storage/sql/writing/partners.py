@@ -13,6 +13,7 @@ from pulse_storage.partner_keys import (
     RESPONSE_ID_CHARS,
     STREAM_START_NS,
     are_of_both_sides,
+    has_side,
     is_outer,
     outer_key_range,
     outer_keys_of,
@@ -76,13 +77,19 @@ class Partners:
         self._any_outer: Cursor | None = None
         self._spans: list[SpanRow | Skeleton] = []
 
-    def request(self, spans: Iterable[SpanRow | Skeleton]) -> None:
-        """Request the stored spans that may be partners of these; `linked` reads the answers."""
+    def request(self, spans: Iterable[SpanRow | Skeleton], *, only_keys_without_side: bool = False) -> None:
+        """Request the stored spans that may be partners of these; `linked` reads the answers.
+
+        Of spans of one scope and service only those with keys without a side can be: halves of streams.
+        """
         calls = [
             span
             for span in spans
-            if span.model_call and (span.provider_request_id is not None or span.partner_key is not None)
+            if (span.partner_key is not None or (span.provider_request_id and not only_keys_without_side))
+            and span.model_call
         ]
+        if only_keys_without_side:
+            calls = [span for span in calls if not has_side(span.partner_key or "")]
         if not calls:
             return
         self._spans += calls

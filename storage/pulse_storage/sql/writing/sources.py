@@ -1,0 +1,71 @@
+"""Know of each project whether all its model calls are of one scope and service: then none has a partner.
+
+Spans of one scope and service never are one call with spans of other traces, but for halves of streams. So an
+application with one instrumentation pays for no look-ups and no locks of response ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import cast
+
+from pulse_storage.rows import SpanRow
+from pulse_storage.sql.connection import Connection, Cursor
+
+#: `projects.only_source` of a project without calls.
+_NONE_YET = ""
+
+
+class CallSources:
+    """The only source of calls of each project, as far as it has one; outlives transactions.
+
+    The store has it too (`projects.only_source`). It changes at most twice, each time in a transaction that
+    excludes those of other processes: none of them can store a call of the old source unseen meanwhile.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        #: None for several; a project that is not here was not looked up yet.
+        self._only: dict[int, str | None] = {}
+
+    def forget(self) -> None:
+        """Forget everything: some of it may have been rolled back."""
+        self._only.clear()
+
+    def may_be_several(self, project: int) -> bool:
+        """Return whether calls of a project may have partners, as far as is known without a query."""
+        return self._only.get(project) is None
+
+    def request(self, project: int) -> Cursor | None:
+        """Request what the store knows of a project; None if it is known that there are several."""
+        if project in self._only and self._only[project] is None:
+            return None
+        return self._connection.ask("SELECT only_source FROM projects WHERE key = ?", (project,))
+
+    def are_one(self, project: int, rows: Iterable[SpanRow], answer: Cursor | None) -> bool:
+        """Return whether these rows and all stored calls are of one source; note it if they are the first."""
+        if answer is None:
+            return False
+        had_locks = self.may_be_several(project)
+        stored = cast("str | None", answer.get)
+        sources = {_source(row) for row in rows if row.model_call}
+        if stored is not None and sources <= {stored}:
+            if sources:
+                self._only[project] = stored
+            return True
+        if stored is not None or not had_locks:
+            self._connection.run_alone()
+        if stored is not None:
+            stored = sources.pop() if stored == _NONE_YET and len(sources) == 1 else None
+            self._connection.execute("UPDATE projects SET only_source = ? WHERE key = ?", (stored, project))
+        self._only[project] = stored
+        return stored is not None
+
+
+def forget_only_source(connection: Connection, project: int) -> None:
+    """Take a project to have calls of several sources, when rows are stored without a look at theirs."""
+    connection.execute("UPDATE projects SET only_source = NULL WHERE key = ?", (project,))
+
+
+def _source(row: SpanRow) -> str:
+    return f"{row.scope or ''}\n{row.service or ''}"
