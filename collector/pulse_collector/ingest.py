@@ -234,6 +234,7 @@ class Collector:
     def _count_mapped(self, transport: str, mapped: MappedSpans) -> None:
         self.metrics.received(transport, len(mapped.rows) + len(mapped.rejected))
         self.metrics.rejected("invalid", len(mapped.rejected))
+        self.metrics.unread(mapped.unread)
 
     def _not_committed(self, rows: int, error: Exception) -> Refusal:
         self.metrics.rejected("unavailable", rows)

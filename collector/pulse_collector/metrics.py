@@ -5,12 +5,16 @@ For each scrape: received = stored + duplicate + left out + the sum of rejected 
 
 from __future__ import annotations
 
+from collections import Counter as CounterOfNames
+from collections.abc import Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pulse_collector.admission import ByteBudget
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.ingest_result import IngestResult
 
+_MAX_UNREAD_NAMES = 64
 _COMMIT_BUCKETS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -34,6 +38,18 @@ class CollectorMetrics:
         self._rejected = Counter(
             "pulse_spans_rejected", "Spans that were not stored", ["reason"], registry=registry
         )
+        self._unread = Counter(
+            "pulse_spans_unread",
+            "Spans with an attribute that looks like usage or messages and that no dialect reads",
+            registry=registry,
+        )
+        self._unread_attributes = Counter(
+            "pulse_unread_attributes",
+            "Attributes that look like usage or messages and that no dialect reads, by name",
+            ["attribute"],
+            registry=registry,
+        )
+        self._unread_names: set[str] = set()
         self._events = Counter(
             "pulse_log_records", "Log records by what became of them", ["outcome"], registry=registry
         )
@@ -72,6 +88,17 @@ class CollectorMetrics:
         """Spans that are not stored; `reason` is one word of few."""
         if spans:
             self._rejected.labels(reason).inc(spans)
+
+    def unread(self, spans: Sequence[tuple[str, ...]]) -> None:
+        """Count spans with attributes that no dialect reads, and the attributes by name."""
+        if not spans:
+            return
+        self._unread.inc(len(spans))
+        for name, times in CounterOfNames(name for names in spans for name in names).items():
+            # Senders choose the names: a bounded number of them have a counter of their own.
+            if name not in self._unread_names and len(self._unread_names) < _MAX_UNREAD_NAMES:
+                self._unread_names.add(name)
+            self._unread_attributes.labels(name if name in self._unread_names else "others").inc(times)
 
     def events(self, result: IngestResult, ignored: int) -> None:
         """What became of the log records of a request."""

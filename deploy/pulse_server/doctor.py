@@ -22,6 +22,7 @@ from pulse_server.prices_file import file_prices
 from pulse_server.settings import SettingError, Settings
 from pulse_server.unknown_usage import unknown_usage_calls
 from pulse_server.unpriced import unpriced_calls
+from pulse_server.unread_attributes import unread_attributes
 from pulse_storage import migrate
 from pulse_storage.engines import is_postgres
 from pulse_storage.errors import StorageError
@@ -137,13 +138,14 @@ def _prices(settings: Settings) -> Finding:
 
 
 def _stored_calls(settings: Settings) -> list[Finding]:
-    """Find stored calls without a cost or without tokens; a missing or outdated store is left unchanged."""
+    """Find stored calls without a cost or tokens, and unread attributes; a missing store is left alone."""
     try:
         if migrate.pending(settings.database_url):
             return []
         return [
             *(Finding("prices", "warning", text) for text in asyncio.run(unpriced_calls(settings))),
             *(Finding("usage", "warning", text) for text in asyncio.run(unknown_usage_calls(settings))),
+            *(Finding("dialects", "warning", text) for text in asyncio.run(unread_attributes(settings))),
         ]
     except (SettingError, StorageError):
         # Another finding tells of it.

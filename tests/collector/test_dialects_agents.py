@@ -218,6 +218,8 @@ def test_google_adk_tools_have_arguments_and_a_result() -> None:
         "name": "execute_tool get_weather",
         "dialect": "google-adk",
         "scope": "gcp.vertex.agent",
+        "input_preview": '{"city":"Paris"}',
+        "output_preview": "sunny",
         "metadata": {
             "attributes": {"gen_ai.tool.name": "get_weather"},
             "scope": {"name": "gcp.vertex.agent"},

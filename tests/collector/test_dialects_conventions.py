@@ -308,6 +308,7 @@ def test_a_tool_call_has_arguments_and_a_result() -> None:
         "name": "execute_tool get_weather",
         "dialect": "otel-genai",
         "output_preview": "18 C",
+        "input_preview": '{"city":"Paris"}',
         "metadata": {"attributes": {"gen_ai.tool.name": "get_weather", "gen_ai.tool.call.id": "call_1"}},
         "request_body": {"city": "Paris"},
         "response_body": {"result": "18 C"},

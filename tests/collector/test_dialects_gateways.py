@@ -219,13 +219,14 @@ def test_litellm_raw_requests_tell_what_the_provider_said() -> None:
         "metadata": {
             "attributes": {
                 "llm.anthropic.model": "claude-sonnet-4-5",
-                "llm.anthropic.messages": "[{'role': 'user', 'content': 'Weather?'}]",
                 "llm.anthropic.id": "msg_1",
                 "llm.anthropic.stop_reason": "end_turn",
                 "llm.anthropic.usage": _RAW_USAGE,
             },
             "scope": {"name": "litellm"},
         },
+        "input_preview": "Weather?",
+        "request_body": {"messages": [{"role": "user", "content": "Weather?"}]},
     }
 
 

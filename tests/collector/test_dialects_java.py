@@ -123,6 +123,7 @@ def test_spring_ai_tools_have_arguments_and_a_result() -> None:
         "dialect": "spring-ai",
         "scope": "org.springframework.boot",
         "output_preview": "Sunny",
+        "input_preview": '{"city":"Ulm"}',
         "metadata": {
             "attributes": {"spring.ai.tool.definition.name": "weather"},
             "scope": {"name": "org.springframework.boot"},
@@ -183,6 +184,7 @@ def test_langchain4j_tools_are_told_by_name() -> None:
         "dialect": "langchain4j",
         "scope": "io.quarkus.opentelemetry",
         "output_preview": "Sunny",
+        "input_preview": '{"city":"Ulm"}',
         "metadata": {"scope": {"name": "io.quarkus.opentelemetry"}},
         "request_body": {"city": "Ulm"},
         "response_body": {"result": "Sunny"},

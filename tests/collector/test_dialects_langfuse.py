@@ -187,6 +187,7 @@ def test_langsmith_retrievers_are_no_embeddings() -> None:
         "name": "docs",
         "dialect": "langsmith",
         "scope": "langsmith",
+        "input_preview": '{"q":"weather"}',
         "metadata": {"scope": {"name": "langsmith"}},
         "request_body": {"q": "weather"},
     }

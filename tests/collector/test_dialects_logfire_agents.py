@@ -200,6 +200,7 @@ def test_functions_are_tools() -> None:
         "dialect": "logfire-agents",
         "scope": "logfire.openai_agents",
         "output_preview": "Cloudy",
+        "input_preview": '{"city":"Paris"}',
         "metadata": {
             "attributes": {"name": "get_weather", "mcp_data": "null"},
             "scope": {"name": "logfire.openai_agents"},

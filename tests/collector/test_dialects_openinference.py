@@ -324,6 +324,7 @@ def test_openinference_retrievals_keep_their_documents() -> None:
         "dialect": "openinference",
         "scope": "openinference.instrumentation.llama_index",
         "input_preview": "weather",
+        "output_preview": '[{"document":{"id":"d1","score":0.5}}]',
         "metadata": {"scope": {"name": "openinference.instrumentation.llama_index"}},
         "request_body": {"input": "weather"},
         "response_body": {"documents": [{"document": {"id": "d1", "score": 0.5}}]},

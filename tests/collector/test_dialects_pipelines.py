@@ -159,6 +159,7 @@ def test_genkit_flows_fail_as_their_state_says() -> None:
         "scope": "genkit-tracer",
         "status": "error",
         "error_message": "boom",
+        "input_preview": "Weather?",
         "metadata": {"attributes": {"genkit:type": "action"}, "scope": {"name": "genkit-tracer"}},
         "request_body": {"input": "Weather?"},
     }

@@ -161,6 +161,8 @@ def test_vercel_tools() -> None:
         "name": "ai.toolCall",
         "dialect": "vercel-ai",
         "scope": "ai",
+        "input_preview": '{"city":"Paris"}',
+        "output_preview": "18 C",
         "metadata": {"attributes": {"ai.toolCall.name": "get_weather"}, "scope": {"name": "ai"}},
         "request_body": {"city": "Paris"},
         "response_body": {"result": "18 C"},
@@ -188,6 +190,7 @@ def test_traceloop_workflows() -> None:
         "dialect": "traceloop",
         "scope": "traceloop.tracer",
         "user_id": "u1",
+        "input_preview": '{"args":["hi"]}',
         "output_preview": "done",
         "metadata": {
             "attributes": {"traceloop.entity.name": "checkout"},

@@ -96,6 +96,7 @@ def test_livekit_turns_and_tools_are_told_by_name() -> None:
         "scope": "livekit-agents",
         "status": "error",
         "output_preview": "nine",
+        "input_preview": '{"pier":3}',
         "metadata": {
             "attributes": {"lk.function_tool.id": "c1", "lk.function_tool.name": "ferries"},
             "scope": {"name": "livekit-agents"},
@@ -239,6 +240,8 @@ def test_pipecat_tool_calls_are_tools() -> None:
         "name": "llm_tool_call",
         "dialect": "pipecat",
         "scope": "pipecat",
+        "input_preview": '{"line":4}',
+        "output_preview": '{"minutes":0}',
         "metadata": {
             "attributes": {
                 "tool.function_name": "delay",

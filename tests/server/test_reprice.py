@@ -211,6 +211,23 @@ def test_doctor_lists_models_without_a_price_with_the_mend(
     assert [finding["level"] for finding in findings if finding["about"] == "prices"] == ["ok"]
 
 
+def test_doctor_names_attributes_that_no_dialect_reads(capsys: pytest.CaptureFixture[str]) -> None:
+    metadata = json.dumps({"unread": ["acme.prompt", "acme.usage.input_tokens"]})
+    store(
+        [
+            span(1),
+            span(2, metadata=metadata),
+            span(3, metadata=json.dumps({"unread": ["acme.prompt"]}), operation=None, model_call=False),
+        ],
+    )
+    assert main(["doctor", "--json"]) in (0, 1)
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [finding["text"] for finding in findings if finding["about"] == "dialects"] == [
+        "project p: 2 of the newest 1,000 spans have attributes that look like usage or messages and that no"
+        " dialect reads: acme.prompt (2), acme.usage.input_tokens (1); see docs/dialects.md, A new dialect"
+    ]
+
+
 def test_doctor_lists_models_of_calls_without_known_tokens(capsys: pytest.CaptureFixture[str]) -> None:
     unknown = {"model_used": "other", "input_tokens": None, "output_tokens": None}
     store([unpriced(1, start_ns=time.time_ns(), **unknown), unpriced(2, **unknown)])

@@ -151,6 +151,12 @@ _CALL_KEYS = (
     *("gen_ai.usage.", "llm.usage.", "gen_ai.response.id"),
     *("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.prompt", "gen_ai.completion"),
 )
+#: Beginnings of keys that only spans of one operation have.
+_BY_PREFIX = (
+    ("gen_ai.tool.call.", "execute_tool"),
+    ("gen_ai.rerank.", "rerank"),
+    ("gen_ai.retrieval.", "retrieval"),
+)
 
 
 class Spoken(NamedTuple):
@@ -247,6 +253,9 @@ def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
         for key, spoken in _BY_KIND:
             if key in attributes and (kind := kind_of(attributes, spoken.dialect)):
                 return kind
+    for start, operation in _BY_PREFIX:
+        if any(key.startswith(start) for key in attributes):
+            return operation
     if any(key in attributes for key in _MODEL_KEYS):
         return "chat"
     # Frameworks put their own name there, on spans of every kind.

@@ -40,6 +40,8 @@ class Dialect:
     counts: Mapping[CountColumn, tuple[str, ...]] = field(default_factory=dict[CountColumn, tuple[str, ...]])
     first_token_seconds: tuple[str, ...] = ()
     first_token_ms: tuple[str, ...] = ()
+    #: Hold the time of the first token: ISO 8601, or Unix time in seconds, milliseconds or nanoseconds.
+    first_token_at: tuple[str, ...] = ()
     cost_usd: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     finish_reasons: tuple[str, ...] = ()
@@ -71,6 +73,7 @@ class Table(NamedTuple):
     counts: tuple[tuple[CountColumn, tuple[str, ...]], ...]
     first_token_seconds: tuple[str, ...]
     first_token_ms: tuple[str, ...]
+    first_token_at: tuple[str, ...]
     cost_usd: tuple[str, ...]
     tags: tuple[str, ...]
     finish_reasons: tuple[str, ...]
@@ -103,6 +106,7 @@ def compiled(dialect: Dialect) -> Table:
         counts=tuple((column, tuple(dict.fromkeys(keys))) for column, keys in counts.items()),
         first_token_seconds=keys_of(lambda one: one.first_token_seconds),
         first_token_ms=keys_of(lambda one: one.first_token_ms),
+        first_token_at=keys_of(lambda one: one.first_token_at),
         cost_usd=keys_of(lambda one: one.cost_usd),
         tags=keys_of(lambda one: one.tags),
         finish_reasons=keys_of(lambda one: one.finish_reasons),
@@ -117,6 +121,7 @@ def compiled(dialect: Dialect) -> Table:
             *(key for _, keys in (*texts.items(), *counts.items()) for key in keys),
             *table.first_token_seconds,
             *table.first_token_ms,
+            *table.first_token_at,
             *table.cost_usd,
             *table.tags,
             *table.finish_reasons,

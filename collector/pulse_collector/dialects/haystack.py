@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
@@ -11,6 +13,17 @@ from pulse_collector.mapping.json_text import Json, JsonObject
 from pulse_collector.mapping.messages import first_answer_text
 from pulse_collector.mapping.span_facts import SpanFacts
 
+#: Spans without a component type, by name. Agents of Haystack 3 call models and tools in steps.
+_SPANS = {
+    "haystack.pipeline.run": "invoke_workflow",
+    "haystack.async_pipeline.run": "invoke_workflow",
+    "haystack.agent.run": "invoke_agent",
+    "haystack.agent.step": "agent_step",
+    "haystack.agent.step.llm": "chat",
+    "haystack.agent.step.tool": "execute_tool",
+}
+#: What each kind of span has in a content attribute of its own.
+_SUBJECTS = ("component", "agent.step.llm", "agent.step.tool", "agent.step", "agent")
 #: Ends of component types, and what such components do.
 _COMPONENTS = (
     ("ChatGenerator", "chat"),
@@ -21,6 +34,8 @@ _COMPONENTS = (
     ("ToolInvoker", "execute_tool"),
     ("Agent", "invoke_agent"),
 )
+_INPUTS = (*(f"haystack.{subject}.input" for subject in _SUBJECTS), "haystack.pipeline.input_data")
+_OUTPUTS = (*(f"haystack.{subject}.output" for subject in _SUBJECTS), "haystack.pipeline.output_data")
 #: Beginnings of component types, and the provider they call.
 _PROVIDERS = (
     ("AzureOpenAI", "azure"),
@@ -45,10 +60,9 @@ def read(facts: SpanFacts) -> None:
         if facts.model_call:
             start = next((name for name in _PROVIDERS if component.startswith(name[0])), None)
             facts.fill("provider", None if start is None else start[1])
-    elif facts.name == "haystack.pipeline.run":
-        facts.operation, facts.model_call = "invoke_workflow", False
-    asked = _first(facts, "haystack.component.input", "haystack.pipeline.input_data")
-    answered = _first(facts, "haystack.component.output", "haystack.pipeline.output_data")
+    elif (operation := _SPANS.get(facts.name)) is not None:
+        facts.operation, facts.model_call = operation, operation == "chat"
+    asked, answered = _first(facts, _INPUTS), _first(facts, _OUTPUTS)
     if asked is not None:
         facts.request = document_body(asked, "input")
     if answered is not None:
@@ -61,7 +75,7 @@ def read(facts: SpanFacts) -> None:
     read_content(facts)
 
 
-def _first(facts: SpanFacts, *keys: str) -> Content | None:
+def _first(facts: SpanFacts, keys: Sequence[str]) -> Content | None:
     return next((content for key in keys if (content := content_of(facts.attributes.get(key)))), None)
 
 
@@ -91,12 +105,7 @@ DIALECT = Dialect(
     scopes=("haystack",),
     markers=("haystack.",),
     kind_key="haystack.component.type",
-    content=(
-        "haystack.component.input",
-        "haystack.component.output",
-        "haystack.pipeline.input_data",
-        "haystack.pipeline.output_data",
-    ),
+    content=(*_INPUTS, *_OUTPUTS),
     read=read,
     extends=OTEL_GENAI,
 )

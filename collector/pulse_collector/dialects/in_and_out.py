@@ -9,7 +9,7 @@ from pulse_collector.mapping.attributes import AttributeValue
 from pulse_collector.mapping.content import Content, content_of, document_body
 from pulse_collector.mapping.documents import read_request, read_response
 from pulse_collector.mapping.json_text import Json, JsonObject
-from pulse_collector.mapping.messages import first_answer_text, last_user_text
+from pulse_collector.mapping.messages import first_answer_text, last_answer_text, last_user_text
 from pulse_collector.mapping.span_facts import SpanFacts
 
 #: Operations whose input is no conversation: what they were given, and what they returned.
@@ -49,7 +49,8 @@ def set_in_and_out(facts: SpanFacts, asked: Content | None, answered: Content | 
     if answered is not None:
         if facts.response is None:
             facts.response = document_body(answered, out_of)
-        facts.output_text = facts.output_text or _answer_text(answered.value)
+        text = last_answer_text(answered.value) or _answer_text(answered.value)
+        facts.output_text = facts.output_text or text
 
 
 def first_content(facts: SpanFacts, keys: Sequence[str]) -> Content | None:

@@ -6,16 +6,17 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.langfuse_usage import langfuse_counts
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.content import content_of, document_body, plain_text
+from pulse_collector.mapping.content import Content, content_of, document_body, plain_text, with_member
 from pulse_collector.mapping.documents import fill_stated_cost, read_request, read_response
 from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object, unquote
 from pulse_collector.mapping.model_names import is_embedding_model
 from pulse_collector.mapping.span_facts import SpanFacts, TextColumn
-from pulse_collector.mapping.times import ms_after_start
 
 _METADATA = ("langfuse.trace.metadata.", "langfuse.observation.metadata.")
 #: Infinite limits and their like are the client's inventions.
 _ENDLESS = "Infinity"
+#: Levels of a failed observation, also those of other loggers.
+_FAILURES = frozenset({"ERROR", "FATAL", "CRITICAL"})
 #: What its LangChain callback leaves in the metadata, LangChain's own notes on the model among it.
 _METADATA_NAMES: dict[TextColumn, tuple[str, ...]] = {
     "provider": ("ls_provider",),
@@ -33,9 +34,7 @@ def read(facts: SpanFacts) -> None:
     reason = facts.custom.pop("finish_reason", None)
     if isinstance(reason, str) and not facts.finish_reasons:
         facts.finish_reasons = [reason]
-    if attributes.get("langfuse.observation.level") == "ERROR":
-        facts.failed = True
-        facts.fill("error_message", attributes.get("langfuse.observation.status_message"))
+    _read_level(facts)
     for column, names in _METADATA_NAMES.items():
         for name in names:
             facts.fill(column, facts.custom.get(name))
@@ -47,9 +46,19 @@ def read(facts: SpanFacts) -> None:
         if facts.failed and not facts.counts and "model_used" in facts.texts:
             facts.fill("model_requested", facts.texts.pop("model_used"))
     fill_stated_cost(facts, parse_object(attributes.get("langfuse.observation.cost_details")))
-    _read_first_token(facts)
     _read_content(facts)
     read_content(facts)
+
+
+def _read_level(facts: SpanFacts) -> None:
+    """Read whether the observation failed; the status message of one that did not stays in the metadata."""
+    level = unquote(facts.attributes.get("langfuse.observation.level"))
+    message = facts.attributes.get("langfuse.observation.status_message")
+    if level is not None and level.strip().upper() in _FAILURES:
+        facts.failed = True
+        facts.fill("error_message", message)
+    elif message:
+        facts.rest["langfuse.observation.status_message"] = message
 
 
 def _read_usage(facts: SpanFacts, usage: JsonObject) -> None:
@@ -68,13 +77,6 @@ def _read_kind(facts: SpanFacts, usage: JsonObject) -> None:
         facts.operation, facts.model_call = "chat", True
     if facts.operation == "chat" and is_embedding_model(model):
         facts.operation = "embeddings"
-
-
-def _read_first_token(facts: SpanFacts) -> None:
-    written = unquote(facts.attributes.get("langfuse.observation.completion_start_time"))
-    ms = ms_after_start(written, facts.start_ns)
-    if ms is not None:
-        facts.numbers.setdefault("time_to_first_token_ms", ms)
 
 
 def _read_content(facts: SpanFacts) -> None:
@@ -97,6 +99,18 @@ def _read_content(facts: SpanFacts) -> None:
             read_response(facts, answered.value)
         facts.output_text = facts.output_text or plain_text(left)
         facts.response = document_body(answered, "messages" if isinstance(answered.value, list) else "output")
+    facts.request = _with_trace(facts, facts.request, "input", asked)
+    facts.response = _with_trace(facts, facts.response, "output", answered)
+
+
+def _with_trace(facts: SpanFacts, body: bytes | None, side: str, own: Content | None) -> bytes | None:
+    """Return the body with what the application set as the input or output of the whole trace."""
+    of_trace = content_of(facts.attributes.get(f"langfuse.trace.{side}"))
+    if of_trace is None or (own is not None and own.value == of_trace.value):
+        return body
+    if body is None:
+        return document_body(of_trace, side)
+    return with_member(body, f"trace_{side}", of_trace)
 
 
 def _unquoted(value: Json) -> Json:
@@ -131,6 +145,7 @@ DIALECT = Dialect(
         "environment": ("langfuse.environment",),
         "release": ("langfuse.release",),
     },
+    first_token_at=("langfuse.observation.completion_start_time",),
     tags=("langfuse.trace.tags", "langfuse.tags"),
     content=(
         "langfuse.observation.input",
@@ -138,7 +153,6 @@ DIALECT = Dialect(
         "langfuse.observation.model.parameters",
         "langfuse.observation.usage_details",
         "langfuse.observation.cost_details",
-        "langfuse.observation.completion_start_time",
         "langfuse.observation.status_message",
         "langfuse.trace.input",
         "langfuse.trace.output",

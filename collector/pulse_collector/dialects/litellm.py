@@ -10,9 +10,9 @@ from pulse_collector.dialects.openllmetry import read as read_openllmetry
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, set_messages
 from pulse_collector.mapping.content import content_of
-from pulse_collector.mapping.documents import read_parameters, read_response, read_usage
+from pulse_collector.mapping.documents import asked_text, read_parameters, read_response, read_usage
 from pulse_collector.mapping.indexed import indexed_list
-from pulse_collector.mapping.json_text import JsonObject, parse_repr, to_json
+from pulse_collector.mapping.json_text import JsonObject, dump_json, parse_repr, to_json
 from pulse_collector.mapping.model_names import provider_by_model
 from pulse_collector.mapping.span_facts import SpanFacts, clean_text
 
@@ -35,6 +35,9 @@ _CALLS = {
 
 #: `litellm:custom_llm_provider:openai;model_id:None;response_id:resp_1`, in base64.
 _HIDDEN_ID = re.compile(r"^litellm:.*;response_id:(\S+)$")
+#: Members of raw requests and of raw responses that are content.
+_ASKED = ("messages", "input", "prompt", "contents", "system", "instructions", "tools", "query", "documents")
+_ANSWERED = ("choices", "content", "output", "candidates", "message", "results", "text")
 _RAW_REQUEST = re.compile(r"llm\.([\w-]+)\.(.+)")
 
 
@@ -112,7 +115,10 @@ def _read_raw(facts: SpanFacts) -> None:
             provider = member[1]
             parsed = parse_repr(value) if isinstance(value, str) and value[:1] in ("{", "[") else None
             document[member[2]] = to_json(value) if parsed is None else parsed
+            if member[2] in _ASKED or member[2] in _ANSWERED:
+                facts.rest.pop(key, None)
     facts.fill("provider", provider)
+    _read_raw_content(facts, document)
     # The span of a call; without an answer it says nothing that the one above it does not.
     facts.model_call = "usage" in document
     if facts.model_call:
@@ -120,6 +126,16 @@ def _read_raw(facts: SpanFacts) -> None:
         read_response(
             facts, {name: member for name, member in document.items() if name not in ("id", "model")}
         )
+
+
+def _read_raw_content(facts: SpanFacts, document: JsonObject) -> None:
+    asked: JsonObject = {name: document[name] for name in _ASKED if name in document}
+    answered: JsonObject = {name: document[name] for name in _ANSWERED if name in document}
+    if asked:
+        facts.request = dump_json(asked)
+        facts.input_text = asked_text(asked)
+    if answered:
+        facts.response = dump_json(answered)
 
 
 DIALECT = Dialect(

@@ -8,7 +8,6 @@ from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.mapping.json_text import parse_object
 from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.times import ms_after_start
 
 #: `model_generation` is the call of a model with all its steps; a step and a chunk are details of it.
 _KINDS = {
@@ -52,10 +51,6 @@ _METADATA = "mastra.metadata."
 def read(facts: SpanFacts) -> None:
     """Read content, and of a model call when its answer began."""
     attributes = facts.attributes
-    if facts.model_call and "time_to_first_token_ms" not in facts.numbers:
-        ms = ms_after_start(attributes.get("mastra.completion_start_time"), facts.start_ns)
-        if ms is not None:
-            facts.numbers["time_to_first_token_ms"] = ms
     if facts.model_call:
         model = parse_object(attributes.get("mastra.metadata.modelMetadata"))
         facts.fill("provider", model.get("modelProvider"))

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import built, read_first_event, read_missing_content, set_messages
-from pulse_collector.mapping.content import Content, content_of, document_body, plain_text
+from pulse_collector.dialects.otel_genai import (
+    built,
+    read_first_event,
+    read_missing_content,
+    search_body,
+    set_messages,
+)
+from pulse_collector.mapping.content import Content, content_of, document_body, plain_text, with_member
 from pulse_collector.mapping.documents import read_parameters, read_request, read_response
 from pulse_collector.mapping.indexed import indexed_list
 from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object
@@ -13,6 +19,8 @@ from pulse_collector.mapping.span_facts import SpanFacts
 from pulse_collector.mapping.usage import count_of
 
 _LLAMA_INDEX = "openinference.instrumentation.llama_index"
+#: Operations whose content is messages.
+_MESSAGE_OPERATIONS = frozenset({"chat", "text_completion"})
 
 
 def read(facts: SpanFacts) -> None:
@@ -27,8 +35,8 @@ def read(facts: SpanFacts) -> None:
         facts.operation, facts.model_call = "task", False
     parameters = parse_object(attributes.get("llm.invocation_parameters"))
     facts.custom.update(parse_object(attributes.get("metadata")))
-    asked = content_of(attributes.get("input.value"))
-    answered = content_of(attributes.get("output.value"))
+    asked = _document(facts, "input.value", "llm.input_messages.")
+    answered = _document(facts, "output.value", "llm.output_messages.")
     if facts.scope == "openinference.instrumentation.bedrock":
         facts.input_excludes_cache = _bedrock_input_excludes_cache(facts, answered)
     if facts.model_call:
@@ -49,14 +57,50 @@ def read(facts: SpanFacts) -> None:
         facts.request = document_body(asked, "messages" if isinstance(asked.value, list) else "input")
     if facts.response is None and answered is not None:
         facts.response = document_body(answered, "messages" if isinstance(answered.value, list) else "output")
-    facts.input_text = facts.input_text or plain_text(attributes.get("input.value"))
+    if asked is not None:
+        facts.input_text = facts.input_text or plain_text(attributes.get("input.value"))
     _read_flattened(facts)
+    facts.input_text = facts.input_text or plain_text(attributes.get("input.value"))
     facts.output_text = facts.output_text or plain_text(attributes.get("output.value"))
     read_missing_content(facts)
+    _read_template(facts)
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
         read_first_event(facts, "First Token Stream Event")
     if facts.model_call and facts.scope == "openinference.instrumentation.litellm":
         _read_route(facts)
+
+
+def _document(facts: SpanFacts, key: str, prefix: str) -> Content | None:
+    """Return a document; None if it is only a text of messages that are there one by one, too.
+
+    LlamaIndex writes `repr` of its messages, which the flattened ones are not.
+    """
+    content = content_of(facts.attributes.get(key))
+    if content is None or not _is_text(content.value):
+        return content
+    return None if _has_flattened(facts, prefix) else content
+
+
+def _has_flattened(facts: SpanFacts, prefix: str) -> bool:
+    return any(key.startswith(prefix) for key in facts.flattened)
+
+
+def _is_text(value: Json) -> bool:
+    messages = value.get("messages") if isinstance(value, dict) else value
+    if isinstance(value, dict) and isinstance(messages, list):
+        return bool(messages) and all(isinstance(message, str) for message in messages)
+    return isinstance(messages, str)
+
+
+def _read_template(facts: SpanFacts) -> None:
+    """Read the template of the prompt with its variables, and the arguments of a tool's call."""
+    for name in ("template", "variables"):
+        part = content_of(facts.attributes.get(f"llm.prompt_template.{name}"))
+        if part is not None:
+            facts.request = with_member(facts.request or b"{}", f"prompt_{name}", part)
+    arguments = content_of(facts.attributes.get("tool_call.function.arguments"))
+    if arguments is not None and facts.request is None:
+        facts.request = document_body(arguments, "arguments")
 
 
 def _prompts(facts: SpanFacts) -> list[str]:
@@ -109,20 +153,27 @@ def _read_documents(facts: SpanFacts, asked: Content | None, answered: Content |
 
 def _read_flattened(facts: SpanFacts) -> None:
     """Messages, where the documents leave something open: putting them together again costs most."""
+    if facts.operation not in _MESSAGE_OPERATIONS:
+        _read_lists(facts)
     if not facts.flattened:
         return
-    _read_lists(facts)
     asked = answered = None
     if facts.request is None or facts.input_text is None:
         asked = _messages(facts, "llm.input_messages.")
     if facts.response is None or facts.output_text is None or not facts.finish_reasons:
-        answered = _messages(facts, "llm.output_messages.")
+        answered = _messages(facts, "llm.output_messages.") or _choices(facts)
     tools = built([_tool(tool) for tool in indexed_list(facts.flattened, "llm.tools.")]) if asked else None
     set_messages(facts, messages=asked, answers=answered, tools=tools)
 
 
 def _read_lists(facts: SpanFacts) -> None:
-    """What embeddings were made of, and the documents that were found; never the vectors."""
+    """Read what embeddings were made of, what was searched, and the documents found; never the vectors."""
+    query = facts.attributes.get("reranker.query")
+    given = built(indexed_list(facts.flattened, "reranker.input_documents."))
+    if facts.request is None and (query or given is not None):
+        top_k = facts.attributes.get("reranker.top_k")
+        facts.request = search_body(query, given, None if top_k is None else {"top_k": top_k})
+        facts.input_text = facts.input_text or plain_text(query)
     texts = [
         text
         for entry in indexed_list(facts.flattened, "embedding.embeddings.")
@@ -140,6 +191,8 @@ def _read_lists(facts: SpanFacts) -> None:
 
 def _answered(facts: SpanFacts) -> bool:
     if facts.counts or facts.finish_reasons or facts.output_text:
+        return True
+    if facts.response is None and _has_flattened(facts, "llm.output_messages."):
         return True
     # LangChain has a document without an answer for calls that failed.
     return facts.response is not None and all(event.name != "exception" for event in facts.events)
@@ -167,6 +220,16 @@ def _message(entry: Json) -> Json:
     return message
 
 
+def _choices(facts: SpanFacts) -> Content | None:
+    """Return the answers of a completion, `llm.choices.N.completion.text`, as messages."""
+    answers: list[Json] = []
+    for entry in indexed_list(facts.flattened, "llm.choices."):
+        completion = entry.get("completion") if isinstance(entry, dict) else None
+        if isinstance(completion, dict):
+            answers.append({"role": "assistant", "content": completion.pop("text", None), **completion})
+    return built(answers)
+
+
 def _tool(entry: Json) -> Json:
     tool: JsonObject = entry if isinstance(entry, dict) else {}
     inner = tool.get("tool")
@@ -189,12 +252,15 @@ DIALECT = Dialect(
         "llm.model_name",
         "llm.prompts",
         "llm.tools.",
+        "llm.choices.",
         "llm.cost.",
         "embedding.embeddings.",
         "retrieval.documents.",
         "reranker.",
     ),
     kind_key="openinference.span.kind",
+    # The name of Future AGI and LoongSuite, and an older one of the former.
+    kind_aliases=("gen_ai.span.kind", "fi.span.kind"),
     kinds={
         "LLM": "chat",
         "EMBEDDING": "embeddings",
@@ -207,6 +273,12 @@ DIALECT = Dialect(
         "EVALUATOR": "evaluator",
         "PROMPT": "prompt",
         "DECISION": "decision",
+        "TASK": "task",
+        "STEP": "agent_step",
+        "ENTRY": "invoke_workflow",
+        "WORKFLOW": "invoke_workflow",
+        "VECTOR_DB": "retrieval",
+        "CONVERSATION": "invoke_workflow",
         "UNKNOWN": "unknown",
     },
     texts={
@@ -240,12 +312,19 @@ DIALECT = Dialect(
         "metadata",
         "llm.model_name",
         "llm.prompts",
+        "reranker.query",
+        "reranker.top_k",
+        "llm.prompt_template.template",
+        "llm.prompt_template.variables",
+        "llm.function_call",
+        "tool_call.function.arguments",
     ),
     content_prefixes=(
         "llm.input_messages.",
         "llm.output_messages.",
         "llm.tools.",
         "llm.prompts.",
+        "llm.choices.",
         "embedding.embeddings.",
         "retrieval.documents.",
         "reranker.input_documents.",

@@ -68,7 +68,11 @@ def read(facts: SpanFacts) -> None:
         # Its counts are passed on as they come.
         facts.input_excludes_cache = True
     read_content(facts)
-    read_in_and_out(facts, ("traceloop.entity.input",), ("traceloop.entity.output",))
+    read_in_and_out(
+        facts,
+        ("traceloop.entity.input", "gen_ai.task.input"),
+        ("traceloop.entity.output", "gen_ai.task.output"),
+    )
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
         read_first_event(facts, OLD_CHUNK_EVENT)
 
@@ -86,6 +90,7 @@ DIALECT = Dialect(
     markers=(
         "llm.request.functions.",
         "llm.usage.",
+        "gen_ai.task.",
     ),
     kind_key="llm.request.type",
     kinds={
@@ -99,7 +104,10 @@ DIALECT = Dialect(
         "session_id": tuple(_PROPERTIES + name for name in _SESSION_PROPERTIES),
         "user_id": (_PROPERTIES + "user_id",),
     },
-    content=("traceloop.entity.input", "traceloop.entity.output"),
+    content=(
+        *("traceloop.entity.input", "traceloop.entity.output"),
+        *("gen_ai.task.input", "gen_ai.task.output"),
+    ),
     noise=("llm.headers",),
     content_prefixes=("llm.request.functions.",),
     custom_prefixes=(_PROPERTIES,),

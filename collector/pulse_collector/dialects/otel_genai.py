@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pulse_collector.dialects.dialect import Dialect
-from pulse_collector.mapping.attributes import AttributeValue
+from pulse_collector.mapping.attributes import Attributes, AttributeValue, as_count
 from pulse_collector.mapping.content import (
     Content,
     content_of,
     document_body,
+    dump_body,
     plain_text,
     request_body,
     response_body,
 )
 from pulse_collector.mapping.event_messages import choice_message
+from pulse_collector.mapping.finish_reasons import finish_reasons
 from pulse_collector.mapping.indexed import indexed_list
 from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, parse_object, to_json
-from pulse_collector.mapping.messages import answer_finish_reasons, first_answer_text, last_user_text
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.mapping.messages import (
+    answer_finish_reasons,
+    first_answer_text,
+    last_answer_text,
+    last_user_text,
+)
+from pulse_collector.mapping.span_facts import Event, SpanFacts
 
 #: Span events that carried content before there were attributes for it, and Strands still sends.
 _MESSAGE_EVENTS = {
@@ -27,6 +34,9 @@ _MESSAGE_EVENTS = {
     "gen_ai.assistant.message": "assistant",
     "gen_ai.tool.message": "tool",
 }
+_MESSAGE_KEYS = frozenset({"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions"})
+_SEARCHES = frozenset({"retrieval", "rerank"})
+_QUERIES = ("gen_ai.retrieval.query.text", "gen_ai.retrieval.query", "gen_ai.rerank.query")
 CHUNK_EVENT = "gen_ai.content.completion.chunk"
 #: Its name in the first versions of OpenLLMetry.
 OLD_CHUNK_EVENT = "llm.content.completion.chunk"
@@ -56,9 +66,14 @@ def read_content(facts: SpanFacts) -> None:
     if facts.events and messages is None and answers is None:
         messages, answers = _event_content(facts)
     tools = content_of(attributes.get("gen_ai.tool.definitions"))
+    if facts.events and (details := _details(facts)) is not None:
+        system = system or content_of(details.get("gen_ai.system_instructions"))
+        tools = tools or content_of(details.get("gen_ai.tool.definitions"))
     set_messages(facts, messages=messages, system=system, tools=tools, answers=answers)
     if facts.operation == "execute_tool":
         _read_tool(facts)
+    elif facts.operation in _SEARCHES:
+        _read_search(facts)
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
         read_first_event(facts, CHUNK_EVENT)
 
@@ -92,7 +107,9 @@ def set_messages(
     if answers is None:
         return
     if facts.output_text is None:
-        facts.output_text = first_answer_text(answers.value)
+        # A call has choices, an agent the messages of its whole run.
+        text_of = first_answer_text if facts.model_call else last_answer_text
+        facts.output_text = text_of(answers.value) or first_answer_text(answers.value)
     if not facts.finish_reasons:
         facts.finish_reasons = answer_finish_reasons(answers.value)
     if facts.response is None:
@@ -127,16 +144,58 @@ def _read_tool(facts: SpanFacts) -> None:
         facts.output_text = facts.output_text or plain_text(result)
 
 
+def _read_search(facts: SpanFacts) -> None:
+    """Read the query of a retrieval or a rerank, the documents given, and those returned."""
+    attributes, operation = facts.attributes, facts.operation
+    query = next((text for key in _QUERIES if (text := attributes.get(key))), None)
+    documents = {name: _documents(facts, f"gen_ai.{operation}.{name}") for name in ("documents", "results")}
+    # A retrieval returns documents, a rerank is given them.
+    given = documents["documents"] if operation == "rerank" else None
+    returned = documents["results"] if operation == "rerank" else documents["documents"]
+    if facts.request is None and (query or given is not None):
+        facts.request = search_body(query, given)
+        facts.input_text = facts.input_text or plain_text(query)
+    if facts.response is None and returned is not None:
+        facts.response = document_body(returned, "documents")
+
+
+def _documents(facts: SpanFacts, key: str) -> Content | None:
+    return content_of(facts.attributes.get(key)) or built(indexed_list(facts.flattened, f"{key}."))
+
+
+def search_body(
+    query: AttributeValue, documents: Content | None, parameters: Mapping[str, AttributeValue] | None = None
+) -> bytes:
+    """Return the request of a search: the query and the documents that were given with it."""
+    body: dict[str, object] = {}
+    asked = content_of(query)
+    if asked is not None:
+        body["query"] = asked.raw
+    if documents is not None:
+        body["documents"] = documents.raw
+    return dump_body({**body, **(parameters or {})})
+
+
 def _older_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
     """`gen_ai.prompt.N.*` and `gen_ai.completion.N.*`, else `gen_ai.prompt` and `gen_ai.completion`."""
     attributes = facts.attributes
-    messages = built(indexed_list(facts.flattened, "gen_ai.prompt."))
-    answers = built(indexed_list(facts.flattened, "gen_ai.completion."))
+    messages = built(_flattened(facts, "gen_ai.prompt.", "gen_ai.input.messages."))
+    answers = built(_flattened(facts, "gen_ai.completion.", "gen_ai.output.messages."))
     if messages is None:
         messages = _whole(attributes.get("gen_ai.prompt"), "user")
     if answers is None:
         answers = _whole(attributes.get("gen_ai.completion"), "assistant")
     return messages, answers
+
+
+def _flattened(facts: SpanFacts, *prefixes: str) -> list[Json]:
+    """Return the first of these flattened lists that is there, its messages without a wrapping `message`."""
+    none: list[Json] = []
+    listed = next((found for prefix in prefixes if (found := indexed_list(facts.flattened, prefix))), none)
+    return [
+        inner if isinstance(entry, dict) and isinstance(inner := entry.get("message"), dict) else entry
+        for entry in listed
+    ]
 
 
 def _whole(value: AttributeValue, role: str) -> Content | None:
@@ -158,10 +217,34 @@ def _event_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
             messages += _listed(event.attributes.get("gen_ai.prompt"), "user")
         elif event.name == "gen_ai.content.completion":
             answers += _listed(event.attributes.get("gen_ai.completion"), "assistant")
-        elif event.name == _DETAILS_EVENT:
+        elif is_details(event):
             messages += _listed(event.attributes.get("gen_ai.input.messages"), "user")
             answers += _listed(event.attributes.get("gen_ai.output.messages"), "assistant")
     return built(messages), built(answers)
+
+
+def is_details(event: Event) -> bool:
+    """Return whether an event has the content of a call, by its name or by its attributes."""
+    return event.name == _DETAILS_EVENT or not _MESSAGE_KEYS.isdisjoint(event.attributes)
+
+
+def _details(facts: SpanFacts) -> Attributes | None:
+    """Return the attributes of the event that has all facts of the call, and fill the gaps from them."""
+    event = next((event for event in reversed(facts.events) if is_details(event)), None)
+    if event is None:
+        return None
+    details = event.attributes
+    for column, keys in DIALECT.texts.items():
+        for key in keys:
+            facts.fill(column, details.get(key))
+    if not facts.counts:
+        for column, keys in DIALECT.counts.items():
+            count = next((count for key in keys if (count := as_count(details.get(key))) is not None), None)
+            if count is not None:
+                facts.counts[column] = count
+    for key in DIALECT.finish_reasons:
+        facts.finish_reasons = facts.finish_reasons or finish_reasons(details.get(key))
+    return details
 
 
 def _event_message(attributes: dict[str, AttributeValue], role: str) -> JsonObject:
@@ -217,7 +300,7 @@ DIALECT = Dialect(
             *(prefix + "session_id" for prefix in _PROPERTIES),
         ),
         "user_id": (
-            *("user.id", "enduser.id", "gen_ai.user.id", "gen_ai.user", "gen_ai.request.user"),
+            *("user.id", "enduser.id", "gen_ai.user.id", "gen_ai.user", "gen_ai.request.user", "llm.user"),
             *("langfuse.user.id", "langwatch.user.id", "mastra.metadata.userId"),
             *(prefix + "user_id" for prefix in _PROPERTIES),
         ),
@@ -243,8 +326,15 @@ DIALECT = Dialect(
     first_token_seconds=(
         "gen_ai.response.time_to_first_chunk",
         "gen_ai.client.operation.time_to_first_chunk",
+        "gen_ai.response.time_to_first_token",
+        "gen_ai.client.operation.time_to_first_token",
+        # vLLM's and Pipecat's.
         "gen_ai.latency.time_to_first_token",
+        "metrics.ttfb",
     ),
+    # VS Code's Copilot and Claude Code.
+    first_token_ms=("copilot_chat.time_to_first_token", "ttft_ms"),
+    first_token_at=("mastra.completion_start_time",),
     cost_usd=("gen_ai.usage.cost", "gen_ai.cost.total_cost", "operation.cost"),
     tags=(
         "pulse.tags",
@@ -252,7 +342,18 @@ DIALECT = Dialect(
         *("langfuse.trace.tags", "langfuse.tags", "langwatch.tags", "mastra.tags"),
         "lmnr.association.properties.tags",
     ),
-    finish_reasons=("gen_ai.response.finish_reasons", "gen_ai.response.finish_reason"),
+    finish_reasons=(
+        "gen_ai.response.finish_reasons",
+        "gen_ai.response.finish_reason",
+        "gen_ai.response.stop_reason",
+        "llm.response.finish_reason",
+        "llm.response.finish_reasons",
+        "llm.response.stop_reason",
+        "llm.finish_reason",
+        "anthropic.message.stop_reason",
+        "finish_reason",
+        "stop_reason",
+    ),
     content=(
         "gen_ai.input.messages",
         "gen_ai.output.messages",
@@ -262,8 +363,20 @@ DIALECT = Dialect(
         "gen_ai.tool.call.result",
         "gen_ai.prompt",
         "gen_ai.completion",
+        *_QUERIES,
+        "gen_ai.retrieval.documents",
+        "gen_ai.rerank.documents",
+        "gen_ai.rerank.results",
     ),
-    content_prefixes=("gen_ai.prompt.", "gen_ai.completion."),
+    content_prefixes=(
+        "gen_ai.prompt.",
+        "gen_ai.completion.",
+        "gen_ai.input.messages.",
+        "gen_ai.output.messages.",
+        "gen_ai.retrieval.documents.",
+        "gen_ai.rerank.documents.",
+        "gen_ai.rerank.results.",
+    ),
     custom_prefixes=("pulse.metadata.", "langfuse.trace.metadata."),
     read=read_content,
 )

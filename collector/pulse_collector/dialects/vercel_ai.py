@@ -6,9 +6,15 @@ from collections.abc import Sequence
 
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import built, read_content, set_messages
+from pulse_collector.dialects.otel_genai import (
+    built,
+    read_content,
+    read_first_event,
+    search_body,
+    set_messages,
+)
 from pulse_collector.mapping.attributes import AttributeValue
-from pulse_collector.mapping.content import Content, content_of, document_body
+from pulse_collector.mapping.content import Content, content_of, document_body, plain_text
 from pulse_collector.mapping.documents import read_reported_cost, read_request, read_usage
 from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object, to_json
 from pulse_collector.mapping.span_facts import SpanFacts
@@ -36,7 +42,11 @@ def read(facts: SpanFacts) -> None:
     )
     if "ai.toolCall.name" in attributes:
         _read_tool(facts)
+    if "ai.documents" in attributes:
+        _read_rerank(facts)
     read_content(facts)
+    if facts.events and "time_to_first_token_ms" not in facts.numbers:
+        read_first_event(facts, "ai.stream.firstChunk")
 
 
 def _read_provider_metadata(facts: SpanFacts) -> None:
@@ -110,6 +120,15 @@ def _values(value: AttributeValue) -> Content | None:
     if not isinstance(value, Sequence) or isinstance(value, bytes):
         return None
     return built([parse_json(item) if isinstance(item, str) else to_json(item) for item in value])
+
+
+def _read_rerank(facts: SpanFacts) -> None:
+    query = facts.attributes.get("ai.query")
+    facts.request = search_body(query, _values(facts.attributes["ai.documents"]))
+    facts.input_text = facts.input_text or plain_text(query)
+    ranking = _values(facts.attributes.get("ai.ranking"))
+    if ranking is not None:
+        facts.response = document_body(ranking, "ranking")
 
 
 def _read_tool(facts: SpanFacts) -> None:
@@ -196,6 +215,9 @@ DIALECT = Dialect(
         "ai.response.reasoning",
         "ai.value",
         "ai.values",
+        "ai.documents",
+        "ai.query",
+        "ai.ranking",
         "ai.embedding",
         "ai.embeddings",
         "ai.toolCall.args",

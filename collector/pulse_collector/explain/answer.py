@@ -41,6 +41,7 @@ def _span(span: ExplainedSpan) -> Answer:
         "cost": span.cost,
         "columns": {name: _column(column) for name, column in span.columns.items()},
         "metadata": {name: [*sources] for name, sources in span.metadata.items()},
+        "unread": [*span.unread],
         "ignored": [_part(part) for part in span.ignored],
     }
 

@@ -19,6 +19,7 @@ from pulse_collector.mapping.attributes import AttributeValue, read_attributes
 from pulse_collector.mapping.event_calls import call_spans
 from pulse_collector.mapping.json_text import to_json
 from pulse_collector.mapping.spans import map_spans
+from pulse_collector.mapping.unread import unread_names
 from pulse_collector.pricing import LIST_PRICES, Prices
 from pulse_storage.ids import row_id
 from pulse_storage.keeping import kept_at_once
@@ -70,6 +71,8 @@ class ExplainedSpan:
     #: Members of the row's metadata, with the parts of the span that they come from.
     metadata: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
     ignored: Sequence[Part] = ()
+    #: Names of attributes that look like usage or messages and that no dialect reads.
+    unread: Sequence[str] = ()
     usage: str | None = None
     cost: str | None = None
     #: None if the span is or would be stored, else why not.
@@ -170,7 +173,7 @@ def _span(
         None if row.parent_span_id is None else row.parent_span_id.hex(),
         row.name,
         dialect=row.dialect,
-        recognised_by=recognised_by(row.scope, attributes) if row.gen_ai else None,
+        recognised_by=recognised_by(row.scope, attributes) if row.dialect is not None else None,
         operation=row.operation,
         model_call=row.model_call,
         attributed=attribution is not None,
@@ -179,6 +182,7 @@ def _span(
         ignored=[
             Part(one.label, shown(one.value), unused_reason(one.key, one.value, row)) for one in found.unused
         ],
+        unread=unread_names(row.metadata),
         usage=usage_reason(row, attributes, found),
         cost=cost_reason(row, found.sources.get("cost_nano_usd", ())) if row.model_call else None,
         left_out=left_out,

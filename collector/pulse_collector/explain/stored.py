@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pulse_collector.explain.counting import explain_counting
 from pulse_collector.explain.explanation import Column, ExplainedSpan, Explanation, columns_of
 from pulse_collector.explain.reasons import cost_reason
+from pulse_collector.mapping.unread import unread_names
 from pulse_storage.rows import TraceRecord
 from pulse_storage.skeletons import Bearing
 
@@ -37,6 +38,7 @@ def explain_stored(records: Sequence[TraceRecord], bearing: Bearing) -> Explanat
                 operation=record.operation,
                 model_call=key in calls,
                 columns=_columns(record),
+                unread=unread_names(record.metadata),
                 cost=cost_reason(record) if key in calls else None,
                 # None for a row that came between the two questions to the store.
                 counting=counting.get(key),

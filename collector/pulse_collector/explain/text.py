@@ -50,6 +50,10 @@ def _span(span: ExplainedSpan) -> Iterator[str]:
         told = [source for source in kept if not source.startswith("resource ")]
         rest = ["the resource"] if len(told) < len(kept) else []
         yield from _line("metadata from", ", ".join(told + rest))
+    if span.unread:
+        yield from _line(
+            "not read", f"{', '.join(span.unread)}: no dialect reads what looks like usage or messages"
+        )
     if span.ignored:
         yield "  ignored"
         for part in span.ignored:

@@ -75,7 +75,7 @@ def request_body(
     if tools is not None:
         body["tools"] = tools.raw
     body.update(parameters)
-    return _dump(body)
+    return dump_body(body)
 
 
 def response_body(
@@ -92,7 +92,7 @@ def response_body(
     body["messages"] = messages.raw
     if finish_reasons:
         body["finish_reasons"] = finish_reasons
-    return _dump(body)
+    return dump_body(body)
 
 
 def document_body(content: Content, name: str, beside: JsonObject | None = None) -> bytes:
@@ -100,14 +100,23 @@ def document_body(content: Content, name: str, beside: JsonObject | None = None)
 
     What is known `beside` it (parameters) goes into the wrapping, and is dropped where there is none.
     """
-    return _dump(content.raw if isinstance(content.value, dict) else {name: content.raw, **(beside or {})})
+    return dump_body(
+        content.raw if isinstance(content.value, dict) else {name: content.raw, **(beside or {})}
+    )
+
+
+def with_member(body: bytes, name: str, content: Content) -> bytes:
+    """Return a JSON object with one more member at its end."""
+    member = dump_body({name: content.raw})
+    return member if body == b"{}" else body[:-1] + b"," + member[1:]
 
 
 def _unreadable(text: str) -> JsonObject:
     return {"_raw": text}
 
 
-def _dump(body: object) -> bytes:
+def dump_body(body: object) -> bytes:
+    """Write a body whose members are JSON values, attribute values or fragments of JSON."""
     try:
         return orjson.dumps(body)
     except (TypeError, ValueError):

@@ -17,19 +17,29 @@ from pulse_collector.mapping.usage import counts_of_document, is_gemini_usage
 
 #: Operations whose cost is that of their input.
 _WITHOUT_OUTPUT = frozenset({"embeddings", "rerank"})
+#: Members of requests that hold what was asked, best first.
+_ASKED = ("messages", "input", "prompt", "contents", "inputs", "query", "question", "user_msg")
+#: Types of what is only a part of an answer: items of OpenAI's responses, calls, LangChain's messages.
+_PARTS = frozenset(
+    {"reasoning", "function", "mcp_approval_request", "mcp_list_tools", "ai", "AIMessageChunk"}
+)
+#: Members of an answer as a whole.
+_ANSWER = frozenset({"model", "stop_reason", "usage"})
 
 
 def read_request(facts: SpanFacts, document: Json) -> None:
     """Fill in the model asked for, the user it was asked for, and the last user text."""
     if isinstance(document, dict):
         read_parameters(facts, document)
-        for key in ("messages", "input", "prompt", "contents", "inputs"):
-            asked = document.get(key)
-            if asked:
-                facts.input_text = facts.input_text or last_user_text(asked) or None
-                return
-    elif document:
-        facts.input_text = facts.input_text or last_user_text(document)
+    facts.input_text = facts.input_text or asked_text(document)
+
+
+def asked_text(document: Json) -> str | None:
+    """Return the last user text of a request: a provider's document, messages, or what an agent was given."""
+    if not isinstance(document, dict):
+        return last_user_text(document) if document else None
+    asked = next((value for key in _ASKED if (value := document.get(key))), None)
+    return asked_text(asked) if isinstance(asked, dict) and "parts" not in asked else last_user_text(asked)
 
 
 def read_parameters(facts: SpanFacts, parameters: JsonObject) -> None:
@@ -50,7 +60,10 @@ def read_response(facts: SpanFacts, document: Json) -> None:
     if "generations" in document:
         _read_langchain(facts, document)
         return
-    facts.fill("provider_request_id", document.get("id") or _either(document, "responseId", "response_id"))
+    if not _is_part(document):
+        facts.fill(
+            "provider_request_id", document.get("id") or _either(document, "responseId", "response_id")
+        )
     facts.fill("model_used", document.get("model") or _either(document, "modelVersion", "model_version"))
     usage = document.get("usage") or document.get("usageMetadata") or document.get("usage_metadata")
     read_usage(facts, usage)
@@ -59,6 +72,21 @@ def read_response(facts: SpanFacts, document: Json) -> None:
     facts.output_text = facts.output_text or text or None
     if not facts.finish_reasons:
         facts.finish_reasons = reasons
+
+
+def _is_part(document: JsonObject) -> bool:
+    """Return whether a document is an item of a response, a message or a call, whose id is its own.
+
+    Anthropic's whole answer has the type `message` too, with the model that gave it.
+    """
+    kind = document.get("type")
+    if not isinstance(kind, str):
+        return str(document.get("object")).startswith("thread.")
+    return (
+        kind in _PARTS
+        or kind.endswith(("_call", "_call_output"))
+        or (kind == "message" and document.keys().isdisjoint(_ANSWER))
+    )
 
 
 def _either(document: JsonObject, camel: str, snake: str) -> Json:
@@ -183,6 +211,11 @@ def _answer(document: JsonObject) -> tuple[str, list[str]]:
     if "content" in document or "parts" in document:
         reasons = document.get("stop_reason") or document.get("finish_reason")
         return message_text(document), _texts(reasons)
+    for key in ("combined_chunk_content", "text"):
+        # Logfire's first version, of streams and of completions.
+        text = document.get(key)
+        if isinstance(text, str):
+            return text, _texts(document.get("finish_reason"))
     message = document.get("message")
     if isinstance(message, dict):
         return message_text(message), _texts(document.get("done_reason") or document.get("finish_reason"))

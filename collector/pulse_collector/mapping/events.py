@@ -7,7 +7,7 @@ all of its parts, whatever order they came in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -131,7 +131,10 @@ def _part(record: LogRecord) -> EventPart | None:
 
 def _document(name: str, record: LogRecord, attributes: Attributes) -> JsonObject:
     if name == _DETAILS:
-        return {key: to_json(value) for key, value in attributes.items() if key.startswith("gen_ai.")}
+        # The first versions had the facts in the body.
+        body = read_attributes([KeyValue(key="body", value=record.body)])["body"]
+        facts = {**(body if isinstance(body, Mapping) else {}), **attributes}
+        return {key: to_json(value) for key, value in facts.items() if key.startswith("gen_ai.")}
     body = to_json(read_attributes([KeyValue(key="body", value=record.body)])["body"])
     if isinstance(body, str):
         return parse_object(body) or ({"content": body} if body else {})

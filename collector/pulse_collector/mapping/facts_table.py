@@ -19,6 +19,7 @@ from pulse_collector.mapping.other_models import add_other_models
 from pulse_collector.mapping.plan import Plan, parameter_name
 from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, TextColumn, clean_text
 from pulse_collector.mapping.tags import tags_of
+from pulse_collector.mapping.times import ms_after
 from pulse_collector.mapping.usage_names import CountColumn
 
 #: Thirty days: no call takes longer.
@@ -51,7 +52,7 @@ def fill_from_table(facts: SpanFacts, plan: Plan) -> None:
             counts[column] = value
         else:
             _fill_count(facts, column, keys, plan)
-    if plan.first_token_ms or plan.cost_usd or plan.cost_parts:
+    if plan.first_token_ms or plan.first_token_at or plan.cost_usd or plan.cost_parts:
         _fill_numbers(facts, plan)
     for key in plan.usage_objects:
         usage = parse_object(attributes[key])
@@ -117,6 +118,11 @@ def _fill_numbers(facts: SpanFacts, plan: Plan) -> None:
             ms *= factor
             if ms <= _MAX_MS:
                 numbers["time_to_first_token_ms"] = ms
+            break
+    for key in plan.first_token_at:
+        ms = ms_after(facts.start_ns, attributes[key])
+        if ms is not None and ms <= _MAX_MS:
+            numbers.setdefault("time_to_first_token_ms", ms)
             break
     for key in plan.cost_usd:
         cost_usd = as_number(attributes[key])

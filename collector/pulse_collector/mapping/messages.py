@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pulse_collector.mapping.json_text import Json, JsonObject
+from pulse_collector.mapping.media import media_of
 
 #: Parts of a message that are its text; the rest is reasoning, tool calls, images and their like.
 _TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
@@ -35,26 +36,33 @@ def message_text(message: Json) -> str:
     if isinstance(parts, list):
         return _part_text(parts[0]) if len(parts) == 1 else "".join(map(_part_text, parts))
     body = _body(message)
-    for key in ("parts", "content", "contents", "text"):
+    for key in ("parts", "content", "contents", "text", "blocks"):
         inner = body.get(key)
         if isinstance(inner, dict) and "parts" in inner:
             return message_text(inner)
         if inner is not None:
             return text_of(inner)
-    return ""
+    audio = body.get("audio")
+    transcript = audio.get("transcript") if isinstance(audio, dict) else None
+    return transcript if isinstance(transcript, str) else ""
+
+
+def shown_text(message: Json) -> str:
+    """Return the text of a message, or `[image]` and the like for one that has only media."""
+    return message_text(message) or (media_of(_body(message)) if isinstance(message, dict) else "")
 
 
 def last_user_text(messages: Json) -> str | None:
-    """The text of the last user message that has some; failing that, of the last message of any role."""
+    """Return the text of the last user message that has some, else of the last message of any role."""
     listed = _each(messages)
     if len(listed) == 1:
-        return message_text(listed[0]) or None
+        return shown_text(listed[0]) or None
     any_role = None
     for message in reversed(listed):
         from_user = _role(message) in _USER_ROLES or isinstance(message, str)
         # Of others' texts the last one stands in.
         if from_user or any_role is None:
-            text = message_text(message)
+            text = shown_text(message)
             if text and from_user:
                 return text
             any_role = text or any_role
@@ -62,16 +70,24 @@ def last_user_text(messages: Json) -> str | None:
 
 
 def first_answer_text(messages: Json) -> str | None:
-    """The text of the first choice: the first message that is the model's, or else the first."""
+    """Return the text of the first choice: the first message that is the model's, or else the first."""
     listed = _each(messages)
     if len(listed) == 1:
-        return message_text(listed[0]) or None
+        return shown_text(listed[0]) or None
     first: Json = None
     for message in listed:
         if _role(message) in _ANSWER_ROLES:
-            return message_text(message) or None
+            return shown_text(message) or None
         first = first or message
-    return message_text(first) or None
+    return shown_text(first) or None
+
+
+def last_answer_text(messages: Json) -> str | None:
+    """Return the text of the last message of a conversation that is the model's and has text."""
+    for message in reversed(_each(messages)):
+        if _role(message) in _ANSWER_ROLES and (text := shown_text(message)):
+            return text
+    return None
 
 
 def answer_finish_reasons(messages: Json) -> list[str]:

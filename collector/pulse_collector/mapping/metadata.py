@@ -1,8 +1,9 @@
 """The metadata of a row: a JSON object of what no column holds.
 
 Its shape: the application's own metadata at the top, and beside it `attributes` (unmapped attributes under
-their full keys), `resource`, `scope`, `events`, `notes` on what was mended, and `usage` and `finish_reasons`
-where no column has them.
+their full keys), `resource`, `scope`, `events`, `notes` on what was wrong, `usage` and `finish_reasons` where
+no column has them, and `unread`: names of attributes that look like usage or messages and that no dialect
+reads.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, to_js
 _MAX_TEXT_CHARS = 8 * 1024
 _MAX_ATTRIBUTES = 256
 _MAX_BYTES = 64 * 1024
-_RESERVED = frozenset({"attributes", "resource", "scope", "events", "notes", "usage", "finish_reasons"})
+_RESERVED = frozenset(
+    {"attributes", "resource", "scope", "events", "notes", "usage", "finish_reasons", "unread"}
+)
 
 #: Settings and credentials of the sender's process, which some instrumentors ship along.
 _SECRET = re.compile(

@@ -39,7 +39,11 @@ def read_others(facts: SpanFacts, others: Sequence[OtherPlan]) -> None:
     """Fill the gaps in the facts from other dialects; usage comes from one dialect as a whole."""
     for other in others:
         if other.always or _has_gaps(facts):
-            _merge(facts, _read(facts, other.plan))
+            second = _read(facts, other.plan)
+            _merge(facts, second)
+            # What its table or its reader took for a fact and found to be none.
+            for key in second.rest.keys() - frozenset(other.plan.rest):
+                facts.rest.setdefault(key, second.rest[key])
 
 
 def _has_gaps(facts: SpanFacts) -> bool:

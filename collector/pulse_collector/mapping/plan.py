@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from pulse_collector.mapping.cost_names import BillingTerm, CostPart
 from pulse_collector.mapping.metadata import is_secret
 from pulse_collector.mapping.number_keys import number_keys
 from pulse_collector.mapping.span_facts import TextColumn
+from pulse_collector.mapping.unread import UnreadKind, unread_kind
 from pulse_collector.mapping.usage_names import CountColumn
 
 #: An instrumentor writes a few dozen sets of keys. More are not remembered, nor are those of long lists.
@@ -48,6 +49,7 @@ class Plan:
     counts: tuple[tuple[CountColumn, tuple[str, ...]], ...]
     #: With what makes milliseconds of it.
     first_token_ms: tuple[tuple[str, int], ...]
+    first_token_at: tuple[str, ...]
     cost_usd: tuple[str, ...]
     #: Parts of the cost, for where no whole one is stated.
     cost_parts: tuple[tuple[CostPart, str], ...]
@@ -69,6 +71,8 @@ class Plan:
     has_content: bool
     #: Other dialects whose markers are among the keys.
     others: tuple[OtherPlan, ...] = ()
+    #: Which of the rest look like usage or messages.
+    unread: tuple[tuple[str, UnreadKind], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ def _plan(keys: tuple[str, ...], spoken: Spoken) -> Plan:
         for other, read in marked(keys, spoken)
     )
     if not others:
-        return plan
+        return replace(plan, unread=_unread(plan.rest))
     # What any of them reads is not metadata.
     rest = frozenset(plan.rest).intersection(*(other.plan.rest for other in others))
     return replace(
@@ -114,7 +118,12 @@ def _plan(keys: tuple[str, ...], spoken: Spoken) -> Plan:
         others=others,
         rest=tuple(key for key in plan.rest if key in rest),
         parameters=tuple(pair for pair in plan.parameters if pair[0] in rest),
+        unread=_unread(key for key in plan.rest if key in rest),
     )
+
+
+def _unread(rest: Iterable[str]) -> tuple[tuple[str, UnreadKind], ...]:
+    return tuple((key, kind) for key in rest if (kind := unread_kind(key)) is not None)
 
 
 def _has_other_facts(keys: Sequence[str], spoken: Spoken) -> bool:
@@ -160,6 +169,7 @@ def _plan_alone(keys: tuple[str, ...], spoken: Spoken) -> Plan:
             *((key, 1000) for key in found(table.first_token_seconds)),
             *((key, 1) for key in found(table.first_token_ms)),
         ),
+        found(table.first_token_at),
         found(table.cost_usd) + numbers.cost_usd,
         numbers.cost_parts,
         numbers.billing,

@@ -71,6 +71,7 @@ class SpanFacts:
         "start_ns",
         "tags",
         "texts",
+        "unread",
     )
 
     # Written out, since a dataclass of this many mutable fields takes three times as long to make.
@@ -114,6 +115,8 @@ class SpanFacts:
         self.has_content = True
         #: What was mended, or is missing, in words.
         self.notes: list[str] = []
+        #: Names of attributes that look like usage or messages and that no dialect reads.
+        self.unread: tuple[str, ...] = ()
         self.failed = False
         #: JSON documents.
         self.request: bytes | None = None

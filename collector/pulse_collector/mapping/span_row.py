@@ -17,6 +17,7 @@ from pulse_collector.mapping.providers import provider_name
 from pulse_collector.mapping.read_span import Reading
 from pulse_collector.mapping.resource import ResourceFacts, ScopeFacts
 from pulse_collector.mapping.span_facts import SpanFacts, clean_text
+from pulse_collector.mapping.unread import is_content
 from pulse_collector.mapping.usage import NO_USAGE, Usage, usage_of
 from pulse_collector.pricing import NOT_REPORTED, UNKNOWN_COST, Prices, reported_cost, unlisted
 from pulse_storage.rows import UNLISTED_PREFIX, SpanRow
@@ -92,6 +93,8 @@ def span_row(
         partner_key = partner_key_of(facts, scope.name, provider, usage)
     if len(facts.finish_reasons) > 1:
         beside["finish_reasons"] = [*facts.finish_reasons]
+    if facts.unread:
+        beside["unread"] = [*facts.unread]
     parent_id = span.parent_span_id
     output_text, request_body, response_body = reading.bodies
     # In the order of its fields: by keyword a row of this width takes five times as long.
@@ -104,7 +107,8 @@ def span_row(
             facts.start_ns,
             facts.latency_ms,
             facts.model_call,
-            gen_ai,
+            # A span of an unknown sender is kept: else nothing would show that it is one.
+            gen_ai or bool(facts.unread),
             facts.operation,
             facts.name,
             provider,
@@ -189,7 +193,9 @@ def _kept_events(facts: SpanFacts) -> list[Json]:
             {
                 "name": event.name,
                 "after_ms": (event.time_ns - facts.start_ns) / 1e6,
-                "attributes": kept_attributes(event.attributes),
+                "attributes": kept_attributes(
+                    {key: value for key, value in event.attributes.items() if not is_content(key)}
+                ),
             }
         )
         if len(kept) == _MAX_EVENTS:

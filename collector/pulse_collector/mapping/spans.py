@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ScopeSpans, Span
@@ -30,6 +30,8 @@ class MappedSpans:
 
     rows: list[SpanRow]
     rejected: list[str]
+    #: For each span that has some: names of attributes that look like usage or messages and are not read.
+    unread: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
 
 
 def map_spans(
@@ -63,12 +65,18 @@ def _map_scope(
 ) -> None:
     scope = read_scope(scope_spans.scope)
     spoken = dialect_of_scope(scope.name) if scope.name else None
+
+    def add_row(reading: Reading) -> None:
+        mapped.rows.append(span_row(project_id, reading, resource, scope, prices))
+        if reading.facts.unread:
+            mapped.unread.append(reading.facts.unread)
+
     steps: tuple[Callable[[Reading], object], ...] = (
         read_values,
         lambda reading: read_columns(reading, scope.name, spoken, received_ns),
         read_content,
         lambda reading: pack_content(reading, project_id),
-        lambda reading: mapped.rows.append(span_row(project_id, reading, resource, scope, prices)),
+        add_row,
     )
     chunk: list[Reading] = []
     for span in scope_spans.spans:

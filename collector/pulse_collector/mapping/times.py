@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
+
+from pulse_collector.mapping.attributes import AttributeValue, as_number
 
 _DAY_NS = 86_400_000_000_000
 #: 2000-01-01: older starts are seconds or milliseconds that were taken for nanoseconds.
 _EARLIEST_NS = 946_684_800_000_000_000
+#: Nanoseconds in the units that senders count Unix time in.
+_SCALES = (1, 1_000, 1_000_000, 1_000_000_000)
 
 
 def span_time(start_ns: int, end_ns: int, received_ns: int) -> tuple[int, float | None, str | None]:
-    """When a span began, its latency in milliseconds if it is known, and what was mended, in words.
+    """Return the start of a span, its latency in milliseconds if it is known, and a note on what was wrong.
 
     One that has not been, or cannot have been yet, began when it was received (Unix time, nanoseconds).
     """
@@ -23,16 +27,33 @@ def span_time(start_ns: int, end_ns: int, received_ns: int) -> tuple[int, float 
     if end_ns == 0:
         return start_ns, None, None
     if end_ns < start_ns:
-        return start_ns, 0.0, "ended before it began: latency set to 0"
+        return start_ns, None, "ended before it began: latency unknown"
     return start_ns, None, f"impossible end time {end_ns} ns: latency unknown"
 
 
-def ms_after_start(written: object, start_ns: int) -> float | None:
-    """Return how many milliseconds after the start an ISO 8601 time lies; None if it is no later time."""
-    if not isinstance(written, str):
-        return None
+def ms_after(start_ns: int, moment: AttributeValue) -> float | None:
+    """Return how many milliseconds after the start a moment was; None if it was before, or is no time.
+
+    A moment is ISO 8601, possibly quoted once more, or a Unix time in seconds, milliseconds, microseconds or
+    nanoseconds: since 2000 each has a magnitude of its own.
+    """
+    if isinstance(moment, str):
+        moment = moment.strip().strip('"')
+    # A float has too few digits for nanoseconds.
+    number = moment if type(moment) is int else as_number(moment)
+    if number is not None:
+        scale = next((scale for scale in _SCALES if _EARLIEST_NS <= number * scale < _EARLIEST_NS * 5), None)
+        at_ns = None if scale is None else round(number * scale)
+    else:
+        at_ns = _iso_ns(moment) if isinstance(moment, str) else None
+    return None if at_ns is None or at_ns < start_ns else (at_ns - start_ns) / 1e6
+
+
+def _iso_ns(written: str) -> int | None:
     try:
-        moment_ns = round(datetime.fromisoformat(written).timestamp() * 1e6) * 1000
+        moment = datetime.fromisoformat(written)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return round(moment.timestamp() * 1e6) * 1000
     except (ValueError, OverflowError):
         return None
-    return (moment_ns - start_ns) / 1e6 if moment_ns >= start_ns else None

@@ -1,0 +1,52 @@
+"""Texts of spans around calls (agents, chains, tools), where the dialect found bodies and no text in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import orjson
+
+from pulse_collector.mapping.documents import asked_text
+from pulse_collector.mapping.json_text import Json
+from pulse_collector.mapping.messages import last_answer_text
+from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_storage.rows import PREVIEW_CHARS
+
+#: Members in which a dialect wraps what is no object.
+_WRAPPERS = frozenset({"arguments", "result", "input", "output", "prompt", "messages", "documents"})
+#: A longer document is shown as it begins, without a search for messages in it.
+_MAX_BYTES = 64 * 1024
+
+
+def fill_texts(facts: SpanFacts) -> None:
+    """Set the input and output text from the bodies: the last message in them, else their JSON.
+
+    A tool's arguments have no messages: their JSON is what a list can show.
+    """
+    if facts.input_text is None and facts.request is not None:
+        facts.input_text = _text(facts.request, None if facts.operation == "execute_tool" else asked_text)
+    if facts.output_text is None and facts.response is not None:
+        facts.output_text = _text(facts.response, last_answer_text)
+
+
+def _text(body: bytes, message_of: Callable[[Json], str | None] | None) -> str | None:
+    if len(body) > _MAX_BYTES:
+        return _cut(body)
+    try:
+        document = cast(Json, orjson.loads(body))
+    except ValueError:
+        return None
+    if isinstance(document, dict) and len(document) == 1 and (name := next(iter(document))) in _WRAPPERS:
+        document = document[name]
+    if isinstance(document, str):
+        return document or None
+    if document is None:
+        return None
+    text = message_of(document) if message_of is not None else None
+    return text or _cut(orjson.dumps(document))
+
+
+def _cut(written: bytes) -> str:
+    text = written[: 4 * PREVIEW_CHARS].decode(errors="ignore")
+    return text if len(text) <= PREVIEW_CHARS else text[: PREVIEW_CHARS - 1] + "…"

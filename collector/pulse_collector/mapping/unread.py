@@ -1,0 +1,133 @@
+"""Finds attributes that look like usage or messages and that no dialect reads: none is lost unnoticed.
+
+What looks like messages is treated as content all the same: it goes to the bodies, never to the metadata.
+Only names are reported, never values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Literal
+
+from pulse_collector.mapping.attributes import AttributeValue, as_count
+from pulse_collector.mapping.content import Content, content_of, with_member
+from pulse_collector.mapping.documents import asked_text
+from pulse_collector.mapping.json_text import parse_object
+from pulse_collector.mapping.messages import first_answer_text
+from pulse_collector.mapping.span_facts import SpanFacts
+
+#: `maybe`: a name that also means other things, unless the span is known to be about models.
+UnreadKind = Literal["usage", "input", "output", "maybe input", "maybe output"]
+
+#: Names reported of one span.
+_MAX_NAMES = 32
+_MAX_NAME_CHARS = 128
+
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_SEPARATORS = re.compile(r"[.:/]")
+_INDEX = re.compile(r"(?<=[.])\d+(?=[.]|$)")
+_TOKENS = frozenset({"token", "tokens"})
+_SIDES = frozenset(
+    {
+        *("prompt", "completion", "input", "output", "total", "cached", "cache", "reasoning"),
+        *("thoughts", "thinking", "candidates", "generated", "used", "usage"),
+    }
+)
+_NO_USAGE = frozenset(
+    {
+        *("max", "min", "limit", "budget", "per", "rate", "price", "cost", "type", "id", "remaining"),
+        *("request", "window", "estimated", "target", "allowed"),
+    }
+)
+#: Parts of names that are kept in the metadata on purpose: sums of an agent, differences of other counts.
+_KEPT = ("aggregated_usage", "ephemeral_5m", "established_tokens")
+_INPUTS = frozenset(
+    {
+        *("messages", "input_messages", "input_message", "request_messages", "prompt", "prompts"),
+        *("chat_history", "message_history", "system_prompt", "user_prompt", "system_instructions"),
+        *("system_message", "user_message", "chat_ctx", "input_text", "input_value", "llm_input"),
+    }
+)
+_OUTPUTS = frozenset(
+    {
+        *("completion", "completions", "output_messages", "output_message", "response_text"),
+        *("response_message", "response_messages", "response_content", "output_text", "output_value"),
+        *("assistant_message", "generated_text", "llm_output"),
+    }
+)
+_MAYBE: dict[str, UnreadKind] = {
+    **dict.fromkeys(("input", "inputs"), "maybe input"),
+    **dict.fromkeys(("output", "outputs", "transcript"), "maybe output"),
+}
+
+
+@lru_cache(maxsize=8192)
+def unread_kind(key: str) -> UnreadKind | None:
+    """Return what an attribute with this name seems to hold; None if it is neither usage nor messages."""
+    name = _CAMEL.sub("_", key).lower().replace("-", "_")
+    segments = [segment for segment in _SEPARATORS.split(name) if segment]
+    # Of a flattened list the part before the first index names it.
+    index = next((at for at, segment in enumerate(segments) if segment.isdecimal()), None)
+    flattened = index is not None
+    segments = segments[:index]
+    if not segments or any(part in name for part in _KEPT):
+        return None
+    last = segments[-1]
+    both = "_".join(segments[-2:])
+    words = frozenset(both.split("_"))
+    if not flattened and words & _TOKENS and words & _SIDES and not words & _NO_USAGE:
+        return "usage"
+    if last in _INPUTS or both in _INPUTS:
+        return "output" if both in _OUTPUTS else "input"
+    if last in _OUTPUTS or both in _OUTPUTS:
+        return "output"
+    return _MAYBE.get(last)
+
+
+def unread_names(metadata: str | None) -> list[str]:
+    """Return the names that `read_unread` noted in the metadata of a row."""
+    names = parse_object(metadata).get("unread") if metadata and '"unread"' in metadata else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def is_content(key: str) -> bool:
+    """Return whether an attribute of an event holds messages, by its name alone."""
+    return unread_kind(key) in ("input", "output")
+
+
+def read_unread(facts: SpanFacts, keys: Sequence[tuple[str, UnreadKind]]) -> None:
+    """Note the names of the attributes that have usage or messages, and move the messages to the bodies."""
+    names: list[str] = []
+    for key, kind in keys:
+        if key not in facts.rest:
+            # The dialect's reader used it.
+            continue
+        value = facts.attributes[key]
+        if kind == "usage":
+            if as_count(value):
+                names.append(key)
+            continue
+        if kind.startswith("maybe") and facts.operation is None:
+            continue
+        content = _content(value)
+        if content is not None:
+            names.append(key)
+            facts.rest.pop(key, None)
+            _add(facts, key, content, answered=kind.endswith("output"))
+    reported = dict.fromkeys(_INDEX.sub("N", name)[:_MAX_NAME_CHARS] for name in names)
+    facts.unread = tuple(reported)[:_MAX_NAMES]
+
+
+def _content(value: AttributeValue) -> Content | None:
+    return None if isinstance(value, int | float) else content_of(value)
+
+
+def _add(facts: SpanFacts, key: str, content: Content, *, answered: bool) -> None:
+    if answered:
+        facts.response = with_member(facts.response or b"{}", key, content)
+        facts.output_text = facts.output_text or first_answer_text(content.value)
+    else:
+        facts.request = with_member(facts.request or b"{}", key, content)
+        facts.input_text = facts.input_text or asked_text(content.value)

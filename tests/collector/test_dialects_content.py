@@ -1,0 +1,520 @@
+"""What is read as content under any of its keys, and the previews of spans that have no text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+from tests.support.spans import CHAT, START_NS, Value, as_json, event, row_of, span, told
+
+PLAIN = "opentelemetry.instrumentation.genai.openai"
+
+
+def facts(
+    attributes: Mapping[str, Value],
+    *,
+    scope: str = PLAIN,
+    name: str = "chat gpt-4o-mini",
+    duration_ms: float = 250.0,
+) -> Mapping[str, object]:
+    return told(row_of(span(attributes, name=name, duration_ms=duration_ms), scope=scope))
+
+
+_IMAGE_PARTS: Mapping[str, Value] = {
+    "OpenAI's": {"type": "image_url", "image_url": {"url": "https://pulse.test/a.png"}},
+    "OpenAI's responses'": {"type": "input_image", "image_url": "https://pulse.test/a.png"},
+    "Anthropic's": {"type": "image", "source": {"type": "base64", "data": "aGk="}},
+    "Google's": {"inlineData": {"mimeType": "image/png", "data": "aGk="}},
+    "Bedrock's": {"image": {"format": "png"}},
+    "the conventions'": {"type": "blob", "modality": "image", "mime_type": "image/png", "content": "aGk="},
+    "Vercel's": {"type": "file", "mediaType": "image/png"},
+    "Pydantic AI's": {"type": "image-url", "url": "https://pulse.test/a.png"},
+}
+
+
+@pytest.mark.parametrize("sender", _IMAGE_PARTS)
+def test_an_image_without_text_has_a_preview(sender: str) -> None:
+    messages: list[Value] = [
+        {"role": "user", "content": "Earlier"},
+        {"role": "user", "content": [_IMAGE_PARTS[sender]]},
+    ]
+    row = facts({**CHAT, "gen_ai.input.messages": as_json(messages)})
+    assert row["input_preview"] == "[image]"
+
+
+@pytest.mark.parametrize(
+    ("part", "shown"),
+    [
+        ({"type": "input_audio", "input_audio": {"data": "aGk="}}, "[audio]"),
+        ({"type": "uri", "modality": "video", "uri": "gs://b/o"}, "[video]"),
+        ({"type": "document", "source": {"type": "file", "file_id": "f1"}}, "[document]"),
+        ({"type": "input_file", "file_id": "f1"}, "[file]"),
+        ({"type": "tool_call_response", "id": "c1", "response": "ok"}, None),
+    ],
+)
+def test_other_media_are_named_too(part: Value, shown: str | None) -> None:
+    row = facts({**CHAT, "gen_ai.input.messages": as_json([{"role": "user", "parts": [part]}])})
+    assert row.get("input_preview") == shown
+
+
+def test_an_image_beside_text_changes_nothing() -> None:
+    parts: list[Value] = [{"type": "text", "content": "What is it?"}, {"type": "uri", "modality": "image"}]
+    row = facts({**CHAT, "gen_ai.input.messages": as_json([{"role": "user", "parts": parts}])})
+    assert row["input_preview"] == "What is it?"
+
+
+def test_an_answer_in_audio_shows_its_transcript() -> None:
+    answer: Value = {"choices": [{"message": {"content": None, "audio": {"id": "a", "transcript": "Yes."}}}]}
+    row = facts(
+        {"openinference.span.kind": "LLM", "llm.model_name": "gpt-audio", "output.value": as_json(answer)},
+        scope="openinference.instrumentation.openai",
+    )
+    assert row["output_preview"] == "Yes."
+
+
+def test_an_end_before_the_start_is_no_latency_of_zero() -> None:
+    row = row_of(span(CHAT, duration_ms=-3.0), scope=PLAIN)
+    assert row.latency_ms is None
+
+
+_TURNS: list[Value] = [
+    {"role": "user", "content": "first question"},
+    {"role": "assistant", "content": "first answer"},
+    {"role": "user", "content": "last question"},
+    {"role": "assistant", "content": "last answer"},
+]
+_LANGCHAIN_TURNS: list[Value] = [
+    {"lc": 1, "type": "constructor", "id": ["schema", kind], "kwargs": {"content": text, "type": "x"}}
+    for kind, text in (
+        ("HumanMessage", "first question"),
+        ("AIMessage", "first answer"),
+        ("HumanMessage", "last question"),
+        ("AIMessage", "last answer"),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("scope", "attributes", "keys"),
+    [
+        (
+            "openinference.instrumentation.langchain",
+            {"openinference.span.kind": "CHAIN"},
+            ("input.value", "output.value"),
+        ),
+        ("langsmith", {"langsmith.span.kind": "chain"}, ("gen_ai.prompt", "gen_ai.completion")),
+        (
+            "langfuse-sdk",
+            {"langfuse.observation.type": "chain"},
+            ("langfuse.observation.input", "langfuse.observation.output"),
+        ),
+        (
+            "traceloop.tracer",
+            {"traceloop.span.kind": "workflow"},
+            ("traceloop.entity.input", "traceloop.entity.output"),
+        ),
+        ("mlflow", {"mlflow.spanType": as_json("CHAIN")}, ("mlflow.spanInputs", "mlflow.spanOutputs")),
+        ("haystack", {}, ("haystack.agent.input", "haystack.agent.output")),
+    ],
+)
+@pytest.mark.parametrize("turns", [_TURNS, _LANGCHAIN_TURNS, [_LANGCHAIN_TURNS]])
+def test_chains_show_the_last_question_and_the_last_answer(
+    scope: str, attributes: Mapping[str, Value], keys: Sequence[str], turns: Value
+) -> None:
+    document = as_json({"messages": turns})
+    row = facts({**attributes, keys[0]: document, keys[1]: document}, scope=scope, name="haystack.agent.run")
+    assert (row["input_preview"], row["output_preview"]) == ("last question", "last answer")
+
+
+@pytest.mark.parametrize(
+    ("scope", "attributes"),
+    [
+        (
+            PLAIN,
+            {
+                "gen_ai.operation.name": "execute_tool",
+                "gen_ai.tool.call.arguments": as_json({"city": "Ulm"}),
+                "gen_ai.tool.call.result": as_json({"celsius": 21}),
+            },
+        ),
+        (
+            "openinference.instrumentation.agno",
+            {
+                "openinference.span.kind": "TOOL",
+                "input.value": as_json({"city": "Ulm"}),
+                "output.value": as_json({"celsius": 21}),
+            },
+        ),
+        (
+            "langfuse-sdk",
+            {
+                "langfuse.observation.type": "tool",
+                "langfuse.observation.input": as_json({"city": "Ulm"}),
+                "langfuse.observation.output": as_json({"celsius": 21}),
+            },
+        ),
+        (
+            "haystack",
+            {
+                "haystack.tool.name": "weather",
+                "haystack.agent.step.tool.input": as_json({"city": "Ulm"}),
+                "haystack.agent.step.tool.output": as_json({"celsius": 21}),
+            },
+        ),
+        # No operation: the attributes are a tool's.
+        (
+            "my.tools",
+            {
+                "gen_ai.tool.call.arguments": {"city": "Ulm"},
+                "gen_ai.tool.call.result": {"celsius": 21},
+            },
+        ),
+        (
+            "my.tools",
+            {
+                "gen_ai.span.kind": "TOOL",
+                "input.value": as_json({"city": "Ulm"}),
+                "output.value": as_json({"celsius": 21}),
+            },
+        ),
+    ],
+)
+def test_tools_show_arguments_and_result(scope: str, attributes: Mapping[str, Value]) -> None:
+    row = facts(attributes, scope=scope, name="haystack.agent.step.tool")
+    assert (row["operation"], row["model_call"]) == ("execute_tool", False)
+    assert (row["input_preview"], row["output_preview"]) == ('{"city":"Ulm"}', '{"celsius":21}')
+    assert row["request_body"] == {"city": "Ulm"}
+    assert row["response_body"] == {"celsius": 21}
+    assert "Ulm" not in str(row["metadata"])
+
+
+def test_a_long_result_is_cut_and_shows_it() -> None:
+    row = facts(
+        {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.tool.call.result": as_json({"text": "x" * 900}),
+        }
+    )
+    shown = row["output_preview"]
+    assert isinstance(shown, str)
+    assert (len(shown), shown[-1]) == (500, "…")
+
+
+_QUERY, _FOUND = "dune grass", [{"id": "d1", "content": "marram", "score": 0.9}]
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {"gen_ai.operation.name": "retrieval", "gen_ai.retrieval.query.text": _QUERY},
+        {"gen_ai.retrieval.query.text": _QUERY},
+        {"gen_ai.span.kind": "RETRIEVER", "gen_ai.retrieval.query.text": _QUERY},
+    ],
+)
+def test_retrievals_have_bodies(attributes: Mapping[str, Value]) -> None:
+    row = facts({**attributes, "gen_ai.retrieval.documents": as_json(_FOUND)}, scope="my.search")
+    assert (row["operation"], row["model_call"], row["input_preview"]) == ("retrieval", False, _QUERY)
+    assert row["request_body"] == {"query": _QUERY}
+    assert row["response_body"] == {"documents": _FOUND}
+    assert "dune" not in str(row["metadata"])
+
+
+def test_reranks_have_the_query_and_the_documents_as_request() -> None:
+    row = facts(
+        {
+            "openinference.span.kind": "RERANKER",
+            "reranker.model_name": "rerank-v3.5",
+            "reranker.query": _QUERY,
+            "reranker.top_k": 1,
+            "reranker.input_documents.0.document.content": "marram",
+            "reranker.input_documents.1.document.content": "gravel",
+            "reranker.output_documents.0.document.score": 0.91,
+        },
+        scope="openinference.instrumentation.cohere",
+    )
+    assert (row["operation"], row["input_preview"]) == ("rerank", _QUERY)
+    assert row["request_body"] == {
+        "query": _QUERY,
+        "documents": [{"document": {"content": "marram"}}, {"document": {"content": "gravel"}}],
+        "top_k": 1,
+    }
+    assert row["response_body"] == {"documents": [{"document": {"score": 0.91}}]}
+    assert row["metadata"] == {"scope": {"name": "openinference.instrumentation.cohere"}}
+
+
+def test_reranks_by_the_vercel_sdk() -> None:
+    row = facts(
+        {
+            "ai.operationId": "ai.rerank.doRerank",
+            "ai.model.id": "rerank-v3.5",
+            "ai.query": _QUERY,
+            "ai.documents": [as_json("marram"), as_json("gravel")],
+            "ai.ranking": [as_json({"index": 1, "relevanceScore": 0.9})],
+        },
+        scope="ai",
+    )
+    assert row["request_body"] == {"query": _QUERY, "documents": ["marram", "gravel"]}
+    assert row["response_body"] == {"ranking": [{"index": 1, "relevanceScore": 0.9}]}
+
+
+def test_completions_of_openinference_have_their_texts() -> None:
+    row = facts(
+        {
+            "openinference.span.kind": "LLM",
+            "llm.model_name": "gpt-3.5-turbo-instruct",
+            "llm.prompts.0.prompt.text": "Once upon",
+            "llm.choices.0.completion.text": " a time",
+            "llm.choices.1.completion.text": " a hill",
+        },
+        scope="openinference.instrumentation.openai",
+    )
+    assert (row["operation"], row["input_preview"], row["output_preview"]) == (
+        "text_completion",
+        "Once upon",
+        " a time",
+    )
+    assert "a hill" in str(row["response_body"])
+    assert "a time" not in str(row["metadata"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "answered"),
+    [
+        (
+            as_json({"messages": ["ChatMessage(role=<MessageRole.USER: 'user'>, blocks=[...])"]}),
+            "assistant: 2864 m",
+        ),
+        (
+            as_json({"messages": "[ChatMessage(role=<MessageRole.USER: 'user'>, blocks=[...])]"}),
+            "ChatResponse(message=ChatMessage(role=<MessageRole.ASSISTANT: 'assistant'>))",
+        ),
+        ("ChatMessage(role=<MessageRole.USER: 'user'>)", "assistant: 2864 m"),
+    ],
+)
+def test_messages_go_before_the_repr_that_llama_index_writes(asked: str, answered: str) -> None:
+    row = facts(
+        {
+            "openinference.span.kind": "LLM",
+            "llm.model_name": "gpt-4o-mini",
+            "input.value": asked,
+            "output.value": answered,
+            "llm.input_messages.0.message.role": "user",
+            "llm.input_messages.0.message.content": "How tall is Triglav?",
+            "llm.output_messages.0.message.role": "assistant",
+            "llm.output_messages.0.message.content": "2864 m",
+        },
+        scope="openinference.instrumentation.llama_index",
+        name="OpenAI.chat",
+    )
+    assert (row["input_preview"], row["output_preview"]) == ("How tall is Triglav?", "2864 m")
+    assert row["model_used"] == "gpt-4o-mini"
+    assert "MessageRole" not in str(row)
+
+
+_ITEM_TEXT: Value = [{"type": "output_text", "text": "Hi"}]
+
+
+@pytest.mark.parametrize(
+    ("output", "response_id"),
+    [
+        ({"id": "fc_1", "type": "function_call", "name": "f", "arguments": "{}"}, None),
+        ({"id": "msg_1", "type": "message", "role": "assistant", "content": _ITEM_TEXT}, None),
+        ({"id": "rs_1", "type": "reasoning", "summary": []}, None),
+        ({"id": "ws_1", "type": "web_search_call", "status": "completed"}, None),
+        ({"id": "call_1", "type": "function", "function": {"name": "f"}}, None),
+        ({"id": "run-1", "type": "ai", "content": "Hi"}, None),
+        ({"id": "resp_1", "object": "response", "output": []}, "resp_1"),
+        ({"id": "msg_01", "type": "message", "model": "claude-haiku-4-5", "content": []}, "msg_01"),
+        ({"id": "chatcmpl-1", "object": "chat.completion", "choices": []}, "chatcmpl-1"),
+    ],
+)
+def test_the_id_of_a_part_is_not_that_of_the_response(output: Value, response_id: str | None) -> None:
+    row = facts(
+        {"langfuse.observation.type": "generation", "langfuse.observation.output": as_json(output)},
+        scope="langfuse-sdk",
+    )
+    assert row.get("provider_request_id") == response_id
+
+
+def test_streams_of_logfires_first_version_have_the_joined_text() -> None:
+    row = facts(
+        {
+            "logfire.span_type": "log",
+            "gen_ai.system": "openai",
+            "gen_ai.request.model": "gpt-4o-mini",
+            "request_data": as_json(
+                {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": "Hi"}]}
+            ),
+            "response_data": as_json({"combined_chunk_content": "Hello there", "chunk_count": 2}),
+            "duration": 1.5,
+        },
+        scope="logfire.openai",
+        duration_ms=0,
+    )
+    assert (row["input_preview"], row["output_preview"], row["latency_ms"]) == ("Hi", "Hello there", 1500.0)
+
+
+def test_agents_of_haystack_3_call_models_in_steps() -> None:
+    row = facts(
+        {
+            "haystack.agent.step.llm.input": as_json(
+                {"messages": [{"role": "user", "content": [{"text": "Weather?"}]}]}
+            ),
+            "haystack.agent.step.llm.output": as_json(
+                {
+                    "replies": [
+                        {
+                            "role": "assistant",
+                            "content": [{"text": "Sunny."}],
+                            "meta": {
+                                "model": "gpt-4o-mini-2024-07-18",
+                                "finish_reason": "stop",
+                                "usage": {"prompt_tokens": 42, "completion_tokens": 12},
+                            },
+                        }
+                    ]
+                }
+            ),
+        },
+        scope="haystack",
+        name="haystack.agent.step.llm",
+    )
+    assert (row["operation"], row["model_call"]) == ("chat", True)
+    assert (row["input_tokens"], row["output_tokens"], row["finish_reason"]) == (42, 12, "stop")
+    assert (row["input_preview"], row["output_preview"]) == ("Weather?", "Sunny.")
+    assert (row["provider"], row["model_used"]) == ("openai", "gpt-4o-mini-2024-07-18")
+
+
+@pytest.mark.parametrize(
+    ("name", "operation"),
+    [
+        ("haystack.agent.run", "invoke_agent"),
+        ("haystack.agent.step", "agent_step"),
+        ("haystack.agent.step.tool", "execute_tool"),
+        ("haystack.async_pipeline.run", "invoke_workflow"),
+    ],
+)
+def test_other_spans_of_haystack_are_known_by_their_names(name: str, operation: str) -> None:
+    row = facts({}, scope="haystack", name=name)
+    assert (row["operation"], row["model_call"]) == (operation, False)
+
+
+def test_what_is_set_for_a_whole_langfuse_trace_is_kept() -> None:
+    row = facts(
+        {
+            "langfuse.observation.type": "span",
+            "langfuse.trace.input": as_json({"question": "Why?"}),
+            "langfuse.trace.output": "Because.",
+        },
+        scope="langfuse-sdk",
+    )
+    assert (row["input_preview"], row["output_preview"]) == ("Why?", "Because.")
+    assert row["request_body"] == {"question": "Why?"}
+    both = facts(
+        {
+            "langfuse.observation.type": "span",
+            "langfuse.observation.input": as_json({"args": ["a"]}),
+            "langfuse.trace.input": "Why?",
+        },
+        scope="langfuse-sdk",
+    )
+    assert both["request_body"] == {"args": ["a"], "trace_input": "Why?"}
+
+
+@pytest.mark.parametrize("level", ["ERROR", "error", "FATAL", "Critical", as_json("ERROR")])
+@pytest.mark.parametrize("scope", ["langfuse-sdk", "openinference.instrumentation.openai"])
+def test_levels_of_failures(level: str, scope: str) -> None:
+    row = facts(
+        {
+            "langfuse.observation.type": "generation",
+            "langfuse.observation.level": level,
+            "langfuse.observation.status_message": "boom",
+        },
+        scope=scope,
+    )
+    assert (row["status"], row["error_message"]) == ("error", "boom")
+
+
+@pytest.mark.parametrize("scope", ["langfuse-sdk", "openinference.instrumentation.openai"])
+def test_the_message_of_a_warning_is_kept(scope: str) -> None:
+    row = facts(
+        {
+            "langfuse.observation.type": "generation",
+            "langfuse.observation.level": "WARNING",
+            "langfuse.observation.status_message": "slow answer",
+        },
+        scope=scope,
+    )
+    assert "status" not in row
+    assert "slow answer" in str(row["metadata"])
+
+
+def test_the_details_event_of_a_span_has_what_the_span_lacks() -> None:
+    row = told(
+        row_of(
+            span(
+                {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini"},
+                events=[
+                    event(
+                        "gen_ai.client.inference.operation.details",
+                        {
+                            "gen_ai.response.id": "chatcmpl-9",
+                            "gen_ai.response.finish_reasons": ["length"],
+                            "gen_ai.usage.input_tokens": 9,
+                            "gen_ai.usage.output_tokens": 2,
+                            "gen_ai.system_instructions": [{"type": "text", "content": "Be brief."}],
+                            "gen_ai.input.messages": as_json([{"role": "user", "content": "Hi"}]),
+                            "gen_ai.output.messages": as_json([{"role": "assistant", "content": "Yo"}]),
+                        },
+                    )
+                ],
+            ),
+            scope=PLAIN,
+        )
+    )
+    assert (row["provider_request_id"], row["finish_reason"]) == ("chatcmpl-9", "length")
+    assert (row["input_tokens"], row["output_tokens"]) == (9, 2)
+    assert (row["input_preview"], row["output_preview"]) == ("Hi", "Yo")
+    assert row["request_body"] == {
+        "model": "gpt-4o-mini",
+        "system_instructions": [{"type": "text", "content": "Be brief."}],
+        "messages": [{"role": "user", "content": "Hi"}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "ms"),
+    [
+        ("gen_ai.response.time_to_first_chunk", 0.25, 250.0),
+        ("gen_ai.latency.time_to_first_token", 0.25, 250.0),
+        ("metrics.ttfb", 0.25, 250.0),
+        ("copilot_chat.time_to_first_token", 250, 250.0),
+        ("ttft_ms", "250", 250.0),
+        ("mastra.completion_start_time", "2026-11-23T02:00:00.250Z", 250.0),
+        ("mastra.completion_start_time", START_NS // 1_000_000 + 250, 250.0),
+        ("mastra.completion_start_time", "2026-11-23T01:59:59Z", None),
+        ("mastra.completion_start_time", "soon", None),
+    ],
+)
+def test_spellings_of_the_time_to_the_first_token(key: str, value: Value, ms: float | None) -> None:
+    row = facts({"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini", key: value})
+    assert row.get("time_to_first_token_ms") == ms
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "reason"),
+    [
+        ("gen_ai.response.finish_reason", "length", "length"),
+        ("llm.response.finish_reason", "tool_calls", "tool_calls"),
+        ("llm.response.stop_reason", "max_tokens", "length"),
+        ("gen_ai.response.stop_reason", "end_turn", "stop"),
+        ("stop_reason", "tool_use", "tool_calls"),
+        ("llm.finish_reason", "stop", "stop"),
+    ],
+)
+@pytest.mark.parametrize("scope", [PLAIN, "opentelemetry.instrumentation.watsonx", "my.library"])
+def test_spellings_of_the_finish_reason(scope: str, key: str, value: str, reason: str) -> None:
+    row = facts(
+        {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini", key: value}, scope=scope
+    )
+    assert row["finish_reason"] == reason
