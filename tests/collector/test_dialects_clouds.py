@@ -175,6 +175,7 @@ def test_agno_agents_are_read_as_traceloop_entities() -> None:
         "dialect": "traceloop",
         "scope": "opentelemetry.instrumentation.agno",
         "output_preview": "done",
+        "input_preview": '{"q":1}',
         "metadata": {
             "attributes": {"gen_ai.agent.name": "a"},
             "scope": {"name": "opentelemetry.instrumentation.agno"},
