@@ -11,6 +11,7 @@ from pulse_storage.model_names import ModelName, may_be_same_model
 from pulse_storage.partner_keys import (
     STREAM_PARTNER_PREFIX,
     are_of_both_sides,
+    has_side,
     is_outer,
     partner_fact,
 )
@@ -179,7 +180,9 @@ class CallGroups:
     def _are_partners(self, one: Skeleton, other: Skeleton) -> bool:
         return (
             are_of_both_sides((one.partner_key or "", other.partner_key or ""))
-            and is_call_without_id(one, other, have_partner_keys=True)
+            and is_call_without_id(
+                one, other, have_partner_keys=True, have_same_counts=not has_side(one.partner_key or "")
+            )
             and self._are_of_other_scopes(one, other)
         )
 

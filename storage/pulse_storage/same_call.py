@@ -55,10 +55,13 @@ def is_response_in_other_trace(one: Skeleton, other: Skeleton) -> bool:
     return (is_within(other, one) or is_within(one, other)) and not _usage_contradicts(one, other)
 
 
-def is_call_without_id(one: Skeleton, other: Skeleton, *, have_partner_keys: bool = False) -> bool:
+def is_call_without_id(
+    one: Skeleton, other: Skeleton, *, have_partner_keys: bool = False, have_same_counts: bool = False
+) -> bool:
     """Return whether two spans, neither above the other, are of one call although an id is missing.
 
-    If they have partner keys with the same fact, they are unless something contradicts.
+    If they have partner keys with the same fact, they are unless something contradicts. `have_same_counts`:
+    the fact is made of the senders' own counts, of which the tokens of one may lack a part.
     """
     if one.provider_request_id is not None and other.provider_request_id is not None:
         return False
@@ -71,6 +74,8 @@ def is_call_without_id(one: Skeleton, other: Skeleton, *, have_partner_keys: boo
     is_read_later = 0 <= second.start_ns - first.end_ns <= GAP_NS
     if not (is_read_later or is_within(other, one) or is_within(one, other)):
         return False
+    if have_same_counts:
+        return True
     if one.output_tokens is not None and other.output_tokens is not None:
         return one.output_tokens == other.output_tokens and _inputs_agree(one, other)
     if have_partner_keys:

@@ -79,7 +79,6 @@ def test_claude_code_requests_are_calls_whose_input_excludes_the_cache() -> None
             "messages": [{"role": "assistant", "content": "Reading it."}],
             "finish_reasons": ["tool_use"],
         },
-        "partner_key": "claude_code:8d69afdedc55be14ea64904d772e56b2",
     }
 
 
@@ -115,7 +114,6 @@ def test_claude_code_requests_that_failed_have_no_tokens() -> None:
             "attributes": {"success": False, "status_code": 529},
             "scope": {"name": "com.anthropic.claude_code.tracing"},
         },
-        "partner_key": "claude_code:23365b8350c8715e49832b7631f0c1b7",
     }
 
 
@@ -215,7 +213,6 @@ def test_codex_responses_have_their_tokens_on_the_last_event() -> None:
             "attributes": {"codex.request.reasoning_effort": "medium"},
             "scope": {"name": "codex_cli_rs"},
         },
-        "partner_key": "codex:f7d46ffd4f03336fb917d16e51ede5a4",
     }
 
 
@@ -293,7 +290,6 @@ def test_gemini_cli_operations_have_names_of_their_own() -> None:
             "model": "gemini-2.5-flash",
             "messages": [{"role": "model", "parts": [{"text": "Two files."}]}],
         },
-        "partner_key": "gemini_cli:95ae4c15426ec4b6aadb6a006963ff8f",
     }
 
 

@@ -265,6 +265,18 @@ def test_calls_of_one_prompt_share_a_trace() -> None:
             {"session.id": "s1", "gen_ai.request.model": "claude-sonnet-4-5-20250929", **USED},
         ),
         (
+            API_REQUEST,
+            "com.anthropic.claude_code.tracing",
+            "claude_code.llm_request",
+            {
+                "session.id": "s1",
+                "gen_ai.request.model": "claude-sonnet-4-5-20250929",
+                "request_id": "req_011A",
+                "gen_ai.response.id": "msg_011A",
+                **USED,
+            },
+        ),
+        (
             CODEX,
             "codex_exec",
             "handle_responses",
@@ -287,7 +299,7 @@ def test_calls_of_one_prompt_share_a_trace() -> None:
             },
         ),
     ],
-    ids=["claude_code", "codex", "gemini_cli"],
+    ids=["claude_code", "claude_code_ids", "codex", "gemini_cli"],
 )
 @pytest.mark.parametrize("context", ["none", "the call's span", "the span above"])
 def test_a_call_with_span_and_event_counts_once(

@@ -68,8 +68,8 @@ TABLE = Dialect(
     name="claude-code",
     texts={
         "model_requested": ("gen_ai.request.model", "model"),
-        # The id that the API gave the request, in a header of its answer.
-        "provider_request_id": ("gen_ai.response.id", "request_id"),
+        # The id of the request, in a header of its answer: spans and log events have it alike.
+        "provider_request_id": ("request_id", "gen_ai.response.id"),
         "session_id": ("session.id",),
         "user_id": ("user.id", "user.account_uuid", "user.email"),
     },
