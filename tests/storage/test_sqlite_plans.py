@@ -231,7 +231,7 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
     lambda c: count_rows(c, 1, TraceFilter(), 1.0),
     lambda c: count_rows(c, 1, TraceFilter(user_id="u", from_ns=_FROM_NS, before_ns=_BEFORE_NS), 1.0),
     lambda c: c.dialect.trace_sizes(c, 1, [_ID.bytes], 10),
-    lambda c: stored_in_traces(c, 1, [_ID.bytes]),
+    lambda c: stored_in_traces(c, 1, [_ID.bytes], 500),
     lambda c: ask_for_outlines(c, 1, [_ID.bytes], 10),
     lambda c: stored_span(c, 1, _ID.bytes, _ID.bytes[8:]),
     lambda c: request_by_partner_key(c, 1, ["k"], (0, 1)),

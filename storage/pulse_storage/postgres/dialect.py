@@ -52,6 +52,16 @@ WITH moved AS (
     ORDER BY key FOR UPDATE OF usage_keys
 )
 UPDATE usage_keys SET calls = calls + more FROM moved WHERE usage_keys.key = moved.key"""
+#: Of a partition that is mostly one trace, the planner expects that of any other trace, and reads the whole
+#: project to find it. Of a range it always expects little, and takes the index `spans_by_trace`.
+_OF_TRACE = "otel_trace_id >= trace_id AND otel_trace_id <= trace_id"
+#: The expression of the index `usage_keys_by_facts`.
+_HASH = "hashtextextended({}, 0)".format(
+    " || E'\\n' || ".join(
+        f"coalesce({{t}}.{fact}, '')"
+        for fact in ("provider", "model_requested", "model_used", "operation", "status")
+    )
+)
 _PROJECT_AT, _ID_AT = COLUMNS.index("project"), COLUMNS.index("id")
 
 
@@ -74,6 +84,10 @@ class PostgresDialect:
     row_key = ("project", "id")
     data_errors = DATA_ERRORS
     seeks_usage_keys = True
+
+    def usage_key_terms(self, one: str, other: str) -> str:
+        """See Dialect: no index serves IS NOT DISTINCT FROM, and facts may be longer than an index takes."""
+        return f"{_HASH.format(t=one)} = {_HASH.format(t=other)} AND "
 
     def indexed_by(self, index: str) -> str:
         """See Dialect: the planner decides."""
@@ -188,11 +202,12 @@ class PostgresDialect:
         self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> list[tuple[bytes, int]]:
         """See Dialect. Each trace is looked up by itself: what the planner does with an array of them depends
-        on statistics, which a new partition has none of, and may be to read the project's whole index."""
+        on statistics, which a new partition has none of, and may be to read the project's whole index.
+        """
         rows = connection.execute(
             "SELECT trace_id, size FROM unnest(?::bytea[]) AS wanted (trace_id) CROSS JOIN LATERAL"
             " (SELECT count(*) AS size FROM (SELECT 1 FROM spans"
-            f" WHERE project = ? AND otel_trace_id = trace_id LIMIT {limit:d}) AS first) AS found"
+            f" WHERE project = ? AND {_OF_TRACE} LIMIT {limit:d}) AS first) AS found"
             " WHERE size > 0",
             (self.blobs(trace_ids), project),
         )
@@ -204,7 +219,7 @@ class PostgresDialect:
         """See Dialect. Each trace is looked up by itself, as in `trace_sizes`."""
         return connection.ask(
             "SELECT found.* FROM unnest(?::bytea[]) AS wanted (trace_id) CROSS JOIN LATERAL"
-            f" (SELECT {columns} FROM spans WHERE project = ? AND otel_trace_id = trace_id LIMIT {limit:d})"
+            f" (SELECT {columns} FROM spans WHERE project = ? AND {_OF_TRACE} LIMIT {limit:d})"
             " AS found",
             (self.blobs(trace_ids), project),
         )

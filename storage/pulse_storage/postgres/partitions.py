@@ -3,12 +3,16 @@
 The partitions of a table cover all ids without a gap: the first has no beginning, the last no end, and new
 ones are cut off these two. So every span has a place, whatever its time, and lists walk the partitions in
 order. Bodies, which take most of the space and are only ever looked up by id, lie in partitions of a week;
-spans in partitions of four, since whoever looks for a trace or session of unknown time visits them all.
+spans in partitions of four, since a search for a trace or session of unknown time visits them all.
+
+The clock may be wrong by years. So what lies between the partitions that are there and those around now is
+one partition, however long, and `drop_partitions_ahead` takes back what was made for times to come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import NamedTuple, cast
@@ -23,6 +27,9 @@ _A_MONDAY_NS = 4 * 86_400_000_000_000
 _BACK_NS, _AHEAD_NS = 5 * WEEK_NS, 4 * WEEK_NS
 #: The length of the partitions of a table.
 LENGTHS_NS = {"spans": 4 * WEEK_NS, "span_bodies": WEEK_NS}
+_WHOLE_NS = max(LENGTHS_NS.values())
+#: Rows of times to come are few, and those of more partitions are not moved while the tables are locked.
+_MAX_MOVED_ROWS = 10_000
 
 
 class Partition(NamedTuple):
@@ -34,32 +41,98 @@ class Partition(NamedTuple):
 
 
 def make_partitions_around(connection: PostgresConnection, now_ns: int) -> int:
-    """See that the partitions around a time are there; how many were made. See `make_partitions`."""
+    """Make the partitions around a time, and return how many were made. See `make_partitions`.
+
+    Partitions of later times, made when a clock was ahead, are dropped first.
+    """
+    drop_partitions_ahead(connection, now_ns)
     return make_partitions(connection, now_ns - _BACK_NS, now_ns + _AHEAD_NS)
 
 
 def make_partitions(connection: PostgresConnection, from_ns: int, before_ns: int) -> int:
-    """See that a time range, and all between it and those that are there, has partitions of its own.
+    """Make partitions for a time range, and one for all between it and those that are there.
 
-    How many were made. Within no transaction; nothing is done while another process does it. The tables are
-    locked for as long as it takes to move rows that lie there already: raises psycopg.Error if they cannot
-    be had within three seconds.
+    Returns how many were made. Within no transaction; nothing is done while another process does it. The
+    tables are locked for as long as it takes to move rows that lie there already: raises psycopg.Error if
+    they cannot be had within three seconds.
     """
     if not any(_wanted(connection, from_ns, before_ns)):
         return 0
-    connection.begin("", "lock_timeout = 3000; statement_timeout = 600000")
     made = 0
-    try:
-        if connection.execute("SELECT pg_try_advisory_xact_lock(?)", (PARTITIONS,)).get:
-            connection.execute("LOCK TABLE spans, span_bodies IN ACCESS EXCLUSIVE MODE")
+    with _tables_locked(connection) as is_locked:
+        if is_locked:
             for table, partition, cuts in list(_wanted(connection, from_ns, before_ns)):
                 _cut(connection, table, partition, cuts)
                 made += len(cuts)
+    return made
+
+
+def drop_partitions_ahead(connection: PostgresConnection, now_ns: int) -> int:
+    """Drop the partitions that end later than those around a time, and return how many were dropped.
+
+    They are dropped from the last on, as long as few rows are found in them, which go where spans lie whose
+    time has no partition yet. Locks as `make_partitions` does.
+    """
+    horizon = {table: time_floor(_end_ns(now_ns + _AHEAD_NS, length)) for table, length in LENGTHS_NS.items()}
+    if not any(_ahead(connection, table, before) for table, before in horizon.items()):
+        return 0
+    dropped = 0
+    with _tables_locked(connection) as is_locked:
+        if is_locked:
+            for table, before in horizon.items():
+                going = _ahead(connection, table, before)
+                if going:
+                    _merge_into_future(connection, table, going)
+                    dropped += len(going)
+    return dropped
+
+
+@contextlib.contextmanager
+def _tables_locked(connection: PostgresConnection) -> Generator[bool]:
+    """Hold a transaction in which only this process changes partitions; False if another one does."""
+    connection.begin("", "lock_timeout = 3000; statement_timeout = 600000")
+    try:
+        is_alone = bool(connection.execute("SELECT pg_try_advisory_xact_lock(?)", (PARTITIONS,)).get)
+        if is_alone:
+            connection.execute("LOCK TABLE spans, span_bodies IN ACCESS EXCLUSIVE MODE")
+        yield is_alone
         connection.execute("COMMIT")
     except BaseException:
         connection.roll_back()
         raise
-    return made
+
+
+def _ahead(connection: PostgresConnection, table: str, horizon: bytes) -> list[Partition]:
+    """The partitions that end after the horizon and may be dropped, in their order."""
+    going: list[Partition] = []
+    rows = 0
+    for partition in reversed(partitions(connection, table)[:-1]):
+        if partition.from_id is None or partition.before_id is None or partition.before_id <= horizon:
+            break
+        if _start_ns(partition.before_id) - _start_ns(partition.from_id) <= LENGTHS_NS[table]:
+            # A longer one is there because a clock was ahead, and has taken all rows since: it must go.
+            rows += _rows_up_to(connection, partition, _MAX_MOVED_ROWS + 1)
+        if rows > _MAX_MOVED_ROWS:
+            break
+        going.append(partition)
+    return going[::-1]
+
+
+def _rows_up_to(connection: PostgresConnection, partition: Partition, limit: int) -> int:
+    counted = f"SELECT count(*) FROM (SELECT 1 FROM {partition.name} LIMIT {limit:d}) AS first"
+    return cast("int", connection.execute(counted).get)
+
+
+def _merge_into_future(connection: PostgresConnection, table: str, going: Sequence[Partition]) -> None:
+    """Let the last partition, which has no end, begin where these begin, and drop them."""
+    future = partitions(connection, table)[-1]
+    for partition in (*going, future):
+        connection.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name}")
+    for partition in going:
+        connection.execute(f"INSERT INTO {future.name} SELECT * FROM {partition.name}")
+        connection.execute(f"DROP TABLE {partition.name}")
+    wider = future._replace(from_id=going[0].from_id)
+    connection.execute(f"ALTER TABLE {table} ATTACH PARTITION {wider.name} {_bounds(wider)}")
 
 
 def partitions(connection: PostgresConnection, table: str) -> list[Partition]:
@@ -102,20 +175,36 @@ def _wanted(
 def _cuts(partition: Partition, length_ns: int, from_ns: int, before_ns: int) -> list[bytes]:
     """Where new partitions are to be cut off one without an end.
 
-    Up to the end that it has: none may be missing in between.
+    Up to the end that it has, since none may be missing in between. Further away than one whole length, what
+    lies in between is not cut: it is one partition.
     """
     if partition.from_id is not None and partition.before_id is not None:
         return []
-    # All tables begin alike, so that a partition of one holds whole partitions of the others.
-    whole_ns = max(LENGTHS_NS.values())
-    first_ns = (max(from_ns, _A_MONDAY_NS) - _A_MONDAY_NS) // whole_ns * whole_ns + _A_MONDAY_NS
-    last_ns = -(-(before_ns - _A_MONDAY_NS) // length_ns) * length_ns + _A_MONDAY_NS
+    first_ns, last_ns = _start_of(from_ns, _WHOLE_NS), _end_ns(before_ns, length_ns)
+    starts = list(range(first_ns, last_ns + 1, length_ns))
     if partition.from_id is not None:
-        first_ns = _start_ns(partition.from_id)
+        # Bodies fill up the partition of spans that is there: all tables shall be cut at the same places.
+        there_ns = _start_ns(partition.from_id)
+        starts = [ns for ns in starts if ns > there_ns]
+        starts += range(there_ns + length_ns, min(first_ns, _end_ns(there_ns, _WHOLE_NS) + 1), length_ns)
     if partition.before_id is not None:
-        last_ns = _start_ns(partition.before_id)
-    cuts = [time_floor(start_ns) for start_ns in range(first_ns, last_ns + 1, length_ns)]
-    return [cut for cut in cuts if cut not in (partition.from_id, partition.before_id)]
+        there_ns = _start_ns(partition.before_id)
+        starts = [ns for ns in starts if ns < there_ns]
+        starts += range(last_ns + length_ns, min(there_ns, _end_ns(last_ns, _WHOLE_NS) + 1), length_ns)
+    return [time_floor(start_ns) for start_ns in sorted(set(starts))]
+
+
+def _start_of(time_ns: int, length_ns: int) -> int:
+    """When the partition of this length in which a time lies begins.
+
+    All tables begin alike, so that a partition of one holds whole partitions of the others.
+    """
+    return (max(time_ns, _A_MONDAY_NS) - _A_MONDAY_NS) // length_ns * length_ns + _A_MONDAY_NS
+
+
+def _end_ns(time_ns: int, length_ns: int) -> int:
+    """When the partitions of this length that reach up to a time end."""
+    return -(-(time_ns - _A_MONDAY_NS) // length_ns) * length_ns + _A_MONDAY_NS
 
 
 def _cut(connection: PostgresConnection, table: str, whole: Partition, cuts: list[bytes]) -> None:

@@ -98,6 +98,14 @@ class Dialect(Protocol):
         """Whether there is `spans_by_usage_key`; if not, terms are tried on an index before a row is read."""
         ...
 
+    def usage_key_terms(self, one: str, other: str) -> str:
+        """Return terms, each with an AND behind it, that let the engine look up equal facts by an index.
+
+        `one` is an alias of `usage_keys`, `other` of a table with columns of the same names. The terms hold
+        for all rows with equal facts, and may hold for others.
+        """
+        ...
+
     def indexed_by(self, index: str) -> str:
         """Follows the name of `spans` in a query that shall use this index."""
         ...

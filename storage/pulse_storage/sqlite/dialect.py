@@ -42,6 +42,10 @@ class SqliteDialect:
         UnfitValue,
     )
 
+    def usage_key_terms(self, one: str, other: str) -> str:
+        """See Dialect: the index `usage_keys_by_facts` serves the comparison itself, NULLs included."""
+        return ""
+
     def indexed_by(self, index: str) -> str:
         """See Dialect."""
         return f" INDEXED BY {index}"

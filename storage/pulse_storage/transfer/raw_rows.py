@@ -15,6 +15,7 @@ from pulse_storage.sql.tables.garbage import note_content_of
 from pulse_storage.sql.tables.rollups import RollupDelta, UsageKeys
 from pulse_storage.sql.tables.spans import BODY_COLUMNS, COLUMNS
 from pulse_storage.sql.writing.sources import forget_only_source
+from pulse_storage.upkeep.marks import read_marks
 
 _AT = {column: index for index, column in enumerate(COLUMNS)}
 _KEY_FACTS = ("provider", "model_requested", "model_used", "operation", "status")
@@ -107,6 +108,7 @@ def put_rows(
     replaced: Mapping[bytes, RawRow],
 ) -> None:
     """Insert rows as they are, in place of those that stand in `replaced`; the sums move with them."""
+    usage_keys.see_epoch(project, read_marks(connection, project).usage_epoch)
     delta = RollupDelta()
     old = [replaced[row.id] for row, _ in rows if row.id in replaced]
     _delete(connection, project, old)

@@ -100,7 +100,9 @@ def put_sums(connection: Connection, usage_keys: UsageKeys, project: int, frame:
     """Make the sums of hours and days from which retention took rows those of the frame."""
     if not frame.rows_from:
         return
-    first_hour, first_day = _first_complete(read_marks(connection, project).rows_from_ns)
+    marks = read_marks(connection, project)
+    usage_keys.see_epoch(project, marks.usage_epoch)
+    first_hour, first_day = _first_complete(marks.rows_from_ns)
     for table, unit, first, rows in (
         ("rollup_hour", "hour", first_hour, frame.hours),
         ("latency_day", "day", first_day, frame.days),

@@ -16,7 +16,7 @@ _LONG_AGO_NS = -(1 << 63)
 #: Spans of one call start within this time; for as long, rows after the mark stand as they are, since some
 #: of what decided about them is gone.
 SETTLED_NS = HOUR_NS
-_READ_MARKS = "SELECT rows_from, content_from, policy FROM retention WHERE project = ?"
+_READ_MARKS = "SELECT rows_from, content_from, policy, usage_epoch FROM retention WHERE project = ?"
 _CONTENT_COLUMNS = frozenset({"input_preview", "output_preview", *REFERENCES})
 
 
@@ -34,6 +34,13 @@ class Marks(NamedTuple):
     settled_before_ns: int
     #: Of spans that started earlier, content is no longer taken.
     content_from_ns: int
+    #: How often usage keys of the project were deleted.
+    usage_epoch: int
+
+    @property
+    def drops(self) -> bool:
+        """Whether anything was ever dropped, so that not every row is taken as it is."""
+        return bool(self.rows_from or self.content_from)
 
     def refusal(self, start_ns: int) -> str | None:
         """Why what started then is not stored, if it is not: nobody knows whether it was stored before."""
@@ -74,7 +81,7 @@ class Marks(NamedTuple):
         )
 
 
-NO_MARKS = Marks(b"", b"", None, _LONG_AGO_NS, _LONG_AGO_NS, _LONG_AGO_NS)
+NO_MARKS = Marks(b"", b"", None, _LONG_AGO_NS, _LONG_AGO_NS, _LONG_AGO_NS, 0)
 
 
 def read_marks(connection: Connection, project: int) -> Marks:
@@ -92,7 +99,7 @@ def marks_in(answer: Cursor) -> Marks:
     found = answer.fetchone()
     if found is None:
         return NO_MARKS
-    rows_from, content_from, policy = cast("tuple[bytes, bytes, str | None]", found)
+    rows_from, content_from, policy, usage_epoch = cast("tuple[bytes, bytes, str | None, int]", found)
     rows_from_ns = _ceiling_ns(rows_from) if rows_from else _LONG_AGO_NS
     return Marks(
         rows_from,
@@ -101,6 +108,7 @@ def marks_in(answer: Cursor) -> Marks:
         rows_from_ns,
         rows_from_ns + SETTLED_NS if rows_from else _LONG_AGO_NS,
         _ceiling_ns(content_from) if content_from else _LONG_AGO_NS,
+        usage_epoch,
     )
 
 

@@ -158,6 +158,8 @@ async def run(
             before_ns = _sweep_before_ns(report)
             report.size_bytes += await sweep_content(storage.upkeep, held, report.project.id, before_ns)
             known[report.project.id] = report.policy
+        for project in projects:
+            await _drop_unused_keys(storage.upkeep, held, project.id)
         while await held.step(storage.upkeep.give_back):
             pass
     finally:
@@ -179,6 +181,11 @@ async def sweep_content(
         while not is_over() and (freed := await held.step(lambda: anext(steps, None))) is not None:
             freed_bytes += freed
     return freed_bytes
+
+
+async def _drop_unused_keys(upkeep: Upkeep, held: Held, project_id: str) -> None:
+    while await held.step(lambda: upkeep.drop_unused_keys(project_id)):
+        pass
 
 
 def _sweep_before_ns(report: Report) -> int | None:

@@ -12,6 +12,7 @@ from pulse_storage.ids import time_floor, time_of
 from pulse_storage.retention import RetentionPolicy, policy_from_text
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.tables.projects import mark_deleted, project_key
+from pulse_storage.sql.tables.unused_keys import delete_unused_keys, last_unused_key
 from pulse_storage.sql.writing.ingest import Ingest
 from pulse_storage.upkeep import erasures, leases
 from pulse_storage.upkeep.dropping import Step, drop_content, drop_rows
@@ -158,6 +159,14 @@ class Upkeep:
         async with aclosing(drop_whole(self.engine, {key: horizons[id] for key, id in ids.items()})) as steps:
             async for dropped in steps:
                 yield [(ids[key], of_project) for key, of_project in dropped]
+
+    async def drop_unused_keys(self, project_id: str) -> int:
+        """Delete some combinations of facts that nothing refers to, and return how many; 0: none are left."""
+        project = await self.engine.read(lambda connection: _key(connection, project_id))
+        last = await self.engine.read(lambda connection: last_unused_key(connection, project, STEP_ROWS))
+        if last is None:
+            return 0
+        return await self.engine.write(lambda connection, _: delete_unused_keys(connection, project, last))
 
     async def share_before(self, project_id: str, before_ns: int) -> float:
         """Which part of a project's rows began before a time; 0 to 1."""

@@ -31,9 +31,11 @@ _FACTS = ("project", "provider", "model_requested", "model_used", "operation", "
 #: So many combinations are asked for by one statement.
 _KEYS_A_STATEMENT = 100
 #: `{wanted}` is a table of the facts, each with a number; a fact may be stored otherwise than it was bound.
-_FIND_KEYS = "{wanted} SELECT number, key FROM wanted CROSS JOIN usage_keys AS k WHERE " + " AND ".join(
-    f"k.{fact} = wanted.{fact}" if fact == "project" else f"k.{fact} IS NOT DISTINCT FROM wanted.{fact}"
-    for fact in _FACTS
+#: `{hashes}` are further terms of the dialect, without which its engine would compare each with all.
+_FIND_KEYS = (
+    "{wanted} SELECT number, key FROM wanted CROSS JOIN usage_keys AS k WHERE {hashes}"
+    "k.project = wanted.project AND "
+    + " AND ".join(f"k.{fact} IS NOT DISTINCT FROM wanted.{fact}" for fact in _FACTS[1:])
 )
 _COLUMNS = ", ".join(_FACTS)
 _ADD_KEYS = f"{{wanted}} INSERT INTO usage_keys ({_COLUMNS}) SELECT DISTINCT {_COLUMNS} FROM wanted"
@@ -45,12 +47,23 @@ Facts = tuple[int, str | None, str | None, str | None, str | None, str]
 class UsageKeys:
     """The numbers of combinations of facts; they are made on first use and never change.
 
-    What is remembered is bounded, and must be forgotten when a transaction is rolled back.
+    What is remembered is bounded. It must be forgotten when a transaction is rolled back, and when any
+    process has deleted combinations of the project (`see_epoch`).
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._keys: dict[Facts, int] = {}
+        self._epochs: dict[int, int] = {}
+
+    def see_epoch(self, project: int, epoch: int) -> None:
+        """Forget the keys if combinations of the project were deleted since the last call for it.
+
+        `epoch` is `Marks.usage_epoch` as read in the current transaction. Call it before `keys`.
+        """
+        if self._epochs.get(project, 0) != epoch:
+            self._epochs[project] = epoch
+            self._keys.clear()
 
     def key(self, facts: Facts) -> int:
         """The number of these facts, within a transaction that writes."""
@@ -169,7 +182,8 @@ def _find_or_add(connection: Connection, wanted: Sequence[Facts]) -> dict[Facts,
 def _find(connection: Connection, wanted: Sequence[Facts]) -> dict[Facts, int]:
     found: dict[Facts, int] = {}
     for some in _some_at_a_time(wanted):
-        for number, key in connection.execute(_FIND_KEYS.format(wanted=_table(some)), _bindings(some)):
+        sql = _FIND_KEYS.format(wanted=_table(some), hashes=connection.dialect.usage_key_terms("k", "wanted"))
+        for number, key in connection.execute(sql, _bindings(some)):
             found[some[cast("int", number)]] = cast("int", key)
     return found
 

@@ -65,16 +65,16 @@ class StoredSpan(NamedTuple):
     row_key: Values
 
 
-def stored_in_traces(connection: Connection, project: int, trace_ids: Sequence[bytes]) -> list[StoredSpan]:
-    """The stored spans of some traces."""
+def stored_in_traces(
+    connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
+) -> list[StoredSpan]:
+    """Load the stored spans of some traces, each of which has at most `limit`."""
     if not trace_ids:
         return []
     dialect = connection.dialect
-    cursor = connection.execute(
-        f"{_load(dialect)} WHERE project = ? AND {dialect.one_of('otel_trace_id')}",
-        (project, dialect.blobs(trace_ids)),
-    )
-    return [_stored_span(values) for values in cursor]
+    columns = ", ".join((*_LOAD, *dialect.row_key))
+    rows = dialect.some_of_traces(connection, columns, project, trace_ids, limit)
+    return [_stored_span(values) for values in rows]
 
 
 def stored_in_trace(
@@ -186,6 +186,30 @@ def update(connection: Connection, rows: Iterable[Values]) -> None:
 def update_inherited(connection: Connection, rows: Iterable[Values]) -> None:
     """Write rows that changed in `INHERITED` only."""
     connection.executemany(_UPDATE_INHERITED + _row_named(connection.dialect), rows)
+
+
+def inherit(
+    connection: Connection,
+    project: int,
+    otel_trace_id: bytes,
+    span_ids: Sequence[bytes],
+    values: Mapping[str, OwnValue],
+    from_ns: int,
+) -> None:
+    """Write inherited values to rows of a trace that lack them and start at `from_ns` or later.
+
+    `own` gets an entry for each of the columns: the span itself has no value there.
+    """
+    dialect = connection.dialect
+    entries = cast("str", heir_own(tuple(values)))[1:]
+    bound = [tags_json(value) if isinstance(value, tuple) else value for value in values.values()]
+    connection.execute(
+        f"UPDATE spans{dialect.indexed_by('spans_by_trace')} SET"
+        f" {', '.join(f'{column} = ?' for column in values)},"
+        " own = CASE WHEN own IS NULL THEN '{' ELSE substr(own, 1, length(own) - 1) || ',' END || ?"
+        f" WHERE project = ? AND otel_trace_id = ? AND {dialect.one_of('otel_span_id')} AND start_ns >= ?",
+        (*bound, entries, project, otel_trace_id, dialect.blobs(span_ids), from_ns),
+    )
 
 
 def delete(connection: Connection, project: int, spans: Sequence[StoredSpan]) -> None:

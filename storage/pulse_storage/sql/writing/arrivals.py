@@ -24,13 +24,11 @@ from pulse_storage.sql.tables.spans import (
     borrowed_by_heir,
     insert_values,
     shown_row,
-    update,
 )
 from pulse_storage.sql.writing.outlines import update_heirs
 from pulse_storage.sql.writing.partners import Partners
 from pulse_storage.sql.writing.revision import Revision
 from pulse_storage.sql.writing.sources import CallSources
-from pulse_storage.upkeep.marks import NO_MARKS
 
 
 class Outcome(Enum):
@@ -100,7 +98,7 @@ class Arrivals:
         are_one = self._sources.are_one(self._revision.project, rows, self._only_source)
         self._partners.request(rows, only_keys_without_side=are_one)
         outcomes: list[Outcome | str] = []
-        retains = marks != NO_MARKS
+        retains = marks.drops
         for id, (row, wanted) in zip(self._ids, self._arrivals, strict=True):
             self._way.give_way()
             trace_id, span_id = row.otel_trace_id, row.otel_span_id
@@ -190,9 +188,7 @@ class Arrivals:
         update_heirs(self._connection, self._revision.project, self._changed_heirs(self._plain))
         if self._verdicts is not None:
             self._revision.update(self._verdicts)
-            settled_ns = self._revision.marks.settled_before_ns
-            for heirs in self._near.branches.heirs(self._verdicts, settled_ns):
-                update(self._connection, heirs)
+            self._near.branches.pass_on(self._verdicts, self._revision.marks.settled_before_ns)
 
     def _plain_traces(self) -> dict[bytes, dict[bytes, Overrides]]:
         """What rows take from others in traces in which no two spans tell of one call, by trace and span id.

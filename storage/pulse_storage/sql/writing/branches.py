@@ -10,16 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pulse_storage.latency import latency_bucket
 from pulse_storage.reconcile import INHERITED, Verdict
 from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
-from pulse_storage.sql.connection import Connection, Values
+from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.tables.spans import (
     StoredSpan,
+    inherit,
     shown_skeleton,
     stored_in_trace,
     stored_span,
-    update_values,
 )
 from pulse_storage.sql.writing.lineage import descendants, descendants_lacking, has_call_below, nearest_above
 
@@ -78,29 +77,34 @@ class Branches:
         kept = {column: value for column, value in span.overrides.items() if column in INHERITED}
         return {**kept, **overrides}
 
-    def heirs(self, verdicts: Mapping[SpanKey, Verdict], settled_before_ns: int) -> Iterator[list[Values]]:
-        """What `update` binds so that all below new wide spans has their session, user, tags, environment.
+    def pass_on(self, verdicts: Mapping[SpanKey, Verdict], settled_before_ns: int) -> None:
+        """Write session, user, tags and environment of new wide spans to all rows below that lack them.
 
-        To be asked when all else is written. A row that shows a value got it from nearer or says it itself.
+        Call it when all else is written. A row that shows a value has it from a nearer span or its own. There
+        may be as many rows as `_MAX_HEIRS`, so they are changed where they are: one statement for all rows
+        that lack the same columns.
         """
         for span in self._wide:
             verdict = verdicts.get(span.key)
             overrides = verdict.overrides if verdict else {}
-            lent: dict[bytes, dict[str, OwnValue]] = {}
+            values: dict[str, OwnValue] = {}
+            lacking: dict[bytes, tuple[str, ...]] = {}
             for column in INHERITED:
                 value: OwnValue = getattr(span, column) or overrides.get(column)
                 if value:
-                    heirs = descendants_lacking(
+                    values[column] = value
+                    for id in descendants_lacking(
                         self._connection, self._project, *span.key, column, _MAX_HEIRS
-                    )
-                    for heir in heirs:
-                        lent.setdefault(heir, {})[column] = value
-            for stored in self._read(span.otel_trace_id, list(lent)):
-                yield [
-                    _inheriting(one, lent[one.skeleton.otel_span_id])
-                    for one in stored
-                    if one.skeleton.start_ns >= settled_before_ns
-                ]
+                    ):
+                        lacking[id] = (*lacking.get(id, ()), column)
+            alike: dict[tuple[str, ...], list[bytes]] = {}
+            for id, columns in lacking.items():
+                alike.setdefault(columns, []).append(id)
+            for columns, ids in alike.items():
+                inherited = {column: values[column] for column in columns}
+                inherit(
+                    self._connection, self._project, span.otel_trace_id, ids, inherited, settled_before_ns
+                )
 
     def _load_branch(self, span: Skeleton) -> None:
         trace_id = span.otel_trace_id
@@ -215,9 +219,3 @@ class Branches:
     def _read(self, trace_id: bytes, span_ids: Sequence[bytes]) -> Iterator[list[StoredSpan]]:
         for start in range(0, len(span_ids), _SLICE):
             yield stored_in_trace(self._connection, self._project, trace_id, span_ids[start : start + _SLICE])
-
-
-def _inheriting(span: StoredSpan, lent: Mapping[str, OwnValue]) -> Values:
-    overrides = {**span.overrides, **lent}
-    shown = shown_skeleton(span.skeleton, overrides)
-    return update_values(span, overrides, span.usage_key, latency_bucket(shown.latency_ms))

@@ -101,7 +101,7 @@ class Neighbourhood:
         small = [trace_id for trace_id in wanted if trace_id in self.outlines]
         if unknown := [trace_id for trace_id in wanted if trace_id not in self._outlined]:
             small += self._small_of(self._taken_up(unknown))
-        loaded = stored_in_traces(self._connection, self._project, small)
+        loaded = stored_in_traces(self._connection, self._project, small, _MAX_TRACE_SPANS)
         for span in loaded:
             self._keep(span)
         return loaded

@@ -39,8 +39,10 @@ class Revision:
 
     @cached_property
     def marks(self) -> Marks:
-        """What the project's marks allow."""
-        return marks_in(self._marks)
+        """Return what the project's marks allow. Read them before `usage_keys` is used."""
+        marks = marks_in(self._marks)
+        self.usage_keys.see_epoch(self.project, marks.usage_epoch)
+        return marks
 
     def revise(self, spans: Sequence[SpanKey]) -> None:
         """Change what is stored to what log events tell of these spans by now."""

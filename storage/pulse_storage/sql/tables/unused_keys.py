@@ -1,0 +1,52 @@
+"""Deletes combinations of facts (`usage_keys`) that neither rows nor sums refer to."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from pulse_storage.sql.connection import Connection
+
+#: `calls` counts the rows that refer to a key. Sums may outlive their rows (retention): they are asked too.
+_IS_UNUSED = (
+    "project = ? AND calls <= 0"
+    " AND key NOT IN (SELECT usage_key FROM rollup_hour WHERE project = ?)"
+    " AND key NOT IN (SELECT usage_key FROM latency_day WHERE project = ?)"
+)
+
+
+def last_unused_key(connection: Connection, project: int, limit: int) -> int | None:
+    """Return the largest of the first `limit` usage keys that nothing refers to; None if there is none."""
+    return cast(
+        "int | None",
+        connection.execute(
+            f"SELECT max(key) FROM (SELECT key FROM usage_keys WHERE {_IS_UNUSED}"
+            f" ORDER BY key LIMIT {limit:d}) AS unused",
+            (project, project, project),
+        ).get,
+    )
+
+
+def delete_unused_keys(connection: Connection, project: int, last: int) -> int:
+    """Delete the usage keys up to `last` that nothing refers to, and return how many.
+
+    Other processes may remember the numbers: the project's epoch makes them look again. Run it while no
+    other process stores.
+    """
+    before = _count(connection, project)
+    connection.execute(
+        f"DELETE FROM usage_keys WHERE {_IS_UNUSED} AND key <= ?", (project, project, project, last)
+    )
+    deleted = before - _count(connection, project)
+    if deleted:
+        connection.execute(
+            "INSERT INTO retention (project, usage_epoch) VALUES (?, 1)"
+            " ON CONFLICT (project) DO UPDATE SET usage_epoch = retention.usage_epoch + 1",
+            (project,),
+        )
+    return deleted
+
+
+def _count(connection: Connection, project: int) -> int:
+    return cast(
+        "int", connection.execute("SELECT count(*) FROM usage_keys WHERE project = ?", (project,)).get
+    )

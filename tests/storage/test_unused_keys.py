@@ -1,0 +1,68 @@
+"""Combinations of facts that nothing refers to are deleted, and no process uses their numbers again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.storage.backends import Backend
+from tests.support.rows import DAY_NS, NOON_NS, project, span
+
+from pulse_storage import SpanRow, StorageAdapter
+from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
+from pulse_storage.rows import Project
+from pulse_storage.upkeep.erase import erase
+from pulse_storage.upkeep.run import run
+
+pytestmark = pytest.mark.anyio
+
+_PROJECT = Project("p", "project p", NOON_NS)
+_KEYS = "SELECT model_used, calls FROM usage_keys ORDER BY 1"
+
+
+def _models(*names: str, first: int = 1, **columns: object) -> list[SpanRow]:
+    return [span(first + at, model_used=name, **columns) for at, name in enumerate(names)]
+
+
+async def _maintain(storage: StorageAdapter, policy: RetentionPolicy = KEEP_EVERYTHING) -> None:
+    await run(storage, [_PROJECT], policy, NOON_NS + 9 * DAY_NS)
+
+
+async def test_keys_go_with_the_last_row_and_sum(backend: Backend, tmp_path: Path) -> None:
+    storage = backend.open(tmp_path)
+    await storage.create_project(*project("p"))
+    await storage.ingest(_models("kept", "erased", user_id=None))
+    await storage.ingest(_models("erased too", *[f"m{n}" for n in range(1_500)], first=100, user_id="u"))
+    await erase(storage, await storage.upkeep.order_erasure("p", "user_id", "u"))
+    await _maintain(storage)
+    await storage.close()
+    assert backend.query(tmp_path, _KEYS) == [("erased", 1), ("kept", 1)]
+    backend.check(tmp_path)
+
+
+async def test_sums_outlive_their_rows_and_keep_their_keys(backend: Backend, tmp_path: Path) -> None:
+    storage = backend.open(tmp_path)
+    await storage.create_project(*project("p"))
+    await storage.ingest(_models("old"))
+    await _maintain(storage, RetentionPolicy(rows_days=1))
+    await storage.close()
+    assert backend.query(tmp_path, _KEYS) == [("old", 0)]
+    assert backend.query(tmp_path, "SELECT sum(calls) FROM rollup_hour") == [(1,)]
+    backend.check(tmp_path)
+
+
+async def test_another_process_looks_again_for_keys_that_were_deleted(
+    backend: Backend, tmp_path: Path
+) -> None:
+    remembers, deletes = backend.open(tmp_path), backend.open(tmp_path)
+    await remembers.create_project(*project("p"))
+    await remembers.ingest(_models("model", user_id="u"))
+    await erase(deletes, await deletes.upkeep.order_erasure("p", "user_id", "u"))
+    await _maintain(deletes)
+    await remembers.ingest(_models("model", first=2))
+    await deletes.ingest(_models("model", first=3))
+    for storage in (remembers, deletes):
+        await storage.close()
+    assert backend.query(tmp_path, _KEYS) == [("model", 2)]
+    # Rows and sums refer to keys that are there.
+    backend.check(tmp_path)
