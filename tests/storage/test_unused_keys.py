@@ -20,8 +20,8 @@ _PROJECT = Project("p", "project p", NOON_NS)
 _KEYS = "SELECT model_used, calls FROM usage_keys ORDER BY 1"
 
 
-def _models(*names: str, first: int = 1, **columns: object) -> list[SpanRow]:
-    return [span(first + at, model_used=name, **columns) for at, name in enumerate(names)]
+def _models(*names: str, first: int = 1, user_id: str | None = None) -> list[SpanRow]:
+    return [span(first + at, model_used=name, user_id=user_id) for at, name in enumerate(names)]
 
 
 async def _maintain(storage: StorageAdapter, policy: RetentionPolicy = KEEP_EVERYTHING) -> None:
@@ -31,7 +31,7 @@ async def _maintain(storage: StorageAdapter, policy: RetentionPolicy = KEEP_EVER
 async def test_keys_go_with_the_last_row_and_sum(backend: Backend, tmp_path: Path) -> None:
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
-    await storage.ingest(_models("kept", "erased", user_id=None))
+    await storage.ingest(_models("kept", "erased"))
     await storage.ingest(_models("erased too", *[f"m{n}" for n in range(1_500)], first=100, user_id="u"))
     await erase(storage, await storage.upkeep.order_erasure("p", "user_id", "u"))
     await _maintain(storage)
