@@ -1,7 +1,7 @@
 """The byte budget that all requests under way share, so that many of them cannot fill the memory.
 
-Bytes are charged as they arrive and again as they are inflated; whoever finds no room left is turned away
-at once, to come back, rather than made to wait.
+Bytes are charged as they arrive, again as they are inflated, and again as rows. A request that finds no room
+is refused at once, to be sent again, rather than made to wait.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from types import TracebackType
 
-from pulse_collector.refusals import overloaded
+from pulse_collector.refusals import never_fits, overloaded
 
 
 class ByteBudget:
@@ -39,6 +39,11 @@ class ByteBudget:
                 )
             self._held_bytes += count
 
+    @property
+    def limit_bytes(self) -> int:
+        """What all requests together may hold."""
+        return self._limit_bytes
+
     def give_back(self, count: int) -> None:
         """Return what was taken."""
         with self._lock:
@@ -55,7 +60,9 @@ class Reservation:
         self._held_bytes = 0
 
     def take(self, count: int) -> None:
-        """Charge `count` more bytes. Raises Refusal (503)."""
+        """Charge `count` more bytes. Raises Refusal: 503, or 413 if they would not fit even alone."""
+        if self._held_bytes + count > self._budget.limit_bytes:
+            raise never_fits(self._budget.limit_bytes)
         self._budget.take(count)
         self._held_bytes += count
 

@@ -69,6 +69,25 @@ def too_large(limit_bytes: int) -> Refusal:
     )
 
 
+def too_many_parts(reason: object) -> Refusal:
+    """Few bytes that would take much memory when decoded; the same request can never succeed."""
+    return Refusal(
+        413,
+        status.RESOURCE_EXHAUSTED,
+        f"The request is too large to be decoded: {reason}; send smaller batches.",
+    )
+
+
+def never_fits(limit_bytes: int) -> Refusal:
+    """More than all requests together may hold; the same request can never succeed."""
+    return Refusal(
+        413,
+        status.RESOURCE_EXHAUSTED,
+        f"The request takes more than {limit_bytes >> 20} MiB when it is decoded (PULSE_MAX_INFLIGHT_MIB);"
+        " send smaller batches.",
+    )
+
+
 def unsupported(message: str) -> Refusal:
     """A media type or a compression that is not known."""
     return Refusal(415, status.UNIMPLEMENTED, message)
@@ -77,6 +96,11 @@ def unsupported(message: str) -> Refusal:
 def overloaded(message: str) -> Refusal:
     """Too much is under way; the client should send the same again."""
     return Refusal(503, status.UNAVAILABLE, message, retry=True)
+
+
+def out_of_memory() -> Refusal:
+    """Memory ran out while the request was handled; others will have given theirs back soon."""
+    return overloaded("Pulse has no memory left for this request now; send it again.")
 
 
 def store_unavailable(reason: object) -> Refusal:

@@ -77,6 +77,7 @@ def put_together(settings: Settings, storage: StorageAdapter, only: Role | None)
         inflight,
         keep=settings.keep_spans,
         max_body_bytes=max_body_bytes,
+        max_spans=settings.max_spans_per_request,
         registry=registry,
     )
     ingest = [*otlp_routes(collector), *batch_routes(collector), *explaining]

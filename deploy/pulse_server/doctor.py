@@ -27,6 +27,7 @@ from pulse_storage import migrate
 from pulse_storage.engines import is_postgres
 from pulse_storage.errors import StorageError
 from pulse_storage.sqlite.connection import gives_back_space, sqlite_path
+from pulse_storage.writer import ROW_BYTES
 
 _FREE_MIB_WARNING = 1024
 #: No clock that is right shows a time before this version was made.
@@ -59,6 +60,7 @@ def examine(settings: Settings) -> list[Finding]:
     running = _pulse_answers(settings)
     return [
         Finding("settings", "ok", "every setting can be used"),
+        _limits(settings),
         _admin(settings),
         _data_dir(settings.data_dir),
         _disk(settings.data_dir),
@@ -76,6 +78,28 @@ def _admin(settings: Settings) -> Finding:
     if settings.admin_key is None:
         return Finding("admin", "ok", "admin routes are disabled; set ADMIN_KEY to enable them")
     return Finding("admin", "ok", "admin routes are enabled")
+
+
+def _limits(settings: Settings) -> Finding:
+    """Whether a request that the limits allow fits into the memory for requests."""
+    spans = settings.max_spans_per_request
+    rows_mib = -(-spans * ROW_BYTES // 2**20)
+    # On the wire it may be as large as decompressed.
+    needed_mib = 2 * settings.max_body_mib + rows_mib
+    if needed_mib > settings.max_inflight_mib:
+        return Finding(
+            "limits",
+            "warning",
+            f"a request of {settings.max_body_mib} MiB and {spans} spans may take {needed_mib} MiB and be"
+            f" refused; set PULSE_MAX_INFLIGHT_MIB to {needed_mib} or more, or lower"
+            " PULSE_MAX_SPANS_PER_REQUEST",
+        )
+    return Finding(
+        "limits",
+        "ok",
+        f"a request may have {settings.max_body_mib} MiB and {spans} spans, all together"
+        f" {settings.max_inflight_mib} MiB",
+    )
 
 
 def _data_dir(data_dir: Path) -> Finding:

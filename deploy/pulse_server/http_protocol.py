@@ -1,19 +1,28 @@
-"""uvicorn's HTTP/1.1 protocol, hardened against slow, silent and endless clients, and deaf to upgrades."""
+"""uvicorn's HTTP/1.1 protocol with the limits on time, bytes and connections that it lacks; no upgrades."""
 
 from __future__ import annotations
 
 import asyncio
 from enum import Enum, auto
+from typing import cast
 
 import httptools
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from pulse_server.connections import Connections, peer_of
 
 #: From the connection, or from the first byte of a further request, to the end of the headers.
 HEADER_TIMEOUT_S = 10.0
 #: How long a client may leave a full write buffer unread.
 WRITE_TIMEOUT_S = 30.0
+#: From the end of the headers to the end of the message; routes give up earlier, with an answer.
+MESSAGE_TIMEOUT_S = 40.0
+#: Of the headers, and of what follows them without being body: chunk extensions and trailers.
 MAX_HEADER_BYTES = 64 * 1024
-#: Past `limit_concurrency` connections uvicorn answers 503; past so many times that, none is read.
+#: Requests that wait for the answers to earlier ones on their connection.
+_MAX_PIPELINED = 32
+#: Past the limit of connections requests are answered 503; past so many times that, none is read.
 _MAX_OVERLOAD = 2
 
 _HEADERS_TOO_LARGE = (
@@ -30,16 +39,28 @@ class _At(Enum):
 
 
 class GuardedHttpProtocol(HttpToolsProtocol):
-    """uvicorn bounds neither the time nor the size of headers, nor how long an answer lies unread.
+    """uvicorn bounds neither the time nor the size of messages, nor how long an answer lies unread.
+
+    It keeps trailers as headers, and answers 503 to everybody when one client holds many idle connections.
 
     It also hands a request that asks for an upgrade (Java's HttpClient asks each POST for h2c) to the
     application with an empty body: an export would be answered with success and its spans lost. RFC 9110
     section 7.8 lets a server ignore the wish, so such a request is read once more without it.
     """
 
+    #: Of the listener; `limited_protocol` sets both.
+    table: Connections
+    max_connections: int
+
     _at = _At.BETWEEN
+    _peer: str | None = None
+    _has_room = True
     _upgrade_asked = False
+    #: Bytes since the headers, or since there was body among what was read.
+    _beside_body = 0
+    _body_seen = False
     _headers_deadline: asyncio.TimerHandle | None = None
+    _message_deadline: asyncio.TimerHandle | None = None
     _write_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -49,13 +70,19 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         #: The request that is answered, and those that were pipelined behind it.
         self._unanswered: list[RequestResponseCycle] = []
         super().connection_made(transport)
-        if self.limit_concurrency and len(self.connections) > _MAX_OVERLOAD * self.limit_concurrency:
+        if len(self.connections) > _MAX_OVERLOAD * self.max_connections:
             transport.abort()
             return
+        peer = peer_of(self.client)
+        if peer is not None:
+            self._has_room = self.table.add(peer, self)
+            self._peer = peer if self._has_room else None
         self._await_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel_headers_deadline()
+        self._cancel_message_deadline()
+        self._leave_table()
         self.resume_writing()
         super().connection_lost(exc)
         # uvicorn does so for the last one only; the one that is answered would write to a closed transport.
@@ -64,26 +91,45 @@ class GuardedHttpProtocol(HttpToolsProtocol):
                 cycle.disconnected = True
                 cycle.message_event.set()
 
+    def close_idle(self) -> None:
+        """Close the connection to make room for another one."""
+        self._leave_table()
+        # Many may be closed before the event loop has run what closing them causes.
+        self.connections.discard(self)
+        self.transport.abort()
+
     def data_received(self, data: bytes) -> None:
         if self._at is _At.BETWEEN:
             self._raw.clear()
             self._begun = 0
         if self._at is not _At.BODY:
             self._raw.append(data)
+        self._body_seen = False
         super().data_received(data)
         if self.transport.is_closing():
             return
         if self._upgrade_asked:
             self._read_without_upgrade()
         elif self._at is _At.HEADERS and sum(map(len, self._raw)) > MAX_HEADER_BYTES:
-            self.transport.write(_HEADERS_TOO_LARGE)
-            self.transport.close()
+            self._refuse_headers()
+        elif self._at is _At.BODY:
+            self._beside_body = 0 if self._body_seen else self._beside_body + len(data)
+            if self._beside_body > MAX_HEADER_BYTES:
+                self._refuse_headers()
+            elif self._message_deadline is None:
+                self._message_deadline = self.loop.call_later(MESSAGE_TIMEOUT_S, self.transport.abort)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._at = _At.HEADERS
+        self._beside_body = 0
         self._begun += 1
         self._await_headers()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self._at is _At.HEADERS:
+            super().on_header(name, value)
+        # Else it is a trailer: no route reads any.
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -91,18 +137,49 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             return
         self._at = _At.BODY
         self._cancel_headers_deadline()
-        super().on_headers_complete()
+        if self.transport.is_closing():
+            # Of what was read with the message that closed it.
+            return
+        if len(self.pipeline) >= _MAX_PIPELINED or (
+            # Most requests are read at once, and then only such a large read can have too many headers.
+            sum(map(len, self._raw)) > MAX_HEADER_BYTES and self._header_bytes() > MAX_HEADER_BYTES
+        ):
+            self._refuse_headers()
+            return
+        if self._peer is not None:
+            self.table.set_busy(self._peer, self)
+        if not self._has_room or len(self.tasks) >= self.max_connections:
+            app, self.app = self.app, cast("ASGIApp", _answer_busy)
+            super().on_headers_complete()
+            self.app = app
+        else:
+            super().on_headers_complete()
         self._unanswered = [cycle for cycle in self._unanswered if not cycle.response_complete]
         self._unanswered.append(self.cycle)
 
     def on_body(self, body: bytes) -> None:
-        if not self._upgrade_asked:
+        self._body_seen = True
+        if not self._upgrade_asked and not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        if not self._upgrade_asked:
-            self._at = _At.BETWEEN
-            super().on_message_complete()
+        if self._upgrade_asked:
+            return
+        self._at = _At.BETWEEN
+        self._cancel_message_deadline()
+        if self.transport.is_closing():
+            return
+        super().on_message_complete()
+        if self.cycle.response_complete and self.timeout_keep_alive_task is None and not self.pipeline:
+            # It was answered before it was whole, and reading the rest has ended the timeout.
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._peer is not None and self.cycle.response_complete:
+            self.table.set_idle(self._peer, self)
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -116,6 +193,22 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """uvicorn would log an advice on WebSocket libraries, once for every such request."""
+
+    def _refuse_headers(self) -> None:
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(_HEADERS_TOO_LARGE)
+            self.transport.close()
+        else:
+            # An answer to this or an earlier request is under way: nothing may be written into it.
+            self.transport.abort()
+
+    def _header_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _leave_table(self) -> None:
+        if self._peer is not None:
+            self.table.remove(self._peer, self)
+            self._peer = None
 
     def _read_without_upgrade(self) -> None:
         """Give a new parser what the message has sent so far, less the header that stopped the old one."""
@@ -139,3 +232,26 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         if self._headers_deadline is not None:
             self._headers_deadline.cancel()
             self._headers_deadline = None
+
+    def _cancel_message_deadline(self) -> None:
+        if self._message_deadline is not None:
+            self._message_deadline.cancel()
+            self._message_deadline = None
+
+
+def limited_protocol(max_connections: int) -> type[GuardedHttpProtocol]:
+    """Return the protocol of a listener with so many connections, all of which share one table."""
+    shared = {"table": Connections(max_connections), "max_connections": max_connections}
+    return type("LimitedHttpProtocol", (GuardedHttpProtocol,), shared)
+
+
+async def _answer_busy(scope: Scope, receive: Receive, send: Send) -> None:
+    body = b"Too many connections; try again."
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", b"1"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

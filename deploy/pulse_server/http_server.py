@@ -11,7 +11,7 @@ from collections.abc import Generator
 from starlette.types import ASGIApp
 from uvicorn import Config, Server
 
-from pulse_server.http_protocol import GuardedHttpProtocol
+from pulse_server.http_protocol import limited_protocol
 
 #: Longer than the five seconds between two exports of an OpenTelemetry batch processor.
 _KEEP_ALIVE_S = 75
@@ -27,14 +27,14 @@ class HttpServer(Server):
         super().__init__(
             Config(
                 app,
-                http=GuardedHttpProtocol,
+                # It counts connections by itself: uvicorn would answer 503 while idle ones could be closed.
+                http=limited_protocol(connection_limit()),
                 ws="none",
                 lifespan="on" if lifespan else "off",
                 access_log=False,
                 log_config=None,
                 server_header=False,
                 proxy_headers=False,
-                limit_concurrency=connection_limit(),
                 timeout_keep_alive=_KEEP_ALIVE_S,
                 timeout_graceful_shutdown=grace_s,
             )

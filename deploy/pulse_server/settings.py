@@ -87,7 +87,16 @@ SETTINGS = (
         "with an empty store: the key of its first project, default; pulse_sk_<uuid>",
     ),
     Setting("PULSE_MAX_BODY_MIB", "20", "largest request after decompression, in MiB"),
-    Setting("PULSE_MAX_INFLIGHT_MIB", "128", "all requests together that are not answered yet, in MiB"),
+    Setting(
+        "PULSE_MAX_INFLIGHT_MIB",
+        "128",
+        "all requests together that are not answered yet, decoded, in MiB",
+    ),
+    Setting(
+        "PULSE_MAX_SPANS_PER_REQUEST",
+        "50000",
+        "spans or log records in one request; more are rejected and counted in partial_success",
+    ),
     Setting(
         "PULSE_KEEP_SPANS",
         "genai",
@@ -136,6 +145,7 @@ class Settings:
     api_key: str | None
     max_body_mib: int
     max_inflight_mib: int
+    max_spans_per_request: int
     keep_spans: KeepSpans
     prices_file: Path | None
     #: What applies to projects without a policy of their own.
@@ -173,6 +183,7 @@ def read_settings(environ: Mapping[str, str], options: Mapping[str, str] | None 
         api_key=read("PULSE_API_KEY", "", _api_key),
         max_body_mib=read("PULSE_MAX_BODY_MIB", "20", _mebibytes),
         max_inflight_mib=read("PULSE_MAX_INFLIGHT_MIB", "128", _mebibytes),
+        max_spans_per_request=read("PULSE_MAX_SPANS_PER_REQUEST", "50000", _count),
         keep_spans=read("PULSE_KEEP_SPANS", "genai", _one_of(_KEEP_SPANS)),
         prices_file=read("PULSE_PRICES_FILE", "", _file),
         retention=RetentionPolicy(
@@ -205,6 +216,7 @@ def without_secrets(settings: Settings) -> dict[str, str | int]:
         "PULSE_API_KEY": "set" if settings.api_key else "unset",
         "PULSE_MAX_BODY_MIB": settings.max_body_mib,
         "PULSE_MAX_INFLIGHT_MIB": settings.max_inflight_mib,
+        "PULSE_MAX_SPANS_PER_REQUEST": settings.max_spans_per_request,
         "PULSE_KEEP_SPANS": settings.keep_spans,
         "PULSE_PRICES_FILE": str(settings.prices_file or "unset"),
         "PULSE_RETENTION_CONTENT_DAYS": settings.retention.content_days or "unset",
@@ -247,6 +259,12 @@ def _port(text: str) -> int:
 def _mebibytes(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) == 0:
         raise ValueError(f"'{text}' is not a size; give whole MiB from 1 to 99999")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,7}", text) or int(text) == 0:
+        raise ValueError(f"'{text}' is not a number of spans; give 1 to 9999999")
     return int(text)
 
 

@@ -52,11 +52,31 @@ class Signal(Generic[RequestT]):
     request: type[RequestT]
     response: type[Message]
     rejected_field: str
+    #: The fields that lead to its items: in the request, in a resource's part, in a scope's part.
+    path: tuple[str, str, str]
 
 
-TRACES = Signal("traces", ExportTraceServiceRequest, ExportTraceServiceResponse, "rejected_spans")
-LOGS = Signal("logs", ExportLogsServiceRequest, ExportLogsServiceResponse, "rejected_log_records")
-METRICS = Signal("metrics", ExportMetricsServiceRequest, ExportMetricsServiceResponse, "rejected_data_points")
+TRACES = Signal(
+    "traces",
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+    "rejected_spans",
+    ("resource_spans", "scope_spans", "spans"),
+)
+LOGS = Signal(
+    "logs",
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+    "rejected_log_records",
+    ("resource_logs", "scope_logs", "log_records"),
+)
+METRICS = Signal(
+    "metrics",
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+    "rejected_data_points",
+    ("resource_metrics", "scope_metrics", "metrics"),
+)
 
 _MEDIA_TYPES = {
     "application/x-protobuf": Encoding.PROTOBUF,

@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from pulse_proto.errors import Unreadable
+from pulse_proto.json_parts import check_size
 
 MessageT = TypeVar("MessageT", bound=Message)
 
@@ -34,11 +35,19 @@ _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 _Convert = Callable[[Any, str, int], Any]
 
 
-def decode(message_class: type[MessageT], body: bytes) -> MessageT:
-    """The message that the JSON text spells. Raises Unreadable, naming the field."""
+def decode(
+    message_class: type[MessageT], body: bytes, select: Callable[[dict[str, Any]], object] | None = None
+) -> MessageT:
+    """The message that the JSON text spells. Raises Unreadable, naming the field.
+
+    `select` may take out of the document what is not to be decoded.
+    """
+    check_size(body)
     document = _parse(body)
     if not isinstance(document, dict):
         raise Unreadable("the body must be a JSON object")
+    if select is not None:
+        select(cast(dict[str, Any], document))
     try:
         return _message(message_class, cast(dict[str, Any], document), message_class.DESCRIPTOR.name, 0)
     except (ValueError, TypeError, OverflowError) as error:

@@ -111,6 +111,10 @@ def _refusal(error: Exception) -> ApiError:
         case StoreUnavailable():
             _log.warning("the store cannot answer: %s", error)
             return ApiError(503, "The store cannot answer now; try again.", headers=RETRY_SOON)
+        case MemoryError():
+            return ApiError(
+                503, "Pulse has no memory left for this request now; try again.", headers=RETRY_SOON
+            )
         case HTTPException():
             return ApiError(error.status_code, f"{error.detail.rstrip('.')}.", headers=error.headers)
         case _:

@@ -6,6 +6,7 @@ them. Adapters do not inherit from this; a typed assignment in the tests proves 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Protocol
@@ -40,15 +41,19 @@ class StorageAdapter(Protocol):
     changed outside the project that is given.
     """
 
-    def submit(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> Future[IngestResult]:
+    def submit(
+        self, rows: Sequence[SpanRow], *, keep_all: bool = False, within_s: float = math.inf
+    ) -> Future[IngestResult]:
         """Hand rows to the writer; the future resolves once they are committed and synced to disk (P1).
 
         Returns at once. Idempotent by (project, OTel trace id, span id): a row that is stored stays as it
         is (P2). The final state does not depend on order, repetition or batching of rows. A row that the
         store cannot hold is rejected alone (P6). When more bytes wait than the settings allow, the future
-        fails with `StoreBusy` at once (P5). Spans that are not gen-ai are left out unless their trace has a
-        gen-ai span, stored or in the same call, or they name a session, user or tags, which calls that come
-        later inherit; with `keep_all` every span is kept.
+        fails with `StoreBusy` at once (P5). A call with more rows than one commit takes is stored in several,
+        between those of other calls; what is left of it after `within_s` is not stored, and the future fails.
+        Spans that are not gen-ai are left out unless their trace has a gen-ai span, stored or in the same
+        call, or they name a session, user or tags, which calls that come later inherit; with `keep_all` every
+        span is kept.
         """
         ...
 

@@ -17,6 +17,7 @@ from collections.abc import Collection
 from urllib.parse import unquote
 
 from pulse_storage.adapter import StorageAdapter
+from pulse_storage.deadlines import LOOK_UP_DEADLINE_S, answer_within
 from pulse_storage.rows import ApiKey
 
 INGEST = "ingest"
@@ -126,7 +127,8 @@ class KeyRing:
         digest = key_digest(key)
         known, record = self._remembered(digest)
         if not known:
-            record = await self._storage.key_by_digest(digest)
+            async with answer_within(LOOK_UP_DEADLINE_S):
+                record = await self._storage.key_by_digest(digest)
             self._remember(digest, record)
         return self._admit(record, scope)
 

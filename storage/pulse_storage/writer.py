@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import attrgetter
 from typing import Protocol, TypeVar, cast
 
+from pulse_storage.call_series import CallSeries
 from pulse_storage.errors import StorageError, StoreBusy, StoreUnavailable
 from pulse_storage.ingest_result import IngestResult
 from pulse_storage.rows import SpanRow
@@ -23,8 +26,8 @@ _MIB = 1 << 20
 #: One commit takes at most so many rows and bytes, so that nobody waits long for a neighbour's load.
 _MAX_COMMIT_ROWS = 4_000
 _MAX_COMMIT_BYTES = 16 * _MIB
-#: What a row takes beside its texts and bodies.
-_ROW_BYTES = 1_200
+#: What a row takes in memory in addition to its texts and bodies.
+ROW_BYTES = 1_200
 _texts = attrgetter("name", "metadata", "error_message", "output_text", "request_body", "response_body")
 
 
@@ -46,12 +49,15 @@ class Database(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Rows that came together, and who waits for them."""
+    """Rows for one commit: all that came together, or a piece of them; and the future of all."""
 
     rows: Sequence[SpanRow]
     keep_all: bool
     size_bytes: int
     future: Future[IngestResult] = field(default_factory=Future[IngestResult])
+    #: Where they are a piece; and from when on (`time.monotonic`) nobody waits for the pieces that are left.
+    series: CallSeries | None = None
+    until_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +83,16 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="pulse-writer", daemon=True)
         self._thread.start()
 
-    def submit(self, rows: Sequence[SpanRow], *, keep_all: bool) -> Future[IngestResult]:
+    def submit(
+        self, rows: Sequence[SpanRow], *, keep_all: bool, within_s: float = math.inf
+    ) -> Future[IngestResult]:
         """Queue rows. The future fails with StoreBusy at once if they do not fit.
 
-        Rows that are larger than the whole queue are taken when nothing else waits.
+        More rows than one commit takes are stored in several, between those of others; only the piece that
+        waits is counted. Pieces that are left after `within_s` are not stored, and the future fails. A piece
+        that is larger than the whole queue is taken when nothing else waits.
         """
-        call = Call(rows, keep_all, _size_bytes(rows))
+        call = self._call(rows, keep_all, time.monotonic() + within_s)
         # From here on nobody can cancel the wait: the rows will be stored.
         call.future.set_running_or_notify_cancel()
         with self._changed:
@@ -96,11 +106,22 @@ class Writer:
                     )
                 )
             else:
-                self._rows += len(rows)
-                self._bytes += call.size_bytes
-                self._waiting.append(call)
-                self._changed.notify()
+                self._enqueue(call)
         return call.future
+
+    def _enqueue(self, call: Call) -> None:
+        self._rows += len(call.rows)
+        self._bytes += call.size_bytes
+        self._waiting.append(call)
+        self._changed.notify()
+
+    def _call(self, rows: Sequence[SpanRow], keep_all: bool, until_s: float) -> Call:
+        size_bytes = _size_bytes(rows)
+        if len(rows) <= _MAX_COMMIT_ROWS and (size_bytes <= _MAX_COMMIT_BYTES or len(rows) == 1):
+            return Call(rows, keep_all, size_bytes)
+        series = CallSeries(rows, _MAX_COMMIT_ROWS, lambda some: _size_bytes(some) <= _MAX_COMMIT_BYTES)
+        first = series.next_rows()
+        return Call(first, keep_all, _size_bytes(first), series=series, until_s=until_s)
 
     def run(self, run: Callable[[], _Result]) -> Future[_Result]:
         """Queue something else that writes, behind what waits."""
@@ -172,7 +193,23 @@ class Writer:
             _log.info("the store takes rows again")
         self._release(calls)
         for call, result in zip(calls, results, strict=True):
-            call.future.set_result(result)
+            if call.series is None:
+                call.future.set_result(result)
+            else:
+                self._go_on(call, call.series, result)
+
+    def _go_on(self, call: Call, series: CallSeries, result: IngestResult) -> None:
+        """Queue the next piece behind what waits: others shall not wait for all of them."""
+        if not series.add(result):
+            call.future.set_result(series.result())
+            return
+        if time.monotonic() > call.until_s:
+            # The client sends all of them again, which would only take longer behind the rest of these.
+            call.future.set_exception(StoreBusy("so many rows take too long now; send again in a second"))
+            return
+        rows = series.next_rows()
+        with self._changed:
+            self._enqueue(replace(call, rows=rows, size_bytes=_size_bytes(rows)))
 
     def _run_task(self, task: _Task) -> None:
         try:
@@ -205,4 +242,4 @@ def _closed() -> StoreUnavailable:
 def _size_bytes(rows: Sequence[SpanRow]) -> int:
     """What rows take in memory, about; without steps of the interpreter for each, since somebody waits."""
     texts = filter(None, chain.from_iterable(map(_texts, rows)))
-    return len(rows) * _ROW_BYTES + sum(map(len, texts))
+    return len(rows) * ROW_BYTES + sum(map(len, texts))

@@ -78,6 +78,7 @@ def running_receiver(
     keep: KeepSpans = "genai",
     max_body_bytes: int = 20 << 20,
     max_inflight_bytes: int = 128 << 20,
+    max_spans: int = 50_000,
 ) -> Generator[Receiver]:
     """A receiver on a new store, with a loop of its own in a thread; the store is checked after the test."""
     loop = asyncio.new_event_loop()
@@ -91,7 +92,14 @@ def running_receiver(
     prices = PriceBook(storage)
     inflight = ByteBudget(max_inflight_bytes)
     collector = Collector(
-        storage, keys, prices, inflight, keep=keep, max_body_bytes=max_body_bytes, registry=registry
+        storage,
+        keys,
+        prices,
+        inflight,
+        keep=keep,
+        max_body_bytes=max_body_bytes,
+        max_spans=max_spans,
+        registry=registry,
     )
     explainer = Explainer(keys, prices, inflight, max_body_bytes=max_body_bytes)
     app = Starlette(routes=[*batch_routes(collector), *otlp_routes(collector), *explain_routes(explainer)])

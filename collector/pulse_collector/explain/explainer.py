@@ -14,8 +14,8 @@ from pulse_collector.explain.explanation import explain
 from pulse_collector.explain.telemetry import read_telemetry
 from pulse_collector.pricing import Prices
 from pulse_collector.pricing.price_book import PriceBook
-from pulse_collector.refusals import not_admitted, store_unavailable, unreadable
-from pulse_proto.errors import Unreadable
+from pulse_collector.refusals import not_admitted, store_unavailable, too_many_parts, unreadable
+from pulse_proto.errors import TooManyParts, Unreadable
 from pulse_proto.otlp import Encoding
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.keys import INGEST, READ, KeyRefused, KeyRing, ScopeMissing
@@ -82,6 +82,8 @@ class Explainer:
         body = compression.inflate(content_encoding, sent, self.max_body_bytes, reservation.take)
         try:
             telemetry = read_telemetry(body, encoding)
+        except TooManyParts as error:
+            raise too_many_parts(error) from error
         except Unreadable as error:
             raise unreadable(f"The request cannot be read: {error}.") from error
         return explanation_json(

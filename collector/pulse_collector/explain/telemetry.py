@@ -10,7 +10,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from pulse_proto.errors import Unreadable
+from pulse_proto.json_parts import check_size
 from pulse_proto.otlp import LOGS, TRACES, Encoding, decode_request
+from pulse_proto.pieces import check_parts
 
 _SPANS = ("resourceSpans", "resource_spans")
 _LOGS = ("resourceLogs", "resource_logs")
@@ -65,6 +67,7 @@ def _documents(body: bytes) -> list[bytes]:
 
 
 def _keys(document: bytes) -> set[str]:
+    check_size(document)
     try:
         parsed = cast("object", orjson.loads(document))
     except orjson.JSONDecodeError:
@@ -78,6 +81,8 @@ def _keys(document: bytes) -> set[str]:
 
 def _read_protobuf(body: bytes) -> Telemetry:
     """The messages of the signals look alike; ids of the proper length tell spans from log records."""
+    check_parts(TRACES.request, body)
+    check_parts(LOGS.request, body)
     try:
         spans = decode_request(TRACES, body, Encoding.PROTOBUF)
     except Unreadable:

@@ -44,7 +44,7 @@ _NO_TRACE = bytes(16)
 _NO_SPAN = bytes(8)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MappedEvents:
     """The parts in a request, and how many of its records are no gen-ai content of a span."""
 

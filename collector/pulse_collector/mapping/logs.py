@@ -13,7 +13,7 @@ from pulse_collector.mapping.spans import MappedSpans, map_spans
 from pulse_collector.pricing import Prices
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MappedLogs:
     """What a request of log records has for the store."""
 
@@ -22,6 +22,15 @@ class MappedLogs:
     calls: MappedSpans
     #: Records that are neither.
     ignored: int
+    #: Records in addition to those that a request may have, or too large to be decoded.
+    over_limit: int = 0
+
+    def add(self, more: MappedLogs) -> None:
+        """Add what another part of the same request has."""
+        self.events.parts.extend(more.events.parts)
+        self.events.ignored += more.events.ignored
+        self.calls.add(more.calls)
+        self.ignored += more.ignored
 
 
 def map_logs(

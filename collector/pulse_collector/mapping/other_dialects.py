@@ -28,6 +28,8 @@ def run_reader(facts: SpanFacts, dialect: Dialect) -> None:
     """Call a dialect's `read`. If it raises, log it and keep what the dialect's table has."""
     try:
         dialect.read(facts)
+    except MemoryError:
+        raise
     except Exception as error:
         # Ids, times, tokens and models are known by now: better a row without content than none.
         _log_once(type(error), dialect.name)

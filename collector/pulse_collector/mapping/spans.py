@@ -24,7 +24,7 @@ _NO_SPAN = bytes(8)
 _CHUNK = 32
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MappedSpans:
     """The rows of a request, in its order, and one reason for each span that cannot be a row."""
 
@@ -32,6 +32,14 @@ class MappedSpans:
     rejected: list[str]
     #: For each span that has some: names of attributes that look like usage or messages and are not read.
     unread: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+    #: Spans in addition to those that a request may have.
+    over_limit: int = 0
+
+    def add(self, more: MappedSpans) -> None:
+        """Add what another part of the same request has."""
+        self.rows.extend(more.rows)
+        self.rejected.extend(more.rejected)
+        self.unread.extend(more.unread)
 
 
 def map_spans(
@@ -104,6 +112,9 @@ def _take(
             give_way()
             try:
                 step(reading)
+            except MemoryError:
+                # That says nothing about the span: the client shall send all of them again.
+                raise
             except Exception:
                 # A bad span must not take its neighbours along, whatever we failed to foresee.
                 span_id = reading.span.span_id.hex()

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.prices import Prices
 from pulse_storage.adapter import StorageAdapter
+from pulse_storage.deadlines import LOOK_UP_DEADLINE_S, answer_within
 from pulse_storage.price_document import PROJECT_LABEL, PriceDocument, PriceDocumentError, read_json
 
 _log = logging.getLogger(__name__)
@@ -43,7 +44,8 @@ class PriceBook:
         """The project's prices. Raises StoreUnavailable if only the store could tell and it cannot."""
         prices = self.of_cached(project_id)
         if prices is None:
-            stored = await self._storage.project_prices(project_id)
+            async with answer_within(LOOK_UP_DEADLINE_S):
+                stored = await self._storage.project_prices(project_id)
             prices = self._remember(project_id, None if stored is None else stored.document)
         return prices
 

@@ -18,7 +18,7 @@ from pulse_collector.pricing import Prices
 from pulse_collector.receivers.batch_rows import batch_row
 from pulse_collector.receivers.batch_schema import InvalidBatch, read_batch
 from pulse_collector.receivers.otlp_http import ClientGone, read_body
-from pulse_collector.refusals import Refusal, store_unavailable
+from pulse_collector.refusals import Refusal, out_of_memory, store_unavailable
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.rows import SpanRow
 from pulse_storage.trace_json import trace_object
@@ -37,7 +37,8 @@ def batch_routes(collector: Collector) -> list[Route]:
         except InvalidBatch as error:
             status = 400
             answer = {"error": str(error), **({"details": error.details} if error.details else {})}
-        except Refusal as refusal:
+        except (Refusal, MemoryError) as error:
+            refusal = error if isinstance(error, Refusal) else out_of_memory()
             status, headers = refusal.http_status, _headers(refusal)
             answer = {"error": refusal.message}
         except ClientGone:

@@ -13,7 +13,7 @@ from pulse_collector import compression
 from pulse_collector.explain.answer import Answer
 from pulse_collector.explain.explainer import Explainer
 from pulse_collector.receivers.otlp_http import ClientGone, read_body
-from pulse_collector.refusals import Refusal, unsupported
+from pulse_collector.refusals import Refusal, out_of_memory, unsupported
 from pulse_proto.otlp import encoding_of
 
 _PROBLEM_JSON = "application/problem+json"
@@ -29,6 +29,8 @@ def explain_routes(explainer: Explainer) -> list[Route]:
             return Response(status_code=499)
         except Refusal as refusal:
             return _problem(refusal)
+        except MemoryError:
+            return _problem(out_of_memory())
         return Response(orjson.dumps(answer), media_type="application/json")
 
     return [Route("/v1/explain", post_explain, methods=["POST"])]

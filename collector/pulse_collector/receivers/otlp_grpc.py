@@ -2,26 +2,47 @@
 
 Sync grpcio costs less than grpc.aio for each call and keeps answering while the event loop is busy. Messages
 pass through undecoded: a deserializer that fails would surface as UNKNOWN instead of INVALID_ARGUMENT.
+
+The methods take a stream of requests, though clients send one message: only of a stream does grpcio leave it
+to the method when a message is read, so that the key is checked before.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, NoReturn
 
 import grpc
 
-from pulse_collector.ingest import Collector
-from pulse_collector.refusals import Refusal
+from pulse_collector.ingest import Collector, Outcome
+from pulse_collector.receivers.grpc_calls import Slots, Watchdog
+from pulse_collector.refusals import Refusal, out_of_memory, store_unavailable, unreadable
 from pulse_proto.otlp import LOGS, METRICS, TRACES, Signal, encode_grpc_response
 from pulse_proto.status import retry_info, status
 
-#: Each may hold one message of the largest size, so this bounds memory too.
-_THREADS = 16
-_KEY_DEADLINE_S = 5.0
+#: Threads for calls, most of which wait: for their message, a turn or a commit. They start when needed.
+_THREADS = 128
+#: Calls of one project at a time; further ones are answered UNAVAILABLE at once.
+_CALLS_OF_PROJECT = 96
+#: Calls that may read a message at a time, in all and of one project: each may be of the largest size.
+_READING, _READING_OF_PROJECT = 16, 12
+#: Calls that may decode, map and wait for their commit at a time.
+_WORKING = 16
+#: Calls that grpcio takes at all; it answers RESOURCE_EXHAUSTED to others, which most clients send again.
+_MAX_CALLS = 1024
+#: A message that takes longer to arrive is given up, and so is the wait for a turn to read it.
+MESSAGE_DEADLINE_S = 15.0
+_TURN_DEADLINE_S = 2.0
+#: How long a call waits for what the event loop looks up, whose own deadlines are shorter.
+_LOOKUP_DEADLINE_S = 2.0
+_HANDSHAKE_MS = 10_000
+_IDLE_MS = 90_000
+_MAX_CONNECTIONS = 1000
 
 _SERVICES: dict[str, Signal[Any]] = {
     f"/opentelemetry.proto.collector.{package}.v1.{service}/Export": signal
@@ -39,25 +60,35 @@ _log = logging.getLogger(__name__)
 class GrpcServer:
     """A running server; `port` is the one it listens on."""
 
-    def __init__(self, server: grpc.Server, port: int) -> None:
+    def __init__(self, server: grpc.Server, port: int, watchdog: Watchdog) -> None:
         self._server = server
+        self._watchdog = watchdog
         self.port = port
 
     def stop(self, grace_s: float) -> None:
         """Take no more calls, let those under way finish for up to `grace_s`, and wait until they have."""
         self._server.stop(grace_s).wait()
+        self._watchdog.stop()
 
 
 def serve_otlp_grpc(collector: Collector, host: str, port: int) -> GrpcServer:
     """Start the server from within a running event loop. Raises OSError if the port is taken."""
+    watchdog = Watchdog(MESSAGE_DEADLINE_S)
     server = grpc.server(
         ThreadPoolExecutor(_THREADS, thread_name_prefix="pulse-grpc"),
-        handlers=[_Exports(collector, asyncio.get_running_loop())],
+        handlers=[_Exports(collector, asyncio.get_running_loop(), watchdog)],
+        maximum_concurrent_rpcs=_MAX_CALLS,
         options=[
             # Enforced after decompression too; answered RESOURCE_EXHAUSTED without RetryInfo: final.
             ("grpc.max_receive_message_length", collector.max_body_bytes),
             ("grpc.so_reuseport", 0),
             ("grpc.max_concurrent_streams", 128),
+            # Of a message that no method reads yet, the client may send so much and no more.
+            ("grpc.http2.bdp_probe", 0),
+            ("grpc.http2.lookahead_bytes", 65_536),
+            ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
+            ("grpc.max_connection_idle_ms", _IDLE_MS),
+            ("grpc.max_allowed_incoming_connections", _MAX_CONNECTIONS),
             # Exporters with a keepalive shorter than gRPC's default of 5 minutes are welcome.
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
@@ -68,17 +99,24 @@ def serve_otlp_grpc(collector: Collector, host: str, port: int) -> GrpcServer:
     try:
         bound = server.add_insecure_port(address)
     except RuntimeError as error:
+        watchdog.stop()
         raise OSError(f"cannot listen on {address}") from error
     server.start()
-    return GrpcServer(server, bound)
+    return GrpcServer(server, bound, watchdog)
 
 
 class _Exports(grpc.GenericRpcHandler):
-    """Finds the signal of a method, and turns strangers away before their message is read."""
+    """Finds the signal of a method, and handles its calls."""
 
-    def __init__(self, collector: Collector, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, collector: Collector, loop: asyncio.AbstractEventLoop, watchdog: Watchdog) -> None:
         self._collector = collector
         self._loop = loop
+        self._watchdog = watchdog
+        self._calls = Slots(_THREADS, _CALLS_OF_PROJECT, "are under way")
+        self._readers = Slots(_READING, _READING_OF_PROJECT, "send their messages")
+        self._working = threading.BoundedSemaphore(_WORKING)
+        # Refusals need not wait for calls that do.
+        self._refusing = ThreadPoolExecutor(2, thread_name_prefix="pulse-grpc-refuse")
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -88,24 +126,31 @@ class _Exports(grpc.GenericRpcHandler):
             return None
         try:
             # Only what is remembered: this runs in the thread that serves all connections.
-            self._collector.admit_cached(_authorization(handler_call_details.invocation_metadata))
+            key = self._collector.admit_cached(_authorization(handler_call_details.invocation_metadata))
         except Refusal as refusal:
-            return _unary(self._answering(signal, refusal))
-        return _unary(self._exporting(signal))
+            return _handler(self._refusing_with(signal, refusal))
+        return _handler(self._exporting(signal, None if key is None else key.project_id))
 
-    def _answering(self, signal: Signal[Any], refusal: Refusal) -> _Behavior:
-        def refuse(body: bytes, context: grpc.ServicerContext) -> bytes:
+    def _refusing_with(self, signal: Signal[Any], refusal: Refusal) -> _Behavior:
+        def refuse(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             self._refuse(signal, refusal, context)
 
+        # grpcio runs a method in this pool instead of the server's.
+        refuse.experimental_thread_pool = self._refusing  # type: ignore[attr-defined]
         return refuse
 
-    def _exporting(self, signal: Signal[Any]) -> _Behavior:
-        def export(body: bytes, context: grpc.ServicerContext) -> bytes:
+    def _exporting(self, signal: Signal[Any], project_id: str | None) -> _Behavior:
+        def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             try:
-                project_id = self._project_id(_authorization(context.invocation_metadata()))
-                outcome = self._collector.export_blocking(signal, project_id, body, self._loop)
+                outcome = self._export(signal, project_id, messages, context)
             except Refusal as refusal:
                 self._refuse(signal, refusal, context)
+            except MemoryError:
+                self._refuse(signal, out_of_memory(), context)
+            except grpc.RpcError:
+                # The client is gone, or the watchdog has cancelled the call.
+                self._collector.metrics.request("grpc", signal.name, "CANCELLED")
+                raise
             except Exception:
                 _log.exception("an export call failed")
                 self._collector.metrics.request("grpc", signal.name, "INTERNAL")
@@ -115,12 +160,30 @@ class _Exports(grpc.GenericRpcHandler):
 
         return export
 
-    def _project_id(self, authorization: str | None) -> str:
-        key = self._collector.admit_cached(authorization)
-        if key is None:
-            asked = asyncio.run_coroutine_threadsafe(self._collector.admit(authorization), self._loop)
-            key = asked.result(_KEY_DEADLINE_S)
-        return key.project_id
+    def _export(
+        self,
+        signal: Signal[Any],
+        project_id: str | None,
+        messages: Iterator[bytes],
+        context: grpc.ServicerContext,
+    ) -> Outcome:
+        project_id = project_id or self._project_id(context)
+        with self._calls.slot(project_id):
+            with self._readers.slot(project_id, _TURN_DEADLINE_S), self._watchdog.watch(context.cancel):
+                body = next(messages, None)
+            if body is None:
+                raise unreadable("The call has no message.")
+            with self._working:
+                return self._collector.export_blocking(signal, project_id, body, self._loop)
+
+    def _project_id(self, context: grpc.ServicerContext) -> str:
+        authorization = _authorization(context.invocation_metadata())
+        asked = asyncio.run_coroutine_threadsafe(self._collector.admit(authorization), self._loop)
+        try:
+            return asked.result(_LOOKUP_DEADLINE_S).project_id
+        except FutureTimeout:
+            asked.cancel()
+            raise store_unavailable("to look up the key takes too long") from None
 
     def _refuse(self, signal: Signal[Any], refusal: Refusal, context: grpc.ServicerContext) -> NoReturn:
         code = _CODES[refusal.grpc_code]
@@ -135,11 +198,11 @@ class _Exports(grpc.GenericRpcHandler):
         context.abort(code, refusal.message)
 
 
-_Behavior = Callable[[bytes, grpc.ServicerContext], bytes]
+_Behavior = Callable[[Iterator[bytes], grpc.ServicerContext], bytes]
 
 
-def _unary(behavior: _Behavior) -> grpc.RpcMethodHandler[bytes, bytes]:
-    return grpc.unary_unary_rpc_method_handler(behavior)
+def _handler(behavior: _Behavior) -> grpc.RpcMethodHandler[bytes, bytes]:
+    return grpc.stream_unary_rpc_method_handler(behavior)
 
 
 def _authorization(metadata: Any) -> str | None:

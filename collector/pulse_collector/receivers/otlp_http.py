@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 from pulse_collector import compression
 from pulse_collector.admission import Reservation
 from pulse_collector.ingest import Collector
-from pulse_collector.refusals import Refusal, too_large, too_slow, unreadable, unsupported
+from pulse_collector.refusals import Refusal, out_of_memory, too_large, too_slow, unreadable, unsupported
 from pulse_proto.otlp import LOGS, METRICS, TRACES, Encoding, Signal, encode_response, encoding_of
 from pulse_proto.status import INTERNAL, encode_status, status
 
@@ -57,6 +57,10 @@ class _Export:
         except ClientGone:
             return
         except Refusal as refusal:
+            code = refusal.http_status
+            body, answer_headers = _error(refusal, encoding)
+        except MemoryError:
+            refusal = out_of_memory()
             code = refusal.http_status
             body, answer_headers = _error(refusal, encoding)
         except Exception:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
@@ -10,6 +11,7 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+from pulse_storage.deadlines import WRITE_DEADLINE_S, answer_within
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import (
     Analytics,
@@ -47,6 +49,10 @@ from pulse_storage.writer import Writer
 _Result = TypeVar("_Result")
 #: How long one answer of `check_writable` is good for, so that probes cannot wear the disk.
 _CHECK_EVERY_S = 1.0
+#: So many log events share a commit; a call of more takes several, between those of others.
+_COMMIT_EVENTS = 2_000
+#: A store that takes longer is not ready for writes.
+_CHECK_WITHIN_S = 4.0
 
 
 class Database(Writes, Maintained, Protocol):
@@ -114,9 +120,11 @@ class SqlStorage:
         """See StorageAdapter."""
         return self._upkeep
 
-    def submit(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> Future[IngestResult]:
+    def submit(
+        self, rows: Sequence[SpanRow], *, keep_all: bool = False, within_s: float = math.inf
+    ) -> Future[IngestResult]:
         """See StorageAdapter."""
-        return self._writer.submit(rows, keep_all=keep_all)
+        return self._writer.submit(rows, keep_all=keep_all, within_s=within_s)
 
     async def ingest(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> IngestResult:
         """See StorageAdapter."""
@@ -126,8 +134,21 @@ class SqlStorage:
         self, project_id: str, parts: Sequence[EventPart], assemble: Assemble
     ) -> IngestResult:
         """See StorageAdapter."""
-        future = self._writer.run(lambda: self._database.store_events(project_id, parts, assemble))
-        return await asyncio.shield(asyncio.wrap_future(future))
+        result = IngestResult()
+        for start in range(0, max(len(parts), 1), _COMMIT_EVENTS):
+            some = parts[start : start + _COMMIT_EVENTS]
+
+            def store(some: Sequence[EventPart] = some) -> IngestResult:
+                return self._database.store_events(project_id, some, assemble)
+
+            stored = await asyncio.shield(asyncio.wrap_future(self._writer.run(store)))
+            result = IngestResult(
+                stored=result.stored + stored.stored,
+                duplicates=result.duplicates + stored.duplicates,
+                left_out=result.left_out + stored.left_out,
+                rejected=result.rejected + tuple((start + at, reason) for at, reason in stored.rejected),
+            )
+        return result
 
     async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
         """See StorageAdapter."""
@@ -280,7 +301,7 @@ class SqlStorage:
                 set_mark(connection, project, job, found)
             return found
 
-        return await self._write(write)
+        return await self._write(write, None)
 
     async def repriced_so_far(self, project_id: str, job: RepriceJob) -> Repriced | None:
         """See StorageAdapter."""
@@ -314,7 +335,8 @@ class SqlStorage:
             return
         self._checked_s = None
         await self._write(
-            lambda connection: connection.execute("UPDATE store_check SET checked_ns = ?", (time.time_ns(),))
+            lambda connection: connection.execute("UPDATE store_check SET checked_ns = ?", (time.time_ns(),)),
+            _CHECK_WITHIN_S,
         )
         self._checked_s = time.monotonic()
 
@@ -357,6 +379,10 @@ class SqlStorage:
 
         return await (readers or self._readers).run(of_project)
 
-    async def _write(self, write: Callable[[Connection], _Result]) -> _Result:
-        future = self._writer.run(lambda: self._database.transact(write))
-        return await asyncio.shield(asyncio.wrap_future(future))
+    async def _write(
+        self, write: Callable[[Connection], _Result], within_s: float | None = WRITE_DEADLINE_S
+    ) -> _Result:
+        """Run and commit `write` behind what waits. Past the deadline it may still be run."""
+        future = asyncio.wrap_future(self._writer.run(lambda: self._database.transact(write)))
+        async with answer_within(within_s):
+            return await asyncio.shield(future)

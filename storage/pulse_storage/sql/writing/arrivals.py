@@ -97,6 +97,7 @@ class Arrivals:
         rows = [row for row, _ in self._arrivals]
         are_one = self._sources.are_one(self._revision.project, rows, self._only_source)
         self._partners.request(rows, only_keys_without_side=are_one)
+        near.look_up((row.otel_trace_id, row.otel_span_id) for row, _ in self._arrivals)
         outcomes: list[Outcome | str] = []
         retains = marks.drops
         for id, (row, wanted) in zip(self._ids, self._arrivals, strict=True):

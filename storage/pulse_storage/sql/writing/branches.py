@@ -20,7 +20,13 @@ from pulse_storage.sql.tables.spans import (
     stored_in_trace,
     stored_span,
 )
-from pulse_storage.sql.writing.lineage import descendants, descendants_lacking, has_call_below, nearest_above
+from pulse_storage.sql.writing.lineage import (
+    descendants,
+    descendants_lacking,
+    has_call_below,
+    nearest_above,
+    with_children,
+)
 
 #: A span with more spans below it is wide: they are not loaded together.
 _MAX_BELOW = 256
@@ -59,10 +65,17 @@ class Branches:
 
     def load(self, spans: Sequence[Skeleton]) -> None:
         """Load the branches of these spans, which are new or among the loaded."""
+        by_trace: dict[bytes, list[bytes]] = {}
         for span in spans:
             self._new[span.key] = span
+            by_trace.setdefault(span.otel_trace_id, []).append(span.otel_span_id)
+        # Most new spans have nothing stored below them: one look tells for all.
+        parents = {
+            trace_id: with_children(self._connection, self._project, trace_id, ids)
+            for trace_id, ids in by_trace.items()
+        }
         for span in spans:
-            self._load_branch(span)
+            self._load_branch(span, has_children=span.otel_span_id in parents[span.otel_trace_id])
         for span, is_wide in self._bringing:
             self._decide_wrapper_above(span, is_wide)
         self._bringing.clear()
@@ -106,9 +119,9 @@ class Branches:
                     self._connection, self._project, span.otel_trace_id, ids, inherited, settled_before_ns
                 )
 
-    def _load_branch(self, span: Skeleton) -> None:
+    def _load_branch(self, span: Skeleton, *, has_children: bool) -> None:
         trace_id = span.otel_trace_id
-        below = self._below(trace_id, span.otel_span_id, _MAX_BELOW + 1)
+        below = self._below(trace_id, span.otel_span_id, _MAX_BELOW + 1) if has_children else []
         is_wide = len(below) > _MAX_BELOW
         if is_wide:
             self._wide.append(span)

@@ -20,6 +20,41 @@ def descendants(
     return [cast("bytes", id) for (id,) in rows]
 
 
+def with_children(
+    connection: Connection, project: int, otel_trace_id: bytes, span_ids: Sequence[bytes]
+) -> set[bytes]:
+    """Those of the spans that have stored children, whether they are stored themselves or not."""
+    return _ids_with(connection, project, otel_trace_id, span_ids, "spans_by_parent", "parent_span_id")
+
+
+def stored_among(
+    connection: Connection, project: int, otel_trace_id: bytes, span_ids: Sequence[bytes]
+) -> set[bytes]:
+    """Those of the spans of a trace that are stored."""
+    return _ids_with(connection, project, otel_trace_id, span_ids, "spans_by_trace", "otel_span_id")
+
+
+def _ids_with(
+    connection: Connection,
+    project: int,
+    otel_trace_id: bytes,
+    span_ids: Sequence[bytes],
+    index: str,
+    column: str,
+) -> set[bytes]:
+    """The ids for which the index finds a row with this column; one seek for each."""
+    if not span_ids:
+        return set()
+    dialect = connection.dialect
+    rows = connection.execute(
+        f"SELECT wanted.value FROM {dialect.each_blob('wanted')} WHERE EXISTS"
+        f" (SELECT 1 FROM spans AS s{dialect.indexed_by(index)}"
+        f" WHERE s.project = ? AND s.otel_trace_id = ? AND s.{column} = wanted.value)",
+        (dialect.blobs(span_ids), project, otel_trace_id),
+    )
+    return {cast("bytes", id) for (id,) in rows}
+
+
 def has_call_below(
     connection: Connection, project: int, otel_trace_id: bytes, otel_span_id: bytes, limit: int
 ) -> bool:

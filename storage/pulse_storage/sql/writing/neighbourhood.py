@@ -14,9 +14,9 @@ from pulse_storage.sql.tables.spans import (
     StoredSpan,
     stored_in_trace,
     stored_in_traces,
-    stored_span,
 )
 from pulse_storage.sql.writing.branches import Branches
+from pulse_storage.sql.writing.lineage import stored_among
 from pulse_storage.sql.writing.outlines import ask_for_outlines, outlines_in
 from pulse_storage.sql.writing.partners import Partners, linked_spans, partner_span
 
@@ -71,6 +71,7 @@ class Neighbourhood:
         self._outlines: Iterable[Values] = ()
         self._outlined: set[bytes] = set()
         self._sought: set[bytes] = set()
+        self._stored_in_large: dict[bytes, set[bytes]] = {}
         #: The traces of which only branches are loaded.
         self.large: set[bytes] = set()
         self.branches = Branches(connection, project, self.stored)
@@ -137,10 +138,21 @@ class Neighbourhood:
         self._known_large.add(self._project, trace_id)
         self.large.add(trace_id)
 
+    def look_up(self, spans: Iterable[SpanKey]) -> None:
+        """Find out which of these spans of large traces are stored. Call `read_outlines` first."""
+        wanted: dict[bytes, list[bytes]] = {}
+        for trace_id, span_id in spans if self.large else ():
+            if trace_id in self.large:
+                wanted.setdefault(trace_id, []).append(span_id)
+        self._stored_in_large = {
+            trace_id: stored_among(self._connection, self._project, trace_id, span_ids)
+            for trace_id, span_ids in wanted.items()
+        }
+
     def holds(self, trace_id: bytes, span_id: bytes) -> bool:
-        """Whether the span is stored. Call `read_outlines` first."""
+        """Whether the span, one of those of `look_up`, is stored."""
         if trace_id in self.large:
-            return stored_span(self._connection, self._project, trace_id, span_id) is not None
+            return span_id in self._stored_in_large[trace_id]
         return span_id in self.outlines.get(trace_id, ())
 
     def has_loaded(self, trace_id: bytes, span_id: bytes) -> bool:
