@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from enum import Enum, auto
-from typing import cast
+from typing import Any, cast
 
 import httptools
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from pulse_server.connections import Connections, peer_of
@@ -149,9 +149,10 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         if self._peer is not None:
             self.table.set_busy(self._peer, self)
         if not self._has_room or len(self.tasks) >= self.max_connections:
-            app, self.app = self.app, cast("ASGIApp", _answer_busy)
+            this = cast("Any", self)
+            app, this.app = this.app, _answer_busy
             super().on_headers_complete()
-            self.app = app
+            this.app = app
         else:
             super().on_headers_complete()
         self._unanswered = [cycle for cycle in self._unanswered if not cycle.response_complete]
@@ -195,7 +196,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         """uvicorn would log an advice on WebSocket libraries, once for every such request."""
 
     def _refuse_headers(self) -> None:
-        if self.cycle is None or self.cycle.response_complete:
+        if not self.cycle or self.cycle.response_complete:
             self.transport.write(_HEADERS_TOO_LARGE)
             self.transport.close()
         else:

@@ -86,8 +86,8 @@ def _elements(documents: list[dict[str, Any]], names: tuple[str, ...]) -> list[d
         for name in names:
             listed = document.get(name)
             if isinstance(listed, list):
-                objects = [one for one in cast("list[object]", listed) if isinstance(one, dict)]
-                found += cast("list[dict[str, Any]]", objects)
+                objects = cast("list[object]", listed)
+                found += [cast("dict[str, Any]", one) for one in objects if isinstance(one, dict)]
     return found
 
 

@@ -77,6 +77,11 @@ def _silent_calls(target: str, key: str | None, count: int) -> Generator[list[An
                 one.cancel()
 
 
+def _code(call: Any) -> grpc.StatusCode:
+    """The code of the error with which a call ends."""
+    return call.exception(timeout=20).code()
+
+
 def _other_project(receiver: Receiver) -> str:
     key = new_key()
     project = Project("22222222-2222-4222-8222-222222222222", "other", NOW_NS)
@@ -87,7 +92,7 @@ def _other_project(receiver: Receiver) -> str:
 @pytest.mark.parametrize("key", [None, "wrong", _STRANGER])
 def test_strangers_are_answered_before_they_send_a_message(target: str, key: str | None) -> None:
     with _silent_calls(target, key, 100) as calls:
-        assert {call.exception(timeout=20).code() for call in calls} == {grpc.StatusCode.UNAUTHENTICATED}
+        assert {_code(call) for call in calls} == {grpc.StatusCode.UNAUTHENTICATED}
 
 
 def test_messages_of_strangers_are_not_read(target: str) -> None:
@@ -95,7 +100,7 @@ def test_messages_of_strangers_are_not_read(target: str) -> None:
     with _channel(target) as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_TRACES)
         calls = [call.future(body, timeout=20) for _ in range(20)]
-        assert {one.exception().code() for one in calls} == {grpc.StatusCode.UNAUTHENTICATED}
+        assert {_code(one) for one in calls} == {grpc.StatusCode.UNAUTHENTICATED}
 
 
 @pytest.mark.parametrize("count", [20, 120])
@@ -121,7 +126,7 @@ def test_a_message_that_does_not_come_is_given_up(
     server = receiver.run(start())
     target = f"127.0.0.1:{server.port}"
     with _silent_calls(target, receiver.key, 3) as calls:
-        assert {call.exception(timeout=20).code() for call in calls} == {grpc.StatusCode.CANCELLED}
+        assert {_code(call) for call in calls} == {grpc.StatusCode.CANCELLED}
     assert _export(target, receiver.key) == b""
     server.stop(0)
 

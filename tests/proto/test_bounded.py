@@ -77,12 +77,12 @@ def test_pieces_have_all_spans_with_their_resources_and_scopes(seed: int, size: 
 def test_fields_may_come_in_any_order() -> None:
     """What resource and scope say may follow the spans, and be in several places."""
     scope = b"".join(
-        ScopeSpans(**fields).SerializeToString()
-        for fields in (
-            {"spans": [_span(n, 9_000) for n in range(1, 40)]},
-            {"scope": InstrumentationScope(name="c")},
-            {"spans": [_span(99, 9_000)]},
-            {"scope": InstrumentationScope(version="1")},
+        some.SerializeToString()
+        for some in (
+            ScopeSpans(spans=[_span(n, 9_000) for n in range(1, 40)]),
+            ScopeSpans(scope=InstrumentationScope(name="c")),
+            ScopeSpans(spans=[_span(99, 9_000)]),
+            ScopeSpans(scope=InstrumentationScope(version="1")),
         )
     )
     whole = ScopeSpans.FromString(scope)
@@ -169,9 +169,10 @@ def test_a_span_of_very_many_parts_is_refused_alone(item: bytes) -> None:
     ids=["resources", "items", "resource attributes"],
 )
 def test_a_request_of_very_many_parts_is_refused(body: bytes) -> None:
-    for signal in (TRACES, LOGS):
-        with pytest.raises(TooManyParts):
-            list(decode_bounded(signal, body, Encoding.PROTOBUF, 1_000))
+    with pytest.raises(TooManyParts):
+        list(decode_bounded(TRACES, body, Encoding.PROTOBUF, 1_000))
+    with pytest.raises(TooManyParts):
+        list(decode_bounded(LOGS, body, Encoding.PROTOBUF, 1_000))
 
 
 def test_garbage_is_unreadable() -> None:
