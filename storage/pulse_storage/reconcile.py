@@ -16,11 +16,12 @@ The rules, for spans that are model calls:
    scope of one service never records a call twice, so equal ids within it are two calls (some compatible
    servers repeat ids).
 2. A span without response id and without a call below it, and a sibling of another scope are one call if one
-   lies within the other in time, or the second starts up to 5 s after the first has ended (a framework's span
-   of a stream ends before the request is sent), and they report the same tokens or, where those are not
-   known, the same question to the same requested model. The same holds for spans of different traces if one
-   is a framework's (its partner key is `outer`) and the other begins a trace, and for partner keys with the
-   same fact and opposite sides. A failed and an answered span are never one call by this rule.
+   lies within the other in time, or the first is a framework's (its partner key is `outer`) and the second
+   starts soon after it has ended (a framework's span of a stream may end before the request is sent), and
+   they report the same tokens or, where those are not known, the same question to the same requested model.
+   The same holds for spans of different traces if one is a framework's and the other begins a trace, and for
+   partner keys with the same fact and opposite sides. A failed and an answered span are never one call by
+   this rule.
 3. A streamed call that one scope records as two spans (partner key `stream:…`) is paired by time.
 4. A span and its nearest model-call descendants of the same service: those with its response id are the same
    call; failing that, the only one of them that lacks an id, or whose ancestor does, is. If one of several

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pulse_storage.model_names import ModelName, may_be_same_model, model_name
-from pulse_storage.partner_keys import PARTNER_START_NS
+from pulse_storage.partner_keys import PARTNER_START_NS, is_outer
 from pulse_storage.rows import OPENINFERENCE_DIALECT
 from pulse_storage.skeletons import Skeleton
 
@@ -70,9 +70,7 @@ def is_call_without_id(
     if is_failed_attempt(one) != is_failed_attempt(other):
         return False
     first, second = (one, other) if one.order <= other.order else (other, one)
-    # A framework's span of a stream may end before the request is sent.
-    is_read_later = 0 <= second.start_ns - first.end_ns <= GAP_NS
-    if not (is_read_later or is_within(other, one) or is_within(one, other)):
+    if not (_is_read_later(first, second) or is_within(other, one) or is_within(one, other)):
         return False
     if have_same_counts:
         return True
@@ -83,6 +81,13 @@ def is_call_without_id(
     if one.input_preview is None or one.input_preview != other.input_preview:
         return False
     return _requested_agree(one, other)
+
+
+def _is_read_later(first: Skeleton, second: Skeleton) -> bool:
+    """Return whether the first may be a framework's span of a stream: it ends before the request is sent."""
+    if not is_outer(first.partner_key) or not 0 <= second.start_ns - first.end_ns <= GAP_NS:
+        return False
+    return first.input_preview is None or second.input_preview in (None, first.input_preview)
 
 
 def _start_together(one: Skeleton, other: Skeleton) -> bool:

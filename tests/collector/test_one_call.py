@@ -345,6 +345,43 @@ CASES: dict[str, Case] = {
         2,
         1922,
     ),
+    "two calls in turn by two instrumentations, one without ids": Case(
+        [
+            sent(
+                "langfuse-sdk",
+                1,
+                {
+                    "langfuse.observation.type": "generation",
+                    "langfuse.observation.model.name": "gpt-4o-mini",
+                    "langfuse.observation.usage_details": as_json({"input": 900, "output": 60}),
+                },
+                trace=1,
+                parent=9,
+                ms=(0, 250),
+            ),
+            sent(OPENAI, 2, chat(id="chatcmpl-1"), trace=1, parent=9, ms=(1000, 1250)),
+        ],
+        2,
+        1920,
+    ),
+    "LlamaIndex's stream and a call of another question": Case(
+        [
+            sent(LLAMA_INDEX, 1, openinference("gpt-4o-mini"), trace=1, parent=9, ms=(0, 70)),
+            sent(
+                OPENAI,
+                2,
+                {
+                    **chat(id="chatcmpl-1"),
+                    "gen_ai.input.messages": as_json([{"role": "user", "content": "Which berth?"}]),
+                },
+                trace=1,
+                parent=9,
+                ms=(300, 900),
+            ),
+        ],
+        2,
+        1920,
+    ),
     "retried below LangChain's stream": Case(
         [
             sent(LANGCHAIN, 1, openinference("gpt-4o-mini")),
