@@ -83,6 +83,7 @@ def test_a_project_that_does_not_exist_is_one_line(
 ) -> None:
     monkeypatch.setenv("PULSE_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("DATABASE_URL", raising=False)
+    assert main(["projects", "create", "shop"]) == 0
     assert main(["explain", str(SPANS), "--project", "nobody"]) == 1
     assert "no project is called 'nobody'" in capsys.readouterr().err
 
