@@ -13,6 +13,7 @@ from pulse_storage.partner_keys import (
     are_of_both_sides,
     has_side,
     is_outer,
+    output_fact,
     partner_fact,
 )
 from pulse_storage.same_call import (
@@ -149,7 +150,7 @@ class CallGroups:
         """Rule 2: join a span without response id with a sibling, or with a span that has its partner key."""
         beside: dict[SpanKey | bytes, list[Skeleton]] = defaultdict(list)
         apart: dict[str, list[Skeleton]] = defaultdict(list)
-        beginning: dict[int | None, list[Skeleton]] = defaultdict(list)
+        beginning: dict[str, list[Skeleton]] = defaultdict(list)
         holding = {ancestor.key for ancestor in self._above.values() if ancestor is not None}
         for call in calls:
             if call.provider_request_id is None and call.key in holding:
@@ -158,8 +159,13 @@ class CallGroups:
             beside[self._place(call)].append(call)
             if call.partner_key is not None and not _is_stream(call):
                 apart[partner_fact(call.partner_key)].append(call)
-            if is_outer(call.partner_key) or (call.parent_span_id is None and call.provider_request_id):
-                beginning[call.output_tokens].append(call)
+            fact = output_fact(call.output_tokens)
+            if is_outer(call.partner_key):
+                may_begin = partner_fact(call.partner_key or "") == fact
+            else:
+                may_begin = call.parent_span_id is None and call.provider_request_id is not None
+            if may_begin:
+                beginning[fact].append(call)
         self._join_pairs(
             (some for some in beside.values() if _may_lack_ids(some)),
             "usage or question",

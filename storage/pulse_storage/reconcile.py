@@ -18,7 +18,8 @@ The rules, for spans that are model calls:
 2. A span without response id and without a call below it, and a sibling of another scope are one call if one
    lies within the other in time, or the first is a framework's (its partner key is `outer`) and the second
    starts soon after it has ended (a framework's span of a stream may end before the request is sent), and
-   they report the same tokens or, where those are not known, the same question to the same requested model.
+   they report the same tokens or, where those are not known, the same question to the same requested model
+   (the same model suffices if one has no content and the client's span lies within the framework's).
    The same holds for spans of different traces if one is a framework's and the other begins a trace, and for
    partner keys with the same fact and opposite sides. A failed and an answered span are never one call by
    this rule.

@@ -78,9 +78,18 @@ def is_call_without_id(
         return one.output_tokens == other.output_tokens and _inputs_agree(one, other)
     if have_partner_keys:
         return True
-    if one.input_preview is None or one.input_preview != other.input_preview:
+    if one.input_preview is None or other.input_preview is None:
+        return _is_framework_above(one, other) and _requested_agree(one, other)
+    return one.input_preview == other.input_preview and _requested_agree(one, other)
+
+
+def _is_framework_above(one: Skeleton, other: Skeleton) -> bool:
+    """Return whether a client's span lies within a framework's of an answered stream, both without usage."""
+    if one.output_tokens is not None or other.output_tokens is not None or one.status == "error":
         return False
-    return _requested_agree(one, other)
+    inner, outer = (other, one) if is_outer(one.partner_key) else (one, other)
+    known = inner.model_requested is not None and outer.model_requested is not None
+    return known and is_outer(outer.partner_key) and is_within(inner, outer)
 
 
 def _is_read_later(first: Skeleton, second: Skeleton) -> bool:

@@ -296,6 +296,24 @@ CASES: dict[str, Case] = {
         1,
         0,
     ),
+    "LangSmith's stream without usage beside the client without content": Case(
+        [
+            sent(
+                LANGSMITH,
+                1,
+                {
+                    "langsmith.span.kind": "llm",
+                    "gen_ai.system": "openai",
+                    "gen_ai.request.model": "gpt-4o-mini",
+                    "gen_ai.prompt": as_json({"messages": [{"role": "user", "content": "Which pier?"}]}),
+                },
+            ),
+            sent(OPENAI, 2, {**chat(id="chatcmpl-1", tokens=None), **STREAM}, ms=(10, 990)),
+            sent(OPENAI, 3, {**chat("gpt-4o", "chatcmpl-2", None), **STREAM}, ms=(20, 980)),
+        ],
+        2,
+        0,
+    ),
     "LangChain's stream of Anthropic beside the client's own span": Case(
         [
             sent(LANGCHAIN, 1, {**openinference(CLAUDE, None, (0, 60)), "llm.system": "anthropic"}),

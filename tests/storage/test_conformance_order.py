@@ -21,7 +21,10 @@ from pulse_storage.skeletons import Skeleton, skeleton
 
 _TRACES = 2
 _SPANS = 6
-_PARTNER_KEYS = (partner_key("outer", "used", NOON_NS), partner_key("inner", "used", NOON_NS))
+_PARTNER_KEYS = (
+    *(partner_key("outer", fact, NOON_NS) for fact in ("asked", "", "5")),
+    partner_key("inner", "asked", NOON_NS),
+)
 _COLUMNS = [column for column in Skeleton._fields if column in TraceRecord._fields]
 
 

@@ -17,6 +17,7 @@ from pulse_storage.partner_keys import (
     is_outer,
     outer_key_range,
     outer_keys_of,
+    output_fact,
     partner_fact,
     partner_keys_of,
     slot_ranges,
@@ -167,16 +168,16 @@ def linked_spans(spans: Sequence[PartnerSpan]) -> list[list[PartnerSpan]]:
     """Return the spans that may be partners of each other, one list for each call that they may be of."""
     by_response: dict[str, list[PartnerSpan]] = defaultdict(list)
     by_key: dict[str, list[PartnerSpan]] = defaultdict(list)
-    by_output: dict[int | None, list[PartnerSpan]] = defaultdict(list)
+    by_output: dict[str, list[PartnerSpan]] = defaultdict(list)
     for span in spans:
         if span.provider_request_id is not None:
             by_response[span.provider_request_id].append(span)
         if span.partner_key is not None:
             by_key[partner_fact(span.partner_key)].append(span)
-        if is_outer(span.partner_key) or (
-            span.parent_span_id is None and span.provider_request_id is not None
-        ):
-            by_output[span.output_tokens].append(span)
+        if span.partner_key is not None and is_outer(span.partner_key):
+            by_output[partner_fact(span.partner_key)].append(span)
+        elif span.parent_span_id is None and span.provider_request_id is not None:
+            by_output[output_fact(span.output_tokens)].append(span)
     found = [
         run
         for run in _runs(by_response.values(), PARTNER_START_NS)
