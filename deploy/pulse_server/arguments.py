@@ -47,6 +47,8 @@ class Parser(argparse.ArgumentParser):
         if option is not None:
             options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", self.format_help())
             self.error(f"there is no option {option}{did_you_mean(option, options)}")
+        if unknown:
+            self.error(f"unexpected argument '{unknown[0]}'")
         return parsed, unknown
 
     def error(self, message: str) -> NoReturn:

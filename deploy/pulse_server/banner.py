@@ -54,7 +54,7 @@ def export_lines(host: str, otlp_http_port: int, key: str | None) -> list[str]:
     """The two lines; the space after Bearer is escaped because exporters read headers as URL-encoded."""
     return [
         f"export OTEL_EXPORTER_OTLP_ENDPOINT={url(host, otlp_http_port)}",
-        f"export OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20{key or '<your key>'}",
+        f"export OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20{key or 'YOUR_KEY'}",
     ]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulse_server.arguments import CommandFailed
+from pulse_server.arguments import CommandFailed, did_you_mean
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.rows import Project
 
@@ -13,5 +13,7 @@ async def find_project(storage: StorageAdapter, named: str) -> Project:
     found = [project for project in projects if project.id == named]
     found = found or [project for project in projects if project.name == named]
     if not found:
-        raise CommandFailed(f"no project is called '{named}'; `pulse projects list` shows them")
+        nearest = did_you_mean(named, [project.name for project in projects])
+        hint = nearest or "; `pulse projects list` shows them"
+        raise CommandFailed(f"no project is called '{named}'{hint}")
     return found[0]

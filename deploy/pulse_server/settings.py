@@ -194,6 +194,7 @@ def read_settings(environ: Mapping[str, str], options: Mapping[str, str] | None 
         log_level=read("PULSE_LOG_LEVEL", "info", _one_of(_LOG_LEVELS)),
         log_format=read("PULSE_LOG_FORMAT", "auto", _one_of(_LOG_FORMATS)),
     )
+    _refuse_equal_ports(settings)
     if settings.max_inflight_mib < settings.max_body_mib:
         raise SettingError(
             "PULSE_MAX_INFLIGHT_MIB",
@@ -201,6 +202,18 @@ def read_settings(environ: Mapping[str, str], options: Mapping[str, str] | None 
             f"{settings.max_body_mib}, or lower PULSE_MAX_BODY_MIB",
         )
     return settings
+
+
+def _refuse_equal_ports(settings: Settings) -> None:
+    taken: dict[int, str] = {}
+    for name, port in (
+        ("PORT", settings.port),
+        ("PULSE_OTLP_HTTP_PORT", settings.otlp_http_port),
+        ("PULSE_OTLP_GRPC_PORT", settings.otlp_grpc_port),
+    ):
+        if port and port in taken:
+            raise SettingError(name, f"{port} is the value of {taken[port]} too; give each its own, or 0")
+        taken[port] = name
 
 
 def without_secrets(settings: Settings) -> dict[str, str | int]:

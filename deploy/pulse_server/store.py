@@ -53,6 +53,8 @@ def prepare_data_dir(data_dir: Path) -> None:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=data_dir):
             pass
+    except (FileExistsError, NotADirectoryError) as error:
+        raise SettingError("PULSE_DATA_DIR", f"{data_dir} is, or lies in, a file; set a directory") from error
     except OSError as error:
         raise SettingError(
             "PULSE_DATA_DIR",

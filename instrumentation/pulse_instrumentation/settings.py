@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 
 from pulse_instrumentation.content import DEFAULT_PART_LIMIT, ContentMode, Redact
@@ -12,6 +13,9 @@ CAPTURE_CONTENT_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 DEFAULT_API_URL = "http://127.0.0.1:4318"
 DEFAULT_BATCH_SIZE = 512
 DEFAULT_FLUSH_INTERVAL_MS = 5000
+
+_KEY_IN_HEADERS = re.compile(r"(?i:authorization\s*=\s*bearer(?:%20|\s)+)(pulse_sk_[0-9a-f-]{36})")
+_URL = re.compile(r"(?i)https?://[^/\s]+")
 
 # The values of OpenTelemetry's variable, its older boolean ones, and Pulse's own.
 _CONTENT_MODES: dict[str, ContentMode] = {
@@ -80,16 +84,37 @@ def export_settings(
     environment: str | None = None,
     release: str | None = None,
 ) -> ExportSettings:
-    """The arguments of `init()`, completed from PULSE_API_KEY and PULSE_API_URL."""
+    """Return the arguments of `init()`, completed from the environment.
+
+    PULSE_API_KEY and PULSE_API_URL come first. Without a key of their own, the two lines that `pulse serve`
+    prints for every exporter are enough: their header has a key of Pulse, so their endpoint is a Pulse.
+    """
+    api_key = api_key or os.environ.get("PULSE_API_KEY") or None
+    api_url = api_url or os.environ.get("PULSE_API_URL") or None
+    if api_key is None and (api_key := _key_in_headers()) is not None:
+        api_url = api_url or os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT") or None
     return ExportSettings(
-        api_key=api_key or os.environ.get("PULSE_API_KEY") or None,
-        api_url=(api_url or os.environ.get("PULSE_API_URL") or DEFAULT_API_URL).rstrip("/"),
+        api_key=api_key,
+        api_url=_checked_url(api_url or DEFAULT_API_URL),
         batch_size=_at_least_one("batch_size", batch_size, DEFAULT_BATCH_SIZE),
         flush_interval_ms=_at_least_one("flush_interval_ms", flush_interval_ms, DEFAULT_FLUSH_INTERVAL_MS),
         service_name=service_name,
         environment=environment,
         release=release,
     )
+
+
+def _key_in_headers() -> str | None:
+    """Return the key of Pulse in OTEL_EXPORTER_OTLP_HEADERS; None if they have none."""
+    found = _KEY_IN_HEADERS.search(os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", ""))
+    return None if found is None else found[1]
+
+
+def _checked_url(url: str) -> str:
+    url = url.strip().rstrip("/")
+    if not _URL.match(url):
+        logger.error("api_url (or PULSE_API_URL) %r is not a URL; use http://HOST:PORT.", url)
+    return url
 
 
 def sdk_disabled() -> bool:

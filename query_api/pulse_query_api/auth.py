@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from pulse_query_api.errors import PROBLEM_DETAILS, ApiError
+from pulse_query_api.params import no_query
 from pulse_query_api.turns import Turns
 from pulse_storage.keys import READ, KeyRefused, KeyRing
 
@@ -87,6 +88,7 @@ class AdminRoute(Route):
     ) -> None:
         async def endpoint(request: Request) -> Response:
             admin_key.check(request.headers.get("x-admin-key"))
+            no_query(request.scope["query_string"])
             return await handler(request)
 
         super().__init__(path, endpoint, methods=[method], name=handler.__name__)

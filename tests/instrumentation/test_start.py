@@ -109,9 +109,42 @@ def test_missing_key_is_said_and_harms_nothing(collector: Sink) -> None:
     assert "PULSE_API_KEY" in output
 
 
+def test_the_two_lines_for_exporters_are_enough(collector: Sink) -> None:
+    key = "pulse_sk_00000000-0000-4000-8000-000000000001"
+    run(
+        "pulse.init(); call()",
+        "",
+        PULSE_API_KEY="",
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+        OTEL_EXPORTER_OTLP_HEADERS=f"x-a=b,authorization=Bearer%20{key}",
+    )
+    [delivery] = collector.deliveries
+    assert delivery.headers["authorization"] == f"Bearer {key}"
+
+
+def test_the_endpoint_of_another_backend_gets_nothing(collector: Sink) -> None:
+    output = run(
+        "pulse.init(); call()",
+        "http://127.0.0.1:9",
+        PULSE_API_KEY="",
+        OTEL_EXPORTER_OTLP_ENDPOINT=collector.url,
+        OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20another-secret",
+    )
+    assert "Pulse has no API key" in output
+    assert not collector.deliveries
+
+
+def test_a_url_without_its_scheme_is_reported() -> None:
+    output = run("pulse.init(); call()", "127.0.0.1:9")
+    assert "api_url (or PULSE_API_URL) '127.0.0.1:9' is not a URL; use http://HOST:PORT." in output
+
+
 def test_process_that_ends_with_nobody_listening_says_what_is_lost() -> None:
-    output = run("pulse.init(); call()", "http://127.0.0.1:9")
-    assert "Pulse lost 1 spans" in output
+    output = run("pulse.init(); call(); pulse.flush(1); call()", "http://127.0.0.1:9")
+    assert "Pulse lost 2 spans" in output
+    assert (
+        output.count("Pulse keeps spans and tries again (http://127.0.0.1:9/v1/traces cannot be reached") == 1
+    )
 
 
 def test_process_ends_long_before_a_silent_collector_times_out(collector: Sink) -> None:

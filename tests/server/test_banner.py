@@ -25,7 +25,7 @@ def test_without_a_known_key_it_says_where_to_get_one() -> None:
     listening = Listening(main=3000, otlp_http=None, otlp_grpc=None, ingest=True, query=True)
     lines = banner(read_settings({}), listening, None, "web shop").splitlines()
     assert "export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:3000" in lines
-    assert "export OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20<your key>" in lines
+    assert "export OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20YOUR_KEY" in lines
     assert "Get a key with: pulse keys create 'web shop'" in lines
     lines = banner(read_settings({}), listening, None, None).splitlines()
     assert "Get a key with: pulse projects create default" in lines

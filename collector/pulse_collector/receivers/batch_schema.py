@@ -17,6 +17,7 @@ from pydantic import (
     TypeAdapter,
     ValidationError,
 )
+from pydantic_core import ErrorDetails
 
 MAX_TRACES = 100
 
@@ -57,14 +58,14 @@ class BatchTrace(BaseModel):
     model_requested: _Name
     request_body: dict[str, Any]
     status: Literal["success", "error"]
-    latency_ms: Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+    latency_ms: Annotated[float, Field(strict=True, ge=0, le=1e12, allow_inf_nan=False)]
     response_body: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     input_tokens: _Tokens | None = None
     output_tokens: _Tokens | None = None
     output_text: str | None = None
     finish_reason: str | None = None
-    cost_cents: Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)] | None = None
+    cost_cents: Annotated[float, Field(strict=True, ge=0, le=1e9, allow_inf_nan=False)] | None = None
     session_id: _Id = None
     metadata: dict[str, Any] | None = None
     model_used: _Id = None
@@ -92,7 +93,38 @@ def read_batch(body: bytes) -> list[BatchTrace]:
         return _BATCH.validate_python(document)
     except ValidationError as error:
         details = [
-            {"path": ".".join(str(step) for step in found["loc"]), "message": found["msg"]}
-            for found in error.errors(include_url=False, include_context=False, include_input=False)
+            {"path": ".".join(str(step) for step in found["loc"]), "message": _message(found)}
+            for found in error.errors(include_url=False, include_input=False)
         ]
         raise InvalidBatch("The batch is not valid; nothing of it was stored.", details) from error
+
+
+#: Beginnings of pydantic's error types, and the rule in words.
+_RULES = (
+    ("missing", "is required"),
+    ("uuid", "must be a UUID"),
+    ("datetime", "must be an ISO 8601 date and time such as 2030-01-31T08:30:00Z"),
+    ("string_pattern", "must be a lower-case provider name such as openai"),
+    ("string_too", "must have 1 to 1024 characters"),
+    ("string", "must be a text"),
+    ("int", "must be a whole number"),
+    ("float", "must be a number"),
+    ("finite", "must be a finite number"),
+    ("dict", "must be a JSON object"),
+    ("model", "must be a JSON object"),
+    ("list", "must be a JSON array of traces"),
+    ("too_short", "must have 1 to 100 traces"),
+    ("too_long", "must have 1 to 100 traces"),
+    ("literal", "must be success or error"),
+)
+
+
+def _message(error: ErrorDetails) -> str:
+    """Return what a value must be, in the words of the contract."""
+    bounds = error.get("ctx", {})
+    if error["type"] == "greater_than_equal":
+        return f"must be at least {bounds['ge']:g}"
+    if error["type"] == "less_than_equal":
+        return f"must be at most {bounds['le']:g}"
+    rule = next((rule for start, rule in _RULES if error["type"].startswith(start)), None)
+    return rule or error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")

@@ -137,7 +137,9 @@ async def _delete(settings: Settings, named: str, confirmed: str | None) -> Eras
         ordered = await storage.delete_project(project.id)
         with Progress() as progress:
             return await erase(
-                storage, ordered, note=lambda erasure: progress.show(f"{erasure.rows:,} rows deleted")
+                storage,
+                ordered,
+                note=lambda erasure: progress.show(f"{erasure.rows:,} rows deleted, checking for late ones"),
             )
 
 
@@ -147,7 +149,7 @@ async def _confirm(storage: StorageAdapter, project: Project, confirmed: str | N
             raise CommandFailed(f"deleting cannot be undone: repeat the name with --confirm '{project.name}'")
         keys = len(await storage.list_keys(project.id))
         sys.stderr.write(
-            f"Project '{project.name}', its {keys} keys and all its data will be deleted for good."
+            f"Project '{project.name}', its keys ({keys}) and all its data will be deleted for good."
             " Type its name to go on: "
         )
         sys.stderr.flush()

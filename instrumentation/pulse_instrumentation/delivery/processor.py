@@ -79,6 +79,7 @@ class PulseSpanProcessor(SpanProcessor):
         self._thread: threading.Thread | None = None
         self._give_up = threading.Event()
         self._dropped: Counter[str] = Counter()
+        self._has_warned = False
         self._waking = False
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -241,6 +242,7 @@ class PulseSpanProcessor(SpanProcessor):
             if outcome.verdict != "retry":
                 self._drop(len(spans), outcome.reason)
                 return False
+            self._warn_of_retries(outcome)
             # Whoever waits for a flush need not wait for the collector to come back. At the end there is
             # no later time, and one that is there may take the spans before ours is over.
             while waiting and not (self._ending and outcome.busy):
@@ -250,6 +252,12 @@ class PulseSpanProcessor(SpanProcessor):
                 return False
             backoff_s = min(backoff_s * 2, LAST_BACKOFF_S)
         return True
+
+    def _warn_of_retries(self, outcome: Outcome) -> None:
+        """Log once that Pulse cannot be reached; an answer of a busy one is no cause for concern."""
+        if not outcome.busy and not self._has_warned:
+            self._has_warned = True
+            logger.warning("Pulse keeps spans and tries again (%s). Said once.", outcome.reason)
 
     def _pause(self, outcome: Outcome, backoff_s: float, waiting: list[Answers]) -> None:
         """Wait before the next try; a flush that is asked for meanwhile tries at once."""

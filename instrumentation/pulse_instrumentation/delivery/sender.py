@@ -62,7 +62,7 @@ class Sender:
                 return _accepted(_beginning(answer, time.monotonic() + timeout_s))
         except urllib.error.HTTPError as error:
             with error:
-                return _refused(error)
+                return _refused(error, self.url)
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             if isinstance(reason, ssl.SSLCertVerificationError):
@@ -116,13 +116,13 @@ def _accepted(answer: bytes) -> Outcome:
     return Outcome("sent", response.partial_success.error_message[:500], rejected)
 
 
-def _refused(error: urllib.error.HTTPError) -> Outcome:
+def _refused(error: urllib.error.HTTPError, url: str) -> Outcome:
     if error.code in _RETRYABLE:
         return Outcome("retry", f"HTTP {error.code}", retry_after_s=_seconds(error), busy=True)
     if error.code == 413:
         return Outcome("too_large", "HTTP 413")
     if error.code in (401, 403):
-        return Outcome("refused", f"HTTP {error.code}: check api_key or PULSE_API_KEY")
+        return Outcome("refused", f"HTTP {error.code} from {url}: check api_key or PULSE_API_KEY")
     return Outcome("refused", f"HTTP {error.code} from {error.url}")
 
 

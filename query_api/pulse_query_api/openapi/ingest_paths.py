@@ -8,6 +8,8 @@ from pulse_query_api.openapi.vocabulary import COUNT, DOCUMENT, ID, TEXT, Schema
 _GROUPS: Schema = {"type": "array", "items": {"type": "object"}}
 _TOKENS: Schema = nullable({"type": "integer", "minimum": 0, "maximum": 10_000_000_000})
 _NAME: Schema = {"allOf": [ID, {"maxLength": 1024}]}
+#: A blank one is read as null.
+_ID: Schema = {"type": ["string", "null"], "maxLength": 1024}
 _UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 
@@ -53,10 +55,10 @@ BATCH_TRACE: Schema = {
         "output_text": nullable(TEXT),
         "finish_reason": nullable(TEXT),
         "cost_cents": nullable({"type": "number", "minimum": 0, "maximum": 1e9}),
-        "session_id": nullable(_NAME),
+        "session_id": _ID,
         "metadata": DOCUMENT,
-        "model_used": nullable(_NAME),
-        "provider_request_id": nullable(_NAME),
+        "model_used": _ID,
+        "provider_request_id": _ID,
     },
     "required": [
         "trace_id", "timestamp", "provider", "model_requested", "request_body", "status", "latency_ms",

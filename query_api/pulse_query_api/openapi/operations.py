@@ -65,7 +65,7 @@ def operation(
     `only` replaces the descriptions of some parameters, `also` is a second status with the same answer,
     `errors` are those apart from the errors of access. Only a JSON body has a schema.
     """
-    refused = {*errors, *((401, 403, 503) if security else ())}
+    refused = {*errors, *((401, 403, 429, 503) if security else ())}
     content = {} if answer is None else {"content": {"application/json": {"schema": answer}}}
     described: dict[str, object] = {
         "summary": summary,

@@ -20,6 +20,7 @@ from pulse_storage.filters import Count
 from pulse_storage.trace_json import trace_object
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_OTEL_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
 def trace_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]:
@@ -46,13 +47,20 @@ def trace_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]
         trace_id: str = request.path_params["trace_id"].strip()
         found = await storage.get_trace(project_id, UUID(trace_id)) if _UUID.fullmatch(trace_id) else None
         if found is None:
-            raise ApiError(404, "This project has no trace with this id.")
+            raise ApiError(404, f"This project has no trace with this id.{_hint(trace_id)}")
         return json_response(trace_object(found, bodies=True))
 
     return [
         KeyRoute("/v1/traces", get_traces, access),
         KeyRoute("/v1/traces/{trace_id}", get_trace, access),
     ]
+
+
+def _hint(trace_id: str) -> str:
+    """Return where spans of an OpenTelemetry trace id are found, if the id has the form of one."""
+    if not _OTEL_TRACE_ID.fullmatch(trace_id):
+        return ""
+    return f" For an OpenTelemetry trace id ask GET /v1/traces?otel_trace_id={trace_id}&operation=all."
 
 
 def _total_text(total: Count) -> str:
