@@ -280,7 +280,10 @@ def test_a_trace_id_may_be_written_in_capitals(tenant: Tenant) -> None:
 )
 def test_unknown_and_impossible_ids_are_not_found(tenant: Tenant, trace_id: str) -> None:
     answer = tenant.ask(f"/v1/traces/{trace_id}")
-    assert (answer.status_code, answer.json()) == (404, {"error": "This project has no trace with this id."})
+    said = "This project has no trace with this id."
+    if trace_id.isalnum() and len(trace_id) == 32:
+        said += f" For an OpenTelemetry trace id ask GET /v1/traces?otel_trace_id={trace_id}&operation=all."
+    assert (answer.status_code, answer.json()) == (404, {"error": said})
 
 
 def test_one_trace_takes_no_parameters(tenant: Tenant) -> None:
