@@ -34,7 +34,7 @@ _OF_NO_PROJECT = {
 _WITHIN_OTHERS = {
     "submit": "ingest", "drop_whole": "run", "drop_content": "run", "drop_rows": "run", "leftovers": "run",
     "share_before": "run", "sweep": "run", "freed_beside_rows": "preview", "erase_step": "erase",
-    "order_deletion": "delete_project",
+    "order_deletion": "delete_project", "drop_unused_keys": "run",
 }  # fmt: skip
 
 
