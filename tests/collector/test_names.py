@@ -39,6 +39,17 @@ from pulse_collector.mapping.providers import provider_name
         ("Hugging Face", "huggingface"),
         ("z.ai", "z_ai"),
         ("tongyi", "alibaba"),
+        # Names of classes.
+        ("AzureChatOpenAI", "azure"),
+        ("AzureOpenAI", "azure"),
+        ("ChatBedrockConverse", "bedrock"),
+        ("AmazonBedrock", "bedrock"),
+        ("AnthropicBedrock", "bedrock"),
+        ("GoogleVertexAI", "vertex"),
+        ("VertexAnthropic", "vertex"),
+        ("GoogleGenerativeAI", "google"),
+        ("HuggingFaceEndpoint", "huggingface"),
+        ("OpenAILike", "openailike"),
         # Hosts.
         ("api.deepseek.com", "deepseek"),
         ("api.openai.com:443", "openai"),

@@ -271,5 +271,10 @@ def kind_of(attributes: Attributes, dialect: Dialect) -> str | None:
         value = attributes.get(key)
         if isinstance(value, str) and (value := value.strip('"')):
             kinds = dialect.kinds
-            return kinds.get(value) or kinds.get(value.upper()) or clean_text(value.lower())
+            return (
+                kinds.get(value)
+                or kinds.get(value.upper())
+                or kinds.get(value.lower())
+                or clean_text(value.lower())
+            )
     return None

@@ -49,6 +49,8 @@ class Dialect:
     #: Beginnings of keys that are content: flattened messages.
     content_prefixes: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
+    #: How the span ended: `read` understands it, on spans of other scopes too, whatever else they have.
+    outcome: tuple[str, ...] = ()
     #: Beginnings of keys that hold the application's own metadata; what follows is its name for it.
     custom_prefixes: tuple[str, ...] = ()
     #: Providers for whom this dialect's input tokens leave out what was read from or written to the cache.
@@ -126,6 +128,7 @@ def compiled(dialect: Dialect) -> Table:
             *table.tags,
             *table.finish_reasons,
             *table.content,
+            *keys_of(lambda one: one.outcome),
             *keys_of(lambda one: one.kind_keys()),
         )
     )

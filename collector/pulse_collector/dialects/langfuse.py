@@ -15,6 +15,7 @@ from pulse_collector.mapping.span_facts import SpanFacts, TextColumn
 _METADATA = ("langfuse.trace.metadata.", "langfuse.observation.metadata.")
 #: Infinite limits and their like are the client's inventions.
 _ENDLESS = "Infinity"
+_LEVEL = "langfuse.observation.level"
 #: Levels of a failed observation, also those of other loggers.
 _FAILURES = frozenset({"ERROR", "FATAL", "CRITICAL"})
 #: What its LangChain callback leaves in the metadata, LangChain's own notes on the model among it.
@@ -52,7 +53,9 @@ def read(facts: SpanFacts) -> None:
 
 def _read_level(facts: SpanFacts) -> None:
     """Read whether the observation failed; the status message of one that did not stays in the metadata."""
-    level = unquote(facts.attributes.get("langfuse.observation.level"))
+    level = unquote(facts.attributes.get(_LEVEL))
+    if level is not None:
+        facts.rest[_LEVEL] = level
     message = facts.attributes.get("langfuse.observation.status_message")
     if level is not None and level.strip().upper() in _FAILURES:
         facts.failed = True
@@ -153,10 +156,10 @@ DIALECT = Dialect(
         "langfuse.observation.model.parameters",
         "langfuse.observation.usage_details",
         "langfuse.observation.cost_details",
-        "langfuse.observation.status_message",
         "langfuse.trace.input",
         "langfuse.trace.output",
     ),
+    outcome=(_LEVEL, "langfuse.observation.status_message"),
     noise=("langfuse.internal.is_app_root",),
     custom_prefixes=_METADATA,
     read=read,

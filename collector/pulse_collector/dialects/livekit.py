@@ -56,6 +56,8 @@ def read(facts: SpanFacts) -> None:
     """Read the operation from the name, usage from the metrics, and content."""
     attributes = facts.attributes
     operation = _OPERATIONS.get(str(attributes.get("gen_ai.operation.name", facts.name)))
+    if facts.operation is None and any(key.startswith("lk.function_tool.") for key in attributes):
+        operation = "execute_tool"
     if operation is not None:
         facts.operation = operation
         # A request of a model always names the model, or has its metrics.

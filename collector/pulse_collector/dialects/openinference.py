@@ -93,7 +93,10 @@ def _is_text(value: Json) -> bool:
 
 
 def _read_template(facts: SpanFacts) -> None:
-    """Read the template of the prompt with its variables, and the arguments of a tool's call."""
+    """Read the template of the prompt with its variables, and the arguments of a tool's call.
+
+    `tool.parameters` are the arguments in some instrumentations, their definition in others.
+    """
     for name in ("template", "variables"):
         part = content_of(facts.attributes.get(f"llm.prompt_template.{name}"))
         if part is not None:
@@ -101,6 +104,11 @@ def _read_template(facts: SpanFacts) -> None:
     arguments = content_of(facts.attributes.get("tool_call.function.arguments"))
     if arguments is not None and facts.request is None:
         facts.request = document_body(arguments, "arguments")
+    parameters = content_of(facts.attributes.get("tool.parameters"))
+    if parameters is not None:
+        asked = content_of(facts.attributes.get("input.value"))
+        if asked is None or asked.value != parameters.value:
+            facts.request = with_member(facts.request or b"{}", "parameters", parameters)
 
 
 def _prompts(facts: SpanFacts) -> list[str]:
@@ -318,6 +326,7 @@ DIALECT = Dialect(
         "llm.prompt_template.variables",
         "llm.function_call",
         "tool_call.function.arguments",
+        "tool.parameters",
     ),
     content_prefixes=(
         "llm.input_messages.",

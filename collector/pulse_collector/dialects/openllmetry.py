@@ -64,6 +64,11 @@ def read(facts: SpanFacts) -> None:
     if tools or facts.operation == "text_completion":
         prompt = built([_message(one) for one in indexed_list(facts.flattened, "gen_ai.prompt.")])
         set_messages(facts, messages=prompt, answers=None, tools=built(tools))
+    # The names before those of the conventions.
+    asked = [_message(one) for one in indexed_list(facts.flattened, "llm.prompts.")]
+    answered = indexed_list(facts.flattened, "llm.completions.")
+    if asked or answered:
+        set_messages(facts, messages=built(asked), answers=built(answered))
     if facts.scope == _BEDROCK:
         # Its counts are passed on as they come.
         facts.input_excludes_cache = True
@@ -78,9 +83,15 @@ def read(facts: SpanFacts) -> None:
 
 
 def _message(entry: Json) -> Json:
-    """A message; the prompt of a completion stood under its role once: `gen_ai.prompt.0.user`."""
+    """Return a message; the prompt of a completion stood under its role once: `gen_ai.prompt.0.user`.
+
+    OpenInference has it under `llm.prompts.0.prompt.text`.
+    """
     if isinstance(entry, dict) and entry.keys() == {"user"}:
         return {"role": "user", "content": entry["user"]}
+    prompt = entry.get("prompt") if isinstance(entry, dict) else None
+    if isinstance(prompt, dict):
+        return {"role": "user", "content": prompt.get("text")}
     return entry
 
 
@@ -101,6 +112,9 @@ DIALECT = Dialect(
         "unknown": "unknown",
     },
     texts={
+        "provider": ("llm.vendor",),
+        "model_requested": ("llm.request.model",),
+        "model_used": ("llm.response.model",),
         "session_id": tuple(_PROPERTIES + name for name in _SESSION_PROPERTIES),
         "user_id": (_PROPERTIES + "user_id",),
     },
@@ -109,7 +123,7 @@ DIALECT = Dialect(
         *("gen_ai.task.input", "gen_ai.task.output"),
     ),
     noise=("llm.headers",),
-    content_prefixes=("llm.request.functions.",),
+    content_prefixes=("llm.request.functions.", "llm.prompts.", "llm.completions."),
     custom_prefixes=(_PROPERTIES,),
     read=read,
     extends=OTEL_GENAI,

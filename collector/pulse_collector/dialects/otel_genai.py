@@ -49,6 +49,8 @@ CONTENT_EVENTS = frozenset(
         CHUNK_EVENT,
         OLD_CHUNK_EVENT,
         _DETAILS_EVENT,
+        # Claude Code's, of which every attribute is content.
+        "tool.output",
     }
 )
 

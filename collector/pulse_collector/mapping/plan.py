@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -30,8 +30,11 @@ _HOST_KEYS = (
     "openai.api_base",
     "gen_ai.request.base_url",
     "http.url",
+    "http.host",
     "net.peer.name",
 )
+#: Ends of names of such attributes, in lower case without `_`: `gen_ai.openai.base_url`, `llm.apiBase`.
+_BASE_URLS = ("apibase", "baseurl")
 
 _REQUEST_PREFIX = "gen_ai.request."
 _NOT_PARAMETERS = frozenset({"model", "is_stream"})
@@ -176,13 +179,20 @@ def _plan_alone(keys: tuple[str, ...], spoken: Spoken) -> Plan:
         numbers.objects,
         found(table.tags),
         found(table.finish_reasons),
-        found(_HOST_KEYS),
+        (*found(_HOST_KEYS), *_base_urls(rest)),
         tuple(rest),
         tuple((key, name) for key in rest if (name := parameter_name(key)) is not None),
         tuple(custom),
         tuple(flattened),
         bool(flattened) or not present.isdisjoint(table.content),
     )
+
+
+def _base_urls(rest: Iterable[str]) -> Iterator[str]:
+    """Yield the attributes with the URL of an interface, by the end of their names."""
+    for key in rest:
+        if key not in _HOST_KEYS and key.lower().replace("_", "").endswith(_BASE_URLS):
+            yield key
 
 
 def parameter_name(key: str) -> str | None:

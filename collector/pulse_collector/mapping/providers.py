@@ -43,6 +43,8 @@ _FRAMEWORKS = frozenset(
 )
 
 _WORDS = re.compile(r"[a-z0-9]+")
+#: Words of names of classes, too: `AzureChatOpenAI`, `GoogleVertexAI`.
+_CAMEL_WORDS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 
 #: Who serves before whose models: `bedrock.anthropic.messages` is Bedrock, `Azure OpenAI` Azure. The first
 #: entry that has one of the words wins; `open_ai` and `Open AI` count as `openai`.
@@ -147,6 +149,11 @@ def is_framework(raw: str) -> bool:
     return raw.strip().lower() in _FRAMEWORKS
 
 
+def _words(single: list[str]) -> set[str]:
+    """Return the words, and each two neighbours as one word."""
+    return {*single, *(one + other for one, other in pairwise(single))}
+
+
 def _normalised(raw: str) -> str | None:
     """Return the provider that a name means, by its words; if they mean none, the name in lower case."""
     name = raw.strip().lower()
@@ -154,8 +161,9 @@ def _normalised(raw: str) -> str | None:
         return None
     if "." in name and (by_host := provider_by_host(name)) is not None:
         return by_host
-    single = _WORDS.findall(name)
-    words = {*single, *(one + other for one, other in pairwise(single))}
+    words = _words(_WORDS.findall(name))
+    if name != raw:
+        words |= _words([word.lower() for word in _CAMEL_WORDS.findall(raw)])
     provider = None
     if words.isdisjoint(_LIKE):
         provider = next((one for one, spellings in _BY_WORD if not words.isdisjoint(spellings)), None)

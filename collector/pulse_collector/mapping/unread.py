@@ -93,8 +93,8 @@ def unread_names(metadata: str | None) -> list[str]:
 
 
 def is_content(key: str) -> bool:
-    """Return whether an attribute of an event holds messages, by its name alone."""
-    return unread_kind(key) in ("input", "output")
+    """Return whether an attribute of an event holds messages, or may hold them, by its name alone."""
+    return unread_kind(key) not in (None, "usage")
 
 
 def read_unread(facts: SpanFacts, keys: Sequence[tuple[str, UnreadKind]]) -> None:
