@@ -28,11 +28,9 @@ _Result = TypeVar("_Result")
 
 #: A commit that was answered is on the server's disk, whatever the server's own settings say. Statements are
 #: planned once, maybe for a partition that is still empty: they keep to indexes, whatever its statistics say.
-#: To plan a look-up over all partitions for each batch takes longer than to run it.
 _SETTINGS = (
     "synchronous_commit = on; lock_timeout = 10000; statement_timeout = 60000;"
-    " idle_in_transaction_session_timeout = 60000; enable_seqscan = off; jit = off;"
-    " plan_cache_mode = force_generic_plan"
+    " idle_in_transaction_session_timeout = 60000; enable_seqscan = off; jit = off"
 )
 _MAX_ATTEMPTS = 3
 _VACUUMED = ("span_bodies", "spans", "span_events", "span_event_contents", "content_blocks", "content_parts")

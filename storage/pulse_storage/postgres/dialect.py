@@ -75,6 +75,7 @@ class _ByDriver(Protocol):
 
 #: No partner of a text is beyond so many; equal ids are not repeated as often within seconds.
 _MAX_ROWS_A_TEXT = 1_000
+_PLAN = "SELECT set_config('plan_cache_mode', ?, true)"
 _RESPONSE_END = f"right(provider_request_id, {RESPONSE_ID_CHARS:d})"
 
 
@@ -139,16 +140,22 @@ class PostgresDialect:
         condition: str,
         wanted: tuple[int, Mapping[int, Sequence[str]], Values],
     ) -> list[Iterable[Values]]:
-        """See Dialect. One statement; with a limit each end is looked up by itself, never a range of time."""
+        """See Dialect. One statement; with a limit each end is looked up by itself, never a range of time.
+
+        It is planned once: to plan it over all partitions takes longer than to run it. Updates are planned
+        for what they bind, since only then they leave out partitions.
+        """
         project, ends, bindings = wanted
         slots = [slot for slot, some in ends.items() for _ in some]
         texts = [end for some in ends.values() for end in some]
+        connection.ask(_PLAN, ("force_generic_plan",))
         found = connection.ask(
             "SELECT found.* FROM unnest(?::bigint[], ?::text[]) AS wanted (slot, value) CROSS JOIN LATERAL"
             f" (SELECT {columns} FROM spans WHERE project = ? AND {SLOT} = wanted.slot"
             f" AND {_RESPONSE_END} = wanted.value AND {condition} LIMIT {_MAX_ROWS_A_TEXT:d}) AS found",
             (bigints(slots), self.texts(texts), project, *bindings),
         )
+        connection.ask(_PLAN, ("auto",))
         return [found]
 
     def blobs(self, values: Sequence[bytes]) -> SqlValue:
