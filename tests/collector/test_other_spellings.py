@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.support.spans import CHAT, Value, as_json, event, row_of, span, told
 
+from pulse_collector.mapping.urls import without_credentials
+
 QUESTION, ANSWER = "How tall is Triglav?", "2864 m"
 
 
@@ -164,3 +166,50 @@ def test_content_in_events_is_never_metadata(scope: str, name: str, attributes: 
         scope=scope,
     )
     assert ANSWER not in str(told(row)["metadata"])
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"messages": [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": ANSWER}]},
+        {"messages": [{"type": "human", "content": QUESTION}, {"type": "ai", "content": ANSWER}]},
+        {"output": ANSWER},
+    ],
+)
+def test_answers_in_frameworks_forms_have_a_preview(output: Value) -> None:
+    attributes: dict[str, Value] = {
+        "openinference.span.kind": "LLM",
+        "llm.model_name": "gpt-4o-mini",
+        "output.value": as_json(output),
+    }
+    row = row_of(span(attributes), scope="openinference.instrumentation.agno")
+    assert row.output_preview == ANSWER
+
+
+@pytest.mark.parametrize("scope", ["", "openinference.instrumentation.openai"])
+@pytest.mark.parametrize(
+    ("key", "url"),
+    [
+        (
+            "url.full",
+            "https://generativelanguage.googleapis.com/v1beta/models/x:generateContent?alt=sse&key=S3",
+        ),
+        ("http.url", "https://acme.example/v1?api_key=S3&model=x"),
+        ("url.query", "key=S3&alt=sse"),
+        ("http.target", "/v1/chat?access_token=S3"),
+        ("gen_ai.openai.api_base", "https://user:S3@acme.example/v1"),
+        ("acme.endpoint", "https://acme.example/?X-Amz-Signature=S3#top"),
+    ],
+)
+def test_urls_in_the_metadata_have_no_credentials(key: str, url: str, scope: str) -> None:
+    said = told(row_of(span({**CHAT, key: url, "openinference.span.kind": "LLM"}), scope=scope))
+    metadata = said["metadata"]
+    assert isinstance(metadata, dict)
+    kept = metadata["attributes"]
+    assert isinstance(kept, dict)
+    assert "S3" not in str(kept[key])
+
+
+def test_urls_keep_what_is_no_credential() -> None:
+    url = "https://acme.example:8443/v1/chat?api-version=2024-10-21&tokens=5&keyboard=a#top"
+    assert without_credentials(url) == url

@@ -11,7 +11,13 @@ from collections.abc import Mapping
 from pulse_collector.mapping.attributes import AttributeValue, add_dollars, as_number
 from pulse_collector.mapping.cost_names import CostPart
 from pulse_collector.mapping.json_text import Json, JsonObject, parse_json
-from pulse_collector.mapping.messages import first_answer_text, last_user_text, message_text, text_of
+from pulse_collector.mapping.messages import (
+    first_answer_text,
+    last_answer_text,
+    last_user_text,
+    message_text,
+    text_of,
+)
 from pulse_collector.mapping.span_facts import SpanFacts
 from pulse_collector.mapping.usage import counts_of_document, is_gemini_usage
 
@@ -69,9 +75,17 @@ def read_response(facts: SpanFacts, document: Json) -> None:
     read_usage(facts, usage)
     facts.fill_billing("service_tier", _service_tier(document))
     text, reasons = _answer(document)
-    facts.output_text = facts.output_text or text or None
+    facts.output_text = facts.output_text or text or _other_answer(document)
     if not facts.finish_reasons:
         facts.finish_reasons = reasons
+
+
+def _other_answer(document: JsonObject) -> str | None:
+    """Return the text of an answer in a framework's form: a conversation up to it, or only a text."""
+    if isinstance(document.get("messages"), list):
+        return last_answer_text(document)
+    output = document.get("output")
+    return output if isinstance(output, str) and output else None
 
 
 def _is_part(document: JsonObject) -> bool:

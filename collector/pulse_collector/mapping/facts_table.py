@@ -20,6 +20,7 @@ from pulse_collector.mapping.plan import Plan, parameter_name
 from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, TextColumn, clean_text
 from pulse_collector.mapping.tags import tags_of
 from pulse_collector.mapping.times import ms_after
+from pulse_collector.mapping.urls import without_credentials
 from pulse_collector.mapping.usage_names import CountColumn
 
 #: Thirty days: no call takes longer.
@@ -31,6 +32,9 @@ def fill_from_table(facts: SpanFacts, plan: Plan) -> None:
     attributes = facts.attributes
     texts, counts = facts.texts, facts.counts
     facts.rest = {key: attributes[key] for key in plan.rest}
+    for key in plan.urls:
+        if isinstance(url := attributes[key], str):
+            facts.rest[key] = without_credentials(url)
     facts.has_content = plan.has_content
     if plan.parameters and (plan.has_content or facts.events):
         facts.parameters = {name: attributes[key] for key, name in plan.parameters}

@@ -14,6 +14,7 @@ from pulse_collector.mapping.metadata import is_secret
 from pulse_collector.mapping.number_keys import number_keys
 from pulse_collector.mapping.span_facts import TextColumn
 from pulse_collector.mapping.unread import UnreadKind, unread_kind
+from pulse_collector.mapping.urls import is_url_key
 from pulse_collector.mapping.usage_names import CountColumn
 
 #: An instrumentor writes a few dozen sets of keys. More are not remembered, nor are those of long lists.
@@ -76,6 +77,8 @@ class Plan:
     others: tuple[OtherPlan, ...] = ()
     #: Which of the rest look like usage or messages.
     unread: tuple[tuple[str, UnreadKind], ...] = ()
+    #: Which of the rest are URLs, from which credentials are removed.
+    urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ def _plan(keys: tuple[str, ...], spoken: Spoken) -> Plan:
         plan,
         others=others,
         rest=tuple(key for key in plan.rest if key in rest),
+        urls=tuple(key for key in plan.urls if key in rest),
         parameters=tuple(pair for pair in plan.parameters if pair[0] in rest),
         unread=_unread(key for key in plan.rest if key in rest),
     )
@@ -185,6 +189,7 @@ def _plan_alone(keys: tuple[str, ...], spoken: Spoken) -> Plan:
         tuple(custom),
         tuple(flattened),
         bool(flattened) or not present.isdisjoint(table.content),
+        urls=tuple(key for key in rest if is_url_key(key)),
     )
 
 
