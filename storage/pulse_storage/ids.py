@@ -17,6 +17,11 @@ _MAX_MS = (1 << 48) - 1
 _new, _set, _UNKNOWN = object.__new__, object.__setattr__, SafeUUID.unknown
 
 
+def batch_span_id(trace_id: bytes) -> bytes:
+    """Return the OTel span id of a row of the batch route, whose client gave the 16-byte id; never zero."""
+    return trace_id[8:] if any(trace_id[8:]) else trace_id[:8]
+
+
 def row_id(project_id: str, otel_trace_id: bytes, otel_span_id: bytes, start_ns: int) -> bytes:
     """The 16 bytes of a span's row id; times outside of 1970–10889 take the nearest end."""
     digest = blake2b(otel_trace_id + otel_span_id + project_id.encode(), digest_size=8).digest()

@@ -14,10 +14,12 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Collection
+from time import monotonic
 from urllib.parse import unquote
 
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.deadlines import LOOK_UP_DEADLINE_S, answer_within
+from pulse_storage.errors import StoreUnavailable
 from pulse_storage.rows import ApiKey
 
 INGEST = "ingest"
@@ -99,6 +101,11 @@ def credential(authorization: str | None) -> str | None:
     return None
 
 
+#: A key is used this much longer than its `ttl_s` while the store does not answer. Revocation takes at most
+#: 5 s: 2 s of `ttl_s` and this.
+_BUSY_S = 2.5
+
+
 class KeyRing:
     """Checks credentials, remembering what the store said for at most `ttl_s` (so revocation works soon).
 
@@ -127,9 +134,14 @@ class KeyRing:
         digest = key_digest(key)
         known, record = self._remembered(digest)
         if not known:
-            async with answer_within(LOOK_UP_DEADLINE_S):
-                record = await self._storage.key_by_digest(digest)
-            self._remember(digest, record)
+            try:
+                async with answer_within(LOOK_UP_DEADLINE_S):
+                    record = await self._storage.key_by_digest(digest)
+                self._remember(digest, record)
+            except StoreUnavailable:
+                record = self._recently_known(digest)
+                if record is None:
+                    raise
         return self._admit(record, scope)
 
     def check_cached(self, authorization: str | None, scope: str) -> ApiKey | None:
@@ -164,15 +176,22 @@ class KeyRing:
                     self._touched.popitem(last=False)
         return record
 
+    def _recently_known(self, digest: bytes) -> ApiKey | None:
+        """Return the key as it was seconds ago, for a store that is busy: within the time of a revocation."""
+        entry = self._seen.get(digest)
+        if entry is None or self._ttl_s <= 0 or monotonic() - entry[0] > self._ttl_s + _BUSY_S:
+            return None
+        return entry[1]
+
     def _remembered(self, digest: bytes) -> tuple[bool, ApiKey | None]:
         entry = self._seen.get(digest)
-        if entry is None or time.monotonic() - entry[0] > self._ttl_s:
+        if entry is None or monotonic() - entry[0] > self._ttl_s:
             return False, None
         return True, entry[1]
 
     def _remember(self, digest: bytes, record: ApiKey | None) -> None:
         with self._lock:
-            self._seen[digest] = (time.monotonic(), record)
+            self._seen[digest] = (monotonic(), record)
             self._seen.move_to_end(digest)
             while len(self._seen) > self._capacity:
                 self._seen.popitem(last=False)

@@ -155,3 +155,24 @@ async def test_use_is_written_down_once_a_minute(storage: StorageAdapter) -> Non
     await ring.check(header, READ)
     await ring.flush_used()
     assert await last_used() == first
+
+
+async def test_a_known_key_outlives_a_store_that_does_not_answer_for_seconds_only(
+    storage: StorageAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header, _ = await stored_key(storage)
+    now_s = 100.0
+    monkeypatch.setattr("pulse_storage.keys.monotonic", lambda: now_s)
+    ring, forgetful = KeyRing(storage, ttl_s=2.0), KeyRing(storage, ttl_s=-1)
+    for each in (ring, forgetful):
+        await each.check(header, READ)
+    await storage.close()
+    now_s = 104.4
+    assert ring.check_cached(header, READ) is None
+    assert (await ring.check(header, READ)).project_id == "p"
+    for each, carried in ((forgetful, header), (ring, f"Bearer {new_key()}")):
+        with pytest.raises(StoreUnavailable):
+            await each.check(carried, READ)
+    now_s = 104.6
+    with pytest.raises(StoreUnavailable):
+        await ring.check(header, READ)

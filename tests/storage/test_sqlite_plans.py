@@ -251,6 +251,8 @@ def test_look_ups_seek(connection: Connection, read: Callable[[Connection], obje
     plans = _plans(connection, read)
     assert not _full_scans(plans)
     assert any(plan.startswith("SEARCH") for plan in plans)
+    # Nor is a whole project looked through.
+    assert not [plan for plan in plans if plan.startswith("SEARCH spans ") and plan.endswith("(project=?)")]
 
 
 def _full_scans(plans: Sequence[str]) -> list[str]:

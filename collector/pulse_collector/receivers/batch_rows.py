@@ -14,6 +14,7 @@ from pulse_collector.pricing import LIST_PRICES, NOT_REPORTED, Prices, ReportedC
 from pulse_collector.receivers.batch_schema import BatchTrace
 from pulse_storage.bodies import pack
 from pulse_storage.content.documents import pack_document
+from pulse_storage.ids import batch_span_id
 from pulse_storage.rows import BATCH_DIALECT, PREVIEW_CHARS, SpanRow
 
 _NANO_USD_PER_CENT = 10_000_000
@@ -40,7 +41,7 @@ def batch_row(project_id: str, trace: BatchTrace, prices: Prices = LIST_PRICES) 
         project_id=project_id,
         otel_trace_id=trace.trace_id.bytes,
         # Any span id that the trace id alone decides will do; zeros would mean none.
-        otel_span_id=trace.trace_id.bytes[8:] if any(trace.trace_id.bytes[8:]) else trace.trace_id.bytes[:8],
+        otel_span_id=batch_span_id(trace.trace_id.bytes),
         parent_span_id=None,
         start_ns=start_ns,
         latency_ms=trace.latency_ms,

@@ -8,7 +8,7 @@ from typing import cast
 from uuid import UUID
 
 from pulse_storage.filters import Page, TraceFilter, TracePage
-from pulse_storage.ids import shown_id
+from pulse_storage.ids import batch_span_id, shown_id
 from pulse_storage.rows import BATCH_DIALECT, TraceRecord
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.reading.contents import (
@@ -54,7 +54,7 @@ def select_records(connection: Connection) -> str:
 def find_record(
     connection: Connection, project: int, project_id: str, trace_id: UUID, *, bodies: bool
 ) -> TraceRecord | None:
-    """The row with this visible id: by row id, else, for rows of the batch route, by OTel trace id."""
+    """Return the row with this visible id: by row id, else, for rows of the batch route, by its OTel ids."""
     select = select_records(connection)
     values = connection.execute(
         f"{select} FROM spans WHERE project = ? AND id = ? AND dialect IS DISTINCT FROM ?",
@@ -62,9 +62,9 @@ def find_record(
     ).fetchone()
     if values is None:
         values = connection.execute(
-            f"{select} FROM spans WHERE project = ? AND otel_trace_id = ? AND dialect = ?"
-            " ORDER BY id LIMIT 1",
-            (project, trace_id.bytes, BATCH_DIALECT),
+            f"{select} FROM spans{connection.dialect.indexed_by('spans_by_trace')}"
+            " WHERE project = ? AND otel_trace_id = ? AND otel_span_id = ? AND dialect = ?",
+            (project, trace_id.bytes, batch_span_id(trace_id.bytes), BATCH_DIALECT),
         ).fetchone()
     return None if values is None else record(connection, project, project_id, values, bodies=bodies)
 
