@@ -56,9 +56,26 @@ class Opaque(Exception):
         raise RuntimeError("no status")
 
 
+class Leaving(BaseException):
+    """Ends the process when its fields are read."""
+
+    @property
+    def status_code(self) -> int:
+        raise SystemExit(3)
+
+
+class Guarded(BaseException):
+    """Ends the process when it is asked for anything that it declares itself."""
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in {"__dict__", "status_code"}:
+            raise SystemExit(3)
+        return super().__getattribute__(name)
+
+
 @both_kinds
 @every_way
-@pytest.mark.parametrize("kind_of_error", [Unprintable, Exiting, Speechless])
+@pytest.mark.parametrize("kind_of_error", [Unprintable, Exiting, Speechless, Leaving, Guarded])
 def test_plain_call(instrumented: Recorded, way: Way, kind: str, kind_of_error: type[BaseException]) -> None:
     error = kind_of_error()
     resource = way.resource(FakeProvider(error), kind)

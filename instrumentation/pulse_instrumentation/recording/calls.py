@@ -11,10 +11,10 @@ from opentelemetry.trace import Span, Status, StatusCode
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture
 from pulse_instrumentation.failures import report_failure
-from pulse_instrumentation.fields import Attributes, own_fields
+from pulse_instrumentation.fields import Attributes
 from pulse_instrumentation.readers.operations import Fold, Operation
 from pulse_instrumentation.recording import abandoned
-from pulse_instrumentation.recording.errors import error_attributes, error_words
+from pulse_instrumentation.recording.errors import completion_of, error_attributes, error_words
 from pulse_instrumentation.recording.metrics import CallMetrics
 
 
@@ -170,7 +170,7 @@ class Call:
             attributes.update(error_attributes(error))
             self._span.set_status(Status(StatusCode.ERROR, error_words(error, self._capture)))
         if response is None:
-            response = self._folded() or self.rejected or own_fields(error).get("completion")
+            response = self._folded() or self.rejected or completion_of(error)
         attributes = {**self._response_attributes(response), **attributes}
         if self._first_chunk_ns:
             waited_ns = max(self._first_chunk_ns - self._start_ns, 0)

@@ -16,9 +16,20 @@ def error_attributes(error: BaseException) -> Attributes:
             attributes[names.HTTP_STATUS_CODE] = status
         if isinstance(request_id := field(error, "request_id"), str):
             attributes[names.RESPONSE_REQUEST_ID] = request_id
-    except Exception as failure:
-        report_failure(f"reading a {type(error).__name__}", failure)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as failure:
+        # A property is the application's code, as `__str__` is.
+        if isinstance(failure, Exception):
+            report_failure(f"reading a {type(error).__name__}", failure)
     return attributes
+
+
+def completion_of(error: BaseException | None) -> object:
+    """Return the completion that the client could not parse; None for any other exception."""
+    # Not by `error.__dict__`, which a class of the application can have replaced.
+    fields: dict[str, object] = {} if error is None else object.__getattribute__(error, "__dict__")
+    return fields.get("completion")
 
 
 def error_words(error: BaseException, capture: Capture) -> str | None:

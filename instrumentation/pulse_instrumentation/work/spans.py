@@ -105,8 +105,12 @@ class WorkSpan:
         try:
             if self._span.is_recording() and (content := content_value(value, self._capture)) is not None:
                 self._span.set_attribute(name, content)
-        except Exception as error:
-            report_failure("the content of a tool", error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            # Containers and texts of classes of the application run its code when they are read.
+            if isinstance(error, Exception):
+                report_failure("the content of a tool", error)
 
     @property
     def captures(self) -> bool:

@@ -7,8 +7,10 @@ generator runs, and not in the code that reads from it.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from functools import partial, wraps
+from types import CoroutineType
 from typing import Any, cast
 
 from opentelemetry import context as otel_context
@@ -95,9 +97,10 @@ class _Items:
     def add(self, item: object) -> None:
         if len(self.kept) >= _MAX_ITEMS or self._left <= 0:
             return
-        if isinstance(item, str):
-            self._left -= len(item)
-        elif not isinstance(item, (int, float, type(None))):
+        # Without running code of the item's class: a failure here would be the application's.
+        if issubclass(type(item), str):
+            self._left -= str.__len__(cast("str", item))
+        elif not issubclass(type(item), (int, float, type(None))):
             item = f"<{type(item).__name__}>"
         self.kept.append(item)
 
@@ -127,7 +130,8 @@ def _plain(function: Function, work: Work) -> Function:
             span.fail(error)
             raise
         span.exit()
-        if inspect.iscoroutine(result):
+        # Not by `isinstance`, which asks the result for its `__class__`.
+        if type(result) is CoroutineType:
             # A decorator in between made a plain function of a coroutine's.
             return _awaited(result, span, calls)
         calls.end(span, result)
@@ -170,45 +174,55 @@ def _generator(function: Function, work: Work) -> Function:
         span = calls.start(args, kwargs)
         if span is None:
             return (yield from cast("Generator[Any, Any, Any]", function(*args, **kwargs)))
-        return (yield from _driven(_made(function, args, kwargs, span), span, calls))
+        # Does what `yield from` does, with the span's context around each step.
+        inner = cast("Generator[Any, Any, Any]", _made(function, args, kwargs, span))
+        items = calls.items(span)
+        step: Callable[[], Any] = partial(next, inner)
+        closed = False
+        while True:
+            span.enter()
+            try:
+                item = step()
+            except StopIteration as stop:
+                span.exit()
+                if closed:
+                    span.leave()
+                else:
+                    calls.end(span, items.kept if items and items.kept else stop.value)
+                return cast("object", stop.value)
+            except BaseException as error:
+                span.exit()
+                span.fail(error)
+                raise
+            span.pause()
+            if items is not None:
+                items.add(item)
+            try:
+                step = partial(inner.send, (yield item))
+            except BaseException as error:
+                if isinstance(error, GeneratorExit):
+                    closed = True
+                    calls.record_items(span, items)
+                # GeneratorExit as well: `inner.close()` would hide what the generator does with it.
+                step = partial(inner.throw, error)
+            # The application's alone from here on.
+            del item
 
     return call
 
 
-def _driven(inner: Generator[Any, Any, Any], span: WorkSpan, calls: _Calls) -> Generator[Any, Any, Any]:
-    """Do what `yield from` does, with the span's context around each step."""
-    items = calls.items(span)
-    step: Callable[[], Any] = partial(next, inner)
-    while True:
-        span.enter()
-        try:
-            item = step()
-        except StopIteration as stop:
-            span.exit()
-            calls.end(span, items.kept if items and items.kept else stop.value)
-            return cast("object", stop.value)
-        except BaseException as error:
-            span.exit()
-            span.fail(error)
-            raise
-        span.pause()
-        if items is not None:
-            items.add(item)
-        try:
-            step = partial(inner.send, (yield item))
-        except GeneratorExit:
-            calls.record_items(span, items)
-            span.enter()
-            try:
-                inner.close()
-            finally:
-                span.exit()
-                span.leave()
-            raise
-        except BaseException as error:
-            step = partial(inner.throw, error)
-        # The application's alone from here on.
-        del item
+def _first(inner: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
+    """Start an asynchronous generator without registering it with the event loop.
+
+    `loop.shutdown_asyncgens()` closes all registered generators concurrently, so it would close the inner
+    generator while the outer one, which is registered, does.
+    """
+    first_hook, last_hook = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, last_hook)
+    try:
+        return anext(inner)
+    finally:
+        sys.set_asyncgen_hooks(first_hook, last_hook)
 
 
 def _async_generator(function: Function, work: Work) -> Function:
@@ -222,14 +236,18 @@ def _async_generator(function: Function, work: Work) -> Function:
             span = WorkSpan(INVALID_SPAN, otel_context.get_current(), Capture())
         inner = cast("AsyncGenerator[Any, Any]", _made(function, args, kwargs, span))
         items = calls.items(span)
-        step: Callable[[], Awaitable[Any]] = partial(anext, inner)
+        step: Callable[[], Awaitable[Any]] = partial(_first, inner)
+        closed = False
         while True:
             span.enter()
             try:
                 item = await step()
             except StopAsyncIteration:
                 span.exit()
-                calls.end(span, items.kept if items else None)
+                if closed:
+                    span.leave()
+                else:
+                    calls.end(span, items.kept if items else None)
                 return
             except BaseException as error:
                 span.exit()
@@ -240,16 +258,10 @@ def _async_generator(function: Function, work: Work) -> Function:
                 items.add(item)
             try:
                 step = partial(inner.asend, (yield item))
-            except GeneratorExit:
-                calls.record_items(span, items)
-                span.enter()
-                try:
-                    await inner.aclose()
-                finally:
-                    span.exit()
-                    span.leave()
-                raise
             except BaseException as error:
+                if isinstance(error, GeneratorExit):
+                    closed = True
+                    calls.record_items(span, items)
                 step = partial(inner.athrow, error)
             # The application's alone from here on.
             del item
