@@ -87,6 +87,16 @@ def test_deltas_of_compactions_and_citations(instrumented: Recorded, form: Form)
 
 
 @streamed_forms
+def test_tool_call_without_arguments(instrumented: Recorded, form: Form) -> None:
+    opening = {"type": "tool_use", "id": "t1", "name": "f", "input": {}}
+    events = answer(form, counts(30, 12), opening)
+    events.insert(2, block_delta(0, type="input_json_delta", partial_json=""))
+    span = ANTHROPIC.make(instrumented, form, events)
+    (output,) = span.attributes["gen_ai.output.messages"]
+    assert output["parts"] == [{"type": "tool_call", "id": "t1", "name": "f", "arguments": {}}]
+
+
+@streamed_forms
 def test_blocks_that_all_have_index_0(instrumented: Recorded, form: Form) -> None:
     events = answer(form, counts(30, 12), TEXT, {"type": "text", "text": "again"})
     for event in events:

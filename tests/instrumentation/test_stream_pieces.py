@@ -97,7 +97,7 @@ def test_stream_that_never_names_its_model(instrumented: Recorded, form: Form) -
     assert span == CHAT.span(form, {**STOP, "gen_ai.output.messages": said("Hello", "stop")})
 
 
-def piece(arguments: str, *, index: int | None = 0, id: str | None = None, name: str | None = None) -> Any:
+def piece(arguments: Any, *, index: int | None = 0, id: str | None = None, name: str | None = None) -> Any:
     fields: dict[str, Any] = {"function": {"arguments": arguments}}
     if name is not None:
         fields["function"]["name"] = name
@@ -144,6 +144,10 @@ CALLS: dict[str, tuple[list[Any], list[Any]]] = {
     "no ids and the name repeated": (
         [piece('{"city":', name=A[1]), piece('"Bonn"}', name=A[1]), piece("", name=A[1])],
         [(None, *A[1:])],
+    ),
+    "arguments as an object": (
+        [piece({}, id="a", name=A[1]), piece({"city": "Bonn"}), piece({"zone": 1}, id="b", name=B[1])],
+        [A, B],
     ),
     "no index": (
         [piece("", index=None, id="a", name=A[1]), piece(A[2], index=None),

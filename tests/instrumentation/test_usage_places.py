@@ -157,6 +157,22 @@ def test_usage_on_the_choice(instrumented: Recorded, form: Form) -> None:
     assert CHAT.make(instrumented, form, body) == CHAT.span(form, {**ANSWERED, **TOKENS, CACHED: 64})
 
 
+@every_form
+def test_usage_on_the_choice_beside_one_that_is_not_filled_in(instrumented: Recorded, form: Form) -> None:
+    empty = dict.fromkeys(COUNTS, 0)
+    body = chat_answer(form, usage=empty)
+    target = body if form[0] == "plain" else body[2]
+    target["choices"][0]["usage"] = COUNTS
+    assert CHAT.make(instrumented, form, body) == CHAT.span(form, {**ANSWERED, **TOKENS})
+
+
+@streamed_forms
+def test_usage_before_one_that_is_not_filled_in(instrumented: Recorded, form: Form) -> None:
+    events = chat_answer(form, usage=COUNTS)
+    events.append(chunk(usage={**dict.fromkeys(COUNTS, 0), "prompt_tokens_details": None}))
+    assert CHAT.make(instrumented, form, events) == CHAT.span(form, {**ANSWERED, **TOKENS})
+
+
 @streamed_forms
 def test_usage_on_two_choices_shares_the_input_only(instrumented: Recorded, form: Form) -> None:
     def last(index: int, tokens: int) -> dict[str, Any]:

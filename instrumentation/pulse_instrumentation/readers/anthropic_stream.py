@@ -132,7 +132,9 @@ class _Block:
         """The block with all fields that it was opened with, and what its deltas added."""
         block = {name: value for name, value in pairs(self._opening) if value is not None}
         for name, pieces in self._pieces.items():
-            joined = "".join(pieces)
+            if not (joined := "".join(pieces)):
+                # A tool without arguments: its one delta is empty, and the opening has the object.
+                continue
             opening = block.get(name)
             block[name] = _parsed(joined) if name == "input" else f"{text(opening) or ''}{joined}"
         if self._citations:

@@ -43,7 +43,8 @@ def response_attributes(response: object) -> Attributes:
     A reported cost is in dollars. Input tokens include what was cached.
     """
     attributes = read(response, _RESPONSE)
-    if names.USAGE_INPUT_TOKENS not in attributes and names.USAGE_OUTPUT_TOKENS not in attributes:
+    if not attributes.get(names.USAGE_INPUT_TOKENS) and not attributes.get(names.USAGE_OUTPUT_TOKENS):
+        # Absent, or not filled in.
         attributes.update(usage_of_choices(items(field(response, "choices"))))
     return completed_usage(attributes)
 

@@ -41,7 +41,7 @@ class ChatFold:
         extra = fields if fields is chunk else getattr(chunk, "__pydantic_extra__", None)
         if self._missing:
             self._take_head(fields)
-        if usage := fields.get("usage"):
+        if (usage := fields.get("usage")) and (self._usage is None or _counts(usage)):
             self._usage = usage
         if extra:
             self._take_extra(extra)
@@ -90,6 +90,11 @@ class ChatFold:
             "error": self._error,
             "choices": [self._choices[key].whole() for key in sorted(self._choices)],
         }
+
+
+def _counts(usage: object) -> bool:
+    """Whether a usage object has any count: some servers end a stream with one that is not filled in."""
+    return any(isinstance(value, int) and value > 0 for _, value in pairs(usage))
 
 
 class _Choice:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from pulse_instrumentation.content import dumps
 from pulse_instrumentation.fields import field
 
 
@@ -70,6 +71,9 @@ class ToolCall:
         for key in ("arguments", "input"):
             if isinstance(words := field(piece, key), str):
                 self._arguments.append(words)
+            elif words and isinstance(words, (dict, list)):
+                # Some servers send the arguments as an object, as a whole.
+                self._arguments.append(dumps(words))
 
     def is_followed_by(self, piece: object) -> bool:
         """Whether a piece with a name, but without an id, begins another call: some repeat the name."""
