@@ -88,7 +88,7 @@ def test_deltas_of_compactions_and_citations(instrumented: Recorded, form: Form)
 
 @streamed_forms
 def test_tool_call_without_arguments(instrumented: Recorded, form: Form) -> None:
-    opening = {"type": "tool_use", "id": "t1", "name": "f", "input": {}}
+    opening: dict[str, Any] = {"type": "tool_use", "id": "t1", "name": "f", "input": {}}
     events = answer(form, counts(30, 12), opening)
     events.insert(2, block_delta(0, type="input_json_delta", partial_json=""))
     span = ANTHROPIC.make(instrumented, form, events)

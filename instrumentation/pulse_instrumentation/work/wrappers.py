@@ -133,7 +133,7 @@ def _plain(function: Function, work: Work) -> Function:
         # Not by `isinstance`, which asks the result for its `__class__`.
         if type(result) is CoroutineType:
             # A decorator in between made a plain function of a coroutine's.
-            return _awaited(result, span, calls)
+            return _awaited(cast("Awaitable[Any]", result), span, calls)
         calls.end(span, result)
         return result
 
