@@ -71,7 +71,7 @@ class ToolCall:
         for key in ("arguments", "input"):
             if isinstance(words := field(piece, key), str):
                 self._arguments.append(words)
-            elif words and isinstance(words, (dict, list)):
+            elif words and issubclass(type(words), (dict, list)):
                 # Some servers send the arguments as an object, as a whole.
                 self._arguments.append(dumps(words))
 
