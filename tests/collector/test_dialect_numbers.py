@@ -283,3 +283,17 @@ def test_the_first_known_host_decides() -> None:
         )
     )
     assert row.provider == "deepseek"
+
+
+def test_ollamas_own_answer_has_its_counts_at_the_top() -> None:
+    answer = {
+        "model": "llama3.2",
+        "message": {"role": "assistant", "content": "Ebb."},
+        "done_reason": "stop",
+        "prompt_eval_count": 26,
+        "eval_count": 3,
+        "eval_duration": 4_196_918_000,
+    }
+    attributes: dict[str, Value] = {"openinference.span.kind": "LLM", "output.value": as_json(answer)}
+    row = row_of(span(attributes), scope="openinference.instrumentation.ollama")
+    assert (row.input_tokens, row.output_tokens, row.output_preview) == (26, 3, "Ebb.")

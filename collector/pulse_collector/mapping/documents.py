@@ -72,6 +72,9 @@ def read_response(facts: SpanFacts, document: Json) -> None:
         )
     facts.fill("model_used", document.get("model") or _either(document, "modelVersion", "model_version"))
     usage = document.get("usage") or document.get("usageMetadata") or document.get("usage_metadata")
+    if not usage and "eval_count" in document:
+        # Ollama's own answer has its counts at the top, next to durations.
+        usage = {name: document.get(name) for name in ("prompt_eval_count", "eval_count")}
     read_usage(facts, usage)
     facts.fill_billing("service_tier", _service_tier(document))
     text, reasons = _answer(document)

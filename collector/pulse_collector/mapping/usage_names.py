@@ -40,6 +40,8 @@ _MEANINGS: dict[str, str] = {
     "ephemeral": "write",
     "1h": "hour",
     "total": "total",
+    # Ollama's `prompt_eval_count` and `eval_count`.
+    "eval": "eval",
     **dict.fromkeys(
         ("token", "tokens", "count", "details", "detail", "num", "experimental", "content"), "unit"
     ),
@@ -65,7 +67,8 @@ def count_column(key: str) -> CountColumn | None:
         return _column(words[place + 1 :]) if _NAMESPACES.issuperset(words[:place]) else None
     if words[:3] == ["llm", "token", "count"]:
         return _column(words[3:])
-    if len(words) > 1 and words[-1] in _COUNTED:
+    # Alone, `eval_count` may be a number of evaluations.
+    if len(words) > 1 and words[-1] in _COUNTED and words[0] != "eval":
         return _column([word for word in words if word not in _NAMESPACES])
     return None
 
@@ -104,7 +107,11 @@ def _column(words: list[str]) -> CountColumn | None:
 
 def _columns() -> dict[frozenset[str], CountColumn]:
     """Return the columns by the meanings of their names' words: input and output may be named or not."""
-    columns: dict[frozenset[str], CountColumn] = {frozenset({"total"}): "total"}
+    columns: dict[frozenset[str], CountColumn] = {
+        frozenset({"total"}): "total",
+        frozenset({"input", "eval"}): "input",
+        frozenset({"eval"}): "output",
+    }
     for side in ("input", "output"):
         columns[frozenset({side})] = columns[frozenset({side, "total"})] = side
         for modality in ("audio", "image"):
