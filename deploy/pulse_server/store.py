@@ -54,7 +54,9 @@ def prepare_data_dir(data_dir: Path) -> None:
         with tempfile.TemporaryFile(dir=data_dir):
             pass
     except (FileExistsError, NotADirectoryError) as error:
-        raise SettingError("PULSE_DATA_DIR", f"{data_dir} is, or lies in, a file; set a directory") from error
+        raise SettingError(
+            "PULSE_DATA_DIR", f"cannot write to {data_dir}: a file is in its place; set a directory"
+        ) from error
     except OSError as error:
         raise SettingError(
             "PULSE_DATA_DIR",
