@@ -55,7 +55,7 @@ class Call:
     keep_all: bool
     size_bytes: int
     future: Future[IngestResult] = field(default_factory=Future[IngestResult])
-    #: Where they are a piece; and from when on (`time.monotonic`) nobody waits for the pieces that are left.
+    #: The series of which they are a piece, and the `time.monotonic` after which no caller waits for it.
     series: CallSeries | None = None
     until_s: float = math.inf
 

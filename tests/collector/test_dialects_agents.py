@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, event, row_of, span, told
+from tests.support.spans import as_json, event, known_columns, row_of, span
 
 
 def test_strands_newest_form_has_its_messages_in_details_events() -> None:
@@ -49,7 +49,7 @@ def test_strands_newest_form_has_its_messages_in_details_events() -> None:
         ),
         scope="strands.telemetry.tracer",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat",
@@ -122,7 +122,7 @@ def test_google_adk_counts_thoughts_whatever_its_attribute_says() -> None:
         ),
         scope="gcp.vertex.agent",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "call_llm",
@@ -180,7 +180,7 @@ def test_google_adk_models_of_others_are_named_as_litellm_names_them() -> None:
         ),
         scope="gcp.vertex.agent",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "call_llm",
@@ -212,7 +212,7 @@ def test_google_adk_tools_have_arguments_and_a_result() -> None:
         ),
         scope="gcp.vertex.agent",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "execute_tool get_weather",
@@ -249,7 +249,7 @@ def test_agent_framework_has_cached_and_reasoning_tokens_under_the_providers_nam
         ),
         scope="agent_framework",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-5-mini",
@@ -289,7 +289,7 @@ def test_semantic_kernel_has_operations_and_counts_of_its_own_spelling() -> None
         ),
         scope="semantic_kernel.utils.telemetry.model_diagnostics.decorators",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat.completions gpt-4o-mini",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 
 def test_aws_sdk_leaves_cached_tokens_out_of_the_input() -> None:
@@ -22,7 +22,7 @@ def test_aws_sdk_leaves_cached_tokens_out_of_the_input() -> None:
         ),
         scope="opentelemetry.instrumentation.botocore.bedrock-runtime",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat us.anthropic.claude-sonnet-4-5-20250929-v1:0",
@@ -58,7 +58,7 @@ def test_openllmetry_leaves_cached_tokens_out_of_bedrocks_input() -> None:
         ),
         scope="opentelemetry.instrumentation.bedrock",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat claude-sonnet-4-5-20250929-v1:0",
@@ -94,7 +94,7 @@ def test_openinference_includes_what_is_cached_where_the_total_is_the_sum() -> N
         ),
         scope="openinference.instrumentation.bedrock",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "bedrock.converse",
@@ -142,7 +142,7 @@ def test_openinference_includes_what_is_cached_where_the_answer_has_less_input()
         ),
         scope="openinference.instrumentation.bedrock",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "bedrock.invoke_model",
@@ -194,7 +194,7 @@ def test_strands_includes_what_is_cached_since_its_names_are_the_conventions() -
         ),
         scope="strands.telemetry.tracer",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat",
@@ -231,7 +231,7 @@ def test_strands_left_it_out_while_it_had_names_of_its_own() -> None:
         ),
         scope="strands.telemetry.tracer",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "Model invoke",

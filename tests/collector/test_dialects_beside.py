@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 
 def test_langchain_names_the_response_that_its_clients_span_names_too() -> None:
@@ -22,7 +22,7 @@ def test_langchain_names_the_response_that_its_clients_span_names_too() -> None:
         ),
         scope="openinference.instrumentation.langchain",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "parent_span_id": b"\x00\x00\x00\x00\x00\x00\x00\x07",
         "model_call": True,
         "operation": "chat",
@@ -53,7 +53,7 @@ def test_the_clients_span_without_a_parent_may_be_langchains() -> None:
         ),
         scope="openinference.instrumentation.openai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ChatCompletion",
@@ -83,7 +83,7 @@ def test_the_clients_span_with_a_parent_has_its_own_trace_to_tell() -> None:
         ),
         scope="openinference.instrumentation.openai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "parent_span_id": b"\x00\x00\x00\x00\x00\x00\x00\x07",
         "model_call": True,
         "operation": "chat",
@@ -114,7 +114,7 @@ def test_litellm_models_begin_with_the_provider() -> None:
         ),
         scope="openinference.instrumentation.litellm",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "parent_span_id": b"\x00\x00\x00\x00\x00\x00\x00\x07",
         "model_call": True,
         "operation": "chat",
@@ -146,7 +146,7 @@ def test_llama_index_steps_on_the_way_to_a_call_are_none() -> None:
         ),
         scope="openinference.instrumentation.llama_index",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "parent_span_id": b"\x00\x00\x00\x00\x00\x00\x00\x07",
         "model_call": False,
         "operation": "task",
@@ -177,7 +177,7 @@ def test_llama_index_completions_have_their_prompts_in_a_list() -> None:
         ),
         scope="openinference.instrumentation.llama_index",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "parent_span_id": b"\x00\x00\x00\x00\x00\x00\x00\x07",
         "model_call": True,
         "operation": "text_completion",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, event, row_of, span, told
+from tests.support.spans import as_json, event, known_columns, row_of, span
 
 
 def test_azure_inference_has_messages_in_events() -> None:
@@ -57,7 +57,7 @@ def test_azure_inference_has_messages_in_events() -> None:
         ),
         scope="azure.ai.inference",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o-mini",
@@ -126,7 +126,7 @@ def test_cloudflare_has_the_documents_of_the_provider() -> None:
         ),
         scope="ai-gateway",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o-mini",
@@ -168,7 +168,7 @@ def test_agno_agents_are_read_as_traceloop_entities() -> None:
         ),
         scope="opentelemetry.instrumentation.agno",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_agent",
         "name": "a.agent",
@@ -200,7 +200,7 @@ def test_agno_agents_are_read_as_openinference() -> None:
         ),
         scope="openinference.instrumentation.agno",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_agent",
         "name": "Agent.run",

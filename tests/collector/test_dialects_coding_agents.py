@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 
 def test_claude_code_requests_are_calls_whose_input_excludes_the_cache() -> None:
@@ -36,7 +36,7 @@ def test_claude_code_requests_are_calls_whose_input_excludes_the_cache() -> None
         ),
         scope="com.anthropic.claude_code.tracing",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "claude_code.llm_request",
@@ -98,7 +98,7 @@ def test_claude_code_requests_that_failed_have_no_tokens() -> None:
         ),
         scope="com.anthropic.claude_code.tracing",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "claude_code.llm_request",
@@ -131,7 +131,7 @@ def test_claude_code_interactions_are_agents() -> None:
         ),
         scope="com.anthropic.claude_code.tracing",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_agent",
         "name": "claude_code.interaction",
@@ -162,7 +162,7 @@ def test_claude_code_tools_are_tools() -> None:
         ),
         scope="com.anthropic.claude_code.tracing",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "claude_code.tool",
@@ -198,7 +198,7 @@ def test_codex_responses_have_their_tokens_on_the_last_event() -> None:
         ),
         scope="codex_cli_rs",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "handle_responses",
@@ -230,7 +230,7 @@ def test_codex_turns_repeat_the_sums_of_their_calls() -> None:
         ),
         scope="codex_exec",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_agent",
         "name": "session_task.turn",
@@ -265,7 +265,7 @@ def test_gemini_cli_operations_have_names_of_their_own() -> None:
         ),
         scope="gemini-cli",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "llm_call",
@@ -312,7 +312,7 @@ def test_copilot_chat_has_its_own_session_and_first_token() -> None:
         ),
         scope="copilot-chat",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o",

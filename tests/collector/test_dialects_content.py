@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import pytest
-from tests.support.spans import CHAT, START_NS, Value, as_json, event, row_of, span, told
+from tests.support.spans import CHAT, START_NS, Value, as_json, event, known_columns, row_of, span
 
 PLAIN = "opentelemetry.instrumentation.genai.openai"
 
@@ -17,7 +17,7 @@ def facts(
     name: str = "chat gpt-4o-mini",
     duration_ms: float = 250.0,
 ) -> Mapping[str, object]:
-    return told(row_of(span(attributes, name=name, duration_ms=duration_ms), scope=scope))
+    return known_columns(row_of(span(attributes, name=name, duration_ms=duration_ms), scope=scope))
 
 
 _IMAGE_PARTS: Mapping[str, Value] = {
@@ -450,7 +450,7 @@ def test_the_message_of_a_warning_is_kept(scope: str) -> None:
 
 
 def test_the_details_event_of_a_span_has_what_the_span_lacks() -> None:
-    row = told(
+    row = known_columns(
         row_of(
             span(
                 {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini"},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, event, row_of, span, told
+from tests.support.spans import as_json, event, known_columns, row_of, span
 
 
 def test_present_conventions_with_json_texts() -> None:
@@ -41,7 +41,7 @@ def test_present_conventions_with_json_texts() -> None:
         ),
         scope="opentelemetry.instrumentation.genai.openai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o-mini",
@@ -110,7 +110,7 @@ def test_present_conventions_with_structured_values() -> None:
         ),
         scope="",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o-mini",
@@ -158,7 +158,7 @@ def test_spans_of_pulse_itself() -> None:
         ),
         scope="pulse.instrumentation",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o-mini",
@@ -194,7 +194,7 @@ def test_older_conventions_with_whole_prompts() -> None:
         ),
         scope="",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "text_completion",
         "name": "chat gpt-4o-mini",
@@ -240,7 +240,7 @@ def test_older_conventions_with_content_events() -> None:
         ),
         scope="",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat",
@@ -272,7 +272,7 @@ def test_an_embedding_has_no_output_tokens() -> None:
         ),
         scope="opentelemetry.instrumentation.genai.openai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "embeddings",
         "name": "embeddings text-embedding-3-small",
@@ -302,7 +302,7 @@ def test_a_tool_call_has_arguments_and_a_result() -> None:
         ),
         scope="",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "execute_tool get_weather",
@@ -330,7 +330,7 @@ def test_the_sums_of_an_agent_are_only_metadata() -> None:
         ),
         scope="gen_ai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_agent",
         "name": "invoke_agent gpt-4o-mini",
@@ -369,7 +369,7 @@ def test_the_anthropic_client() -> None:
         ),
         scope="com.anthropic.sdk.python",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "anthropic.messages.create",

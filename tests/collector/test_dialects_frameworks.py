@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, event, row_of, span, told
+from tests.support.spans import as_json, event, known_columns, row_of, span
 
 
 def test_litellm_calls_have_an_invented_id_and_a_cost() -> None:
@@ -24,7 +24,7 @@ def test_litellm_calls_have_an_invented_id_and_a_cost() -> None:
         ),
         scope="litellm",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "litellm_request",
@@ -52,7 +52,7 @@ def test_litellm_raw_requests_are_no_calls() -> None:
         ),
         scope="litellm",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "raw_request",
         "name": "raw_gen_ai_request",
@@ -90,7 +90,7 @@ def test_strands_has_content_in_events_and_its_own_name_as_provider() -> None:
         ),
         scope="strands.telemetry.tracer",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat",
@@ -124,7 +124,7 @@ def test_strands_cycles_are_steps_of_an_agent() -> None:
         span({"event_loop.cycle_id": "c1"}, name="Cycle c1"),
         scope="strands.telemetry.tracer",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "agent_step",
         "name": "Cycle c1",
@@ -166,7 +166,7 @@ def test_google_adk_calls() -> None:
         ),
         scope="gcp.vertex.agent",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "call_llm",
@@ -205,7 +205,7 @@ def test_autogen_messages_are_no_calls() -> None:
         span({"gen_ai.system": "autogen", "messaging.operation": "publish"}, name="autogen publish x"),
         scope="autogen-core",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "gen_ai": False,
         "name": "autogen publish x",
@@ -229,7 +229,7 @@ def test_agent_framework_continues_a_response_not_a_session() -> None:
         ),
         scope="agent_framework",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o-mini",
@@ -263,7 +263,7 @@ def test_smolagents_agents_by_openinference() -> None:
         ),
         scope="openinference.instrumentation.smolagents",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_agent",
         "name": "ToolCallingAgent.run",

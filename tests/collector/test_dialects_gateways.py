@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 _RAW_USAGE = "{'input_tokens': 21, 'cache_read_input_tokens': 1900, 'output_tokens': 12}"
 
@@ -43,7 +43,7 @@ def test_litellm_awaited_calls_are_chats() -> None:
         ),
         scope="litellm",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "litellm_request",
@@ -98,7 +98,7 @@ def test_litellm_embeddings_without_content_are_told_by_the_function() -> None:
         ),
         scope="litellm",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "embeddings",
         "name": "litellm_request",
@@ -131,7 +131,7 @@ def test_litellm_failures_have_their_message_in_an_attribute() -> None:
         ),
         scope="litellm",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "litellm_request",
@@ -168,7 +168,7 @@ def test_mlflow_cost_is_an_estimate() -> None:
         ),
         scope="mlflow.openai.autolog",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "Completions",
@@ -203,7 +203,7 @@ def test_litellm_raw_requests_tell_what_the_provider_said() -> None:
         ),
         scope="litellm",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "raw_request",
         "name": "raw_gen_ai_request",
@@ -250,7 +250,7 @@ def test_langfuse_langchain_callback_takes_parts_out_of_their_wholes() -> None:
         ),
         scope="langfuse-sdk",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ChatOpenAI",
@@ -290,7 +290,7 @@ def test_langfuse_parts_that_overlap_leave_the_total_to_tell() -> None:
         ),
         scope="langfuse-sdk",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ChatAnthropic",
@@ -339,7 +339,7 @@ def test_vercel_5_leaves_cached_tokens_out_of_anthropics_input() -> None:
         ),
         scope="ai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ai.generateText.doGenerate",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 
 def test_spring_ai_models_are_calls_whose_values_are_texts() -> None:
@@ -25,7 +25,7 @@ def test_spring_ai_models_are_calls_whose_values_are_texts() -> None:
         ),
         scope="org.springframework.boot",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o-mini",
@@ -62,7 +62,7 @@ def test_spring_ai_clients_repeat_the_calls_below_them() -> None:
         ),
         scope="org.springframework.boot",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "chain",
         "name": "spring_ai chat_client",
@@ -91,7 +91,7 @@ def test_spring_ai_conversations_called_default_are_no_sessions() -> None:
         ),
         scope="org.springframework.boot",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "chain",
         "name": "spring_ai chat_client",
@@ -116,7 +116,7 @@ def test_spring_ai_tools_have_arguments_and_a_result() -> None:
         ),
         scope="org.springframework.boot",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "tool_call weather",
@@ -148,7 +148,7 @@ def test_spring_ai_vector_stores_are_retrievals() -> None:
         ),
         scope="org.springframework.boot",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "retrieval",
         "name": "pg_vector query",
@@ -177,7 +177,7 @@ def test_langchain4j_tools_are_told_by_name() -> None:
         ),
         scope="io.quarkus.opentelemetry",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "langchain4j.tools.weather",
@@ -211,7 +211,7 @@ def test_langchain4j_calls_have_prompt_and_completion() -> None:
         ),
         scope="io.quarkus.opentelemetry",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o-mini",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, event, row_of, span, told
+from tests.support.spans import as_json, event, known_columns, row_of, span
 
 
 def test_langchain_by_openinference() -> None:
@@ -65,7 +65,7 @@ def test_langchain_by_openinference() -> None:
         ),
         scope="openinference.instrumentation.langchain",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ChatAnthropic",
@@ -153,7 +153,7 @@ def test_langsmith_takes_openrouters_vendor_for_the_provider() -> None:
         ),
         scope="langsmith",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ChatOpenAI",
@@ -203,7 +203,7 @@ def test_langchain_responses_end_as_their_status_says() -> None:
         ),
         scope="openinference.instrumentation.langchain",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ChatOpenAI",
@@ -268,7 +268,7 @@ def test_langchain_failures_have_an_empty_answer() -> None:
         ),
         scope="openinference.instrumentation.langchain",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ChatOpenAI",

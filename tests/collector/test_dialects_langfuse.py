@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 
 def test_langfuse_with_usage_given_by_hand() -> None:
@@ -37,7 +37,7 @@ def test_langfuse_with_usage_given_by_hand() -> None:
         ),
         scope="langfuse-sdk",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "claude",
@@ -79,7 +79,7 @@ def test_langfuse_errors_have_a_level() -> None:
         ),
         scope="langfuse-sdk",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "failing",
@@ -132,7 +132,7 @@ def test_langsmith_with_usage_in_pythons_repr() -> None:
         ),
         scope="langsmith",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ChatAnthropic",
@@ -181,7 +181,7 @@ def test_langsmith_retrievers_are_no_embeddings() -> None:
         ),
         scope="langsmith",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "retrieval",
         "name": "docs",
@@ -223,7 +223,7 @@ def test_mlflow_with_every_value_in_json() -> None:
         ),
         scope="mlflow",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "Completions",
@@ -269,7 +269,7 @@ def test_langfuse_langchain_callback_notes_model_and_session_in_metadata() -> No
         ),
         scope="langfuse-sdk",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ChatOpenAI",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 
 def test_litellm_has_cached_tokens_and_openrouters_price_in_its_usage_object() -> None:
@@ -30,7 +30,7 @@ def test_litellm_has_cached_tokens_and_openrouters_price_in_its_usage_object() -
         ),
         scope="litellm",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "litellm_request",
@@ -68,7 +68,7 @@ def test_litellm_ids_of_its_own_are_no_response_ids() -> None:
         ),
         scope="litellm",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "embeddings",
         "name": "litellm_request",
@@ -101,7 +101,7 @@ def test_litellm_ids_of_responses_hide_the_providers() -> None:
         ),
         scope="litellm",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "litellm_request",
@@ -133,7 +133,7 @@ def test_litellm_calls_of_tools_stand_beside_its_messages() -> None:
         ),
         scope="litellm",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "litellm_request",

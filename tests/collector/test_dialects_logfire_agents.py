@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 
 def test_responses_are_the_calls() -> None:
@@ -50,7 +50,7 @@ def test_responses_are_the_calls() -> None:
         ),
         scope="logfire.openai_agents",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "Responses API with {gen_ai.request.model!r}",
@@ -108,7 +108,7 @@ def test_chat_completions_have_messages_on_both_sides() -> None:
         ),
         scope="logfire.openai_agents",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "Chat completion with {gen_ai.request.model!r}",
@@ -140,7 +140,7 @@ def test_runs_of_an_agent_are_no_calls() -> None:
         span({"gen_ai.system": "openai", "name": "A", "tools": "[]"}, name="Agent run: {name!r}"),
         scope="logfire.openai_agents",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_agent",
         "name": "Agent run: {name!r}",
@@ -163,7 +163,7 @@ def test_turns_repeat_the_usage_of_their_calls() -> None:
         ),
         scope="logfire.openai_agents",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "agent_step",
         "name": "Turn {turn} for agent A",
@@ -192,7 +192,7 @@ def test_functions_are_tools() -> None:
         ),
         scope="logfire.openai_agents",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "Function: {name}",
@@ -218,7 +218,7 @@ def test_handoffs_are_spans() -> None:
         ),
         scope="logfire.openai_agents",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "span",
         "name": "Handoff: {from_agent} → {to_agent}",
@@ -237,7 +237,7 @@ def test_traces_name_the_group_as_session() -> None:
         span({"name": "wf", "group_id": "s1", "metadata": "null"}, name="OpenAI Agents trace: {name}"),
         scope="logfire.openai_agents",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_workflow",
         "name": "OpenAI Agents trace: {name}",
@@ -256,7 +256,7 @@ def test_a_trace_without_a_group_has_no_session() -> None:
         span({"name": "wf", "group_id": "null"}, name="OpenAI Agents trace: {name}"),
         scope="logfire.openai_agents",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_workflow",
         "name": "OpenAI Agents trace: {name}",

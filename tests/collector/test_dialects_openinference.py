@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, event, row_of, span, told
+from tests.support.spans import as_json, event, known_columns, row_of, span
 
 
 def test_openinference_with_whole_documents() -> None:
@@ -46,7 +46,7 @@ def test_openinference_with_whole_documents() -> None:
         ),
         scope="openinference.instrumentation.openai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ChatCompletion",
@@ -112,7 +112,7 @@ def test_openinference_with_flattened_messages() -> None:
         ),
         scope="openinference.instrumentation.anthropic",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "messages.create",
@@ -155,7 +155,7 @@ def test_openinference_reranking_is_a_model_call() -> None:
         ),
         scope="openinference.instrumentation.langchain",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "rerank",
         "name": "rerank",
@@ -197,7 +197,7 @@ def test_openllmetry_before_the_conventions() -> None:
         ),
         scope="opentelemetry.instrumentation.anthropic.v1",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "anthropic.chat",
@@ -251,7 +251,7 @@ def test_openllmetry_streams_tell_the_first_chunk_by_an_event() -> None:
         ),
         scope="opentelemetry.instrumentation.openai.v1",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "openai.chat",
@@ -286,7 +286,7 @@ def test_openinference_embeddings_keep_texts_and_no_vectors() -> None:
         ),
         scope="openinference.instrumentation.openai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "embeddings",
         "name": "CreateEmbeddings",
@@ -317,7 +317,7 @@ def test_openinference_retrievals_keep_their_documents() -> None:
         ),
         scope="openinference.instrumentation.llama_index",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "retrieval",
         "name": "docs",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 
 def test_openlit_leaves_cached_tokens_out() -> None:
@@ -28,7 +28,7 @@ def test_openlit_leaves_cached_tokens_out() -> None:
         ),
         scope="openlit.instrumentation.anthropic",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat claude-sonnet-4-5",
@@ -69,7 +69,7 @@ def test_openlit_streams_tell_the_first_token() -> None:
         ),
         scope="openlit.instrumentation.openai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat o4-mini",
@@ -134,7 +134,7 @@ def test_logfire_with_json_lists_and_raw_usage() -> None:
         ),
         scope="logfire.anthropic",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "Message with {request_data[model]!r}",
@@ -194,7 +194,7 @@ def test_logfire_pending_spans_announce_nothing_of_their_own() -> None:
         ),
         scope="logfire.openai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "gen_ai": False,
         "name": "Chat Completion",

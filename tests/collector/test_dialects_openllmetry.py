@@ -1,8 +1,8 @@
-"""Golden rows of what OpenLLMetry told in other places before, or tells by the total only."""
+"""Golden rows of what OpenLLMetry known_columns in other places before, or tells by the total only."""
 
 from __future__ import annotations
 
-from tests.support.spans import event, row_of, span, told
+from tests.support.spans import event, known_columns, row_of, span
 
 
 def test_openllmetry_prompts_of_completions_stood_under_their_role() -> None:
@@ -23,7 +23,7 @@ def test_openllmetry_prompts_of_completions_stood_under_their_role() -> None:
         ),
         scope="opentelemetry.instrumentation.openai.v1",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "text_completion",
         "name": "openai.completion",
@@ -66,7 +66,7 @@ def test_openllmetry_chunks_had_another_name() -> None:
         ),
         scope="opentelemetry.instrumentation.openai.v1",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "openai.chat",
@@ -95,7 +95,7 @@ def test_tokens_that_only_googles_total_has_are_not_output_and_leave_the_cost_un
         ),
         scope="opentelemetry.instrumentation.google_generativeai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "generate_content",
         "name": "generate_content gemini-2.5-flash",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, event, row_of, span, told
+from tests.support.spans import as_json, event, known_columns, row_of, span
 
 
 def test_spring_ai_writes_every_value_as_a_text() -> None:
@@ -28,7 +28,7 @@ def test_spring_ai_writes_every_value_as_a_text() -> None:
         ),
         scope="org.springframework.boot",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o-mini",
@@ -71,7 +71,7 @@ def test_spring_ai_clients_are_no_calls() -> None:
         ),
         scope="org.springframework.boot",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "chain",
         "name": "spring_ai chat_client",
@@ -110,7 +110,7 @@ def test_genkit_models() -> None:
         ),
         scope="genkit-tracer",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "googleai/gemini-2.5-flash",
@@ -151,7 +151,7 @@ def test_genkit_flows_fail_as_their_state_says() -> None:
         ),
         scope="genkit-tracer",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_workflow",
         "name": "chat",
@@ -198,7 +198,7 @@ def test_haystack_chat_generators() -> None:
         ),
         scope="haystack",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "haystack.component.run",
@@ -244,7 +244,7 @@ def test_haystack_components_without_a_model_are_tasks() -> None:
         ),
         scope="haystack",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "task",
         "name": "haystack.component.run",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 
 def test_langwatch_values_are_typed() -> None:
@@ -35,7 +35,7 @@ def test_langwatch_values_are_typed() -> None:
         ),
         scope="langwatch",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat",
@@ -78,7 +78,7 @@ def test_langwatch_retrievals_have_their_contexts() -> None:
         ),
         scope="langwatch",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "retrieval",
         "name": "search",
@@ -125,7 +125,7 @@ def test_braintrust_has_documents() -> None:
         ),
         scope="braintrust",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "Chat Completion",
@@ -176,7 +176,7 @@ def test_braintrust_members_may_be_flat() -> None:
         ),
         scope="braintrust.functions",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "call",
@@ -213,7 +213,7 @@ def test_laminar_spans_have_input_and_output() -> None:
         ),
         scope="lmnr.tracer",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "plan",
@@ -244,7 +244,7 @@ def test_laminar_answers_from_its_cache_are_no_calls() -> None:
         ),
         scope="lmnr.tracer",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "cached",
         "name": "openai.chat",
@@ -287,7 +287,7 @@ def test_openrouter_states_what_it_charged() -> None:
         ),
         scope="openrouter",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "LLM Generation",
@@ -351,7 +351,7 @@ def test_sentry_has_spellings_of_its_own() -> None:
         ),
         scope="sentry.python",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o-mini",
@@ -400,7 +400,7 @@ def test_sentry_tools_have_input_and_output() -> None:
         ),
         scope="sentry",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "execute_tool f",
@@ -421,7 +421,7 @@ def test_sentry_spans_of_other_operations_are_none_of_a_model() -> None:
     row = row_of(
         span({"sentry.op": "http.client", "sentry.environment": "prod"}, name="GET /"), scope="sentry"
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "gen_ai": False,
         "name": "GET /",
@@ -453,7 +453,7 @@ def test_dify_nodes_have_kinds() -> None:
         ),
         scope="dify-sdk",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "GENERATION",
@@ -494,7 +494,7 @@ def test_dify_retrievals_have_query_and_documents() -> None:
         ),
         scope="dify-sdk",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "retrieval",
         "name": "RETRIEVER",
@@ -520,7 +520,7 @@ def test_dify_workflows_have_input_and_output() -> None:
         ),
         scope="dify-sdk",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_workflow",
         "name": "WORKFLOW",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.spans import Value, as_json, row_of, span, told
+from tests.support.spans import Value, as_json, known_columns, row_of, span
 
 #: A scope of each dialect.
 SCOPES = (
@@ -152,7 +152,7 @@ def test_a_call_is_read_by_its_attributes_under_every_scope(form: str, scope: st
 
     assert (row.model_call, row.input_tokens, row.output_tokens) == (True, 700, 31)
     assert (row.input_preview, row.output_preview, row.finish_reason) == (QUESTION, ANSWER, "length")
-    facts = told(row)
+    facts = known_columns(row)
     assert QUESTION in str(facts["request_body"])
     assert ANSWER in str(facts["response_body"])
     assert QUESTION not in str(facts["metadata"])
@@ -168,7 +168,7 @@ def test_content_of_a_second_dialect_is_never_metadata(form: str, scope: str) ->
 
     assert (row.input_tokens, row.output_tokens) == (700, 31)
     assert (row.input_preview, row.output_preview) == (QUESTION, ANSWER)
-    metadata = str(told(row)["metadata"])
+    metadata = str(known_columns(row)["metadata"])
     assert QUESTION not in metadata
     assert ANSWER not in metadata
 
@@ -241,7 +241,7 @@ def test_content_of_spans_around_calls_is_read_too(scope: str, kind: str, operat
         ),
         scope=scope,
     )
-    facts = told(row)
+    facts = known_columns(row)
     assert (row.operation, row.model_call, row.output_preview) == (operation, False, ANSWER)
     assert facts["request_body"] == {"city": QUESTION}
     assert facts["response_body"] == {"output": ANSWER}

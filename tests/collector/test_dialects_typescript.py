@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 
 def test_mastra_generations_know_when_the_answer_began() -> None:
@@ -34,7 +34,7 @@ def test_mastra_generations_know_when_the_answer_began() -> None:
         ),
         scope="@mastra/otel-exporter",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o-mini",
@@ -85,7 +85,7 @@ def test_mastra_steps_are_details_of_a_generation() -> None:
         ),
         scope="@mastra/otel-exporter",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "agent_step",
         "name": "step: 0",
@@ -114,7 +114,7 @@ def test_mastra_agents_have_input_and_output() -> None:
         ),
         scope="@mastra/otel-exporter",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_agent",
         "name": "agent run: 'guide'",
@@ -143,7 +143,7 @@ def test_mastra_tools_have_arguments_and_a_result() -> None:
         ),
         scope="mastra",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "tool: 'boats'",
@@ -179,7 +179,7 @@ def test_voltagent_calls_are_told_by_the_type_of_the_span() -> None:
         ),
         scope="voltagent-core",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "llm:streamText",
@@ -221,7 +221,7 @@ def test_voltagent_agents_repeat_the_sums_of_their_calls() -> None:
         ),
         scope="@voltagent/core",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_agent",
         "name": "guide",
@@ -252,7 +252,7 @@ def test_voltagent_tools_have_arguments_and_a_result() -> None:
         ),
         scope="voltagent-core",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "tool.execution:lookup",

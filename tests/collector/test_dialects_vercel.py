@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 _GOOGLES_USAGE = as_json(
     {
@@ -52,7 +52,7 @@ def test_vercel_4_leaves_cached_tokens_to_the_providers_metadata() -> None:
         ),
         scope="ai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ai.generateText.doGenerate",
@@ -124,7 +124,7 @@ def test_vercel_wrappers_repeat_the_sums_of_their_calls() -> None:
         ),
         scope="ai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_agent",
         "name": "ai.streamText",
@@ -155,7 +155,7 @@ def test_vercel_tools() -> None:
         ),
         scope="ai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "ai.toolCall",
@@ -183,7 +183,7 @@ def test_traceloop_workflows() -> None:
         ),
         scope="traceloop.tracer",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_workflow",
         "name": "checkout.workflow",
@@ -221,7 +221,7 @@ def test_pydantic_ai_calls() -> None:
         ),
         scope="pydantic-ai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat claude-sonnet-4-5",
@@ -258,7 +258,7 @@ def test_pydantic_ai_agents() -> None:
         ),
         scope="pydantic-ai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_agent",
         "name": "agent run",
@@ -292,7 +292,7 @@ def test_vercel_5_counts_googles_thoughts_beside_the_output() -> None:
         ),
         scope="ai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ai.generateText.doGenerate",
@@ -330,7 +330,7 @@ def test_vercel_4_leaves_parts_of_openais_usage_to_the_providers_metadata() -> N
         ),
         scope="ai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ai.generateText.doGenerate",
@@ -370,7 +370,7 @@ def test_vercel_5_leaves_googles_thoughts_to_the_providers_metadata() -> None:
         ),
         scope="ai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "ai.generateText.doGenerate",

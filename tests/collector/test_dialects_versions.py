@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
-from tests.support.spans import as_json, event, row_of, span, told
+from tests.support.spans import as_json, event, known_columns, row_of, span
 
 
 def test_pydantic_ai_first_version_has_its_messages_as_events() -> None:
@@ -43,7 +43,7 @@ def test_pydantic_ai_first_version_has_its_messages_as_events() -> None:
         ),
         scope="pydantic-ai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "chat gpt-4o-mini",
@@ -91,7 +91,7 @@ def test_pydantic_ai_first_version_agents_are_told_by_their_name() -> None:
         ),
         scope="pydantic-ai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "invoke_agent",
         "name": "agent run",
@@ -137,7 +137,7 @@ def test_logfire_responses_have_their_messages_as_events() -> None:
         ),
         scope="logfire.openai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "Responses API with 'gpt-4o-mini'",
@@ -184,7 +184,7 @@ def test_openinference_bedrock_leaves_cached_tokens_out() -> None:
         ),
         scope="openinference.instrumentation.bedrock",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "bedrock.converse",
@@ -248,7 +248,7 @@ def test_openinference_google_genai_has_googles_own_documents() -> None:
         ),
         scope="openinference.instrumentation.google_genai",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "GenerateContent",
@@ -303,7 +303,7 @@ def test_openinference_dspy_by_openais_client() -> None:
         ),
         scope="openinference.instrumentation.dspy",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "LM.__call__",
@@ -343,7 +343,7 @@ def test_openinference_llama_index_streams() -> None:
         ),
         scope="openinference.instrumentation.llama_index",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "OpenAI.astream_chat",

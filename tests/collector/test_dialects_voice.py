@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.spans import as_json, row_of, span, told
+from tests.support.spans import as_json, known_columns, row_of, span
 
 
 def test_livekit_requests_have_messages_in_items() -> None:
@@ -40,7 +40,7 @@ def test_livekit_requests_have_messages_in_items() -> None:
         ),
         scope="livekit-agents",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "llm_request",
@@ -88,7 +88,7 @@ def test_livekit_turns_and_tools_are_told_by_name() -> None:
         ),
         scope="livekit-agents",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "function_tool",
@@ -120,7 +120,7 @@ def test_livekit_speech_is_a_call_with_the_spoken_text() -> None:
         ),
         scope="livekit-agents",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "speech",
         "name": "tts_request",
@@ -157,7 +157,7 @@ def test_pipecat_chats_have_content_under_bare_names() -> None:
         ),
         scope="pipecat",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "chat",
         "name": "llm",
@@ -203,7 +203,7 @@ def test_pipecat_transcriptions_answer_with_the_transcript() -> None:
         ),
         scope="pipecat",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": True,
         "operation": "transcription",
         "name": "stt",
@@ -234,7 +234,7 @@ def test_pipecat_tool_calls_are_tools() -> None:
         ),
         scope="pipecat",
     )
-    assert told(row) == {
+    assert known_columns(row) == {
         "model_call": False,
         "operation": "execute_tool",
         "name": "llm_tool_call",

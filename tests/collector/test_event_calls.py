@@ -22,8 +22,8 @@ from tests.support.spans import (
     Value,
     any_value,
     key_values,
+    known_columns,
     span,
-    told,
     trace_request,
 )
 
@@ -117,7 +117,9 @@ def mapped(request: ExportLogsServiceRequest) -> MappedLogs:
 
 def row_of(request: ExportLogsServiceRequest) -> dict[str, Value]:
     (row,) = mapped(request).calls.rows
-    said = told(row._replace(otel_trace_id=TRACE_ID, otel_span_id=(1).to_bytes(8, "big"), partner_key=None))
+    said = known_columns(
+        row._replace(otel_trace_id=TRACE_ID, otel_span_id=(1).to_bytes(8, "big"), partner_key=None)
+    )
     del said["metadata"]
     return said
 

@@ -20,9 +20,9 @@ from tests.support.spans import (
     any_value,
     chat_span,
     event,
+    known_columns,
     row_of,
     span,
-    told,
     trace_request,
 )
 
@@ -77,7 +77,7 @@ def test_a_parent_that_cannot_be_is_none(parent_id: bytes) -> None:
 
 def test_a_span_that_knows_no_dialect_is_kept_with_what_it_says_of_its_trace() -> None:
     web = span({"http.route": "/chat", "session.id": "s1", "user.id": "u1"}, name="POST /chat")
-    assert told(row_of(web, scope="shop.web", resource={"service.name": "shop"})) == {
+    assert known_columns(row_of(web, scope="shop.web", resource={"service.name": "shop"})) == {
         "model_call": False,
         "gen_ai": False,
         "name": "POST /chat",

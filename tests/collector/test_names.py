@@ -114,7 +114,7 @@ def test_providers(raw: str | None, expected: str | None) -> None:
         ("google", "us-east5-aiplatform.googleapis.com", None, "gemini-2.5-pro", "vertex"),
         ("anthropic", "us-east5-aiplatform.googleapis.com", None, "claude-sonnet-4-5", "vertex"),
         ("anthropic", "bedrock-runtime.us-east-1.amazonaws.com", None, "claude", "bedrock"),
-        # An API gateway at Amazon is not Bedrock, and a domain is not told by its end alone.
+        # An API gateway at Amazon is not Bedrock, and the end of a domain alone does not identify it.
         ("openai", "a1b2.execute-api.us-east-1.amazonaws.com", None, "gpt-4o", "openai"),
         ("openai", "fox.ai", None, "gpt-4o", "openai"),
         # Written for every client that is built on OpenAI's.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.spans import CHAT, Value, as_json, event, row_of, span, told
+from tests.support.spans import CHAT, Value, as_json, event, known_columns, row_of, span
 
 from pulse_collector.mapping.urls import without_credentials
 
@@ -56,7 +56,7 @@ def test_a_level_tells_the_outcome_under_every_scope(level: str, status: str, sc
         "langfuse.observation.level": level,
         "langfuse.observation.status_message": "out of luck",
     }
-    said = told(row_of(span(attributes), scope=scope))
+    said = known_columns(row_of(span(attributes), scope=scope))
     assert said.get("status", "success") == status
     assert said.get("error_message") == ("out of luck" if status == "error" else None)
     metadata = said["metadata"]
@@ -95,7 +95,7 @@ def test_livekit_tools_are_tools_whatever_their_spans_are_called() -> None:
 
 
 def test_openllmetry_once_had_other_names_for_messages_and_models() -> None:
-    said = told(
+    said = known_columns(
         row_of(
             span(
                 {
@@ -147,7 +147,7 @@ def test_openinference_parameters_of_tools_are_content(entered: str | None) -> N
     }
     if entered is not None:
         attributes["input.value"] = entered
-    said = told(row_of(span(attributes), scope="openinference.instrumentation.agno"))
+    said = known_columns(row_of(span(attributes), scope="openinference.instrumentation.agno"))
     assert "Triglav" not in str(said["metadata"])
     assert "Triglav" in str(said["request_body"])
 
@@ -165,7 +165,7 @@ def test_content_in_events_is_never_metadata(scope: str, name: str, attributes: 
         span({**CHAT, "session.id": "s1"}, name="claude_code.tool", events=[event(name, attributes)]),
         scope=scope,
     )
-    assert ANSWER not in str(told(row)["metadata"])
+    assert ANSWER not in str(known_columns(row)["metadata"])
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_answers_in_frameworks_forms_have_a_preview(output: Value) -> None:
     ],
 )
 def test_urls_in_the_metadata_have_no_credentials(key: str, url: str, scope: str) -> None:
-    said = told(row_of(span({**CHAT, key: url, "openinference.span.kind": "LLM"}), scope=scope))
+    said = known_columns(row_of(span({**CHAT, key: url, "openinference.span.kind": "LLM"}), scope=scope))
     metadata = said["metadata"]
     assert isinstance(metadata, dict)
     kept = metadata["attributes"]

@@ -10,7 +10,7 @@ from tests.support.captures import captures
 from tests.support.explanations import explained
 from tests.support.receiver import chat_span as receiver_span
 from tests.support.receiver import post, request_of, running_receiver
-from tests.support.spans import CHAT, RECEIVED_NS, Value, as_json, event, row_of, span, told
+from tests.support.spans import CHAT, RECEIVED_NS, Value, as_json, event, known_columns, row_of, span
 
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.mapping.unread import unread_kind, unread_names
@@ -69,7 +69,7 @@ def test_messages_go_to_the_bodies_and_names_to_the_metadata() -> None:
         ),
         scope=SCOPE,
     )
-    facts = told(row)
+    facts = known_columns(row)
     assert facts["metadata"] == {
         "unread": ["acme.input.messages", "acme.response.text", "acme.billing.input_tokens"],
         "attributes": {"acme.billing.input_tokens": 7, "acme.plan": "pro"},
@@ -89,11 +89,11 @@ def test_messages_beside_known_content_join_its_body() -> None:
         ),
         scope=SCOPE,
     )
-    body = told(row)["request_body"]
+    body = known_columns(row)["request_body"]
     assert isinstance(body, dict)
     assert body["acme.system_prompt"] == "Be brief."
     assert row.input_preview == "How tall is Triglav?"
-    assert "brief" not in str(told(row)["metadata"])
+    assert "brief" not in str(known_columns(row)["metadata"])
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_content_of_events_is_not_metadata() -> None:
         span(CHAT, events=[event("acme.step", {"acme.prompt": "secret words", "acme.number": 1})]),
         scope=SCOPE,
     )
-    metadata = told(row)["metadata"]
+    metadata = known_columns(row)["metadata"]
     assert "secret" not in str(metadata)
     assert "acme.number" in str(metadata)
 

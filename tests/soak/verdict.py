@@ -59,7 +59,7 @@ def _wrong_rows(http: Http, ledger: Ledger) -> Iterator[str]:
     if lost := ledger.acknowledged.keys() - set(found):
         yield f"{len(lost)} acknowledged spans are not found"
     if more := set(found) - ledger.acknowledged.keys():
-        yield f"{len(more)} spans are found that nobody sent"
+        yield f"{len(more)} spans are found that were never sent"
 
 
 def _wrong_counters(metrics: Mapping[str, float], rows: int) -> Iterator[str]:

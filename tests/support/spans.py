@@ -148,7 +148,7 @@ def any_value(value: Value) -> AnyValue:
             return AnyValue(array_value=ArrayValue(values=[any_value(item) for item in value]))
 
 
-def told(row: SpanRow) -> dict[str, Value]:
+def known_columns(row: SpanRow) -> dict[str, Value]:
     """All that a row says: its columns that are not None or empty, bodies as JSON, without the builders' ids.
 
     Columns with the value that nearly every test would repeat are left out: the project, the trace, the

@@ -171,7 +171,7 @@ _BY_SCOPE = tuple((scope, spoken) for spoken in _SPOKEN for scope in spoken.dial
 _BY_KIND = tuple((key, spoken) for spoken in _SPOKEN for key in spoken.dialect.kind_keys())
 #: The attributes that name the kind of a span in any dialect.
 KIND_KEYS = frozenset(key for key, _ in _BY_KIND)
-#: Spans of other kinds, which have none of them, are told at once however many dialects there are.
+#: Spans of other kinds, which have none of them, are recognised by one test however many dialects there are.
 _KIND_KEYS = frozenset(key for key, _ in _BY_KIND)
 _BY_MARKER = tuple(spoken for spoken in _SPOKEN if spoken.dialect.markers)
 _DEFAULT = next(spoken for spoken in _SPOKEN if spoken.dialect is otel_genai.DIALECT)

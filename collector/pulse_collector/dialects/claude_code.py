@@ -29,7 +29,7 @@ _TOOL_OUTPUT = "tool.output"
 
 
 def read(facts: SpanFacts) -> None:
-    """Read what the span's name tells, and content where it is recorded."""
+    """Read the operation from the span's name, and content where it is recorded."""
     attributes = facts.attributes
     operation = _OPERATIONS.get(facts.name)
     if operation is not None:

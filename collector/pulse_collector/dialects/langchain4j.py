@@ -1,4 +1,4 @@
-"""LangChain4j as Quarkus traces it: services, tools and model calls, told by name where nothing else does."""
+"""LangChain4j as Quarkus traces it: services, tools and calls, by name where no attribute names them."""
 
 from __future__ import annotations
 

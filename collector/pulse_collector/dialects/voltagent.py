@@ -1,4 +1,4 @@
-"""VoltAgent: agents, model calls and tools, told by `span.type` and `entity.type`."""
+"""VoltAgent: agents, model calls and tools, recognised by `span.type` and `entity.type`."""
 
 from __future__ import annotations
 

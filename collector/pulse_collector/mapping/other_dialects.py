@@ -104,7 +104,7 @@ def _merge(facts: SpanFacts, second: SpanFacts) -> None:
     facts.failed = facts.failed or second.failed
     facts.notes += [note for note in second.notes if note not in facts.notes]
     if facts.partner_key is not None and (second.counts or second.response is not None):
-        # A stream of two spans is told by the first one's lack of usage and of an answer.
+        # A stream of two spans is recognised by the first one's lack of usage and of an answer.
         facts.partner_key = None
 
 

@@ -1,7 +1,7 @@
 """Free a dropped stream at once: the client's generator refers to its stream, and the stream to it.
 
 Such a pair waits for the garbage collector, and with it the connection and the end of the span, which an idle
-process may never run. The generator is made anew for a twin of the stream, which nothing refers to.
+process may never run. The generator is created again for a twin of the stream, which nothing refers to.
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Branches:
         for span in spans:
             self._new[span.key] = span
             by_trace.setdefault(span.otel_trace_id, []).append(span.otel_span_id)
-        # Most new spans have nothing stored below them: one look tells for all.
+        # Most new spans have nothing stored below them: one look-up serves all.
         parents = {
             trace_id: with_children(self._connection, self._project, trace_id, ids)
             for trace_id, ids in by_trace.items()
