@@ -25,9 +25,9 @@ import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.support.spans import chat_span, trace_request
 
-from pulse_collector.mapping.attributes import read_attributes
+from pulse_collector.facts.attributes import read_attributes
+from pulse_collector.facts.usage import Usage
 from pulse_collector.mapping.spans import map_spans
-from pulse_collector.mapping.usage import Usage
 from pulse_collector.pricing import LIST_PRICES, Prices
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.price_list import warm_up

@@ -24,6 +24,11 @@ PACKAGES: dict[str, tuple[str, frozenset[str]]] = {
     "pulse_query_api": ("query_api", frozenset({"pulse_storage"})),
     "pulse_server": ("deploy", frozenset({"pulse_collector", "pulse_query_api", "pulse_storage"})),
 }
+#: Folders of a package, and the folders of the same package that they must not import.
+INDEPENDENT_OF: dict[str, tuple[str, ...]] = {
+    "pulse_collector.facts": ("pulse_collector.dialects", "pulse_collector.mapping"),
+    "pulse_collector.dialects": ("pulse_collector.mapping",),
+}
 #: The demo's program is an application, not a part of the server: it alone may use the instrumentation.
 DEMO_PROGRAM = ROOT / "deploy" / "pulse_server" / "demo" / "program.py"
 
@@ -80,6 +85,22 @@ def test_imports_within_a_package_never_come_back_to_where_they_began() -> None:
         graph = {name: imported_modules(path, files) - {name} for name, path in files.items()}
         assert any(graph.values()), package
         graphlib.TopologicalSorter(graph).prepare()  # Raises CycleError with the names.
+
+
+@pytest.mark.parametrize("folder", INDEPENDENT_OF)
+def test_folder_of_a_package_imports_nothing_above_it(folder: str) -> None:
+    package = folder.partition(".")[0]
+    root = ROOT / PACKAGES[package][0]
+    files = {module_name(path, root): path for path in sources(package)}
+    inside = [name for name in files if name == folder or name.startswith(f"{folder}.")]
+    assert inside
+    for name in inside:
+        above = [
+            other
+            for other in imported_modules(files[name], files)
+            if any(other == top or other.startswith(f"{top}.") for top in INDEPENDENT_OF[folder])
+        ]
+        assert not above, f"{name} imports {sorted(above)}"
 
 
 def test_the_instrumentation_alone_brings_no_server_code() -> None:

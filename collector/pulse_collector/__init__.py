@@ -1,1 +1,1 @@
-"""pulse_collector package."""
+"""Receives OTLP exports and batches, maps their spans to rows, prices them and hands them to a store."""

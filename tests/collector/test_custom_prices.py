@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse_collector.mapping.usage import Usage
+from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing import NOT_REPORTED, UNKNOWN_COST, Cost, Prices, ReportedCost
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.price_list import PRICE_VERSION

@@ -14,7 +14,7 @@ from pulse_collector.dialects import (
     dialect_of_attributes,
     dialect_of_scope,
 )
-from pulse_collector.mapping.metadata import is_secret
+from pulse_collector.facts.metadata import is_secret
 
 DOCS = Path(__file__).parents[2] / "docs" / "dialects.md"
 

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from tests.support.spans import chat_span, row_of, span
 
-from pulse_collector.mapping.metadata import is_secret
+from pulse_collector.facts.metadata import is_secret
 
 CALL = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini"}
 SCOPES = ("", "opentelemetry.instrumentation.openai_v2", "openinference.instrumentation.openai", "ai", "shop")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.spans import row_of, span
 
-from pulse_collector.mapping.model_names import bare_model, provider_by_model
+from pulse_collector.facts.model_names import bare_model, provider_by_model
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pulse_collector.mapping.attributes import AttributeValue
-from pulse_collector.mapping.finish_reasons import finish_reason, finish_reasons
-from pulse_collector.mapping.providers import provider_name
+from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.finish_reasons import finish_reason, finish_reasons
+from pulse_collector.facts.providers import provider_name
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.spans import CHAT, Value, as_json, event, known_columns, row_of, span
 
-from pulse_collector.mapping.urls import without_credentials
+from pulse_collector.facts.urls import without_credentials
 
 QUESTION, ANSWER = "How tall is Triglav?", "2864 m"
 

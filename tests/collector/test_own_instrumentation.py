@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.spans import START_NS, Value, as_json, row_of, span
 
-from pulse_collector.mapping.usage import Usage
+from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing import Prices
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_storage.price_document import read_toml

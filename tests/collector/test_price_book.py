@@ -9,7 +9,7 @@ import pytest
 from tests.storage.backends import Backend
 from tests.support.rows import NOON_NS, project
 
-from pulse_collector.mapping.usage import Usage
+from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing import LIST_PRICES, Prices
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.price_book import PriceBook

@@ -13,7 +13,7 @@ from genai_prices.data import providers as price_lists
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pulse_collector.mapping.usage import Usage
+from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing import LIST_PRICES, NOT_REPORTED, UNKNOWN_COST, Cost, reported_cost
 from pulse_collector.pricing.price_list import PRICE_VERSION
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.spans import CHAT, Value, as_json, row_of, span
 
-from pulse_collector.mapping.cost_names import billing_term, cost_part
+from pulse_collector.facts.cost_names import billing_term, cost_part
 
 _USED: dict[str, Value] = {
     "gen_ai.operation.name": "chat",

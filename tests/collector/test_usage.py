@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse_collector.mapping.json_text import Json
-from pulse_collector.mapping.usage import Counts, Usage, counts_of_document, usage_of
-from pulse_collector.mapping.usage_names import CountColumn
+from pulse_collector.facts.json_text import Json
+from pulse_collector.facts.usage import Counts, Usage, counts_of_document, usage_of
+from pulse_collector.facts.usage_names import CountColumn
 
 
 @pytest.mark.parametrize(

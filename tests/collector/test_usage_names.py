@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.spans import Value, as_json, row_of, span
 
-from pulse_collector.mapping.usage_names import count_column, member_column
+from pulse_collector.facts.usage_names import count_column, member_column
 
 
 @pytest.mark.parametrize(

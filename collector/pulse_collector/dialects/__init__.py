@@ -50,9 +50,9 @@ from pulse_collector.dialects import (
 )
 from pulse_collector.dialects.dialect import Dialect, Table, compiled, is_read
 from pulse_collector.dialects.operation_names import normal_name, spellings
-from pulse_collector.mapping.attributes import Attributes
-from pulse_collector.mapping.providers import is_framework
-from pulse_collector.mapping.span_facts import clean_text
+from pulse_collector.facts.attributes import Attributes
+from pulse_collector.facts.providers import is_framework
+from pulse_collector.facts.span_facts import clean_text
 
 #: Asked in this order where the scope does not tell.
 DIALECTS: tuple[Dialect, ...] = (

@@ -6,11 +6,11 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.attributes import as_number
-from pulse_collector.mapping.json_text import parse_object
-from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import counts_named
-from pulse_collector.mapping.usage_names import CountColumn
+from pulse_collector.facts.attributes import as_number
+from pulse_collector.facts.json_text import parse_object
+from pulse_collector.facts.span_facts import SpanFacts
+from pulse_collector.facts.usage import counts_named
+from pulse_collector.facts.usage_names import CountColumn
 
 _KINDS = {
     "llm": "chat",

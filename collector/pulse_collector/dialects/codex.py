@@ -7,7 +7,7 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.span_facts import SpanFacts
 
 #: The span of an event of a stream has this name, or that of the event; log events are made into spans.
 _CALLS = frozenset(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import blake2b
 
-from pulse_collector.mapping.json_text import Json, dump_json
-from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage_names import CountColumn
+from pulse_collector.facts.json_text import Json, dump_json
+from pulse_collector.facts.span_facts import SpanFacts
+from pulse_collector.facts.usage_names import CountColumn
 
 
 def usage_key(agent: str, facts: SpanFacts, columns: Sequence[CountColumn]) -> str | None:

@@ -6,7 +6,7 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.span_facts import SpanFacts
 
 _INPUTS = ("copilot_chat.user_request", "copilot_chat.hook_input")
 _OUTPUTS = ("copilot_chat.hook_output",)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from pulse_collector.mapping.span_facts import SpanFacts, TextColumn
-from pulse_collector.mapping.usage_names import CountColumn
+from pulse_collector.facts.span_facts import SpanFacts, TextColumn
+from pulse_collector.facts.usage_names import CountColumn
 
 
 def _no_peculiarities(facts: SpanFacts) -> None:

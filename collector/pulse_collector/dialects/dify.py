@@ -7,7 +7,7 @@ from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.openinference import DIALECT as OPENINFERENCE
 from pulse_collector.dialects.openinference import read as read_openinference
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.span_facts import SpanFacts
 
 _INPUTS = ("gen_ai.entity.input", "retrieval.query", "tool.parameters")
 _OUTPUTS = ("gen_ai.entity.output", "retrieval.document")

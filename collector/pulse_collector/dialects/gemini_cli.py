@@ -7,8 +7,8 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.attributes import as_count
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.attributes import as_count
+from pulse_collector.facts.span_facts import SpanFacts
 
 _OPERATIONS = {
     "llm_call": "chat",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.content import content_of, document_body
-from pulse_collector.mapping.documents import read_request, read_response
-from pulse_collector.mapping.json_text import JsonObject
-from pulse_collector.mapping.providers import provider_name
-from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import counts_named
-from pulse_collector.mapping.usage_names import CountColumn
+from pulse_collector.facts.content import content_of, document_body
+from pulse_collector.facts.documents import read_request, read_response
+from pulse_collector.facts.json_text import JsonObject
+from pulse_collector.facts.providers import provider_name
+from pulse_collector.facts.span_facts import SpanFacts
+from pulse_collector.facts.usage import counts_named
+from pulse_collector.facts.usage_names import CountColumn
 
 _USAGE_NAMES: dict[CountColumn, str] = {
     "input": "inputTokens",

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.content import Content, content_of, document_body
-from pulse_collector.mapping.documents import read_request, read_usage
-from pulse_collector.mapping.json_text import Json, JsonObject
-from pulse_collector.mapping.messages import first_answer_text
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.content import Content, content_of, document_body
+from pulse_collector.facts.documents import read_request, read_usage
+from pulse_collector.facts.json_text import Json, JsonObject
+from pulse_collector.facts.messages import first_answer_text
+from pulse_collector.facts.span_facts import SpanFacts
 
 #: Spans without a component type, by name. Agents of Haystack 3 call models and tools in steps.
 _SPANS = {

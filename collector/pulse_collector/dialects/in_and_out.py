@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pulse_collector.dialects.otel_genai import built, set_messages
-from pulse_collector.mapping.attributes import AttributeValue
-from pulse_collector.mapping.content import Content, content_of, document_body
-from pulse_collector.mapping.documents import read_request, read_response
-from pulse_collector.mapping.json_text import Json, JsonObject
-from pulse_collector.mapping.messages import first_answer_text, last_answer_text, last_user_text
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.content import Content, content_of, document_body
+from pulse_collector.facts.documents import read_request, read_response
+from pulse_collector.facts.json_text import Json, JsonObject
+from pulse_collector.facts.messages import first_answer_text, last_answer_text, last_user_text
+from pulse_collector.facts.span_facts import SpanFacts
 
 #: Operations whose input is no conversation: what they were given, and what they returned.
 _NAMES = {

@@ -6,8 +6,8 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.openllmetry import DIALECT as OPENLLMETRY
 from pulse_collector.dialects.openllmetry import read as read_openllmetry
-from pulse_collector.mapping.json_text import Json, parse_json
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.json_text import Json, parse_json
+from pulse_collector.facts.span_facts import SpanFacts
 
 _INPUTS = ("lmnr.span.input",)
 _OUTPUTS = ("lmnr.span.output",)

@@ -6,11 +6,11 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.langfuse_usage import langfuse_counts
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.content import Content, content_of, document_body, plain_text, with_member
-from pulse_collector.mapping.documents import fill_stated_cost, read_request, read_response
-from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object, unquote
-from pulse_collector.mapping.model_names import is_embedding_model
-from pulse_collector.mapping.span_facts import SpanFacts, TextColumn
+from pulse_collector.facts.content import Content, content_of, document_body, plain_text, with_member
+from pulse_collector.facts.documents import fill_stated_cost, read_request, read_response
+from pulse_collector.facts.json_text import Json, JsonObject, parse_json, parse_object, unquote
+from pulse_collector.facts.model_names import is_embedding_model
+from pulse_collector.facts.span_facts import SpanFacts, TextColumn
 
 _METADATA = ("langfuse.trace.metadata.", "langfuse.observation.metadata.")
 #: Infinite limits and their like are the client's inventions.

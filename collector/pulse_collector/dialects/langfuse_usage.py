@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pulse_collector.mapping.json_text import JsonObject
-from pulse_collector.mapping.usage import Counts, count_of, counts_by_name, counts_of_document
+from pulse_collector.facts.json_text import JsonObject
+from pulse_collector.facts.usage import Counts, count_of, counts_by_name, counts_of_document
 
 #: Anthropic's names for what its input leaves out.
 _ANTHROPIC = frozenset({"cache_read_input_tokens", "cache_creation_input_tokens"})

@@ -7,12 +7,12 @@ import re
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_first_event, read_missing_content
-from pulse_collector.mapping.content import Content, content_of, document_body
-from pulse_collector.mapping.cost_names import cost_part
-from pulse_collector.mapping.documents import fill_cost_of_parts, read_request, read_response
-from pulse_collector.mapping.json_text import JsonObject, parse_object, parse_repr
-from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import counts_of_document
+from pulse_collector.facts.content import Content, content_of, document_body
+from pulse_collector.facts.cost_names import cost_part
+from pulse_collector.facts.documents import fill_cost_of_parts, read_request, read_response
+from pulse_collector.facts.json_text import JsonObject, parse_object, parse_repr
+from pulse_collector.facts.span_facts import SpanFacts
+from pulse_collector.facts.usage import counts_of_document
 
 _METADATA = "langsmith.metadata."
 _RAISED = re.compile(r"([A-Za-z_][\w.]*)\(")

@@ -6,12 +6,12 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.in_and_out import first_content, set_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.attributes import as_number
-from pulse_collector.mapping.content import Content, content_of
-from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, parse_object
-from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import counts_named
-from pulse_collector.mapping.usage_names import CountColumn
+from pulse_collector.facts.attributes import as_number
+from pulse_collector.facts.content import Content, content_of
+from pulse_collector.facts.json_text import Json, JsonObject, dump_json, parse_object
+from pulse_collector.facts.span_facts import SpanFacts
+from pulse_collector.facts.usage import counts_named
+from pulse_collector.facts.usage_names import CountColumn
 
 _INPUTS = ("langwatch.input", "langwatch.input.value")
 _OUTPUTS = (

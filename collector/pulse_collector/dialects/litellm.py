@@ -9,12 +9,12 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.openllmetry import read as read_openllmetry
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, set_messages
-from pulse_collector.mapping.content import content_of
-from pulse_collector.mapping.documents import asked_text, read_parameters, read_response, read_usage
-from pulse_collector.mapping.indexed import indexed_list
-from pulse_collector.mapping.json_text import JsonObject, dump_json, parse_repr, to_json
-from pulse_collector.mapping.model_names import provider_by_model
-from pulse_collector.mapping.span_facts import SpanFacts, clean_text
+from pulse_collector.facts.content import content_of
+from pulse_collector.facts.documents import asked_text, read_parameters, read_response, read_usage
+from pulse_collector.facts.indexed import indexed_list
+from pulse_collector.facts.json_text import JsonObject, dump_json, parse_repr, to_json
+from pulse_collector.facts.model_names import provider_by_model
+from pulse_collector.facts.span_facts import SpanFacts, clean_text
 
 _CALLS = {
     "completion": "chat",

@@ -7,12 +7,12 @@ from hashlib import blake2b
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, read_content, set_messages
-from pulse_collector.mapping.attributes import as_number
-from pulse_collector.mapping.content import content_of, document_body
-from pulse_collector.mapping.documents import read_parameters, read_request, read_response, read_usage
-from pulse_collector.mapping.event_messages import messages_of_events
-from pulse_collector.mapping.json_text import dump_json, parse_object, to_json
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.attributes import as_number
+from pulse_collector.facts.content import content_of, document_body
+from pulse_collector.facts.documents import read_parameters, read_request, read_response, read_usage
+from pulse_collector.facts.event_messages import messages_of_events
+from pulse_collector.facts.json_text import dump_json, parse_object, to_json
+from pulse_collector.facts.span_facts import SpanFacts
 
 #: Logfire's own tag for every call of a model.
 _NO_TAG = "LLM"

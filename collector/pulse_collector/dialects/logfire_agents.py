@@ -5,11 +5,11 @@ from __future__ import annotations
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.logfire import DIALECT as LOGFIRE
 from pulse_collector.dialects.logfire import read as read_logfire
-from pulse_collector.mapping.content import Content, content_of, document_body, plain_text
-from pulse_collector.mapping.documents import read_response, read_usage
-from pulse_collector.mapping.json_text import parse_object
-from pulse_collector.mapping.messages import first_answer_text, last_user_text
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.content import Content, content_of, document_body, plain_text
+from pulse_collector.facts.documents import read_response, read_usage
+from pulse_collector.facts.json_text import parse_object
+from pulse_collector.facts.messages import first_answer_text, last_user_text
+from pulse_collector.facts.span_facts import SpanFacts
 
 #: Beginnings of names, and what such spans do.
 _OPERATIONS = (

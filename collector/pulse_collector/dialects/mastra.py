@@ -6,8 +6,8 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.json_text import parse_object
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.json_text import parse_object
+from pulse_collector.facts.span_facts import SpanFacts
 
 #: `model_generation` is the call of a model with all its steps; a step and a chunk are details of it.
 _KINDS = {

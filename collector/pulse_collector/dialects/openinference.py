@@ -11,12 +11,12 @@ from pulse_collector.dialects.otel_genai import (
     search_body,
     set_messages,
 )
-from pulse_collector.mapping.content import Content, content_of, document_body, plain_text, with_member
-from pulse_collector.mapping.documents import read_parameters, read_request, read_response
-from pulse_collector.mapping.indexed import indexed_list
-from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object
-from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import count_of
+from pulse_collector.facts.content import Content, content_of, document_body, plain_text, with_member
+from pulse_collector.facts.documents import read_parameters, read_request, read_response
+from pulse_collector.facts.indexed import indexed_list
+from pulse_collector.facts.json_text import Json, JsonObject, parse_json, parse_object
+from pulse_collector.facts.span_facts import SpanFacts
+from pulse_collector.facts.usage import count_of
 
 _LLAMA_INDEX = "openinference.instrumentation.llama_index"
 #: Operations whose content is messages.

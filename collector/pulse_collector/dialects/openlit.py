@@ -7,8 +7,8 @@ import re
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.attributes import as_number
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.attributes import as_number
+from pulse_collector.facts.span_facts import SpanFacts
 
 #: A call that failed early has no attributes at all, only its name.
 _NAME = re.compile(r"(chat|embeddings|text_completion) (\S+)")

@@ -12,9 +12,9 @@ from pulse_collector.dialects.otel_genai import (
     read_first_event,
     set_messages,
 )
-from pulse_collector.mapping.indexed import indexed_list
-from pulse_collector.mapping.json_text import Json
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.indexed import indexed_list
+from pulse_collector.facts.json_text import Json
+from pulse_collector.facts.span_facts import SpanFacts
 
 #: OpenLLMetry's scopes are named like OpenTelemetry's own, after the library that is instrumented.
 _LIBRARIES = (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, read_content, set_messages
-from pulse_collector.mapping.content import content_of
-from pulse_collector.mapping.json_text import Json, JsonObject
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.content import content_of
+from pulse_collector.facts.json_text import Json, JsonObject
+from pulse_collector.facts.span_facts import SpanFacts
 
 _METADATA = "trace.metadata."
 _INPUTS = ("gen_ai.prompt", "span.input", "trace.input")

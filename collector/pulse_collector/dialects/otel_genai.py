@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pulse_collector.dialects.dialect import Dialect
-from pulse_collector.mapping.attributes import Attributes, AttributeValue, as_count
-from pulse_collector.mapping.content import (
+from pulse_collector.facts.attributes import Attributes, AttributeValue, as_count
+from pulse_collector.facts.content import (
     Content,
     content_of,
     document_body,
@@ -15,17 +15,17 @@ from pulse_collector.mapping.content import (
     request_body,
     response_body,
 )
-from pulse_collector.mapping.event_messages import choice_message
-from pulse_collector.mapping.finish_reasons import finish_reasons
-from pulse_collector.mapping.indexed import indexed_list
-from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, parse_object, to_json
-from pulse_collector.mapping.messages import (
+from pulse_collector.facts.event_messages import choice_message
+from pulse_collector.facts.finish_reasons import finish_reasons
+from pulse_collector.facts.indexed import indexed_list
+from pulse_collector.facts.json_text import Json, JsonObject, dump_json, parse_object, to_json
+from pulse_collector.facts.messages import (
     answer_finish_reasons,
     first_answer_text,
     last_answer_text,
     last_user_text,
 )
-from pulse_collector.mapping.span_facts import Event, SpanFacts
+from pulse_collector.facts.span_facts import Event, SpanFacts
 
 #: Span events that carried content before there were attributes for it, and Strands still sends.
 _MESSAGE_EVENTS = {
@@ -313,7 +313,7 @@ DIALECT = Dialect(
         "release": ("langfuse.release", "sentry.release"),
         "error_type": ("error.type",),
     },
-    # The names that go before their other spellings, which `mapping/usage_names.py` reads.
+    # The names that go before their other spellings, which `facts/usage_names.py` reads.
     counts={
         "input": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
         "output": ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),

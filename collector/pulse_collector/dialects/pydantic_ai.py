@@ -5,9 +5,9 @@ from __future__ import annotations
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, read_content, set_messages
-from pulse_collector.mapping.content import content_of, document_body, plain_text
-from pulse_collector.mapping.event_messages import messages_of_events
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.content import content_of, document_body, plain_text
+from pulse_collector.facts.event_messages import messages_of_events
+from pulse_collector.facts.span_facts import SpanFacts
 
 _OPERATIONS = {
     "agent run": "invoke_agent",

@@ -6,10 +6,10 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import built, read_content, set_messages
-from pulse_collector.mapping.attributes import AttributeValue
-from pulse_collector.mapping.content import content_of
-from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, to_json
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.content import content_of
+from pulse_collector.facts.json_text import Json, JsonObject, parse_json, to_json
+from pulse_collector.facts.span_facts import SpanFacts
 
 #: By `sentry.op`; all others are of no model.
 _OPERATIONS = {

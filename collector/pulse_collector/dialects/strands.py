@@ -5,7 +5,7 @@ from __future__ import annotations
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.span_facts import SpanFacts
 
 #: Since Strands has these names for cached tokens, its input includes them.
 _INCLUSIVE_KEYS = frozenset(

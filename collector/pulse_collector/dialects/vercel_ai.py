@@ -13,12 +13,12 @@ from pulse_collector.dialects.otel_genai import (
     search_body,
     set_messages,
 )
-from pulse_collector.mapping.attributes import AttributeValue
-from pulse_collector.mapping.content import Content, content_of, document_body, plain_text
-from pulse_collector.mapping.documents import read_reported_cost, read_request, read_usage
-from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object, to_json
-from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import count_of, counts_by_name, counts_of_document
+from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.content import Content, content_of, document_body, plain_text
+from pulse_collector.facts.documents import read_reported_cost, read_request, read_usage
+from pulse_collector.facts.json_text import Json, JsonObject, parse_json, parse_object, to_json
+from pulse_collector.facts.span_facts import SpanFacts
+from pulse_collector.facts.usage import count_of, counts_by_name, counts_of_document
 
 
 def read(facts: SpanFacts) -> None:

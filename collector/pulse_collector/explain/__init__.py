@@ -1,1 +1,1 @@
-"""Explains how spans are read: which part of a span fed which column, and what counts."""
+"""Implements `pulse explain`: reports which part of a span filled which column, and which spans count."""

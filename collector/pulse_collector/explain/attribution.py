@@ -16,9 +16,9 @@ import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from pulse_collector.explain.inputs import Change, Input, inputs_of
-from pulse_collector.mapping.attributes import AttributeValue
+from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.usage import Usage
 from pulse_collector.mapping.spans import map_spans
-from pulse_collector.mapping.usage import Usage
 from pulse_collector.pricing import Prices
 from pulse_storage.bodies import unpack
 from pulse_storage.rows import SpanRow

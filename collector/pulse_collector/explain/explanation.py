@@ -15,9 +15,9 @@ from pulse_collector.explain.counting import Counting, explain_counting
 from pulse_collector.explain.inputs import alone, span_of
 from pulse_collector.explain.log_events import ExplainedLog, contents_of, explain_logs
 from pulse_collector.explain.reasons import cost_reason, unused_reason, usage_reason
-from pulse_collector.mapping.attributes import AttributeValue, read_attributes
+from pulse_collector.facts.attributes import AttributeValue, read_attributes
+from pulse_collector.facts.json_text import to_json
 from pulse_collector.mapping.event_calls import call_spans
-from pulse_collector.mapping.json_text import to_json
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.mapping.unread import unread_names
 from pulse_collector.pricing import LIST_PRICES, Prices

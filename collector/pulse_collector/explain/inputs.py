@@ -12,8 +12,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from pulse_collector.mapping.attributes import AttributeValue, as_number, read_attributes
-from pulse_collector.mapping.json_text import Json
+from pulse_collector.facts.attributes import AttributeValue, as_number, read_attributes
+from pulse_collector.facts.json_text import Json
 
 _HOUR_NS = 3_600_000_000_000
 #: Flattened lists are one part: `llm.input_messages.0.message.role`.

@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 
-from pulse_collector.mapping.attributes import as_text, read_attributes
+from pulse_collector.facts.attributes import as_text, read_attributes
 from pulse_collector.mapping.event_calls import call_spans
 from pulse_collector.mapping.events import content_of_parts, event_parts
 from pulse_storage.events import EventPart

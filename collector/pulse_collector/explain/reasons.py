@@ -13,8 +13,8 @@ from pulse_collector.dialects import (
     marked,
 )
 from pulse_collector.explain.attribution import Attribution
-from pulse_collector.mapping.attributes import Attributes, AttributeValue, as_number
-from pulse_collector.mapping.metadata import is_secret
+from pulse_collector.facts.attributes import Attributes, AttributeValue, as_number
+from pulse_collector.facts.metadata import is_secret
 from pulse_storage.rows import UNLISTED_PREFIX, SpanRow, TraceRecord
 from pulse_storage.trace_json import NANO_USD_PER_CENT
 

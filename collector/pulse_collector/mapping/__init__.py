@@ -1,1 +1,1 @@
-"""From OTLP messages to rows: what is common to all dialects. Start at `spans.py`."""
+"""Maps OTLP messages to rows: the steps that all dialects share, from `map_spans` in `spans.py` downwards."""

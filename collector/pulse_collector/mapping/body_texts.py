@@ -7,10 +7,10 @@ from typing import cast
 
 import orjson
 
-from pulse_collector.mapping.documents import asked_text
-from pulse_collector.mapping.json_text import Json
-from pulse_collector.mapping.messages import last_answer_text
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.documents import asked_text
+from pulse_collector.facts.json_text import Json
+from pulse_collector.facts.messages import last_answer_text
+from pulse_collector.facts.span_facts import SpanFacts
 from pulse_storage.rows import PREVIEW_CHARS
 
 #: Members in which a dialect wraps what is no object.

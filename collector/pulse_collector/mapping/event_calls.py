@@ -17,8 +17,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationSc
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from pulse_collector.mapping.attributes import Attributes, AttributeValue, as_number, as_text, read_attributes
-from pulse_collector.mapping.json_text import to_json
+from pulse_collector.facts.attributes import Attributes, AttributeValue, as_number, as_text, read_attributes
+from pulse_collector.facts.json_text import to_json
 
 _CLAUDE_CODE = "com.anthropic.claude_code"
 _NO_TRACE = bytes(16)

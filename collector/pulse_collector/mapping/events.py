@@ -16,12 +16,12 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from pulse_collector.dialects.otel_genai import built, read_content, set_messages
-from pulse_collector.mapping.attributes import Attributes, as_text, read_attributes
-from pulse_collector.mapping.event_messages import choice_message
-from pulse_collector.mapping.finish_reasons import finish_reason, finish_reasons
-from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, parse_object, to_json
-from pulse_collector.mapping.previews import preview
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.attributes import Attributes, as_text, read_attributes
+from pulse_collector.facts.event_messages import choice_message
+from pulse_collector.facts.finish_reasons import finish_reason, finish_reasons
+from pulse_collector.facts.json_text import Json, JsonObject, dump_json, parse_object, to_json
+from pulse_collector.facts.previews import preview
+from pulse_collector.facts.span_facts import SpanFacts
 from pulse_storage.bodies import pack
 from pulse_storage.events import EventContent, EventPart
 from pulse_storage.rows import PREVIEW_CHARS

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pulse_collector.dialects.dialect import custom_name
-from pulse_collector.mapping.attributes import (
+from pulse_collector.facts.attributes import (
     MAX_TOKENS,
     as_count,
     as_number,
     as_text,
 )
-from pulse_collector.mapping.cost_names import is_of_request
-from pulse_collector.mapping.documents import fill_cost_of_parts, read_usage
-from pulse_collector.mapping.finish_reasons import finish_reasons
-from pulse_collector.mapping.json_text import parse_object, to_json
+from pulse_collector.facts.cost_names import is_of_request
+from pulse_collector.facts.documents import fill_cost_of_parts, read_usage
+from pulse_collector.facts.finish_reasons import finish_reasons
+from pulse_collector.facts.json_text import parse_object, to_json
+from pulse_collector.facts.span_facts import MAX_TEXT_CHARS, SpanFacts, TextColumn, clean_text
+from pulse_collector.facts.tags import tags_of
+from pulse_collector.facts.times import ms_after
+from pulse_collector.facts.urls import without_credentials
+from pulse_collector.facts.usage_names import CountColumn
 from pulse_collector.mapping.other_models import add_other_models
 from pulse_collector.mapping.plan import Plan, parameter_name
-from pulse_collector.mapping.span_facts import MAX_TEXT_CHARS, SpanFacts, TextColumn, clean_text
-from pulse_collector.mapping.tags import tags_of
-from pulse_collector.mapping.times import ms_after
-from pulse_collector.mapping.urls import without_credentials
-from pulse_collector.mapping.usage_names import CountColumn
 
 #: Thirty days: no call takes longer.
 _MAX_MS = 30 * 86_400_000

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from pulse_collector.dialects.dialect import Table
-from pulse_collector.mapping.cost_names import BillingTerm, CostPart, billing_term, cost_part, is_of_request
-from pulse_collector.mapping.usage_names import CountColumn, count_column, is_usage_object
+from pulse_collector.facts.cost_names import BillingTerm, CostPart, billing_term, cost_part, is_of_request
+from pulse_collector.facts.usage_names import CountColumn, count_column, is_usage_object
 
 #: Names that also stand on spans of other dialects, with numbers that follow other rules.
 _OF_ONE_DIALECT = ("llm.token_count.", "ai.usage.")

@@ -12,10 +12,10 @@ from functools import lru_cache
 
 from pulse_collector.dialects import MODEL_OPERATIONS, kind_of
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.facts.providers import is_framework
+from pulse_collector.facts.span_facts import SpanFacts
 from pulse_collector.mapping.facts_table import fill_from_table
 from pulse_collector.mapping.plan import OtherPlan, Plan
-from pulse_collector.mapping.providers import is_framework
-from pulse_collector.mapping.span_facts import SpanFacts
 
 _log = logging.getLogger(__name__)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pulse_collector.mapping.attributes import AttributeValue
-from pulse_collector.mapping.json_text import parse_json
-from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import counts_named
-from pulse_collector.mapping.usage_names import CountColumn
+from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.json_text import parse_json
+from pulse_collector.facts.span_facts import SpanFacts
+from pulse_collector.facts.usage import counts_named
+from pulse_collector.facts.usage_names import CountColumn
 
 _NAMES: dict[CountColumn, str] = {
     "input": "input_tokens",

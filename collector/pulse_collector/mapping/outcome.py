@@ -6,8 +6,8 @@ import re
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
-from pulse_collector.mapping.attributes import as_text
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.attributes import as_text
+from pulse_collector.facts.span_facts import SpanFacts
 
 _ERROR = Status.STATUS_CODE_ERROR
 _MAX_MESSAGE_CHARS = 4096

@@ -8,14 +8,14 @@ from typing import TypeVar
 
 from pulse_collector.dialects import Spoken, dialect_of_attributes, marked
 from pulse_collector.dialects.dialect import Dialect, Table, custom_name, is_flattened
-from pulse_collector.mapping.attributes import Attributes
-from pulse_collector.mapping.cost_names import BillingTerm, CostPart
-from pulse_collector.mapping.metadata import is_secret
+from pulse_collector.facts.attributes import Attributes
+from pulse_collector.facts.cost_names import BillingTerm, CostPart
+from pulse_collector.facts.metadata import is_secret
+from pulse_collector.facts.span_facts import TextColumn
+from pulse_collector.facts.urls import is_url_key
+from pulse_collector.facts.usage_names import CountColumn
 from pulse_collector.mapping.number_keys import number_keys
-from pulse_collector.mapping.span_facts import TextColumn
 from pulse_collector.mapping.unread import UnreadKind, unread_kind
-from pulse_collector.mapping.urls import is_url_key
-from pulse_collector.mapping.usage_names import CountColumn
 
 #: An instrumentor writes a few dozen sets of keys. More are not remembered, nor are those of long lists.
 _MAX_PLANS = 2048

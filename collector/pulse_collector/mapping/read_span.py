@@ -6,14 +6,14 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from pulse_collector.dialects import MODEL_OPERATIONS, OTHER_OPERATIONS, Spoken, operation_of
 from pulse_collector.dialects.operation_names import may_be_call
-from pulse_collector.mapping.attributes import AttributeValue, read_attributes
+from pulse_collector.facts.attributes import AttributeValue, read_attributes
+from pulse_collector.facts.span_facts import Event, SpanFacts, clean_text
+from pulse_collector.facts.times import span_time
 from pulse_collector.mapping.body_texts import fill_texts
 from pulse_collector.mapping.facts_table import fill_from_table
 from pulse_collector.mapping.other_dialects import read_others, run_reader
 from pulse_collector.mapping.outcome import read_outcome
 from pulse_collector.mapping.plan import Plan, plan_of
-from pulse_collector.mapping.span_facts import Event, SpanFacts, clean_text
-from pulse_collector.mapping.times import span_time
 from pulse_collector.mapping.unread import read_unread
 from pulse_storage.bodies import pack
 from pulse_storage.content.documents import Packed, pack_document

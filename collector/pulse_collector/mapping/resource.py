@@ -10,11 +10,11 @@ import orjson
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from pulse_collector.mapping.attributes import Attributes, as_text, read_attributes
-from pulse_collector.mapping.json_text import JsonObject, dump_json
-from pulse_collector.mapping.metadata import kept_attributes
-from pulse_collector.mapping.span_facts import clean_text
-from pulse_collector.mapping.tags import tags_of
+from pulse_collector.facts.attributes import Attributes, as_text, read_attributes
+from pulse_collector.facts.json_text import JsonObject, dump_json
+from pulse_collector.facts.metadata import kept_attributes
+from pulse_collector.facts.span_facts import clean_text
+from pulse_collector.facts.tags import tags_of
 
 _ENVIRONMENT_KEYS = (
     "deployment.environment.name",

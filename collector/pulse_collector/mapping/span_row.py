@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pulse_collector.dialects.otel_genai import CONTENT_EVENTS
-from pulse_collector.mapping.attributes import Attributes
-from pulse_collector.mapping.finish_reasons import finish_reason
-from pulse_collector.mapping.hosts import provider_by_host
-from pulse_collector.mapping.json_text import Json, JsonObject
-from pulse_collector.mapping.metadata import kept_attributes, metadata_json
-from pulse_collector.mapping.model_names import bare_model, is_free_model
+from pulse_collector.facts.attributes import Attributes
+from pulse_collector.facts.finish_reasons import finish_reason
+from pulse_collector.facts.hosts import provider_by_host
+from pulse_collector.facts.json_text import Json, JsonObject
+from pulse_collector.facts.metadata import kept_attributes, metadata_json
+from pulse_collector.facts.model_names import bare_model, is_free_model
+from pulse_collector.facts.previews import preview
+from pulse_collector.facts.providers import provider_name
+from pulse_collector.facts.span_facts import SpanFacts, clean_text
+from pulse_collector.facts.usage import NO_USAGE, Usage, usage_of
 from pulse_collector.mapping.partner_key import partner_key_of
-from pulse_collector.mapping.previews import preview
-from pulse_collector.mapping.providers import provider_name
 from pulse_collector.mapping.read_span import Reading
 from pulse_collector.mapping.resource import ResourceFacts, ScopeFacts
-from pulse_collector.mapping.span_facts import SpanFacts, clean_text
 from pulse_collector.mapping.unread import is_content
-from pulse_collector.mapping.usage import NO_USAGE, Usage, usage_of
 from pulse_collector.pricing import NOT_REPORTED, UNKNOWN_COST, Prices, reported_cost, unlisted
 from pulse_storage.rows import UNLISTED_PREFIX, SpanRow
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
-from pulse_collector.mapping.attributes import AttributeValue, as_count
-from pulse_collector.mapping.content import Content, content_of, with_member
-from pulse_collector.mapping.documents import asked_text
-from pulse_collector.mapping.json_text import parse_object
-from pulse_collector.mapping.messages import first_answer_text
-from pulse_collector.mapping.span_facts import SpanFacts
+from pulse_collector.facts.attributes import AttributeValue, as_count
+from pulse_collector.facts.content import Content, content_of, with_member
+from pulse_collector.facts.documents import asked_text
+from pulse_collector.facts.json_text import parse_object
+from pulse_collector.facts.messages import first_answer_text
+from pulse_collector.facts.span_facts import SpanFacts
 
 #: `maybe`: a name that also means other things, unless the span is known to be about models.
 UnreadKind = Literal["usage", "input", "output", "maybe input", "maybe output"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
-from pulse_collector.mapping.usage import Usage
+from pulse_collector.facts.usage import Usage
 from pulse_storage.rows import CostSource
 
 #: A million dollars for one call is a fault of the sender; the bound also keeps nano-dollars in 64 bits.

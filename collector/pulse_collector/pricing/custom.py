@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
 
-from pulse_collector.mapping.usage import Usage
+from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing.rates import PARTS, Rates, Tier, part_index, rates_of, units
 from pulse_storage.price_document import PriceDocument, PriceEntry, TokenPrices
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulse_collector.mapping.usage import Usage
+from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing.cost import NOT_REPORTED, UNKNOWN_COST, Cost, ReportedCost
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.price_list import PRICE_VERSION, list_rates

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from math import gcd
 
-from pulse_collector.mapping.usage import Usage
+from pulse_collector.facts.usage import Usage
 
 _UNITS = Decimal(10) ** 24
 _UNITS_PER_NANO = 10**15

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulse_collector.mapping.usage import Usage
+from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing.cost import ReportedCost
 from pulse_collector.pricing.prices import Prices
 from pulse_storage.repricing import PriceSpan, SpanCost, ToldCost

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pulse_collector.mapping.cost_names import BillingTerm
+from pulse_collector.facts.cost_names import BillingTerm
 from pulse_storage.rows import BILLED_BY_PREFIX, SEVERAL_MODELS_PREFIX
 
 #: Values under which the list price holds. `auto` and `standard_only` are asked for; Groq's usual tier is

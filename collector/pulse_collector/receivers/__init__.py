@@ -1,1 +1,1 @@
-"""The doors: each takes requests of one kind, hands them to `ingest.Collector`, and answers in kind."""
+"""HTTP and gRPC endpoints: each decodes one kind of request, calls `ingest.Collector` and answers."""

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, cast
 
-from pulse_collector.mapping.finish_reasons import finish_reason
-from pulse_collector.mapping.json_text import Json, dump_json
-from pulse_collector.mapping.messages import last_user_text
-from pulse_collector.mapping.usage import Usage
+from pulse_collector.facts.finish_reasons import finish_reason
+from pulse_collector.facts.json_text import Json, dump_json
+from pulse_collector.facts.messages import last_user_text
+from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing import LIST_PRICES, NOT_REPORTED, Prices, ReportedCost
 from pulse_collector.receivers.batch_schema import BatchTrace
 from pulse_storage.bodies import pack

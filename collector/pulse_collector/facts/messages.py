@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pulse_collector.mapping.json_text import Json, JsonObject
-from pulse_collector.mapping.media import media_of
+from pulse_collector.facts.json_text import Json, JsonObject
+from pulse_collector.facts.media import media_of
 
 #: Parts of a message that are its text; the rest is reasoning, tool calls, images and their like.
 _TEXT_TYPES = frozenset({"text", "input_text", "output_text"})

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pulse_collector.mapping.attributes import AttributeValue
-from pulse_collector.mapping.json_text import Json, JsonObject, parse_json, parse_object, to_json
+from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.json_text import Json, JsonObject, parse_json, parse_object, to_json
 
 _ROLES = {
     "gen_ai.system.message": "system",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from pulse_collector.mapping.attributes import AttributeValue
-from pulse_collector.mapping.json_text import Json, to_json
+from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.json_text import Json, to_json
 
 #: More entries than any span limit lets through; a bound against made-up indices.
 _MAX_ENTRIES = 10_000

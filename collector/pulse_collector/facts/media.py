@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulse_collector.mapping.json_text import Json, JsonObject
+from pulse_collector.facts.json_text import Json, JsonObject
 
 _MEDIA = ("image", "audio", "video", "document", "file")
 #: Part types that leave the medium to a MIME type or a modality.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from pulse_collector.mapping.attributes import as_count
-from pulse_collector.mapping.json_text import Json, JsonObject
-from pulse_collector.mapping.usage_names import CountColumn, member_column
+from pulse_collector.facts.attributes import as_count
+from pulse_collector.facts.json_text import Json, JsonObject
+from pulse_collector.facts.usage_names import CountColumn, member_column
 
 Counts = dict[CountColumn, int]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from pulse_collector.mapping.attributes import AttributeValue, as_number
+from pulse_collector.facts.attributes import AttributeValue, as_number
 
 _DAY_NS = 86_400_000_000_000
 #: 2000-01-01: older starts are seconds or milliseconds that were taken for nanoseconds.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from pulse_collector.mapping.attributes import AttributeValue
-from pulse_collector.mapping.cost_names import BillingTerm
-from pulse_collector.mapping.json_text import JsonObject
-from pulse_collector.mapping.usage import Counts
+from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.cost_names import BillingTerm
+from pulse_collector.facts.json_text import JsonObject
+from pulse_collector.facts.usage import Counts
 
 TextColumn = Literal[
     "provider",

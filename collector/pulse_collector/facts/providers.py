@@ -6,8 +6,8 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 
-from pulse_collector.mapping.hosts import provider_by_host
-from pulse_collector.mapping.model_names import is_openrouter_name, provider_by_model
+from pulse_collector.facts.hosts import provider_by_host
+from pulse_collector.facts.model_names import is_openrouter_name, provider_by_model
 
 #: Frameworks that name themselves where a provider belongs.
 _FRAMEWORKS = frozenset(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pulse_collector.mapping.attributes import AttributeValue
-from pulse_collector.mapping.json_text import Json, parse_repr, to_json
-from pulse_collector.mapping.span_facts import clean_text
+from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.json_text import Json, parse_repr, to_json
+from pulse_collector.facts.span_facts import clean_text
 
 _REASONS = {
     "stop": "stop",

@@ -11,7 +11,7 @@ from typing import TypeAlias, cast
 
 import orjson
 
-from pulse_collector.mapping.attributes import AttributeValue
+from pulse_collector.facts.attributes import AttributeValue
 
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = "dict[str, Json]"

@@ -15,8 +15,8 @@ from typing import cast
 
 import orjson
 
-from pulse_collector.mapping.attributes import AttributeValue
-from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, to_json, without_nul
+from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.json_text import Json, JsonObject, dump_json, to_json, without_nul
 
 _MAX_TEXT_CHARS = 8 * 1024
 _MAX_ATTRIBUTES = 256

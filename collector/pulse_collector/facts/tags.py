@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pulse_collector.mapping.attributes import AttributeValue, as_text
-from pulse_collector.mapping.json_text import parse_json
+from pulse_collector.facts.attributes import AttributeValue, as_text
+from pulse_collector.facts.json_text import parse_json
 
 
 def tags_of(value: AttributeValue) -> list[str]:

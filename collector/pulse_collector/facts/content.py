@@ -7,8 +7,8 @@ from typing import NamedTuple, cast
 
 import orjson
 
-from pulse_collector.mapping.attributes import AttributeValue
-from pulse_collector.mapping.json_text import Json, JsonObject, dump_json, parse_json, to_json
+from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.json_text import Json, JsonObject, dump_json, parse_json, to_json
 
 #: Written by instrumentors where content was hidden from them.
 _REDACTED = "__REDACTED__"

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pulse_collector.mapping.attributes import AttributeValue, add_dollars, as_number
-from pulse_collector.mapping.cost_names import CostPart
-from pulse_collector.mapping.json_text import Json, JsonObject, parse_json
-from pulse_collector.mapping.messages import (
+from pulse_collector.facts.attributes import AttributeValue, add_dollars, as_number
+from pulse_collector.facts.cost_names import CostPart
+from pulse_collector.facts.json_text import Json, JsonObject, parse_json
+from pulse_collector.facts.messages import (
     first_answer_text,
     last_answer_text,
     last_user_text,
     message_text,
     text_of,
 )
-from pulse_collector.mapping.span_facts import SpanFacts
-from pulse_collector.mapping.usage import counts_of_document, is_gemini_usage
+from pulse_collector.facts.span_facts import SpanFacts
+from pulse_collector.facts.usage import counts_of_document, is_gemini_usage
 
 #: Operations whose cost is that of their input.
 _WITHOUT_OUTPUT = frozenset({"embeddings", "rerank"})

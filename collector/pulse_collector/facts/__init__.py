@@ -1,0 +1,1 @@
+"""Reads single facts (usage, messages, times, names) from attribute values, for dialects and mapping."""
