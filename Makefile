@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+DOCS_STAMP := $(VENV)/.installed-docs
 # What the server and the demo need, without linters, type checkers and test tools.
 RUN_STAMP := $(VENV)/.installed-to-run
 
@@ -27,7 +28,7 @@ PIP := -m pip --disable-pip-version-check --quiet install
 PINNED := $(PIP) --require-hashes --no-deps --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-oldest test-postgres soak check lint types fmt pins clean
+.PHONY: help setup demo serve test test-oldest test-postgres soak check lint types docs docs-serve fmt pins clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,7 +56,7 @@ soak: $(STAMP)  ## run mixed real traffic against the server on each engine: mak
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) --engine $(ENGINE) --pause-ms $(PAUSE_MS)
 
 check: $(STAMP)  ## everything that CI runs
-	$(MAKE) --jobs=2 --output-sync=target lint types $(OLDEST_STAMP)
+	$(MAKE) --jobs=2 --output-sync=target lint types docs $(OLDEST_STAMP)
 	$(MAKE) test test-oldest
 
 lint: $(STAMP)  ## style and formatting, without changing anything
@@ -64,6 +65,13 @@ lint: $(STAMP)  ## style and formatting, without changing anything
 
 types: $(STAMP)  ## types, strictly
 	$(BIN)/basedpyright
+
+docs: $(DOCS_STAMP)  ## build the documentation site into site/; a broken link is an error
+	$(BIN)/python -m docs.tools.pages build/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+docs-serve: docs  ## build the documentation site and serve it on http://127.0.0.1:8000
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory site 8000
 
 fmt: $(STAMP)  ## format, and mend what can be mended
 	$(BIN)/ruff check --fix-only .
@@ -80,10 +88,11 @@ pins:  ## compile deploy/requirements from both pyproject.toml; UPGRADE=--upgrad
 	$(COMPILE) $(UPGRADE) --all-extras pyproject.toml instrumentation/pyproject.toml --group dev -o $(PINS)/dev.txt
 	$(COMPILE) --all-extras pyproject.toml --constraint $(PINS)/dev.txt -o $(PINS)/server.txt
 	$(COMPILE) --group build --constraint $(PINS)/dev.txt -o $(PINS)/build.txt
+	$(COMPILE) --group docs --constraint $(PINS)/dev.txt -o $(PINS)/docs.txt
 	$(COMPILE) --resolution lowest-direct --all-extras instrumentation/pyproject.toml --group oldest -o $(PINS)/oldest.txt
 
 clean:  ## remove what make and the tools made
-	rm -rf $(VENV) $(OLDEST) .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) $(OLDEST) .pytest_cache .ruff_cache .hypothesis dist build site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps are younger than what they were made from, so later runs need no registry.
@@ -98,6 +107,11 @@ $(RUN_STAMP): deploy/requirements/server.txt deploy/requirements/build.txt pypro
 $(STAMP): deploy/requirements/dev.txt $(RUN_STAMP)
 	@echo "Installing what tests, lint and types need ..."
 	@$(BIN)/python $(PINNED) -r deploy/requirements/dev.txt
+	@touch $@
+
+$(DOCS_STAMP): deploy/requirements/docs.txt $(RUN_STAMP)
+	@echo "Installing the documentation tools ..."
+	@$(BIN)/python $(PINNED) -r deploy/requirements/docs.txt
 	@touch $@
 
 $(OLDEST_STAMP): deploy/requirements/oldest.txt instrumentation/pyproject.toml

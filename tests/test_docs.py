@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from docs.tools.openapi_markdown import openapi_markdown
+from docs.tools.pages import OUTSIDE
 from starlette.routing import Route
 
+from pulse_query_api.openapi import openapi_document
 from pulse_server.app import put_together
 from pulse_server.cli import build_parser
 from pulse_server.settings import SETTINGS, read_settings
@@ -78,8 +81,32 @@ def test_make_targets_in_the_documentation_exist() -> None:
         assert told <= targets
 
 
+def test_site_navigation_has_every_page() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text().partition("\nnav:\n")[2]
+    pages = {*OUTSIDE, *(f"docs/{page.name}" for page in DOCS.glob("*.md"))}
+    assert pages <= set(re.findall(r"(\S+\.md)$", navigation, re.MULTILINE))
+
+
+def test_decisions_are_listed_with_a_status() -> None:
+    listed = (DOCS / "adr/README.md").read_text()
+    for page in (DOCS / "adr").glob("0*.md"):
+        assert f"]({page.name})" in listed
+        status = re.search(r"^Status: (accepted|superseded by (\d{4}))", page.read_text(), re.MULTILINE)
+        assert status, f"{page.name} has no line 'Status: …'"
+        assert status[2] is None or list((DOCS / "adr").glob(f"{status[2]}-*.md"))
+
+
+def test_api_reference_has_every_route_and_schema() -> None:
+    page = openapi_markdown(openapi_document())
+    sections = re.findall(r"^### (.+)$", page, re.MULTILINE)
+    assert {"GET /v1/traces", "POST /v1/traces/batch", "DELETE /admin/projects/{project_id}"} <= set(sections)
+    links = set(re.findall(r"\]\(#([^)]+)\)", page))
+    assert "tracerow" in links
+    assert links <= {section.lower() for section in sections}
+
+
 def test_links_between_pages_lead_somewhere() -> None:
-    for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *DOCS.rglob("*.md")):
+    for page in (*(ROOT / name for name in OUTSIDE), *DOCS.rglob("*.md")):
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
