@@ -26,7 +26,7 @@ from tests.support.conversations import Conversations
 from tests.support.rows import project, span
 
 from pulse_storage import SpanRow, StorageAdapter, open_storage
-from pulse_storage.bodies import pack, unpack
+from pulse_storage.content.bodies import pack, unpack
 from pulse_storage.content.documents import Packed, RecentDigests, SharedDocument, pack_document
 from pulse_storage.content.parts import cut
 from pulse_storage.content.placing import Placing

@@ -38,7 +38,7 @@ from benchmarks.storage_engines import Engine, Postgres, Sqlite
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing.price_list import warm_up
 from pulse_storage import StorageAdapter, open_storage
-from pulse_storage.skeletons import OwnValue
+from pulse_storage.reconciliation.skeletons import OwnValue
 from pulse_storage.sql.writing import arrivals
 from pulse_storage.sql.writing.neighbourhood import Neighbourhood
 

@@ -28,9 +28,8 @@ from pulse_collector.receivers.otlp_http import otlp_routes
 from pulse_server.http_server import HttpServer
 from pulse_server.listen import listen
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.ingest_result import IngestResult
 from pulse_storage.keys import KeyRing, key_record
-from pulse_storage.rows import ApiKey, SpanRow
+from pulse_storage.rows import ApiKey, IngestResult, SpanRow
 
 
 class Nowhere:

@@ -31,7 +31,7 @@ from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing import LIST_PRICES, Prices
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.price_list import warm_up
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import pack_document, unpack_document
 from pulse_storage.price_document import PriceDocument, PriceEntry
 from pulse_storage.rows import SpanRow

@@ -22,7 +22,7 @@ from tests.query_api.support import DAY_NS, call
 from pulse_query_api import create_app
 from pulse_storage import open_storage
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.keys import KeyRing, key_record, new_key
 from pulse_storage.rows import Project, SpanRow
 

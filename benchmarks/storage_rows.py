@@ -11,7 +11,7 @@ from zlib import crc32
 from tests.support.rows import DAY_NS, span, step
 
 from pulse_storage import SpanRow
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 
 DAYS = 30
 PROJECTS = 10

@@ -26,9 +26,8 @@ from pulse_collector.refusals import Refusal, not_admitted, store_unavailable
 from pulse_proto.otlp import Encoding, Signal
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import StoreUnavailable
-from pulse_storage.ingest_result import IngestResult
 from pulse_storage.keys import INGEST, KeyRefused, KeyRing, ScopeMissing
-from pulse_storage.rows import ApiKey, SpanRow
+from pulse_storage.rows import ApiKey, IngestResult, SpanRow
 
 ResultT = TypeVar("ResultT")
 ArgsT = TypeVarTuple("ArgsT")

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from pulse_collector.admission import ByteBudget
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.ingest_result import IngestResult
+from pulse_storage.rows import IngestResult
 
 _MAX_UNREAD_NAMES = 64
 _COMMIT_BUCKETS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)

@@ -16,7 +16,7 @@ from pulse_collector.refusals import too_many_parts, unreadable
 from pulse_proto.bounded import decode_bounded
 from pulse_proto.errors import TooManyParts, Unreadable
 from pulse_proto.otlp import LOGS, TRACES, Encoding, Signal
-from pulse_storage.writer import ROW_BYTES
+from pulse_storage.runtime.writer import ROW_BYTES
 
 
 class RequestReader:

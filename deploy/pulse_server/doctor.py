@@ -26,8 +26,8 @@ from pulse_server.unread_attributes import unread_attributes
 from pulse_storage import migrate
 from pulse_storage.engines import is_postgres
 from pulse_storage.errors import StorageError
+from pulse_storage.runtime.writer import ROW_BYTES
 from pulse_storage.sqlite.connection import gives_back_space, sqlite_path
-from pulse_storage.writer import ROW_BYTES
 
 _FREE_MIB_WARNING = 1024
 #: No clock that is right shows a time before this version was made.

@@ -10,8 +10,8 @@ import time
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import StorageError
 from pulse_storage.retention import RetentionPolicy
-from pulse_storage.upkeep.erase import erase
-from pulse_storage.upkeep.run import UpkeepBusy, run
+from pulse_storage.sql.maintenance.erase import erase
+from pulse_storage.sql.maintenance.run import UpkeepBusy, run
 
 _log = logging.getLogger("pulse.upkeep")
 #: Servers that start together take different moments.

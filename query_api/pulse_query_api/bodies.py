@@ -22,7 +22,7 @@ from pulse_storage.price_document import (
 )
 from pulse_storage.retention import PolicyRefused, RetentionPolicy, policy_from_json
 from pulse_storage.rows import PROJECT_NAME, PROJECT_NAME_RULE
-from pulse_storage.upkeep.erasures import Subject
+from pulse_storage.sql.tables.erasures import Subject
 
 _MAX_BODY_BYTES = 16 * 1024
 

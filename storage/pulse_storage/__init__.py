@@ -12,8 +12,7 @@ from pulse_storage.errors import (
     StoreUnavailable,
     StoreUnusable,
 )
-from pulse_storage.ingest_result import IngestResult
-from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
+from pulse_storage.rows import ApiKey, IngestResult, Project, ProjectPrices, SpanRow, TraceRecord
 
 __all__ = [
     "ApiKey",

@@ -23,14 +23,13 @@ from pulse_storage.filters import (
     UnknownUsageModel,
     UnpricedModel,
 )
-from pulse_storage.ingest_result import IngestResult
+from pulse_storage.reconciliation.skeletons import Bearing
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
-from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
-from pulse_storage.skeletons import Bearing
+from pulse_storage.rows import ApiKey, IngestResult, Project, ProjectPrices, SpanRow, TraceRecord
 
 if TYPE_CHECKING:
-    from pulse_storage.upkeep.erasures import Erasure
-    from pulse_storage.upkeep.upkeep import Upkeep
+    from pulse_storage.sql.maintenance.maintenance import Upkeep
+    from pulse_storage.sql.tables.erasures import Erasure
 
 
 class StorageAdapter(Protocol):

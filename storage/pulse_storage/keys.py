@@ -18,9 +18,9 @@ from time import monotonic
 from urllib.parse import unquote
 
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.deadlines import LOOK_UP_DEADLINE_S, answer_within
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.rows import ApiKey
+from pulse_storage.runtime.deadlines import LOOK_UP_DEADLINE_S, answer_within
 
 INGEST = "ingest"
 READ = "read"

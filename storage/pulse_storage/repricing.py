@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from pulse_storage.reconciliation.skeletons import Skeleton
 from pulse_storage.rows import CostSource
-from pulse_storage.skeletons import Skeleton
 
 
 class SpanCost(NamedTuple):

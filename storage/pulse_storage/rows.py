@@ -8,6 +8,7 @@ and is bound to SQL as it is.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -208,3 +209,16 @@ class ApiKey(NamedTuple):
     last_used_ns: int | None
     expires_ns: int | None
     revoked_ns: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class IngestResult:
+    """Counts of the rows of one `submit` call by outcome; the four add up to the rows given."""
+
+    stored: int = 0
+    #: Already stored, or contained twice in the same call.
+    duplicates: int = 0
+    #: Spans that are not gen-ai, without session, user and tags, of traces without a gen-ai span.
+    left_out: int = 0
+    #: (index into the rows given, reason) of each row that the store cannot hold.
+    rejected: tuple[tuple[int, str], ...] = ()

@@ -10,7 +10,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 from tests.support.spans import START_NS, TRACE_ID, Value, any_value, key_values
 
 from pulse_collector.mapping.events import content_of_parts, event_parts
-from pulse_storage.bodies import unpack
+from pulse_storage.content.bodies import unpack
 from pulse_storage.events import EventContent
 
 NOTHING = EventContent(None, None, None, None, None, None)

@@ -30,7 +30,7 @@ from pulse_collector import dialects
 from pulse_collector.mapping import read_span
 from pulse_collector.mapping.read_span import Reading, read_columns, read_content, read_values
 from pulse_collector.mapping.spans import MappedSpans, map_spans
-from pulse_storage.bodies import unpack
+from pulse_storage.content.bodies import unpack
 from pulse_storage.content.documents import unpack_document
 from pulse_storage.rows import PREVIEW_CHARS
 

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from tests.support.rows import span
 
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.ids import row_id
 from pulse_storage.rows import SpanRow
 

@@ -12,7 +12,7 @@ from pulse_storage.adapter import StorageAdapter
 from pulse_storage.keys import KeyRing
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.upkeep.run import run
+from pulse_storage.sql.maintenance.run import run
 
 _EVERYTHING: dict[str, Any] = {
     "contentDays": None,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from tests.query_api.support import DAY_NS, SECOND_NS, Tenant, document
 
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 from tests.query_api.support import DAY_NS, HOUR_NS, SECOND_NS, Tenant, document, new_tenant, visible_id
 
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 
 
 def test_the_list_shows_rows_newest_first_without_bodies(tenant: Tenant) -> None:

@@ -17,7 +17,7 @@ from tests.storage.recount import recount
 from tests.support.postgres import any_server, database_url, execute
 
 from pulse_storage import StorageAdapter, migrate, open_storage
-from pulse_storage.bodies import unpack
+from pulse_storage.content.bodies import unpack
 
 
 class Backend(Protocol):

@@ -8,7 +8,7 @@ from uuid import UUID
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, batch_span, span, step
 
 from pulse_storage import SpanRow
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 
 _MODELS = ("gpt-5", "gpt-5-mini", "claude-5", "text-embedding-3", None)
 _TEXTS = (None, "Hello World", "100% sure_thing", "Ärger mit Öl", "back\\slash", "日本", "x" * 500)

@@ -12,10 +12,10 @@ from tests.storage.backends import Backend
 from tests.support.rows import other, project, span
 
 from pulse_storage import IngestResult, StoreBusy
-from pulse_storage.call_series import CallSeries
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.rows import SpanRow
-from pulse_storage.writer import Call, Writer
+from pulse_storage.runtime.call_series import CallSeries
+from pulse_storage.runtime.writer import Call, Writer
 
 
 class _Database:

@@ -13,7 +13,7 @@ from tests.storage.model import EVERYTHING, everything, snapshot
 from tests.support.rows import NOON_NS, SECOND_NS, batch_span, other, project, span, step
 
 from pulse_storage import IngestResult, SpanRow, StorageAdapter, StoreUnavailable
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
 
 pytestmark = pytest.mark.anyio

@@ -9,8 +9,8 @@ from tests.support.rows import span, step
 
 from pulse_storage import SpanRow, StorageAdapter
 from pulse_storage.filters import Page, TraceFilter
-from pulse_storage.reconcile import Verdict, reconcile
-from pulse_storage.skeletons import Bearing
+from pulse_storage.reconciliation.reconcile import Verdict, reconcile
+from pulse_storage.reconciliation.skeletons import Bearing
 
 pytestmark = pytest.mark.anyio
 

@@ -18,7 +18,7 @@ from tests.support.conversations import Conversations
 from tests.support.rows import DAY_NS, NOON_NS, SECOND_NS, project, span
 
 from pulse_storage import IngestResult, SpanRow, StorageAdapter
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import RecentDigests, SharedDocument, pack_document
 from pulse_storage.filters import Page
 

@@ -13,9 +13,9 @@ from tests.storage.model import anonymous, new_project, snapshot
 from tests.support.rows import span, step
 
 from pulse_storage import SpanRow, StorageAdapter, TraceRecord
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.events import MAX_PARTS, EventContent, EventPart
-from pulse_storage.ingest_result import IngestResult
+from pulse_storage.rows import IngestResult
 
 pytestmark = pytest.mark.anyio
 

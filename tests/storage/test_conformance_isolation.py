@@ -15,8 +15,8 @@ from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
 from pulse_storage.repricing import RepriceJob
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project, ProjectPrices
-from pulse_storage.upkeep.erase import erase
-from pulse_storage.upkeep.run import preview, run
+from pulse_storage.sql.maintenance.erase import erase
+from pulse_storage.sql.maintenance.run import preview, run
 
 pytestmark = pytest.mark.anyio
 

@@ -12,12 +12,12 @@ from tests.storage.model import anonymous, assert_summary, matching, new_project
 from tests.support.rows import HOUR_NS, NOON_NS, span, step
 
 from pulse_storage import SpanRow, StorageAdapter, TraceRecord
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.filters import Analytics, AnalyticsQuery, TraceFilter
 from pulse_storage.ids import row_id
-from pulse_storage.partner_keys import partner_key
-from pulse_storage.reconcile import Verdict, reconcile
-from pulse_storage.skeletons import Skeleton, skeleton
+from pulse_storage.reconciliation.partner_keys import partner_key
+from pulse_storage.reconciliation.reconcile import Verdict, reconcile
+from pulse_storage.reconciliation.skeletons import Skeleton, skeleton
 
 _TRACES = 2
 _SPANS = 6

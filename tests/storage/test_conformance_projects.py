@@ -16,7 +16,7 @@ from pulse_storage import Project, ProjectPrices, StorageAdapter
 from pulse_storage.errors import NameTaken
 from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.keys import KeyRefused, KeyRing, key_digest, key_record, new_key
-from pulse_storage.upkeep.erase import erase
+from pulse_storage.sql.maintenance.erase import erase
 
 pytestmark = pytest.mark.anyio
 

@@ -18,7 +18,7 @@ from tests.storage.model import (
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, span, step
 
 from pulse_storage import InvalidCursor, StorageAdapter, TraceRecord
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.filters import (
     AnalyticsQuery,
     Count,

@@ -23,8 +23,8 @@ from pulse_storage.filters import (
     UnknownUsageModel,
     UnpricedModel,
 )
+from pulse_storage.reconciliation.skeletons import Skeleton, skeleton
 from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, ToldCost
-from pulse_storage.skeletons import Skeleton, skeleton
 
 pytestmark = pytest.mark.anyio
 

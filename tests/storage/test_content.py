@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.conversations import Conversations
 from tests.support.rows import DAY_NS
 
-from pulse_storage.bodies import pack, unpack
+from pulse_storage.content.bodies import pack, unpack
 from pulse_storage.content.documents import RecentDigests, SharedDocument, pack_document, week_of
 from pulse_storage.content.parts import MIN_PART_BYTES, cut
 from pulse_storage.content.placing import Placing

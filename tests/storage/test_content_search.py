@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.storage.model import strings
 
-from pulse_storage.content_search import Needle
+from pulse_storage.content.search import Needle
 
 _LETTERS = st.text(st.sampled_from('aB1 "\\/\n\x00é日😀:{'), max_size=6)
 _DOCUMENTS = st.recursive(

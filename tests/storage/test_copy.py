@@ -18,14 +18,14 @@ from tests.support.conversations import Conversations
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, SECOND_NS, project, span
 
 from pulse_storage import SpanRow, StorageAdapter, TraceRecord, open_storage
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import RecentDigests, pack_document
 from pulse_storage.events import EventContent, EventPart
 from pulse_storage.filters import AnalyticsQuery, TraceFilter
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project, ProjectPrices
-from pulse_storage.transfer.copying import Copied, copy
-from pulse_storage.upkeep.run import run
+from pulse_storage.sql.copy.copying import Copied, copy
+from pulse_storage.sql.maintenance.run import run
 
 pytestmark = pytest.mark.anyio
 

@@ -13,14 +13,14 @@ from tests.storage.model import snapshot
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span, step
 
 from pulse_storage import StorageAdapter, TraceRecord
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.events import EventContent, EventPart
 from pulse_storage.filters import AnalyticsQuery
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.upkeep.erase import erase
-from pulse_storage.upkeep.erasures import Erasure, Subject
-from pulse_storage.upkeep.run import UpkeepBusy, run
+from pulse_storage.sql.maintenance.erase import erase
+from pulse_storage.sql.maintenance.run import UpkeepBusy, run
+from pulse_storage.sql.tables.erasures import Erasure, Subject
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pulse_storage import StoreUnusable
-from pulse_storage.files import new_file
+from pulse_storage.runtime.files import new_file
 
 
 def test_a_file_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:

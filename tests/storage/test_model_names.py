@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulse_storage.model_names import may_be_same_model, model_name
+from pulse_storage.reconciliation.model_names import may_be_same_model, model_name
 
 
 @pytest.mark.parametrize(

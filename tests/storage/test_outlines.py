@@ -9,14 +9,14 @@ import pytest
 from tests.support.rows import NOON_NS, project, span, step
 
 from pulse_storage import SpanRow
-from pulse_storage.plain import Outline, Overrides
+from pulse_storage.reconciliation.inheritance import Outline, Overrides
+from pulse_storage.runtime.writer import Call
 from pulse_storage.sql.tables.projects import insert_project
 from pulse_storage.sql.writing.outlines import ask_for_outlines, outlines_in, update_heirs
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
 from pulse_storage.sqlite.sql import Connection
-from pulse_storage.writer import Call
 
 _CALL = span(1, trace=9, session_id=None, user_id="u", tags=("a",), provider_request_id="r1")
 

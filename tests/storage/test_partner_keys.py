@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse_storage.partner_keys import (
+from pulse_storage.reconciliation.partner_keys import (
     PARTNER_START_NS,
     SLOT_BITS,
     are_of_both_sides,

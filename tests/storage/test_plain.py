@@ -9,9 +9,9 @@ from tests.support.rows import NOON_NS, span, step
 
 from pulse_storage import SpanRow
 from pulse_storage.ids import row_id
-from pulse_storage.plain import Outline, plain_overrides
-from pulse_storage.reconcile import MAX_AGREEING_SPANS, reconcile
-from pulse_storage.skeletons import OwnValue, skeleton
+from pulse_storage.reconciliation.inheritance import Outline, plain_overrides
+from pulse_storage.reconciliation.reconcile import MAX_AGREEING_SPANS, reconcile
+from pulse_storage.reconciliation.skeletons import OwnValue, skeleton
 
 _CALL = span(1, trace=9, parent=4, session_id="s", provider_request_id="r1")
 _SIBLING = span(2, trace=9, parent=4, session_id="s", provider_request_id="r2")

@@ -22,13 +22,13 @@ from tests.support.postgres import Server, execute
 from tests.support.rows import DAY_NS, HOUR_NS, SECOND_NS, project, span
 
 from pulse_storage import SpanRow, StorageAdapter, open_storage
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import RecentDigests, pack_document
 from pulse_storage.filters import AnalyticsQuery, TraceFilter
 from pulse_storage.postgres.partitions import WEEK_NS
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.upkeep.run import Report, preview, run
+from pulse_storage.sql.maintenance.run import Report, preview, run
 
 _ROOT = Path(__file__).parents[2]
 _MONDAY_NS = 4 * DAY_NS

@@ -13,7 +13,7 @@ from tests.support.postgres import Server, execute
 from tests.support.rows import DAY_NS, project, span
 
 from pulse_storage import open_storage
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.ids import time_floor, time_of
 from pulse_storage.postgres.connection import PostgresConnection, connect
 from pulse_storage.postgres.partitions import (

@@ -16,7 +16,7 @@ from tests.storage.filter_samples import FILTERS
 from tests.support.rows import DAY_NS, HOUR_NS, project, span
 
 from pulse_storage import StorageAdapter
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.ids import row_id
 from pulse_storage.postgres.connection import PostgresConnection, connect

@@ -18,7 +18,7 @@ from pulse_storage.filters import TraceFilter
 from pulse_storage.postgres.connection import connect, is_pooled
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.upkeep.run import run
+from pulse_storage.sql.maintenance.run import run
 
 _PREPARED = "SELECT statement FROM pg_prepared_statements"
 

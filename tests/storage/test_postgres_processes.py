@@ -15,7 +15,7 @@ from tests.support.postgres import Server, execute
 from tests.support.rows import DAY_NS, NOON_NS, project, span
 
 from pulse_storage import IngestResult, StoreUnavailable, TraceRecord, open_storage
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.postgres.connection import connect
 from pulse_storage.postgres.partitions import make_partitions, partitions
 

@@ -7,10 +7,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse_storage.call_groups import Join
-from pulse_storage.reconcile import Reason, Verdict, reconcile
+from pulse_storage.reconciliation.call_groups import Join
+from pulse_storage.reconciliation.reconcile import Reason, Verdict, reconcile
+from pulse_storage.reconciliation.skeletons import Skeleton, SpanKey
 from pulse_storage.rows import ANTHROPIC_SDK_DIALECT, BILLED_BY_PREFIX
-from pulse_storage.skeletons import Skeleton, SpanKey
 
 TRACE = b"t" * 16
 OTHER_TRACE = b"u" * 16

@@ -14,11 +14,11 @@ from tests.storage.model import EVERYTHING, everything, matching, snapshot
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, SECOND_NS, project, span
 
 from pulse_storage import IngestResult, SpanRow, StorageAdapter, TraceRecord
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, TraceFilter
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.upkeep.run import Report, UpkeepBusy, preview, run
+from pulse_storage.sql.maintenance.run import Report, UpkeepBusy, preview, run
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,7 @@ from pulse_storage.content.documents import RecentDigests, SharedDocument
 from pulse_storage.events import EventPart
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.upkeep.run import Report, preview, run
+from pulse_storage.sql.maintenance.run import Report, preview, run
 
 pytestmark = pytest.mark.anyio
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pulse_storage.sql import right_of_way
-from pulse_storage.sql.right_of_way import RightOfWay
+from pulse_storage.runtime import read_priority as right_of_way
+from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.thread_pool import AnsweringThreads
 from pulse_storage.sql.storage import SqlStorage
-from pulse_storage.sql.threads import AnsweringThreads
 from pulse_storage.sqlite.connection import open_writer
 
 

@@ -12,12 +12,12 @@ from tests.support.conversations import Conversations
 from tests.support.rows import DAY_NS, NOON_NS, SECOND_NS, project, span
 
 from pulse_storage import SpanRow, StorageAdapter
-from pulse_storage.bodies import unpack
+from pulse_storage.content.bodies import unpack
 from pulse_storage.content.documents import RecentDigests, SharedDocument, pack_document
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.upkeep.erase import erase
-from pulse_storage.upkeep.run import preview, run
+from pulse_storage.sql.maintenance.erase import erase
+from pulse_storage.sql.maintenance.run import preview, run
 
 pytestmark = pytest.mark.anyio
 

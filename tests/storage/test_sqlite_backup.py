@@ -17,7 +17,7 @@ from tests.support.rows import project, span
 
 from pulse_storage import StorageAdapter, StoreUnusable, open_storage
 from pulse_storage.backup import back_up, restore
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 
 _Result = TypeVar("_Result")
 

@@ -10,13 +10,13 @@ from random import Random
 from tests.support.rows import DAY_NS, NOON_NS, project, span
 
 from pulse_storage import SpanRow, StorageAdapter, open_storage
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.filters import TraceFilter
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.rows import Project
+from pulse_storage.sql.maintenance.erase import erase
+from pulse_storage.sql.maintenance.run import run
 from pulse_storage.sqlite.connection import gives_back_space
-from pulse_storage.upkeep.erase import erase
-from pulse_storage.upkeep.run import run
 
 _P = Project("p", "p", 0)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.rows import project, span
 
+from pulse_storage.runtime.writer import Call
 from pulse_storage.sql.tables.projects import insert_project
 from pulse_storage.sqlite import database, schema
 from pulse_storage.sqlite.connection import open_writer
@@ -19,7 +20,6 @@ from pulse_storage.sqlite.database import SqliteDatabase
 from pulse_storage.sqlite.gate import ReadGate
 from pulse_storage.sqlite.readers import SqliteReaders
 from pulse_storage.sqlite.sql import Connection
-from pulse_storage.writer import Call
 
 pytestmark = pytest.mark.anyio
 

@@ -12,8 +12,9 @@ import pytest
 from tests.storage.filter_samples import FILTERS
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
+from pulse_storage.runtime.writer import Call
 from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.records import find_record, page_of_records
@@ -33,7 +34,6 @@ from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
 from pulse_storage.sqlite.sql import Connection
-from pulse_storage.writer import Call
 
 _ID = UUID(int=7)
 _FROM_NS, _BEFORE_NS = NOON_NS - 40 * HOUR_NS + 5, NOON_NS + 40 * HOUR_NS + 5

@@ -16,9 +16,9 @@ from pulse_storage import SpanRow, StorageAdapter
 from pulse_storage.content.documents import RecentDigests
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.upkeep.erase import erase
-from pulse_storage.upkeep.run import run
-from pulse_storage.upkeep.sweeping import blanked
+from pulse_storage.sql.maintenance.content_gc import blanked
+from pulse_storage.sql.maintenance.erase import erase
+from pulse_storage.sql.maintenance.run import run
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pulse_storage import StoreUnavailable
-from pulse_storage.sql.threads import AnsweringThreads
+from pulse_storage.runtime.thread_pool import AnsweringThreads
 
 pytestmark = pytest.mark.anyio
 

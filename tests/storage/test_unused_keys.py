@@ -11,8 +11,8 @@ from tests.support.rows import DAY_NS, NOON_NS, project, span
 from pulse_storage import SpanRow, StorageAdapter
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.upkeep.erase import erase
-from pulse_storage.upkeep.run import run
+from pulse_storage.sql.maintenance.erase import erase
+from pulse_storage.sql.maintenance.run import run
 
 pytestmark = pytest.mark.anyio
 

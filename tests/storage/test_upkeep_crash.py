@@ -14,12 +14,12 @@ from tests.storage.recount import recount
 from tests.support.rows import DAY_NS, NOON_NS, project, span
 
 from pulse_storage import StorageAdapter, open_storage
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, TraceFilter
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.upkeep.erase import erase
-from pulse_storage.upkeep.run import run
+from pulse_storage.sql.maintenance.erase import erase
+from pulse_storage.sql.maintenance.run import run
 
 _ROWS = 4_500
 _POLICY = RetentionPolicy(rows_days=1)

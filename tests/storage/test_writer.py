@@ -11,13 +11,13 @@ import pytest
 from tests.support.rows import project, span
 
 from pulse_storage import IngestResult, StoreBusy, StoreUnavailable
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
+from pulse_storage.runtime.writer import Writer
 from pulse_storage.sql.tables.projects import insert_project
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
 from pulse_storage.sqlite.sql import Connection
-from pulse_storage.writer import Writer
 
 _QUEUE_BYTES = 1 << 20
 #: Not to be compressed to nothing.

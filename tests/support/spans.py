@@ -19,7 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing.price_list import PRICE_VERSION
-from pulse_storage.bodies import unpack
+from pulse_storage.content.bodies import unpack
 from pulse_storage.content.documents import unpack_document
 from pulse_storage.rows import SpanRow
 

@@ -20,7 +20,7 @@ from pulse_collector.facts.attributes import AttributeValue
 from pulse_collector.facts.usage import Usage
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing import Prices
-from pulse_storage.bodies import unpack
+from pulse_storage.content.bodies import unpack
 from pulse_storage.rows import SpanRow
 
 #: Columns of no interest by themselves: they name the span, or follow from the ones beside them.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pulse_storage.call_groups import JoinedBy
-from pulse_storage.reconcile import Reason, reconcile
-from pulse_storage.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
+from pulse_storage.reconciliation.call_groups import JoinedBy
+from pulse_storage.reconciliation.reconcile import Reason, reconcile
+from pulse_storage.reconciliation.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
 from pulse_storage.trace_json import NANO_USD_PER_CENT
 
 _JOINED_BY: dict[JoinedBy, str] = {

@@ -22,9 +22,9 @@ from pulse_collector.mapping.spans import map_spans
 from pulse_collector.mapping.unread import unread_names
 from pulse_collector.pricing import LIST_PRICES, Prices
 from pulse_storage.ids import row_id
-from pulse_storage.keeping import kept_at_once
+from pulse_storage.reconciliation.keep import kept_at_once
+from pulse_storage.reconciliation.skeletons import SpanKey, skeleton
 from pulse_storage.rows import SpanRow
-from pulse_storage.skeletons import SpanKey, skeleton
 
 #: Values are shown to recognise them, not to read them.
 _SHOWN_CHARS = 200

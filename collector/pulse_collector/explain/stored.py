@@ -8,8 +8,8 @@ from pulse_collector.explain.counting import explain_counting
 from pulse_collector.explain.explanation import Column, ExplainedSpan, Explanation, columns_of
 from pulse_collector.explain.reasons import cost_reason
 from pulse_collector.mapping.unread import unread_names
+from pulse_storage.reconciliation.skeletons import Bearing
 from pulse_storage.rows import TraceRecord
-from pulse_storage.skeletons import Bearing
 
 _NO_SOURCES = (
     "these rows are read from the store, which does not keep the attributes that a column has taken in: "

@@ -22,7 +22,7 @@ from pulse_collector.facts.finish_reasons import finish_reason, finish_reasons
 from pulse_collector.facts.json_text import Json, JsonObject, dump_json, parse_object, to_json
 from pulse_collector.facts.previews import preview
 from pulse_collector.facts.span_facts import SpanFacts
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.events import EventContent, EventPart
 from pulse_storage.rows import PREVIEW_CHARS
 

@@ -12,7 +12,7 @@ from hashlib import blake2b
 
 from pulse_collector.facts.span_facts import SpanFacts, clean_text
 from pulse_collector.facts.usage import Usage
-from pulse_storage.partner_keys import Side, output_fact, partner_key
+from pulse_storage.reconciliation.partner_keys import Side, output_fact, partner_key
 
 #: Instrumentations of frameworks whose spans are no context for the client's; with all that continue them.
 _FRAMEWORK_SCOPES = (

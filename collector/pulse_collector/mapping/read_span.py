@@ -15,7 +15,7 @@ from pulse_collector.mapping.other_dialects import read_others, run_reader
 from pulse_collector.mapping.outcome import read_outcome
 from pulse_collector.mapping.plan import Plan, plan_of
 from pulse_collector.mapping.unread import read_unread
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import Packed, pack_document
 from pulse_storage.rows import PREVIEW_CHARS
 

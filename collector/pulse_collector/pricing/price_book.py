@@ -10,8 +10,8 @@ from collections import OrderedDict
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.prices import Prices
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.deadlines import LOOK_UP_DEADLINE_S, answer_within
 from pulse_storage.price_document import PROJECT_LABEL, PriceDocument, PriceDocumentError, read_json
+from pulse_storage.runtime.deadlines import LOOK_UP_DEADLINE_S, answer_within
 
 _log = logging.getLogger(__name__)
 

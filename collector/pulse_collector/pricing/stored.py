@@ -5,9 +5,9 @@ from __future__ import annotations
 from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing.cost import ReportedCost
 from pulse_collector.pricing.prices import Prices
+from pulse_storage.reconciliation.skeletons import Skeleton
 from pulse_storage.repricing import PriceSpan, SpanCost, ToldCost
 from pulse_storage.rows import UNLISTED_PREFIX
-from pulse_storage.skeletons import Skeleton
 
 
 def span_pricing(prices: Prices) -> PriceSpan:

@@ -12,7 +12,7 @@ from pulse_collector.facts.messages import last_user_text
 from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing import LIST_PRICES, NOT_REPORTED, Prices, ReportedCost
 from pulse_collector.receivers.batch_schema import BatchTrace
-from pulse_storage.bodies import pack
+from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import pack_document
 from pulse_storage.ids import batch_span_id
 from pulse_storage.rows import BATCH_DIALECT, PREVIEW_CHARS, SpanRow

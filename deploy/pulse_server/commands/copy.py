@@ -13,8 +13,8 @@ from pulse_server.progress import Progress
 from pulse_server.settings import hide_password
 from pulse_storage import open_storage
 from pulse_storage.adapter import StorageAdapter
+from pulse_storage.sql.copy.copying import Copied, Side, copy
 from pulse_storage.sqlite.connection import sqlite_path
-from pulse_storage.transfer.copying import Copied, Side, copy
 
 
 def configure(parser: Parser) -> None:

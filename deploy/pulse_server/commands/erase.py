@@ -12,8 +12,8 @@ from pulse_server.find_project import find_project
 from pulse_server.progress import Progress
 from pulse_server.settings import Settings
 from pulse_server.store import existing_store
-from pulse_storage.upkeep.erase import erase
-from pulse_storage.upkeep.erasures import Erasure, Subject
+from pulse_storage.sql.maintenance.erase import erase
+from pulse_storage.sql.tables.erasures import Erasure, Subject
 
 
 def configure(parser: Parser) -> None:

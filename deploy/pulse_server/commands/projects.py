@@ -19,8 +19,8 @@ from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import NameTaken
 from pulse_storage.keys import key_record, new_key
 from pulse_storage.rows import PROJECT_NAME, PROJECT_NAME_RULE, Project
-from pulse_storage.upkeep.erase import erase
-from pulse_storage.upkeep.erasures import Erasure
+from pulse_storage.sql.maintenance.erase import erase
+from pulse_storage.sql.tables.erasures import Erasure
 
 
 def configure(parser: Parser) -> None:

@@ -18,8 +18,8 @@ from pulse_server.tables import date_or, mib, table
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.retention import PolicyRefused, RetentionPolicy, policy_from_json
 from pulse_storage.rows import Project
-from pulse_storage.upkeep.marks import Marks
-from pulse_storage.upkeep.run import Report, preview, run
+from pulse_storage.sql.maintenance.run import Report, preview, run
+from pulse_storage.sql.tables.watermarks import Marks
 
 
 def configure(parser: Parser) -> None:

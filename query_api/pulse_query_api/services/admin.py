@@ -13,9 +13,9 @@ from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import NameTaken
 from pulse_storage.keys import SCOPES, key_record, new_key
 from pulse_storage.rows import ApiKey, Project
-from pulse_storage.upkeep.erase import erase
-from pulse_storage.upkeep.erasures import Erasure
-from pulse_storage.upkeep.run import UpkeepBusy
+from pulse_storage.sql.maintenance.erase import erase
+from pulse_storage.sql.maintenance.run import UpkeepBusy
+from pulse_storage.sql.tables.erasures import Erasure
 
 #: An answer waits at most this long for a deletion.
 _DELETE_WITHIN_S = 5.0

@@ -7,9 +7,9 @@ from typing import NamedTuple
 from pulse_query_api.errors import ApiError
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.retention import RetentionPolicy
-from pulse_storage.upkeep.erase import erase
-from pulse_storage.upkeep.erasures import Erasure, Subject
-from pulse_storage.upkeep.run import UpkeepBusy
+from pulse_storage.sql.maintenance.erase import erase
+from pulse_storage.sql.maintenance.run import UpkeepBusy
+from pulse_storage.sql.tables.erasures import Erasure, Subject
 
 #: An answer waits so long for an erasure; the server finishes what is left by itself.
 _ERASE_WITHIN_S = 5.0

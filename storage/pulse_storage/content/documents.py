@@ -13,7 +13,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
-from pulse_storage.bodies import pack, unpack
+from pulse_storage.content.bodies import pack, unpack
 from pulse_storage.content.parts import MIN_PART_BYTES, cut
 from pulse_storage.content.references import checksum
 

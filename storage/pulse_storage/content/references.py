@@ -15,7 +15,7 @@ from typing import NamedTuple
 from isal import isal_zlib
 from zstandard import ZstdError
 
-from pulse_storage.bodies import unpack
+from pulse_storage.content.bodies import unpack
 
 _VERSION = 1
 _MAX_DOCUMENT_BYTES = 1 << 30

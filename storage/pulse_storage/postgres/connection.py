@@ -15,12 +15,12 @@ from psycopg.types.numeric import NumericBinaryLoader
 from psycopg.types.string import BytesBinaryDumper
 
 from pulse_storage.errors import StoreUnusable
-from pulse_storage.partner_keys import partner_fact
 from pulse_storage.postgres.dialect import PostgresDialect, bigints
 from pulse_storage.postgres.locks import PROJECTS, STORING, USAGE_KEYS, lock_key, response_lock_key
 from pulse_storage.postgres.statements import PREPARE_AFTER, Rows, Statements
+from pulse_storage.reconciliation.partner_keys import partner_fact
+from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.sql.connection import Dialect, SqlValue, Values
-from pulse_storage.sql.right_of_way import RightOfWay
 
 #: A batch that would need more locks than this takes one that excludes all others: their table is bounded.
 _MAX_LOCKS = 400

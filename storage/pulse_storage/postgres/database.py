@@ -11,17 +11,17 @@ import psycopg
 
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
-from pulse_storage.ingest_result import IngestResult
 from pulse_storage.postgres.connection import MustRunAlone, PostgresConnection
 from pulse_storage.postgres.emptying import empty_part, whole_parts
 from pulse_storage.postgres.failures import CLASHES, FOREIGN_STATEMENTS, TOO_LONG, is_lost, unavailable
 from pulse_storage.postgres.link import Link
 from pulse_storage.postgres.partitions import make_partitions_around
-from pulse_storage.sql.right_of_way import RightOfWay
+from pulse_storage.rows import IngestResult
+from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.writer import Call
+from pulse_storage.sql.maintenance.partitions import Lot, Part, Table
 from pulse_storage.sql.writing.calls import arrivals_of, results_for
 from pulse_storage.sql.writing.ingest import Ingest
-from pulse_storage.upkeep.parts import Lot, Part, Table
-from pulse_storage.writer import Call
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")

@@ -7,10 +7,10 @@ from typing import Protocol, cast
 
 import psycopg
 
-from pulse_storage.partner_keys import RESPONSE_ID_CHARS, SLOT
 from pulse_storage.postgres.arrays import Bigints, Blobs, Texts
 from pulse_storage.postgres.failures import DATA_ERRORS
 from pulse_storage.postgres.folding import folded_pattern
+from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, SLOT
 from pulse_storage.rows import SpanRow
 from pulse_storage.sql.connection import Connection, IdRange, SqlValue, Values
 from pulse_storage.sql.tables.spans import BODY_COLUMNS, COLUMNS

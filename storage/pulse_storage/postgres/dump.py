@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from pulse_storage.errors import StoreUnusable
-from pulse_storage.files import new_file
+from pulse_storage.runtime.files import new_file
 
 
 def dump_database(url: str, target: Path, *, replace: bool) -> int:

@@ -14,13 +14,13 @@ from pulse_storage.ids import time_floor, time_of
 from pulse_storage.postgres.connection import PostgresConnection
 from pulse_storage.postgres.partitions import Partition, partitions
 from pulse_storage.sql.connection import SqlValue
+from pulse_storage.sql.maintenance.expiry import BODY_BYTES
+from pulse_storage.sql.maintenance.log_events import delete_events
+from pulse_storage.sql.maintenance.materialize import take_over_what_is_borrowed
+from pulse_storage.sql.maintenance.partitions import Lot, Part, Table
+from pulse_storage.sql.maintenance.row_ranges import Range, kept_rows, rows_between
 from pulse_storage.sql.tables.garbage import note_content_between
-from pulse_storage.upkeep.dropping import BODY_BYTES
-from pulse_storage.upkeep.lending import take_over_what_is_borrowed
-from pulse_storage.upkeep.marks import SETTLED_NS, move_marks, read_marks
-from pulse_storage.upkeep.old_events import delete_events
-from pulse_storage.upkeep.parts import Lot, Part, Table
-from pulse_storage.upkeep.ranges import Range, kept_rows, rows_between
+from pulse_storage.sql.tables.watermarks import SETTLED_NS, move_marks, read_marks
 
 #: Readers of the partition are waited for so long, and each check may take so long; then it goes by rows.
 _LOCK_MS, _CHECK_MS = 300, 3_000

@@ -16,7 +16,7 @@ from pulse_storage.postgres.failures import unusable
 from pulse_storage.postgres.link import Link, Server
 from pulse_storage.postgres.partitions import make_partitions_around
 from pulse_storage.postgres.readers import PostgresReaders
-from pulse_storage.sql.right_of_way import RightOfWay
+from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.sql.storage import SqlStorage
 
 _log = logging.getLogger(__name__)

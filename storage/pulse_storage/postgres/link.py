@@ -12,7 +12,7 @@ import psycopg
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.postgres.connection import PostgresConnection, connect, place_of
 from pulse_storage.postgres.failures import FOREIGN_STATEMENTS, is_lost, unavailable
-from pulse_storage.sql.right_of_way import RightOfWay
+from pulse_storage.runtime.read_priority import RightOfWay
 
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 0.1

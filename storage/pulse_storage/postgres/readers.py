@@ -12,8 +12,8 @@ import psycopg
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.postgres.connection import PostgresConnection
 from pulse_storage.postgres.link import Link, Server
-from pulse_storage.sql.right_of_way import RightOfWay
-from pulse_storage.sql.threads import AnsweringThreads
+from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.thread_pool import AnsweringThreads
 
 _Result = TypeVar("_Result")
 #: A sequential scan of spans is one of all projects' rows: the planner shall keep to indexes.

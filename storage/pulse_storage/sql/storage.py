@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Protocol, TypeVar
 from uuid import UUID
 
-from pulse_storage.deadlines import WRITE_DEADLINE_S, answer_within
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import (
     Analytics,
@@ -24,27 +23,27 @@ from pulse_storage.filters import (
     UnpricedModel,
     UsageSummary,
 )
-from pulse_storage.ingest_result import IngestResult
+from pulse_storage.reconciliation.skeletons import Bearing
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
-from pulse_storage.rows import ApiKey, Project, ProjectPrices, SpanRow, TraceRecord
-from pulse_storage.skeletons import Bearing
+from pulse_storage.rows import ApiKey, IngestResult, Project, ProjectPrices, SpanRow, TraceRecord
+from pulse_storage.runtime.deadlines import WRITE_DEADLINE_S, answer_within
+from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.writer import Database as Writes
+from pulse_storage.runtime.writer import Writer
 from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.maintenance.executor import Engine, Maintained
+from pulse_storage.sql.maintenance.maintenance import Upkeep
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.cursors import decode_cursor
 from pulse_storage.sql.reading.records import find_record, find_records, page_of_records
 from pulse_storage.sql.reading.search import page_of_found
 from pulse_storage.sql.reading.unpriced import unknown_usage_models, unpriced_models
 from pulse_storage.sql.reading.usage import count_rows
-from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.tables import projects
+from pulse_storage.sql.tables.erasures import Erasure
 from pulse_storage.sql.tables.prices import delete_prices, prices_of, put_prices
 from pulse_storage.sql.writing.neighbourhood import bearing_on
 from pulse_storage.sql.writing.reprice import mark_of, reprice_some, set_mark
-from pulse_storage.upkeep.engine import Engine, Maintained
-from pulse_storage.upkeep.erasures import Erasure
-from pulse_storage.upkeep.upkeep import Upkeep
-from pulse_storage.writer import Database as Writes
-from pulse_storage.writer import Writer
 
 _Result = TypeVar("_Result")
 #: How long one answer of `check_writable` is good for, so that probes cannot wear the disk.

@@ -10,7 +10,7 @@ from typing import Protocol, cast
 import apsw
 
 from pulse_storage.errors import StoreUnusable
-from pulse_storage.files import new_file
+from pulse_storage.runtime.files import new_file
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import BUSY_TIMEOUT_MS, open_reader, unusable
 from pulse_storage.sqlite.sql import Connection

@@ -11,8 +11,8 @@ from typing import cast
 import apsw
 
 from pulse_storage.errors import QueryTooSlow, StorageError, StoreUnavailable, StoreUnusable
+from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
-from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sqlite.dialect import SqliteDialect, holds_folded
 from pulse_storage.sqlite.sql import Connection
 

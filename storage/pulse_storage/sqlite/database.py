@@ -11,8 +11,10 @@ import apsw
 
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
-from pulse_storage.ingest_result import IngestResult
-from pulse_storage.sql.right_of_way import RightOfWay
+from pulse_storage.rows import IngestResult
+from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.writer import Call
+from pulse_storage.sql.maintenance.partitions import Lot, Part, Table
 from pulse_storage.sql.writing.calls import arrivals_of, results_for
 from pulse_storage.sql.writing.ingest import Ingest
 from pulse_storage.sqlite.connection import (
@@ -25,8 +27,6 @@ from pulse_storage.sqlite.connection import (
 )
 from pulse_storage.sqlite.gate import ReadGate
 from pulse_storage.sqlite.sql import Connection
-from pulse_storage.upkeep.parts import Lot, Part, Table
-from pulse_storage.writer import Call
 
 _Result = TypeVar("_Result")
 #: Reads that overlap keep SQLite from beginning the log anew. When it is so many times its usual length, new

@@ -10,7 +10,7 @@ from typing import cast
 
 import apsw
 
-from pulse_storage.partner_keys import RESPONSE_ID_CHARS, SLOT
+from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, SLOT
 from pulse_storage.rows import SpanRow, UnfitValue
 from pulse_storage.sql.connection import Connection, IdRange, SqlValue, Values
 from pulse_storage.sql.tables.spans import BODY_COLUMNS, COLUMNS

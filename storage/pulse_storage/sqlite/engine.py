@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulse_storage.sql.right_of_way import RightOfWay
+from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.sql.storage import SqlStorage
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.connection import open_writer, sqlite_path

@@ -11,8 +11,8 @@ from typing import TypeVar
 import apsw
 
 from pulse_storage.errors import StoreUnavailable, StoreUnusable
-from pulse_storage.sql.right_of_way import RightOfWay
-from pulse_storage.sql.threads import AnsweringThreads
+from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.thread_pool import AnsweringThreads
 from pulse_storage.sqlite.connection import open_reader, unavailable
 from pulse_storage.sqlite.gate import ReadGate
 from pulse_storage.sqlite.sql import Connection

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pulse_storage.content_search import Needle
+from pulse_storage.content.search import Needle
 from pulse_storage.filters import Page, ScanBudget, TraceFilter, TracePage
 from pulse_storage.rows import TraceRecord
 from pulse_storage.sql.connection import Connection

@@ -20,7 +20,7 @@ from pulse_storage.sql.reading.conditions import (
 )
 from pulse_storage.sql.reading.scan import stretches, within
 from pulse_storage.sql.tables.rollups import HOUR_NS
-from pulse_storage.upkeep.marks import read_marks
+from pulse_storage.sql.tables.watermarks import read_marks
 
 _MS_NS = 1_000_000
 _MIN_NS = -(1 << 63)

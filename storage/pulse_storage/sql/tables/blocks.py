@@ -8,7 +8,7 @@ from typing import cast
 
 from zstandard import ZstdError
 
-from pulse_storage.bodies import unpack
+from pulse_storage.content.bodies import unpack
 from pulse_storage.content.documents import SharedDocument
 from pulse_storage.content.placing import Placing
 from pulse_storage.content.references import Damaged, Extent, assemble, decode, is_reference

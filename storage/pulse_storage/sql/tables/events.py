@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import cast
 
-from pulse_storage.bodies import pack, unpack
+from pulse_storage.content.bodies import pack, unpack
 from pulse_storage.events import MAX_PARTS, Assemble, EventContent, EventPart
-from pulse_storage.ingest_result import IngestResult
-from pulse_storage.skeletons import ContentSkeleton, SpanKey
+from pulse_storage.reconciliation.skeletons import ContentSkeleton, SpanKey
+from pulse_storage.rows import IngestResult
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue
 
 _MAX_INT64 = (1 << 63) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from pulse_storage.ids import time_floor
-from pulse_storage.partner_keys import SLOT, SLOT_BITS
+from pulse_storage.reconciliation.partner_keys import SLOT, SLOT_BITS
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue, Values
 
 #: What is read of a partner, in the order of `PartnerSpan`.

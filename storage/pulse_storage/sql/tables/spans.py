@@ -8,9 +8,9 @@ from typing import NamedTuple, cast
 
 import orjson
 
-from pulse_storage.reconcile import INHERITED
+from pulse_storage.reconciliation.reconcile import INHERITED
+from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton
 from pulse_storage.rows import SpanRow, UnfitValue
-from pulse_storage.skeletons import OwnValue, Skeleton
 from pulse_storage.sql.connection import Connection, Dialect, SqlValue, Values
 from pulse_storage.sql.tables.garbage import note_content_of
 

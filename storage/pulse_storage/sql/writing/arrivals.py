@@ -10,12 +10,12 @@ from typing import NamedTuple
 from pulse_storage.content.documents import SharedDocument
 from pulse_storage.ids import row_id
 from pulse_storage.latency import latency_bucket
-from pulse_storage.plain import Outline, Overrides, plain_overrides
-from pulse_storage.reconcile import Verdict
+from pulse_storage.reconciliation.inheritance import Outline, Overrides, plain_overrides
+from pulse_storage.reconciliation.reconcile import Verdict
+from pulse_storage.reconciliation.skeletons import Skeleton, SpanKey, skeleton
 from pulse_storage.rows import SpanRow
-from pulse_storage.skeletons import Skeleton, SpanKey, skeleton
+from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.sql.connection import Cursor, Values
-from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.tables.blocks import save_documents
 from pulse_storage.sql.tables.rollups import Facts
 from pulse_storage.sql.tables.spans import (

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pulse_storage.reconcile import INHERITED, Verdict
-from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
+from pulse_storage.reconciliation.reconcile import INHERITED, Verdict
+from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.tables.spans import (
     StoredSpan,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pulse_storage.ingest_result import IngestResult
-from pulse_storage.keeping import kept_at_once
+from pulse_storage.reconciliation.keep import kept_at_once
+from pulse_storage.rows import IngestResult
+from pulse_storage.runtime.writer import Call
 from pulse_storage.sql.writing.arrivals import Arrival, Outcome
-from pulse_storage.writer import Call
 
 
 def arrivals_of(calls: Iterable[Call]) -> list[Arrival]:

@@ -8,19 +8,19 @@ from contextlib import suppress
 from dataclasses import replace
 
 from pulse_storage.events import Assemble, EventPart
-from pulse_storage.ingest_result import IngestResult
-from pulse_storage.skeletons import SpanKey
+from pulse_storage.reconciliation.skeletons import SpanKey
+from pulse_storage.rows import IngestResult
+from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.right_of_way import RightOfWay
 from pulse_storage.sql.tables.events import save_parts
 from pulse_storage.sql.tables.projects import project_key
 from pulse_storage.sql.tables.rollups import RollupDelta, UsageKeys
+from pulse_storage.sql.tables.watermarks import read_marks
 from pulse_storage.sql.writing.arrivals import Arrival, Arrivals, Outcome
 from pulse_storage.sql.writing.neighbourhood import LargeTraces, Neighbourhood
 from pulse_storage.sql.writing.removal import Removed, remove
 from pulse_storage.sql.writing.revision import Revision
 from pulse_storage.sql.writing.sources import CallSources
-from pulse_storage.upkeep.marks import read_marks
 
 
 class Ingest:

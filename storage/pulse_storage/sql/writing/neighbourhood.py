@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cached_property
 
-from pulse_storage.plain import Outline
-from pulse_storage.reconcile import MAX_AGREEING_SPANS, Verdict, reconcile
-from pulse_storage.skeletons import Bearing, ContentSkeleton, Skeleton, SpanKey
+from pulse_storage.reconciliation.inheritance import Outline
+from pulse_storage.reconciliation.reconcile import MAX_AGREEING_SPANS, Verdict, reconcile
+from pulse_storage.reconciliation.skeletons import Bearing, ContentSkeleton, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.events import ask_for_contents, contents_in_traces
 from pulse_storage.sql.tables.spans import (

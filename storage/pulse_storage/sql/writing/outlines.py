@@ -8,9 +8,9 @@ from typing import cast
 
 import orjson
 
-from pulse_storage.plain import Heritage, Outline, Overrides
-from pulse_storage.reconcile import INHERITED
-from pulse_storage.skeletons import OwnValue
+from pulse_storage.reconciliation.inheritance import Heritage, Outline, Overrides
+from pulse_storage.reconciliation.reconcile import INHERITED
+from pulse_storage.reconciliation.skeletons import OwnValue
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.tables.spans import REFERENCES, heir_own, tags_json, tags_tuple
 

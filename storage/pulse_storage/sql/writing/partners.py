@@ -8,7 +8,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple, cast
 
-from pulse_storage.partner_keys import (
+from pulse_storage.reconciliation.partner_keys import (
     PARTNER_START_NS,
     RESPONSE_ID_CHARS,
     STREAM_START_NS,
@@ -23,8 +23,8 @@ from pulse_storage.partner_keys import (
     slot_ranges,
     slots_of,
 )
+from pulse_storage.reconciliation.skeletons import Skeleton
 from pulse_storage.rows import SpanRow
-from pulse_storage.skeletons import Skeleton
 from pulse_storage.sql.connection import Connection, Cursor, Values
 from pulse_storage.sql.tables.partners import (
     request_any_key,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from pulse_storage.reconcile import Reason, reconcile
-from pulse_storage.skeletons import SpanKey
+from pulse_storage.reconciliation.reconcile import Reason, reconcile
+from pulse_storage.reconciliation.skeletons import SpanKey
 from pulse_storage.sql.tables.events import delete_events
 from pulse_storage.sql.tables.spans import StoredSpan, delete
 from pulse_storage.sql.writing.revision import Revision

@@ -14,9 +14,9 @@ from typing import cast
 import orjson
 
 from pulse_storage.latency import latency_bucket
-from pulse_storage.reconcile import Verdict
+from pulse_storage.reconciliation.reconcile import Verdict
+from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, ToldCost
-from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.reading.conditions import Conditions, add_time
 from pulse_storage.sql.tables.rollups import RollupDelta

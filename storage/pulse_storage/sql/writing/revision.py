@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from pulse_storage.latency import latency_bucket
-from pulse_storage.reconcile import INHERITED, Verdict
+from pulse_storage.reconciliation.reconcile import INHERITED, Verdict
+from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.rows import SpanRow
-from pulse_storage.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.rollups import Facts, RollupDelta, UsageKeys
 from pulse_storage.sql.tables.spans import (
@@ -19,8 +19,8 @@ from pulse_storage.sql.tables.spans import (
     update_inherited,
     update_values,
 )
+from pulse_storage.sql.tables.watermarks import Marks, ask_for_marks, marks_in
 from pulse_storage.sql.writing.neighbourhood import Neighbourhood
-from pulse_storage.upkeep.marks import Marks, ask_for_marks, marks_in
 
 
 class Revision:

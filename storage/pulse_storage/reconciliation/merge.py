@@ -1,0 +1,188 @@
+"""Makes one row of the spans that tell of one model call: which of them counts, and what it borrows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+
+from pulse_storage.reconciliation.call_groups import is_stream_part
+from pulse_storage.reconciliation.partner_keys import STREAM_PARTNER_PREFIX
+from pulse_storage.reconciliation.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
+from pulse_storage.rows import ANTHROPIC_SDK_DIALECT, BILLED_BY_PREFIX
+
+#: Facts that the counted row takes one by one from the others where it has none.
+_LENT = (
+    "provider",
+    "model_requested",
+    "model_used",
+    "provider_request_id",
+    "finish_reason",
+    "time_to_first_token_ms",
+    "input_preview",
+)
+_INPUT_PARTS = (
+    "cache_read_tokens",
+    "cache_write_tokens",
+    "cache_write_1h_tokens",
+    "input_audio_tokens",
+    "input_image_tokens",
+)
+_OUTPUT_PARTS = ("reasoning_tokens", "output_audio_tokens", "output_image_tokens")
+#: Tokens that cost more than others of their side.
+_DEAR = ("cache_write_1h_tokens", "input_audio_tokens", "input_image_tokens", *_OUTPUT_PARTS[1:])
+
+
+def with_content(span: Skeleton, content: ContentSkeleton) -> tuple[Skeleton, dict[str, OwnValue]]:
+    """The span as its log events complete it, and the columns that its row takes from them."""
+    found: dict[str, OwnValue] = {}
+    if span.finish_reason is None and content.finish_reason is not None:
+        found["finish_reason"] = content.finish_reason
+    if span.input_preview is None and content.input_preview is not None:
+        found["input_preview"] = content.input_preview
+    has_text = span.has_output_text
+    if span.output_preview is None and content.output_preview is not None:
+        found["output_preview"] = content.output_preview
+        has_text = content.has_output_text
+    completed = span._replace(
+        has_output_text=has_text,
+        has_request_body=span.has_request_body or content.has_request_body,
+        has_response_body=span.has_response_body or content.has_response_body,
+        **found,  # pyright: ignore[reportArgumentType]
+    )
+    if has_text and not span.has_output_text:
+        found["output_from"] = content.id
+    if completed.has_request_body and not span.has_request_body:
+        found["request_from"] = content.id
+    if completed.has_response_body and not span.has_response_body:
+        found["response_from"] = content.id
+    return completed, found
+
+
+def merged_call(
+    members: Sequence[Skeleton], outer: Set[SpanKey], lent: Mapping[SpanKey, Mapping[str, OwnValue]]
+) -> tuple[Skeleton, dict[str, OwnValue]]:
+    """The span that counts, and the columns in which its row must differ from what it says itself.
+
+    `outer` are the spans that have another of the members below them; `lent` is what each member takes from
+    its log events already.
+    """
+    ranked = sorted(members, key=lambda span: _rank(span, outer))
+    winner = ranked[0]
+    others = ranked[1:]
+    overrides: dict[str, OwnValue] = {}
+    for column in _LENT:
+        if getattr(winner, column) is None:
+            value = next((v for o in others if (v := getattr(o, column)) is not None), None)
+            if value is not None:
+                overrides[column] = value
+    overrides |= _usage(winner, ranked)
+    overrides |= _content(winner, others, lent)
+    overrides |= _outcome(winner, others)
+    overrides |= _stream_latency(winner, others)
+    return winner, overrides
+
+
+def _rank(span: Skeleton, outer: Set[SpanKey]) -> tuple[object, ...]:
+    """Smallest first. The request's half of a streamed pair knows when the call began, so it leads."""
+    opens_stream = (span.partner_key or "").startswith(STREAM_PARTNER_PREFIX) and not is_stream_part(span)
+    return (
+        not opens_stream,
+        span.dialect == ANTHROPIC_SDK_DIALECT,
+        span.input_tokens is None and span.output_tokens is None,
+        span.key in outer,
+        span.provider_request_id is None,
+        span.order,
+    )
+
+
+#: What `_rank` compares, in words that are true of the smaller one.
+_RANKS = (
+    "it knows when the stream was opened",
+    "it is not the client's own span",
+    "it knows the tokens",
+    "it is the innermost",
+    "it knows the response id",
+    "it began first",
+)
+
+
+def preference(winner: Skeleton, other: Skeleton, outer: Set[SpanKey]) -> str:
+    """Why one span of a call counts rather than another, in words."""
+    pairs = zip(_rank(winner, outer), _rank(other, outer), strict=True)
+    return next(_RANKS[index] for index, (mine, its) in enumerate(pairs) if mine != its)
+
+
+def _usage(winner: Skeleton, ranked: Sequence[Skeleton]) -> dict[str, OwnValue]:
+    """Tokens and cost from the span that knows most of them; never a sum of two spans' counts."""
+    best = max(ranked, key=_usage_knowledge)
+    facts: dict[str, OwnValue] = {
+        "input_tokens": best.input_tokens,
+        "output_tokens": best.output_tokens,
+        "usage_source": best.usage_source,
+        "cost_nano_usd": best.cost_nano_usd,
+        "cost_source": best.cost_source,
+        "price_version": best.price_version,
+    }
+    for columns, total in ((_INPUT_PARTS, "input_tokens"), (_OUTPUT_PARTS, "output_tokens")):
+        agreeing = [span for span in ranked if getattr(span, total) == getattr(best, total)]
+        for column in columns:
+            facts[column] = max((v for s in agreeing if (v := getattr(s, column)) is not None), default=None)
+    # A reported cost goes before a computed one; where a span states a service tier, the list price is wrong.
+    reported = next((span for span in ranked if span.cost_source == "reported"), None)
+    by_tier = next((s for s in ranked if (s.price_version or "").startswith(BILLED_BY_PREFIX)), None)
+    priced = reported or by_tier or next((s for s in ranked if s.cost_nano_usd is not None), None)
+    if priced is not None and (best.cost_nano_usd is None or priced is reported or priced is by_tier):
+        facts["cost_nano_usd"] = priced.cost_nano_usd
+        facts["cost_source"] = priced.cost_source
+        facts["price_version"] = priced.price_version
+    return {column: value for column, value in facts.items() if value != getattr(winner, column)}
+
+
+def _usage_knowledge(span: Skeleton) -> tuple[int, int, int, bool]:
+    known = (span.input_tokens is not None) + (span.output_tokens is not None)
+    cached = (span.cache_read_tokens or 0) + (span.cache_write_tokens or 0)
+    dear = sum(getattr(span, column) or 0 for column in _DEAR)
+    return known, cached, dear, span.dialect == ANTHROPIC_SDK_DIALECT
+
+
+def _content(
+    winner: Skeleton, others: Sequence[Skeleton], lent: Mapping[SpanKey, Mapping[str, OwnValue]]
+) -> dict[str, OwnValue]:
+    """Where the row's bodies and texts are to be read, when it has none itself."""
+    found: dict[str, OwnValue] = {}
+    if not winner.has_request_body and (other := _first(others, "has_request_body")):
+        found["request_from"] = lent[other.key].get("request_from", other.id)
+    if not winner.has_response_body and (other := _first(others, "has_response_body")):
+        found["response_from"] = lent[other.key].get("response_from", other.id)
+    if winner.output_preview is None:
+        other = next((span for span in others if span.output_preview is not None), None)
+        if other is not None:
+            found["output_preview"] = other.output_preview
+            if other.has_output_text:
+                found["output_from"] = lent[other.key].get("output_from", other.id)
+    return found
+
+
+def _first(spans: Sequence[Skeleton], flag: str) -> Skeleton | None:
+    return next((span for span in spans if getattr(span, flag)), None)
+
+
+def _outcome(winner: Skeleton, others: Sequence[Skeleton]) -> dict[str, OwnValue]:
+    """A call of which any span tells an error has failed; its details come from whoever gives them."""
+    failed = [span for span in (winner, *others) if span.status == "error"]
+    if not failed:
+        return {}
+    found: dict[str, OwnValue] = {} if winner.status == "error" else {"status": "error"}
+    for column in ("error_type", "error_message"):
+        if getattr(winner, column) is None:
+            value = next((v for span in failed if (v := getattr(span, column)) is not None), None)
+            if value is not None:
+                found[column] = value
+    return found
+
+
+def _stream_latency(winner: Skeleton, others: Sequence[Skeleton]) -> dict[str, OwnValue]:
+    """A streamed call that two spans record lasts from the start of the first to the end of the second."""
+    if not (winner.partner_key or "").startswith(STREAM_PARTNER_PREFIX) or not others:
+        return {}
+    end_ns = max(span.end_ns for span in (winner, *others))
+    return {"latency_ms": (end_ns - winner.start_ns) / 1e6}

@@ -1,0 +1,1 @@
+"""Threads, deadlines and files that stores share; contains no SQL."""

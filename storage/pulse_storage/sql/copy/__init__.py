@@ -1,0 +1,1 @@
+"""Copies all rows of one SQL store into another."""

@@ -1,0 +1,1 @@
+"""Retention, erasure and compaction of the SQL stores."""

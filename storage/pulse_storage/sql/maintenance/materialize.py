@@ -1,0 +1,83 @@
+"""Lets rows that stay take over the texts and bodies that they borrow from rows and log events that go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import orjson
+
+from pulse_storage.reconciliation.skeletons import OwnValue
+from pulse_storage.retention import RetentionPolicy
+from pulse_storage.sql.connection import Connection, Dialect, SqlValue, Values
+from pulse_storage.sql.maintenance.row_ranges import kept_rows, rows_between
+from pulse_storage.sql.tables.events import content_column
+from pulse_storage.sql.tables.spans import own_json
+
+#: The column of `span_bodies`, what a row says of having it, and what it says of borrowing it.
+_LOANS = (
+    ("output_text", "has_output_text", "output_from"),
+    ("request_body", "has_request_body", "request_from"),
+    ("response_body", "has_response_body", "response_from"),
+)
+
+
+#: Bound to LIKE with the escape `!`: `own` of a row that has a preview from elsewhere.
+TELLS_OF_PREVIEWS = '%!_preview"%'
+
+
+def take_over_what_is_borrowed(
+    connection: Connection, project: int, first: bytes, before: bytes, policy: RetentionPolicy
+) -> None:
+    """Copy what kept rows with ids in the range borrow to the rows themselves. Repeating it is harmless."""
+    dialect = connection.dialect
+    rows, kept = rows_between(project, first, before), kept_rows(dialect, policy)
+    borrowers = connection.execute(
+        f"SELECT own, output_from, request_from, response_from, {', '.join(dialect.row_key)}"
+        f" FROM spans WHERE {rows.sql} AND (output_from IS NOT NULL OR request_from IS NOT NULL"
+        f" OR response_from IS NOT NULL OR own LIKE ? ESCAPE '!') AND {kept.sql}",
+        (*rows.bindings, TELLS_OF_PREVIEWS, *kept.bindings),
+    ).fetchall()
+    for own, *lenders in borrowers:
+        row_key = tuple(lenders[len(_LOANS) :])
+        for loan, lender in zip(_LOANS, lenders, strict=False):
+            if lender is not None:
+                _take_over(connection, project, row_key, lender, loan)
+        if own is not None:
+            connection.execute(
+                f"UPDATE spans SET own = ? WHERE {named(dialect)}", (without_previews(own), *row_key)
+            )
+
+
+def named(dialect: Dialect) -> str:
+    """SQL: the row whose key is bound."""
+    return " AND ".join(f"{column} = ?" for column in dialect.row_key)
+
+
+def without_previews(own: SqlValue) -> str | None:
+    """The column `own` of a row whose previews are its own, or gone."""
+    said: Mapping[str, OwnValue] = orjson.loads(cast("str", own))
+    return own_json({name: value for name, value in said.items() if not name.endswith("_preview")})
+
+
+def _take_over(
+    connection: Connection, project: int, row_key: Values, lender: SqlValue, loan: tuple[str, str, str]
+) -> None:
+    column, has, reference = loan
+    dialect = connection.dialect
+    keys = ", ".join(dialect.row_key)
+    packed = connection.execute(
+        f"SELECT {column} FROM span_bodies WHERE ({keys}) ="
+        f" (SELECT {keys} FROM spans WHERE project = ? AND id = ?)",
+        (project, lender),
+    ).get
+    if packed is None:
+        packed = content_column(connection, project, column, cast("bytes", lender))
+    if packed is not None:
+        connection.execute(
+            f"INSERT INTO span_bodies ({keys}, {column}) VALUES ({', '.join('?' * len(row_key))}, ?)"
+            f" ON CONFLICT ({keys}) DO UPDATE SET {column} = excluded.{column}",
+            (*row_key, packed),
+        )
+        connection.execute(f"UPDATE spans SET {has} = TRUE WHERE {named(dialect)}", row_key)
+    connection.execute(f"UPDATE spans SET {reference} = NULL WHERE {named(dialect)}", row_key)

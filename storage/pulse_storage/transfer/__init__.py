@@ -1,1 +1,0 @@
-"""Carries everything of one store into another."""
