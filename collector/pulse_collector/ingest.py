@@ -1,28 +1,30 @@
-"""The service behind every receiver: who sends, what it says, and success only once it is committed."""
+"""The service behind every receiver: checks the key, maps the request, answers once rows are committed."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar, TypeVarTuple
 
 from prometheus_client import CollectorRegistry
 
 from pulse_collector.admission import ByteBudget, Reservation
-from pulse_collector.commits import committed
+from pulse_collector.await_commit import await_commit
 from pulse_collector.mapping.events import content_of_parts
 from pulse_collector.mapping.logs import MappedLogs
-from pulse_collector.mapping.spans import MappedSpans
+from pulse_collector.mapping.spans import MappedSpans, SpanMapper, no_checkpoint
 from pulse_collector.metrics import CollectorMetrics
 from pulse_collector.pricing import Prices
 from pulse_collector.pricing.price_book import PriceBook
 from pulse_collector.pricing.price_list import warm_up
 from pulse_collector.reading import RequestReader
-from pulse_collector.refusals import Refusal, not_admitted, store_unavailable
+from pulse_collector.refusals import not_admitted, store_unavailable
 from pulse_proto.otlp import Encoding, Signal
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import StoreUnavailable
@@ -34,28 +36,29 @@ ArgsT = TypeVarTuple("ArgsT")
 
 KeepSpans = Literal["genai", "all"]
 
-#: From the whole body to the answer. Stock exporters give up after 10 s in all, and a key may be looked up
-#: before.
+#: From the complete body to the answer. Stock exporters time out after 10 s, which may include the lookup of
+#: the key.
 _DEADLINE_S = 8.0
-#: A body up to this is decoded on the event loop: handing it to a thread would cost more.
+#: A body of at most this size is decoded on the event loop: the switch to a thread would cost more.
 _INLINE_BYTES = 16 * 1024
-#: Reasons named in one partial_success message; the rest are only counted.
-_REASONS_TOLD = 5
+#: Distinct reasons in one partial_success message; the message has only the number of further ones.
+_MAX_REASONS = 5
 
+_TOO_SLOW = "it takes too long"
 _NO_METRICS = "Pulse does not store metrics; they were dropped. Traces are stored."
-_NO_EVENT = "log records that are no gen-ai event of a span, and no call of a coding agent, are not stored"
+_NO_EVENT = "log records are stored only as gen-ai events of a span and as calls of coding agents"
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """A success: how many spans were refused, and why (or, with none refused, a warning)."""
+class ExportOutcome:
+    """The answer to an accepted export: the number of rejected spans, and the reasons or a warning."""
 
     rejected: int = 0
     message: str = ""
 
 
 class Collector:
-    """Takes export requests for the project of a key. One for all receivers of a process."""
+    """Maps and stores export requests. One instance serves all receivers of a process; thread-safe."""
 
     def __init__(
         self,
@@ -68,9 +71,11 @@ class Collector:
         max_body_bytes: int = 20 * 1024 * 1024,
         max_spans: int = 50_000,
         registry: CollectorRegistry,
+        checkpoint: Callable[[], None] = no_checkpoint,
     ) -> None:
+        """Mapping calls `checkpoint` between spans, which may wait for reads in progress (ADR 0015)."""
         self.max_body_bytes = max_body_bytes
-        self._reader = RequestReader(max_body_bytes, max_spans, storage.give_way)
+        self._reader = RequestReader(max_body_bytes, max_spans, SpanMapper(checkpoint))
         self._over_limit = (
             f"a request may have {max_spans} spans or log records (PULSE_MAX_SPANS_PER_REQUEST);"
             " send smaller batches"
@@ -81,27 +86,27 @@ class Collector:
         self._keys = keys
         self._prices = prices
         self._keep_all = keep == "all"
-        # Two: one may inflate or compress (the interpreter is free meanwhile) while the other maps.
+        # Two threads: one can decompress, which releases the GIL, while the other maps.
         self._workers = ThreadPoolExecutor(2, thread_name_prefix="pulse-map")
-        # The price list takes a quarter of a second to load: not while the first request waits.
+        # Loading the price list takes a quarter of a second; do it before the first request.
         self._workers.submit(warm_up)
 
     async def admit(self, authorization: str | None) -> ApiKey:
-        """The key that may send. Raises Refusal: 401, 403, or 503 if the store cannot be asked."""
+        """Return the key if it may send spans. Raises Refusal (401, 403; 503 if the store is down)."""
         try:
             return await self._keys.check(authorization, INGEST)
         except (KeyRefused, ScopeMissing, StoreUnavailable) as error:
             raise not_admitted(error) from error
 
     def admit_cached(self, authorization: str | None) -> ApiKey | None:
-        """`admit` without waiting: None if only the store could tell."""
+        """Return the key if it is cached, else None. Raises Refusal (401, 403) as `admit` does."""
         try:
             return self._keys.check_cached(authorization, INGEST)
         except (KeyRefused, ScopeMissing) as error:
             raise not_admitted(error) from error
 
     async def prices_of(self, project_id: str) -> Prices:
-        """The prices in force for a project. Raises Refusal: 503 if the store cannot be asked."""
+        """Return the prices of a project. Raises Refusal (503) if the store is unavailable."""
         try:
             return await self._prices.of(project_id)
         except StoreUnavailable as error:
@@ -115,8 +120,8 @@ class Collector:
         encoding: Encoding,
         content_encoding: str | None,
         reservation: Reservation,
-    ) -> Outcome:
-        """Inflate, decode, map and store one HTTP request's body. Raises Refusal."""
+    ) -> ExportOutcome:
+        """Decompress, decode, map and store the body of one HTTP request. Raises Refusal."""
         deadline_s = time.monotonic() + _DEADLINE_S
         prices = await self.prices_of(project_id)
         mapped = await self.in_worker(
@@ -133,14 +138,14 @@ class Collector:
         if isinstance(mapped, MappedLogs):
             return await self._store_logs("http", project_id, mapped, deadline_s)
         if mapped is None:
-            return Outcome(message=_NO_METRICS)
+            return ExportOutcome(message=_NO_METRICS)
         self._count_mapped("http", mapped)
         return await self._store(mapped, deadline_s)
 
     def export_blocking(
         self, signal: Signal[Any], project_id: str, body: bytes, loop: asyncio.AbstractEventLoop
-    ) -> Outcome:
-        """`export` for an uncompressed protobuf body, from a thread that may wait. Raises Refusal."""
+    ) -> ExportOutcome:
+        """Export an uncompressed protobuf body from a thread that may block. Raises Refusal."""
         deadline_s = time.monotonic() + _DEADLINE_S
         with self.budget.reservation() as reservation:
             reservation.take(len(body))
@@ -152,60 +157,69 @@ class Collector:
                 storing = self._store_logs("grpc", project_id, mapped, deadline_s)
                 return _wait(asyncio.run_coroutine_threadsafe(storing, loop), deadline_s + 1)
             if mapped is None:
-                return Outcome(message=_NO_METRICS)
+                return ExportOutcome(message=_NO_METRICS)
             self._count_mapped("grpc", mapped)
             if not mapped.rows:
                 return self._outcome(mapped, IngestResult())
-            started = time.perf_counter()
-            self.storage.give_way()
             try:
-                left_s = _left_s(deadline_s)
-                result = self._submit(mapped.rows, left_s).result(left_s)
-            except (StoreUnavailable, FutureTimeout) as error:
-                raise self._not_committed(len(mapped.rows), error) from error
-            return self._committed(mapped, result, started)
+                result = self._commit_blocking(mapped.rows, _left_s(deadline_s))
+            except StoreUnavailable as error:
+                raise store_unavailable(error) from error
+            return self._outcome(mapped, result)
 
     async def store(self, transport: str, rows: list[SpanRow]) -> IngestResult:
-        """Store rows that were read elsewhere (the batch route). Raises StoreUnavailable."""
+        """Store rows that the caller has built (the batch route). Raises StoreUnavailable."""
         self.metrics.received(transport, len(rows))
-        started = time.perf_counter()
-        try:
-            result = await committed(self._submit(rows, _DEADLINE_S), _DEADLINE_S)
-        except (StoreUnavailable, TimeoutError) as error:
-            self.metrics.rejected("unavailable", len(rows))
-            raise StoreUnavailable(str(error) or "it takes too long") from error
-        self.metrics.commit_seconds.observe(time.perf_counter() - started)
-        self.metrics.ingested(result)
-        return result
+        return await self._commit(rows, _DEADLINE_S)
 
     async def in_worker(
         self, body_bytes: int, function: Callable[[*ArgsT], ResultT], *args: *ArgsT
     ) -> ResultT:
-        """The function's result; a mapping thread runs it if the body is worth the way there."""
+        """Call the function and return its result: in a mapping thread unless the body is small."""
         if body_bytes <= _INLINE_BYTES:
             return function(*args)
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *args)
 
     def close(self) -> None:
-        """Stop the mapping threads, once the receivers are stopped."""
+        """Stop the mapping threads. Call it after the receivers have stopped."""
         self._workers.shutdown()
 
-    async def _store(self, mapped: MappedSpans, deadline_s: float) -> Outcome:
+    async def _store(self, mapped: MappedSpans, deadline_s: float) -> ExportOutcome:
         if not mapped.rows:
             return self._outcome(mapped, IngestResult())
-        started = time.perf_counter()
         try:
-            left_s = _left_s(deadline_s)
-            result = await committed(self._submit(mapped.rows, left_s), left_s)
-        except (StoreUnavailable, TimeoutError) as error:
-            raise self._not_committed(len(mapped.rows), error) from error
-        return self._committed(mapped, result, started)
+            result = await self._commit(mapped.rows, _left_s(deadline_s))
+        except StoreUnavailable as error:
+            raise store_unavailable(error) from error
+        return self._outcome(mapped, result)
+
+    async def _commit(self, rows: Sequence[SpanRow], within_s: float) -> IngestResult:
+        """Store rows and count the result. Raises StoreUnavailable, also when `within_s` has passed."""
+        started = time.perf_counter()
+        with self._counted_if_failed(len(rows)):
+            future = self._submit(rows, within_s)
+            try:
+                result = await await_commit(future, within_s)
+            except asyncio.CancelledError:
+                # The writer stores the rows anyway.
+                future.add_done_callback(partial(self._count_unawaited, len(rows)))
+                raise
+        self._count_committed(result, started)
+        return result
+
+    def _commit_blocking(self, rows: Sequence[SpanRow], within_s: float) -> IngestResult:
+        """Do the same as `_commit` from a thread that may block."""
+        started = time.perf_counter()
+        with self._counted_if_failed(len(rows)):
+            result = self._submit(rows, within_s).result(within_s)
+        self._count_committed(result, started)
+        return result
 
     async def _store_logs(
         self, transport: str, project_id: str, mapped: MappedLogs, deadline_s: float
-    ) -> Outcome:
-        """Store the calls that events report, then the content of spans: success means both."""
-        calls = Outcome()
+    ) -> ExportOutcome:
+        """Store the calls that log events report, then content for stored spans. Raises Refusal."""
+        calls = ExportOutcome()
         if mapped.calls.rows or mapped.calls.rejected:
             self._count_mapped(transport, mapped.calls)
             calls = await self._store(mapped.calls, deadline_s)
@@ -217,11 +231,11 @@ class Collector:
                 async with asyncio.timeout(_left_s(deadline_s)):
                     result = await self.storage.ingest_events(project_id, parts, content_of_parts)
             except (StoreUnavailable, TimeoutError) as error:
-                raise store_unavailable(str(error) or "it takes too long") from error
+                raise store_unavailable(str(error) or _TOO_SLOW) from error
         self.metrics.events(result, mapped.ignored + mapped.over_limit)
-        events = _told([*reasons, *(reason for _, reason in result.rejected)])
+        events = _partial_success([*reasons, *(reason for _, reason in result.rejected)])
         messages = [message for message in (calls.message, events.message) if message]
-        return Outcome(calls.rejected + events.rejected, "; ".join(messages))
+        return ExportOutcome(calls.rejected + events.rejected, "; ".join(messages))
 
     def _submit(self, rows: Sequence[SpanRow], within_s: float) -> Future[IngestResult]:
         return self.storage.submit(rows, keep_all=self._keep_all, within_s=within_s)
@@ -232,38 +246,53 @@ class Collector:
         self.metrics.unread(mapped.unread)
         self.metrics.rejected("limit", mapped.over_limit)
 
-    def _not_committed(self, rows: int, error: Exception) -> Refusal:
-        self.metrics.rejected("unavailable", rows)
-        return store_unavailable(str(error) or "it takes too long")
+    @contextmanager
+    def _counted_if_failed(self, rows: int) -> Generator[None]:
+        """Count rows as rejected if the block raises. Turns TimeoutError into StoreUnavailable."""
+        try:
+            yield
+        except (StoreUnavailable, TimeoutError) as error:
+            self.metrics.rejected("unavailable", rows)
+            raise StoreUnavailable(str(error) or _TOO_SLOW) from error
+        except Exception:
+            self.metrics.rejected("failed", rows)
+            raise
 
-    def _committed(self, mapped: MappedSpans, result: IngestResult, started: float) -> Outcome:
+    def _count_unawaited(self, rows: int, future: Future[IngestResult]) -> None:
+        """Count the result of a commit whose request was cancelled."""
+        if future.exception() is None:
+            self.metrics.ingested(future.result())
+        else:
+            self.metrics.rejected("unavailable", rows)
+
+    def _count_committed(self, result: IngestResult, started: float) -> None:
         self.metrics.commit_seconds.observe(time.perf_counter() - started)
         self.metrics.ingested(result)
-        return self._outcome(mapped, result)
 
-    def _outcome(self, mapped: MappedSpans, result: IngestResult) -> Outcome:
+    def _outcome(self, mapped: MappedSpans, result: IngestResult) -> ExportOutcome:
         over_limit = [self._over_limit] * mapped.over_limit
-        return _told([*mapped.rejected, *over_limit, *(reason for _, reason in result.rejected)])
+        return _partial_success([*mapped.rejected, *over_limit, *(reason for _, reason in result.rejected)])
 
 
 def _left_s(deadline_s: float) -> float:
-    """The seconds up to a time of `time.monotonic`; a moment at least."""
+    """Return the seconds until a `time.monotonic` deadline, at least 0.1."""
     return max(0.1, deadline_s - time.monotonic())
 
 
 def _wait(future: Future[ResultT], deadline_s: float) -> ResultT:
-    """Return the result of something on the event loop. Raises Refusal once the deadline has passed."""
+    """Return the result of a coroutine on the event loop. Raises Refusal once the deadline has passed."""
     try:
         return future.result(_left_s(deadline_s))
     except FutureTimeout:
         future.cancel()
-        raise store_unavailable("it takes too long") from None
+        raise store_unavailable(_TOO_SLOW) from None
 
 
-def _told(reasons: Sequence[str]) -> Outcome:
-    """All reasons are counted, a few are told; the same one for many spans is told once."""
+def _partial_success(reasons: Sequence[str]) -> ExportOutcome:
+    """Return the number of all reasons, one a span, and a message with the first distinct ones."""
     if not reasons:
-        return Outcome()
-    told = list(dict.fromkeys(reasons))
-    more = f" … and {len(told) - _REASONS_TOLD} more reasons" if len(told) > _REASONS_TOLD else ""
-    return Outcome(len(reasons), "; ".join(told[:_REASONS_TOLD]) + more)
+        return ExportOutcome()
+    distinct = list(dict.fromkeys(reasons))
+    further = len(distinct) - _MAX_REASONS
+    more = f" … and {further} more reasons" if further > 0 else ""
+    return ExportOutcome(len(reasons), "; ".join(distinct[:_MAX_REASONS]) + more)

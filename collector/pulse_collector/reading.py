@@ -1,16 +1,15 @@
-"""Reads the body of a request in bounded memory: inflated, decoded part by part, mapped, charged."""
+"""Reads the body of a request in bounded memory: decompresses, decodes part by part, and maps it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from pulse_collector import compression
 from pulse_collector.admission import Reservation
 from pulse_collector.mapping.events import MappedEvents
 from pulse_collector.mapping.logs import MappedLogs, map_logs
-from pulse_collector.mapping.spans import MappedSpans, map_spans
+from pulse_collector.mapping.spans import MappedSpans, SpanMapper
 from pulse_collector.pricing import Prices
 from pulse_collector.refusals import too_many_parts, unreadable
 from pulse_proto.bounded import decode_bounded
@@ -20,12 +19,12 @@ from pulse_storage.runtime.writer import ROW_BYTES
 
 
 class RequestReader:
-    """Reads requests of one collector. Safe from any thread."""
+    """Decodes and maps request bodies within the limits of one collector. Thread-safe."""
 
-    def __init__(self, max_body_bytes: int, max_spans: int, give_way: Callable[[], object]) -> None:
+    def __init__(self, max_body_bytes: int, max_spans: int, mapper: SpanMapper) -> None:
         self._max_body_bytes = max_body_bytes
         self._max_spans = max_spans
-        self._give_way = give_way
+        self._mapper = mapper
 
     def read(
         self,
@@ -37,9 +36,9 @@ class RequestReader:
         reservation: Reservation,
         prices: Prices,
     ) -> MappedSpans | MappedLogs | None:
-        """Return what a request has for the store: spans, log records, or, of metrics, nothing.
+        """Return the mapped spans or log records of a body; None for metrics, which are not stored.
 
-        Raises Refusal (400, 413, 503).
+        Charges decompressed bytes and rows to `reservation`. Raises Refusal (400, 413, 503).
         """
         inflated = compression.inflate(content_encoding, body, self._max_body_bytes, reservation.take)
         try:
@@ -47,7 +46,7 @@ class RequestReader:
                 return self._spans(project_id, inflated, encoding, reservation, prices)
             if signal is LOGS:
                 return self._logs(project_id, inflated, encoding, reservation, prices)
-            # Nothing of what is decoded is kept.
+            # Metrics are decoded only to refuse what is unreadable.
             for _ in decode_bounded(signal, inflated, encoding, 0):
                 pass
         except TooManyParts as error:
@@ -65,7 +64,7 @@ class RequestReader:
             if part.request is None:
                 mapped.rejected.append(f"a span cannot be decoded: {part.refused}")
                 continue
-            more = map_spans(project_id, part.request, received_ns, prices, self._give_way)
+            more = self._mapper.map_spans(project_id, part.request, received_ns, prices)
             reservation.take(len(more.rows) * ROW_BYTES)
             mapped.add(more)
             mapped.over_limit += part.over_limit
@@ -80,7 +79,7 @@ class RequestReader:
             if part.request is None:
                 mapped.over_limit += 1
                 continue
-            more = map_logs(project_id, part.request, received_ns, prices, self._give_way)
+            more = map_logs(self._mapper, project_id, part.request, received_ns, prices)
             reservation.take((len(more.events.parts) + len(more.calls.rows)) * ROW_BYTES)
             mapped.add(more)
             mapped.over_limit += part.over_limit

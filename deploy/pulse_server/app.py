@@ -79,6 +79,7 @@ def put_together(settings: Settings, storage: StorageAdapter, only: Role | None)
         max_body_bytes=max_body_bytes,
         max_spans=settings.max_spans_per_request,
         registry=registry,
+        checkpoint=storage.give_way,
     )
     ingest = [*otlp_routes(collector), *batch_routes(collector), *explaining]
     health = health_routes(storage, ReadAccess(keys), registry)

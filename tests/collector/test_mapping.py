@@ -29,7 +29,8 @@ from tests.support.spans import (
 from pulse_collector import dialects
 from pulse_collector.mapping import read_span
 from pulse_collector.mapping.read_span import Reading, read_columns, read_content, read_values
-from pulse_collector.mapping.spans import MappedSpans, map_spans
+from pulse_collector.mapping.spans import MappedSpans, SpanMapper, map_spans
+from pulse_collector.pricing import LIST_PRICES
 from pulse_storage.content.bodies import unpack
 from pulse_storage.content.documents import unpack_document
 from pulse_storage.rows import PREVIEW_CHARS
@@ -60,12 +61,13 @@ def test_a_span_without_proper_ids_is_rejected_alone() -> None:
     ]
 
 
-def test_others_may_go_first_before_each_span() -> None:
-    gone: list[None] = []
+def test_mapper_calls_the_checkpoint_at_least_once_for_each_span() -> None:
+    calls: list[None] = []
     spans = [chat_span(span_id=number) for number in range(1, 101)]
-    mapped = map_spans("p1", trace_request(*spans), RECEIVED_NS, give_way=lambda: gone.append(None))
+    mapper = SpanMapper(lambda: calls.append(None))
+    mapped = mapper.map_spans("p1", trace_request(*spans), RECEIVED_NS, LIST_PRICES)
     assert len(mapped.rows) == 100
-    assert len(gone) >= 100
+    assert len(calls) >= 100
 
 
 @pytest.mark.parametrize("parent_id", [b"", b"short", bytes(8)])

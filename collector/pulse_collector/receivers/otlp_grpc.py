@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 
 import grpc
 
-from pulse_collector.ingest import Collector, Outcome
+from pulse_collector.ingest import Collector, ExportOutcome
 from pulse_collector.receivers.grpc_calls import Slots, Watchdog
 from pulse_collector.refusals import Refusal, out_of_memory, store_unavailable, unreadable
 from pulse_proto.otlp import LOGS, METRICS, TRACES, Signal, encode_grpc_response
@@ -166,7 +166,7 @@ class _Exports(grpc.GenericRpcHandler):
         project_id: str | None,
         messages: Iterator[bytes],
         context: grpc.ServicerContext,
-    ) -> Outcome:
+    ) -> ExportOutcome:
         project_id = project_id or self._project_id(context)
         with self._calls.slot(project_id):
             with self._readers.slot(project_id, _TURN_DEADLINE_S), self._watchdog.watch(context.cancel):

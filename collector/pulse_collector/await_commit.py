@@ -1,4 +1,4 @@
-"""Waiting, on the event loop, for what the writer's thread commits."""
+"""Waits on the event loop for a result of the writer thread."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TypeVar
 ResultT = TypeVar("ResultT")
 
 
-async def committed(future: Future[ResultT], deadline_s: float) -> ResultT:
-    """The future's result. Raises what it raises, or TimeoutError once `deadline_s` has passed.
+async def await_commit(future: Future[ResultT], within_s: float) -> ResultT:
+    """Return the future's result. Raises its exception, or TimeoutError once `within_s` has passed.
 
-    Whoever stops waiting, because of the deadline or because its client left, stops nothing: the writer may
-    have begun. (`asyncio.wrap_future`, shielded and with a timeout, does the same for more.)
+    Neither the timeout nor a cancellation cancels the future: the writer may have begun the commit.
+    (`asyncio.wrap_future`, shielded and with a timeout, does the same but takes longer.)
     """
     loop = asyncio.get_running_loop()
     done = loop.create_future()
@@ -24,10 +24,10 @@ async def committed(future: Future[ResultT], deadline_s: float) -> ResultT:
             done.set_result(True)
 
     def wake_loop(_: Future[ResultT]) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the event loop is closed, so no coroutine waits
             loop.call_soon_threadsafe(wake)
 
-    deadline = loop.call_later(deadline_s, wake)
+    deadline = loop.call_later(within_s, wake)
     future.add_done_callback(wake_loop)
     try:
         await done
