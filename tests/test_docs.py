@@ -13,7 +13,7 @@ from docs.tools.pages import OUTSIDE
 from starlette.routing import Route
 
 from pulse_query_api.openapi import openapi_document
-from pulse_server.app import put_together
+from pulse_server.app import build_apps
 from pulse_server.cli import build_parser
 from pulse_server.settings import SETTINGS, read_settings
 from pulse_storage import open_storage
@@ -27,9 +27,9 @@ def routes(tmp_path: Path) -> Iterator[list[Route]]:
     """Every route of a whole server."""
     settings = read_settings({"PULSE_DATA_DIR": str(tmp_path)})
     storage = open_storage(settings.database_url)
-    parts = put_together(settings, storage, None)
-    yield [route for route in parts.main.routes if isinstance(route, Route)]
-    parts.close()
+    apps = build_apps(settings, storage, None)
+    yield [route for route in apps.main.routes if isinstance(route, Route)]
+    apps.close()
     asyncio.run(storage.close())
 
 

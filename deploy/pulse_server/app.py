@@ -1,4 +1,4 @@
-"""Storage, collector and query API put together: the only place that knows all of them."""
+"""Build the ASGI applications of a process from storage, collector and query API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pulse_collector.pricing.price_book import PriceBook
 from pulse_collector.receivers.batch import batch_routes
 from pulse_collector.receivers.explain import explain_routes
 from pulse_collector.receivers.otlp_http import otlp_routes
-from pulse_query_api.app import create_app, framed
+from pulse_query_api.app import create_app, with_middleware
 from pulse_query_api.auth import ReadAccess
 from pulse_query_api.routes.health import health_routes
 from pulse_server.prices_file import file_prices
@@ -29,26 +29,27 @@ _MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What one process serves."""
+class Apps:
+    """The ASGI applications of one process, and the objects that they share."""
 
     keys: KeyRing
-    #: On the main port.
+    #: The application on the main port.
     main: Starlette
-    #: For the ports of OTLP alone; None in a process that only answers queries.
+    #: None in the role `query`, which has no OTLP listeners.
     collector: Collector | None
+    #: The application on the OTLP/HTTP port; None in the role `query`.
     otlp: Starlette | None
     explainer: Explainer
 
     def close(self) -> None:
-        """Stop what works for the applications, once they are stopped."""
+        """Release the threads of collector and explainer; call it after the applications have stopped."""
         if self.collector is not None:
             self.collector.close()
         self.explainer.close()
 
 
-def put_together(settings: Settings, storage: StorageAdapter, only: Role | None) -> Parts:
-    """The applications of a process that plays this role, or both roles if `only` is None.
+def build_apps(settings: Settings, storage: StorageAdapter, only: Role | None) -> Apps:
+    """Build the applications of a process with the role `only`, or with both roles if it is None.
 
     Raises SettingError if the prices file cannot be used.
     """
@@ -57,19 +58,19 @@ def put_together(settings: Settings, storage: StorageAdapter, only: Role | None)
     prices = PriceBook(storage, file_prices(settings))
     inflight = ByteBudget(settings.max_inflight_mib * _MIB)
     max_body_bytes = settings.max_body_mib * _MIB
-    # In every role: it answers questions about what would be stored, and needs no more than prices.
+    # In both roles: it does not read or write rows, only prices.
     explainer = Explainer(keys, prices, inflight, max_body_bytes=max_body_bytes)
-    explaining = explain_routes(explainer)
+    explain = explain_routes(explainer)
     if only == "query":
         main = create_app(
             storage,
             keys,
             admin_key=settings.admin_key,
-            routes=explaining,
+            routes=explain,
             registry=registry,
             retention=settings.retention,
         )
-        return Parts(keys, main, None, None, explainer)
+        return Apps(keys, main, None, None, explainer)
     collector = Collector(
         storage,
         keys,
@@ -81,10 +82,10 @@ def put_together(settings: Settings, storage: StorageAdapter, only: Role | None)
         registry=registry,
         checkpoint=storage.give_way,
     )
-    ingest = [*otlp_routes(collector), *batch_routes(collector), *explaining]
+    ingest = [*otlp_routes(collector), *batch_routes(collector), *explain]
     health = health_routes(storage, ReadAccess(keys), registry)
     if only == "collector":
-        main = framed([*ingest, *health])
+        main = with_middleware([*ingest, *health])
     else:
         main = create_app(
             storage,
@@ -94,11 +95,11 @@ def put_together(settings: Settings, storage: StorageAdapter, only: Role | None)
             registry=registry,
             retention=settings.retention,
         )
-    return Parts(keys, main, collector, framed([*otlp_routes(collector), *health]), explainer)
+    return Apps(keys, main, collector, with_middleware([*otlp_routes(collector), *health]), explainer)
 
 
 def _process_registry() -> CollectorRegistry:
-    """A registry with the process's own memory, descriptors and collections in it."""
+    """Create a registry with metrics of the process: memory, CPU, file descriptors, garbage collection."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

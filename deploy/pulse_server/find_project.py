@@ -1,4 +1,4 @@
-"""Finds the project that a command line names."""
+"""Find the project that a command-line argument names."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from pulse_storage.rows import Project
 
 
 async def find_project(storage: StorageAdapter, named: str) -> Project:
-    """Return the project with this id, else the one with this name. Raises CommandFailed."""
+    """Return the project with the id `named`, else the project with that name.
+
+    Raises CommandFailed, with a similar name as a suggestion, if there is none.
+    """
     projects = await storage.list_projects()
     found = [project for project in projects if project.id == named]
     found = found or [project for project in projects if project.name == named]
     if not found:
         nearest = did_you_mean(named, [project.name for project in projects])
-        hint = nearest or "; `pulse projects list` shows them"
-        raise CommandFailed(f"no project is called '{named}'{hint}")
+        hint = nearest or "; `pulse projects list` lists all projects"
+        raise CommandFailed(f"no project has the id or name '{named}'{hint}")
     return found[0]

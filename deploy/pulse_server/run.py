@@ -17,24 +17,24 @@ from typing import get_args
 import uvloop
 
 from pulse_collector.receivers.otlp_grpc import GrpcServer, serve_otlp_grpc
-from pulse_server.app import Parts, Role, put_together
+from pulse_server.app import Apps, Role, build_apps
 from pulse_server.arguments import CommandFailed
 from pulse_server.banner import Listening, banner
 from pulse_server.first_project import ensure_first_project
 from pulse_server.http_server import HttpServer, raise_file_limit
 from pulse_server.listen import check_free, listen, port_of
 from pulse_server.logs import configure_logs
+from pulse_server.maintenance import run_maintenance
 from pulse_server.settings import SettingError, Settings
 from pulse_server.store import opened_store, prepare_data_dir
-from pulse_server.upkeep import keep_up
 from pulse_storage.errors import StorageError
 from pulse_storage.keys import KeyRing
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
-#: What is in flight gets this long to finish; the store's last commit comes after it.
+#: Requests in progress have this long to finish at a stop; the store's last commit comes after it.
 _GRACE_S = 5
-#: A stop is over by then, come what may: nothing that was acknowledged depends on it.
+#: The process exits at the latest this long after a stop signal; acknowledged data is committed by then.
 _STOP_WITHIN_S = 9.5
 _FLUSH_KEYS_EVERY_S = 15.0
 
@@ -42,13 +42,14 @@ _log = logging.getLogger("pulse")
 
 
 def serve(settings: Settings, only: Role | None = None) -> int:
-    """Serve until a signal asks to stop; 0 once all that was accepted is finished and committed.
+    """Run the server until a stop signal; return 0 after accepted requests are finished and committed.
 
-    Raises SettingError or StorageError if it cannot start, CommandFailed if it had to give up.
+    `only` limits the process to one role. Raises SettingError or StorageError if the server cannot start,
+    CommandFailed if a listener fails.
     """
     configure_logs(settings.log_level, settings.log_format)
-    # A thread that computes (mapping, writing) lets readers go on after this; Python's own 5 ms are felt in
-    # every answer beside ingest (benchmarks/reads_beside_ingest.py).
+    # CPU-bound threads (mapping, writing) release the GIL after this long; the default of 5 ms adds to the
+    # latency of every read during ingest (benchmarks/reads_beside_ingest.py).
     sys.setswitchinterval(0.001)
     prepare_data_dir(settings.data_dir)
     raise_file_limit()
@@ -60,7 +61,7 @@ def serve(settings: Settings, only: Role | None = None) -> int:
                 listen("PULSE_OTLP_HTTP_PORT", settings.host, settings.otlp_http_port)
             )
         if only != "query" and settings.otlp_grpc_port:
-            # gRPC binds by itself, and its own error names neither the port nor the mend.
+            # gRPC binds its own socket, and its error message has neither the port nor a fix.
             check_free("PULSE_OTLP_GRPC_PORT", settings.host, settings.otlp_grpc_port)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, only, main, otlp))
@@ -74,20 +75,20 @@ async def _serve(
     async with opened_store(settings) as storage:
         key = await ensure_first_project(storage, settings)
         project = next((project.name for project in await storage.list_projects()), None)
-        parts = put_together(settings, storage, only)
-        http = [HttpServer(parts.main, main, grace_s=_GRACE_S, lifespan=True)]
-        if otlp is not None and parts.otlp is not None:
-            http.append(HttpServer(parts.otlp, otlp, grace_s=_GRACE_S, lifespan=False))
-        grpc = _serve_grpc(settings, parts)
+        apps = build_apps(settings, storage, only)
+        http = [HttpServer(apps.main, main, grace_s=_GRACE_S, lifespan=True)]
+        if otlp is not None and apps.otlp is not None:
+            http.append(HttpServer(apps.otlp, otlp, grace_s=_GRACE_S, lifespan=False))
+        grpc = _serve_grpc(settings, apps)
         serving = [asyncio.create_task(server.run_until_stopped()) for server in http]
-        flushing = asyncio.create_task(_flush_keys(parts.keys))
-        upkeep = asyncio.create_task(
-            keep_up(storage, settings.retention, settings.retention_every_minutes * 60.0)
+        flushing = asyncio.create_task(_flush_keys(apps.keys))
+        maintenance = asyncio.create_task(
+            run_maintenance(storage, settings.retention, settings.retention_every_minutes * 60.0)
         )
         try:
             for server in http:
                 await _until(server.ready, serving)
-            # What is loaded by now stays: to look through it for garbage would stop all threads for 15 ms.
+            # Exempt the loaded modules from garbage collection: scanning them stops all threads for 15 ms.
             gc.collect()
             gc.freeze()
             listening = Listening(
@@ -101,26 +102,26 @@ async def _serve(
             sys.stdout.flush()
             await _until(stopping, serving)
         finally:
-            _log.info("stopping: finishing what is in flight")
+            _log.info("stopping: finishing requests in progress")
             for server in http:
                 server.stop()
             stopped = [asyncio.to_thread(grpc.stop, _GRACE_S)] if grpc is not None else []
             await asyncio.gather(*serving, *stopped, return_exceptions=True)
-            parts.close()
+            apps.close()
             flushing.cancel()
-            # Each of its steps is committed, so the next server goes on where this one is.
-            upkeep.cancel()
-            await asyncio.gather(flushing, upkeep, return_exceptions=True)
+            # Each step of maintenance is committed; the next server continues from there.
+            maintenance.cancel()
+            await asyncio.gather(flushing, maintenance, return_exceptions=True)
             with contextlib.suppress(StorageError):
-                await parts.keys.flush_used()
-    _log.info("stopped: everything acknowledged is committed")
+                await apps.keys.flush_used()
+    _log.info("stopped: all acknowledged data is committed")
 
 
-def _serve_grpc(settings: Settings, parts: Parts) -> GrpcServer | None:
-    if parts.collector is None or not settings.otlp_grpc_port:
+def _serve_grpc(settings: Settings, apps: Apps) -> GrpcServer | None:
+    if apps.collector is None or not settings.otlp_grpc_port:
         return None
     try:
-        return serve_otlp_grpc(parts.collector, settings.host, settings.otlp_grpc_port)
+        return serve_otlp_grpc(apps.collector, settings.host, settings.otlp_grpc_port)
     except (OSError, RuntimeError) as error:
         raise SettingError(
             "PULSE_OTLP_GRPC_PORT",
@@ -129,15 +130,15 @@ def _serve_grpc(settings: Settings, parts: Parts) -> GrpcServer | None:
 
 
 def _stop_on_signals() -> asyncio.Event:
-    """Set at the first signal that asks to stop; the second one ends the process where it stands."""
+    """Return an event that the first stop signal sets; a second signal ends the process immediately."""
     stopping = asyncio.Event()
 
     def on_signal(number: signal.Signals) -> None:
         if stopping.is_set():
-            _give_up(f"second {number.name}: ending at once")
+            _exit_now(f"second {number.name}: exiting immediately")
         _log.info("%s received", number.name)
         stopping.set()
-        watchdog = threading.Timer(_STOP_WITHIN_S, _give_up, ["stop took too long: ending"])
+        watchdog = threading.Timer(_STOP_WITHIN_S, _exit_now, ["stopping took too long: exiting"])
         watchdog.daemon = True
         watchdog.start()
 
@@ -147,8 +148,11 @@ def _stop_on_signals() -> asyncio.Event:
     return stopping
 
 
-def _give_up(reason: str) -> None:
-    """End without another wait; safe at any moment, since success is only ever said after a commit."""
+def _exit_now(reason: str) -> None:
+    """Log the reason and exit with code 1 without cleanup.
+
+    This loses no acknowledged data: requests are acknowledged after their commit.
+    """
     _log.error(reason)
     os._exit(1)
 
@@ -162,8 +166,8 @@ async def _until(event: asyncio.Event, serving: Sequence[asyncio.Task[None]]) ->
     waiting.cancel()
     for task in serving:
         if task in done and (error := task.exception()) is not None:
-            raise CommandFailed(f"a listener ended by itself: {error!r}") from error
-    raise CommandFailed("a listener ended by itself")
+            raise CommandFailed(f"a listener stopped unexpectedly: {error!r}") from error
+    raise CommandFailed("a listener stopped unexpectedly")
 
 
 async def _flush_keys(keys: KeyRing) -> None:
@@ -172,9 +176,12 @@ async def _flush_keys(keys: KeyRing) -> None:
         try:
             await keys.flush_used()
         except StorageError as error:
-            _log.warning("cannot note when keys were used: %s", error)
+            _log.warning("cannot store when keys were last used: %s", error)
 
 
 def _shown(key: str | None, settings: Settings) -> str | None:
-    """A key from the environment is not printed: it may be a secret of the place where output is kept."""
+    """Return the text to print for the first project's key; None if there is no key to print.
+
+    A key from the environment is printed as `$PULSE_API_KEY`: output may be kept where the key must not be.
+    """
     return "$PULSE_API_KEY" if key is not None and key == settings.api_key else key

@@ -1,4 +1,4 @@
-"""The ASGI application: every route, what surrounds them, and how errors are answered."""
+"""The ASGI application: all routes, their middleware and error responses."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from pulse_query_api.auth import AdminKey, ReadAccess
-from pulse_query_api.errors import ApiError, error_answer
-from pulse_query_api.middleware import RequestFrame
+from pulse_query_api.errors import ApiError, error_response
+from pulse_query_api.middleware import RequestMiddleware
 from pulse_query_api.routes.admin import admin_routes
 from pulse_query_api.routes.analytics import analytics_routes
 from pulse_query_api.routes.health import health_routes
@@ -39,14 +39,14 @@ def create_app(
     registry: CollectorRegistry | None = None,
     retention: RetentionPolicy = KEEP_EVERYTHING,
 ) -> Starlette:
-    """The query API over a store.
+    """Create the query API of a store.
 
-    `routes` are mounted beside its own and share its middleware and error answers; `registry` is what
-    `/metrics` shows; `retention` applies to projects without a policy of their own. Without an admin key
-    the admin routes answer 403. The caller closes the storage.
+    `routes` are added to its own routes, with the same middleware and error responses. `/metrics` shows
+    `registry`. `retention` is the policy of projects without their own. Without an admin key the admin
+    routes respond 403. The caller closes the storage.
     """
     access, admin = ReadAccess(keys), AdminKey(admin_key)
-    return framed(
+    return with_middleware(
         [
             *routes,
             *health_routes(storage, access, CollectorRegistry() if registry is None else registry),
@@ -60,17 +60,17 @@ def create_app(
     )
 
 
-def framed(routes: Sequence[BaseRoute]) -> Starlette:
-    """An application of these routes alone, with the middleware and the error answers of the query API."""
+def with_middleware(routes: Sequence[BaseRoute]) -> Starlette:
+    """Create an application of the given routes, with the query API's middleware and error responses."""
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(RequestFrame)],
-        exception_handlers={kind: _answer for kind in _EXPECTED_ERRORS},
+        middleware=[Middleware(RequestMiddleware)],
+        exception_handlers={kind: _handle_error for kind in _EXPECTED_ERRORS},
     )
-    # A redirect would be built from the Host header, which is the caller's to choose.
+    # A redirect would contain the request's Host header, which the client chooses.
     app.router.redirect_slashes = False
     return app
 
 
-async def _answer(request: Request, error: Exception) -> Response:
-    return error_answer(request, error)
+async def _handle_error(request: Request, error: Exception) -> Response:
+    return error_response(request, error)

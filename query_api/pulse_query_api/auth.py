@@ -1,7 +1,7 @@
-"""Who may call a route: a project's key with a scope, or the operator with the admin key.
+"""Access control: routes for a project's API key (`KeyRoute`) and for the admin key (`AdminRoute`).
 
-A handler behind `KeyRoute` is told its project by the key and by nothing else. Every route of the app is
-one of these two kinds or on the short list of public ones; a test walks the routes and holds that.
+The key alone decides the project that a `KeyRoute` handler reads. Every route of the application is of one
+of these two kinds or on a short list of public routes; a test checks that.
 """
 
 from __future__ import annotations
@@ -15,67 +15,77 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from pulse_query_api.concurrency import ProjectConcurrency
 from pulse_query_api.errors import PROBLEM_DETAILS, ApiError
 from pulse_query_api.params import no_query
-from pulse_query_api.turns import Turns
 from pulse_storage.keys import READ, KeyRefused, KeyRing
 
-#: Answers a request on behalf of the project with this id.
+#: Handles a request for the project with the given id.
 ProjectHandler = Callable[[Request, str], Awaitable[Response]]
 AdminHandler = Callable[[Request], Awaitable[Response]]
 
 
 class ReadAccess:
-    """Lets keys with the scope `read` in, and each project only as often as its turn comes."""
+    """Check that requests have a key with the scope `read`, and limit concurrent requests per project."""
 
     def __init__(self, keys: KeyRing) -> None:
         self._keys = keys
-        self._turns = Turns()
+        self._concurrency = ProjectConcurrency()
 
-    async def answer(self, request: Request, handler: ProjectHandler) -> Response:
-        """What `handler` answers for the key's project. Raises KeyRefused, ScopeMissing or ApiError 429."""
+    async def respond(self, request: Request, handler: ProjectHandler) -> Response:
+        """Check the request's key and return the handler's response for the key's project.
+
+        Raises KeyRefused or ScopeMissing for the key, ApiError 429 for too many requests of the project.
+        """
         authorization = request.headers.getlist("authorization")
         if len(authorization) != 1:
             raise KeyRefused
         key = await self._keys.check(authorization[0], READ)
-        async with self._turns.turn(key.project_id):
+        async with self._concurrency.limit(key.project_id):
             return await handler(request, key.project_id)
 
 
 class KeyRoute(Route):
-    """A GET route for keys that may read."""
+    """A GET route that requires a key with the scope `read`."""
 
     def __init__(self, path: str, handler: ProjectHandler, access: ReadAccess) -> None:
         async def endpoint(request: Request) -> Response:
-            return await access.answer(request, handler)
+            return await access.respond(request, handler)
 
         super().__init__(path, endpoint, methods=["GET"], name=handler.__name__)
 
 
 class AdminKey:
-    """The operator's key; kept as a digest, so that comparing takes the same time for every guess."""
+    """The operator's key, held as a digest so that a comparison takes constant time; None disables access."""
 
     def __init__(self, admin_key: str | None) -> None:
         self._digest = None if admin_key is None else hashlib.sha256(admin_key.encode()).digest()
 
     def check(self, given: str | None) -> None:
-        """Return if `given`, the X-Admin-Key header, is the key; else raise ApiError (403 or 401)."""
+        """Check `given`, the X-Admin-Key header, or None if there is none.
+
+        Raises ApiError: 403 if no admin key is configured, 401 if `given` is not the admin key.
+        """
         if self._digest is None:
             raise ApiError(
                 403, "Admin routes are disabled: start Pulse with ADMIN_KEY set to at least 32 characters."
             )
-        # Header text is latin-1 to the server; encoding it back gives the bytes that were sent.
+        # The server decodes headers as latin-1; encoding restores the bytes that were sent.
         digest = hashlib.sha256((given or "").encode("latin-1")).digest()
         if not hmac.compare_digest(digest, self._digest):
             raise ApiError(
                 401,
-                "The admin key is needed: send it as the header 'X-Admin-Key'.",
+                "The admin key is missing or wrong: send it in the header 'X-Admin-Key'.",
                 headers={"WWW-Authenticate": "X-Admin-Key"},
             )
 
 
 class AdminRoute(Route):
-    """A route for the operator; `problem_details` is for routes that are newer than the seed."""
+    """A route that requires the admin key.
+
+    `problem_details` selects the format of errors: `application/problem+json`, or `{"error": …}` for the
+    first version's routes.
+    """
 
     def __init__(
         self,
@@ -95,6 +105,6 @@ class AdminRoute(Route):
         self._problem_details = problem_details
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Mark how errors of this route are answered, then route on."""
+        """Record the format of this route's errors in the scope, then run the route."""
         scope[PROBLEM_DETAILS] = self._problem_details
         await super().handle(scope, receive, send)

@@ -1,10 +1,10 @@
-"""What can go wrong with a request, as JSON.
+"""Errors of a request, and their JSON responses.
 
-    ApiError                 status, one sentence, perhaps details
-    └── InvalidRequest       400: each detail names a parameter or field and what it must be
+    ApiError                 HTTP status, one sentence, optional details
+    └── InvalidRequest       400: each detail names a parameter or field and its rule
 
-Services and routes raise these; together with the store's and the key ring's errors they become answers
-here and nowhere else. The seed's routes answer `{"error": …}`, newer ones RFC 9457 problem details.
+Services and routes raise these. Only this module converts them, and the errors of the store and the key
+ring, to responses: `{"error": …}` for the first version's routes, RFC 9457 problem details for newer ones.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pulse_query_api.responses import PROBLEM_JSON, json_response
 from pulse_storage.errors import InvalidCursor, QueryTooSlow, StoreUnavailable
 from pulse_storage.keys import KeyRefused, ScopeMissing
 
-#: One thing that is wrong: where (`path`) and what (`message`).
+#: One problem of a request: `path` of the parameter or field, and `message`.
 Detail = dict[str, str]
 
 RETRY_SOON = {"Retry-After": "1"}
 
-#: Set in the scope by routes that answer errors as RFC 9457.
+#: Scope key: true if the route responds to errors with RFC 9457 problem details.
 PROBLEM_DETAILS = "pulse.problem_details"
 
 _OTLP_SIGNALS = ("traces", "logs", "metrics")
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class ApiError(Exception):
-    """A refusal: its HTTP status and the sentence that the caller reads."""
+    """An error response: HTTP status, a sentence for the client, and optional details and headers."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class ApiError(Exception):
 
 
 class InvalidRequest(ApiError):
-    """400: one or more parameters or fields are not as they must be."""
+    """400: one or more parameters or fields are invalid; `details` must not be empty."""
 
     def __init__(self, details: Sequence[Detail]) -> None:
         first, more = details[0], len(details) - 1
@@ -63,37 +63,37 @@ class InvalidRequest(ApiError):
         super().__init__(400, f"{first['path']} {first['message']}.{also}".lstrip(), details=details)
 
 
-def error_answer(request: Request, error: Exception) -> Response:
-    """The answer to a request that ended in `error`; anything unknown is a 500 that tells nothing."""
+def error_response(request: Request, error: Exception) -> Response:
+    """Return the response to a request that raised `error`; a 500 without details for unexpected errors."""
     if isinstance(error, HTTPException) and error.status_code == 405:
         error = _wrong_method(request)
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=error.headers)
     if isinstance(error, HTTPException) and error.status_code == 404:
         error = _no_route(request)
-    refusal = _refusal(error)
+    api_error = _as_api_error(error)
     if request.scope.get(PROBLEM_DETAILS):
         problem: dict[str, object] = {
             "type": "about:blank",
-            "title": HTTPStatus(refusal.status).phrase,
-            "status": refusal.status,
-            "detail": refusal.sentence,
+            "title": HTTPStatus(api_error.status).phrase,
+            "status": api_error.status,
+            "detail": api_error.sentence,
         }
-        if refusal.details:
-            problem["errors"] = refusal.details
-        return json_response(problem, refusal.status, headers=refusal.headers, media_type=PROBLEM_JSON)
-    body: dict[str, object] = {"error": refusal.sentence}
-    if refusal.details:
-        body["details"] = refusal.details
-    return json_response(body, refusal.status, headers=refusal.headers)
+        if api_error.details:
+            problem["errors"] = api_error.details
+        return json_response(problem, api_error.status, headers=api_error.headers, media_type=PROBLEM_JSON)
+    body: dict[str, object] = {"error": api_error.sentence}
+    if api_error.details:
+        body["details"] = api_error.details
+    return json_response(body, api_error.status, headers=api_error.headers)
 
 
-def _refusal(error: Exception) -> ApiError:
+def _as_api_error(error: Exception) -> ApiError:
     match error:
         case ApiError():
             return error
         case KeyRefused():
-            # One sentence for missing, malformed, unknown, revoked and expired: no oracle for guesses.
+            # The same for missing, malformed, unknown, revoked and expired keys: guesses learn nothing.
             return ApiError(
                 401,
                 "A valid API key is needed: send it as 'Authorization: Bearer pulse_sk_…'.",
@@ -103,26 +103,26 @@ def _refusal(error: Exception) -> ApiError:
             return ApiError(403, f"This API key lacks the scope '{error.scope}'.")
         case InvalidCursor():
             return InvalidRequest(
-                [{"path": "cursor", "message": "is not one that a Link header of this list gave out"}]
+                [{"path": "cursor", "message": "must be a cursor from the Link header of this list"}]
             )
         case QueryTooSlow():
-            # No invitation to try again: it would take as long.
-            return ApiError(503, "The answer takes too long to work out; ask for a shorter time range.")
+            # Without Retry-After: the same query would take as long again.
+            return ApiError(503, "The query takes too long; use a shorter time range.")
         case StoreUnavailable():
-            _log.warning("the store cannot answer: %s", error)
-            return ApiError(503, "The store cannot answer now; try again.", headers=RETRY_SOON)
+            _log.warning("the store is unavailable: %s", error)
+            return ApiError(503, "The store is unavailable; try again.", headers=RETRY_SOON)
         case MemoryError():
             return ApiError(
-                503, "Pulse has no memory left for this request now; try again.", headers=RETRY_SOON
+                503, "Pulse has not enough free memory for this request; try again.", headers=RETRY_SOON
             )
         case HTTPException():
             return ApiError(error.status_code, f"{error.detail.rstrip('.')}.", headers=error.headers)
         case _:
-            return ApiError(500, "Something went wrong in Pulse; its log has the details.")
+            return ApiError(500, "Internal error; the details are in Pulse's log.")
 
 
 def _no_route(request: Request) -> ApiError:
-    """Name the route of OTLP to an exporter whose endpoint has a path too much, or none where one is due."""
+    """Return a 404 error; with the right OTLP route if an exporter's endpoint has a wrong or missing path."""
     path = request.scope["path"].rstrip("/")
     signal = next((signal for signal in _OTLP_SIGNALS if path.endswith(f"/v1/{signal}")), None)
     if signal is None and path in ("", "/v1") and request.method == "POST":
@@ -139,11 +139,11 @@ def _no_route(request: Request) -> ApiError:
 
 def _wrong_method(request: Request) -> ApiError:
     allow = ", ".join(sorted({"OPTIONS", *_methods_of_path(request.scope)}))
-    return ApiError(405, f"This route takes {allow}.", headers={"Allow": allow})
+    return ApiError(405, f"This route accepts the methods {allow}.", headers={"Allow": allow})
 
 
 def _methods_of_path(scope: Scope) -> set[str]:
-    """Several routes share a path (the collector's POST beside our GET), so no single one can tell."""
+    """Return the methods of all routes that match the path, such as GET here and POST in the collector."""
     methods: set[str] = set()
     for route in scope["app"].routes:
         if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:

@@ -1,4 +1,4 @@
-"""Around every request: its id, the headers every answer carries, one log line, and a net for bugs."""
+"""Middleware of every request: request id, common headers, an access log line, and 500 for bugs."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pulse_query_api.errors import error_answer
+from pulse_query_api.errors import error_response
 
-#: Probes come every few seconds and tell nothing; they are logged at debug level.
+#: Routes that are polled every few seconds; logged at debug level.
 _PROBES = frozenset({"/health", "/ready", "/metrics"})
-#: What nginx logs for a client that left before the answer.
-_CLIENT_LEFT = 499
+#: The status that nginx logs when a client closes the connection before the response.
+_CLIENT_CLOSED = 499
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
@@ -25,14 +25,17 @@ _access = logging.getLogger("pulse.access")
 _log = logging.getLogger(__name__)
 
 
-class RequestFrame:
-    """Pure ASGI, so that nothing is buffered and a cancelled request stays cancelled."""
+class RequestMiddleware:
+    """Add request id and common headers to responses, log requests, and answer unexpected errors with 500.
+
+    Pure ASGI: it buffers nothing and passes cancellation through.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Run one request; lifespan messages pass through."""
+        """Handle one HTTP request; pass other scopes through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -40,7 +43,7 @@ class RequestFrame:
         request_id = _request_id(scope)
         status: int | None = None
 
-        async def send_framed(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
@@ -48,20 +51,20 @@ class RequestFrame:
             await send(message)
 
         try:
-            await self._app(scope, receive, send_framed)
+            await self._app(scope, receive, send_with_headers)
         except ClientDisconnect:
-            status = _CLIENT_LEFT
+            status = _CLIENT_CLOSED
         except Exception as error:
             _log.exception("request %s to %s failed", request_id, _route(scope))
             if status is not None:
-                raise  # the answer has begun: only cutting the connection tells that it is not whole
-            await error_answer(Request(scope), error)(scope, receive, send_framed)
+                raise  # part of the response is sent: closing the connection marks it as incomplete
+            await error_response(Request(scope), error)(scope, receive, send_with_headers)
         finally:
             _log_access(scope, request_id, status, (time.perf_counter_ns() - began_ns) / 1e6)
 
 
 def _request_id(scope: Scope) -> str:
-    """The caller's own id if it is fit to be logged, else a new one, which need not be hard to guess."""
+    """Return the client's X-Request-Id if it is safe to log, else a new random id."""
     given = Headers(scope=scope).get("x-request-id", "")
     return given if _SANE_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
 
@@ -75,7 +78,7 @@ def _add_headers(message: Message, request_id: str) -> None:
 
 
 def _log_access(scope: Scope, request_id: str, status: int | None, duration_ms: float) -> None:
-    """The route's template stands for the path, which may hold session ids and other people's text."""
+    """Write the access log line with the route's template: the path may contain ids and other user data."""
     route = _route(scope)
     _access.log(
         logging.DEBUG if route in _PROBES else logging.INFO,

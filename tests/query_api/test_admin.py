@@ -113,7 +113,7 @@ def test_a_wrong_admin_key_is_refused(client: TestClient, headers: dict[str, Any
     answer = client.post("/admin/projects", json={"name": "x"}, headers=headers)
     assert (answer.status_code, answer.json()) == (
         401,
-        {"error": "The admin key is needed: send it as the header 'X-Admin-Key'."},
+        {"error": "The admin key is missing or wrong: send it in the header 'X-Admin-Key'."},
     )
     assert answer.headers["WWW-Authenticate"] == "X-Admin-Key"
 

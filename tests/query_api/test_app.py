@@ -15,7 +15,7 @@ from starlette.types import Message
 from tests.query_api.support import ADMIN, ADMIN_KEY, Tenant
 
 from pulse_query_api import create_app
-from pulse_query_api.errors import error_answer
+from pulse_query_api.errors import error_response
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import QueryTooSlow
 from pulse_storage.keys import KeyRing
@@ -33,10 +33,10 @@ def test_ready_while_the_store_takes_writes(client: TestClient) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
 
 
-def test_a_question_that_takes_too_long_does_not_invite_to_retry() -> None:
-    answer = error_answer(Request({"type": "http"}), QueryTooSlow("a query was cut short"))
-    assert (answer.status_code, "Retry-After" in answer.headers) == (503, False)
-    assert b"ask for a shorter time range" in answer.body
+def test_query_too_slow_responds_without_retry_after() -> None:
+    response = error_response(Request({"type": "http"}), QueryTooSlow("a query was cut short"))
+    assert (response.status_code, "Retry-After" in response.headers) == (503, False)
+    assert b"use a shorter time range" in response.body
 
 
 def test_a_store_that_is_gone_is_a_503_that_invites_to_retry(client: TestClient, tenant: Tenant) -> None:
@@ -45,14 +45,14 @@ def test_a_store_that_is_gone_is_a_503_that_invites_to_retry(client: TestClient,
         answer = client.get(path, headers=tenant.headers)
         assert (answer.status_code, answer.json(), answer.headers["Retry-After"]) == (
             503,
-            {"error": "The store cannot answer now; try again."},
+            {"error": "The store is unavailable; try again."},
             "1",
         )
     problem = client.get("/admin/projects", headers=ADMIN)
     assert (problem.status_code, problem.json()["title"]) == (503, "Service Unavailable")
     ready = client.get("/ready")
     assert (ready.status_code, ready.headers["Retry-After"]) == (503, "1")
-    assert ready.json()["error"].startswith("The store takes no writes: ")
+    assert ready.json()["error"].startswith("The store does not accept writes: ")
     assert client.get("/health").status_code == 200
 
 
@@ -73,7 +73,7 @@ def test_a_wrong_method_is_told_the_right_ones(client: TestClient) -> None:
     answer = client.delete("/v1/traces")
     assert (answer.status_code, answer.json(), answer.headers["Allow"]) == (
         405,
-        {"error": "This route takes GET, HEAD, OPTIONS."},
+        {"error": "This route accepts the methods GET, HEAD, OPTIONS."},
         "GET, HEAD, OPTIONS",
     )
 
@@ -153,7 +153,7 @@ def test_a_bug_is_logged_with_its_stack_and_answered_without(
     answer = TestClient(app).get("/bug", headers={"X-Request-Id": "r1"})
     assert (answer.status_code, answer.json()) == (
         500,
-        {"error": "Something went wrong in Pulse; its log has the details."},
+        {"error": "Internal error; the details are in Pulse's log."},
     )
     assert answer.headers["X-Request-Id"] == "r1"
     [record] = [record for record in caplog.records if record.levelno == logging.ERROR]

@@ -197,8 +197,8 @@ def test_a_cursor_that_is_not_ours_is_refused(tenant: Tenant) -> None:
     assert (answer.status_code, answer.json()) == (
         400,
         {
-            "error": "cursor is not one that a Link header of this list gave out.",
-            "details": [{"path": "cursor", "message": "is not one that a Link header of this list gave out"}],
+            "error": "cursor must be a cursor from the Link header of this list.",
+            "details": [{"path": "cursor", "message": "must be a cursor from the Link header of this list"}],
         },
     )
 
@@ -282,7 +282,7 @@ def test_unknown_and_impossible_ids_are_not_found(tenant: Tenant, trace_id: str)
     answer = tenant.ask(f"/v1/traces/{trace_id}")
     said = "This project has no trace with this id."
     if trace_id.isalnum() and len(trace_id) == 32:
-        said += f" For an OpenTelemetry trace id ask GET /v1/traces?otel_trace_id={trace_id}&operation=all."
+        said += f" For an OpenTelemetry trace id use GET /v1/traces?otel_trace_id={trace_id}&operation=all."
     assert (answer.status_code, answer.json()) == (404, {"error": said})
 
 

@@ -76,8 +76,11 @@ def test_tables_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["keys", "create", "nobody"], "no project is called 'nobody'; `pulse projects list` shows them"),
-        (["keys", "revoke", "none"], "no key has the id 'none'; `pulse keys list` shows the ids"),
+        (
+            ["keys", "create", "nobody"],
+            "no project has the id or name 'nobody'; `pulse projects list` lists all projects",
+        ),
+        (["keys", "revoke", "none"], "no key has the id 'none'; `pulse keys list` lists the ids"),
         (
             ["projects", "create", "  "],
             "a project's name must be a text of 1 to 200 characters, not blank and without control"
@@ -116,7 +119,7 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
 def test_a_second_project_of_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     _json(capsys, "projects", "create", "shop", "--json")
     assert main(["projects", "create", "shop"]) == 1
-    said = "there is already a project named 'shop'; for another key of it run: pulse keys create 'shop'"
+    said = "there is already a project named 'shop'; to add a key to it, run: pulse keys create 'shop'"
     assert capsys.readouterr() == ("", f"pulse: {said}\n")
     assert len(_json(capsys, "projects", "list", "--json")) == 1
 
@@ -129,8 +132,8 @@ def test_a_project_is_renamed_and_deleted_by_name(capsys: pytest.CaptureFixture[
     renamed = _json(capsys, "projects", "rename", "shop", "web shop", "--json")
     assert (renamed["projectId"], renamed["name"]) == (made["projectId"], "web shop")
     for options, said in (
-        ([], "deleting cannot be undone: repeat the name with --confirm 'web shop'"),
-        (["--confirm", "shop"], "nothing was deleted: 'shop' is not the name 'web shop'"),
+        ([], "deleting cannot be undone: confirm with --confirm 'web shop'"),
+        (["--confirm", "shop"], "nothing was deleted: the project's name is 'web shop', not 'shop'"),
     ):
         assert main(["projects", "delete", "web shop", *options]) == 1
         assert capsys.readouterr().err == f"pulse: {said}\n"

@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from starlette.testclient import TestClient
 
-from pulse_server.app import put_together
+from pulse_server.app import build_apps
 from pulse_server.cli import main
 from pulse_server.settings import SettingError, read_settings
 from pulse_storage import open_storage
@@ -46,10 +46,10 @@ def client(environ: dict[str, str]) -> Iterator[TestClient]:
     settings = read_settings(environ)
     settings.data_dir.mkdir()
     storage = open_storage(settings.database_url)
-    parts = put_together(settings, storage, None)
-    with TestClient(parts.main) as client:
+    apps = build_apps(settings, storage, None)
+    with TestClient(apps.main) as client:
         yield client
-    parts.close()
+    apps.close()
     asyncio.run(storage.close())
 
 
@@ -156,7 +156,7 @@ def test_a_file_that_cannot_be_used_is_one_line_with_its_name_and_the_mend(
     assert capsys.readouterr().err == f"pulse: {path}: {told}\n"
     storage = open_storage(f"sqlite:///{tmp_path / 'pulse.db'}")
     with pytest.raises(SettingError) as refused:
-        put_together(read_settings(environ), storage, None)
+        build_apps(read_settings(environ), storage, None)
     asyncio.run(storage.close())
     assert str(refused.value) == f"PULSE_PRICES_FILE: {path}: {told}"
     assert main(["doctor"]) == 1

@@ -10,7 +10,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
-from pulse_server.app import put_together
+from pulse_server.app import build_apps
 from pulse_server.settings import read_settings
 from pulse_storage import open_storage
 
@@ -20,11 +20,11 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClien
     """Each port that takes OTLP."""
     settings = read_settings({"PULSE_DATA_DIR": str(tmp_path)})
     storage = open_storage(settings.database_url)
-    parts = put_together(settings, storage, None)
-    app: Starlette = getattr(parts, request.param)
+    apps = build_apps(settings, storage, None)
+    app: Starlette = getattr(apps, request.param)
     with TestClient(app) as client:
         yield client
-    parts.close()
+    apps.close()
     asyncio.run(storage.close())
 
 
@@ -53,11 +53,11 @@ def test_other_paths_are_only_unknown(client: TestClient, path: str) -> None:
 def test_a_process_that_takes_no_spans_names_no_route(tmp_path: Path) -> None:
     settings = read_settings({"PULSE_DATA_DIR": str(tmp_path)})
     storage = open_storage(settings.database_url)
-    parts = put_together(settings, storage, "query")
-    with TestClient(parts.main) as client:
+    apps = build_apps(settings, storage, "query")
+    with TestClient(apps.main) as client:
         answer = client.post("/v1/traces/v1/traces", content=b"")
     assert (answer.status_code, answer.json()) == (404, {"error": "There is no such route."})
-    parts.close()
+    apps.close()
     asyncio.run(storage.close())
 
 

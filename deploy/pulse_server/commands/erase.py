@@ -1,4 +1,4 @@
-"""`pulse erase`: everything of one user or one session, deleted."""
+"""`pulse erase`: delete all data of one user or one session."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ from pulse_storage.sql.tables.erasures import Erasure, Subject
 
 def configure(parser: Parser) -> None:
     parser.description = (
-        "Deletes all rows of a user or a session with their content; sums go down too.\n"
-        "It can be stopped and started again; running servers may go on. There is no way back."
+        "Deletes all rows of a user or session with their content, and subtracts them from analytics.\n"
+        "It can be interrupted and run again; servers may keep running. It cannot be undone."
     )
     parser.epilog = "Example:\n  pulse erase --project shop --user u-1042 --dry-run"
     parser.add_argument("--project", metavar="PROJECT", required=True, help="the project's id or name")
-    whom = parser.add_mutually_exclusive_group(required=True)
-    whom.add_argument("--user", metavar="USER", type=_id, help="all of this user")
-    whom.add_argument("--session", metavar="SESSION", type=_id, help="all of this session")
-    parser.add_argument("--dry-run", action="store_true", help="say how much would go, change nothing")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    subject = parser.add_mutually_exclusive_group(required=True)
+    subject.add_argument("--user", metavar="USER", type=_id, help="delete all data of this user id")
+    subject.add_argument("--session", metavar="SESSION", type=_id, help="delete all data of this session id")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print how many rows would be deleted; change nothing"
+    )
+    parser.add_argument("--yes", action="store_true", help="delete without asking for confirmation")
     parser.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
     add_store_settings(parser)
     parser.set_defaults(run=run)
@@ -42,33 +44,34 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(json.dumps({"rows": rows, "calls": calls}))
         else:
-            print(f"{rows:,} rows would be erased, {calls:,} of them counted calls; nothing was changed")
+            print(f"{rows:,} rows would be deleted, {calls:,} of them counted calls; nothing was changed")
         return 0
     if not arguments.yes:
-        _ask(asyncio.run(_count(settings, arguments.project, subject, value))[0])
+        _confirm(asyncio.run(_count(settings, arguments.project, subject, value))[0])
     done = asyncio.run(_erase(settings, arguments.project, subject, value))
     if arguments.json:
         print(json.dumps(done.as_json()))
     else:
-        print(f"erased {done.rows:,} rows and {done.log_events:,} log events, {done.calls:,} counted calls")
+        print(f"deleted {done.rows:,} rows ({done.calls:,} counted calls) and {done.log_events:,} log events")
     return 0
 
 
 def _id(text: str) -> str:
-    """Trim an id, as collectors trim what they store. Raises ArgumentTypeError for a blank one."""
+    """Trim an id, as the collector trims stored ids. Raises ArgumentTypeError if it is blank."""
     trimmed = text.strip()
     if not trimmed:
         raise argparse.ArgumentTypeError("must not be blank")
     return trimmed
 
 
-def _ask(rows: int) -> None:
+def _confirm(rows: int) -> None:
+    """Ask for confirmation on the terminal. Raises CommandFailed if it is refused or there is no terminal."""
     if not sys.stdin.isatty():
-        raise CommandFailed("erasing cannot be undone: say --yes, or --dry-run to see how much would go")
-    sys.stderr.write(f"{rows:,} rows will be erased for good. Type yes to go on: ")
+        raise CommandFailed("deleting cannot be undone: confirm with --yes, or see how much with --dry-run")
+    sys.stderr.write(f"{rows:,} rows will be deleted permanently. Type yes to continue: ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() != "yes":
-        raise CommandFailed("nothing was erased")
+        raise CommandFailed("nothing was deleted")
 
 
 async def _count(settings: Settings, named: str, subject: Subject, value: str) -> tuple[int, int]:
@@ -83,5 +86,5 @@ async def _erase(settings: Settings, named: str, subject: Subject, value: str) -
         ordered = await storage.upkeep.order_erasure(project.id, subject, value)
         with Progress() as progress:
             return await erase(
-                storage, ordered, note=lambda erasure: progress.show(f"{erasure.rows:,} rows erased")
+                storage, ordered, note=lambda erasure: progress.show(f"{erasure.rows:,} rows deleted")
             )

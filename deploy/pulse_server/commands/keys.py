@@ -1,4 +1,4 @@
-"""`pulse keys`: several keys for a project, with scopes, straight on the store."""
+"""`pulse keys`: create, list and revoke API keys, directly in the store."""
 
 from __future__ import annotations
 
@@ -19,25 +19,31 @@ _DAY_NS = 24 * 3600 * 1_000_000_000
 
 
 def configure(parser: Parser) -> None:
-    parser.description = "Keys open one project each. Needs the store, no server."
+    parser.description = "Each key belongs to one project. Works directly on the store, without a server."
     parser.epilog = "Example:\n  pulse keys create default --scopes ingest --expires-days 90"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     create = actions.add_parser(
         "create",
         help="create a key",
-        description="Creates a key and prints it: this once.",
+        description="Creates a key and prints it; it cannot be shown again.",
         epilog="Example:\n  pulse keys create default --scopes read",
     )
     create.add_argument("project", metavar="PROJECT", help="the project's id or name")
     create.add_argument(
-        "--scopes", type=_scopes, default=SCOPES, help="what it may do: ingest, read (default: ingest,read)"
+        "--scopes",
+        type=_scopes,
+        default=SCOPES,
+        help="what the key allows: ingest, read or both, comma-separated (default: ingest,read)",
     )
-    create.add_argument("--expires-days", type=_days, metavar="DAYS", help="when it ends (default: never)")
+    create.add_argument(
+        "--expires-days", type=_days, metavar="DAYS", help="days until the key expires (default: never)"
+    )
     create.set_defaults(run=run_create)
     show = actions.add_parser(
         "list",
         help="list keys",
-        description="Lists the keys of one project or of all, revoked ones too; never a key itself.",
+        description="Lists the keys of one project or of all projects, with revoked and expired keys.\n"
+        "Of each key only the beginning and the end are shown.",
         epilog="Example:\n  pulse keys list default",
     )
     show.add_argument("project", metavar="PROJECT", nargs="?", help="the project's id or name (default: all)")
@@ -45,10 +51,10 @@ def configure(parser: Parser) -> None:
     revoke = actions.add_parser(
         "revoke",
         help="revoke a key",
-        description="Revokes a key; running servers refuse it within five seconds.",
+        description="Revokes a key; running servers reject it within five seconds.",
         epilog="Example:\n  pulse keys revoke 0f9c3a52-5d0e-4f3a-9a53-0d6c1c7a7c11",
     )
-    revoke.add_argument("key_id", metavar="KEY_ID", help="the id that `pulse keys list` shows")
+    revoke.add_argument("key_id", metavar="KEY_ID", help="the key's id, as listed by `pulse keys list`")
     revoke.set_defaults(run=run_revoke)
     for action in (create, show, revoke):
         action.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
@@ -60,7 +66,7 @@ def run_create(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({**_as_json(record), "apiKey": key}))
     else:
-        print(f"id      {record.id}\nscopes  {_scope_text(record)}\nkey     {key}   (shown this once)")
+        print(f"id      {record.id}\nscopes  {_scope_text(record)}\nkey     {key}   (shown only once)")
     return 0
 
 
@@ -118,13 +124,13 @@ async def _revoke(settings: Settings, key_id: str) -> None:
         for project in await storage.list_projects():
             if await storage.revoke_key(project.id, key_id, time.time_ns()):
                 return
-    raise CommandFailed(f"no key has the id '{key_id}'; `pulse keys list` shows the ids")
+    raise CommandFailed(f"no key has the id '{key_id}'; `pulse keys list` lists the ids")
 
 
 def _scopes(text: str) -> frozenset[str]:
     scopes = frozenset(part.strip() for part in text.split(",") if part.strip())
     if not scopes or not SCOPES.issuperset(scopes):
-        raise argparse.ArgumentTypeError(f"'{text}' is not one or both of ingest,read")
+        raise argparse.ArgumentTypeError(f"'{text}' is not ingest, read or ingest,read")
     return scopes
 
 

@@ -24,16 +24,18 @@ from pulse_storage.sql.tables.erasures import Erasure
 
 
 def configure(parser: Parser) -> None:
-    parser.description = "A project owns keys and all data stored with them. Needs the store, no server."
+    parser.description = (
+        "A project has API keys and the data sent with them. Works directly on the store, without a server."
+    )
     parser.epilog = "Example:\n  pulse projects create shop"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     create = actions.add_parser(
         "create",
         help="create a project and its first key",
-        description="Creates a project with one key, and prints the key: only this once.",
+        description="Creates a project with one key and prints the key, which cannot be shown again.",
         epilog="Example:\n  pulse projects create shop --json",
     )
-    create.add_argument("name", metavar="NAME", help="1 to 200 characters, not used yet")
+    create.add_argument("name", metavar="NAME", help="a unique name of 1 to 200 characters")
     create.set_defaults(run=run_create)
     show = actions.add_parser(
         "list",
@@ -44,24 +46,22 @@ def configure(parser: Parser) -> None:
     show.set_defaults(run=run_list)
     rename = actions.add_parser(
         "rename",
-        help="give a project another name",
+        help="rename a project",
         description="Renames a project; its id, keys and data stay the same.",
         epilog="Example:\n  pulse projects rename shop web-shop",
     )
     rename.add_argument("project", metavar="PROJECT", help="the project's id or name")
-    rename.add_argument("name", metavar="NAME", help="1 to 200 characters, not used yet")
+    rename.add_argument("name", metavar="NAME", help="the new name: unique, 1 to 200 characters")
     rename.set_defaults(run=run_rename)
     delete = actions.add_parser(
         "delete",
         help="delete a project with all its data",
         description="Deletes a project, its keys and all its data, after you have typed its name.\n"
-        "It can be interrupted: running the server finishes it. It cannot be undone.",
+        "If interrupted, a running server finishes the deletion. It cannot be undone.",
         epilog="Example:\n  pulse projects delete shop",
     )
     delete.add_argument("project", metavar="PROJECT", help="the project's id or name")
-    delete.add_argument(
-        "--confirm", metavar="NAME", help="the project's name, to delete it without being asked"
-    )
+    delete.add_argument("--confirm", metavar="NAME", help="the project's name; deletes it without asking")
     delete.set_defaults(run=run_delete)
     for action in (create, show, rename, delete):
         action.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
@@ -74,7 +74,7 @@ def run_create(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"projectId": project.id, "apiKey": key, "name": project.name}))
     else:
-        print(f"project  {project.name}\nid       {project.id}\nkey      {key}   (shown only this once)")
+        print(f"project  {project.name}\nid       {project.id}\nkey      {key}   (shown only once)")
     return 0
 
 
@@ -103,7 +103,7 @@ def run_delete(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(done.as_json()))
     else:
-        print(f"deleted the project with {done.rows:,} rows and {done.log_events:,} log events")
+        print(f"deleted the project, {done.rows:,} rows and {done.log_events:,} log events")
     return 0
 
 
@@ -114,7 +114,7 @@ async def _create(settings: Settings, name: str) -> tuple[Project, str]:
         try:
             await storage.create_project(project, key_record(key, project.id, created_ns=now_ns))
         except NameTaken as error:
-            raise CommandFailed(f"{error}; for another key of it run: pulse keys create '{name}'") from error
+            raise CommandFailed(f"{error}; to add a key to it, run: pulse keys create '{name}'") from error
     return project, key
 
 
@@ -139,23 +139,27 @@ async def _delete(settings: Settings, named: str, confirmed: str | None) -> Eras
             return await erase(
                 storage,
                 ordered,
-                note=lambda erasure: progress.show(f"{erasure.rows:,} rows deleted, checking for late ones"),
+                note=lambda erasure: progress.show(f"{erasure.rows:,} rows deleted, checking for late rows"),
             )
 
 
 async def _confirm(storage: StorageAdapter, project: Project, confirmed: str | None) -> None:
+    """Check that `confirmed` is the project's name; if it is None, ask for the name on the terminal.
+
+    Raises CommandFailed if it is another name, or if there is no terminal.
+    """
     if confirmed is None:
         if not sys.stdin.isatty():
-            raise CommandFailed(f"deleting cannot be undone: repeat the name with --confirm '{project.name}'")
+            raise CommandFailed(f"deleting cannot be undone: confirm with --confirm '{project.name}'")
         keys = len(await storage.list_keys(project.id))
         sys.stderr.write(
-            f"Project '{project.name}', its keys ({keys}) and all its data will be deleted for good."
-            " Type its name to go on: "
+            f"Project '{project.name}', its keys ({keys}) and all its data will be deleted permanently."
+            " Type its name to continue: "
         )
         sys.stderr.flush()
         confirmed = sys.stdin.readline().strip()
     if confirmed != project.name:
-        raise CommandFailed(f"nothing was deleted: '{confirmed}' is not the name '{project.name}'")
+        raise CommandFailed(f"nothing was deleted: the project's name is '{project.name}', not '{confirmed}'")
 
 
 def _checked(name: str) -> str:

@@ -1,4 +1,4 @@
-"""`pulse retention`: how long projects keep content and rows, and the run that lets go of the rest."""
+"""`pulse retention`: set, show and apply the retention policies of projects."""
 
 from __future__ import annotations
 
@@ -24,47 +24,61 @@ from pulse_storage.sql.tables.watermarks import Marks
 
 def configure(parser: Parser) -> None:
     parser.description = (
-        "Content and rows have an age each, and a project may have a size. Needs no server;\n"
-        "servers apply retention by themselves (PULSE_RETENTION_EVERY_MINUTES)."
+        "A policy limits the age of content, the age of rows and the size of a project. Works directly on\n"
+        "the store, without a server; running servers apply policies every PULSE_RETENTION_EVERY_MINUTES."
     )
     parser.epilog = "Example:\n  pulse retention set shop --content-days 30 --keep-errors"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     change = actions.add_parser(
         "set",
-        help="give a project a policy of its own",
-        description="Changes what is given of a project's policy; all else stays. 'none' is no limit.",
+        help="set a project's own policy",
+        description="Changes the given fields of a project's policy and keeps the other fields.\n"
+        "'none' removes a limit.",
         epilog="Example:\n  pulse retention set shop --content-days 30 --rows-days none --keep-tag golden",
     )
-    change.add_argument("project", metavar="PROJECT", help="the project's id, or its name if no other has it")
-    change.add_argument("--content-days", type=_limit, metavar="DAYS", help="drop content of older calls")
-    change.add_argument("--rows-days", type=_limit, metavar="DAYS", help="drop rows of older calls")
-    change.add_argument("--max-mib", type=_limit, metavar="MIB", help="drop the oldest beyond this size")
+    change.add_argument("project", metavar="PROJECT", help="the project's id or name")
     change.add_argument(
-        "--keep-errors", action=argparse.BooleanOptionalAction, help="never drop failed calls"
+        "--content-days", type=_limit, metavar="DAYS", help="delete the content of calls older than this"
     )
-    change.add_argument("--keep-tag", action="append", metavar="TAG", help="never drop calls with this tag")
-    change.add_argument("--no-keep-tags", action="store_true", help="keep nothing for its tags")
-    change.add_argument("--default", action="store_true", help="leave it to the settings again")
+    change.add_argument("--rows-days", type=_limit, metavar="DAYS", help="delete rows older than this")
+    change.add_argument(
+        "--max-mib",
+        type=_limit,
+        metavar="MIB",
+        help="delete the oldest data above this size",
+    )
+    change.add_argument(
+        "--keep-errors", action=argparse.BooleanOptionalAction, help="exempt failed calls from every limit"
+    )
+    change.add_argument(
+        "--keep-tag", action="append", metavar="TAG", help="exempt calls with this tag (can be repeated)"
+    )
+    change.add_argument("--no-keep-tags", action="store_true", help="exempt no tag")
+    change.add_argument(
+        "--default", action="store_true", help="remove the project's policy; PULSE_RETENTION_* apply again"
+    )
     change.set_defaults(run=run_set)
     show = actions.add_parser(
         "show",
         help="show a project's policy",
-        description="Shows the policy that applies to a project, and how far its data has been dropped.",
+        description="Shows a project's policy, and the start of its remaining content and rows.",
         epilog="Example:\n  pulse retention show shop",
     )
     show.add_argument("project", metavar="PROJECT", help="the project's id or name")
     show.set_defaults(run=run_show)
     now = actions.add_parser(
         "run",
-        help="let go of what the policies do not keep",
-        description="Drops content and rows by the projects' policies, beside running servers; it can be\n"
-        "stopped and started again at any time. What analytics add up stays.",
+        help="delete what the policies have expired",
+        description="Deletes the content and rows that the policies have expired. Servers may keep running.\n"
+        "It can be interrupted and run again at any time. Analytics still count deleted rows.",
         epilog="Example:\n  pulse retention run --dry-run",
     )
-    now.add_argument("--project", metavar="PROJECT", help="only this one (id or name)")
-    now.add_argument("--dry-run", action="store_true", help="say what would go, change nothing")
+    now.add_argument("--project", metavar="PROJECT", help="the id or name of one project (default: all)")
+    now.add_argument("--dry-run", action="store_true", help="print what would be deleted; change nothing")
     now.add_argument(
-        "--vacuum", action="store_true", help="then rewrite the file without its free space; writers wait"
+        "--vacuum",
+        action="store_true",
+        help="then run VACUUM; with SQLite this shrinks the file, and writes wait meanwhile",
     )
     now.set_defaults(run=run_now)
     for action in (change, show, now):
@@ -120,8 +134,8 @@ def run_now(arguments: argparse.Namespace) -> int:
     for report in reports:
         if report.plan.over_bytes:
             print(
-                f"{report.project.name} stays {mib(report.plan.over_bytes)} MiB above its size:"
-                " the rest is kept by its policy, or younger than a day"
+                f"{report.project.name} remains {mib(report.plan.over_bytes)} MiB above its size limit:"
+                " its remaining rows are exempt or less than a day old"
             )
     print("nothing was changed" if arguments.dry_run else "done")
     return 0
@@ -137,7 +151,7 @@ async def _run(settings: Settings, arguments: argparse.Namespace) -> Sequence[Re
             def note(report: Report) -> None:
                 progress.show(
                     f"{report.project.name}: {report.rows:,} of {report.plan.rows or '?'} rows,"
-                    f" {report.contents:,} contents, {mib(report.size_bytes)} MiB"
+                    f" content of {report.contents:,} rows, {mib(report.size_bytes)} MiB"
                 )
 
             reports = await run(storage, projects, settings.retention, time.time_ns(), note=note)
@@ -171,11 +185,11 @@ def _changed(policy: RetentionPolicy, arguments: argparse.Namespace) -> Retentio
 
 
 def _limit(text: str) -> int:
-    """A whole number; 0 stands for no limit."""
+    """Parse a limit: a positive whole number, or 0 for 'none'. Raises ArgumentTypeError."""
     if text.lower() == "none":
         return 0
     if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"'{text}' is neither a whole number from 1 on nor 'none'")
+        raise argparse.ArgumentTypeError(f"'{text}' is neither a positive whole number nor 'none'")
     return int(text)
 
 
@@ -186,15 +200,17 @@ def _show(
     content_from = date_or(marks.content_from_ns if marks.content_from else None, None)
     rows_from = date_or(marks.rows_from_ns if marks.rows_from else None, None)
     if as_json:
-        told = {
+        document = {
             "projectId": project.id,
             "policy": policy.as_json(),
             "source": "settings" if own is None else "project",
+            "contentFrom": content_from,
+            "rowsFrom": rows_from,
         }
-        print(json.dumps({**told, "contentFrom": content_from, "rowsFrom": rows_from}))
+        print(json.dumps(document))
         return
     print(f"project       {project.name} ({project.id})")
-    print(f"policy        {_policy_text(policy)}{' (by the settings)' if own is None else ''}")
+    print(f"policy        {_policy_text(policy)}{' (default from the settings)' if own is None else ''}")
     print(f"content from  {content_from or 'the beginning'}")
     print(f"rows from     {rows_from or 'the beginning'}")
 
@@ -207,7 +223,7 @@ def _policy_text(policy: RetentionPolicy) -> str:
         f"rows {policy.rows_days} days" if policy.rows_days else "",
         f"at most {policy.max_mib} MiB" if policy.max_mib else "",
         "keeps errors" if policy.keep_errors else "",
-        f"keeps {', '.join(policy.keep_tags)}" if policy.keep_tags else "",
+        f"keeps tags {', '.join(policy.keep_tags)}" if policy.keep_tags else "",
     ]
     return "; ".join(limit for limit in limits if limit)
 

@@ -1,1 +1,1 @@
-"""Routes: parse, call a service, answer."""
+"""Routes: parse and check a request, call a service, build the response."""

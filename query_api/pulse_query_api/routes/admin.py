@@ -1,4 +1,4 @@
-"""The operator's routes: projects and their keys."""
+"""Admin routes of projects and their keys."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.routing import BaseRoute
 
 from pulse_query_api import bodies
 from pulse_query_api.auth import AdminKey, AdminRoute
-from pulse_query_api.responses import json_response
+from pulse_query_api.responses import json_response, rfc3339_or_none
 from pulse_query_api.services import admin
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.rows import ApiKey, Project
@@ -24,9 +24,9 @@ def admin_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute
 
     async def post_projects(request: Request) -> Response:
         name = bodies.project_name(await bodies.read(request))
-        project, made = await admin.create_project(storage, name)
-        _audit.info("project %s created with key %s", project.id, made.record.id)
-        return json_response({"projectId": project.id, "apiKey": made.key, "name": project.name}, 201)
+        project, created = await admin.create_project(storage, name)
+        _audit.info("project %s created with key %s", project.id, created.record.id)
+        return json_response({"projectId": project.id, "apiKey": created.key, "name": project.name}, 201)
 
     async def get_projects(_request: Request) -> Response:
         projects = [_project_object(project) for project in await storage.list_projects()]
@@ -51,9 +51,9 @@ def admin_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute
 
     async def post_keys(request: Request) -> Response:
         scopes, expires_ns = bodies.key_request(await bodies.read(request))
-        made = await admin.create_key(storage, request.path_params["project_id"], scopes, expires_ns)
-        _audit.info("key %s of project %s created", made.record.id, made.record.project_id)
-        return json_response({"apiKey": made.key, **_key_object(made.record)}, 201)
+        created = await admin.create_key(storage, request.path_params["project_id"], scopes, expires_ns)
+        _audit.info("key %s of project %s created", created.record.id, created.record.project_id)
+        return json_response({"apiKey": created.key, **_key_object(created.record)}, 201)
 
     async def delete_key(request: Request) -> Response:
         project_id, key_id = request.path_params["project_id"], request.path_params["key_id"]
@@ -85,11 +85,7 @@ def _key_object(key: ApiKey) -> dict[str, object]:
         "hint": key.hint,
         "scopes": sorted(key.scopes),
         "createdAt": rfc3339(key.created_ns),
-        "lastUsedAt": _moment(key.last_used_ns),
-        "expiresAt": _moment(key.expires_ns),
-        "revokedAt": _moment(key.revoked_ns),
+        "lastUsedAt": rfc3339_or_none(key.last_used_ns),
+        "expiresAt": rfc3339_or_none(key.expires_ns),
+        "revokedAt": rfc3339_or_none(key.revoked_ns),
     }
-
-
-def _moment(time_ns: int | None) -> str | None:
-    return None if time_ns is None else rfc3339(time_ns)

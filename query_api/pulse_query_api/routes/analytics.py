@@ -16,7 +16,7 @@ from pulse_storage.trace_json import cents, rfc3339, to_nanoseconds
 
 
 def analytics_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]:
-    """What a project's calls cost, how long they took, how many failed."""
+    """Return the route that reports cost, tokens, latency and error rate of a project's calls."""
 
     async def get_analytics(request: Request, project_id: str) -> Response:
         query = params.analytics_query(request.scope["query_string"])
@@ -24,7 +24,7 @@ def analytics_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRo
         total = report.total
         groups = [_group_object(group, query.group_by) for group in report.groups]
         if report.rest is not None:
-            groups.append(_sums("other", report.rest) | {"other": True})
+            groups.append(_summary_object("other", report.rest) | {"other": True})
         return json_response(
             {
                 "totalCost": cents(total.cost_nano_usd),
@@ -39,10 +39,10 @@ def analytics_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRo
 
 
 def _group_object(group: AnalyticsGroup, group_by: GroupBy) -> dict[str, object]:
-    return _sums(_bucket(group.key, group_by), group.summary)
+    return _summary_object(_bucket(group.key, group_by), group.summary)
 
 
-def _sums(bucket: str | None, summary: UsageSummary) -> dict[str, object]:
+def _summary_object(bucket: str | None, summary: UsageSummary) -> dict[str, object]:
     return {
         "bucket": bucket,
         "cost": cents(summary.cost_nano_usd),
@@ -61,7 +61,7 @@ def _sums(bucket: str | None, summary: UsageSummary) -> dict[str, object]:
 
 
 def _bucket(key: int | str | None, group_by: GroupBy) -> str | None:
-    """A day as its date, an hour as its first instant, else the name that the group is of."""
+    """Format a group's key: a day as its date, an hour as its start time, a name unchanged."""
     if not isinstance(key, int):
         return key
     start = rfc3339(key)

@@ -1,4 +1,4 @@
-"""What machines ask of the server itself: is it alive, is it ready, how is it doing, what can it do."""
+"""Routes about the server itself: liveness, readiness, metrics and the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pulse_storage.errors import StoreUnavailable
 def health_routes(
     storage: StorageAdapter, access: ReadAccess, registry: CollectorRegistry
 ) -> list[BaseRoute]:
-    """`/health`, `/ready` and `/openapi.json`, which are public, and `/metrics`."""
+    """Return the public routes `/health`, `/ready` and `/openapi.json`, and `/metrics`, which needs a key."""
 
     async def get_health(_request: Request) -> Response:
         return json_response({"status": "ok", "service": "pulse"})
@@ -29,7 +29,7 @@ def health_routes(
             await storage.check_writable()
         except StoreUnavailable as unavailable:
             raise ApiError(
-                503, f"The store takes no writes: {unavailable}.", headers=RETRY_SOON
+                503, f"The store does not accept writes: {unavailable}.", headers=RETRY_SOON
             ) from unavailable
         return json_response({"status": "ready"})
 

@@ -1,4 +1,4 @@
-"""The operator's routes for the prices of a project."""
+"""Admin routes of a project's own prices."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _audit = logging.getLogger("pulse.audit")
 
 
 def price_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute]:
-    """A project's own prices are set, shown and forgotten; running collectors follow within seconds."""
+    """Return the routes that read, set and delete a project's prices.
+
+    Running collectors apply a change within seconds.
+    """
 
     async def get_prices(request: Request) -> Response:
         project_id = request.path_params["project_id"]
@@ -37,8 +40,8 @@ def price_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute
 
     async def delete_prices(request: Request) -> Response:
         project_id = request.path_params["project_id"]
-        await prices.clear_prices(storage, project_id)
-        _audit.info("prices of project %s forgotten", project_id)
+        await prices.delete_prices(storage, project_id)
+        _audit.info("prices of project %s deleted", project_id)
         return Response(status_code=204)
 
     path = "/admin/projects/{project_id}/prices"

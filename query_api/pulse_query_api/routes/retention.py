@@ -1,4 +1,4 @@
-"""The operator's routes for letting go of data: retention policies and erasures."""
+"""Admin routes of retention policies and erasures."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from starlette.routing import BaseRoute
 
 from pulse_query_api import bodies
 from pulse_query_api.auth import AdminKey, AdminRoute
-from pulse_query_api.responses import json_response
+from pulse_query_api.responses import json_response, rfc3339_or_none
 from pulse_query_api.services import retention
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.retention import RetentionPolicy
-from pulse_storage.trace_json import rfc3339
 
 _audit = logging.getLogger("pulse.audit")
 
@@ -22,7 +21,10 @@ _audit = logging.getLogger("pulse.audit")
 def retention_routes(
     storage: StorageAdapter, admin_key: AdminKey, default: RetentionPolicy
 ) -> list[BaseRoute]:
-    """Policies are shown, set and taken back; erasures are ordered and listed."""
+    """Return the routes that read, set and delete retention policies, and order and list erasures.
+
+    `default` is the policy of projects without their own.
+    """
 
     async def get_retention(request: Request) -> Response:
         return await _answer(request.path_params["project_id"])
@@ -31,13 +33,13 @@ def retention_routes(
         project_id = request.path_params["project_id"]
         policy = bodies.retention_policy(await bodies.read(request))
         await retention.set_policy(storage, project_id, policy)
-        _audit.info("retention of project %s set: %s", project_id, policy.as_text())
+        _audit.info("retention policy of project %s set: %s", project_id, policy.as_text())
         return await _answer(project_id)
 
     async def delete_retention(request: Request) -> Response:
         project_id = request.path_params["project_id"]
         await retention.set_policy(storage, project_id, None)
-        _audit.info("retention of project %s left to the settings", project_id)
+        _audit.info("retention policy of project %s deleted", project_id)
         return Response(status_code=204)
 
     async def post_erase(request: Request) -> Response:
@@ -51,7 +53,7 @@ def retention_routes(
         return json_response(erasure.as_json(), 202 if erasure.finished_ns is None else 200)
 
     async def get_erase(request: Request) -> Response:
-        found = await retention.erasures(storage, request.path_params["project_id"])
+        found = await retention.list_erasures(storage, request.path_params["project_id"])
         return json_response({"erasures": [erasure.as_json() for erasure in found]})
 
     async def _answer(project_id: str) -> Response:
@@ -60,9 +62,9 @@ def retention_routes(
             {
                 "projectId": project_id,
                 "policy": found.policy.as_json(),
-                "source": "project" if found.own else "settings",
-                "contentFrom": _moment(found.content_from_ns),
-                "rowsFrom": _moment(found.rows_from_ns),
+                "source": "project" if found.is_own else "settings",
+                "contentFrom": rfc3339_or_none(found.content_from_ns),
+                "rowsFrom": rfc3339_or_none(found.rows_from_ns),
             }
         )
 
@@ -75,7 +77,3 @@ def retention_routes(
         AdminRoute(erase_path, get_erase, admin_key),
         AdminRoute(erase_path, post_erase, admin_key, method="POST"),
     ]
-
-
-def _moment(time_ns: int | None) -> str | None:
-    return None if time_ns is None else rfc3339(time_ns)

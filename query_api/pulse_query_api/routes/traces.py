@@ -24,7 +24,7 @@ _OTEL_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
 def trace_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]:
-    """The list of a project's traces, and one trace with its bodies."""
+    """Return the routes that list trace rows, and read one trace row with its bodies."""
 
     async def get_traces(request: Request, project_id: str) -> Response:
         query = params.list_query(request.scope["query_string"])
@@ -57,10 +57,10 @@ def trace_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]
 
 
 def _hint(trace_id: str) -> str:
-    """Return where spans of an OpenTelemetry trace id are found, if the id has the form of one."""
+    """Return a sentence on how to list the spans of an OpenTelemetry trace id, or "" for another id."""
     if not _OTEL_TRACE_ID.fullmatch(trace_id):
         return ""
-    return f" For an OpenTelemetry trace id ask GET /v1/traces?otel_trace_id={trace_id}&operation=all."
+    return f" For an OpenTelemetry trace id use GET /v1/traces?otel_trace_id={trace_id}&operation=all."
 
 
 def _total_text(total: Count) -> str:
@@ -68,7 +68,10 @@ def _total_text(total: Count) -> str:
 
 
 def _next_link(request: Request, cursor: str) -> str:
-    """The same question from the next row on; relative, since only the caller knows our address."""
-    asked = parse_qsl(request.scope["query_string"].decode("latin-1"))
-    kept = [(name, value) for name, value in asked if name not in ("cursor", "offset")]
+    """Return the Link header of the next page: same parameters, new cursor.
+
+    The URL is relative: behind a proxy only the client knows the server's address.
+    """
+    parameters = parse_qsl(request.scope["query_string"].decode("latin-1"))
+    kept = [(name, value) for name, value in parameters if name not in ("cursor", "offset")]
     return f'<{quote(request.scope["path"])}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'

@@ -1,1 +1,1 @@
-"""Services: what an answer consists of, whatever the protocol and the store."""
+"""Services: query and change the store for the routes, independent of HTTP and of the storage engine."""

@@ -1,4 +1,4 @@
-"""Projects and their keys, as the operator makes and ends them."""
+"""Create, rename and delete projects; create, list and revoke their API keys."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from pulse_storage.sql.maintenance.erase import erase
 from pulse_storage.sql.maintenance.run import UpkeepBusy
 from pulse_storage.sql.tables.erasures import Erasure
 
-#: An answer waits at most this long for a deletion.
+#: A request waits at most this long for a deletion; the server's maintenance continues it.
 _DELETE_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key at the one moment when it can be shown, and what is kept of it."""
+    """A new API key: its plain text, which is not stored, and its stored record."""
 
     key: str
     record: ApiKey
 
 
 async def create_project(storage: StorageAdapter, name: str) -> tuple[Project, NewKey]:
-    """Create a project with its first key, which has every scope. Raises ApiError 409: the name is taken."""
+    """Create a project with a first key that has all scopes. Raises ApiError 409 if the name is taken."""
     now_ns = time.time_ns()
     project = Project(id=str(uuid.uuid4()), name=name, created_ns=now_ns)
-    made = _new_key(project.id, SCOPES, now_ns, None)
+    created = _new_key(project.id, SCOPES, now_ns, None)
     try:
-        await storage.create_project(project, made.record)
+        await storage.create_project(project, created.record)
     except NameTaken as error:
         raise _name_taken(error) from error
-    return project, made
+    return project, created
 
 
 async def rename_project(storage: StorageAdapter, project_id: str, name: str) -> Project:
-    """Give a project another name. Raises ApiError: 404, no such project; 409, the name is taken."""
+    """Rename a project. Raises ApiError: 404 for an unknown project, 409 if the name is taken."""
     try:
         if not await storage.rename_project(project_id, name):
             raise no_project()
@@ -52,13 +52,14 @@ async def rename_project(storage: StorageAdapter, project_id: str, name: str) ->
 
 
 async def delete_project(storage: StorageAdapter, project_id: str, name: str) -> Erasure:
-    """Delete a project with all its data, as far as an answer can wait for; the server finishes the rest.
+    """Delete a project with its keys and data for up to five seconds, and return the progress.
 
-    `name` confirms it. Raises ApiError: 404, no such project; 409, this is not its name.
+    An unfinished deletion (`finished_ns` is None) is continued by the server's maintenance. `name` confirms
+    the deletion. Raises ApiError: 404 for an unknown project, 409 if `name` is not the project's name.
     """
     project = await _project(storage, project_id)
     if project.name != name:
-        raise ApiError(409, f"This project is named '{project.name}': give that name to delete it.")
+        raise ApiError(409, f"This project is named '{project.name}': send that name to delete it.")
     try:
         order = await storage.delete_project(project_id)
     except KeyError as error:
@@ -72,17 +73,20 @@ async def delete_project(storage: StorageAdapter, project_id: str, name: str) ->
 async def create_key(
     storage: StorageAdapter, project_id: str, scopes: Collection[str], expires_ns: int | None
 ) -> NewKey:
-    """One more key of a project. Raises ApiError 404 if there is no such project."""
-    made = _new_key(project_id, scopes, time.time_ns(), expires_ns)
+    """Create a key for a project; `expires_ns` is Unix time, None for a key that never expires.
+
+    Raises ApiError 404 if there is no such project.
+    """
+    created = _new_key(project_id, scopes, time.time_ns(), expires_ns)
     try:
-        await storage.create_key(made.record)
+        await storage.create_key(created.record)
     except KeyError as error:
         raise no_project() from error
-    return made
+    return created
 
 
 async def list_keys(storage: StorageAdapter, project_id: str) -> list[ApiKey]:
-    """Keys of a project, ended ones too. Raises ApiError 404 if there is no such project."""
+    """Return a project's keys, with revoked and expired ones. Raises ApiError 404 for an unknown project."""
     keys = await storage.list_keys(project_id)
     if not keys and all(project.id != project_id for project in await storage.list_projects()):
         raise no_project()
@@ -90,7 +94,7 @@ async def list_keys(storage: StorageAdapter, project_id: str) -> list[ApiKey]:
 
 
 async def revoke_key(storage: StorageAdapter, project_id: str, key_id: str) -> None:
-    """End a key; ending it again changes nothing. Raises ApiError 404 if the project has no such key."""
+    """Revoke a key, or do nothing if it is revoked. Raises ApiError 404 if the project has no such key."""
     if not await storage.revoke_key(project_id, key_id, time.time_ns()):
         raise ApiError(404, "This project has no key with this id.")
 

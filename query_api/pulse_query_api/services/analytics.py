@@ -1,4 +1,4 @@
-"""Sums over a range and over its groups: every time bucket, or the most expensive group first."""
+"""Compute analytics of a time range: its totals, and its groups in display order."""
 
 from __future__ import annotations
 
@@ -12,24 +12,28 @@ _NOTHING = UsageSummary()
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """The whole range, its groups in the order in which they are shown, and the sum of those that are not."""
+class AnalyticsReport:
+    """Totals of a time range and its groups in display order."""
 
     total: UsageSummary
     groups: list[AnalyticsGroup]
+    #: Sum of the groups that exceed the limit of groups; None if `groups` is complete.
     rest: UsageSummary | None
 
 
-async def analyse(storage: StorageAdapter, project_id: str, query: AnalyticsQuery) -> Report:
-    """The answer to one analytics question. Raises StoreUnavailable."""
+async def analyse(storage: StorageAdapter, project_id: str, query: AnalyticsQuery) -> AnalyticsReport:
+    """Return the totals and groups of a query: by time with empty buckets, or by cost descending.
+
+    Raises StoreUnavailable.
+    """
     found = await storage.analytics(project_id, query)
     bucket_ns = BUCKET_NS.get(query.group_by)
     groups = _by_cost(found) if bucket_ns is None else _all_buckets(found, query, bucket_ns)
-    return Report(found.total, groups, found.rest)
+    return AnalyticsReport(found.total, groups, found.rest)
 
 
 def _all_buckets(found: Analytics, query: AnalyticsQuery, bucket_ns: int) -> list[AnalyticsGroup]:
-    """A chart needs the quiet hours too."""
+    """Return one group for every time bucket of the range, with zeros for buckets without calls."""
     summaries = {group.key: group.summary for group in found.groups}
     first_ns = query.from_ns - query.from_ns % bucket_ns
     buckets = bucket_count(query.from_ns, query.before_ns, query.group_by)
@@ -38,7 +42,7 @@ def _all_buckets(found: Analytics, query: AnalyticsQuery, bucket_ns: int) -> lis
 
 
 def _by_cost(found: Analytics) -> list[AnalyticsGroup]:
-    """Dearest first; unpriced groups after them by how much they were called, then by name."""
+    """Sort groups by cost descending, then by number of calls descending, then by name."""
     return sorted(
         found.groups,
         key=lambda group: (-group.summary.cost_nano_usd, -group.summary.calls, str(group.key or "")),

@@ -1,4 +1,4 @@
-"""The prices that a project has of its own, as the operator sets and ends them."""
+"""Set, read and delete a project's own prices."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pulse_storage.rows import ProjectPrices
 
 
 async def set_prices(storage: StorageAdapter, project_id: str, document: PriceDocument) -> ProjectPrices:
-    """Set or replace a project's prices. Raises ApiError 404 if there is no such project."""
+    """Store a project's prices in place of its current ones. Raises ApiError 404 for an unknown project."""
     prices = ProjectPrices(document.text, time.time_ns())
     try:
         await storage.put_project_prices(project_id, prices)
@@ -21,18 +21,18 @@ async def set_prices(storage: StorageAdapter, project_id: str, document: PriceDo
 
 
 async def get_prices(storage: StorageAdapter, project_id: str) -> ProjectPrices:
-    """A project's prices. Raises ApiError 404 if it has none."""
+    """Return a project's own prices. Raises ApiError 404 if it has none or is unknown."""
     prices = await storage.project_prices(project_id)
     if prices is None:
         raise _none()
     return prices
 
 
-async def clear_prices(storage: StorageAdapter, project_id: str) -> None:
-    """Forget a project's prices. Raises ApiError 404 if it has none."""
+async def delete_prices(storage: StorageAdapter, project_id: str) -> None:
+    """Delete a project's own prices. Raises ApiError 404 if it has none or is unknown."""
     if not await storage.delete_project_prices(project_id):
         raise _none()
 
 
 def _none() -> ApiError:
-    return ApiError(404, "There are no prices of a project with this id; PUT some here.")
+    return ApiError(404, "There is no project with this id that has its own prices; set them with PUT.")

@@ -1,4 +1,4 @@
-"""How long a project's data is kept, and whose is erased at once."""
+"""Retention policies of projects, and erasure of one user's or session's data."""
 
 from __future__ import annotations
 
@@ -11,22 +11,24 @@ from pulse_storage.sql.maintenance.erase import erase
 from pulse_storage.sql.maintenance.run import UpkeepBusy
 from pulse_storage.sql.tables.erasures import Erasure, Subject
 
-#: An answer waits so long for an erasure; the server finishes what is left by itself.
+#: A request waits at most this long for an erasure; the server's maintenance continues it.
 _ERASE_WITHIN_S = 5.0
 
 
 class Retention(NamedTuple):
-    """What applies to a project, and how far its data has been dropped; times are Unix nanoseconds."""
+    """The policy in force for a project, and the start of its remaining data in Unix nanoseconds."""
 
     policy: RetentionPolicy
-    #: Whether the project has a policy of its own.
-    own: bool
+    #: True if the policy is the project's own, False if it is the default of the settings.
+    is_own: bool
+    #: Content of earlier calls has been deleted; None if none was.
     content_from_ns: int | None
+    #: Rows of earlier calls have been deleted; None if none were.
     rows_from_ns: int | None
 
 
 async def retention_of(storage: StorageAdapter, project_id: str, default: RetentionPolicy) -> Retention:
-    """What applies to a project. Raises ApiError 404 if there is no such project."""
+    """Return a project's retention; `default` applies if it has no own policy. Raises ApiError 404."""
     try:
         policy = await storage.upkeep.policy(project_id)
         marks = await storage.upkeep.marks(project_id)
@@ -41,7 +43,7 @@ async def retention_of(storage: StorageAdapter, project_id: str, default: Retent
 
 
 async def set_policy(storage: StorageAdapter, project_id: str, policy: RetentionPolicy | None) -> None:
-    """Give a project a policy of its own, or leave it to the settings. Raises ApiError 404."""
+    """Store a project's own policy, or delete it if `policy` is None. Raises ApiError 404."""
     try:
         await storage.upkeep.set_policy(project_id, policy)
     except KeyError as error:
@@ -51,7 +53,10 @@ async def set_policy(storage: StorageAdapter, project_id: str, policy: Retention
 async def count_erasable(
     storage: StorageAdapter, project_id: str, subject: Subject, value: str
 ) -> tuple[int, int]:
-    """How many rows an erasure would begin with, and how many of them count. Raises ApiError 404."""
+    """Return how many rows an erasure would delete, and how many of them are counted calls.
+
+    Raises ApiError 404 if there is no such project.
+    """
     try:
         return await storage.upkeep.erasable(project_id, subject, value)
     except KeyError as error:
@@ -59,7 +64,11 @@ async def count_erasable(
 
 
 async def order_erasure(storage: StorageAdapter, project_id: str, subject: Subject, value: str) -> Erasure:
-    """Order an erasure and do as much of it as an answer can wait for. Raises ApiError 404."""
+    """Order an erasure, run it for up to five seconds and return its progress.
+
+    An unfinished erasure (`finished_ns` is None) is continued by the server's maintenance. Raises ApiError
+    404 if there is no such project.
+    """
     try:
         ordered = await storage.upkeep.order_erasure(project_id, subject, value)
     except KeyError as error:
@@ -70,8 +79,8 @@ async def order_erasure(storage: StorageAdapter, project_id: str, subject: Subje
         return ordered
 
 
-async def erasures(storage: StorageAdapter, project_id: str) -> list[Erasure]:
-    """The erasures of a project, newest first. Raises ApiError 404."""
+async def list_erasures(storage: StorageAdapter, project_id: str) -> list[Erasure]:
+    """Return the erasures of a project, newest first. Raises ApiError 404 for an unknown project."""
     try:
         return await storage.upkeep.erasures(project_id)
     except KeyError as error:
@@ -79,5 +88,5 @@ async def erasures(storage: StorageAdapter, project_id: str) -> list[Erasure]:
 
 
 def no_project() -> ApiError:
-    """The answer to a project id that does not exist."""
+    """Return the 404 error for an unknown project id."""
     return ApiError(404, "There is no project with this id.")

@@ -1,4 +1,4 @@
-"""The calls of one session, in parts that fit in memory whatever the session's length."""
+"""Read the calls of one session in batches, so that memory does not grow with the session's length."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from pulse_storage.adapter import StorageAdapter
 from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.rows import TraceRecord
 
-_ROWS_A_PART = 500
+_ROWS_PER_BATCH = 500
 
 
-async def session_parts(
+async def session_batches(
     storage: StorageAdapter, project_id: str, session_id: str, *, bodies: bool
 ) -> AsyncIterator[Sequence[TraceRecord]]:
-    """Counted model calls, oldest first, with or without bodies; no part if there is no such session.
+    """Yield the session's counted model calls in batches, oldest first; nothing for an unknown session.
 
-    A row deleted meanwhile is left out. Raises StoreUnavailable.
+    With `bodies`, each batch is one row with bodies, and rows deleted during iteration are omitted. Raises
+    StoreUnavailable.
     """
     if not session_id or "\0" in session_id:
-        return  # no store holds such an id, and some refuse to look for it
+        return  # never stored, and PostgreSQL rejects NUL in a parameter
     cursor: str | None = None
     while True:
-        page = Page(limit=_ROWS_A_PART, order="asc", cursor=cursor)
+        page = Page(limit=_ROWS_PER_BATCH, order="asc", cursor=cursor)
         found = await storage.list_traces(project_id, TraceFilter(session_id=session_id), page)
         if not bodies:
             yield found.rows

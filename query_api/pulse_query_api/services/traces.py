@@ -1,4 +1,4 @@
-"""A page of traces with its total."""
+"""Read one page of trace rows with the total count."""
 
 from __future__ import annotations
 
@@ -12,15 +12,20 @@ from pulse_storage.rows import TraceRecord
 
 @dataclass(frozen=True, slots=True)
 class TraceList:
-    """Rows without bodies, how many there are in all, and where the next page begins."""
+    """One page of trace rows without bodies."""
 
     rows: list[TraceRecord]
+    #: Rows on all pages; a lower bound if it is not exact.
     total: Count
+    #: Cursor of the next page; None on the last page.
     next_cursor: str | None
 
 
 async def list_traces(storage: StorageAdapter, project_id: str, query: ListQuery) -> TraceList:
-    """One page. Raises InvalidCursor or StoreUnavailable."""
+    """Return one page of matching rows, newest first unless ordered otherwise, with the total.
+
+    Raises InvalidCursor or StoreUnavailable.
+    """
     where, page = query.where, query.page
     if query.text_in_bodies is None:
         found = await storage.list_traces(project_id, where, page)
@@ -28,10 +33,10 @@ async def list_traces(storage: StorageAdapter, project_id: str, query: ListQuery
         found = await storage.search_traces(project_id, where, query.text_in_bodies, page)
     total = Count(page.offset + len(found.rows), exact=True)
     if page.cursor is None and found.next_cursor is None and (found.rows or not page.offset):
-        # The list ends on this page, so its length is known: counting is the slow part of a list.
+        # Last page: the total is known. Counting is the slow part of a list, so skip it.
         pass
     elif query.text_in_bodies is None:
         total = await storage.count_traces(project_id, where)
     else:
-        total = Count(total.rows, exact=False)  # nobody counts what is found by reading every body
+        total = Count(total.rows, exact=False)  # an exact count would read the bodies of all rows
     return TraceList(found.rows, total, found.next_cursor)

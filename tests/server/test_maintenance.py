@@ -19,7 +19,7 @@ from tests.server.load import Load, export_request
 from tests.server.serving import Ports, Serving, environ_for, run_pulse, serving
 from tests.support.rows import DAY_NS, project, span
 
-from pulse_server.upkeep import keep_up_once
+from pulse_server.maintenance import run_maintenance_once
 from pulse_storage import open_storage
 from pulse_storage.filters import TraceFilter
 from pulse_storage.retention import RetentionPolicy
@@ -92,7 +92,7 @@ def test_a_user_is_erased_from_the_shell_only_when_told(tmp_path: Path, database
     assert counted == {"rows": 3, "calls": 3}
     unsure = run_pulse("erase", *whom, environ=environ)
     assert (unsure.returncode, unsure.stdout) == (1, "")
-    assert "say --yes, or --dry-run" in unsure.stderr
+    assert "confirm with --yes" in unsure.stderr
     done = _json(run_pulse("erase", *whom, "--yes", "--json", environ=environ))
     assert (done["rows"], done["calls"], done["finishedAt"] is not None) == (3, 3, True)
     assert "ana" not in json.dumps(done)
@@ -101,24 +101,24 @@ def test_a_user_is_erased_from_the_shell_only_when_told(tmp_path: Path, database
         assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
 
 
-def test_a_server_applies_retention_and_finishes_erasures_by_itself(
+def test_maintenance_applies_retention_and_finishes_erasures(
     database_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def work() -> tuple[int, list[Any]]:
         storage = open_storage(database_url)
         await storage.upkeep.order_erasure("p", "session_id", "s40")
-        await keep_up_once(storage, RetentionPolicy(rows_days=365), {})
+        await run_maintenance_once(storage, RetentionPolicy(rows_days=365), {})
         left = (await storage.count_traces("p", TraceFilter())).rows
         unfinished = await storage.upkeep.unfinished_erasures()
         await storage.close()
         return left, list(unfinished)
 
     asyncio.run(_store(database_url, time.time_ns(), ages_days=(0, 1, 40, 400)))
-    with caplog.at_level("INFO", logger="pulse.upkeep"):
+    with caplog.at_level("INFO", logger="pulse.maintenance"):
         assert asyncio.run(work()) == (2, [])
-    told = [record.getMessage() for record in caplog.records]
-    assert any(message.startswith("retention of project p: 1 rows") for message in told)
-    assert any("1 rows" in message and message.startswith("erasure ") for message in told)
+    messages = [record.getMessage() for record in caplog.records]
+    assert any(message.startswith("retention of project p: deleted 1 rows") for message in messages)
+    assert any("deleted 1 rows" in message and message.startswith("erasure ") for message in messages)
 
 
 def test_a_span_of_a_time_that_is_gone_is_refused_by_name(tmp_path: Path, database_url: str) -> None:
