@@ -120,5 +120,19 @@ def test_files_that_the_documentation_names_exist() -> None:
             assert (ROOT / name).exists(), f"{page.relative_to(ROOT)} names {name}"
 
 
+def test_glossary_names_files_that_exist() -> None:
+    folders = {
+        "S/": "storage/pulse_storage/",
+        "C/": "collector/pulse_collector/",
+        "Q/": "query_api/pulse_query_api/",
+        "I/": "instrumentation/pulse_instrumentation/",
+    }
+    rows = re.findall(r"^\| ([^|]+) \| [^|]+ \| `([^`]+)` \|$", (DOCS / "glossary.md").read_text(), re.MULTILINE)
+    assert len(rows) > 40
+    for term, name in rows:
+        path = folders.get(name[:2], name[:2]) + name[2:]
+        assert (ROOT / path).exists(), f"the glossary names {path} for {term}"
+
+
 def _with_option(meaning: str, option: str | None) -> str:
     return f"{meaning} ({option})" if option else meaning
