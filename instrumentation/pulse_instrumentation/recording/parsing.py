@@ -1,4 +1,4 @@
-"""Keeps sight of a response while the client parses it: that may raise, and the exception has no response."""
+"""Observe how the client parses a response: it may reject the response, or return a stream over it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,42 @@ from typing import Protocol, cast
 
 from pulse_instrumentation.fields import own_fields
 from pulse_instrumentation.recording.calls import Call
+from pulse_instrumentation.recording.stream_cycle import without_cycle
+
+Parser = Callable[[object], object]
 
 
 class _Options(Protocol):
     def model_copy(self, *, update: Mapping[str, object]) -> object: ...
 
 
-def watch_parsing(options: object, call: Call) -> object:
-    """Return request options whose parser, if they have one, shows the call each response that it rejects.
+def watch_parsing(options: object, call: Call, *, stream: bool) -> object:
+    """Return request options whose `post_parser` reports rejected responses to the call and prepares streams.
 
-    `parse()` of both clients has one, which fails on an answer that was cut off, and so have embeddings,
-    where it fails on an answer without data.
+    The client calls `post_parser` with every value that it has parsed, also when the application calls
+    `parse()` of a raw response. `parse()` of chat completions and `embeddings` have one of their own,
+    which raises for an answer that was cut off or has no data.
     """
-    parser = own_fields(options).get("post_parser")
-    if not callable(parser):
+    given = own_fields(options).get("post_parser")
+    parser = _reporting(cast("Parser", given), call) if callable(given) else None
+    if stream:
+        parser = without_cycle if parser is None else _chained(without_cycle, parser)
+    if parser is None:
         return options
-    parse = cast("Callable[[object], object]", parser)
+    return cast("_Options", options).model_copy(update={"post_parser": parser})
 
-    def watched(response: object) -> object:
+
+def _reporting(parse: Parser, call: Call) -> Parser:
+    """Return a parser that sets `call.rejected` to the response for which `parse` raises."""
+
+    def parse_reporting(response: object) -> object:
         call.rejected = response
         result = parse(response)
         call.rejected = None
         return result
 
-    return cast("_Options", options).model_copy(update={"post_parser": watched})
+    return parse_reporting
+
+
+def _chained(first: Parser, second: Parser) -> Parser:
+    return lambda response: second(first(response))

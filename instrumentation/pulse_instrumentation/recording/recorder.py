@@ -97,10 +97,10 @@ class Recorder:
         if context and (is_suppressed(context) or recorded_elsewhere(context)):
             share_session(trace.get_current_span(context), context)
             return None
-        return self._started(operation, client, options, context)
+        return self._started(operation, client, options, context, stream=stream)
 
     def _started(
-        self, operation: Operation, client: object, options: object, context: Context
+        self, operation: Operation, client: object, options: object, context: Context, *, stream: bool
     ) -> tuple[Call, object] | None:
         capture = capture_in(context, self.capture)
         if capture.mode != "off":
@@ -109,7 +109,8 @@ class Recorder:
         if call is None:
             return None
         try:
-            options = watch_parsing(self.library.prepare(client, options, call.context), call)
+            options = self.library.prepare(client, options, call.context)
+            options = watch_parsing(options, call, stream=stream)
         except Exception as error:
             report_failure("preparing a request", error)
         return call, options

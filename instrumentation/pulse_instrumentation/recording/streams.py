@@ -15,11 +15,8 @@ from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import field
 from pulse_instrumentation.recording.body import Tap, is_running, watch_body
 from pulse_instrumentation.recording.calls import Call
-from pulse_instrumentation.recording.cycles import without_cycle
 from pulse_instrumentation.recording.raw_responses import tap_of_stream
-
-# The name under which the streams of both clients hold their iterator, since their first versions.
-ITERATOR = "_iterator"
+from pulse_instrumentation.recording.stream_cycle import ITERATOR
 
 Chunks = Generator[object, None, None]
 AsyncChunks = AsyncGenerator[object, None]
@@ -29,10 +26,6 @@ def record_stream(stream: object, call: Call) -> None:
     """Let the call see what the application reads from the stream."""
     inner = getattr(stream, ITERATOR)
     call.start_stream()
-    try:
-        inner = without_cycle(stream, inner, ITERATOR)
-    except Exception as error:
-        report_failure("untying a stream", error)
     reader: Chunks | AsyncChunks
     if hasattr(inner, "__anext__"):
         reader = _read_async(cast("AsyncIterator[object]", inner), call)
