@@ -1,1 +1,1 @@
-"""Benchmarks that anyone can run; each compares its variants side by side in one run."""
+"""Benchmarks; each compares its variants in one run."""

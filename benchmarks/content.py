@@ -1,10 +1,11 @@
-"""What repeated content costs: ways to store the turns of a conversation, side by side.
+"""Compares ways to store the repeated content of the turns of a conversation: disk and CPU.
 
-    python -m benchmarks.content [--conversations 20]
+    python -m benchmarks.content [--quick] [--conversations 20]
 
-The first table packs request documents of twenty turns in memory, with 50 bytes for each entry of an index:
-as a whole, in parts (as Pulse does), each part alone, as a difference to the turn before, and with a
-dictionary trained on other conversations. The second stores calls in a real store, whole and in parts.
+The first table packs request documents of twenty turns in memory and adds 50 bytes for each index entry. The
+ways: whole, in parts (as Pulse does), each part alone, as a difference to the previous turn, and with a
+dictionary trained on different conversations. For the second table, calls are stored in a real store, whole
+and in parts.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from rich.table import Table
 from tests.support.conversations import Conversations
 from tests.support.rows import project, span
 
+from benchmarks.quick import add_quick_option
 from pulse_storage import SpanRow, StorageAdapter, open_storage
 from pulse_storage.content.bodies import pack, unpack
 from pulse_storage.content.documents import Packed, RecentDigests, SharedDocument, pack_document
@@ -52,7 +54,7 @@ _KINDS: dict[str, Callable[[Conversations], Iterable[bytes]]] = {
 
 @dataclass(slots=True)
 class Cost:
-    """Of the conversations of one kind, stored in one way."""
+    """The bytes and CPU seconds of all conversations of one kind, stored in one way."""
 
     size_bytes: int = 0
     receiving_s: float = 0.0
@@ -66,6 +68,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--conversations", type=int, default=20, help="of each kind")
+    add_quick_option(parser, conversations=6)
     options = parser.parse_args()
     table = Table("20 turns", "stored", "KB", "x final turn", "of raw", "receive µs/row", "write", "read")
     for kind, make in _KINDS.items():
@@ -127,7 +130,7 @@ def _in_parts(said: Sequence[Turns]) -> Cost:
         stored: list[bytes] = []
         for turn in turns:
             began_s = time.process_time()
-            # A project each: what conversations share is left out of this table.
+            # One project per conversation, so that this table excludes content shared between conversations.
             packed = pack_document(turn, f"p{number}", 0, recent)
             cost.receiving_s += time.process_time() - began_s
             if isinstance(packed, SharedDocument):
@@ -149,7 +152,7 @@ def _in_parts(said: Sequence[Turns]) -> Cost:
 
 
 def _alone(said: Sequence[Turns]) -> Cost:
-    """Each part packed by itself, named by its digest."""
+    """Pack each part alone; a part that two turns share is stored once, by its digest."""
     cost = Cost()
     for turns in said:
         kept: dict[bytes, bytes] = {}
@@ -171,7 +174,7 @@ def _alone(said: Sequence[Turns]) -> Cost:
 
 
 def _difference(said: Sequence[Turns]) -> Cost:
-    """Each turn packed with the turn before as its dictionary, and read through all turns before."""
+    """Pack each turn with the previous turn as its dictionary; reading a turn unpacks all previous ones."""
     cost = Cost()
     for turns in said:
         began_s = time.process_time()
@@ -195,7 +198,7 @@ def _raw(document: bytes) -> zstandard.ZstdCompressionDict:
 
 
 def _dictionary(said: Sequence[Turns]) -> Cost:
-    """Each turn whole, with a dictionary trained on the other half of the conversations."""
+    """Pack each turn whole, with a dictionary trained on the other half of the conversations."""
     half = len(said) // 2
     cost = Cost()
     for train, test in ((said[:half], said[half:]), (said[half:], said[:half])):
@@ -217,7 +220,7 @@ def _dictionary(said: Sequence[Turns]) -> Cost:
 
 
 async def _store(conversations: int) -> None:
-    """The same calls in a real store: what the writer and the disk take, and how long one is read."""
+    """Store the same calls in a real store; print CPU of writing, bytes on disk and the time of a read."""
     make = Conversations()
     tools = make.tools()
     said = [
@@ -269,7 +272,7 @@ async def _write(storage: StorageAdapter, rows: Sequence[SpanRow]) -> float:
 
 
 async def _read(storage: StorageAdapter, said: Sequence[bytes]) -> float:
-    """The median time of reading one call with its document, in milliseconds."""
+    """Return the median time of reading one call with its document, in milliseconds."""
     listed = (await storage.list_traces("p", TraceFilter(), Page(limit=200))).rows
     took_ms: list[float] = []
     for row, turn in zip(listed, reversed(said), strict=False):

@@ -1,18 +1,18 @@
-"""What counting costs: the CPU of ingest with and without the look-ups that find spans of one call.
+"""Measures the CPU of ingest with and without the look-ups that find several spans of one call.
 
-    python -m benchmarks.counting [--rounds 12] [--engine sqlite|postgres]
+    python -m benchmarks.counting [--quick] [--rounds 12] [--engine sqlite|postgres]
 
-No span is sent twice and no call is told by two spans, so all of the difference is the price of being sure.
-Requests of 48 content-free spans are decoded, mapped and stored, in turn with counting and without, into
-stores of their own; microseconds of CPU by span (with PostgreSQL, that of its server included), the median of
-the rounds. Content would make the rest slower and the share smaller. To compare two commits, run this file of
-one of them with the interpreter of each in turn.
+No span is sent twice and no two spans describe the same call, so the whole difference is the cost of the
+look-ups. Requests of 48 spans without content are decoded, mapped and stored, alternately with and without
+look-ups, each into a separate store. Figures are CPU microseconds per span (with PostgreSQL, its server
+included), the median of the rounds. Spans with content cost more, so the share of the look-ups is smaller. To
+compare two commits, run this file of one of them alternately with the interpreter of each.
 
-calls     every span is a call in a trace of its own
-streams   the same, streamed, with the text that was asked
+calls     every span is a call and the only span of its trace
+streams   the same, streamed, with input messages
 anthropic calls of Anthropic that begin a trace, as the client itself records them
 agents    traces of eight spans, a session on the root, all in one request
-pieces    the same traces, each in four requests: a trace is looked at again with each
+pieces    the same traces, each in four requests: each request reads the stored spans of the trace
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from tests.support.postgres import any_server
 from tests.support.rows import project
 from tests.support.spans import CHAT, START_NS, Value, as_json, span, trace_request
 
+from benchmarks.quick import add_quick_option
 from benchmarks.storage_engines import Engine, Postgres, Sqlite
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing.price_list import warm_up
@@ -52,11 +53,12 @@ _BETWEEN_STARTS_NS = 1_000_000
 
 
 def main() -> None:
-    """Print a row for each shape."""
+    """Measure and print one row per shape."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--engine", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--shapes", nargs="*", choices=get_args(Shape), default=get_args(Shape))
+    add_quick_option(parser, rounds=1)
     arguments = parser.parse_args()
     warm_up()
     print(f"{'us of CPU per span':<20}{'without':>9}{'with':>9}{'more':>8}")
@@ -64,12 +66,15 @@ def main() -> None:
         for shape in arguments.shapes:
             engines = [engine_named(f"{shape}_{name}") for name in ("without", "with")]
             without, counted = asyncio.run(_compare(shape, arguments.rounds, engines))
-            print(f"{shape:<20}{without:>9.1f}{counted:>9.1f}{counted / without - 1:>8.0%}", flush=True)
+            print(
+                f"{shape:<20}{without:>9.1f}{counted:>9.1f}{counted / without - 1:>8.0%}",
+                flush=True,
+            )
 
 
 @contextmanager
 def _engines(engine: str) -> Generator[Callable[[str], Engine]]:
-    """What opens empty stores of one engine by name."""
+    """Yield a function that makes an empty store of this engine with a given name."""
     with ExitStack() as stack:
         if engine == "postgres":
             server = stack.enter_context(any_server())
@@ -116,19 +121,19 @@ async def _ingest(storage: StorageAdapter, engine: Engine, requests: list[bytes]
 
 @contextmanager
 def _uncounted() -> Generator[None]:
-    """Every row counts as it comes, without a look at what else is stored or comes."""
+    """Count every row as sent, without look-ups of stored and simultaneous spans of the same call."""
     with (
-        patch.object(Neighbourhood, "ask_for_outlines", _nothing_asked),
-        patch.object(Neighbourhood, "read_outlines", _nothing_stored),
+        patch.object(Neighbourhood, "ask_for_outlines", _request_nothing),
+        patch.object(Neighbourhood, "read_outlines", _read_nothing),
         patch.object(arrivals, "plain_overrides", _no_overrides),
     ):
         yield
 
 
-def _nothing_asked(near: object, trace_ids: object) -> None: ...
+def _request_nothing(near: object, trace_ids: object) -> None: ...
 
 
-def _nothing_stored(near: object, settled_before_ns: object) -> None: ...
+def _read_nothing(near: object, settled_before_ns: object) -> None: ...
 
 
 def _no_overrides(new: object, stored: object) -> dict[bytes, dict[str, OwnValue]]:
@@ -143,7 +148,7 @@ def _requests(shape: Shape, random: Random) -> Iterator[bytes]:
         else:
             spans += _agent(random)
     if shape == "pieces":
-        # Pieces of a trace come in requests that follow each other, as one exporter sends them.
+        # The pieces of a trace are in consecutive requests, as one exporter sends them.
         size = _REQUEST_SPANS * _PIECES
         spans = [
             span
@@ -164,7 +169,7 @@ def _calls(random: Random, attributes: dict[str, Value]) -> list[Span]:
 
 
 def _agent(random: Random) -> list[Span]:
-    """Three turns of a call and a tool, a last call, and the agent around them, which ends last."""
+    """Return three turns of a call and a tool, a final call, and their agent, which ends last."""
     trace_id = random.randbytes(16)
     tool: dict[str, Value] = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"}
     agent: dict[str, Value] = {"gen_ai.operation.name": "invoke_agent", "session.id": "s1"}
@@ -180,9 +185,9 @@ def _call(random: Random, attributes: dict[str, Value] = CHAT) -> dict[str, Valu
     named = {key: value for key, value in attributes.items() if key not in own}
     prefix = "msg_01" if named["gen_ai.provider.name"] == "anthropic" else "chatcmpl-"
     if "gen_ai.input.messages" in named:
-        said = f"Is crate {random.randrange(10_000)} aboard?"
+        question = f"Is crate {random.randrange(10_000)} aboard?"
         named["gen_ai.input.messages"] = as_json(
-            [{"role": "user", "parts": [{"type": "text", "content": said}]}]
+            [{"role": "user", "parts": [{"type": "text", "content": question}]}]
         )
     return {
         **named,
@@ -210,7 +215,7 @@ def _span(random: Random, trace_id: bytes, number: int, parent: int, attributes:
 
 
 class _Clock:
-    """Let spans start as they do where a thousand are recorded in a second: indexes by time depend on it."""
+    """Start times 1 ms apart, as an application with 1,000 spans/s has: they decide the index order."""
 
     def __init__(self) -> None:
         self.now_ns = START_NS

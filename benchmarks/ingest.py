@@ -1,12 +1,12 @@
-"""How fast `pulse serve` takes spans, what each costs, and how long an acknowledgement takes.
+"""Measures the ingest of `pulse serve`: spans per second, CPU per span, latency of acknowledgements.
 
-    python -m benchmarks.ingest [--seconds 5] [--connections 8] [CASE …]
+    python -m benchmarks.ingest [--quick] [--seconds 5] [--connections 8] [CASE …]
 
-Every case starts a fresh server on a fresh SQLite file, so that the cases differ in one thing only: content,
-batch size, transport, compression, or how far the server goes: `…-receive` throws requests away and `…-map`
-stops before the store, so that the differences tell where the time goes. "CPU" is the server's alone, user
-and system, by span; rates are of the whole machine, load generator included. A case in which an acknowledged
-span is not stored ends the run.
+Every case starts a new server on a new SQLite file. Cases differ in content, batch size, transport,
+compression, or the last step of the server: `…-receive` discards requests and `…-map` discards mapped rows,
+so the differences between cases show the cost of each step. "CPU" is user and system time of the server
+process per span; rates are those of a machine that also runs the load generator. The run fails if an
+acknowledged span is not stored.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ import grpc
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.quick import add_quick_option
 from benchmarks.servers import KEY, Stage, running
 from benchmarks.spans import Content, RequestTemplate, request_template
 
@@ -41,14 +42,14 @@ Send = Callable[[bytes], None]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing to measure."""
+    """One load and one server to measure."""
 
     name: str
     content: Content
     batch: int
     transport: str = "http"
     compressed: bool = False
-    #: How far the server goes: `receive` throws requests away, `map` stops before the store.
+    #: The last step of the server: `receive` discards requests, `map` discards mapped rows.
     stage: Stage = "store"
 
 
@@ -71,7 +72,7 @@ _CASES = (
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a case came to; the server's CPU in microseconds by span."""
+    """The figures of one case; CPU in microseconds of the server process per span."""
 
     spans_per_s: float
     cpu_us: float
@@ -83,11 +84,13 @@ class Result:
 
 
 def main() -> None:
-    """Run the cases asked for and print one table."""
+    """Run the selected cases and print one table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(case.name for case in _CASES))
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--warm-up-seconds", type=float, default=0.5)
+    add_quick_option(parser, seconds=0.1, connections=2, warm_up_seconds=0)
     args = parser.parse_args()
     wanted = [case for case in _CASES if not args.cases or case.name in args.cases]
     table = Table(title=f"{args.connections} connections, {args.seconds:g} s a case, SQLite synchronous=FULL")
@@ -105,7 +108,7 @@ def main() -> None:
     console = Console()
     for case in wanted:
         with console.status(f"{case.name} …"):
-            result = _measure(case, args.seconds, args.connections)
+            result = _measure(case, args.seconds, args.connections, args.warm_up_seconds)
         if result.lost:
             sys.exit(f"{case.name}: {result.lost} acknowledged spans are not in the store")
         table.add_row(
@@ -120,13 +123,13 @@ def main() -> None:
     console.print(table)
 
 
-def _measure(case: Case, seconds: float, connections: int) -> Result:
+def _measure(case: Case, seconds: float, connections: int, warm_up_s: float) -> Result:
     template = request_template(case.batch, case.content)
     with tempfile.TemporaryDirectory() as data_dir, running(case.stage, Path(data_dir)) as server:
         stores = case.stage == "store"
         sender = _http_sender if case.transport == "http" else _grpc_sender
         port = server.http_port if case.transport == "http" else server.grpc_port
-        _load(template, case, sender, port, 1, 0.5)
+        _load(template, case, sender, port, 1, warm_up_s)
         stored_before = _stored(server.main_port) if stores else 0
         cpu_before = _cpu_s(server.pid)
         started = time.perf_counter()
@@ -136,7 +139,7 @@ def _measure(case: Case, seconds: float, connections: int) -> Result:
         acked = len(latencies) * case.batch
         stored = _stored(server.main_port) - stored_before if stores else acked
         rss = _rss_mib(server.pid)
-        disk = sum(file.stat().st_size for file in Path(data_dir).glob("*.db*"))
+        disk = sum(file.stat().st_size for file in Path(data_dir).glob("*.db*")) if stores else 0
         return Result(
             spans_per_s=acked / elapsed,
             cpu_us=cpu_s / acked * 1e6,
@@ -156,7 +159,10 @@ def _load(
     connections: int,
     seconds: float,
 ) -> list[float]:
-    """Closed loop: every connection sends its next request when the last was acknowledged."""
+    """Send on every connection for these seconds, each request after the last was acknowledged.
+
+    Return the latency of each request in seconds.
+    """
     latencies: list[float] = []
     until = time.perf_counter() + seconds
 
@@ -209,14 +215,14 @@ def _grpc_sender(port: int) -> Generator[Send]:
 
 
 def _stored(main_port: int) -> int:
-    """The server's own count of rows that it committed."""
+    """Return the number of rows that the server has committed, by its metrics."""
     with closing(http.client.HTTPConnection("127.0.0.1", main_port, timeout=30)) as connection:
         connection.request("GET", "/metrics", headers={"authorization": f"Bearer {KEY}"})
         text = connection.getresponse().read().decode()
     for line in text.splitlines():
         if line.startswith("pulse_spans_stored_total "):
             return int(float(line.split()[1]))
-    raise RuntimeError("/metrics does not tell pulse_spans_stored_total")
+    raise RuntimeError("/metrics does not contain pulse_spans_stored_total")
 
 
 def _cpu_s(pid: int) -> float:

@@ -1,10 +1,10 @@
-"""Runs the measured calls in one environment, bare and instrumented in turn; the parent asks for each round.
+"""Runs the measured calls in one environment, alternately bare and instrumented, a round per request.
 
     python -m benchmarks.instrumentation_calls PEER
 
-Reads the number of a case per line and answers with a line of JSON: the CPU microseconds of this
-thread per call, bare and instrumented, what recording adds to a chunk of a stream, and the share of the
-calls that were recorded in each.
+`benchmarks.instrumentation_overhead` starts this program and writes the number of a case per line. Each
+answer is a line of JSON: CPU microseconds of this thread per call, bare and instrumented, the microseconds
+that recording adds to a chunk of a stream, and the share of the calls that were recorded in each.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# The anthropic client's own spans are no part of what is compared.
+# The comparison excludes the anthropic client's own spans.
 os.environ["ANTHROPIC_OPEN_TELEMETRY"] = "false"
 
 from tests.support.llm_bodies import chat_chunks, completion, message, message_events, response_events
@@ -34,7 +34,7 @@ _MESSAGES: list[Any] = [{"role": "user", "content": "Say something about the wea
 
 @dataclass(frozen=True)
 class Case:
-    """One kind of call: what makes it, and how often in a round; a streamed one is made once."""
+    """One kind of call and the number of calls in a round; a streamed call is made once."""
 
     name: str
     request: Callable[[], Iterable[object]]
@@ -42,14 +42,14 @@ class Case:
     streamed: bool = False
 
     def run(self) -> None:
-        """Make one call, and read its stream to the end."""
+        """Make one call and read its stream to the end."""
         answer = self.request()
         if self.streamed:
             list(answer)
 
 
 class _Endless(FakeProvider):
-    """Gives the same answer for ever, from bytes that are already there."""
+    """A provider that returns the same answer to every request, from bytes made beforehand."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class _Pieces(http.SyncByteStream):
 
 
 def cases() -> list[Case]:
-    """The calls that are measured: real clients over an in-memory transport."""
+    """Return the measured calls: real clients over an in-memory transport."""
     chat = openai_client(_Endless(json_answer(completion())))
     streamed = openai_client(_Endless(event_answer(chat_chunks(*_WORDS), done=True)))
     responses = openai_client(_Endless(event_answer(response_events(*_WORDS))))
@@ -103,10 +103,10 @@ _WARM_UP = 3
 
 
 def main() -> None:
-    """Answer each request with a round."""
+    """Run one round per line of input."""
     measured = cases()
     for case in measured:
-        # The clients import much at their first call, which `switch` must see.
+        # Clients import modules at their first call; `switch` needs those modules.
         case.run()
     peer = switch(next(peer for peer in PEERS if peer.name == sys.argv[1]))
     gc.freeze()
@@ -117,9 +117,9 @@ def main() -> None:
 
 
 def plain_round(case: Case, peer: Switch, number: int) -> dict[str, float]:
-    """Bare calls and instrumented ones, one kind after the other."""
+    """Measure bare calls and instrumented calls, one kind after the other."""
     figures: dict[str, float] = {}
-    # Alternately first, as a clock that changes its speed favours neither so.
+    # Alternate the order, so that a change of the clock rate affects both kinds equally.
     for instrumented in (False, True) if number % 2 else (True, False):
         if instrumented:
             peer.on()
@@ -132,16 +132,16 @@ def plain_round(case: Case, peer: Switch, number: int) -> dict[str, float]:
 
 
 def stream_round(case: Case, peer: Switch, number: int) -> dict[str, float]:
-    """Two pairs of a bare stream and an instrumented one, each read chunk by chunk in turn."""
+    """Measure two pairs of a bare and an instrumented stream, read alternately, chunk by chunk."""
     recorded = {False: 0.0, True: 0.0}
 
     def pair(*, instrumented_opens: bool, instrumented_reads: bool) -> Pair:
-        """A pair, and which of the two is first."""
+        """Read one pair; the arguments decide which stream is opened first and which is read first."""
         readings: dict[bool, Reading] = {}
         for instrumented in (instrumented_opens, not instrumented_opens):
             if instrumented:
                 peer.on()
-            # After either switch, else one kind alone pays for methods that were just replaced.
+            # Warm up after either switch: methods that were just replaced are slow at first.
             warm_up(case)
             recorded[instrumented] += peer.recorded()
             readings[instrumented] = Reading(case.request)
@@ -166,7 +166,7 @@ def stream_round(case: Case, peer: Switch, number: int) -> dict[str, float]:
 
 
 def cpu_us(case: Case) -> float:
-    """CPU microseconds of this thread per call, over one round; the collector runs as it does elsewhere."""
+    """Return CPU microseconds of this thread per call over one round, garbage collection included."""
     warm_up(case)
     before = time.thread_time_ns()
     for _ in range(case.calls):
@@ -175,7 +175,7 @@ def cpu_us(case: Case) -> float:
 
 
 def warm_up(case: Case) -> None:
-    """Make calls before the clock starts, and collect what they leave."""
+    """Make calls that are not measured, then collect garbage."""
     for _ in range(_WARM_UP):
         case.run()
     gc.collect()

@@ -1,17 +1,17 @@
-"""Measures what recording costs the application, beside what it costs with the other instrumentations.
+"""Measures the CPU that recording costs an application, compared with other instrumentations.
 
-    python -m benchmarks.instrumentation_overhead [--install] [--rounds 60] [--only pulse,genai]
+    python -m benchmarks.instrumentation_overhead [--quick] [--install] [--rounds 60] [--only pulse,genai]
 
-Each instrumentation runs in an environment and processes of its own, with the same versions of the
-clients and of OpenTelemetry, content off, and spans that go to the SDK's batch processor and nowhere.
-Rounds of all of them alternate, and a part of the rounds is measured in each of a few processes: where
-one happens to lay its code and objects changes what they cost. Within a round, bare and instrumented calls
-alternate, both after the same number of calls that are not measured, and streams are read in turn, chunk
-by chunk. The figure is the median of the differences: CPU microseconds of the calling thread beyond the
-bare client. Each call is counted as it arrives at the exporter: a peer that does not
-record every call of a round exactly once, or records one when it is off, is shown as "not recorded". A
-second table has the intervals in which the medians lie with 95 % confidence.
-`--install` makes the environments under `.peers`; what cannot be installed is named and left out.
+Each instrumentation runs in a separate environment and separate processes, with the same versions of the
+clients and of OpenTelemetry, content off; the SDK's batch processor passes its spans to an exporter that
+discards them. Rounds of all instrumentations alternate. Several processes measure a share of the rounds each,
+since the memory layout of a process changes its CPU time. Within a round, bare and instrumented calls
+alternate, both after the same number of calls that are not measured, and streams are read alternately, chunk
+by chunk. The figure is the median of the differences: CPU microseconds of the calling thread beyond the bare
+client. The exporter counts calls: a peer that does not record every call of a round exactly once, or that
+records a call while it is off, is shown as "not recorded". A second table shows the 95 % confidence intervals
+of the medians. `--install` makes the environments under `.peers`; a peer that cannot be installed is named
+and omitted.
 """
 
 from __future__ import annotations
@@ -32,12 +32,13 @@ from typing import IO, cast
 
 from benchmarks.instrumentation_calls import cases
 from benchmarks.instrumentation_peers import PEERS, Peer
+from benchmarks.quick import add_quick_option
 
 _ROOT = Path(__file__).resolve().parents[1]
 _ENVIRONMENTS = _ROOT / ".peers"
 _SAME_FOR_ALL = ("openai", "anthropic", "httpx2", "opentelemetry-sdk", "opentelemetry-instrumentation")
 
-# What a figure is for: a whole call, or one chunk of it.
+# Suffixes of row names: a whole call, or one chunk of its stream.
 _CALL, _CHUNK = "", ", each chunk"
 
 _IMPORT = """
@@ -61,12 +62,12 @@ print((time.process_time() - before) * 1000)
 
 
 def python_of(peer: Peer) -> Path:
-    """The interpreter in whose environment a peer runs."""
+    """Return the interpreter of the peer's environment."""
     return _ENVIRONMENTS / peer.name / "bin" / "python" if peer.packages else Path(sys.executable)
 
 
 def install(peer: Peer) -> None:
-    """Make a peer's environment, unless it is there."""
+    """Make the environment of a peer unless it exists."""
     python = python_of(peer)
     if python.exists():
         return
@@ -82,14 +83,14 @@ def install(peer: Peer) -> None:
 
 @dataclass(frozen=True)
 class Round:
-    """What one round says about a peer, in CPU microseconds."""
+    """The figures of one round of a peer, in CPU microseconds."""
 
     bare: float
-    """A call of the bare client."""
+    """CPU of a call of the bare client."""
     added: dict[str, float]
-    """What the peer adds to a call, and to each chunk of a stream."""
+    """CPU that the peer adds to a call, and to each chunk of a stream."""
     honest: bool
-    """Whether it recorded each call once."""
+    """True if each call was recorded exactly once."""
 
 
 class Worker:
@@ -107,7 +108,7 @@ class Worker:
         self._records = 0.0 if peer.name == "noise" else 1.0
 
     def round(self, case: int) -> Round:
-        """Let it measure a case once."""
+        """Run one round of this case in the process."""
         requests, answers = cast("IO[str]", self._process.stdin), cast("IO[str]", self._process.stdout)
         requests.write(f"{case}\n")
         requests.flush()
@@ -119,13 +120,13 @@ class Worker:
         return Round(figures["bare"], added, honest)
 
     def end(self) -> None:
-        """Let the process end."""
+        """Close the process's input and wait for its end."""
         self._process.communicate()
 
 
 @dataclass(frozen=True)
 class Figure:
-    """The median of what the rounds say, and the interval in which it lies with 95 % confidence."""
+    """A median over rounds and its 95 % confidence interval."""
 
     low: float
     median: float
@@ -133,7 +134,7 @@ class Figure:
 
 
 def figure(values: list[float]) -> Figure:
-    """The median of some values; its interval lies between two of them, of whatever shape they are."""
+    """Return the median and its interval by order statistics, which assume no distribution."""
     ordered = sorted(values)
     outside = max(0, math.floor(len(ordered) / 2 - 0.98 * math.sqrt(len(ordered))))
     return Figure(ordered[outside], statistics.median(ordered), ordered[-1 - outside])
@@ -143,10 +144,10 @@ Row = dict[str, Figure | None]
 
 
 def measure(peers: list[Peer], rounds: int, processes: int) -> dict[str, Row]:
-    """By case: the bare client's CPU microseconds per call, and what each peer adds to them.
+    """Return by case the bare client's CPU microseconds per call, and the microseconds that each peer adds.
 
-    The rows of chunks have no figure for the bare client. None stands for a peer that did not record
-    each call exactly once.
+    Rows of chunks have no figure for the bare client. None means that the peer did not record each call
+    exactly once.
     """
     measured = cases()
     done: list[dict[str, list[Round]]] = [{peer.name: [] for peer in peers} for _ in measured]
@@ -172,11 +173,11 @@ def measure(peers: list[Peer], rounds: int, processes: int) -> dict[str, Row]:
     return results
 
 
-def import_ms(peers: list[Peer], rounds: int = 5) -> dict[str, float]:
-    """CPU milliseconds to import and instrument beyond the clients and the SDK: the median process."""
+def import_ms(peers: list[Peer], rounds: int) -> dict[str, float]:
+    """Return CPU milliseconds to import and instrument beyond the clients and the SDK: the median process."""
     figures: dict[str, list[float]] = {peer.name: [] for peer in peers if peer.name != "noise"}
     with tempfile.TemporaryDirectory() as cache:
-        # Compiled once, as an installed package is.
+        # Bytecode is compiled once, as for an installed package.
         environment = {**os.environ, "PYTHONPYCACHEPREFIX": cache, "PYTHONDONTWRITEBYTECODE": ""}
         for _ in range(rounds + 1):
             for peer in peers:
@@ -190,13 +191,15 @@ def import_ms(peers: list[Peer], rounds: int = 5) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, and print one table (and JSON with --json)."""
+    """Measure and print two tables, or JSON with --json."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--install", action="store_true", help="make the environments of the peers first")
     parser.add_argument("--rounds", type=int, default=60)
-    parser.add_argument("--processes", type=int, default=5, help="among which the rounds are dealt out")
+    parser.add_argument("--processes", type=int, default=5, help="which measure a share of the rounds each")
+    parser.add_argument("--import-rounds", type=int, default=5)
     parser.add_argument("--only", default="", help="names of peers, comma-separated")
     parser.add_argument("--json", action="store_true")
+    add_quick_option(parser, rounds=1, processes=1, import_rounds=1, only="noise,pulse")
     arguments = parser.parse_args()
     wanted = [name for name in arguments.only.split(",") if name]
     chosen = [peer for peer in PEERS if not wanted or peer.name in wanted]
@@ -207,7 +210,7 @@ def main() -> None:
     if missing := [peer.name for peer in chosen if peer not in peers]:
         print(f"Not installed, so not measured: {', '.join(missing)} (--install)", file=sys.stderr)
     results = measure(peers, arguments.rounds, arguments.processes)
-    imports = import_ms(peers)
+    imports = import_ms(peers, arguments.import_rounds)
     if arguments.json:
         plain = {
             case: {name: found and asdict(found) for name, found in row.items()}
@@ -220,12 +223,12 @@ def main() -> None:
     print_table(names, [(case, [_median(row, name) for name in names]) for case, row in results.items()])
     cells = [f"{imports[name]:,.0f}" if name in imports else "" for name in names]
     print(_line(["import and instrument, CPU ms", *cells]))
-    print("\n95 % intervals of the same medians; one in which 0 lies shows no difference")
+    print("\n95 % intervals of the same medians; an interval that contains 0 shows no difference")
     print_table(names, [(case, [_interval(row, name) for name in names]) for case, row in results.items()])
 
 
 def print_table(names: list[str], rows: list[tuple[str, list[str]]]) -> None:
-    """A table in Markdown."""
+    """Print a table in Markdown."""
     print("\n" + _line(["", *names]))
     print(_line(["---"] * (len(names) + 1)))
     for name, cells in rows:
@@ -252,7 +255,7 @@ def _cell(row: Row, name: str, words: Callable[[Figure], str]) -> str:
 
 
 def _rounded(us: float, sign: str = "") -> str:
-    """Tenths where they matter."""
+    """Format microseconds, with tenths below 20."""
     return f"{us:{sign},.{1 if abs(us) < 20 else 0}f}".replace("-", "−")
 
 

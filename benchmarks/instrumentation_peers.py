@@ -1,4 +1,4 @@
-"""The instrumentations that are compared: how each is installed, switched on and switched off again."""
+"""The compared instrumentations: how to install each, switch it on and switch it off."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ Classes = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Peer:
-    """An instrumentation: its packages, and the instrumentors in them."""
+    """An instrumentation: its packages and the instrumentor classes in them."""
 
     name: str
     packages: tuple[str, ...] = ()
-    """What to install beside the clients; nothing for what runs where the benchmark does."""
+    """Packages to install in addition to the clients; none if it runs in the environment of the benchmark."""
     classes: Classes = ()
     environment: dict[str, str] = field(default_factory=lambda: {})
-    """What turns the recording of content off, where that is not the default."""
+    """Variables that turn the recording of content off, where that is not the default."""
 
 
 PEERS = (
-    # Bare against bare: what differs here is the noise of the machine.
+    # Bare compared with bare: the difference is the noise of the machine.
     Peer("noise"),
     Peer(
         "pulse",
@@ -73,22 +73,22 @@ PEERS = (
 _CLIENTS = ("openai", "anthropic")
 
 
-# A span that has one of these has seen a call to its end.
+# A span with one of these attributes recorded a complete call.
 _OUTPUT_TOKENS = ("gen_ai.usage.output_tokens", "llm.token_count.completion")
 
 
 @dataclass(frozen=True)
 class Switch:
-    """Turns a peer on and off."""
+    """Functions that turn a peer on and off."""
 
     on: Callable[[], None]
     off: Callable[[], None]
     recorded: Callable[[], int]
-    """How many calls have been recorded, with their tokens, since this was last asked."""
+    """Return the number of calls recorded with tokens since the last call of this function."""
 
 
 class _Counted(SpanExporter):
-    """Sends spans nowhere, and counts those that tell a call's tokens."""
+    """An exporter that discards spans and counts those with the tokens of a call."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -99,7 +99,10 @@ class _Counted(SpanExporter):
 
 
 def switch(peer: Peer) -> Switch:
-    """The switch of a peer. What the calls need of the clients must be imported by now: it is put back."""
+    """Return the switch of a peer.
+
+    The caller has imported all modules of the clients that its calls use: `off` restores their methods.
+    """
     exporter = _Counted()
     processor = BatchSpanProcessor(exporter)
     methods = _methods()
@@ -110,7 +113,7 @@ def switch(peer: Peer) -> Switch:
         return calls
 
     def restore() -> None:
-        # Some peers leave wrappers behind, which would pile up and slow the bare client too.
+        # Some peers leave wrappers behind; they would accumulate and slow the bare client.
         for owner, name, method in methods:
             if vars(owner)[name] is not method:
                 setattr(owner, name, method)
@@ -152,7 +155,7 @@ def _switch_logfire(
     def on() -> None:
         undo.extend((logfire.instrument_openai(), logfire.instrument_anthropic()))
         for block in undo:
-            # It is on already; only a block that was entered can be left.
+            # It is on already, but only a context that was entered can be exited.
             block.__enter__()
 
     def off() -> None:
@@ -164,7 +167,7 @@ def _switch_logfire(
 
 
 def _methods() -> list[tuple[type, str, object]]:
-    """Every method of the clients' classes that an instrumentation could replace."""
+    """Return every method of the clients' classes that an instrumentation could replace."""
     for client in _CLIENTS:
         importlib.import_module(f"{client}.resources")
     classes = {

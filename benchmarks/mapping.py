@@ -1,18 +1,18 @@
-"""CPU time of mapping a span to a row, beside the parts of it that are not ours to save.
+"""Measures the CPU of mapping a span to a row, and of the parts that libraries or the content determine.
 
-    python -m benchmarks.mapping [--rounds 200]
+    python -m benchmarks.mapping [--quick] [--rounds 200]
 
-Two kinds of spans, as usual for this project: `small` has 18 attributes of the conventions and no content;
-`mixed` is 60 % spans of 1.5 KB, 30 % of 8 KB and 10 % of 50 KB of messages. The columns, in microseconds by
-span, each the least of its rounds, the rounds of all columns in turn so that a busy machine slows all alike:
+Two kinds of spans: `small` has 18 attributes of the conventions and no content; `mixed` is 60 % spans with
+1.5 KB, 30 % with 8 KB and 10 % with 50 KB of messages. The columns are microseconds per span, each the
+minimum of its rounds; the rounds of all columns alternate, so that a busy machine slows all equally:
 
 all       everything from the bytes of a request to its rows
-decode    the floor: protobuf's parser, then one pass that makes Python values of all attributes
+decode    minimum: protobuf's parser, then one pass that makes Python values of all attributes
 json      parsing the messages of the content and writing them into bodies
 pack      cutting requests into the parts that they share, zstd over bodies and long texts
-price     what a call cost, by the price list
-map       what is left: dialects, columns, usage, metadata, the row
-custom    beside all that, `price` with a hundred custom prices above the list, one of which is for the model
+price     the cost of a call, by the price list
+map       `all` minus the columns before: dialects, columns, usage, metadata, the row
+custom    not part of `all`: `price` with a hundred custom prices, one of which matches the model
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import orjson
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.support.spans import chat_span, trace_request
 
+from benchmarks.quick import add_quick_option
 from pulse_collector.facts.attributes import read_attributes
 from pulse_collector.facts.usage import Usage
 from pulse_collector.mapping.spans import map_spans
@@ -47,6 +48,7 @@ def main() -> None:
     """Print a table of CPU microseconds per span."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=200)
+    add_quick_option(parser, rounds=1)
     rounds = parser.parse_args().rounds
     warm_up()
     print(f"{'us of CPU per span':<20}" + "".join(f"{column:>8}" for column in (*_COLUMNS, "map", "custom")))
@@ -58,14 +60,14 @@ def main() -> None:
 
 
 def _parts(body: bytes) -> list[Callable[[], object]]:
-    """What is measured, in the order of `_COLUMNS`, and last prices with custom ones above the list."""
+    """Return the measured functions in the order of `_COLUMNS`, then the one of `custom`."""
     request = ExportTraceServiceRequest.FromString(body)
     rows = map_spans("p", request, _RECEIVED_NS).rows
     contents = _contents(request)
-    asked = [
+    requests = [
         (unpack_document(row.request_body), row.start_ns) for row in rows if row.request_body is not None
     ]
-    told = [
+    answers = [
         unpack_document(body)
         for row in rows
         for body in (row.response_body, row.output_text)
@@ -75,9 +77,9 @@ def _parts(body: bytes) -> list[Callable[[], object]]:
     custom = _custom_prices(rows[0].model_requested or "")
 
     def packed() -> None:
-        for document, start_ns in asked:
+        for document, start_ns in requests:
             pack_document(document, "p", start_ns)
-        for document in told:
+        for document in answers:
             pack(document)
 
     return [
@@ -91,7 +93,7 @@ def _parts(body: bytes) -> list[Callable[[], object]]:
 
 
 def _request(chars: tuple[int, ...]) -> bytes:
-    """Spans whose contents have these many characters, in turn."""
+    """Return a request of spans whose contents have these numbers of characters, cyclically."""
     spans = [
         chat_span(span_id=index + 1, **(_content(chars[index % len(chars)]) if chars else {}))
         for index in range(_SPANS)
@@ -100,11 +102,13 @@ def _request(chars: tuple[int, ...]) -> bytes:
 
 
 def _content(chars: int) -> dict[str, str]:
-    words = "Tell me about the weather in Paris, and what to wear tomorrow. "
+    words = "Write about the weather in Paris, and what to wear tomorrow. "
     question = (words * (chars // len(words) + 1))[:chars]
-    asked = [{"role": "user", "parts": [{"type": "text", "content": question}]}]
-    told = [{"role": "assistant", "parts": [{"type": "text", "content": words}], "finish_reason": "stop"}]
-    return dict(zip(_CONTENT_KEYS, (orjson.dumps(asked).decode(), orjson.dumps(told).decode()), strict=True))
+    questions = [{"role": "user", "parts": [{"type": "text", "content": question}]}]
+    answers = [{"role": "assistant", "parts": [{"type": "text", "content": words}], "finish_reason": "stop"}]
+    return dict(
+        zip(_CONTENT_KEYS, (orjson.dumps(questions).decode(), orjson.dumps(answers).decode()), strict=True)
+    )
 
 
 def _read(request: ExportTraceServiceRequest) -> None:
@@ -131,7 +135,7 @@ def _through_json(content: str) -> bytes:
 
 
 def _custom_prices(model: str) -> Prices:
-    """A hundred patterns, of which one is for the model."""
+    """Return prices with a hundred patterns, one of which matches the model."""
     names = [*(f"house-{number}-*" for number in range(99)), f"{model}*"]
     entries = [PriceEntry(model=name, input=1.1, output=8.8, cache_read=0.11) for name in names]
     return Prices(CustomPrices(PriceDocument(prices=entries), "prices.toml"))
@@ -144,7 +148,7 @@ def _price(row: SpanRow, prices: Prices) -> object:
 
 
 def _least_us(parts: Sequence[Callable[[], object]], rounds: int) -> list[float]:
-    """The least CPU time of each part in microseconds per span; the parts take turns."""
+    """Return the minimum CPU time of each part in microseconds per span; rounds of the parts alternate."""
     least = [float("inf")] * len(parts)
     for _ in range(rounds):
         for index, part in enumerate(parts):

@@ -1,7 +1,9 @@
-"""How long the query API's routes take: `python -m benchmarks.query_api --rows 100000`.
+"""Measures the latency of the query API's routes.
 
-The application runs in this process over a store in a temporary directory; what is timed is everything
-between the parsed request and the last byte of the answer, so the HTTP server is not included.
+    python -m benchmarks.query_api [--quick] [--rows 100000]
+
+The application runs in this process on a store in a temporary directory. The time is measured from the parsed
+request to the last byte of the answer: it excludes the HTTP server.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import orjson
 from starlette.types import ASGIApp, Message
 from tests.query_api.support import DAY_NS, call
 
+from benchmarks.quick import add_quick_option
 from pulse_query_api import create_app
 from pulse_storage import open_storage
 from pulse_storage.adapter import StorageAdapter
@@ -33,7 +36,7 @@ _BATCH = 2000
 _MODELS = [("openai", "gpt-5-mini"), ("openai", "gpt-5"), ("anthropic", "claude-sonnet-4-5"), ("acme", "m-1")]
 _BODY = pack(orjson.dumps({"messages": [{"role": "user", "content": "What is a pulse? " * 90}]}))
 
-_QUESTIONS = {
+_ROUTES = {
     "list of 50": "/v1/traces",
     "list of 50, status": "/v1/traces?status=error",
     "list of 50, tag": "/v1/traces?tag=beta",
@@ -50,10 +53,13 @@ _QUESTIONS = {
 
 
 def main() -> None:
-    """Fill a store, ask each question, print milliseconds."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Fill a store, request each route, print milliseconds."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--repeat", type=int, default=100)
+    add_quick_option(parser, rows=2000, repeat=2)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_run(Path(folder), options.rows, options.repeat))
@@ -69,8 +75,8 @@ async def _run(folder: Path, rows: int, repeat: int) -> None:
     app = create_app(storage, KeyRing(storage), admin_key=None)
     newest = orjson.loads(await _get(app, "/v1/traces?limit=1", key))["traces"][0]["trace_id"]
     print(f"{'route':28}{'p50 ms':>10}{'p99 ms':>10}{'KiB':>10}")
-    for name, question in _QUESTIONS.items():
-        path = question.replace("{trace_id}", newest)
+    for name, target in _ROUTES.items():
+        path = target.replace("{trace_id}", newest)
         answer = await _get(app, path, key)
         times_ms = [await _timed_ms(app, path, key) for _ in range(repeat)]
         p99 = statistics.quantiles(times_ms, n=100)[98]
@@ -89,7 +95,7 @@ async def _fill(storage: StorageAdapter, rows: int) -> None:
 
 
 def _rows(count: int) -> Iterator[SpanRow]:
-    """Calls spread over the range in the order of time, some failed, in sessions of about ten."""
+    """Yield calls spread evenly over the range in time order, 4 % failed, in sessions of ten."""
     dice = random.Random(7)
     for number in range(1, count + 1):
         provider, model = dice.choice(_MODELS)
@@ -119,7 +125,7 @@ async def _timed_ms(app: ASGIApp, path: str, key: str) -> float:
 
 
 async def _get(app: ASGIApp, target: str, key: str) -> bytes:
-    """The body of a GET, asked as an HTTP server would."""
+    """Return the body of a GET, with the ASGI scope of an HTTP server."""
     path, _, query = target.partition("?")
     scope = {
         "type": "http",

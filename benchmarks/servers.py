@@ -1,4 +1,4 @@
-"""Starts the servers that benchmarks measure, each a process of its own on free ports of loopback."""
+"""Starts the servers that benchmarks measure, each in a new process on free ports of loopback."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from typing import Literal
 
 Stage = Literal["receive", "map", "store"]
 
-#: Opens the first project of every server started here.
+#: The key of the first project of every server that is started here.
 KEY = "pulse_sk_00000000-0000-4000-8000-000000000000"
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that listens."""
+    """A server that accepts connections."""
 
     pid: int
     main_port: int
@@ -32,7 +32,7 @@ class Running:
 
 @contextmanager
 def running(stage: Stage, data_dir: Path) -> Generator[Running]:
-    """`pulse serve` with its data there, or, for the earlier stages, a server that stores nothing."""
+    """Run `pulse serve` on this data directory, or for the earlier stages a server that stores nothing."""
     main_port, http_port, grpc_port = _free_ports(3)
     environment = os.environ | {
         "PULSE_DATA_DIR": str(data_dir),

@@ -1,4 +1,4 @@
-"""Export requests for benchmarks: model calls as current instrumentors write them, of small or mixed size."""
+"""Export requests for benchmarks: model calls of small or mixed size, as current instrumentors write them."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _MODELS = (
 
 @dataclass(frozen=True, slots=True)
 class RequestTemplate:
-    """An export request whose trace ids are made anew for every sending, so that no span is a duplicate."""
+    """An export request whose trace ids are replaced before each sending, so that no span is a duplicate."""
 
     body: bytes
     spans: int
-    #: Where each span's 16 bytes of trace id stand.
+    #: The offset of each span's 16 bytes of trace id in `body`.
     id_offsets: tuple[int, ...]
 
     def fresh(self) -> bytes:
-        """The request with new trace ids."""
+        """Return the request with new trace ids."""
         body = bytearray(self.body)
         ids = os.urandom(16 * self.spans)
         for number, offset in enumerate(self.id_offsets):
@@ -42,7 +42,7 @@ class RequestTemplate:
 
 
 def request_template(spans: int, content: Content, seed: int = 7) -> RequestTemplate:
-    """A request of so many spans; `mixed` content is 60 % of 1–2 KB, 30 % of 8 KB and 10 % of 50 KB."""
+    """Return a request of this many spans; `mixed` is 60 % of 1–2 KB, 30 % of 8 KB and 10 % of 50 KB."""
     rng = random.Random(seed)
     words = _vocabulary(rng)
     marks = [rng.randbytes(16) for _ in range(spans)]
@@ -109,7 +109,7 @@ def _span(rng: random.Random, words: list[str], trace_id: bytes, content: Conten
 
 
 def _messages(rng: random.Random, words: list[str], size: int) -> list[KeyValue]:
-    """System, input and output messages of about `size` characters together, a sixth of them output."""
+    """Return system, input and output messages of about `size` characters in total, a sixth of it output."""
     answer = _prose(rng, words, size // 6)
     history = [
         {
@@ -132,7 +132,7 @@ def _vocabulary(rng: random.Random) -> list[str]:
 
 
 def _prose(rng: random.Random, words: list[str], size: int) -> str:
-    """Words with a skewed frequency, so that it compresses about as prose does."""
+    """Return words with a skewed frequency, so that the text compresses about as well as prose."""
     picked = [words[int(rng.paretovariate(0.6)) % len(words)] for _ in range(size // 7 + 1)]
     return " ".join(picked)[:size]
 

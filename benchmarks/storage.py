@@ -1,14 +1,14 @@
-"""What the store costs: CPU, bytes and time a row, how long the usual reads take, and how all of it grows.
+"""Measures a store: CPU, bytes and time per row, latency of common reads, and growth of each with the rows.
 
-    python -m benchmarks.storage [--rows 100000,1000000] [--bodies] [--trace-spans 3] [--folder DIR]
+    python -m benchmarks.storage [--quick] [--rows 100000,1000000] [--bodies] [--trace-spans 3] [--folder DIR]
                                  [--postgres URL]
 
-For each number of rows a store is filled and read. The rows are spread over ten projects and thirty days, and
-arrive in order of time, in calls of 500 with several in flight; reads are of the largest project. Building
-and packing of rows is not counted: the collector does it. A read that the store gives up is shown as that.
-Of reads beside the writer benchmarks/storage_beside_writer.py tells; they leave their rows in the store. With
---postgres, databases on that server are measured beside SQLite; their CPU is that of this process and of all
-of PostgreSQL on this machine.
+For each number of rows, a store is filled and read. The rows are spread over ten projects and thirty days, in
+time order, in calls of 500 rows with several calls in flight; reads are of the largest project. The figures
+exclude making and packing rows, which the collector does. "gave up" marks a read that exceeded the store's
+deadline. The last table comes from benchmarks/storage_reads_during_writes.py, which adds rows to the store.
+--postgres also measures databases on that server; their CPU is that of this process and of all PostgreSQL
+processes on this machine.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from rich.console import Console
 from rich.table import Table
 from tests.support.rows import project
 
-from benchmarks.storage_beside_writer import BesideWriter, reads_beside_writer
+from benchmarks.quick import add_quick_option
 from benchmarks.storage_engines import Engine, Postgres, Sqlite
 from benchmarks.storage_reads import reads
+from benchmarks.storage_reads_during_writes import ReadsDuringWrites, reads_during_writes
 from benchmarks.storage_rows import PROJECTS, month_of_rows
 from pulse_storage import SpanRow, StorageAdapter, open_storage
 from pulse_storage.errors import QueryTooSlow
@@ -45,17 +46,17 @@ _PROGRESS = Console(stderr=True)
 
 @dataclass(slots=True)
 class _Measured:
-    """What was seen of an engine at one size: milliseconds of each read by name, and the costs of a row."""
+    """The figures of an engine at one size: milliseconds of each read by name, and the costs of a row."""
 
     engine: str
     rows: int
     costs: list[str] = field(default_factory=list[str])
     reads_ms: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
-    beside_writer: list[BesideWriter] = field(default_factory=list[BesideWriter])
+    during_writes: list[ReadsDuringWrites] = field(default_factory=list[ReadsDuringWrites])
 
 
 def main() -> None:
-    """Fill stores, read from them, print what it cost and how it grows."""
+    """Fill stores, read from them, and print three tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -63,9 +64,13 @@ def main() -> None:
     parser.add_argument("--bodies", action="store_true", help="of 1.5, 8 and 50 KB")
     parser.add_argument("--trace-spans", type=int, default=3, help="spans a trace")
     parser.add_argument(
-        "--folder", type=Path, help="keep the stores here, and only read those that are there"
+        "--folder", type=Path, help="keep the stores here; a store that exists is read, not filled"
     )
-    parser.add_argument("--postgres", metavar="URL", help="a PostgreSQL server to be measured too")
+    parser.add_argument("--postgres", metavar="URL", help="a PostgreSQL server to measure in addition")
+    parser.add_argument(
+        "--repeat", type=float, default=1, help="factor of the number of repetitions of reads"
+    )
+    add_quick_option(parser, rows="2000", repeat=0.01)
     options = parser.parse_args()
     sys.setswitchinterval(0.001)  # as the server does
     sizes = [int(size) for size in options.rows.replace("_", "").split(",")]
@@ -80,15 +85,17 @@ def main() -> None:
                 engines.append(Postgres(options.postgres, name))
             for engine in engines:
                 rows = month_of_rows(size, bodies=options.bodies, trace_spans=options.trace_spans)
-                measuring = _measure(engine, size, None if engine.is_filled else rows, options.bodies)
+                measuring = _measure(engine, size, None if engine.is_filled else rows, options)
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:  # as the server does
                     measured.append(runner.run(measuring))
     _print_costs(measured)
     _print_reads(measured)
-    _print_beside_writer(measured)
+    _print_during_writes(measured)
 
 
-async def _measure(engine: Engine, count: int, rows: Iterator[SpanRow] | None, bodies: bool) -> _Measured:
+async def _measure(
+    engine: Engine, count: int, rows: Iterator[SpanRow] | None, options: argparse.Namespace
+) -> _Measured:
     storage = open_storage(engine.url, max_queue_mib=512)
     seen = _Measured(type(engine).__name__, count)
     if rows is not None:
@@ -97,12 +104,14 @@ async def _measure(engine: Engine, count: int, rows: Iterator[SpanRow] | None, b
         await _fill(storage, engine, count, rows, seen)
     for read in await reads(storage):
         took_ms = seen.reads_ms[read.name] = []
-        for index in range(read.times):
-            took_ms.append(await _took_ms(read.ask(index)))
+        for index in range(math.ceil(read.times * options.repeat)):
+            took_ms.append(await _took_ms(read.start(index)))
             if took_ms[-1] == math.inf:
                 break
-    _PROGRESS.print(f"{seen.engine}: reads beside the writer")
-    seen.beside_writer = await reads_beside_writer(storage, engine.url, bodies=bodies)
+    _PROGRESS.print(f"{seen.engine}: reads during writes")
+    seen.during_writes = await reads_during_writes(
+        storage, engine.url, bodies=options.bodies, repeat=options.repeat
+    )
     await storage.close()
     return seen
 
@@ -136,7 +145,7 @@ async def _fill(
 
 
 async def _took_ms(answer: Awaitable[object]) -> float:
-    """Infinity for what the store gave up."""
+    """Return the milliseconds until the answer, or infinity if the read exceeded its deadline."""
     started_s = time.perf_counter()
     try:
         await answer
@@ -155,7 +164,7 @@ def _print_costs(measured: Sequence[_Measured]) -> None:
 
 
 def _print_reads(measured: Sequence[_Measured]) -> None:
-    """p50 and p99 of each engine at each size, and how many times longer the last takes than the first."""
+    """Print p50 and p99 of each engine and size, and the ratio of the medians at the last and first size."""
     engines = list(dict.fromkeys(seen.engine for seen in measured))
     table = Table("read, p50 / p99 ms")
     for engine in engines:
@@ -167,46 +176,46 @@ def _print_reads(measured: Sequence[_Measured]) -> None:
         cells: list[str] = []
         for engine in engines:
             took_ms = [seen.reads_ms[name] for seen in measured if seen.engine == engine]
-            cells += [_told_ms(ms) for ms in took_ms]
+            cells += [_format_ms(ms) for ms in took_ms]
             growth = _percentile(took_ms[-1], 0.5) / _percentile(took_ms[0], 0.5)
             cells.append(f"{growth:.1f}" if math.isfinite(growth) else "–")
         table.add_row(name, *cells)
     _WIDE.print(table)
 
 
-def _print_beside_writer(measured: Sequence[_Measured]) -> None:
-    """What a list takes with nothing else to do and beside others; how many times longer its p99 is."""
+def _print_during_writes(measured: Sequence[_Measured]) -> None:
+    """Print the latency of a list alone, during writes and during computing; and the ratios of its p99."""
     table = Table(
         "store",
         "rows",
         "reader",
         "newest 50 alone, p50 / p99 ms",
-        "beside the writer",
+        "during writes",
         "p99",
         "rows/s",
-        "beside a process that computes",
+        "during computing in another process",
         "p99",
     )
     for seen in measured:
-        for each in seen.beside_writer:
+        for each in seen.during_writes:
             alone_ms = _percentile(each.idle_ms, 0.99)
             table.add_row(
                 seen.engine,
                 f"{seen.rows:,}",
                 each.where,
-                _told_ms(each.idle_ms),
-                _told_ms(each.busy_ms),
+                _format_ms(each.idle_ms),
+                _format_ms(each.busy_ms),
                 f"× {_percentile(each.busy_ms, 0.99) / alone_ms:.1f}",
                 f"{each.written / each.written_s:,.0f}",
-                _told_ms(each.computing_ms),
+                _format_ms(each.computing_ms),
                 f"× {_percentile(each.computing_ms, 0.99) / alone_ms:.1f}",
             )
     _WIDE.print(table)
 
 
-def _told_ms(took_ms: Sequence[float]) -> str:
+def _format_ms(took_ms: Sequence[float]) -> str:
     if took_ms[-1] == math.inf:
-        return "given up"
+        return "gave up"
     return f"{_percentile(took_ms, 0.5):.2f} / {_percentile(took_ms, 0.99):.2f}"
 
 

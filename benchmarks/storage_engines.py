@@ -1,4 +1,4 @@
-"""The engines that `benchmarks.storage` measures: what their processes used, and what they wrote."""
+"""The engines that `benchmarks.storage` measures, with CPU, bytes written and disk use of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.postgres import database_url, execute
 
 
 class Usage(NamedTuple):
-    """What has been used so far."""
+    """Totals since the start."""
 
     cpu_s: float
     written_bytes: int
@@ -23,16 +23,16 @@ class Engine(Protocol):
     """One store."""
 
     url: str
-    #: Whether there is something to be read in it.
+    #: True if the store existed before the benchmark.
     is_filled: bool
 
     def usage(self) -> Usage:
-        """The CPU of this process and of the server's, what they wrote, and what the store takes on disk."""
+        """Return CPU and bytes written of this process and of the server, and the size on disk."""
         ...
 
 
 class Sqlite:
-    """A file in a folder."""
+    """A SQLite file in a folder."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / "pulse.db"
@@ -46,7 +46,7 @@ class Sqlite:
 
 
 class Postgres:
-    """A database on a server of this machine, whose bytes written are those of its log."""
+    """A database on a server of this machine; bytes written are those of its WAL."""
 
     def __init__(self, server_url: str, name: str) -> None:
         self.url = database_url(server_url, name)
@@ -67,7 +67,7 @@ class Postgres:
 
 
 def _postmaster(server_url: str) -> int | None:
-    """The process of which all others of a server are children; None if it cannot be told from here."""
+    """Return the pid of the server's first process; None if its data directory is not readable here."""
     [(folder,)] = execute(server_url, "SHOW data_directory")
     try:
         return int((Path(cast("str", folder)) / "postmaster.pid").read_text().split("\n", 1)[0])
@@ -76,7 +76,7 @@ def _postmaster(server_url: str) -> int | None:
 
 
 def _cpu_s_of(postmaster: int | None) -> float:
-    """What a server's processes have used, and those that ended; without its number, of all servers here."""
+    """Return the CPU seconds of a server's processes, ended ones included; for None, of all servers here."""
     ticks = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -88,7 +88,7 @@ def _cpu_s_of(postmaster: int | None) -> float:
 
 
 def _bytes_written() -> int:
-    """What this process has sent to disks so far; 0 where the system does not tell."""
+    """Return the bytes that this process has written to disks; 0 where the system does not report them."""
     try:
         lines = Path("/proc/self/io").read_text().splitlines()
     except OSError:

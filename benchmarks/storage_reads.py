@@ -1,4 +1,4 @@
-"""What people and dashboards ask a store for, each with how often it is asked."""
+"""The reads that `benchmarks.storage` measures: those of people and dashboards."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from benchmarks.storage_rows import BEFORE_NS, FROM_NS, PROJECT
 from pulse_storage import StorageAdapter
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 
-#: Takes the number of the repetition.
-_Ask = Callable[[int], Awaitable[object]]
+#: Starts a read; takes the number of the repetition.
+_Start = Callable[[int], Awaitable[object]]
 
 
 class Read(NamedTuple):
-    """One question, and how often it is asked."""
+    """One read and its number of repetitions."""
 
     name: str
-    ask: _Ask
+    start: _Start
     times: int
 
 
@@ -28,13 +28,13 @@ _FROM_ROWS: tuple[GroupBy, ...] = ("user", "session", "tag", "service")
 
 
 async def reads(storage: StorageAdapter) -> list[Read]:
-    """The questions to a store that holds `month_of_rows`."""
+    """Return the reads of a store that contains `month_of_rows`."""
     some = (await storage.list_traces(PROJECT, TraceFilter(), Page(limit=50, offset=100))).rows
     far = (await storage.list_traces(PROJECT, TraceFilter(), Page(limit=1, offset=10_000))).next_cursor
-    # Not at the borders of hours, as people ask.
+    # Ranges that do not begin at full hours, as in practice.
     from_ns, before_ns = FROM_NS + 1_234_567, BEFORE_NS + 7_654_321
 
-    def listed(where: TraceFilter, cursor: str | None = None) -> _Ask:
+    def listed(where: TraceFilter, cursor: str | None = None) -> _Start:
         return lambda _: storage.list_traces(PROJECT, where, Page(cursor=cursor))
 
     def in_session(number: int) -> Awaitable[object]:
@@ -47,10 +47,10 @@ async def reads(storage: StorageAdapter) -> list[Read]:
     def got(number: int) -> Awaitable[object]:
         return storage.get_trace(PROJECT, some[number % len(some)].trace_id)
 
-    def counted(where: TraceFilter) -> _Ask:
+    def counted(where: TraceFilter) -> _Start:
         return lambda _: storage.count_traces(PROJECT, where)
 
-    def summed(group_by: GroupBy, where: TraceFilter | None = None) -> _Ask:
+    def summed(group_by: GroupBy, where: TraceFilter | None = None) -> _Start:
         query = AnalyticsQuery(
             from_ns=from_ns, before_ns=before_ns, group_by=group_by, filter=where or TraceFilter()
         )

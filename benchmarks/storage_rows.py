@@ -1,4 +1,4 @@
-"""Rows as a month of ten projects would bring them, the same ones in each run."""
+"""The rows of ten projects in a month, the same in each run."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pulse_storage.content.bodies import pack
 
 DAYS = 30
 PROJECTS = 10
-#: The largest of them; reads are of it.
+#: The largest project; reads are of it.
 PROJECT = "p0"
-#: Up to today: some stores have rooms for that time only.
+#: Up to today: PostgreSQL has partitions for that time only.
 BEFORE_NS = time.time_ns() // DAY_NS * DAY_NS
 FROM_NS = BEFORE_NS - DAYS * DAY_NS
 _MODELS = ("gpt-5", "gpt-5-mini", "gpt-4o", "claude-5", "claude-5-mini", "gemini-3", "llama-4", "rare-1")
 
 
 def month_of_rows(count: int, *, bodies: bool, trace_spans: int) -> Iterator[SpanRow]:
-    """So many rows in the order of time: traces of an agent with its calls, four of them a session."""
+    """Yield this many rows in time order: traces of an agent with its calls, four traces per session."""
     random = Random(7)
     texts = [pack(_text(random, size)) for size in (1_500, 8_000, 50_000)]
     weights = [1 / (rank + 1) for rank in range(PROJECTS)]
@@ -67,6 +67,6 @@ def _varied(random: Random, row: SpanRow, texts: list[bytes], bodies: bool) -> S
 
 
 def _text(random: Random, size: int) -> bytes:
-    """A JSON document of about so many bytes."""
+    """Return a JSON document of about this many bytes."""
     words = [f"{random.getrandbits(24):x}" for _ in range(400)]
     return b'{"text":"' + " ".join(random.choices(words, k=size // 6)).encode()[:size] + b'"}'

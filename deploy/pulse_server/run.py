@@ -49,7 +49,7 @@ def serve(settings: Settings, only: Role | None = None) -> int:
     """
     configure_logs(settings.log_level, settings.log_format)
     # CPU-bound threads (mapping, writing) release the GIL after this long; the default of 5 ms adds to the
-    # latency of every read during ingest (benchmarks/reads_beside_ingest.py).
+    # latency of every read during ingest (benchmarks/reads_during_ingest.py).
     sys.setswitchinterval(0.001)
     prepare_data_dir(settings.data_dir)
     raise_file_limit()

@@ -1,16 +1,17 @@
-"""How long a list takes while the store's writer is never idle, beside what it takes with nothing else to do.
+"""Measures the latency of a list alone, while the store's writer is never idle, and while a process computes.
 
-All kinds of stretches take turns, and what was measured in all of a kind is put together: a machine that is
-slow for a while is so for each. There are two readers: one in the process of the writer, as in `pulse serve`
-by itself, and one in a process of its own, as in `pulse serve --only query` beside `--only collector`.
+Phases of the three kinds alternate and the figures of a kind are combined, so that a slow period of the
+machine affects all equally. There are two readers: one in the process of the writer, as in `pulse serve`, and
+one in a second process, as in `pulse serve --only query` together with `--only collector`.
 
-The third kind tells what the machine does: a process that knows of no store computes half of the time.
+The third kind shows the noise of the machine: a process without a store computes half of the time.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import math
 import os
 import sys
 import threading
@@ -35,18 +36,19 @@ _CALLS_IN_FLIGHT = 8
 _ROUNDS = 8
 _READS = 200
 _PAUSE_S = 0.01
-#: Of a process that only computes: so long, then it rests as long.
+#: The computing process alternately computes and sleeps for this time.
 _COMPUTES_S = 0.015
-#: More than a store takes during so many reads.
-_CALLS_A_STRETCH = 200
+#: More calls than a store ingests during one phase of reads, and the minimum for short phases.
+_CALLS_PER_PHASE = 200
+_MIN_CALLS_PER_PHASE = 40
 
 _SPAWN = get_context("spawn")
-Where = Literal["in the writer's process", "in its own process"]
+Where = Literal["in the writer's process", "in a second process"]
 
 
 @dataclass(slots=True)
-class BesideWriter:
-    """What one reader saw: milliseconds of each of its lists, and the rows that were stored beside them."""
+class ReadsDuringWrites:
+    """The figures of one reader: milliseconds of each list, and the rows stored during its busy phases."""
 
     where: Where
     idle_ms: list[float] = field(default_factory=list[float])
@@ -56,38 +58,47 @@ class BesideWriter:
     written_s: float = 0.0
 
 
-async def reads_beside_writer(storage: StorageAdapter, url: str, *, bodies: bool) -> list[BesideWriter]:
-    """Both readers' lists of the newest fifty rows. Stores rows that are new in each run."""
-    here, apart = BesideWriter("in the writer's process"), BesideWriter("in its own process")
-    rows = _new_rows(bodies=bodies)
+async def reads_during_writes(
+    storage: StorageAdapter, url: str, *, bodies: bool, repeat: float
+) -> list[ReadsDuringWrites]:
+    """Measure lists of the newest fifty rows by both readers. Each run stores new rows.
+
+    `repeat` is a factor of the number of rounds and reads.
+    """
+    here, apart = ReadsDuringWrites("in the writer's process"), ReadsDuringWrites("in a second process")
+    rounds, reads = math.ceil(_ROUNDS * repeat), math.ceil(_READS * repeat)
+    calls = max(_MIN_CALLS_PER_PHASE, math.ceil(_CALLS_PER_PHASE * repeat))
+    rows = _new_rows(rounds * 2 * calls * _CALL_ROWS, bodies=bodies)
     loop = asyncio.get_running_loop()
     with ProcessPoolExecutor(1, _SPAWN, _open_reader, (url,)) as process, _Computing() as computing:
-        await loop.run_in_executor(process, _read_apart)
-        for _ in range(_ROUNDS):
-            here.idle_ms += await _read(storage)
-            apart.idle_ms += await loop.run_in_executor(process, _read_apart)
-            with _Writing(storage, rows, here):
-                here.busy_ms += await _read(storage)
-            with _Writing(storage, rows, apart):
-                apart.busy_ms += await loop.run_in_executor(process, _read_apart)
+        await loop.run_in_executor(process, _read_apart, reads)
+        for _ in range(rounds):
+            here.idle_ms += await _read(storage, reads)
+            apart.idle_ms += await loop.run_in_executor(process, _read_apart, reads)
+            with _Writing(storage, rows, calls, here):
+                here.busy_ms += await _read(storage, reads)
+            with _Writing(storage, rows, calls, apart):
+                apart.busy_ms += await loop.run_in_executor(process, _read_apart, reads)
             with computing():
-                here.computing_ms += await _read(storage)
-                apart.computing_ms += await loop.run_in_executor(process, _read_apart)
+                here.computing_ms += await _read(storage, reads)
+                apart.computing_ms += await loop.run_in_executor(process, _read_apart, reads)
     return [here, apart]
 
 
 class _Writing:
-    """Keeps the writer busy, from threads as the collector does; notes beside which rows a reader read."""
+    """Keeps the writer busy from several threads, as the collector does, and counts the stored rows."""
 
-    def __init__(self, storage: StorageAdapter, rows: Iterator[SpanRow], seen: BesideWriter) -> None:
+    def __init__(
+        self, storage: StorageAdapter, rows: Iterator[SpanRow], calls: int, seen: ReadsDuringWrites
+    ) -> None:
         self._storage = storage
         self._seen = seen
-        self._calls = [list(islice(rows, _CALL_ROWS)) for _ in range(_CALLS_A_STRETCH)]
+        self._calls = [list(islice(rows, _CALL_ROWS)) for _ in range(calls)]
         self._is_over = threading.Event()
         self._stored: list[int] = []
         self._threads = [threading.Thread(target=self._write) for _ in range(_CALLS_IN_FLIGHT)]
         gc.collect()
-        gc.freeze()  # as the server does with what it has loaded
+        gc.freeze()  # as the server does after it has started
 
     def __enter__(self) -> None:
         self._began_s = time.perf_counter()
@@ -97,7 +108,7 @@ class _Writing:
     def __exit__(self, *_: object) -> None:
         self._seen.written += sum(self._stored)
         self._seen.written_s += time.perf_counter() - self._began_s
-        assert self._calls, "the writer had nothing left to do; give it more"
+        assert self._calls, "the writer was idle; increase _CALLS_PER_PHASE"
         self._is_over.set()
         for thread in self._threads:
             thread.join()
@@ -109,11 +120,11 @@ class _Writing:
 
 
 class _Computing:
-    """A process that computes half of the time while it is told to."""
+    """A process that computes half of the time inside `with computing():`."""
 
     def __init__(self) -> None:
-        self._may_go = _SPAWN.Event()
-        self._process = _SPAWN.Process(target=_compute, args=(self._may_go,), daemon=True)
+        self._is_on = _SPAWN.Event()
+        self._process = _SPAWN.Process(target=_compute, args=(self._is_on,), daemon=True)
 
     def __enter__(self) -> Self:
         self._process.start()
@@ -125,31 +136,30 @@ class _Computing:
 
     @contextmanager
     def __call__(self) -> Generator[None]:
-        self._may_go.set()
+        self._is_on.set()
         yield
-        self._may_go.clear()
+        self._is_on.clear()
 
 
-def _compute(may_go: Event) -> None:
-    while may_go.wait():
+def _compute(is_on: Event) -> None:
+    while is_on.wait():
         until_s = time.perf_counter() + _COMPUTES_S
         while time.perf_counter() < until_s:
             pass
         time.sleep(_COMPUTES_S)
 
 
-def _new_rows(*, bodies: bool) -> Iterator[SpanRow]:
-    """Rows of today as they would come, one a millisecond; those of another run are other rows."""
+def _new_rows(count: int, *, bodies: bool) -> Iterator[SpanRow]:
+    """Yield rows of today, one per millisecond, with trace ids that no other run has."""
     run = int.from_bytes(os.urandom(16))
-    count = _ROUNDS * 2 * _CALLS_A_STRETCH * _CALL_ROWS
     for number, row in enumerate(month_of_rows(count, bodies=bodies, trace_spans=3)):
         trace_id = (int.from_bytes(row.otel_trace_id) ^ run).to_bytes(16)
         yield row._replace(otel_trace_id=trace_id, start_ns=BEFORE_NS + number * 1_000_000)
 
 
-async def _read(storage: StorageAdapter) -> list[float]:
+async def _read(storage: StorageAdapter, count: int) -> list[float]:
     took_ms: list[float] = []
-    for _ in range(_READS):
+    for _ in range(count):
         began_s = time.perf_counter()
         await storage.list_traces(PROJECT, TraceFilter(), Page())
         took_ms.append((time.perf_counter() - began_s) * 1000)
@@ -158,7 +168,7 @@ async def _read(storage: StorageAdapter) -> list[float]:
 
 
 class _Apart:
-    """What the reader's process keeps between two stretches."""
+    """The state of the reader's process."""
 
     storage: StorageAdapter
     runner: asyncio.Runner
@@ -172,5 +182,5 @@ def _open_reader(url: str) -> None:
     gc.freeze()
 
 
-def _read_apart() -> list[float]:
-    return _Apart.runner.run(_read(_Apart.storage))
+def _read_apart(count: int) -> list[float]:
+    return _Apart.runner.run(_read(_Apart.storage, count))

@@ -1,9 +1,9 @@
-"""How long a list takes while the same server takes in spans as fast as it can.
+"""Measures the latency of a list while the same server ingests spans at full speed.
 
-    python -m benchmarks.reads_beside_ingest [--seconds 5] [--senders 2] [--content mixed]
+    python -m benchmarks.reads_during_ingest [--quick] [--seconds 5] [--senders 2] [--content mixed]
 
-One client asks `GET /v1/traces` again and again, first alone, then beside senders of export requests, each a
-process of its own; the rounds alternate, so that what else the machine does touches both alike.
+One client requests `GET /v1/traces` repeatedly, alternately alone and during ingest from several sender
+processes. The rounds alternate, so that the noise of the machine affects both equally.
 """
 
 from __future__ import annotations
@@ -17,49 +17,51 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
+from benchmarks.quick import add_quick_option
 from benchmarks.servers import KEY, running
 from benchmarks.spans import Content, request_template
 
-_ROUNDS = 4
 _PAUSE_S = 0.005
 _BATCH_SPANS = 100
 
 
 def main() -> None:
-    """Alternate quiet and busy rounds, print what the list took in each kind."""
+    """Alternate quiet and busy rounds; print the latency of the list in each kind."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seconds", type=float, default=5, help="a round")
     parser.add_argument("--senders", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--content", choices=("mixed", "small"), default="mixed")
+    add_quick_option(parser, seconds=0.3, senders=1, rounds=1, content="small")
     options = parser.parse_args()
     quiet_ms: list[float] = []
     busy_ms: list[float] = []
     sent = 0
     with tempfile.TemporaryDirectory() as data_dir, running("store", Path(data_dir)) as server:
-        for round_number in range(_ROUNDS + 1):
-            quiet = _ask(server.main_port, options.seconds)
+        for round_number in range(options.rounds + 1):
+            quiet = _list_repeatedly(server.main_port, options.seconds)
             with ProcessPoolExecutor(options.senders) as senders:
                 sending = [
                     senders.submit(_send, server.http_port, options.content, options.seconds)
                     for _ in range(options.senders)
                 ]
-                busy = _ask(server.main_port, options.seconds)
+                busy = _list_repeatedly(server.main_port, options.seconds)
                 spans = sum(each.result() for each in sending)
             if round_number:  # the first one fills the store
                 quiet_ms, busy_ms, sent = quiet_ms + quiet, busy_ms + busy, sent + spans
-    print(f"{sent / _ROUNDS / options.seconds:,.0f} spans/s beside the reads")
-    for name, took_ms in (("alone", quiet_ms), ("beside ingest", busy_ms)):
+    print(f"{sent / options.rounds / options.seconds:,.0f} spans/s during the reads")
+    for name, took_ms in (("alone", quiet_ms), ("during ingest", busy_ms)):
         print(
             f"list of 50, {name:14} p50 {statistics.median(took_ms):7.2f} ms"
             f"   p90 {_percentile(took_ms, 90):7.2f} ms   p99 {_percentile(took_ms, 99):7.2f} ms"
         )
-    print(f"p99 beside ingest / alone: {_percentile(busy_ms, 99) / _percentile(quiet_ms, 99):.1f}")
+    print(f"p99 during ingest / alone: {_percentile(busy_ms, 99) / _percentile(quiet_ms, 99):.1f}")
 
 
-def _ask(port: int, seconds: float) -> list[float]:
-    """Milliseconds that each list took."""
+def _list_repeatedly(port: int, seconds: float) -> list[float]:
+    """Request lists for these seconds; return the milliseconds of each."""
     took_ms: list[float] = []
     until_s = time.perf_counter() + seconds
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
@@ -76,7 +78,7 @@ def _ask(port: int, seconds: float) -> list[float]:
 
 
 def _send(port: int, content: Content, seconds: float) -> int:
-    """How many spans were acknowledged within the time."""
+    """Send requests for these seconds; return the number of acknowledged spans."""
     template = request_template(_BATCH_SPANS, content)
     headers = {"content-type": "application/x-protobuf", "authorization": f"Bearer {KEY}"}
     acknowledged = 0
