@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from types import NoneType
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from pulse_storage.content.documents import Packed
@@ -172,6 +173,31 @@ class TraceRecord(NamedTuple):
     #: JSON documents; None when unknown, no longer kept, or not asked for.
     request_body: bytes | None
     response_body: bytes | None
+
+
+class Column(NamedTuple):
+    """The type of one field of a row."""
+
+    #: bool, int, float, str, bytes, UUID or tuple (of texts).
+    type: type
+    nullable: bool
+
+
+def columns_of(row: type[tuple[Any, ...]]) -> dict[str, Column]:
+    """Return the columns of `SpanRow` or `TraceRecord` by name, in order, from the annotations.
+
+    SQL types, COPY types, the JSON object of a row and its OpenAPI schema are derived from this.
+    """
+    return {name: _column(hint) for name, hint in get_type_hints(row).items()}
+
+
+def _column(hint: Any) -> Column:
+    options: set[Any] = set(get_args(hint)) if NoneType in get_args(hint) else {hint}
+    [one, *_] = options - {NoneType}
+    if get_origin(one) is Literal:
+        one = str
+    # Of the forms of a packed document only bytes is a column; tuple[str, ...] has tuple as its origin.
+    return Column(bytes if bytes in options else get_origin(one) or one, NoneType in options)
 
 
 #: What a project's name must match: 1 to 200 characters, no control characters, not blank.

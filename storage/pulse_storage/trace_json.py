@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from functools import lru_cache
+from operator import itemgetter
 
 import orjson
 
@@ -18,56 +19,34 @@ NANO_USD_PER_CENT = 10_000_000
 _EPOCH = date(1970, 1, 1)
 
 
+#: Fields of a record that the JSON object shows under another name, in another form, or not in lists.
+_CONVERTED = {
+    "start_ns": "timestamp",
+    "cost_nano_usd": "cost_cents",
+    "error_type": "error",
+    "error_message": None,
+    "request_body": None,
+    "response_body": None,
+}
+_SHOWN = [name for name in TraceRecord._fields if _CONVERTED.get(name, name) is not None]
+#: The fields of a row in a list; a single trace has `request_body` and `response_body` as well.
+JSON_FIELDS = tuple(_CONVERTED.get(name) or name for name in _SHOWN)
+_shown_values = itemgetter(*map(TraceRecord._fields.index, _SHOWN))
+
+
 def trace_object(record: TraceRecord, *, bodies: bool) -> dict[str, object]:
-    """A trace row as the contract names its fields; without `bodies` the two body fields are absent."""
-    error: dict[str, str | None] | None = None
-    if record.error_type is not None or record.error_message is not None:
-        error = {"type": record.error_type, "message": record.error_message}
-    row: dict[str, object] = {
-        "trace_id": record.trace_id,
-        "project_id": record.project_id,
-        "session_id": record.session_id,
-        "timestamp": rfc3339(record.start_ns),
-        "latency_ms": to_nanoseconds(record.latency_ms),
-        "provider": record.provider,
-        "model_requested": record.model_requested,
-        "model_used": record.model_used,
-        "provider_request_id": record.provider_request_id,
-        "input_tokens": record.input_tokens,
-        "output_tokens": record.output_tokens,
-        "output_text": record.output_text,
-        "finish_reason": record.finish_reason,
-        "status": record.status,
-        "error": error,
-        "cost_cents": None if record.cost_nano_usd is None else cents(record.cost_nano_usd),
-        "metadata": None if record.metadata is None else orjson.Fragment(record.metadata),
-        "operation": record.operation,
-        "name": record.name,
-        "otel_trace_id": record.otel_trace_id.hex(),
-        "otel_span_id": record.otel_span_id.hex(),
-        "parent_span_id": None if record.parent_span_id is None else record.parent_span_id.hex(),
-        "user_id": record.user_id,
-        "tags": record.tags,
-        "service": record.service,
-        "environment": record.environment,
-        "release": record.release,
-        "cache_read_tokens": record.cache_read_tokens,
-        "cache_write_tokens": record.cache_write_tokens,
-        "reasoning_tokens": record.reasoning_tokens,
-        "time_to_first_token_ms": to_nanoseconds(record.time_to_first_token_ms),
-        "cost_source": record.cost_source,
-        "price_version": record.price_version,
-        "usage_source": record.usage_source,
-        "input_preview": record.input_preview,
-        "output_preview": record.output_preview,
-        "dialect": record.dialect,
-        "counted": record.counted,
-        "cache_write_1h_tokens": record.cache_write_1h_tokens,
-        "input_audio_tokens": record.input_audio_tokens,
-        "input_image_tokens": record.input_image_tokens,
-        "output_audio_tokens": record.output_audio_tokens,
-        "output_image_tokens": record.output_image_tokens,
-    }
+    """Return the JSON object of a row; without `bodies` the fields of the two bodies are absent."""
+    row: dict[str, object] = dict(zip(JSON_FIELDS, _shown_values(record), strict=True))
+    row["timestamp"] = rfc3339(record.start_ns)
+    row["latency_ms"] = to_nanoseconds(record.latency_ms)
+    row["time_to_first_token_ms"] = to_nanoseconds(record.time_to_first_token_ms)
+    row["cost_cents"] = None if record.cost_nano_usd is None else cents(record.cost_nano_usd)
+    row["metadata"] = None if record.metadata is None else orjson.Fragment(record.metadata)
+    row["otel_trace_id"] = record.otel_trace_id.hex()
+    row["otel_span_id"] = record.otel_span_id.hex()
+    row["parent_span_id"] = None if record.parent_span_id is None else record.parent_span_id.hex()
+    failed = record.error_type is not None or record.error_message is not None
+    row["error"] = {"type": record.error_type, "message": record.error_message} if failed else None
     if bodies:
         row["request_body"] = _document(record.request_body)
         row["response_body"] = _document(record.response_body)

@@ -28,42 +28,42 @@ from pulse_storage.price_document import (
     TokenPrices,
 )
 from pulse_storage.retention import MAX_DAYS, MAX_MIB, MAX_TAG_CHARS, MAX_TAGS
+from pulse_storage.rows import Column, TraceRecord, columns_of
+from pulse_storage.trace_json import JSON_FIELDS
 
 _PATTERN: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_PATTERN_CHARS}
 _TAG: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TAG_CHARS, "pattern": r"^[^\u0000]*$"}
 
-#: The fields of a row in a list; those of the second group may be null.
-_KNOWN_FIELDS: Mapping[str, Schema] = {
+#: The fields of a row whose JSON form is not that of the record's column.
+_CONVERTED_FIELDS: Mapping[str, Schema] = {
     "trace_id": {"type": "string", "format": "uuid"},
-    "project_id": TEXT,
     "timestamp": MOMENT,
     "status": {"enum": ["success", "error"]},
-    "name": TEXT,
     "otel_trace_id": TEXT,
     "otel_span_id": TEXT,
-    "tags": items(TEXT),
-    "counted": FLAG,
+    "parent_span_id": {"type": ["string", "null"]},
+    "cost_cents": {"type": ["number", "null"]},
+    "error": {"type": ["object", "null"], "properties": {"type": TEXT, "message": TEXT}},
+    "metadata": DOCUMENT,
 }
-_TEXT_FIELDS = (
-    *("session_id", "provider", "model_requested", "model_used", "provider_request_id", "output_text"),
-    *("finish_reason", "operation", "parent_span_id", "user_id", "service", "environment", "release"),
-    *("cost_source", "price_version", "usage_source", "input_preview", "output_preview", "dialect"),
-)
-_COUNT_FIELDS = (
-    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens"),
-    *("cache_write_1h_tokens", "input_audio_tokens", "input_image_tokens"),
-    *("output_audio_tokens", "output_image_tokens"),
-)
-_NUMBER_FIELDS = ("latency_ms", "cost_cents", "time_to_first_token_ms")
+_JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array"}
+
+
+def _row_schema() -> Schema:
+    """Return the schema of a row in a list, from the columns of `TraceRecord`."""
+    columns = columns_of(TraceRecord)
+    return fields(**{name: _CONVERTED_FIELDS.get(name) or _field(columns[name]) for name in JSON_FIELDS})
+
+
+def _field(column: Column) -> Schema:
+    if column.type is tuple:
+        return items(TEXT)
+    name = _JSON_TYPES[column.type]
+    return {"type": [name, "null"] if column.nullable else name}
 
 
 def schemas() -> Mapping[str, object]:
     """All that the description refers to by name."""
-    unknown = {name: {"type": ["string", "null"]} for name in _TEXT_FIELDS}
-    unknown |= {name: {"type": ["integer", "null"]} for name in _COUNT_FIELDS}
-    unknown |= {name: {"type": ["number", "null"]} for name in _NUMBER_FIELDS}
-    error = {"type": ["object", "null"], "properties": {"type": TEXT, "message": TEXT}}
-    row = fields(**_KNOWN_FIELDS, **unknown, error=error, metadata=DOCUMENT)
     maybe_ms = {"type": ["number", "null"]}
     group = fields(
         # Of the last one, where there are more groups than were asked for.
@@ -76,7 +76,7 @@ def schemas() -> Mapping[str, object]:
     )
     moment = {"type": ["string", "null"], "format": "date-time"}
     return {
-        "TraceRow": row,
+        "TraceRow": _row_schema(),
         "Trace": {
             "allOf": [ref("TraceRow"), fields(request_body=DOCUMENT, response_body=DOCUMENT)],
         },

@@ -11,7 +11,7 @@ from pulse_storage.postgres.arrays import Bigints, Blobs, Texts
 from pulse_storage.postgres.failures import DATA_ERRORS
 from pulse_storage.postgres.folding import folded_pattern
 from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, SLOT
-from pulse_storage.rows import SpanRow
+from pulse_storage.rows import SpanRow, columns_of
 from pulse_storage.sql.connection import Connection, IdRange, SqlValue, Values
 from pulse_storage.sql.tables.spans import BODY_COLUMNS, COLUMNS
 
@@ -19,28 +19,17 @@ _COPY_ROWS = f"COPY spans ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)".enc
 _COPY_BODIES = (
     f"COPY span_bodies (project, id, {', '.join(BODY_COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
 )
-_BOOLEANS = {"model_call", "gen_ai", "has_output_text", "has_request_body", "has_response_body"}
-_BYTES = {
-    "id", "otel_trace_id", "otel_span_id", "parent_span_id", "output_from", "request_from", "response_from",
+_SQL_TYPES = {bool: "bool", int: "int8", float: "float8", str: "text", bytes: "bytea", tuple: "text"}
+#: Columns that are no fields of `SpanRow`, or are stored in another type.
+_ADDED_TYPES = {
+    "id": "bytea", "project": "int8", "usage_key": "int8", "latency_bucket": "int4",
+    "has_output_text": "bool", "has_request_body": "bool", "has_response_body": "bool",
+    "output_from": "bytea", "request_from": "bytea", "response_from": "bytea", "own": "text",
 }  # fmt: skip
-_FLOATS = {"latency_ms", "time_to_first_token_ms"}
+#: The type of each column of `spans`: COPY converts nothing.
+_TYPES = {name: _SQL_TYPES[column.type] for name, column in columns_of(SpanRow).items()} | _ADDED_TYPES
 
-
-def _type_of(column: str) -> str:
-    """The type of a column of `spans`: COPY converts nothing."""
-    if column in _BOOLEANS:
-        return "bool"
-    if column in _BYTES:
-        return "bytea"
-    if column in _FLOATS:
-        return "float8"
-    if column == "latency_bucket":
-        return "int4"
-    whole = column.endswith(("_tokens", "_nano_usd")) or column in {"project", "start_ns", "usage_key"}
-    return "int8" if whole else "text"
-
-
-_ROW_TYPES = [_type_of(column) for column in COLUMNS]
+_ROW_TYPES = [_TYPES[column] for column in COLUMNS]
 _BODY_TYPES = ["int8", "bytea", *["bytea"] * len(BODY_COLUMNS)]
 #: The sequence counts in steps of this.
 _BLOCK_IDS = 100

@@ -117,3 +117,11 @@ def skeleton(row: SpanRow, id: bytes) -> Skeleton:
 
 
 _skeleton_fields = itemgetter(*(SpanRow._fields.index(field) for field in Skeleton._fields[1:-3]))
+
+#: Columns that never differ between a span and its row: what identifies and places the span.
+_FIXED = {
+    "id", "otel_trace_id", "otel_span_id", "parent_span_id", "start_ns", "model_call", "dialect", "scope",
+    "partner_key", "service", "has_output_text", "has_request_body", "has_response_body",
+}  # fmt: skip
+#: Columns in which a row may differ from its span after reconciliation.
+OVERRIDABLE = tuple(field for field in Skeleton._fields if field not in _FIXED)

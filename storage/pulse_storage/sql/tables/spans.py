@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 import orjson
 
 from pulse_storage.reconciliation.reconcile import INHERITED
-from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton
+from pulse_storage.reconciliation.skeletons import OVERRIDABLE, OwnValue, Skeleton
 from pulse_storage.rows import SpanRow, UnfitValue
 from pulse_storage.sql.connection import Connection, Dialect, SqlValue, Values
 from pulse_storage.sql.tables.garbage import note_content_of
@@ -29,17 +29,7 @@ _ADDED = (
 #: The columns of a row and of its bodies, in the order in which they are inserted.
 COLUMNS = _AS_IT_IS + _ADDED
 BODY_COLUMNS = ("output_text", "request_body", "response_body")
-#: Columns in which a row may differ from what its span says.
-_OVERRIDABLE = (
-    "latency_ms", "provider", "model_requested", "model_used", "provider_request_id",
-    "input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "reasoning_tokens",
-    "cache_write_1h_tokens", "input_audio_tokens", "input_image_tokens", "output_audio_tokens",
-    "output_image_tokens",
-    "usage_source", "cost_nano_usd", "cost_source", "price_version", "status", "error_type", "error_message",
-    "finish_reason", "time_to_first_token_ms", "session_id", "user_id", "tags", "environment",
-    "input_preview", "output_preview",
-)  # fmt: skip
-_CHANGEABLE = (*_OVERRIDABLE, *REFERENCES, "own", "usage_key", "latency_bucket")
+_CHANGEABLE = (*OVERRIDABLE, *REFERENCES, "own", "usage_key", "latency_bucket")
 
 _UPDATE = f"UPDATE spans SET {', '.join(f'{column} = ?' for column in _CHANGEABLE)} WHERE "
 _UPDATE_INHERITED = f"UPDATE spans SET {', '.join(f'{column} = ?' for column in (*INHERITED, 'own'))} WHERE "
@@ -163,7 +153,7 @@ def update_values(
 ) -> Values:
     """What `update` binds so that a stored row differs from its span in exactly these overrides."""
     columns: list[SqlValue] = []
-    for column in _OVERRIDABLE:
+    for column in OVERRIDABLE:
         value: OwnValue = overrides.get(column, getattr(span.skeleton, column))
         columns.append(tags_json(value) if isinstance(value, tuple) else value)
     return (*columns, *borrowed(span.skeleton, overrides), usage_key, latency_bucket, *span.row_key)
