@@ -17,6 +17,7 @@ from pulse_server.app import build_apps
 from pulse_server.cli import build_parser
 from pulse_server.settings import SETTINGS, read_settings
 from pulse_storage import open_storage
+from pulse_storage.trace_json import JSON_FIELDS
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -54,6 +55,12 @@ def test_every_route_is_documented(routes: list[Route]) -> None:
     }
     assert {"GET /v1/traces", "POST /v1/traces", "GET /health"} <= there
     assert there <= told, f"docs/api.md does not tell of {sorted(there - told)}"
+
+
+def test_every_field_of_a_row_is_documented() -> None:
+    _, _, section = (DOCS / "api.md").read_text().partition("### Fields of a row")
+    named = set(re.findall(r"`([a-z0-9_]+)`", section.partition("### Tokens")[0]))
+    assert {*JSON_FIELDS, "request_body", "response_body"} - named == set()
 
 
 def test_commands_in_the_documentation_exist() -> None:
