@@ -123,7 +123,7 @@ async def _ingest(storage: StorageAdapter, engine: Engine, requests: list[bytes]
 def _uncounted() -> Generator[None]:
     """Count every row as sent, without look-ups of stored and simultaneous spans of the same call."""
     with (
-        patch.object(Neighbourhood, "ask_for_outlines", _request_nothing),
+        patch.object(Neighbourhood, "request_outlines", _request_nothing),
         patch.object(Neighbourhood, "read_outlines", _read_nothing),
         patch.object(arrivals, "plain_overrides", _no_overrides),
     ):

@@ -12,18 +12,18 @@ from pulse_storage import SpanRow
 from pulse_storage.reconciliation.inheritance import Outline, Overrides
 from pulse_storage.runtime.writer import Call
 from pulse_storage.sql.tables.projects import insert_project
-from pulse_storage.sql.writing.outlines import ask_for_outlines, outlines_in, update_heirs
+from pulse_storage.sql.writing.outlines import parse_outlines, request_outlines, update_heirs
 from pulse_storage.sqlite import schema
+from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
-from pulse_storage.sqlite.sql import Connection
 
 _CALL = span(1, trace=9, session_id=None, user_id="u", tags=("a",), provider_request_id="r1")
 
 
 class _Store:
     def __init__(self, path: Path) -> None:
-        self.connection: Connection = open_writer(path)
+        self.connection: ApswConnection = open_writer(path)
         schema.apply_to(self.connection, path)
         self._database = SqliteDatabase(self.connection, path)
         self._database.transact(lambda connection: insert_project(connection, *project()))
@@ -33,7 +33,7 @@ class _Store:
 
     def outlines(self, *traces: int, settled_before_ns: int = 0) -> dict[bytes, dict[bytes, Outline]]:
         ids = [trace.to_bytes(16, "big") for trace in traces]
-        return outlines_in(ask_for_outlines(self.connection, 1, ids, 501), settled_before_ns)
+        return parse_outlines(request_outlines(self.connection, 1, ids, 501), settled_before_ns)
 
     def outline(self, row: SpanRow, settled_before_ns: int = 0) -> Outline:
         outlines = self.outlines(

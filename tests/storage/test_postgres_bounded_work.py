@@ -47,7 +47,7 @@ class _Explained:
         self.plans.append("\n".join(str(step[0]) for step in plan))
         return self._connection.execute(sql, bindings)
 
-    ask = execute
+    enqueue = execute
 
     def lock_usage_keys(self) -> None:
         """This connection is the only one."""

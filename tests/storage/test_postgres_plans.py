@@ -22,9 +22,9 @@ from pulse_storage.ids import row_id
 from pulse_storage.postgres.connection import PostgresConnection, connect
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue
 from pulse_storage.sql.reading.analytics import analytics
+from pulse_storage.sql.reading.counts import count_rows
 from pulse_storage.sql.reading.records import find_record, page_of_records
-from pulse_storage.sql.reading.scan import stretches
-from pulse_storage.sql.reading.usage import count_rows
+from pulse_storage.sql.reading.scan import batches
 from pulse_storage.sql.tables.projects import project_key
 
 _TODAY_NS = time.time_ns() // DAY_NS * DAY_NS
@@ -204,13 +204,13 @@ def test_long_answers_of_a_list_are_read_by_one_statement(connection: PostgresCo
     assert all("id = " in condition for condition in conditions)
 
 
-def test_stretches_are_cut_from_the_index_alone(connection: PostgresConnection) -> None:
+def test_batches_are_cut_from_the_index_alone(connection: PostgresConnection) -> None:
     for where in (
         TraceFilter(service="shop"),
         TraceFilter(user_id="u7", tag="t"),
         TraceFilter(counted=False),
     ):
-        plans = _plans(connection, lambda c, p, where=where: list(stretches(c, p, where, "desc")))
+        plans = _plans(connection, lambda c, p, where=where: list(batches(c, p, where, "desc")))
         for plan in plans:
             assert "Index Only Scan" in plan
             assert not re.search(r"Index Scan|Heap Scan|Seq Scan", plan), plan

@@ -13,8 +13,8 @@ from tests.support.postgres import Server, execute
 from pulse_storage import StoreUnavailable
 from pulse_storage.errors import QueryTooSlow
 from pulse_storage.postgres.connection import PostgresConnection
-from pulse_storage.postgres.link import Server as At
 from pulse_storage.postgres.readers import PostgresReaders
+from pulse_storage.postgres.reconnecting_connection import ConnectBackoff
 from pulse_storage.postgres.statements import Statements
 
 pytestmark = pytest.mark.anyio
@@ -23,7 +23,7 @@ _OURS = "pid <> pg_backend_pid() AND datname = 'postgres' AND application_name =
 
 @asynccontextmanager
 async def _readers(server: Server, *, threads: int = 2) -> AsyncGenerator[PostgresReaders]:
-    readers = PostgresReaders(At(server.url()), threads=threads, short=True)
+    readers = PostgresReaders(ConnectBackoff(server.url()), threads=threads, short=True)
     yield readers
     await asyncio.to_thread(readers.close)
 
@@ -118,7 +118,7 @@ async def test_a_caller_that_gives_up_leaves_the_connection_to_the_next(server: 
 
 
 async def test_closing_cuts_short_what_runs_and_what_waits(server: Server) -> None:
-    readers = PostgresReaders(At(server.url()), threads=1)
+    readers = PostgresReaders(ConnectBackoff(server.url()), threads=1)
     async with _lock(server):
         asked = [asyncio.create_task(readers.run(_locked)) for _ in range(3)]
         await _until_waiting(server, 1)

@@ -11,7 +11,7 @@ from tests.support.postgres import Server, execute
 
 from pulse_storage.postgres.arrays import Bigints, Blobs
 from pulse_storage.postgres.connection import PostgresConnection, connect
-from pulse_storage.postgres.failures import is_lost
+from pulse_storage.postgres.translate_errors import is_lost
 from pulse_storage.sql.connection import SqlValue
 
 _SETTINGS = "statement_timeout = 10000; enable_seqscan = off"
@@ -120,10 +120,10 @@ def test_few_statements_stay_prepared_however_many_there_are(connection: Postgre
 def test_what_is_asked_is_answered_in_its_turn_and_read_whenever(connection: PostgresConnection) -> None:
     connection.begin("", _SETTINGS)
     connection.execute("CREATE TEMPORARY TABLE asked (number bigint) ON COMMIT DROP")
-    before = connection.ask("SELECT count(*) FROM asked")
-    connection.ask("INSERT INTO asked SELECT generate_series(1, ?::bigint)", (1_000,))
-    connection.send()
-    after = connection.ask("SELECT number FROM asked ORDER BY number")
+    before = connection.enqueue("SELECT count(*) FROM asked")
+    connection.enqueue("INSERT INTO asked SELECT generate_series(1, ?::bigint)", (1_000,))
+    connection.flush()
+    after = connection.enqueue("SELECT number FROM asked ORDER BY number")
     assert connection.execute("SELECT sum(number)::bigint FROM asked").get == 500_500
     assert after.fetchone() == (1,)
     assert [number for (number,) in after] == [*range(2, 1_001)]
@@ -133,8 +133,8 @@ def test_what_is_asked_is_answered_in_its_turn_and_read_whenever(connection: Pos
 
 def test_what_is_asked_may_be_more_than_the_connection_takes_at_once(connection: PostgresConnection) -> None:
     large = b"\x00\xff" * 3_000_000
-    answers = [connection.ask("SELECT ?::bytea, ?::bigint", (large, number)) for number in range(4)]
-    connection.send()
+    answers = [connection.enqueue("SELECT ?::bytea, ?::bigint", (large, number)) for number in range(4)]
+    connection.flush()
     assert [answer.fetchone() for answer in answers] == [(large, number) for number in range(4)]
 
 
@@ -143,13 +143,13 @@ def test_an_asked_statement_that_fails_is_told_and_those_behind_it_are_not_run(
 ) -> None:
     for wait in (
         lambda: connection.execute("SELECT 3"),
-        connection.settle,
+        connection.sync,
         lambda: connection.executemany("SELECT ?", [(1,)]),
     ):
         connection.begin("", _SETTINGS)
-        first = connection.ask("SELECT 1")
-        connection.ask("SELECT 1 / ?::bigint", (0,))
-        last = connection.ask("SELECT 2")
+        first = connection.enqueue("SELECT 1")
+        connection.enqueue("SELECT 1 / ?::bigint", (0,))
+        last = connection.enqueue("SELECT 2")
         with pytest.raises(psycopg.errors.DivisionByZero):
             wait()
         assert first.get == 1
@@ -163,13 +163,13 @@ def test_an_asked_statement_that_fails_is_told_and_those_behind_it_are_not_run(
 
 def test_what_fails_unheard_ends_with_its_transaction(connection: PostgresConnection) -> None:
     connection.begin("", _SETTINGS)
-    connection.ask("SELECT 1 / ?::bigint", (0,))
+    connection.enqueue("SELECT 1 / ?::bigint", (0,))
     connection.roll_back()
     assert connection.execute("SELECT 1").get == 1
 
 
 def test_a_statement_that_is_asked_often_is_prepared_amid_others(connection: PostgresConnection) -> None:
-    answers = [connection.ask("SELECT ?::bigint + 11", (number,)) for number in range(20)]
+    answers = [connection.enqueue("SELECT ?::bigint + 11", (number,)) for number in range(20)]
     assert [answer.get for answer in answers] == [*range(11, 31)]
     assert [sql for (sql,) in connection.execute(_PREPARED) if "+ 11" in str(sql)] == [
         "SELECT $1::bigint + 11"
@@ -178,13 +178,13 @@ def test_a_statement_that_is_asked_often_is_prepared_amid_others(connection: Pos
 
 def test_a_read_may_begin_with_what_is_asked(connection: PostgresConnection) -> None:
     connection.begin_reading(_SETTINGS)
-    answer = connection.ask("SELECT current_setting('transaction_read_only')")
+    answer = connection.enqueue("SELECT current_setting('transaction_read_only')")
     assert (answer.get, connection.in_transaction) == ("on", True)
 
 
 def _asked(connection: PostgresConnection) -> None:
-    connection.ask("SELECT 1")
-    connection.ask("SELECT 2").fetchone()
+    connection.enqueue("SELECT 1")
+    connection.enqueue("SELECT 2").fetchone()
 
 
 def _alone(connection: PostgresConnection) -> None:

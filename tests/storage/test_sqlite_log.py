@@ -15,11 +15,11 @@ from tests.support.rows import project, span
 from pulse_storage.runtime.writer import Call
 from pulse_storage.sql.tables.projects import insert_project
 from pulse_storage.sqlite import database, schema
+from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
 from pulse_storage.sqlite.gate import ReadGate
 from pulse_storage.sqlite.readers import SqliteReaders
-from pulse_storage.sqlite.sql import Connection
 
 pytestmark = pytest.mark.anyio
 
@@ -69,7 +69,7 @@ async def _reads_without_end(readers: SqliteReaders) -> AsyncGenerator[None]:
     """Two readers, of which each goes on reading until the other has begun to, unless it cannot begin."""
     changed, begun, is_over = threading.Condition(), 0, False
 
-    def read(connection: Connection) -> None:
+    def read(connection: ApswConnection) -> None:
         nonlocal begun
         connection.execute("SELECT count(*) FROM spans").fetchall()
         with changed:

@@ -15,11 +15,11 @@ from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 from pulse_storage.content.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.runtime.writer import Call
-from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
+from pulse_storage.sql.connection import Cursor, SqlDialect, SqlValue
 from pulse_storage.sql.reading.analytics import analytics
+from pulse_storage.sql.reading.counts import count_rows
 from pulse_storage.sql.reading.records import find_record, page_of_records
-from pulse_storage.sql.reading.scan import stretches
-from pulse_storage.sql.reading.usage import count_rows
+from pulse_storage.sql.reading.scan import batches
 from pulse_storage.sql.tables.partners import (
     request_any_key,
     request_by_output,
@@ -29,11 +29,11 @@ from pulse_storage.sql.tables.partners import (
 from pulse_storage.sql.tables.projects import insert_project, key_with_digest, keys_of, project_key
 from pulse_storage.sql.tables.spans import stored_in_trace, stored_in_traces, stored_span
 from pulse_storage.sql.writing.lineage import descendants, descendants_lacking, has_call_below, nearest_above
-from pulse_storage.sql.writing.outlines import ask_for_outlines
+from pulse_storage.sql.writing.outlines import request_outlines
 from pulse_storage.sqlite import schema
+from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
-from pulse_storage.sqlite.sql import Connection
 
 _ID = UUID(int=7)
 _FROM_NS, _BEFORE_NS = NOON_NS - 40 * HOUR_NS + 5, NOON_NS + 40 * HOUR_NS + 5
@@ -42,9 +42,9 @@ _FROM_NS, _BEFORE_NS = NOON_NS - 40 * HOUR_NS + 5, NOON_NS + 40 * HOUR_NS + 5
 class _Explained:
     """A connection that remembers the plan of each query."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: ApswConnection) -> None:
         self._connection = connection
-        self.dialect: Dialect = connection.dialect
+        self.dialect: SqlDialect = connection.dialect
         self.plans: list[str] = []
 
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Cursor:
@@ -52,11 +52,11 @@ class _Explained:
         self.plans += [str(step[3]) for step in plan]
         return self._connection.execute(sql, bindings)
 
-    ask = execute
+    enqueue = execute
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[Connection]:
+def connection(tmp_path: Path) -> Iterator[ApswConnection]:
     path = tmp_path / "pulse.db"
     writer = open_writer(path)
     schema.apply_to(writer, path)
@@ -70,7 +70,7 @@ def connection(tmp_path: Path) -> Iterator[Connection]:
     reader.close()
 
 
-def _plans(connection: Connection, read: Callable[[Connection], object]) -> list[str]:
+def _plans(connection: ApswConnection, read: Callable[[ApswConnection], object]) -> list[str]:
     explained = _Explained(connection)
     read(explained)  # pyright: ignore[reportArgumentType]
     assert explained.plans
@@ -91,7 +91,7 @@ def _plans(connection: Connection, read: Callable[[Connection], object]) -> list
     ],
 )
 def test_lists_follow_an_index_in_its_order(
-    connection: Connection, where: TraceFilter, expected: str
+    connection: ApswConnection, where: TraceFilter, expected: str
 ) -> None:
     cursor = "AAAAAAAAAAAAAAAAAAAAAA"
     plans = _plans(connection, lambda c: page_of_records(c, 1, "p", where, Page(cursor=cursor)))
@@ -133,7 +133,7 @@ def test_calls_of_a_model_are_looked_for_in_the_hours_that_have_any(tmp_path: Pa
     assert "SEARCH spans USING INDEX spans_by_id (project=? AND id=?)" in plans
 
 
-def test_model_filter_is_answered_from_the_index_before_rows_are_read(connection: Connection) -> None:
+def test_model_filter_is_answered_from_the_index_before_rows_are_read(connection: ApswConnection) -> None:
     [plan] = [
         plan
         for plan in _plans(
@@ -148,7 +148,7 @@ def test_model_filter_is_answered_from_the_index_before_rows_are_read(connection
 @pytest.mark.parametrize("group_by", ["day", "hour", "model", "provider"])
 @pytest.mark.parametrize("where", [TraceFilter(), TraceFilter(model="m"), TraceFilter(status="error")])
 def test_analytics_look_at_rollups_in_their_range(
-    connection: Connection, group_by: GroupBy, where: TraceFilter
+    connection: ApswConnection, group_by: GroupBy, where: TraceFilter
 ) -> None:
     query = AnalyticsQuery(group_by=group_by, filter=where, from_ns=_FROM_NS, before_ns=_BEFORE_NS)
     plans = _plans(connection, lambda c: analytics(c, 1, query))
@@ -164,7 +164,7 @@ _BY_NAME: list[GroupBy] = ["model", "provider", "user", "session", "tag", "servi
 
 @pytest.mark.parametrize("group_by", _BY_NAME)
 def test_groups_by_name_read_the_counted_rows_of_their_range(
-    connection: Connection, group_by: GroupBy
+    connection: ApswConnection, group_by: GroupBy
 ) -> None:
     query = AnalyticsQuery(
         group_by=group_by, filter=TraceFilter(service="s"), from_ns=_FROM_NS, before_ns=_BEFORE_NS
@@ -175,7 +175,7 @@ def test_groups_by_name_read_the_counted_rows_of_their_range(
 
 
 @pytest.mark.parametrize("where", FILTERS)
-def test_no_list_count_or_sum_looks_at_bodies(connection: Connection, where: TraceFilter) -> None:
+def test_no_list_count_or_sum_looks_at_bodies(connection: ApswConnection, where: TraceFilter) -> None:
     plans = _plans(connection, lambda c: page_of_records(c, 1, "p", where, Page()))
     plans += _plans(connection, lambda c: count_rows(c, 1, where, 1.0))
     for group_by in get_args(GroupBy):
@@ -196,11 +196,11 @@ def test_no_list_count_or_sum_looks_at_bodies(connection: Connection, where: Tra
         (TraceFilter(counted=False), "spans_by_id"),
     ],
 )
-def test_stretches_are_cut_from_the_index_alone(
-    connection: Connection, where: TraceFilter, index: str
+def test_batches_are_cut_from_the_index_alone(
+    connection: ApswConnection, where: TraceFilter, index: str
 ) -> None:
     where = replace(where, from_ns=_FROM_NS, before_ns=_BEFORE_NS)
-    [plan] = _plans(connection, lambda c: list(stretches(c, 1, where, "desc", _ID.bytes)))
+    [plan] = _plans(connection, lambda c: list(batches(c, 1, where, "desc", _ID.bytes)))
     assert plan.startswith(f"SEARCH spans USING COVERING INDEX {index} (project=?")
     assert plan.endswith("id>? AND id<?)")
 
@@ -215,7 +215,7 @@ def test_stretches_are_cut_from_the_index_alone(
     ],
 )
 def test_analytics_of_other_filters_stay_within_their_range(
-    connection: Connection, where: TraceFilter
+    connection: ApswConnection, where: TraceFilter
 ) -> None:
     query = AnalyticsQuery(from_ns=NOON_NS, before_ns=NOON_NS + DAY_NS, filter=where)
     plans = _plans(connection, lambda c: analytics(c, 1, query))
@@ -223,7 +223,7 @@ def test_analytics_of_other_filters_stay_within_their_range(
     assert any("id>? AND id<?" in plan for plan in plans), plans
 
 
-_LOOK_UPS: list[Callable[[Connection], object]] = [
+_LOOK_UPS: list[Callable[[ApswConnection], object]] = [
     lambda c: project_key(c, "p"),
     lambda c: keys_of(c, "p"),
     lambda c: key_with_digest(c, b"x"),
@@ -232,7 +232,7 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
     lambda c: count_rows(c, 1, TraceFilter(user_id="u", from_ns=_FROM_NS, before_ns=_BEFORE_NS), 1.0),
     lambda c: c.dialect.trace_sizes(c, 1, [_ID.bytes], 10),
     lambda c: stored_in_traces(c, 1, [_ID.bytes], 500),
-    lambda c: ask_for_outlines(c, 1, [_ID.bytes], 10),
+    lambda c: request_outlines(c, 1, [_ID.bytes], 10),
     lambda c: stored_span(c, 1, _ID.bytes, _ID.bytes[8:]),
     lambda c: request_by_partner_key(c, 1, ["k"], (0, 1)),
     lambda c: [list(rows) for rows in request_by_response(c, 1, {1: ["abc"]})],
@@ -247,7 +247,7 @@ _LOOK_UPS: list[Callable[[Connection], object]] = [
 
 
 @pytest.mark.parametrize("read", _LOOK_UPS)
-def test_look_ups_seek(connection: Connection, read: Callable[[Connection], object]) -> None:
+def test_look_ups_seek(connection: ApswConnection, read: Callable[[ApswConnection], object]) -> None:
     plans = _plans(connection, read)
     assert not _full_scans(plans)
     assert any(plan.startswith("SEARCH") for plan in plans)

@@ -15,9 +15,9 @@ from pulse_storage.content.bodies import pack
 from pulse_storage.runtime.writer import Writer
 from pulse_storage.sql.tables.projects import insert_project
 from pulse_storage.sqlite import schema
+from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import open_reader, open_writer
 from pulse_storage.sqlite.database import SqliteDatabase
-from pulse_storage.sqlite.sql import Connection
 
 _QUEUE_BYTES = 1 << 20
 #: Not to be compressed to nothing.
@@ -28,10 +28,10 @@ _BODY = pack(b"x" * 100) + bytes(200_000)
 class _Store:
     path: Path
     #: The writer's own; touch it only while the writer rests.
-    connection: Connection
+    connection: ApswConnection
     writer: Writer
 
-    def lock(self) -> Connection:
+    def lock(self) -> ApswConnection:
         """Another connection that keeps the writer from writing until it is closed."""
         other = open_writer(self.path)
         other.execute("BEGIN IMMEDIATE")

@@ -20,7 +20,7 @@ from pulse_storage.postgres.locks import PROJECTS, STORING, USAGE_KEYS, lock_key
 from pulse_storage.postgres.statements import PREPARE_AFTER, Rows, Statements
 from pulse_storage.reconciliation.partner_keys import partner_fact
 from pulse_storage.runtime.read_priority import RightOfWay
-from pulse_storage.sql.connection import Dialect, SqlValue, Values
+from pulse_storage.sql.connection import SqlDialect, SqlValue, Values
 
 #: A batch that would need more locks than this takes one that excludes all others: their table is bounded.
 _MAX_LOCKS = 400
@@ -39,8 +39,8 @@ _DEFAULTS = {
 }
 
 
-class MustRunAlone(Exception):
-    """A lock that was found to be needed on the way is taken: run the transaction again, `alone`."""
+class NeedsExclusiveLock(Exception):
+    """Another process holds a lock that this transaction needs: run it again with `exclusive=True`."""
 
 
 def connect(url: str, *, prepares: bool = False, way: RightOfWay | None = None) -> PostgresConnection:
@@ -104,7 +104,7 @@ class PostgresConnection:
     that writes gives `way` to answers before each statement.
     """
 
-    dialect: Dialect = PostgresDialect()
+    dialect: SqlDialect = PostgresDialect()
 
     def __init__(
         self, raw: psycopg.Connection[Values], *, is_ours: bool = False, way: RightOfWay | None = None
@@ -125,19 +125,19 @@ class PostgresConnection:
     def in_transaction(self) -> bool:
         """Whether a transaction is open, healthy or failed, once all that was asked is answered."""
         with suppress(psycopg.Error):
-            self.settle()
+            self.sync()
         return self.raw.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
-    def begin(self, mode: LiteralString, settings: LiteralString, *, alone: bool = False) -> None:
+    def begin(self, mode: LiteralString, settings: LiteralString, *, exclusive: bool = False) -> None:
         """Begin a transaction with settings of its own (`name = value`, separated by semicolons).
 
-        They go with the transaction, so that they hold behind a pooler too. `alone` waits until no other
+        They go with the transaction, so that they hold behind a pooler too. `exclusive` waits until no other
         process stores, and lets none begin.
         """
-        self._needs_locks = not alone
+        self._needs_locks = not exclusive
         self._locked = frozenset()
         sets = "".join(f"; SET LOCAL {setting}" for setting in settings.split("; "))
-        lock = f"; SELECT pg_advisory_xact_lock({STORING:d})" if alone else ""
+        lock = f"; SELECT pg_advisory_xact_lock({STORING:d})" if exclusive else ""
         self._begins = None
         self._statements.command(f"BEGIN {mode or _WRITES}{sets}{lock}")
 
@@ -172,23 +172,23 @@ class PostgresConnection:
         begins, self._begins = self._begins, None
         return self._statements.execute(sql, bindings or (), behind=begins)
 
-    def ask(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Rows:
+    def enqueue(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Rows:
         """See Connection."""
         self._way.give_way()
         begins, self._begins = self._begins, None
-        return self._statements.ask(sql, bindings, behind=begins)
+        return self._statements.enqueue(sql, bindings, behind=begins)
 
-    def send(self) -> None:
+    def flush(self) -> None:
         """See Connection."""
-        self._statements.send()
+        self._statements.flush()
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """See Connection. To be called before the driver's own means are used."""
-        self._statements.settle()
+        self._statements.sync()
 
     def executemany(self, sql: str, rows: Iterable[Sequence[SqlValue]], /) -> None:
         """See Connection. One round trip for all rows."""
-        self.settle()
+        self.sync()
         self.raw.cursor().executemany(_translated(sql), [[*map(_clean, row)] for row in rows])
 
     def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> None:
@@ -211,25 +211,25 @@ class PostgresConnection:
         self._locked = frozenset(keys)
 
     def lock_more(self, project: int, trace_ids: Sequence[bytes], /) -> None:
-        """See Connection. Waiting here could be waiting for ever, so what is taken makes it MustRunAlone."""
+        """See Connection. Raises NeedsExclusiveLock where it would wait: waiting could deadlock."""
         if not self._needs_locks:
             return
         keys = {lock_key("trace", project, trace_id) for trace_id in trace_ids}
         wanted = sorted(keys - self._locked)
         if len(wanted) > _MAX_LOCKS:
-            raise MustRunAlone
+            raise NeedsExclusiveLock
         if wanted:
             got = self.execute(
                 "SELECT bool_and(pg_try_advisory_xact_lock(key)) FROM unnest(?::bigint[]) AS key",
                 (bigints(wanted),),
             ).get
             if not got:
-                raise MustRunAlone
+                raise NeedsExclusiveLock
 
-    def run_alone(self) -> None:
+    def require_exclusive(self) -> None:
         """See Connection."""
         if self._needs_locks:
-            raise MustRunAlone
+            raise NeedsExclusiveLock
 
     def lock_usage_keys(self) -> None:
         """See Connection."""

@@ -11,11 +11,17 @@ import psycopg
 
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
-from pulse_storage.postgres.connection import MustRunAlone, PostgresConnection
-from pulse_storage.postgres.emptying import empty_part, whole_parts
-from pulse_storage.postgres.failures import CLASHES, FOREIGN_STATEMENTS, TOO_LONG, is_lost, unavailable
-from pulse_storage.postgres.link import Link
+from pulse_storage.postgres.connection import NeedsExclusiveLock, PostgresConnection
+from pulse_storage.postgres.partition_truncate import empty_part, whole_parts
 from pulse_storage.postgres.partitions import make_partitions_around
+from pulse_storage.postgres.reconnecting_connection import ReconnectingConnection
+from pulse_storage.postgres.translate_errors import (
+    CLASHES,
+    LOST_PREPARED_STATEMENTS,
+    TOO_LONG,
+    is_lost,
+    unavailable,
+)
 from pulse_storage.rows import IngestResult
 from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.runtime.writer import Call
@@ -48,7 +54,7 @@ _UNKNOWN_TABLES = (
 class PostgresDatabase:
     """One connection that writes, opened anew when it is lost. Only the writer's thread uses it."""
 
-    def __init__(self, link: Link, way: RightOfWay | None = None) -> None:
+    def __init__(self, link: ReconnectingConnection, way: RightOfWay | None = None) -> None:
         self._link = link
         self._way = way or RightOfWay()
         self._partitioned_s = time.monotonic()
@@ -79,7 +85,7 @@ class PostgresDatabase:
 
         The server overwrites nothing by itself: see `empty_log`.
         """
-        return self._transact(write, repeatable=False, alone=True)
+        return self._transact(write, repeatable=False, exclusive=True)
 
     def whole_parts(self, table: Table) -> list[Part]:
         """The partitions that hold anything, or its space, and have an end."""
@@ -92,7 +98,7 @@ class PostgresDatabase:
             return empty_part(connection, part, lots)
 
         try:
-            return self._transact(write, repeatable=False, alone=True)
+            return self._transact(write, repeatable=False, exclusive=True)
         except TOO_LONG as error:
             _log.info("a partition is not emptied at once but row by row: %s", error)
             return None
@@ -133,20 +139,20 @@ class PostgresDatabase:
         write: Callable[[PostgresConnection, Ingest], _Result],
         *,
         repeatable: bool,
-        alone: bool = False,
+        exclusive: bool = False,
     ) -> _Result:
         for attempt in range(1, _MAX_ATTEMPTS + 1):
             connection = self._link.connection()
             committing = False
             try:
-                connection.begin("", _SETTINGS, alone=alone)
+                connection.begin("", _SETTINGS, exclusive=exclusive)
                 result = write(connection, self._ingest_through(connection))
                 committing = True
                 connection.execute("COMMIT")
-            except MustRunAlone:
+            except NeedsExclusiveLock:
                 self._undo(connection)
-                alone = True
-            except FOREIGN_STATEMENTS:
+                exclusive = True
+            except LOST_PREPARED_STATEMENTS:
                 self._undo(connection)
                 self._link.stop_preparing()
             except psycopg.Error as error:

@@ -8,8 +8,8 @@ from typing import Protocol, cast
 import psycopg
 
 from pulse_storage.postgres.arrays import Bigints, Blobs, Texts
-from pulse_storage.postgres.failures import DATA_ERRORS
-from pulse_storage.postgres.folding import folded_pattern
+from pulse_storage.postgres.case_folding import folded_pattern
+from pulse_storage.postgres.translate_errors import DATA_ERRORS
 from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, SLOT
 from pulse_storage.rows import SpanRow, columns_of
 from pulse_storage.sql.connection import Connection, IdRange, SqlValue, Values
@@ -59,7 +59,7 @@ class _ByDriver(Protocol):
 
     raw: psycopg.Connection[Values]
 
-    def settle(self) -> None: ...
+    def sync(self) -> None: ...
 
 
 #: No partner of a text is beyond so many; equal ids are not repeated as often within seconds.
@@ -69,22 +69,22 @@ _RESPONSE_END = f"right(provider_request_id, {RESPONSE_ID_CHARS:d})"
 
 
 class PostgresDialect:
-    """See `Dialect`."""
+    """See `SqlDialect`."""
 
     row_key = ("project", "id")
     data_errors = DATA_ERRORS
     seeks_usage_keys = True
 
     def usage_key_terms(self, one: str, other: str) -> str:
-        """See Dialect: no index serves IS NOT DISTINCT FROM, and facts may be longer than an index takes."""
+        """See SqlDialect: compares hashes: no index serves IS NOT DISTINCT FROM, or facts of any length."""
         return f"{_HASH.format(t=one)} = {_HASH.format(t=other)} AND "
 
     def indexed_by(self, index: str) -> str:
-        """See Dialect: the planner decides."""
+        """See SqlDialect: the planner decides."""
         return ""
 
     def next_child(self, parent: str, after: str) -> str:
-        """See Dialect: put so that only `spans_by_parent` has this order, not `spans_by_trace`."""
+        """See SqlDialect: put so that only `spans_by_parent` has this order, not `spans_by_trace`."""
         return (
             f"s.parent_span_id >= {parent} AND s.parent_span_id <= {parent}"
             f" AND (s.parent_span_id, s.otel_span_id) > ({parent}, {after})"
@@ -92,34 +92,34 @@ class PostgresDialect:
         )
 
     def total(self, number: str) -> str:
-        """See Dialect: sums of bigint are numeric."""
+        """See SqlDialect: sums of bigint are numeric."""
         return f"coalesce(sum({number}), 0)"
 
-    def told(self, total: str) -> str:
-        """See Dialect: from a binary numeric the driver makes a Decimal, which takes forty times as long."""
+    def sum_as_text(self, total: str) -> str:
+        """See SqlDialect: decoding a binary numeric into a Decimal takes forty times as long."""
         return f"({total})::text"
 
-    def among(self, column: str, select: str) -> str:
-        """See Dialect: an array leaves the planner no other order than to ask for it first."""
+    def in_subquery(self, column: str, select: str) -> str:
+        """See SqlDialect: an array leaves the planner no other order than to ask for it first."""
         return f"{column} = ANY(ARRAY({select}))"
 
-    def one_of(self, column: str) -> str:
-        """See Dialect."""
+    def in_array(self, column: str) -> str:
+        """See SqlDialect."""
         return f"{column} = ANY(?)"
 
     def texts(self, values: Sequence[str]) -> SqlValue:
-        """See Dialect."""
+        """See SqlDialect."""
         return cast("SqlValue", Texts(values))
 
     def of_each_text(self, columns: str, index: str, condition: str) -> str:
-        """See Dialect: with a limit each text is looked up by itself, never a range of time."""
+        """See SqlDialect: with a limit each text is looked up by itself, never a range of time."""
         return (
             "SELECT found.* FROM unnest(?::text[]) AS wanted (value) CROSS JOIN LATERAL"
             f" (SELECT {columns} FROM spans WHERE {condition} LIMIT {_MAX_ROWS_A_TEXT:d}) AS found"
         )
 
     def integers(self, values: Sequence[int]) -> SqlValue:
-        """See Dialect."""
+        """See SqlDialect."""
         return bigints(values)
 
     def by_response(
@@ -129,7 +129,7 @@ class PostgresDialect:
         condition: str,
         wanted: tuple[int, Mapping[int, Sequence[str]], Values],
     ) -> list[Iterable[Values]]:
-        """See Dialect. One statement; with a limit each end is looked up by itself, never a range of time.
+        """See SqlDialect. One statement; with a limit each end is looked up by itself, never a range of time.
 
         It is planned once: to plan it over all partitions takes longer than to run it. Updates are planned
         for what they bind, since only then they leave out partitions.
@@ -137,24 +137,24 @@ class PostgresDialect:
         project, ends, bindings = wanted
         slots = [slot for slot, some in ends.items() for _ in some]
         texts = [end for some in ends.values() for end in some]
-        connection.ask(_PLAN, ("force_generic_plan",))
-        found = connection.ask(
+        connection.enqueue(_PLAN, ("force_generic_plan",))
+        found = connection.enqueue(
             "SELECT found.* FROM unnest(?::bigint[], ?::text[]) AS wanted (slot, value) CROSS JOIN LATERAL"
             f" (SELECT {columns} FROM spans WHERE project = ? AND {SLOT} = wanted.slot"
             f" AND {_RESPONSE_END} = wanted.value AND {condition} LIMIT {_MAX_ROWS_A_TEXT:d}) AS found",
             (bigints(slots), self.texts(texts), project, *bindings),
         )
-        connection.ask(_PLAN, ("auto",))
+        connection.enqueue(_PLAN, ("auto",))
         return [found]
 
-    def blobs(self, values: Sequence[bytes]) -> SqlValue:
-        """See Dialect."""
+    def bytes_array(self, values: Sequence[bytes]) -> SqlValue:
+        """See SqlDialect."""
         return cast("SqlValue", Blobs(values))
 
     def in_each(
         self, connection: Connection, query: str, bindings: Sequence[SqlValue], ranges: Sequence[IdRange]
     ) -> Iterator[Values]:
-        """See Dialect. One statement, which visits only the partition of each range."""
+        """See SqlDialect. One statement, which visits only the partition of each range."""
         one = query.format(
             within="spans.id >= part.first AND spans.id < part.before AND spans.id >= ? AND spans.id < ?"
         )
@@ -162,27 +162,27 @@ class PostgresDialect:
         yield from connection.execute(
             "SELECT part.number - 1, found.* FROM unnest(?::bytea[], ?::bytea[])"
             f" WITH ORDINALITY AS part (first, before, number) CROSS JOIN LATERAL ({one}) AS found",
-            (self.blobs(firsts), self.blobs(befores), *bindings, min(firsts), max(befores)),
+            (self.bytes_array(firsts), self.bytes_array(befores), *bindings, min(firsts), max(befores)),
         )
 
-    def each_blob(self, name: str) -> str:
-        """See Dialect."""
+    def unnest_bytes(self, name: str) -> str:
+        """See SqlDialect."""
         return f"unnest(?::bytea[]) AS {name} (value)"
 
     def has_tag(self) -> str:
-        """See Dialect."""
+        """See SqlDialect."""
         return "EXISTS (SELECT 1 FROM json_array_elements_text(tags::json) AS tag WHERE tag = ?)"
 
-    def each_tag(self, tags: str) -> str:
-        """See Dialect."""
+    def unnest_tags(self, tags: str) -> str:
+        """See SqlDialect."""
         return f" LEFT JOIN LATERAL json_array_elements_text({tags}::json) AS tag (value) ON TRUE"
 
-    def by_code_points(self, text: str) -> str:
-        """See Dialect: in UTF-8 the order of bytes is that of code points."""
+    def binary_collation(self, text: str) -> str:
+        """See SqlDialect: in UTF-8 the order of bytes is that of code points."""
         return f'{text} COLLATE "C"'
 
-    def holds(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
-        """See Dialect."""
+    def contains_text(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
+        """See SqlDialect."""
         if not text.isascii():
             pattern = folded_pattern(text)
             return f"({' OR '.join(f'{column} ~ ?' for column in columns)})", [pattern] * len(columns)
@@ -190,34 +190,34 @@ class PostgresDialect:
         escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         return f"({' OR '.join(f'{column} ILIKE ?' for column in columns)})", [f"%{escaped}%"] * len(columns)
 
-    def mended(self, row: SpanRow) -> SpanRow:
-        """See Dialect: PostgreSQL has no text with NUL."""
+    def sanitized(self, row: SpanRow) -> SpanRow:
+        """See SqlDialect: PostgreSQL has no text with NUL."""
         return row._replace(**{name: _mended(value) for name, value in row._asdict().items()})
 
     def trace_sizes(
         self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> list[tuple[bytes, int]]:
-        """See Dialect. Each trace is looked up by itself: what the planner does with an array of them depends
-        on statistics, which a new partition has none of, and may be to read the project's whole index.
+        """See SqlDialect. A lateral join seeks each trace: with an array the planner depends on statistics,
+        which a new partition lacks, and may read the whole index of the project.
         """
         rows = connection.execute(
             "SELECT trace_id, size FROM unnest(?::bytea[]) AS wanted (trace_id) CROSS JOIN LATERAL"
             " (SELECT count(*) AS size FROM (SELECT 1 FROM spans"
             f" WHERE project = ? AND {_OF_TRACE} LIMIT {limit:d}) AS first) AS found"
             " WHERE size > 0",
-            (self.blobs(trace_ids), project),
+            (self.bytes_array(trace_ids), project),
         )
         return cast("list[tuple[bytes, int]]", rows.fetchall())
 
     def some_of_traces(
         self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> Iterable[Values]:
-        """See Dialect. Each trace is looked up by itself, as in `trace_sizes`."""
-        return connection.ask(
+        """See SqlDialect. Each trace is looked up by itself, as in `trace_sizes`."""
+        return connection.enqueue(
             "SELECT found.* FROM unnest(?::bytea[]) AS wanted (trace_id) CROSS JOIN LATERAL"
             f" (SELECT {columns} FROM spans WHERE project = ? AND {_OF_TRACE} LIMIT {limit:d})"
             " AS found",
-            (self.blobs(trace_ids), project),
+            (self.bytes_array(trace_ids), project),
         )
 
     def update_rows(
@@ -228,26 +228,26 @@ class PostgresDialect:
         project: int,
         rows: Sequence[SqlValue],
     ) -> None:
-        """See Dialect."""
+        """See SqlDialect."""
         assigned = ", ".join(f"{column} = ?" for column in columns)
-        connection.ask(
+        connection.enqueue(
             f"UPDATE spans SET {assigned} WHERE project = ? AND id = ANY(?)",
-            (*values, project, self.blobs(cast("Sequence[bytes]", rows))),
+            (*values, project, self.bytes_array(cast("Sequence[bytes]", rows))),
         )
 
     def block_ids(self, connection: Connection) -> Iterator[int]:
-        """See Dialect."""
+        """See SqlDialect."""
         while True:
             first = cast("int", connection.execute("SELECT nextval('content_block_ids')").get)
             yield from range(first, first + _BLOCK_IDS)
 
     def insert(self, connection: Connection, rows: Iterable[Values], bodies: Sequence[Values]) -> None:
-        """See Dialect. The locks see to it that no row is there yet, so rows need no temporary table.
+        """See SqlDialect. The locks see to it that no row is there yet, so rows need no temporary table.
 
         While the server stores what it was sent, the next rows are made.
         """
         driver = cast("_ByDriver", connection)
-        driver.settle()
+        driver.sync()
         raw = driver.raw
         keys: list[Values] = []
         with raw.cursor() as cursor, cursor.copy(_COPY_ROWS) as copy:
@@ -263,16 +263,16 @@ class PostgresDialect:
                     copy.write_row((*keys[cast("int", index)], *body))
 
     def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
-        """See Dialect. One statement for all rows: each one costs as much as storing a span."""
+        """See SqlDialect. One statement for all rows: each one costs as much as storing a span."""
         if rows:
             arrays = ", ".join(["?::bigint[]"] * len(rows[0]))
-            connection.ask(sql.format(rows=f"SELECT * FROM unnest({arrays})"), _columns(rows))
-            connection.send()
+            connection.enqueue(sql.format(rows=f"SELECT * FROM unnest({arrays})"), _columns(rows))
+            connection.flush()
 
     def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:
-        """See Dialect."""
+        """See SqlDialect."""
         if calls:
-            connection.ask(_ADD_CALLS, _columns(calls))
+            connection.enqueue(_ADD_CALLS, _columns(calls))
 
 
 def bigints(numbers: Iterable[int]) -> SqlValue:

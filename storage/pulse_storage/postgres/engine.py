@@ -12,10 +12,10 @@ from pulse_storage.errors import StoreUnusable
 from pulse_storage.postgres import schema
 from pulse_storage.postgres.connection import PostgresConnection, connect, place_of
 from pulse_storage.postgres.database import PostgresDatabase
-from pulse_storage.postgres.failures import unusable
-from pulse_storage.postgres.link import Link, Server
 from pulse_storage.postgres.partitions import make_partitions_around
 from pulse_storage.postgres.readers import PostgresReaders
+from pulse_storage.postgres.reconnecting_connection import ConnectBackoff, ReconnectingConnection
+from pulse_storage.postgres.translate_errors import unusable
 from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.sql.storage import SqlStorage
 
@@ -31,9 +31,9 @@ class PostgresEngine:
         self.apply(url)
         for doubt in self.doubts(url):
             _log.warning("%s", doubt)
-        server, way = Server(url), RightOfWay()
+        server, way = ConnectBackoff(url), RightOfWay()
         return SqlStorage(
-            PostgresDatabase(Link(server, way), way),
+            PostgresDatabase(ReconnectingConnection(server, way), way),
             PostgresReaders(server, threads=2, way=way),
             PostgresReaders(server, threads=2, short=True, way=way),
             PostgresReaders(server, threads=1),

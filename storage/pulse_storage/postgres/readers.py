@@ -11,7 +11,7 @@ import psycopg
 
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.postgres.connection import PostgresConnection
-from pulse_storage.postgres.link import Link, Server
+from pulse_storage.postgres.reconnecting_connection import ConnectBackoff, ReconnectingConnection
 from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.runtime.thread_pool import AnsweringThreads
 
@@ -40,14 +40,14 @@ class PostgresReaders:
     """
 
     def __init__(
-        self, server: Server, *, threads: int, short: bool = False, way: RightOfWay | None = None
+        self, server: ConnectBackoff, *, threads: int, short: bool = False, way: RightOfWay | None = None
     ) -> None:
         self._server = server
         self._settings: LiteralString = _SHORT_SETTINGS if short else _SETTINGS
         self._closing = False
         self._threads = AnsweringThreads(threads, "pulse-read", way)
         self._mine = threading.local()
-        self._links: list[Link] = []
+        self._links: list[ReconnectingConnection] = []
 
     async def run(self, read: Callable[[PostgresConnection], _Result]) -> _Result:
         """What `read` answers. Raises StoreUnavailable, which is QueryTooSlow after ten seconds."""
@@ -83,9 +83,9 @@ class PostgresReaders:
                 # The server may have been restarted since the last read.
                 again = True
 
-    def _link(self) -> Link:
-        link: Link | None = getattr(self._mine, "link", None)
+    def _link(self) -> ReconnectingConnection:
+        link: ReconnectingConnection | None = getattr(self._mine, "link", None)
         if link is None:
-            link = self._mine.link = Link(self._server)
+            link = self._mine.link = ReconnectingConnection(self._server)
             self._links.append(link)
         return link

@@ -111,7 +111,7 @@ class Statements:
 
     def command(self, sql: str) -> None:
         """Run statements that bind and answer nothing."""
-        self.settle()
+        self.sync()
         self._pgconn.send_query(sql.encode())
         results: list[PGresult] = []
         try:
@@ -128,8 +128,8 @@ class Statements:
         `behind` a command that is sent with it, in one round trip; if that fails, the statement is not run.
         """
         if behind is not None or self._asked:
-            rows = self.ask(sql, bindings, behind=behind)
-            self.settle()
+            rows = self.enqueue(sql, bindings, behind=behind)
+            self.sync()
             return rows
         values, types, forms = _bound(bindings)
         name = self._prepared(sql, types)
@@ -140,7 +140,7 @@ class Statements:
         result = self._only_result()
         return Rows(self._raw, lambda: result)
 
-    def ask(self, sql: str, bindings: Sequence[SqlValue], *, behind: bytes | None = None) -> Rows:
+    def enqueue(self, sql: str, bindings: Sequence[SqlValue], *, behind: bytes | None = None) -> Rows:
         """Queue one statement; the server runs it as soon as it is sent, and nobody waits for that.
 
         If one fails, those behind it are not run, and whoever waits for any of them next is told why.
@@ -173,12 +173,12 @@ class Statements:
         self._asked += _Answer(), _Answer()
         self._pgconn.flush()
 
-    def send(self) -> None:
+    def flush(self) -> None:
         """Let the server begin with what was asked, as much of it as it takes at once. Does not wait."""
         if self._asked:
             self._pgconn.flush()
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Wait for the answers of all that was asked."""
         if not self._asked:
             return
@@ -199,7 +199,7 @@ class Statements:
 
     def _answered(self, answer: _Answer) -> PGresult:
         if answer.result is None:
-            self.settle()
+            self.sync()
         if answer.result is None:
             raise psycopg.OperationalError("the connection is lost")
         return self._checked(answer.result)
@@ -243,7 +243,7 @@ class Statements:
             self._known[key] = known + 1
         else:
             # By themselves: a statement that fails in between would leave it unprepared.
-            self.settle()
+            self.sync()
             name = b"pulse_%d" % next(self._names)
             self._pgconn.send_prepare(name, _numbered(sql), types)
             self._only_result()
@@ -251,7 +251,7 @@ class Statements:
         if len(self._known) > _MAX_PREPARED:
             _, oldest = self._known.popitem(last=False)
             if isinstance(oldest, bytes):
-                self.settle()
+                self.sync()
                 self.command("DEALLOCATE " + oldest.decode())
         return name
 

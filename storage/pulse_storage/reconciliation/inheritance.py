@@ -30,7 +30,7 @@ class Outline(NamedTuple):
     #: In what its row differs from that: columns of `INHERITED`. None if it shows more of others than these,
     #: or is settled: then its trace is none for `plain_overrides`.
     overrides: Overrides | None
-    #: Names the row within its project: the last of `Dialect.row_key`.
+    #: Names the row within its project: the last of `SqlDialect.row_key`.
     row: int | bytes
 
 

@@ -30,7 +30,7 @@ ROW_BYTES = 1_200
 _texts = attrgetter("name", "metadata", "error_message", "output_text", "request_body", "response_body")
 
 
-class Database(Protocol):
+class CommitTarget(Protocol):
     """What the thread writes to. Only that thread calls it, one method at a time."""
 
     def store(self, calls: Sequence[Call]) -> list[IngestResult]:
@@ -70,7 +70,7 @@ class _Task:
 class Writer:
     """A queue bounded in bytes and the thread that empties it. Safe from any thread."""
 
-    def __init__(self, database: Database, *, max_queue_bytes: int) -> None:
+    def __init__(self, database: CommitTarget, *, max_queue_bytes: int) -> None:
         self._database = database
         self._max_queue_bytes = max_queue_bytes
         self._changed = threading.Condition()

@@ -31,24 +31,24 @@ class Connection(Protocol):
     """One connection; what it executes is within a transaction that its owner begins and ends."""
 
     @property
-    def dialect(self) -> Dialect: ...
+    def dialect(self) -> SqlDialect: ...
 
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Cursor:
         """Run one statement; each `?` takes the next of the bindings."""
         ...
 
-    def ask(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Cursor:
+    def enqueue(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Cursor:
         """Queue one statement, to be run in its turn, at the latest when anything must be waited for.
 
         Its rows are waited for when they are read. What it does wrong is told to whoever waits next.
         """
         ...
 
-    def send(self) -> None:
+    def flush(self) -> None:
         """Let what was asked be run now, while something else is done here."""
         ...
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Wait for all that was asked, and be told what it did wrong."""
         ...
 
@@ -67,7 +67,7 @@ class Connection(Protocol):
         """The same, for what was found to be needed on the way; before it is read."""
         ...
 
-    def run_alone(self) -> None:
+    def require_exclusive(self) -> None:
         """Exclude transactions of other processes that store spans, or have this one run again that way."""
         ...
 
@@ -80,7 +80,7 @@ class Connection(Protocol):
         ...
 
 
-class Dialect(Protocol):
+class SqlDialect(Protocol):
     """How one engine says what the others say differently."""
 
     @property
@@ -121,16 +121,16 @@ class Dialect(Protocol):
         """The sum of a number: 0 without rows, exact to 2^53 at least, and never an error."""
         ...
 
-    def told(self, total: str) -> str:
+    def sum_as_text(self, total: str) -> str:
         """A sum of whole numbers as it is read with the least effort: something that `int` takes."""
         ...
 
-    def among(self, column: str, select: str) -> str:
+    def in_subquery(self, column: str, select: str) -> str:
         """A term that holds if a column is among the few values that a query answers, which is run first."""
         ...
 
-    def one_of(self, column: str) -> str:
-        """A term that holds if a column of bytes is among those of one binding, a `blobs`."""
+    def in_array(self, column: str) -> str:
+        """A term that holds if a column of bytes is among those of one binding, a `bytes_array`."""
         ...
 
     def texts(self, values: Sequence[str]) -> SqlValue:
@@ -161,7 +161,7 @@ class Dialect(Protocol):
         """
         ...
 
-    def blobs(self, values: Sequence[bytes]) -> SqlValue:
+    def bytes_array(self, values: Sequence[bytes]) -> SqlValue:
         """An array to be bound; it must not be empty."""
         ...
 
@@ -175,27 +175,27 @@ class Dialect(Protocol):
         """
         ...
 
-    def each_blob(self, name: str) -> str:
-        """A table of this name with the column `value`: the bytes of one binding, a `blobs`."""
+    def unnest_bytes(self, name: str) -> str:
+        """A table of this name with the column `value`: the bytes of one binding, a `bytes_array`."""
         ...
 
     def has_tag(self) -> str:
         """A term that holds if the row has the tag that is bound."""
         ...
 
-    def each_tag(self, tags: str) -> str:
+    def unnest_tags(self, tags: str) -> str:
         """A join with each tag of a column of tags as `tag.value`, or with NULL where there is none."""
         ...
 
-    def by_code_points(self, text: str) -> str:
+    def binary_collation(self, text: str) -> str:
         """A text as ORDER BY takes it to sort by code points."""
         ...
 
-    def holds(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
+    def contains_text(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
         """A term that holds if any of the columns holds the text, any case; and what is bound to it."""
         ...
 
-    def mended(self, row: SpanRow) -> SpanRow:
+    def sanitized(self, row: SpanRow) -> SpanRow:
         """The row with what the engine cannot hold replaced, where that loses next to nothing."""
         ...
 
@@ -210,7 +210,7 @@ class Dialect(Protocol):
     ) -> Iterable[Values]:
         """Ask for columns of the stored spans of these traces, of each up to a limit, or a few more.
 
-        See `Connection.ask`: nothing is waited for before rows are read.
+        See `Connection.enqueue`: nothing is waited for before rows are read.
         """
         ...
 
@@ -239,7 +239,7 @@ class Dialect(Protocol):
     def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
         """Run an INSERT whose `{rows}` stands for rows of whole numbers; in their order, no key twice.
 
-        It need not be waited for, as what `Connection.ask` asks; nor need the next one, and `update_rows`.
+        May only enqueue the statement, see `Connection.enqueue`; so may `add_calls` and `update_rows`.
         """
         ...
 

@@ -28,17 +28,16 @@ from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import ApiKey, IngestResult, Project, ProjectPrices, SpanRow, TraceRecord
 from pulse_storage.runtime.deadlines import WRITE_DEADLINE_S, answer_within
 from pulse_storage.runtime.read_priority import RightOfWay
-from pulse_storage.runtime.writer import Database as Writes
-from pulse_storage.runtime.writer import Writer
+from pulse_storage.runtime.writer import CommitTarget, Writer
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.maintenance.executor import Engine, Maintained
 from pulse_storage.sql.maintenance.maintenance import Upkeep
 from pulse_storage.sql.reading.analytics import analytics
+from pulse_storage.sql.reading.counts import count_rows
 from pulse_storage.sql.reading.cursors import decode_cursor
 from pulse_storage.sql.reading.records import find_record, find_records, page_of_records
 from pulse_storage.sql.reading.search import page_of_found
 from pulse_storage.sql.reading.unpriced import unknown_usage_models, unpriced_models
-from pulse_storage.sql.reading.usage import count_rows
 from pulse_storage.sql.tables import projects
 from pulse_storage.sql.tables.erasures import Erasure
 from pulse_storage.sql.tables.prices import delete_prices, prices_of, put_prices
@@ -54,7 +53,7 @@ _COMMIT_EVENTS = 2_000
 _CHECK_WITHIN_S = 4.0
 
 
-class Database(Writes, Maintained, Protocol):
+class Database(CommitTarget, Maintained, Protocol):
     """The end of a store that writes: one connection, used by the writer's thread only."""
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:

@@ -12,8 +12,8 @@ import apsw
 from pulse_storage.errors import StoreUnusable
 from pulse_storage.runtime.files import new_file
 from pulse_storage.sqlite import schema
+from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import BUSY_TIMEOUT_MS, open_reader, unusable
-from pulse_storage.sqlite.sql import Connection
 
 #: Told how many pages are left, of how many.
 NotePages = Callable[[int, int], None]
@@ -32,7 +32,7 @@ class _Backup(Protocol):
     def finish(self) -> None: ...
 
 
-class _Target(Connection, Protocol):
+class _Target(ApswConnection, Protocol):
     def backup(self, name: str, source: object, source_name: str, /) -> _Backup: ...
 
 
@@ -102,7 +102,7 @@ def _copy(source: Path, partial: Path, note: NotePages) -> None:
 
 def _set_aside(target: Path) -> Path:
     """Give the store a second name under which it stays. Raises StoreUnusable if it is in use."""
-    connection = cast("Connection", apsw.Connection(str(target)))
+    connection = cast("ApswConnection", apsw.Connection(str(target)))
     try:
         connection.set_busy_timeout(BUSY_TIMEOUT_MS // 10)
         # In this mode SQLite shares the file with nobody; closing it then takes the log into the file.

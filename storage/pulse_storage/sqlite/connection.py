@@ -12,9 +12,9 @@ import apsw
 
 from pulse_storage.errors import QueryTooSlow, StorageError, StoreUnavailable, StoreUnusable
 from pulse_storage.runtime.read_priority import RightOfWay
-from pulse_storage.sql.connection import Cursor, Dialect, SqlValue
+from pulse_storage.sql.connection import Cursor, SqlDialect, SqlValue
+from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.dialect import SqliteDialect, holds_folded
-from pulse_storage.sqlite.sql import Connection
 
 _MIB = 1 << 20
 PAGE_BYTES = 16384
@@ -32,19 +32,19 @@ APPLICATION_ID = 0x50554C53
 class SqliteConnection(apsw.Connection):
     """The driver's connection, and how to talk to it."""
 
-    dialect: Dialect = SqliteDialect()
+    dialect: SqlDialect = SqliteDialect()
 
-    def ask(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Cursor:
-        """See Connection: there is nobody else who could work meanwhile."""
-        return cast("Connection", self).execute(sql, bindings)
+    def enqueue(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Cursor:
+        """See ApswConnection: there is nobody else who could work meanwhile."""
+        return cast("ApswConnection", self).execute(sql, bindings)
 
-    def send(self) -> None: ...
-    def settle(self) -> None: ...
+    def flush(self) -> None: ...
+    def sync(self) -> None: ...
 
     # A transaction that writes has the whole file for itself.
     def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> None: ...
     def lock_more(self, project: int, trace_ids: Sequence[bytes], /) -> None: ...
-    def run_alone(self) -> None: ...
+    def require_exclusive(self) -> None: ...
     def lock_usage_keys(self) -> None: ...
     def lock_projects(self) -> None: ...
 
@@ -82,7 +82,7 @@ def sqlite_path(url: str) -> Path:
     return Path(path).expanduser()
 
 
-def open_writer(path: Path, way: RightOfWay | None = None) -> Connection:
+def open_writer(path: Path, way: RightOfWay | None = None) -> ApswConnection:
     """The connection that writes and checkpoints; makes the file if there is none. Raises StoreUnusable.
 
     Two processes may each have one on the same file: they take turns by SQLite's locks. It gives `way` to
@@ -93,7 +93,7 @@ def open_writer(path: Path, way: RightOfWay | None = None) -> Connection:
         _refuse_orphaned_log(path)
         writer = _WriterConnection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         writer.way = way or RightOfWay()
-        connection = cast("Connection", writer)
+        connection = cast("ApswConnection", writer)
         _set_up_writer(connection, path)
     except (apsw.Error, OSError) as error:
         raise unusable(path, error) from error
@@ -107,10 +107,10 @@ def gives_back_space(path: Path) -> bool:
     return not header.startswith(b"SQLite format 3\0") or header[64:68] != bytes(4)
 
 
-def open_reader(path: Path) -> Connection:
+def open_reader(path: Path) -> ApswConnection:
     """A connection that can only read. Raises StoreUnusable."""
     try:
-        connection = cast("Connection", SqliteConnection(str(path), flags=apsw.SQLITE_OPEN_READONLY))
+        connection = cast("ApswConnection", SqliteConnection(str(path), flags=apsw.SQLITE_OPEN_READONLY))
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)
         connection.pragma("cache_size", -_READER_CACHE_KIB)
         connection.pragma("query_only", True)
@@ -174,7 +174,7 @@ def _refuse_orphaned_log(path: Path) -> None:
         )
 
 
-def _set_up_writer(connection: Connection, path: Path) -> None:
+def _set_up_writer(connection: ApswConnection, path: Path) -> None:
     connection.set_busy_timeout(BUSY_TIMEOUT_MS)
     connection.pragma("page_size", PAGE_BYTES)
     # Heard only while the file is empty, as the page size is.
@@ -194,7 +194,7 @@ def _set_up_writer(connection: Connection, path: Path) -> None:
         raise StoreUnusable(f"cannot use {path}: SQLite did not accept synchronous=FULL")
 
 
-def switch_to_wal(connection: Connection, path: Path) -> None:
+def switch_to_wal(connection: ApswConnection, path: Path) -> None:
     """Set the journal mode and verify it: on some file systems SQLite silently keeps another.
 
     SQLite does not wait for locks in this one step, so processes that start together take turns here.

@@ -17,6 +17,7 @@ from pulse_storage.runtime.writer import Call
 from pulse_storage.sql.maintenance.partitions import Lot, Part, Table
 from pulse_storage.sql.writing.calls import arrivals_of, results_for
 from pulse_storage.sql.writing.ingest import Ingest
+from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import (
     AUTO_VACUUM_INCREMENTAL,
     BUSY_TIMEOUT_MS,
@@ -26,7 +27,6 @@ from pulse_storage.sqlite.connection import (
     unavailable,
 )
 from pulse_storage.sqlite.gate import ReadGate
-from pulse_storage.sqlite.sql import Connection
 
 _Result = TypeVar("_Result")
 #: Reads that overlap keep SQLite from beginning the log anew. When it is so many times its usual length, new
@@ -49,7 +49,7 @@ class SqliteDatabase:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: ApswConnection,
         path: Path,
         way: RightOfWay | None = None,
         gate: ReadGate | None = None,
@@ -62,7 +62,7 @@ class SqliteDatabase:
         self._copied_pages = 0
         self._use(connection)
 
-    def _use(self, connection: Connection) -> None:
+    def _use(self, connection: ApswConnection) -> None:
         self._connection = connection
         self._ingest = Ingest(connection, self._way)
         connection.set_wal_hook(self._note_log)
@@ -81,7 +81,7 @@ class SqliteDatabase:
         """Commit log events and what they change."""
         return self.transact(lambda _: self._ingest.store_events(project_id, parts, assemble))
 
-    def transact(self, write: Callable[[Connection], _Result]) -> _Result:
+    def transact(self, write: Callable[[ApswConnection], _Result]) -> _Result:
         """Run and commit, or roll everything back."""
         self._connection.execute("BEGIN IMMEDIATE")
         try:
@@ -95,7 +95,7 @@ class SqliteDatabase:
             raise
         return result
 
-    def maintain(self, write: Callable[[Connection, Ingest], _Result], *, secure: bool) -> _Result:
+    def maintain(self, write: Callable[[ApswConnection, Ingest], _Result], *, secure: bool) -> _Result:
         """`transact`, with what ingest knows of the store; `secure` overwrites what is deleted."""
         if secure:
             self._connection.pragma("secure_delete", True)

@@ -29,7 +29,7 @@ _ROWS_A_STATEMENT = 8
 
 
 class SqliteDialect:
-    """See `Dialect`. Rows are numbered in `seq`, so that bodies are found by a number."""
+    """See `SqlDialect`. Rows are numbered in `seq`, so that bodies are found by a number."""
 
     row_key = ("seq",)
     seeks_usage_keys = False
@@ -43,45 +43,45 @@ class SqliteDialect:
     )
 
     def usage_key_terms(self, one: str, other: str) -> str:
-        """See Dialect: the index `usage_keys_by_facts` serves the comparison itself, NULLs included."""
+        """See SqlDialect: the index `usage_keys_by_facts` serves the comparison itself, NULLs included."""
         return ""
 
     def indexed_by(self, index: str) -> str:
-        """See Dialect."""
+        """See SqlDialect."""
         return f" INDEXED BY {index}"
 
     def next_child(self, parent: str, after: str) -> str:
-        """See Dialect."""
+        """See SqlDialect."""
         return f"s.parent_span_id = {parent} AND s.otel_span_id > {after} ORDER BY s.otel_span_id LIMIT 1"
 
     def total(self, number: str) -> str:
-        """See Dialect: `sum` would raise an error beyond 2^63."""
+        """See SqlDialect: `sum` would raise an error beyond 2^63."""
         return f"total({number})"
 
-    def told(self, total: str) -> str:
-        """See Dialect."""
+    def sum_as_text(self, total: str) -> str:
+        """See SqlDialect."""
         return total
 
-    def among(self, column: str, select: str) -> str:
-        """See Dialect."""
+    def in_subquery(self, column: str, select: str) -> str:
+        """See SqlDialect."""
         return f"{column} IN ({select})"
 
-    def one_of(self, column: str) -> str:
-        """See Dialect."""
+    def in_array(self, column: str) -> str:
+        """See SqlDialect."""
         return f"{column} IN (SELECT value FROM carray(?))"
 
     def texts(self, values: Sequence[str]) -> SqlValue:
-        """See Dialect."""
+        """See SqlDialect."""
         return cast("SqlValue", apsw.carray(tuple(values)))  # pyright: ignore[reportUnknownMemberType]
 
     def of_each_text(self, columns: str, index: str, condition: str) -> str:
-        """See Dialect: a cross join keeps the order of its tables."""
+        """See SqlDialect: a cross join keeps the order of its tables."""
         return (
             f"SELECT {columns} FROM carray(?) AS wanted CROSS JOIN spans INDEXED BY {index} WHERE {condition}"
         )
 
     def integers(self, values: Sequence[int]) -> SqlValue:
-        """See Dialect."""
+        """See SqlDialect."""
         return cast("SqlValue", apsw.carray(array("q", values)))  # pyright: ignore[reportUnknownMemberType]
 
     def by_response(
@@ -91,7 +91,7 @@ class SqliteDialect:
         condition: str,
         wanted: tuple[int, Mapping[int, Sequence[str]], Values],
     ) -> list[Iterable[Values]]:
-        """See Dialect: a statement for each slot, of which a batch has few."""
+        """See SqlDialect: a statement for each slot, of which a batch has few."""
         project, ends, bindings = wanted
         select = (
             f"SELECT {columns} FROM carray(?) AS wanted CROSS JOIN spans INDEXED BY spans_by_response"
@@ -102,37 +102,37 @@ class SqliteDialect:
             for slot, some in ends.items()
         ]
 
-    def blobs(self, values: Sequence[bytes]) -> SqlValue:
-        """See Dialect."""
+    def bytes_array(self, values: Sequence[bytes]) -> SqlValue:
+        """See SqlDialect."""
         return cast("SqlValue", apsw.carray(tuple(values)))  # pyright: ignore[reportUnknownMemberType]
 
     def in_each(
         self, connection: Connection, query: str, bindings: Sequence[SqlValue], ranges: Sequence[IdRange]
     ) -> Iterator[Values]:
-        """See Dialect: here a statement a range costs less than sorting what one for all would answer."""
+        """See SqlDialect: here a statement a range costs less than sorting what one for all would answer."""
         one = query.format(within="spans.id >= ? AND spans.id < ?")
         for number, (first, before) in enumerate(ranges):
             for values in connection.execute(one, (*bindings, first, before)):
                 yield number, *values
 
-    def each_blob(self, name: str) -> str:
-        """See Dialect."""
+    def unnest_bytes(self, name: str) -> str:
+        """See SqlDialect."""
         return f"carray(?) AS {name}"
 
     def has_tag(self) -> str:
-        """See Dialect."""
+        """See SqlDialect."""
         return "EXISTS (SELECT 1 FROM json_each(tags) WHERE value = ?)"
 
-    def each_tag(self, tags: str) -> str:
-        """See Dialect."""
+    def unnest_tags(self, tags: str) -> str:
+        """See SqlDialect."""
         return f" LEFT JOIN json_each({tags}) AS tag ON TRUE"
 
-    def by_code_points(self, text: str) -> str:
-        """See Dialect."""
+    def binary_collation(self, text: str) -> str:
+        """See SqlDialect."""
         return text
 
-    def holds(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
-        """See Dialect."""
+    def contains_text(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
+        """See SqlDialect."""
         if not text.isascii():
             folded = text.casefold()
             return _any_of(f"holds_folded({column}, ?)" for column in columns), [folded] * len(columns)
@@ -141,34 +141,34 @@ class SqliteDialect:
         terms = _any_of(f"{column} LIKE ? ESCAPE '\\'" for column in columns)
         return terms, [f"%{escaped}%"] * len(columns)
 
-    def mended(self, row: SpanRow) -> SpanRow:
-        """See Dialect: SQLite holds whatever Python does."""
+    def sanitized(self, row: SpanRow) -> SpanRow:
+        """See SqlDialect: SQLite holds whatever Python does."""
         return row
 
     def trace_sizes(
         self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> list[tuple[bytes, int]]:
-        """See Dialect."""
+        """See SqlDialect."""
         rows = connection.execute(
             # The limit is written out: SQLite plans a statement anew each time a bound limit changes hands.
             "SELECT value, (SELECT count(*) FROM (SELECT 1 FROM spans INDEXED BY spans_by_trace"
             f" WHERE project = ?1 AND otel_trace_id = value LIMIT {limit:d})) AS size"
             " FROM carray(?2) WHERE size > 0",
-            (project, self.blobs(trace_ids)),
+            (project, self.bytes_array(trace_ids)),
         )
         return cast("list[tuple[bytes, int]]", rows.fetchall())
 
     def some_of_traces(
         self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> Iterable[Values]:
-        """See Dialect. A trace has a statement of its own only where there are many spans."""
+        """See SqlDialect. A trace has a statement of its own only where there are many spans."""
         select = f"SELECT {columns} FROM spans INDEXED BY spans_by_trace WHERE project = ?1 AND otel_trace_id"
         found: list[Values] = []
         for at in range(0, len(trace_ids), _TRACES_A_STATEMENT):
             traces = trace_ids[at : at + _TRACES_A_STATEMENT]
             some = connection.execute(
                 f"{select} IN (SELECT value FROM carray(?2)) LIMIT {_FEW_SPANS:d}",
-                (project, self.blobs(traces)),
+                (project, self.bytes_array(traces)),
             ).fetchall()
             if len(some) == _FEW_SPANS:
                 each = f"{select} = ?2 LIMIT {limit:d}"
@@ -184,7 +184,7 @@ class SqliteDialect:
         project: int,
         rows: Sequence[SqlValue],
     ) -> None:
-        """See Dialect. Statements of two lengths only, so that they are prepared once."""
+        """See SqlDialect. Statements of two lengths only, so that they are prepared once."""
         for at in range(0, len(rows), _ROWS_A_STATEMENT):
             some = rows[at : at + _ROWS_A_STATEMENT]
             if len(some) > 1:
@@ -192,11 +192,11 @@ class SqliteDialect:
             connection.execute(_update(tuple(columns), len(some)), (*values, *some))
 
     def block_ids(self, connection: Connection) -> Iterator[int]:
-        """See Dialect."""
+        """See SqlDialect."""
         return count(1 + cast("int", connection.execute("SELECT ifnull(max(id), 0) FROM content_blocks").get))
 
     def insert(self, connection: Connection, rows: Iterable[Values], bodies: Sequence[Values]) -> None:
-        """See Dialect."""
+        """See SqlDialect."""
         first = 1 + cast("int", connection.execute("SELECT ifnull(max(seq), 0) FROM spans").get)
         connection.executemany(_INSERT, ((seq, *row) for seq, row in enumerate(rows, first)))
         connection.executemany(
@@ -204,12 +204,12 @@ class SqliteDialect:
         )
 
     def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
-        """See Dialect."""
+        """See SqlDialect."""
         if rows:
             connection.executemany(sql.format(rows=f"VALUES ({', '.join('?' * len(rows[0]))})"), rows)
 
     def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:
-        """See Dialect."""
+        """See SqlDialect."""
         connection.executemany("UPDATE usage_keys SET calls = calls + ?2 WHERE key = ?1", calls)
 
 

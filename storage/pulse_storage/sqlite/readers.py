@@ -13,9 +13,9 @@ import apsw
 from pulse_storage.errors import StoreUnavailable, StoreUnusable
 from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.runtime.thread_pool import AnsweringThreads
+from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import open_reader, unavailable
 from pulse_storage.sqlite.gate import ReadGate
-from pulse_storage.sqlite.sql import Connection
 
 _Result = TypeVar("_Result")
 _STEPS_BETWEEN_LOOKS = 10_000
@@ -42,9 +42,9 @@ class SqliteReaders:
         self._gate = gate or ReadGate()
         self._threads = AnsweringThreads(threads, "pulse-read", way)
         self._mine = threading.local()
-        self._opened: list[Connection] = []
+        self._opened: list[ApswConnection] = []
 
-    async def run(self, read: Callable[[Connection], _Result]) -> _Result:
+    async def run(self, read: Callable[[ApswConnection], _Result]) -> _Result:
         """What `read` answers. Raises StoreUnavailable, which is QueryTooSlow when it takes too long."""
         return await self._threads.run(lambda: self._run_in_gate(read))
 
@@ -55,11 +55,11 @@ class SqliteReaders:
         while self._opened:
             self._opened.pop().close()
 
-    def _run_in_gate(self, read: Callable[[Connection], _Result]) -> _Result:
+    def _run_in_gate(self, read: Callable[[ApswConnection], _Result]) -> _Result:
         with self._gate.read():
             return self._run(read)
 
-    def _run(self, read: Callable[[Connection], _Result]) -> _Result:
+    def _run(self, read: Callable[[ApswConnection], _Result]) -> _Result:
         if self._closing:
             raise StoreUnavailable("the store is closed")
         try:
@@ -77,9 +77,9 @@ class SqliteReaders:
                 raise StoreUnavailable("the store is closed") from error
             raise unavailable(self._path, error) from error
 
-    def _connection(self) -> Connection:
+    def _connection(self) -> ApswConnection:
         self._mine.deadline = time.monotonic() + self._max_read_s
-        connection: Connection | None = getattr(self._mine, "connection", None)
+        connection: ApswConnection | None = getattr(self._mine, "connection", None)
         if connection is None:
             connection = open_reader(self._path)
             connection.set_progress_handler(self._is_late, _STEPS_BETWEEN_LOOKS)

@@ -9,8 +9,8 @@ import apsw
 
 from pulse_storage.errors import StoreUnusable
 from pulse_storage.sql.migrations import Migration, known, missing
+from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import APPLICATION_ID, open_reader, unusable
-from pulse_storage.sqlite.sql import Connection
 
 
 def pending_in(path: Path) -> list[str]:
@@ -26,7 +26,7 @@ def pending_in(path: Path) -> list[str]:
         connection.close()
 
 
-def apply_to(connection: Connection, path: Path) -> list[str]:
+def apply_to(connection: ApswConnection, path: Path) -> list[str]:
     """Apply what is missing and return its names. Safe to start any number of times at once.
 
     Raises SchemaTooNew if a newer Pulse has been here, StoreUnusable if the file is not ours.
@@ -50,7 +50,7 @@ def apply_to(connection: Connection, path: Path) -> list[str]:
     return applied
 
 
-def _run(connection: Connection, migration: Migration) -> None:
+def _run(connection: ApswConnection, migration: Migration) -> None:
     connection.pragma("application_id", APPLICATION_ID)
     connection.execute(
         "CREATE TABLE IF NOT EXISTS schema_migrations"
@@ -63,11 +63,11 @@ def _run(connection: Connection, migration: Migration) -> None:
     )
 
 
-def _missing(connection: Connection, path: Path) -> list[Migration]:
+def _missing(connection: ApswConnection, path: Path) -> list[Migration]:
     return missing("sqlite", _applied(connection, path), path)
 
 
-def _applied(connection: Connection, path: Path) -> dict[str, str]:
+def _applied(connection: ApswConnection, path: Path) -> dict[str, str]:
     tables = {
         str(name) for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
     }

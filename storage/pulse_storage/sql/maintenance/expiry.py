@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 
 from pulse_storage.ids import time_floor, time_of
 from pulse_storage.retention import RetentionPolicy
-from pulse_storage.sql.connection import Connection, Dialect
+from pulse_storage.sql.connection import Connection, SqlDialect
 from pulse_storage.sql.maintenance.log_events import delete_events, events_of_old_spans
 from pulse_storage.sql.maintenance.materialize import (
     TELLS_OF_PREVIEWS,
@@ -97,7 +97,7 @@ def drop_rows(connection: Connection, step: Step) -> Dropped:
     return Dropped(False, dropped, contents, size_bytes, saved, end)
 
 
-def content_bytes(dialect: Dialect) -> str:
+def content_bytes(dialect: SqlDialect) -> str:
     """SQL: the size of a row's content, packed as it is."""
     of_row = " AND ".join(f"span_bodies.{column} = spans.{column}" for column in dialect.row_key)
     return (

@@ -9,7 +9,7 @@ import orjson
 
 from pulse_storage.reconciliation.skeletons import OwnValue
 from pulse_storage.retention import RetentionPolicy
-from pulse_storage.sql.connection import Connection, Dialect, SqlValue, Values
+from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue, Values
 from pulse_storage.sql.maintenance.row_ranges import kept_rows, rows_between
 from pulse_storage.sql.tables.events import content_column
 from pulse_storage.sql.tables.spans import own_json
@@ -49,7 +49,7 @@ def take_over_what_is_borrowed(
             )
 
 
-def named(dialect: Dialect) -> str:
+def named(dialect: SqlDialect) -> str:
     """SQL: the row whose key is bound."""
     return " AND ".join(f"{column} = ?" for column in dialect.row_key)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple, cast
 
 from pulse_storage.retention import RetentionPolicy
-from pulse_storage.sql.connection import Connection, Dialect, SqlValue
+from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue
 
 
 class Dropped(NamedTuple):
@@ -48,7 +48,7 @@ def rows_between(project: int, first: bytes, before: bytes) -> Range:
 
 
 def dropped_between(
-    dialect: Dialect, project: int, first: bytes, before: bytes, policy: RetentionPolicy
+    dialect: SqlDialect, project: int, first: bytes, before: bytes, policy: RetentionPolicy
 ) -> Range:
     """Those of the rows in a half-open range of ids that the policy does not keep."""
     rows = rows_between(project, first, before)
@@ -58,7 +58,7 @@ def dropped_between(
     return Range(f"{rows.sql} AND NOT {kept.sql}", (*rows.bindings, *kept.bindings))
 
 
-def kept_rows(dialect: Dialect, policy: RetentionPolicy) -> Range:
+def kept_rows(dialect: SqlDialect, policy: RetentionPolicy) -> Range:
     """The rows that no limit touches."""
     terms = ["status = 'error'"] if policy.keep_errors else []
     # Rows without tags have NULL there, of which no term holds, and neither does its contrary.

@@ -10,9 +10,9 @@ from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, Gro
 from pulse_storage.ids import time_floor
 from pulse_storage.sql.connection import Connection, SqlValue
 from pulse_storage.sql.reading.conditions import add_usage_keys, index_for, is_of_usage_keys, row_conditions
-from pulse_storage.sql.reading.named_groups import named_groups
+from pulse_storage.sql.reading.counts import Span, counted_between, counted_rows, in_units, split_range
 from pulse_storage.sql.reading.sums import Sums, rollup_sums, row_sums
-from pulse_storage.sql.reading.usage import Span, counted_between, counted_rows, in_units, whole_and_edges
+from pulse_storage.sql.reading.top_groups import top_groups
 from pulse_storage.sql.tables.rollups import DAY_NS, HOUR_NS
 
 GroupKey = int | str | None
@@ -35,7 +35,7 @@ def analytics(connection: Connection, project: int, query: AnalyticsQuery) -> An
         else:
             groups.add_rows()
         return groups.answer()
-    named = named_groups(connection, project, query)
+    named = top_groups(connection, project, query)
     if query.group_by != "tag":
         return named
     return replace(named, total=analytics(connection, project, replace(query, group_by="day")).total)
@@ -86,7 +86,7 @@ class _Groups:
 
     def add_rollups(self) -> None:
         """Whole hours and days from rollups, the edges of the range from rows."""
-        whole, edges = whole_and_edges(self._query.from_ns, self._query.before_ns, HOUR_NS)
+        whole, edges = split_range(self._query.from_ns, self._query.before_ns, HOUR_NS)
         if whole is not None:
             conditions = in_units(self._project, "hour", whole, self._query.filter)
             by = "hour" if self._unit_ns else "usage_key"
@@ -116,14 +116,13 @@ class _Groups:
             # There is no hourly histogram: look at each hour that has calls, in the index.
             self._add_hourly_latencies([cast("int", key) for key in self._groups])
             return
-        whole, edges = whole_and_edges(query.from_ns, query.before_ns, DAY_NS)
+        whole, edges = split_range(query.from_ns, query.before_ns, DAY_NS)
         if whole is not None:
             conditions = in_units(self._project, "day", whole, query.filter)
             by = "day" if self._unit_ns else "usage_key"
-            told = self._connection.dialect.told
+            calls_sum = self._connection.dialect.sum_as_text("sum(calls)")
             rows = self._connection.execute(
-                f"SELECT {by}, bucket, {told('sum(calls)')}"
-                f" FROM latency_day WHERE {conditions.sql()} GROUP BY 1, 2",
+                f"SELECT {by}, bucket, {calls_sum} FROM latency_day WHERE {conditions.sql()} GROUP BY 1, 2",
                 conditions.bindings,
             )
             for key, bucket, calls in rows:

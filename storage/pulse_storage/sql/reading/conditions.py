@@ -9,7 +9,7 @@ from typing import cast
 from pulse_storage.filters import ALL_OPERATIONS, MODEL_CALLS, TraceFilter
 from pulse_storage.ids import time_floor
 from pulse_storage.latency import latency_bucket
-from pulse_storage.sql.connection import Dialect, SqlValue
+from pulse_storage.sql.connection import SqlDialect, SqlValue
 
 _LAST_HASH = (1 << 62) - 1
 _MIN_NS = -(1 << 63)
@@ -77,7 +77,7 @@ def add_usage_keys(conditions: Conditions, project: int, where: TraceFilter) -> 
         conditions.add(f"usage_key IN (SELECT key FROM usage_keys WHERE {keys.sql()})", *keys.bindings)
 
 
-def row_conditions(dialect: Dialect, project: int, where: TraceFilter) -> Conditions:
+def row_conditions(dialect: SqlDialect, project: int, where: TraceFilter) -> Conditions:
     """Which rows of `spans` match the filter."""
     conditions = Conditions()
     conditions.add("project = ?", project)
@@ -97,7 +97,7 @@ def row_conditions(dialect: Dialect, project: int, where: TraceFilter) -> Condit
     if where.min_cost_nano_usd is not None:
         conditions.add("cost_nano_usd >= ?", where.min_cost_nano_usd)
     if where.text:
-        term, bindings = dialect.holds(("input_preview", "output_preview"), where.text)
+        term, bindings = dialect.contains_text(("input_preview", "output_preview"), where.text)
         conditions.add(term, *bindings)
     return conditions
 

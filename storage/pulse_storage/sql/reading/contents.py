@@ -16,7 +16,7 @@ _SHORT_BYTES = 64 << 10
 TEXTS_A_READ = 50
 
 
-class Whereabouts(NamedTuple):
+class ContentLocation(NamedTuple):
     """Which contents a row has of its own, under its own key, and from which rows it borrows others."""
 
     has_output_text: SqlValue
@@ -25,12 +25,12 @@ class Whereabouts(NamedTuple):
     output_from: SqlValue
     request_from: SqlValue
     response_from: SqlValue
-    #: The values of `Dialect.row_key`.
+    #: The values of `SqlDialect.row_key`.
     row_key: Values
 
 
 def output_text(
-    connection: Connection, project: int, at: Whereabouts, packed: SqlValue = None
+    connection: Connection, project: int, at: ContentLocation, packed: SqlValue = None
 ) -> bytes | None:
     """The text of the answer where it is longer than its preview (UTF-8); `packed` if it was read already."""
     if packed is None:
@@ -52,26 +52,26 @@ def packed_texts(connection: Connection, project: int, ids: Sequence[bytes]) -> 
     )
     of_events = f"{text} FROM span_event_contents WHERE project = ? AND id = wanted.value"
     rows = connection.execute(
-        f"SELECT wanted.value, coalesce(({of_row}), ({of_events})) FROM {dialect.each_blob('wanted')}",
-        (project, project, dialect.blobs(ids)),
+        f"SELECT wanted.value, coalesce(({of_row}), ({of_events})) FROM {dialect.unnest_bytes('wanted')}",
+        (project, project, dialect.bytes_array(ids)),
     )
     return {cast("bytes", id): packed for id, packed in rows}
 
 
-def request_body(connection: Connection, project: int, at: Whereabouts) -> bytes | None:
+def request_body(connection: Connection, project: int, at: ContentLocation) -> bytes | None:
     """The request as a JSON document; None if it is not kept."""
     packed = _packed(connection, project, "request_body", at, at.has_request_body, at.request_from)
     return _document(connection, project, "request_body", at, packed)
 
 
-def response_body(connection: Connection, project: int, at: Whereabouts) -> bytes | None:
+def response_body(connection: Connection, project: int, at: ContentLocation) -> bytes | None:
     """The response as a JSON document; None if it is not kept."""
     packed = _packed(connection, project, "response_body", at, at.has_response_body, at.response_from)
     return _document(connection, project, "response_body", at, packed)
 
 
 def _packed(
-    connection: Connection, project: int, column: Column, at: Whereabouts, has: SqlValue, lender: SqlValue
+    connection: Connection, project: int, column: Column, at: ContentLocation, has: SqlValue, lender: SqlValue
 ) -> SqlValue:
     """The content as it is stored; None without one."""
     names = connection.dialect.row_key
@@ -85,7 +85,7 @@ def _packed(
 
 
 def _document(
-    connection: Connection, project: int, column: Column, at: Whereabouts, packed: SqlValue
+    connection: Connection, project: int, column: Column, at: ContentLocation, packed: SqlValue
 ) -> bytes | None:
     if packed is None:
         return None

@@ -78,12 +78,13 @@ def _rows_of_hours(
         return iter(connection.execute(f"{select} {found}", where.bindings))
     # The ids of all hours are put in order before any row is read.
     found = (
-        f"SELECT id FROM {dialect.each_blob('hours')} CROSS JOIN {counted}"
+        f"SELECT id FROM {dialect.unnest_bytes('hours')} CROSS JOIN {counted}"
         " WHERE id >= substr(hours.value, 1, 16) AND id < substr(hours.value, 17)"
         f" AND {where.sql()} {in_order} LIMIT {page.limit + 1:d}"
     )
-    rows = f"FROM spans{dialect.indexed_by('spans_by_id')} WHERE project = ? AND {dialect.among('id', found)}"
-    bindings = (project, dialect.blobs([first + end for first, end in ranges]), *where.bindings)
+    term = dialect.in_subquery("id", found)
+    rows = f"FROM spans{dialect.indexed_by('spans_by_id')} WHERE project = ? AND {term}"
+    bindings = (project, dialect.bytes_array([first + end for first, end in ranges]), *where.bindings)
     return iter(connection.execute(f"{select} {rows} {in_order}", bindings))
 
 

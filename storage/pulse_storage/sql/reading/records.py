@@ -13,7 +13,7 @@ from pulse_storage.rows import BATCH_DIALECT, TraceRecord
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.reading.contents import (
     TEXTS_A_READ,
-    Whereabouts,
+    ContentLocation,
     output_text,
     packed_texts,
     request_body,
@@ -28,7 +28,8 @@ _AS_IT_IS = TraceRecord._fields[
     TraceRecord._fields.index("otel_trace_id") : TraceRecord._fields.index("tags")
 ]
 _SELECT = (
-    f"SELECT id, {', '.join(_AS_IT_IS)}, tags, usage_key IS NOT NULL, {', '.join(Whereabouts._fields[:-1])}, "
+    f"SELECT id, {', '.join(_AS_IT_IS)}, tags, usage_key IS NOT NULL,"
+    f" {', '.join(ContentLocation._fields[:-1])}, "
 )
 _TRACE_ID_AT = 1 + _AS_IT_IS.index("otel_trace_id")
 _DIALECT_AT = 1 + _AS_IT_IS.index("dialect")
@@ -36,10 +37,10 @@ _PREVIEW_AT = 1 + _AS_IT_IS.index("output_preview")
 _METADATA_AT = 1 + _AS_IT_IS.index("metadata")
 _TAGS_AT = 1 + len(_AS_IT_IS)
 _COUNTED_AT = _TAGS_AT + 1
-_WHEREABOUTS_AT = _COUNTED_AT + 1
-_ROW_KEY_AT = _WHEREABOUTS_AT + len(Whereabouts._fields) - 1
-_HAS_TEXT_AT = _WHEREABOUTS_AT + Whereabouts._fields.index("has_output_text")
-_TEXT_FROM_AT = _WHEREABOUTS_AT + Whereabouts._fields.index("output_from")
+_CONTENT_LOCATION_AT = _COUNTED_AT + 1
+_ROW_KEY_AT = _CONTENT_LOCATION_AT + len(ContentLocation._fields) - 1
+_HAS_TEXT_AT = _CONTENT_LOCATION_AT + ContentLocation._fields.index("has_output_text")
+_TEXT_FROM_AT = _CONTENT_LOCATION_AT + ContentLocation._fields.index("output_from")
 #: `TraceRecord._make` without a look at the number of its fields, which is a fifth of what a record takes.
 _new = cast("Callable[[type[TraceRecord], tuple[object, ...]], TraceRecord]", tuple.__new__)
 #: A thousand texts of megabytes each would not fit in memory, so a page of such rows ends early.
@@ -47,7 +48,7 @@ MAX_PAGE_CHARS = 16 << 20
 
 
 def select_records(connection: Connection) -> str:
-    """Reads what `record` and `whereabouts` take; the id of the row comes first."""
+    """Reads what `record` and `content_location` take; the id of the row comes first."""
     return _SELECT + ", ".join(connection.dialect.row_key)
 
 
@@ -149,9 +150,9 @@ def _texts(connection: Connection, project: int, rows: Sequence[Values]) -> Mapp
     return packed_texts(connection, project, ids) if ids else {}
 
 
-def whereabouts(values: Values) -> Whereabouts:
+def content_location(values: Values) -> ContentLocation:
     """Where the content of a row stands that was read with `select_records`."""
-    return Whereabouts._make((*values[_WHEREABOUTS_AT:_ROW_KEY_AT], values[_ROW_KEY_AT:]))
+    return ContentLocation._make((*values[_CONTENT_LOCATION_AT:_ROW_KEY_AT], values[_ROW_KEY_AT:]))
 
 
 def text_chars(record: TraceRecord) -> int:
@@ -169,7 +170,7 @@ def record(
         text = _long_text(connection, project, values, {})
     if not bodies:
         return _record(project_id, values, text)
-    at = whereabouts(values)
+    at = content_location(values)
     both = request_body(connection, project, at), response_body(connection, project, at)
     return _record(project_id, values, text, *both)
 
@@ -178,7 +179,7 @@ def _long_text(
     connection: Connection, project: int, values: Values, texts: Mapping[bytes, SqlValue]
 ) -> str | None:
     """The text of a row that has or borrows one; `texts` are those that were read already."""
-    at = whereabouts(values)
+    at = content_location(values)
     packed = texts.get(cast("bytes", values[0] if at.output_from is None else at.output_from))
     text = output_text(connection, project, at, packed)
     return cast("str | None", values[_PREVIEW_AT]) if text is None else text.decode()

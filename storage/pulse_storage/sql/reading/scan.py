@@ -1,4 +1,4 @@
-"""Walks the rows that a filter lets through, in order and by stretches, so that a walk can end in time."""
+"""Walks the rows that a filter lets through, in order and by batches, so that a walk can end in time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import cast
 
 from pulse_storage.filters import ALL_OPERATIONS, Order, Page, TraceFilter
-from pulse_storage.sql.connection import Connection, Dialect, Values
+from pulse_storage.sql.connection import Connection, SqlDialect, Values
 from pulse_storage.sql.reading.conditions import (
     Conditions,
     index_for,
@@ -18,14 +18,14 @@ from pulse_storage.sql.reading.conditions import (
     usage_key_conditions,
     without_key_facts,
 )
-from pulse_storage.sql.reading.keyed_seek import MAX_KEYS, rows_by_id, sought_rows
 from pulse_storage.sql.reading.keyed_walk import keyed_rows
+from pulse_storage.sql.reading.usage_key_seek import MAX_KEYS, rows_by_id, sought_rows
 
 #: Rows of the index that one statement looks at: at first some for each row of the page, then four times as
 #: many each time, since most lists are full after few.
-_FIRST_STRETCH = 4
+_FIRST_BATCH = 4
 _LONGER = 4
-_STRETCH = 20_000
+_BATCH = 20_000
 #: Where nobody says how many: the time that is left is looked at after so many.
 _SOME = 2_000
 
@@ -34,7 +34,7 @@ _EVERYTHING = TraceFilter(operation=ALL_OPERATIONS, counted=None)
 _WHOLE_INDEXES = (TraceFilter(), _EVERYTHING, replace(_EVERYTHING, status="error"))
 
 #: A half-open range of ids in the order of the walk: after the first, up to and with the last.
-Stretch = tuple[bytes | None, bytes | None]
+Batch = tuple[bytes | None, bytes | None]
 
 
 def matching_rows(
@@ -62,8 +62,8 @@ def matching_rows(
             conditions = within(dialect, project, where, page.order, (None, None))
             yield from keyed_rows(connection, project, select, where, conditions, page, after)
             return
-    first = _FIRST_STRETCH * at_once
-    parts = stretches(connection, project, where, page.order, after, first=first, whole=bool(page.offset))
+    first = _FIRST_BATCH * at_once
+    parts = batches(connection, project, where, page.order, after, first=first, whole=bool(page.offset))
     for begin, end in parts:
         while True:
             conditions = within(dialect, project, where, page.order, (begin, end))
@@ -87,7 +87,7 @@ def matching_rows(
             yield end, None
 
 
-def stretches(
+def batches(
     connection: Connection,
     project: int,
     where: TraceFilter,
@@ -96,8 +96,8 @@ def stretches(
     *,
     first: int = _SOME,
     whole: bool = False,
-) -> Iterator[Stretch]:
-    """The rows of the filter's index from an id on, cut into stretches; one if every row of it matches.
+) -> Iterator[Batch]:
+    """The rows of the filter's index from an id on, cut into batches; one if every row of it matches.
 
     `first` is the number of rows in the first of them; more follow.
     """
@@ -110,7 +110,7 @@ def stretches(
     rows = first * factor
     while True:
         conditions = seek_conditions(project, where)
-        _add_stretch(conditions, order, after, None)
+        _add_batch(conditions, order, after, None)
         last = connection.execute(
             f"SELECT id FROM spans{index} WHERE {conditions.sql()}"
             f" ORDER BY id {order.upper()} LIMIT 1 OFFSET {rows - 1:d}",
@@ -120,24 +120,24 @@ def stretches(
         yield after, end
         if end is None:
             return
-        after, rows = end, min(_LONGER * rows, _STRETCH * factor)
+        after, rows = end, min(_LONGER * rows, _BATCH * factor)
 
 
-def within(dialect: Dialect, project: int, where: TraceFilter, order: Order, stretch: Stretch) -> Conditions:
-    """Which rows of a stretch match the filter."""
+def within(dialect: SqlDialect, project: int, where: TraceFilter, order: Order, batch: Batch) -> Conditions:
+    """Which rows of a batch match the filter."""
     if where.counted is True and names_usage_keys(where):
         # The index tells which rows are of matching calls, so that no other row is read for these facts.
         conditions = row_conditions(dialect, project, without_key_facts(where))
         keys = usage_key_conditions(project, where)
-        of_keys = dialect.among("usage_key", f"SELECT key FROM usage_keys WHERE {keys.sql()}")
+        of_keys = dialect.in_subquery("usage_key", f"SELECT key FROM usage_keys WHERE {keys.sql()}")
         conditions.add(of_keys, *keys.bindings)
     else:
         conditions = row_conditions(dialect, project, where)
-    _add_stretch(conditions, order, *stretch)
+    _add_batch(conditions, order, *batch)
     return conditions
 
 
-def _add_stretch(conditions: Conditions, order: Order, after: bytes | None, end: bytes | None) -> None:
+def _add_batch(conditions: Conditions, order: Order, after: bytes | None, end: bytes | None) -> None:
     beyond, up_to = ("id > ?", "id <= ?") if order == "asc" else ("id < ?", "id >= ?")
     if after is not None:
         conditions.add(beyond, after)

@@ -8,9 +8,15 @@ from pulse_storage.content.search import Needle
 from pulse_storage.filters import Page, ScanBudget, TraceFilter, TracePage
 from pulse_storage.rows import TraceRecord
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.reading.contents import Whereabouts, request_body, response_body
+from pulse_storage.sql.reading.contents import ContentLocation, request_body, response_body
 from pulse_storage.sql.reading.cursors import decode_cursor, encode_cursor
-from pulse_storage.sql.reading.records import MAX_PAGE_CHARS, record, select_records, text_chars, whereabouts
+from pulse_storage.sql.reading.records import (
+    MAX_PAGE_CHARS,
+    content_location,
+    record,
+    select_records,
+    text_chars,
+)
 from pulse_storage.sql.reading.scan import matching_rows
 
 
@@ -25,7 +31,7 @@ def page_of_found(
     for id, values in matching_rows(connection, project, select_records(connection), where, page, after):
         if values is not None:
             row = record(connection, project, project_id, values, bodies=False)
-            if search.finds(row, whereabouts(values)):
+            if search.finds(row, content_location(values)):
                 found.append(row)
                 chars += text_chars(row)
         if len(found) == page.limit or chars > MAX_PAGE_CHARS or search.is_over():
@@ -47,7 +53,7 @@ class _Search:
         """Whether the budget is spent."""
         return self._bytes_left < 0 or time.monotonic() > self._deadline_s
 
-    def finds(self, row: TraceRecord, at: Whereabouts) -> bool:
+    def finds(self, row: TraceRecord, at: ContentLocation) -> bool:
         """Whether the content of a row holds the text."""
         texts = (row.input_preview, row.output_preview, row.output_text)
         if any(self._needle.in_text(self._taken(text.encode())) for text in texts if text):

@@ -9,7 +9,7 @@ from typing import cast
 
 from pulse_storage.filters import UsageSummary
 from pulse_storage.latency import percentiles
-from pulse_storage.sql.connection import Dialect, SqlValue
+from pulse_storage.sql.connection import SqlDialect, SqlValue
 
 #: Whether a call used tokens and has no cost.
 UNPRICED = "cost_nano_usd IS NULL AND coalesce(input_tokens, 0) + coalesce(output_tokens, 0) > 0"
@@ -71,7 +71,7 @@ class Sums:
         )
 
 
-def row_sums(dialect: Dialect) -> str:
+def row_sums(dialect: SqlDialect) -> str:
     """The sums of rows of `spans` as SQL, in the order of `Sums.sums`."""
     numbers = [dialect.total(column) for column in ("cost_nano_usd", "input_tokens", "output_tokens")]
     return ", ".join(
@@ -84,10 +84,10 @@ def row_sums(dialect: Dialect) -> str:
     )
 
 
-def rollup_sums(dialect: Dialect) -> str:
+def rollup_sums(dialect: SqlDialect) -> str:
     """The same sums of rows of `rollup_hour`; the project is to be bound once for them."""
     return ", ".join(
-        dialect.told(dialect.total(number))
+        dialect.sum_as_text(dialect.total(number))
         for number in (
             "calls",
             f"CASE WHEN usage_key IN ({_FAILED}) THEN calls ELSE 0 END",

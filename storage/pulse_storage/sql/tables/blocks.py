@@ -92,10 +92,10 @@ def _places(
     for week, digests in wanted.items():
         if not digests:
             continue
-        bindings: tuple[SqlValue, ...] = (project, week, dialect.blobs(list(digests)))
+        bindings: tuple[SqlValue, ...] = (project, week, dialect.bytes_array(list(digests)))
         rows = connection.execute(
             "SELECT digest, block, start, length FROM content_parts"
-            f" WHERE project = ? AND week = ? AND {dialect.one_of('digest')}",
+            f" WHERE project = ? AND week = ? AND {dialect.in_array('digest')}",
             bindings,
         )
         for digest, *extent in rows:

@@ -89,9 +89,9 @@ def has_contents(connection: Connection, project: int) -> bool:
     return bool(connection.execute(_HAS_CONTENTS, (project,)).get)
 
 
-def ask_for_contents(connection: Connection, project: int) -> Cursor:
+def request_contents(connection: Connection, project: int) -> Cursor:
     """Ask what `has_contents` answers."""
-    return connection.ask(_HAS_CONTENTS, (project,))
+    return connection.enqueue(_HAS_CONTENTS, (project,))
 
 
 def contents_in_traces(
@@ -104,8 +104,8 @@ def contents_in_traces(
     rows = connection.execute(
         "SELECT id, otel_trace_id, otel_span_id, finish_reason, input_preview, output_preview,"
         " output_text IS NOT NULL, request_body IS NOT NULL, response_body IS NOT NULL"
-        f" FROM span_event_contents WHERE project = ? AND {dialect.one_of('otel_trace_id')}",
-        (project, dialect.blobs(trace_ids)),
+        f" FROM span_event_contents WHERE project = ? AND {dialect.in_array('otel_trace_id')}",
+        (project, dialect.bytes_array(trace_ids)),
     )
     return [ContentSkeleton._make(row) for row in rows]
 

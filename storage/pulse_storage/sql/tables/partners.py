@@ -39,12 +39,12 @@ def request_by_output(
     known = [output for output in outputs if output is not None]
     conditions: list[tuple[str, tuple[SqlValue, ...]]] = []
     if known:
-        conditions.append((dialect.one_of("output_tokens"), (dialect.integers(known),)))
+        conditions.append((dialect.in_array("output_tokens"), (dialect.integers(known),)))
     if None in outputs:
         conditions.append(("output_tokens IS NULL", ()))
     times = slots[0] << SLOT_BITS, (slots[1] + 1) << SLOT_BITS
     return [
-        connection.ask(
+        connection.enqueue(
             f"SELECT {_COLUMNS} FROM spans{dialect.indexed_by('spans_by_response')} WHERE project = ?"
             f" AND {SLOT} BETWEEN ? AND ? AND model_call AND provider_request_id IS NOT NULL"
             f" AND {condition} AND parent_span_id IS NULL AND {_IN_TIME} LIMIT {_MAX_ROWS:d}",
@@ -62,12 +62,12 @@ def request_by_partner_key(
     found = dialect.of_each_text(
         _COLUMNS, "spans_by_partner", f"project = ? AND partner_key = wanted.value AND {_IN_TIME}"
     )
-    return connection.ask(found, (dialect.texts(keys), project, *_ids(*times)))
+    return connection.enqueue(found, (dialect.texts(keys), project, *_ids(*times)))
 
 
 def request_any_key(connection: Connection, project: int, keys: tuple[str, str]) -> Cursor:
     """Request whether there is any partner key in a half-open range."""
-    return connection.ask(
+    return connection.enqueue(
         f"SELECT 1 FROM spans{connection.dialect.indexed_by('spans_by_partner')}"
         " WHERE project = ? AND partner_key >= ? AND partner_key < ? LIMIT 1",
         (project, *keys),

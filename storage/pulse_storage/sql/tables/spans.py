@@ -11,7 +11,7 @@ import orjson
 from pulse_storage.reconciliation.reconcile import INHERITED
 from pulse_storage.reconciliation.skeletons import OVERRIDABLE, OwnValue, Skeleton
 from pulse_storage.rows import SpanRow, UnfitValue
-from pulse_storage.sql.connection import Connection, Dialect, SqlValue, Values
+from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue, Values
 from pulse_storage.sql.tables.garbage import note_content_of
 
 #: The fields of a row that are columns as they are: three runs of them, since slices are bound cheaply.
@@ -51,7 +51,7 @@ class StoredSpan(NamedTuple):
     usage_key: int | None
     reported_cost_nano_usd: int | None
     estimated_cost_nano_usd: int | None
-    #: The values of `Dialect.row_key`.
+    #: The values of `SqlDialect.row_key`.
     row_key: Values
 
 
@@ -75,8 +75,8 @@ def stored_in_trace(
         return []
     dialect = connection.dialect
     cursor = connection.execute(
-        f"{_load(dialect)} WHERE project = ? AND otel_trace_id = ? AND {dialect.one_of('otel_span_id')}",
-        (project, otel_trace_id, dialect.blobs(span_ids)),
+        f"{_load(dialect)} WHERE project = ? AND otel_trace_id = ? AND {dialect.in_array('otel_span_id')}",
+        (project, otel_trace_id, dialect.bytes_array(span_ids)),
     )
     return [_stored_span(values) for values in cursor]
 
@@ -113,7 +113,7 @@ def insert_values(
     borrowed: Values,
     added: tuple[int, bytes, int | None, int | None],
 ) -> Values:
-    """What `Dialect.insert` binds for a row; `added` are project, row id, usage key and latency bucket."""
+    """What `SqlDialect.insert` binds for a row; `added` are project, row id, usage key and latency bucket."""
     return (
         *cast("Values", shown[_BEFORE_TAGS]),
         *cast("Values", shown[_AFTER_TAGS]),
@@ -197,8 +197,8 @@ def inherit(
         f"UPDATE spans{dialect.indexed_by('spans_by_trace')} SET"
         f" {', '.join(f'{column} = ?' for column in values)},"
         " own = CASE WHEN own IS NULL THEN '{' ELSE substr(own, 1, length(own) - 1) || ',' END || ?"
-        f" WHERE project = ? AND otel_trace_id = ? AND {dialect.one_of('otel_span_id')} AND start_ns >= ?",
-        (*bound, entries, project, otel_trace_id, dialect.blobs(span_ids), from_ns),
+        f" WHERE project = ? AND otel_trace_id = ? AND {dialect.in_array('otel_span_id')} AND start_ns >= ?",
+        (*bound, entries, project, otel_trace_id, dialect.bytes_array(span_ids), from_ns),
     )
 
 
@@ -210,7 +210,7 @@ def delete(connection: Connection, project: int, spans: Sequence[StoredSpan]) ->
         connection.executemany(f"DELETE FROM {table} WHERE {named}", [span.row_key for span in spans])
 
 
-def _row_named(dialect: Dialect) -> str:
+def _row_named(dialect: SqlDialect) -> str:
     return " AND ".join(f"{column} = ?" for column in dialect.row_key)
 
 
@@ -237,7 +237,7 @@ def _json(value: object) -> str:
         raise UnfitValue(str(error)) from error
 
 
-def _load(dialect: Dialect) -> str:
+def _load(dialect: SqlDialect) -> str:
     return f"SELECT {', '.join((*_LOAD, *dialect.row_key))} FROM spans"
 
 

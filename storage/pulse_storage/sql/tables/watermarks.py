@@ -86,15 +86,15 @@ NO_MARKS = Marks(b"", b"", None, _LONG_AGO_NS, _LONG_AGO_NS, _LONG_AGO_NS, 0)
 
 def read_marks(connection: Connection, project: int) -> Marks:
     """The marks of a project as they are in this transaction."""
-    return marks_in(connection.execute(_READ_MARKS, (project,)))
+    return parse_marks(connection.execute(_READ_MARKS, (project,)))
 
 
-def ask_for_marks(connection: Connection, project: int) -> Cursor:
-    """Ask for the marks of a project; `marks_in` reads what is answered."""
-    return connection.ask(_READ_MARKS, (project,))
+def request_marks(connection: Connection, project: int) -> Cursor:
+    """Ask for the marks of a project; `parse_marks` reads what is answered."""
+    return connection.enqueue(_READ_MARKS, (project,))
 
 
-def marks_in(answer: Cursor) -> Marks:
+def parse_marks(answer: Cursor) -> Marks:
     """The marks that were asked for."""
     found = answer.fetchone()
     if found is None:

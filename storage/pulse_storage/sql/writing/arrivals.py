@@ -80,7 +80,7 @@ class Arrivals:
 
     def look(self) -> None:
         """Ask what is stored of the rows' traces."""
-        self._near.ask_for_outlines(list({row.otel_trace_id: None for row, _ in self._arrivals}))
+        self._near.request_outlines(list({row.otel_trace_id: None for row, _ in self._arrivals}))
         self._only_source = self._sources.request(self._revision.project)
 
     def identify(self) -> None:
@@ -162,7 +162,7 @@ class Arrivals:
             yield insert_values(row, shown, lent, (revision.project, id, usage_key, bucket))
 
     def bodies(self, first: int) -> list[Values]:
-        """What `Dialect.insert` takes for the rows that have any text or body, in the form that is stored.
+        """What `SqlDialect.insert` takes for the rows that have any text or body, in the form that is stored.
 
         `first` is the index of the first row.
         """

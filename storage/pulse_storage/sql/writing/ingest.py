@@ -81,14 +81,14 @@ class Ingest:
     def _store_what_can_be(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
         """All rows are tried at once; if one of them is refused, each half is tried alone, and so on."""
         data_errors = self._connection.dialect.data_errors
-        self._connection.ask("SAVEPOINT rows")
+        self._connection.enqueue("SAVEPOINT rows")
         try:
             outcomes = self._store_all(arrivals)
             # What was only asked for so far is waited for here.
             self._connection.execute("RELEASE rows")
         except data_errors as error:
             with suppress(*data_errors):
-                self._connection.settle()
+                self._connection.sync()
             self._connection.execute("ROLLBACK TO rows")
             self._connection.execute("RELEASE rows")
             self.forget()
@@ -112,7 +112,7 @@ class Ingest:
         return removed
 
     def _store_mended(self, arrival: Arrival, error: Exception) -> Outcome | str:
-        mended = self._connection.dialect.mended(arrival.row)
+        mended = self._connection.dialect.sanitized(arrival.row)
         if mended == arrival.row:
             return f"the store cannot hold this row: {error}"
         [outcome] = self._store_what_can_be([Arrival(mended, arrival.wanted)])
@@ -133,7 +133,7 @@ class Ingest:
                 taken.append((indexes, self._arrivals(project, delta, some)))
         for _, project_arrivals in self._way.each(taken):
             project_arrivals.look()
-        self._connection.send()
+        self._connection.flush()
         for _, project_arrivals in taken:
             project_arrivals.identify()
         for indexes, project_arrivals in taken:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from pulse_storage.sql.connection import Connection, Dialect, SqlValue
+from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue
 
 
 def descendants(
@@ -47,10 +47,10 @@ def _ids_with(
         return set()
     dialect = connection.dialect
     rows = connection.execute(
-        f"SELECT wanted.value FROM {dialect.each_blob('wanted')} WHERE EXISTS"
+        f"SELECT wanted.value FROM {dialect.unnest_bytes('wanted')} WHERE EXISTS"
         f" (SELECT 1 FROM spans AS s{dialect.indexed_by(index)}"
         f" WHERE s.project = ? AND s.otel_trace_id = ? AND s.{column} = wanted.value)",
-        (dialect.blobs(span_ids), project, otel_trace_id),
+        (dialect.bytes_array(span_ids), project, otel_trace_id),
     )
     return {cast("bytes", id) for (id,) in rows}
 
@@ -71,7 +71,7 @@ def has_call_below(
 
 
 def _below(
-    dialect: Dialect, project: int, otel_trace_id: bytes, otel_span_id: bytes
+    dialect: SqlDialect, project: int, otel_trace_id: bytes, otel_span_id: bytes
 ) -> tuple[str, tuple[SqlValue, ...]]:
     """The table `below (id)` of what is stored below a span, and its bindings.
 
@@ -129,8 +129,15 @@ def nearest_above(
         f" WHERE {where} AND s.otel_span_id = ? UNION SELECT {columns} FROM above"
         f" CROSS JOIN {spans} WHERE {where} AND s.otel_span_id = above.parent AND NOT above.model_call)"
         f" SELECT id, parent, model_call FROM (SELECT * FROM above LIMIT {limit:d}) AS near"
-        f" WHERE model_call OR {dialect.one_of('parent')} LIMIT 1",
-        (project, otel_trace_id, otel_span_id, project, otel_trace_id, dialect.blobs(ends or [otel_span_id])),
+        f" WHERE model_call OR {dialect.in_array('parent')} LIMIT 1",
+        (
+            project,
+            otel_trace_id,
+            otel_span_id,
+            project,
+            otel_trace_id,
+            dialect.bytes_array(ends or [otel_span_id]),
+        ),
     ).fetchone()
     if found is None:
         return None

@@ -9,7 +9,7 @@ from pulse_storage.reconciliation.inheritance import Outline
 from pulse_storage.reconciliation.reconcile import MAX_AGREEING_SPANS, Verdict, reconcile
 from pulse_storage.reconciliation.skeletons import Bearing, ContentSkeleton, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.tables.events import ask_for_contents, contents_in_traces
+from pulse_storage.sql.tables.events import contents_in_traces, request_contents
 from pulse_storage.sql.tables.spans import (
     StoredSpan,
     stored_in_trace,
@@ -17,7 +17,7 @@ from pulse_storage.sql.tables.spans import (
 )
 from pulse_storage.sql.writing.branches import Branches
 from pulse_storage.sql.writing.lineage import stored_among
-from pulse_storage.sql.writing.outlines import ask_for_outlines, outlines_in
+from pulse_storage.sql.writing.outlines import parse_outlines, request_outlines
 from pulse_storage.sql.writing.partners import Partners, linked_spans, partner_span
 
 #: A trace with more stored spans is no longer loaded as a whole.
@@ -64,7 +64,7 @@ class Neighbourhood:
         self.stored: dict[bytes, dict[bytes, StoredSpan]] = {}
         #: What log events tell of spans of the loaded traces, by trace; the spans need not be stored yet.
         self.contents: dict[bytes, list[ContentSkeleton]] = {}
-        self._contents = ask_for_contents(connection, project)
+        self._contents = request_contents(connection, project)
         self._connection = connection
         self._project = project
         self._known_large = large
@@ -79,16 +79,16 @@ class Neighbourhood:
         #: The spans whose partners were looked up.
         self._with_partners: set[SpanKey] = set()
 
-    def ask_for_outlines(self, trace_ids: Sequence[bytes]) -> None:
+    def request_outlines(self, trace_ids: Sequence[bytes]) -> None:
         """Ask what is stored of these traces, as far as most new spans have to do with it."""
         limit = _MAX_TRACE_SPANS + 1
-        self._outlines = ask_for_outlines(self._connection, self._project, self._taken_up(trace_ids), limit)
+        self._outlines = request_outlines(self._connection, self._project, self._taken_up(trace_ids), limit)
         self._outlined.update(trace_ids)
 
     def read_outlines(self, settled_before_ns: int) -> None:
         """Learn what was asked for."""
         limit = _MAX_TRACE_SPANS + 1
-        self.outlines = outlines_in(self._outlines, settled_before_ns)
+        self.outlines = parse_outlines(self._outlines, settled_before_ns)
         for trace_id in [id for id, trace in self.outlines.items() if len(trace) >= limit]:
             self._note_large(trace_id)
             del self.outlines[trace_id]

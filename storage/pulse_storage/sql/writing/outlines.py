@@ -27,7 +27,7 @@ _COLUMNS = (
     "otel_trace_id", "otel_span_id", "parent_span_id", "start_ns", "model_call", "gen_ai",
     "provider_request_id", "scope", *INHERITED, "own", _NOT_PLAIN,
 )  # fmt: skip
-#: The columns as they are read, and the last of `Dialect.row_key`.
+#: The columns as they are read, and the last of `SqlDialect.row_key`.
 _Row = tuple[
     bytes, bytes, bytes | None, int, bool, bool,
     str | None, str | None, str | None, str | None, str | None, str | None, str | None, bool, int | bytes,
@@ -37,12 +37,12 @@ _MAX_HEIR_CHARS = 80
 _NOTHING_LENT: Overrides = {}
 
 
-def ask_for_outlines(
+def request_outlines(
     connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
 ) -> Iterable[Values]:
     """Ask for the stored spans of some traces; of each trace up to a limit, or a few more.
 
-    `outlines_in` reads what is answered.
+    `parse_outlines` reads what is answered.
     """
     if not trace_ids:
         return ()
@@ -51,7 +51,7 @@ def ask_for_outlines(
     return dialect.some_of_traces(connection, columns, project, trace_ids, limit)
 
 
-def outlines_in(answer: Iterable[Values], settled_before_ns: int) -> dict[bytes, dict[bytes, Outline]]:
+def parse_outlines(answer: Iterable[Values], settled_before_ns: int) -> dict[bytes, dict[bytes, Outline]]:
     """The outlines that were asked for, by trace and span id."""
     found: dict[bytes, dict[bytes, Outline]] = {}
     rows = cast("Iterable[_Row]", answer)

@@ -19,7 +19,7 @@ from pulse_storage.sql.tables.spans import (
     update_inherited,
     update_values,
 )
-from pulse_storage.sql.tables.watermarks import Marks, ask_for_marks, marks_in
+from pulse_storage.sql.tables.watermarks import Marks, parse_marks, request_marks
 from pulse_storage.sql.writing.neighbourhood import Neighbourhood
 
 
@@ -31,7 +31,7 @@ class Revision:
     ) -> None:
         self.connection = connection
         self.project = project
-        self._marks = ask_for_marks(connection, project)
+        self._marks = request_marks(connection, project)
         #: The stored spans that may change.
         self.near = near
         self.usage_keys = keys
@@ -40,7 +40,7 @@ class Revision:
     @cached_property
     def marks(self) -> Marks:
         """Return what the project's marks allow. Read them before `usage_keys` is used."""
-        marks = marks_in(self._marks)
+        marks = parse_marks(self._marks)
         self.usage_keys.see_epoch(self.project, marks.usage_epoch)
         return marks
 

@@ -40,7 +40,7 @@ class CallSources:
         """Request what the store knows of a project; None if it is known that there are several."""
         if project in self._only and self._only[project] is None:
             return None
-        return self._connection.ask("SELECT only_source FROM projects WHERE key = ?", (project,))
+        return self._connection.enqueue("SELECT only_source FROM projects WHERE key = ?", (project,))
 
     def are_one(self, project: int, rows: Iterable[SpanRow], answer: Cursor | None) -> bool:
         """Return whether these rows and all stored calls are of one source; note it if they are the first."""
@@ -54,7 +54,7 @@ class CallSources:
                 self._only[project] = stored
             return True
         if stored is not None or not had_locks:
-            self._connection.run_alone()
+            self._connection.require_exclusive()
         if stored is not None:
             stored = sources.pop() if stored == _NONE_YET and len(sources) == 1 else None
             self._connection.execute("UPDATE projects SET only_source = ? WHERE key = ?", (stored, project))

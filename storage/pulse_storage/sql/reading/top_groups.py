@@ -31,15 +31,15 @@ WITH by_bucket (
     FROM by_bucket WINDOW name AS (PARTITION BY name)
 ), ranked AS (
     SELECT *, dense_rank() OVER (
-        ORDER BY name_cost DESC, name_calls DESC, {by_code_points} NULLS FIRST
+        ORDER BY name_cost DESC, name_calls DESC, {binary_collation} NULLS FIRST
     ) AS place FROM named
 )
-SELECT CASE WHEN place <= {limit:d} THEN place END, min(name), bucket, {told}, sum(latency_us)
+SELECT CASE WHEN place <= {limit:d} THEN place END, min(name), bucket, {sums_as_text}, sum(latency_us)
 FROM ranked GROUP BY 1, 3"""
 _WHOLE = ("calls", "errors", "cost", "input", "output", "unpriced", "unknown_usage", "latency_calls")
 
 
-def named_groups(connection: Connection, project: int, query: AnalyticsQuery) -> Analytics:
+def top_groups(connection: Connection, project: int, query: AnalyticsQuery) -> Analytics:
     """The groups of a query that groups by name, from the rows that its filter lets through.
 
     The total is that of the groups: by tag, a call counts once for each of its tags.
@@ -52,11 +52,11 @@ def named_groups(connection: Connection, project: int, query: AnalyticsQuery) ->
             name=_NAMES[query.group_by],
             sums=row_sums(dialect),
             index=dialect.indexed_by(index_for(query.filter)),
-            tags=dialect.each_tag("calls.tags") if query.group_by == "tag" else "",
-            by_code_points=dialect.by_code_points("name"),
+            tags=dialect.unnest_tags("calls.tags") if query.group_by == "tag" else "",
+            binary_collation=dialect.binary_collation("name"),
             conditions=conditions.sql(),
             limit=query.limit,
-            told=", ".join(dialect.told(f"sum({column})") for column in _WHOLE),
+            sums_as_text=", ".join(dialect.sum_as_text(f"sum({column})") for column in _WHOLE),
         ),
         conditions.bindings,
     )

@@ -18,7 +18,7 @@ from pulse_storage.sql.reading.conditions import (
     is_of_usage_keys,
     usage_key_conditions,
 )
-from pulse_storage.sql.reading.scan import stretches, within
+from pulse_storage.sql.reading.scan import batches, within
 from pulse_storage.sql.tables.rollups import HOUR_NS
 from pulse_storage.sql.tables.watermarks import read_marks
 
@@ -41,7 +41,7 @@ def count_rows(connection: Connection, project: int, where: TraceFilter, seconds
         totals = usage_key_conditions(project, where)
         return Count(_number(connection, "coalesce(sum(calls), 0) FROM usage_keys", totals), exact=True)
     rows, where = _rows_of_dropped_hours(connection, project, where)
-    whole, edges = whole_and_edges(where.from_ns, where.before_ns, HOUR_NS)
+    whole, edges = split_range(where.from_ns, where.before_ns, HOUR_NS)
     if whole is not None:
         hours = in_units(project, "hour", whole, where)
         rows += _number(connection, "coalesce(sum(calls), 0) FROM rollup_hour", hours)
@@ -67,9 +67,7 @@ def _rows_of_dropped_hours(
     return rows, replace(where, from_ns=whole_from_ns)
 
 
-def whole_and_edges(
-    from_ns: int | None, before_ns: int | None, unit_ns: int
-) -> tuple[Units | None, list[Span]]:
+def split_range(from_ns: int | None, before_ns: int | None, unit_ns: int) -> tuple[Units | None, list[Span]]:
     """A time range as whole units, if it has any, and what is left at its ends; no edge crosses a unit."""
     first = None if from_ns is None else -(-from_ns // unit_ns)
     last = None if before_ns is None else before_ns // unit_ns
@@ -138,8 +136,8 @@ def _bounded_count(connection: Connection, project: int, where: TraceFilter, sec
     deadline_s = time.monotonic() + seconds
     index = connection.dialect.indexed_by(index_for(where))
     rows = 0
-    for stretch in stretches(connection, project, where, "desc"):
-        conditions = within(connection.dialect, project, where, "desc", stretch)
+    for batch in batches(connection, project, where, "desc"):
+        conditions = within(connection.dialect, project, where, "desc", batch)
         rows += _number(
             connection,
             f"count(*) FROM (SELECT 1 FROM spans{index}",
@@ -148,7 +146,7 @@ def _bounded_count(connection: Connection, project: int, where: TraceFilter, sec
         )
         if rows > _COUNT_BOUND:
             return Count(_COUNT_BOUND, exact=False)
-        if stretch[1] is not None and time.monotonic() > deadline_s:
+        if batch[1] is not None and time.monotonic() > deadline_s:
             return Count(rows, exact=False)
     return Count(rows, exact=True)
 

@@ -11,7 +11,7 @@ import psycopg
 
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.postgres.connection import PostgresConnection, connect, place_of
-from pulse_storage.postgres.failures import FOREIGN_STATEMENTS, is_lost, unavailable
+from pulse_storage.postgres.translate_errors import LOST_PREPARED_STATEMENTS, is_lost, unavailable
 from pulse_storage.runtime.read_priority import RightOfWay
 
 _log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 5.0
 
 
-class Server:
+class ConnectBackoff:
     """What all threads of a process know of the server that they talk to.
 
     One that does not answer is asked only now and then: each failure doubles the pause, up to five seconds;
@@ -55,10 +55,10 @@ class Server:
             self._pause_s = _FIRST_PAUSE_S
 
 
-class Link:
+class ReconnectingConnection:
     """One thread's connection; one that writes gives `way` to answers."""
 
-    def __init__(self, server: Server, way: RightOfWay | None = None) -> None:
+    def __init__(self, server: ConnectBackoff, way: RightOfWay | None = None) -> None:
         self.server = server
         self._way = way
         self._connection: PostgresConnection | None = None
@@ -92,7 +92,7 @@ class Link:
 
         Raises StoreUnavailable if not.
         """
-        if isinstance(error, FOREIGN_STATEMENTS):
+        if isinstance(error, LOST_PREPARED_STATEMENTS):
             self.stop_preparing()
         elif not is_lost(error):
             raise unavailable(self.server.place, error) from error

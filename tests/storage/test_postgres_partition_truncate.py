@@ -280,7 +280,7 @@ def test_kill_9_in_the_middle_and_the_next_run_goes_on(
 
 def _kill(url: str, steps: int) -> None:
     call = f"asyncio.run(here.work({url!r}))"
-    script = f"import asyncio\nfrom tests.storage import test_postgres_emptying as here\n{call}"
+    script = f"import asyncio\nfrom tests.storage import test_postgres_partition_truncate as here\n{call}"
     process = subprocess.Popen([sys.executable, "-c", script], cwd=_ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for _ in range(steps):

@@ -22,7 +22,7 @@ CLASHES = (errors.SerializationFailure, errors.DeadlockDetected)
 TOO_LONG = (errors.LockNotAvailable, errors.QueryCanceled, *CLASHES)
 
 #: A pooler has put another server process behind the connection, which knows none of our statements.
-FOREIGN_STATEMENTS = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
+LOST_PREPARED_STATEMENTS = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
 
 _WORDS = {
     "08": "the connection to it is lost",
