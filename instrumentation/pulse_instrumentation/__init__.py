@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pulse_instrumentation.content_override import capture_content
 from pulse_instrumentation.instrumentors import PulseAnthropicInstrumentor, PulseOpenAIInstrumentor
 from pulse_instrumentation.observe import observe
-from pulse_instrumentation.session import session
 from pulse_instrumentation.start import flush, init, shutdown
 from pulse_instrumentation.work.api import tool, trace
+from pulse_instrumentation.work.contexts import capture_content, session
 
 __all__ = [
     "PulseAnthropicInstrumentor",

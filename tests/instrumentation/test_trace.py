@@ -3,107 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import functools
-import gc
 import inspect
-import json
-import logging
-import threading
-from collections.abc import AsyncGenerator, Callable, Generator
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from opentelemetry.trace import SpanKind, StatusCode
-from tests.instrumentation.recorded import Recorded, SpanValue
-from tests.support.llm_bodies import chat_chunks, completion
-from tests.support.llm_clients import openai_client
-from tests.support.llm_http import FakeProvider, event_answer, json_answer
+from opentelemetry.trace import StatusCode
+from tests.instrumentation.recorded import Recorded
+from tests.instrumentation.work_spans import (
+    ARGUMENTS,
+    CHAT,
+    KINDS,
+    RESULT,
+    Hostile,
+    client,
+    consumed,
+    decorated,
+    execution,
+    same_value,
+    tree,
+    workflow,
+)
 
 import pulse_instrumentation as pulse
 from pulse_instrumentation.work import api, spans
-
-CHAT: dict[str, Any] = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}]}
-ARGUMENTS, RESULT = "gen_ai.tool.call.arguments", "gen_ai.tool.call.result"
-KINDS = ("plain", "coroutine", "generator", "async generator")
-
-
-def client(kind: str = "sync", calls: int = 5) -> Any:
-    return openai_client(FakeProvider(*(json_answer(completion()) for _ in range(calls))), kind)
-
-
-def workflow(name: str, **changes: Any) -> SpanValue:
-    attributes = {"gen_ai.operation.name": "invoke_workflow", "gen_ai.workflow.name": name}
-    return SpanValue(name, {**attributes, **changes.pop("attributes", {})}, kind=SpanKind.INTERNAL, **changes)
-
-
-def execution(name: str, **changes: Any) -> SpanValue:
-    attributes = {
-        "gen_ai.operation.name": "execute_tool",
-        "gen_ai.tool.name": name,
-        "gen_ai.tool.type": "function",
-    }
-    return SpanValue(
-        f"execute_tool {name}",
-        {**attributes, **changes.pop("attributes", {})},
-        kind=SpanKind.INTERNAL,
-        **changes,
-    )
-
-
-def tree(recorded: Recorded) -> dict[str, str | None]:
-    """The name of each span with that of its parent."""
-    found = {span.context.span_id: span.name for span in recorded.raw if span.context}
-    return {span.name: found[span.parent.span_id] if span.parent else None for span in recorded.raw}
-
-
-def decorated(kind: str, decorate: Callable[[Any], Any], body: Callable[..., Any] = lambda *_: None) -> Any:
-    """A function of a kind that calls the body, and returns or yields what that returns."""
-
-    def plain(*args: Any) -> Any:
-        return body(*args)
-
-    async def coroutine(*args: Any) -> Any:
-        await asyncio.sleep(0)
-        return body(*args)
-
-    def generator(*args: Any) -> Generator[Any]:
-        yield body(*args)
-        yield body(*args)
-
-    async def async_generator(*args: Any) -> AsyncGenerator[Any]:
-        yield body(*args)
-        await asyncio.sleep(0)
-        yield body(*args)
-
-    return decorate(
-        {f.__name__.replace("_", " "): f for f in (plain, coroutine, generator, async_generator)}[kind]
-    )
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _weather(city: Any) -> Any:
-    return {"city": city, "sun": True}
-
-
-def consumed(kind: str, function: Any, *args: Any) -> Any:
-    """What a function of a kind gives, read to its end."""
-
-    async def run() -> Any:
-        if kind == "coroutine":
-            return await function(*args)
-        return [item async for item in function(*args)]
-
-    if kind in {"coroutine", "async generator"}:
-        return asyncio.run(run())
-    return function(*args) if kind == "plain" else list(function(*args))
 
 
 def test_calls_of_a_block_share_a_trace(instrumented: Recorded) -> None:
@@ -164,38 +89,6 @@ def test_each_call_of_a_function_has_a_span_of_its_own(instrumented: Recorded, k
     calls = [span for span in instrumented.raw if span.name == "chat gpt-4o"]
     assert len(works) == 2
     assert len({span.parent.span_id for span in calls if span.parent}) == 2
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_tool_records_arguments_and_result(instrumented: Recorded, kind: str) -> None:
-    function = decorated(kind, pulse.tool("look up"), _weather)
-    consumed(kind, function, "Bern")
-    given = {"city": "Bern", "sun": True}
-    result = json.dumps(["<dict>"] * 2 if "generator" in kind else given, separators=(",", ":"))
-    assert instrumented.spans == [
-        execution("look up", attributes={ARGUMENTS: '{"args":["Bern"]}', RESULT: result})
-    ]
-
-
-@pytest.mark.parametrize("mode", ["off", "metadata"])
-@pytest.mark.parametrize("kind", KINDS)
-def test_tool_records_no_content_unless_captured(instrumented: Recorded, kind: str, mode: Any) -> None:
-    function = decorated(kind, pulse.tool("look up"), _same)
-    with pulse.capture_content(mode):
-        consumed(kind, function, "secret")
-        with pulse.tool("block", arguments={"a": "secret"}) as block:
-            block.record_result("secret")
-        with pytest.raises(ValueError, match="secret"), pulse.trace("fails"):
-            raise ValueError("secret")
-    assert "secret" not in str(instrumented.spans)
-    assert [span.attributes.get("error.type") for span in instrumented.spans] == [None, None, "ValueError"]
-
-
-def test_tool_block_records_what_it_is_given(instrumented: Recorded) -> None:
-    with pulse.tool("look up", arguments={"city": "Bern"}, call_id="call_1") as tool:
-        tool.record_result("sunny")
-    facts = {"gen_ai.tool.call.id": "call_1", ARGUMENTS: '{"city":"Bern"}', RESULT: "sunny"}
-    assert instrumented.spans == [execution("look up", attributes=facts)]
 
 
 def test_async_block(instrumented: Recorded) -> None:
@@ -259,187 +152,6 @@ def test_cancelled_coroutine_is_an_error_of_its_kind(instrumented: Recorded) -> 
     assert instrumented.attributes["error.type"] == "CancelledError"
 
 
-@pytest.mark.parametrize("kind", ["generator", "async generator"])
-def test_reader_of_a_generator_is_outside_its_span(instrumented: Recorded, kind: str) -> None:
-    @pulse.trace("generator")
-    def generator() -> Generator[int]:
-        with pulse.trace("within"):
-            yield 1
-            client().chat.completions.create(**CHAT)
-            yield 2
-        client().embeddings.create  # noqa: B018
-        with pulse.trace("after"):
-            yield 3
-
-    @pulse.trace("generator")
-    async def async_generator() -> AsyncGenerator[int]:
-        with pulse.trace("within"):
-            yield 1
-            await client("async").chat.completions.create(**CHAT)
-            yield 2
-        with pulse.trace("after"):
-            yield 3
-
-    async def run() -> list[int]:
-        seen: list[int] = []
-        with pulse.trace("reader"):
-            outside = otel_context.get_current()
-            if kind == "generator":
-                for item in generator():
-                    assert otel_context.get_current() is outside
-                    seen.append(item)
-            else:
-                async for item in async_generator():
-                    assert otel_context.get_current() is outside
-                    seen.append(item)
-            assert otel_context.get_current() is outside
-        return seen
-
-    assert asyncio.run(run()) == [1, 2, 3]
-    assert tree(instrumented) == {
-        "chat gpt-4o": "within",
-        "within": "generator",
-        "after": "generator",
-        "generator": "reader",
-        "reader": None,
-    }
-
-
-def test_generator_passes_everything_on(instrumented: Recorded) -> None:
-    @pulse.trace("work")
-    def work(start: int) -> Generator[int, int, str]:
-        total = start
-        while total < 10:
-            try:
-                total += yield total
-            except KeyError:
-                total += 100
-        return "done"
-
-    generator = work(1)
-    assert inspect.isgenerator(generator)
-    assert next(generator) == 1
-    assert generator.send(2) == 3
-    with pytest.raises(StopIteration) as stopped:
-        generator.throw(KeyError("x"))
-    assert stopped.value.value == "done"
-    assert instrumented.spans == [workflow("work")]
-
-
-def test_async_generator_passes_everything_on(instrumented: Recorded) -> None:
-    @pulse.trace("work")
-    async def work() -> AsyncGenerator[Any, Any]:
-        got = None
-        while True:
-            try:
-                got = yield got
-            except KeyError as error:
-                got = error.args
-
-    async def run() -> None:
-        generator = work()
-        assert await anext(generator) is None
-        assert await generator.asend(5) == 5
-        assert await generator.athrow(KeyError("x")) == ("x",)
-        await generator.aclose()
-        with pytest.raises(StopAsyncIteration):
-            await anext(generator)
-
-    asyncio.run(run())
-    assert instrumented.spans == [workflow("work")]
-
-
-@pytest.mark.parametrize("leave", ["closed", "dropped", "abandoned loop"])
-@pytest.mark.parametrize("kind", ["generator", "async generator"])
-def test_generator_that_is_left_ends_its_span_and_cleans_up(
-    instrumented: Recorded, kind: str, leave: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    cleaned: list[bool] = []
-
-    @pulse.tool("work")
-    def generator() -> Generator[int]:
-        try:
-            with pulse.trace("within"):
-                yield 1
-                yield 2
-        finally:
-            cleaned.append(True)
-
-    @pulse.tool("work")
-    async def async_generator() -> AsyncGenerator[int]:
-        try:
-            with pulse.trace("within"):
-                yield 1
-                yield 2
-        finally:
-            cleaned.append(True)
-
-    async def run() -> None:
-        reader: Any = generator() if kind == "generator" else async_generator()
-        assert (next(reader) if kind == "generator" else await anext(reader)) == 1
-        if leave == "closed":
-            if kind == "generator":
-                reader.close()
-            else:
-                await reader.aclose()
-        elif leave == "dropped":
-            del reader
-            gc.collect()
-            await asyncio.sleep(0)
-
-    with caplog.at_level(logging.WARNING):
-        asyncio.run(run())
-        gc.collect()
-    assert cleaned == [True]
-    assert caplog.records == []
-    # A loop that ends cancels what closes the generators that are left.
-    cancelled = kind == "async generator" and leave == "abandoned loop"
-    status = StatusCode.ERROR if cancelled else StatusCode.UNSET
-    assert [span.status for span in instrumented.spans] == [status] * 2
-    assert tree(instrumented) == {"within": "execute_tool work", "execute_tool work": None}
-    assert {span.attributes.get(RESULT) for span in instrumented.spans} <= {None, "[1]"}
-
-
-def test_generator_that_is_never_read_has_no_span(instrumented: Recorded) -> None:
-    decorated("generator", pulse.trace("work"))()
-    gc.collect()
-    assert instrumented.spans == []
-
-
-def test_generator_read_in_other_threads_and_contexts(
-    instrumented: Recorded, caplog: pytest.LogCaptureFixture
-) -> None:
-    @pulse.trace("work")
-    def work() -> Generator[int]:
-        with pulse.trace("within"):
-            yield 1
-        client().chat.completions.create(**CHAT)
-        yield 2
-
-    reader = work()
-    read: list[int] = []
-    with caplog.at_level(logging.WARNING):
-        for _ in range(2):
-            thread = threading.Thread(target=lambda: read.append(next(reader)))
-            thread.start()
-            thread.join()
-        assert contextvars.Context().run(list, reader) == []
-    assert (read, caplog.records) == ([1, 2], [])
-    assert tree(instrumented) == {"within": "work", "chat gpt-4o": "work", "work": None}
-
-
-def test_stream_in_a_generator_is_a_child(instrumented: Recorded) -> None:
-    @pulse.trace("answer")
-    def answer() -> Generator[str]:
-        streamed = openai_client(FakeProvider(event_answer(chat_chunks("Hel", "lo"), done=True)))
-        for chunk in streamed.chat.completions.create(**CHAT, stream=True):
-            if chunk.choices and chunk.choices[0].delta.content:
-                yield chunk.choices[0].delta.content
-
-    assert list(answer()) == ["Hel", "lo"]
-    assert tree(instrumented) == {"chat gpt-4o": "answer", "answer": None}
-
-
 def test_tasks_share_one_object(instrumented: Recorded) -> None:
     shared = pulse.trace("shared")
     both = asyncio.Barrier(2)
@@ -461,57 +173,6 @@ def test_tasks_share_one_object(instrumented: Recorded) -> None:
         middle = parents[inner.parent.span_id]
         assert middle.parent is not None
         assert (middle.name, parents[middle.parent.span_id].name) == ("shared", name)
-
-
-@dataclass
-class Weather:
-    city: str
-    degrees: float
-
-
-class Hostile:
-    """Raises at every use."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise RuntimeError(name)
-
-    def __repr__(self) -> str:
-        raise RuntimeError("repr")
-
-    __str__ = __repr__
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("text", "text"),
-        (None, "null"),
-        (Weather("Bern", 21.5), '{"city":"Bern","degrees":21.5}'),
-        ([float("nan"), {1: (2,)}], '["nan",{"1":[2]}]'),
-        (Hostile(), "<Hostile>"),
-        (iter([1]), "<list_iterator>"),
-        (b"bytes", "<bytes>"),
-    ],
-    ids=range(7),
-)
-def test_result_of_any_kind_is_returned_and_recorded(
-    instrumented: Recorded, value: Any, expected: str
-) -> None:
-    assert pulse.tool("look up")(lambda: value)() is value
-    assert instrumented.attributes[RESULT] == expected
-
-
-def test_result_without_end_is_cut(instrumented: Recorded) -> None:
-    endless: list[Any] = []
-    endless.append(endless)
-    for value in ("long " * 1_000_000, list(range(1_000_000)), endless):
-        pulse.tool("look up")(lambda value=value: value)()
-    assert all(len(span.attributes[RESULT]) <= 64 * 1024 for span in instrumented.spans)
-
-
-def test_one_shot_iterator_among_the_arguments_is_left_full(instrumented: Recorded) -> None:
-    assert pulse.tool("sum")(sum)(iter([1, 2])) == 3
-    assert instrumented.attributes[RESULT] == "3"
 
 
 def test_methods_and_wrong_arguments(instrumented: Recorded) -> None:
@@ -564,7 +225,7 @@ def test_decorators_between_and_partials(instrumented: Recorded) -> None:
 
 @pytest.mark.parametrize(
     "odd",
-    [type("Odd", (), {}), type("Odd", (), {"__call__": _same})(), functools.lru_cache(lambda: 5)],
+    [type("Odd", (), {}), type("Odd", (), {"__call__": same_value})(), functools.lru_cache(lambda: 5)],
 )
 def test_what_is_no_function_is_left_as_it_is(instrumented: Recorded, odd: Any) -> None:
     assert pulse.trace("x")(odd) is odd
@@ -584,7 +245,7 @@ def test_failure_of_ours_changes_nothing(
         monkeypatch.setattr(spans, "session_attributes", fails)
     else:
         monkeypatch.setattr(spans, place, fails)
-    function = decorated(kind, pulse.tool("work"), _same)
+    function = decorated(kind, pulse.tool("work"), same_value)
     assert consumed(kind, function, 7) == ([7, 7] if "generator" in kind else 7)
     with pytest.raises(ValueError, match="theirs"), pulse.trace("block"):
         raise ValueError("theirs")

@@ -12,7 +12,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span
 
 from pulse_instrumentation import attributes as names
-from pulse_instrumentation.session import session_attributes
+from pulse_instrumentation.session_facts import session_attributes
 
 # Other instrumentors of these very clients, by complete names: `openinference.instrumentation.openai` is one,
 # `openinference.instrumentation.openai_agents` is a framework's, whose spans are above the client's.

@@ -31,7 +31,7 @@ from pulse_instrumentation.recording.other_instrumentors import (
 )
 from pulse_instrumentation.recording.parsing import watch_parsing
 from pulse_instrumentation.recording.provider import Server, base_url, server_of
-from pulse_instrumentation.session import session_attributes
+from pulse_instrumentation.session_facts import session_attributes
 from pulse_instrumentation.settings import CallSettings
 
 SCOPE = "pulse.instrumentation"

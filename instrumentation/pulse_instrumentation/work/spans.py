@@ -11,7 +11,7 @@ from typing import cast
 from opentelemetry import context as otel_context
 from opentelemetry import trace as otel_trace
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode, TracerProvider
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode, TracerProvider
 
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import Capture
@@ -23,7 +23,7 @@ from pulse_instrumentation.recording.active import active_recorder
 from pulse_instrumentation.recording.errors import error_attributes, error_words
 from pulse_instrumentation.recording.other_instrumentors import is_suppressed
 from pulse_instrumentation.recording.recorder import SCOPE, package_version
-from pulse_instrumentation.session import session_attributes
+from pulse_instrumentation.session_facts import session_attributes
 from pulse_instrumentation.work.values import content_value
 
 
@@ -72,7 +72,8 @@ class WorkSpan:
         self._outer = outer
         self._capture = capture
         self._token: object = None
-        self._open = [abandoned.process]
+        # Only a span that is recorded has to be ended.
+        self._open = [abandoned.process] if recorded else []
 
     def enter(self) -> None:
         """Make the context of the work the current one."""
@@ -161,6 +162,11 @@ class WorkSpan:
                 self._span.end(end_ns)
             except Exception as failure:
                 report_failure("ending a span", failure)
+
+
+def context_only(context: Context) -> WorkSpan:
+    """Return a span that is not recorded; it can only be entered, which makes the context the current one."""
+    return WorkSpan(INVALID_SPAN, context, Capture())
 
 
 def start(work: Work) -> WorkSpan | None:

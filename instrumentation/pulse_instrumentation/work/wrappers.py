@@ -1,7 +1,7 @@
-"""Functions with a span around each call: plain ones, coroutines, generators and asynchronous generators.
+"""Wrap functions in a span or a context: plain ones, coroutines, generators and asynchronous generators.
 
-Each wrapper is a function of the same kind as what it wraps. A generator's span is current while the
-generator runs, and not in the code that reads from it.
+Each wrapper is a function of the same kind as the function that it wraps. The context of a generator is
+current while the generator runs, and not in the code that iterates over it.
 """
 
 from __future__ import annotations
@@ -14,25 +14,20 @@ from types import CoroutineType
 from typing import Any, cast
 
 from opentelemetry import context as otel_context
-from opentelemetry.trace import INVALID_SPAN
 
-from pulse_instrumentation import attributes as names
-from pulse_instrumentation.content import Capture
-from pulse_instrumentation.failures import logger, report_failure
-from pulse_instrumentation.work.spans import Work, WorkSpan, start
-from pulse_instrumentation.work.values import arguments_of, signature_of
-
-Function = Callable[..., Any]
-# What is beyond would be cut in the end.
-_MAX_ITEMS = 1000
-_MAX_CHARACTERS = 64 * 1024
+from pulse_instrumentation.failures import logger
+from pulse_instrumentation.work.calls import Calls, Function
+from pulse_instrumentation.work.spans import WorkSpan, context_only
 
 
-def wrapped(function: object, work: Work) -> object:
-    """Return a function with a span around each call; the object itself if it is not a function."""
+def wrapped(function: object, calls_of: Callable[[Function], Calls]) -> object:
+    """Return a function of the same kind with a span around each call.
+
+    Returns the object itself, and logs an error, if it is not a function.
+    """
     if isinstance(function, (staticmethod, classmethod)):
         method = cast("staticmethod[..., Any]", function)
-        return type(method)(cast("Function", wrapped(method.__func__, work)))
+        return type(method)(cast("Function", wrapped(method.__func__, calls_of)))
     if not (
         inspect.isfunction(function)
         or inspect.ismethod(function)
@@ -43,66 +38,16 @@ def wrapped(function: object, work: Work) -> object:
             "A %s is not recorded: put the decorator directly on the function.", type(function).__name__
         )
         return function
-    return _wrapper(cast("Function", function))(cast("Function", function), work)
+    target = cast("Function", function)
+    return _wrapper(target)(target, calls_of(target))
 
 
-def _wrapper(function: Function) -> Callable[[Function, Work], Function]:
+def _wrapper(function: Function) -> Callable[[Function, Calls], Function]:
     if inspect.isasyncgenfunction(function):
         return _async_generator
     if inspect.iscoroutinefunction(function):
         return _coroutine
     return _generator if inspect.isgeneratorfunction(function) else _plain
-
-
-class _Calls:
-    """Starts and ends the spans of one function."""
-
-    def __init__(self, function: Function, work: Work) -> None:
-        self._work = work
-        self._is_tool = work.operation == "execute_tool"
-        self._signature = signature_of(function) if self._is_tool else None
-
-    def start(self, args: tuple[object, ...], kwargs: dict[str, object]) -> WorkSpan | None:
-        span = start(self._work)
-        if span is not None and self._is_tool and span.captures:
-            try:
-                given = arguments_of(self._signature, args, kwargs)
-                span.record(names.TOOL_CALL_ARGUMENTS, given)
-            except Exception as error:
-                report_failure("the arguments of a tool", error)
-        return span
-
-    def end(self, span: WorkSpan, result: object) -> None:
-        if self._is_tool:
-            span.record(names.TOOL_CALL_RESULT, result)
-        span.end()
-
-    def record_items(self, span: WorkSpan, items: _Items | None) -> None:
-        """Record what a generator has given until it was closed."""
-        if items is not None and items.kept:
-            span.record(names.TOOL_CALL_RESULT, items.kept)
-
-    def items(self, span: WorkSpan) -> _Items | None:
-        """Return where to keep what a generator gives, if that is recorded."""
-        return _Items() if self._is_tool and span.captures else None
-
-
-class _Items:
-    """What a generator has given: text and numbers, not the application's objects, and not without end."""
-
-    def __init__(self) -> None:
-        self.kept: list[object] = []
-        self._left = _MAX_CHARACTERS
-
-    def add(self, item: object) -> None:
-        if len(self.kept) >= _MAX_ITEMS or self._left <= 0:
-            return
-        # Without running code of the item's class: a failure here would be the application's.
-        if issubclass(type(item), str):
-            self._left -= str.__len__(cast("str", item))
-        elif not issubclass(type(item), (int, float, type(None))):
-            item = f"<{type(item).__name__}>"
-        self.kept.append(item)
 
 
 def _made(function: Function, args: Any, kwargs: Any, span: WorkSpan) -> Any:
@@ -114,9 +59,7 @@ def _made(function: Function, args: Any, kwargs: Any, span: WorkSpan) -> Any:
         raise
 
 
-def _plain(function: Function, work: Work) -> Function:
-    calls = _Calls(function, work)
-
+def _plain(function: Function, calls: Calls) -> Function:
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         span = calls.start(args, kwargs)
@@ -140,9 +83,7 @@ def _plain(function: Function, work: Work) -> Function:
     return call
 
 
-def _coroutine(function: Function, work: Work) -> Function:
-    calls = _Calls(function, work)
-
+def _coroutine(function: Function, calls: Calls) -> Function:
     @wraps(function)
     async def call(*args: Any, **kwargs: Any) -> Any:
         span = calls.start(args, kwargs)
@@ -153,7 +94,7 @@ def _coroutine(function: Function, work: Work) -> Function:
     return call
 
 
-async def _awaited(work: Awaitable[Any], span: WorkSpan, calls: _Calls) -> Any:
+async def _awaited(work: Awaitable[Any], span: WorkSpan, calls: Calls) -> Any:
     span.enter()
     try:
         result = await work
@@ -166,9 +107,7 @@ async def _awaited(work: Awaitable[Any], span: WorkSpan, calls: _Calls) -> Any:
     return result
 
 
-def _generator(function: Function, work: Work) -> Function:
-    calls = _Calls(function, work)
-
+def _generator(function: Function, calls: Calls) -> Function:
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         span = calls.start(args, kwargs)
@@ -225,15 +164,13 @@ def _first(inner: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
         sys.set_asyncgen_hooks(first_hook, last_hook)
 
 
-def _async_generator(function: Function, work: Work) -> Function:
-    calls = _Calls(function, work)
-
+def _async_generator(function: Function, calls: Calls) -> Function:
     @wraps(function)
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         span = calls.start(args, kwargs)
         if span is None:
-            # There is no `yield from` to leave the work to.
-            span = WorkSpan(INVALID_SPAN, otel_context.get_current(), Capture())
+            # Python has no asynchronous `yield from`, so the loop below runs without a span.
+            span = context_only(otel_context.get_current())
         inner = cast("AsyncGenerator[Any, Any]", _made(function, args, kwargs, span))
         items = calls.items(span)
         step: Callable[[], Awaitable[Any]] = partial(_first, inner)

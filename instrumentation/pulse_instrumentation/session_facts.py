@@ -1,11 +1,10 @@
-"""Who a model call belongs to: the session, user, tags and metadata in force where it is made."""
+"""The session, user, tags and metadata of a context, which every span that starts in it gets."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Generator, Iterable, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
 
@@ -13,63 +12,34 @@ from opentelemetry import context as otel_context
 from opentelemetry.context import Context
 
 from pulse_instrumentation import attributes as names
-from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import Attributes, encodable, text
 
-# In OpenTelemetry's context, so that whatever carries spans to threads and tasks carries it too.
+# In OpenTelemetry's context, so that what propagates spans to threads and tasks propagates the session too.
 _KEY = otel_context.create_key("pulse-session")
 
 _NOTHING: Attributes = {}
 
 
-def session(
-    session_id: str | None = None,
-    *,
-    user_id: str | None = None,
-    tags: Iterable[str] = (),
-    metadata: Mapping[str, object] | None = None,
-    baggage: bool = False,
-) -> AbstractContextManager[None]:
-    """Give every model call made inside the `with` block these facts.
+@dataclass(frozen=True, slots=True)
+class SessionFacts:
+    """The arguments of one `session()`."""
 
-    Sessions nest: the inner id and user win, tags add up, metadata keys are merged. The facts are
-    read when a call starts, so a stream keeps those of the place that asked for it. With `baggage`
-    the two ids travel to other services in OpenTelemetry's baggage, and an id that is not given is
-    taken from the baggage that came in.
-    """
-    return _in_context(lambda context: _context(context, session_id, user_id, tags, metadata, baggage))
+    session_id: str | None = None
+    user_id: str | None = None
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, object] = field(default_factory=dict[str, object])
+    baggage: bool = False
 
 
-@contextmanager
-def _in_context(change: Callable[[Context], Context]) -> Generator[None]:
-    """The block runs in the changed context; in the present one when the change fails."""
-    context = otel_context.get_current()
-    try:
-        context = change(context)
-    except Exception as error:
-        report_failure("session()", error)
-    token = otel_context.attach(context)
-    try:
-        yield
-    finally:
-        otel_context.detach(token)
-
-
-def _context(
-    context: Context,
-    session_id: str | None,
-    user_id: str | None,
-    tags: Iterable[str],
-    metadata: Mapping[str, object] | None,
-    baggage: bool,
-) -> Context:
-    if baggage:
+def session_context(facts: SessionFacts, context: Context) -> Context:
+    """Return the context with the facts merged into those of its session, if it has one."""
+    session_id, user_id = facts.session_id, facts.user_id
+    if facts.baggage:
         incoming = _baggage().get_all(context)
         session_id = session_id or text(incoming.get(names.SESSION_ID))
         user_id = user_id or text(incoming.get(names.USER_ID))
-    given = (tags,) if isinstance(tags, str) else tuple(tags)
-    merged = _current(context).merged(session_id, user_id, given, dict(metadata or {}))
-    if baggage:
+    merged = _current(context).merged(session_id, user_id, facts.tags, facts.metadata)
+    if facts.baggage:
         for name, id in ((names.SESSION_ID, merged.session_id), (names.USER_ID, merged.user_id)):
             if id is not None:
                 context = _baggage().set_baggage(name, id, context)
@@ -77,12 +47,12 @@ def _context(
 
 
 def _baggage() -> ModuleType:
-    # Imported by those who use it: few do, and all would wait for it.
+    # Imported on first use, as few applications use it and the import takes time.
     return import_module("opentelemetry.baggage")
 
 
 def session_attributes(context: Context | None = None) -> Attributes:
-    """The span attributes of the session in force in a context (the current one by default)."""
+    """Return the span attributes of the session of a context, by default the current one."""
     value = otel_context.get_value(_KEY, context)
     return value.attributes if isinstance(value, _Session) else _NOTHING
 
@@ -100,13 +70,15 @@ class _Session:
         session_id: str | None,
         user_id: str | None,
         tags: tuple[str, ...],
-        metadata: dict[str, object],
+        metadata: Mapping[str, object],
     ) -> _Session:
+        """Return the session inside this one: given ids replace, tags and metadata are added."""
         session_id = self.session_id if session_id is None else session_id
         user_id = self.user_id if user_id is None else user_id
         tags = tuple(dict.fromkeys((*self.tags, *tags)))
-        metadata = {**self.metadata, **metadata}
-        return _Session(session_id, user_id, tags, metadata, _attributes(session_id, user_id, tags, metadata))
+        all_metadata = {**self.metadata, **metadata}
+        attributes = _attributes(session_id, user_id, tags, all_metadata)
+        return _Session(session_id, user_id, tags, all_metadata, attributes)
 
 
 _EMPTY = _Session(None, None, (), {}, _NOTHING)
@@ -120,7 +92,7 @@ def _current(context: Context) -> _Session:
 def _attributes(
     session_id: str | None, user_id: str | None, tags: tuple[str, ...], metadata: dict[str, object]
 ) -> Attributes:
-    # What matters most stands last: a span that has too many attributes loses the first ones.
+    # The most important attributes are last: a span that has too many attributes loses the first ones.
     attributes: Attributes = {
         encodable(f"{names.METADATA_PREFIX}{key}"): _metadata_value(value) for key, value in metadata.items()
     }
