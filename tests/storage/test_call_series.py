@@ -18,7 +18,7 @@ from pulse_storage.runtime.call_series import CallSeries
 from pulse_storage.runtime.writer import Call, Writer
 
 
-class _Database:
+class RecordingDatabase:
     """The edge of a writer: notes what it is to commit, and waits before each commit."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ def _ids(rows: Sequence[SpanRow]) -> set[bytes]:
 
 
 def _submitted(
-    database: _Database, rows: Sequence[SpanRow], **options: float
+    database: RecordingDatabase, rows: Sequence[SpanRow], **options: float
 ) -> tuple[Writer, Future[IngestResult]]:
     writer = Writer(database, max_queue_bytes=64 << 20)
     future = writer.submit(rows, keep_all=False, **options)
@@ -56,7 +56,7 @@ def _submitted(
 
 
 def test_others_are_stored_between_the_pieces() -> None:
-    database = _Database()
+    database = RecordingDatabase()
     rows = [span(number) for number in range(1, 10_001)]
     writer, future = _submitted(database, rows)
     others = writer.submit([span(20_000)], keep_all=False)
@@ -79,7 +79,7 @@ def test_others_are_stored_between_the_pieces() -> None:
 
 
 def test_a_piece_that_fails_fails_the_call() -> None:
-    database = _Database()
+    database = RecordingDatabase()
     database.fails_at = 1
     writer, future = _submitted(database, [span(number) for number in range(1, 10_001)])
     database.go.release()
@@ -92,7 +92,7 @@ def test_a_piece_that_fails_fails_the_call() -> None:
 
 
 def test_pieces_for_which_nobody_waits_any_more_are_not_stored() -> None:
-    database = _Database()
+    database = RecordingDatabase()
     writer, future = _submitted(database, [span(number) for number in range(1, 10_001)], within_s=0.0)
     database.go.release()
     with pytest.raises(StoreBusy):
@@ -102,7 +102,7 @@ def test_pieces_for_which_nobody_waits_any_more_are_not_stored() -> None:
 
 
 def test_a_writer_that_closes_stores_all_pieces() -> None:
-    database = _Database()
+    database = RecordingDatabase()
     rows = [span(number) for number in range(1, 10_001)]
     writer, future = _submitted(database, rows)
     for _ in range(3):
