@@ -29,9 +29,9 @@ from tests.support.rows import project, span
 from benchmarks.quick import add_quick_option
 from pulse_storage import SpanRow, StorageAdapter, open_storage
 from pulse_storage.content.bodies import pack, unpack
+from pulse_storage.content.chunking import chunk_ends
 from pulse_storage.content.documents import Packed, RecentDigests, SharedDocument, pack_document
-from pulse_storage.content.parts import cut
-from pulse_storage.content.placing import Placing
+from pulse_storage.content.placement import Placement
 from pulse_storage.content.references import Extent, assemble, decode
 from pulse_storage.filters import Page, TraceFilter
 
@@ -135,11 +135,11 @@ def _in_parts(said: Sequence[Turns]) -> Cost:
             cost.receiving_s += time.process_time() - began_s
             if isinstance(packed, SharedDocument):
                 began_s = time.process_time()
-                placing = Placing(places, ids)
-                stored.append(placing.place(packed))
+                placement = Placement(places, ids)
+                stored.append(placement.place(packed))
                 cost.writing_s += time.process_time() - began_s
-                blocks.update({block.id: block.packed for block in placing.blocks})
-                cost.size_bytes += _ENTRY_BYTES * len(placing.parts)
+                blocks.update({block.id: block.packed for block in placement.blocks})
+                cost.size_bytes += _ENTRY_BYTES * len(placement.chunks)
             else:
                 stored.append(packed)
         cost.size_bytes += sum(map(len, stored)) + sum(map(len, blocks.values()))
@@ -159,7 +159,7 @@ def _alone(said: Sequence[Turns]) -> Cost:
         for turn in turns:
             began_s = time.process_time()
             names: list[bytes] = []
-            for start, end in pairwise([0, *cut(turn), len(turn)]):
+            for start, end in pairwise([0, *chunk_ends(turn), len(turn)]):
                 name = blake2b(turn[start:end], digest_size=16).digest()
                 names.append(name)
                 if name not in kept:

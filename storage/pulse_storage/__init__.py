@@ -1,4 +1,4 @@
-"""pulse_storage: rows, filters and the stores that keep them."""
+"""pulse_storage: rows, filters, the storage contract and its implementations."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ __all__ = [
 
 
 def open_storage(url: str, *, max_queue_mib: int = 64) -> StorageAdapter:
-    """The store that a URL names (`sqlite:///PATH` or `postgresql://…`), made and migrated if need be.
+    """Open the store of a URL (`sqlite:///PATH` or `postgresql://…`); create and migrate it if necessary.
 
-    At most `max_queue_mib` of rows wait for its writer. Raises StoreUnusable, with what would mend it.
+    `max_queue_mib` is the maximum size of the write queue. Raises StoreUnusable with the fix.
     """
     return engine_of(url).open(url, max_queue_bytes=max_queue_mib << 20)

@@ -1,39 +1,39 @@
-"""What a store may raise.
+"""Exceptions of a store.
 
     StorageError
-    ├── StoreUnavailable     it cannot take or answer now; trying again may help (503)
-    │   ├── StoreBusy        its queue is full (503)
-    │   └── QueryTooSlow     the question takes longer than a query may (503; trying again does not help)
-    ├── StoreUnusable        it cannot be opened as it is: the message says the mend
+    ├── StoreUnavailable     cannot write or read now; a retry may succeed (503)
+    │   ├── StoreBusy        the write queue is full (503)
+    │   └── QueryTooSlow     the query exceeds its time limit (503; a retry does not help)
+    ├── StoreUnusable        cannot be opened; the message contains the fix
     │   └── SchemaTooNew     a newer Pulse has migrated it
     ├── NameTaken            another project has this name (409)
-    └── InvalidCursor        the page cursor is not one of ours (400)
+    └── InvalidCursor        the page cursor was not returned by this API (400)
 
-Driver errors never leave an adapter: it raises one of these `from` them. Rows that the store cannot hold
-are not errors: `IngestResult.rejected` names them and their neighbours are stored.
+An adapter never raises errors of its driver: it raises one of these `from` them. A row that the store cannot
+represent is not an error: it is listed in `IngestResult.rejected`, and the other rows are stored.
 """
 
 from __future__ import annotations
 
 
 class StorageError(Exception):
-    """Anything that a store raises."""
+    """Base class of the exceptions of a store."""
 
 
 class StoreUnavailable(StorageError):
-    """The store cannot do it now: locked, full disk, connection lost, shutting down."""
+    """The store cannot write or read now: locked, disk full, connection lost, closed."""
 
 
 class StoreBusy(StoreUnavailable):
-    """More rows wait for the writer than the settings allow."""
+    """The write queue is full (PULSE_MAX_QUEUE_MIB)."""
 
 
 class QueryTooSlow(StoreUnavailable):
-    """A query was cut short: what it asks for takes too long."""
+    """A query was cancelled because it exceeded its time limit."""
 
 
 class StoreUnusable(StorageError):
-    """The store cannot be opened; the message names the file or URL and what would mend it."""
+    """The store cannot be opened; the message contains the file or URL and the fix."""
 
 
 class SchemaTooNew(StoreUnusable):
@@ -48,4 +48,4 @@ class NameTaken(StorageError):
 
 
 class InvalidCursor(StorageError):
-    """The cursor was not given out by this API."""
+    """The cursor was not returned by this API."""

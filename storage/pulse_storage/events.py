@@ -1,7 +1,7 @@
-"""Content that comes as log events beside a span: the parts as they are sent, and what they come to.
+"""Content of a span that arrives as log events (`gen_ai.*.message` and so on).
 
-What an event means is the collector's knowledge; a store keeps parts, has them assembled, and completes the
-span's row with the result, whichever came first.
+A store keeps the events as parts, calls the collector's `assemble` with all parts of a span, and completes
+the row of the span with the result. Events and span may arrive in any order.
 """
 
 from __future__ import annotations
@@ -9,26 +9,26 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-#: Parts of one span that are kept; no call has more messages.
+#: Maximum number of parts that are stored per span.
 MAX_PARTS = 2_000
 
 
 class EventPart(NamedTuple):
-    """One log record's share in the content of a span."""
+    """One log record that contains a part of the content of a span."""
 
     otel_trace_id: bytes
     otel_span_id: bytes
-    #: Equal for the same record delivered twice; 16 bytes.
+    #: Identifies the record, also when it is delivered again; 16 bytes.
     digest: bytes
-    #: Parts of a span stand in this order: Unix time in nanoseconds, then rank among those of one time.
+    #: Sort key among the parts of a span: Unix time in nanoseconds, then rank among parts of the same time.
     order: tuple[int, int]
     name: str
-    #: JSON object: the record's body, or the attributes of an event that has its content there.
+    #: JSON object: the body of the record, or its attributes if they contain the content.
     document: bytes
 
 
 class EventContent(NamedTuple):
-    """What the events of a span say of it; fields as in `SpanRow`, for rows that lack them."""
+    """Content assembled from the log events of a span; used for columns of `SpanRow` that are None."""
 
     input_preview: str | None
     output_preview: str | None
@@ -38,5 +38,5 @@ class EventContent(NamedTuple):
     finish_reason: str | None
 
 
-#: Makes the content of one span of all its known parts; must not depend on their order.
+#: Returns the content of one span from all its stored parts; must not depend on their order.
 Assemble: TypeAlias = Callable[[Sequence[EventPart]], EventContent]

@@ -1,4 +1,4 @@
-"""What may be asked of a store: filters, pages and analytics questions."""
+"""Arguments and results of reads: filters, pages, counts and analytics."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pulse_storage.rows import Status, TraceRecord
 Order = Literal["asc", "desc"]
 GroupBy = Literal["day", "hour", "model", "provider", "user", "session", "tag", "service", "environment"]
 
-#: `TraceFilter.operation`: every model call, or every kept span; anything else is an operation's name.
+#: `TraceFilter.operation`: all model calls, or all stored spans; any other value is the name of an operation.
 MODEL_CALLS = "model"
 ALL_OPERATIONS = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceFilter:
-    """Which rows of a project; None leaves a field free. All that is given must hold."""
+    """Conditions on the rows of a project; a row must match all fields that are not None."""
 
     session_id: str | None = None
     user_id: str | None = None
@@ -36,27 +36,27 @@ class TraceFilter:
     min_latency_ms: float | None = None
     min_cost_nano_usd: int | None = None
     otel_trace_id: bytes | None = None
-    #: Text within the previews, any case.
+    #: Substring of a preview, case-insensitive.
     text: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanBudget:
-    """How far to look for rows that match before an answer goes out with what was found."""
+    """Limits of a search; once one is reached, the rows found so far are returned with a cursor."""
 
-    #: Of wall time.
+    #: Wall time.
     seconds: float = 2.0
-    #: Of content that is looked through, unpacked.
+    #: Searched content, uncompressed.
     content_bytes: int = 256 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Which part of a list: by offset or after a cursor, never both."""
+    """Which rows of a list to return: those from an offset or those after a cursor, not both."""
 
     limit: int = 50
     offset: int = 0
-    #: `TracePage.next_cursor` of the page before.
+    #: `TracePage.next_cursor` of the previous page.
     cursor: str | None = None
     order: Order = "desc"
     budget: ScanBudget = ScanBudget()
@@ -64,9 +64,9 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class TracePage:
-    """Rows in the order that was asked for, without bodies; no cursor means that nothing follows.
+    """Rows in the requested order, without bodies. Without a cursor it is the last page.
 
-    A page that has a cursor may hold fewer rows than it was asked for, or none.
+    A page with a cursor may contain fewer rows than `Page.limit`, even none.
     """
 
     rows: list[TraceRecord]
@@ -75,7 +75,7 @@ class TracePage:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How many rows a filter matches; inexact counts stop at a bound of rows or time and mean "at least"."""
+    """The number of rows that match a filter; a minimum if not exact, since counting stops at a limit."""
 
     rows: int
     exact: bool
@@ -85,33 +85,34 @@ class Count:
 class AnalyticsQuery:
     """Sums over counted model calls that start in [from_ns, before_ns), by group.
 
-    `filter` may narrow them further; its own time range and `counted` are ignored. A call with several tags
-    is in the group of each, and in the total once.
+    `filter` restricts them further; its time range and `counted` are ignored. A call with several tags is in
+    the group of each tag, and in the total once.
     """
 
     from_ns: int
     before_ns: int
     group_by: GroupBy = "day"
-    #: Groups by name beyond this many are summed as one. All days and hours are told apart.
+    #: Maximum number of groups by name; all other groups are summed in `Analytics.rest`. Days and hours have
+    #: no maximum.
     limit: int = 100
     filter: TraceFilter = TraceFilter()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageSummary:
-    """Sums over calls. Percentiles come from logarithmic buckets, 8 an octave: error at most 4.4 %."""
+    """Sums over calls. Percentiles come from logarithmic buckets, 8 per octave: error at most 4.4 %."""
 
     calls: int = 0
     errors: int = 0
-    #: Over the calls whose cost is known.
+    #: Sum over the calls whose cost is known.
     cost_nano_usd: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     #: Calls that used tokens but have no cost.
     unpriced: int = 0
-    #: Successful calls of which neither input nor output tokens are known.
+    #: Successful calls whose input and output tokens are both unknown.
     unknown_usage: int = 0
-    #: Calls with a latency, and the sum of those.
+    #: Number of calls with a known latency, and the sum of their latencies.
     latency_calls: int = 0
     latency_sum_ms: float = 0.0
     p50_latency_ms: float | None = None
@@ -121,7 +122,7 @@ class UsageSummary:
 
 @dataclass(frozen=True, slots=True)
 class UnpricedModel:
-    """Counted calls of one model (the used one, else the one asked for) that used tokens and have no cost."""
+    """Counted calls of one model (the used, else the requested one) that used tokens and have no cost."""
 
     provider: str | None
     model: str | None
@@ -132,7 +133,7 @@ class UnpricedModel:
 
 @dataclass(frozen=True, slots=True)
 class UnknownUsageModel:
-    """Successful counted calls of one model (the used one, else the requested one) without known tokens."""
+    """Successful counted calls of one model (the used, else the requested one) without known tokens."""
 
     provider: str | None
     model: str | None
@@ -141,7 +142,7 @@ class UnknownUsageModel:
 
 @dataclass(frozen=True, slots=True)
 class AnalyticsGroup:
-    """One group: the start of its day or hour (UTC) in Unix nanoseconds, or a name; None is unknown."""
+    """One group. `key` is the start of its day or hour in Unix nanoseconds, or a name; None is unknown."""
 
     key: int | str | None
     summary: UsageSummary
@@ -149,10 +150,10 @@ class AnalyticsGroup:
 
 @dataclass(frozen=True, slots=True)
 class Analytics:
-    """The whole range and its groups that have calls, in no particular order.
+    """Sums over the whole range, and over each group with calls, in no particular order.
 
-    Groups by name are the dearest, then those with the most calls, then by name (code points, unknown
-    first); `rest` sums the other ones, and is None if there are none.
+    Groups by name are the most expensive ones, then those with the most calls, then by name (code points,
+    unknown first); `rest` is the sum of all other groups, None if there are none.
     """
 
     total: UsageSummary

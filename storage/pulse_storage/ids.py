@@ -1,4 +1,4 @@
-"""The row id: deterministic, so that a redelivered span is the same row, and ordered by time.
+"""Row ids: deterministic, so that a span that is delivered again has the same id, and ordered by time.
 
 Layout of the 128 bits (UUID version 8, RFC 9562 section 5.8), from the top: 48 bits of start time in
 milliseconds, 4 bits version, 12 bits of the millisecond's fraction (1/4096 ms), 2 bits variant, 62 bits of
@@ -18,20 +18,20 @@ _new, _set, _UNKNOWN = object.__new__, object.__setattr__, SafeUUID.unknown
 
 
 def batch_span_id(trace_id: bytes) -> bytes:
-    """Return the OTel span id of a row of the batch route, whose client gave the 16-byte id; never zero."""
+    """Return the OTel span id of a row of the batch route from the client's 16-byte id; never all zero."""
     return trace_id[8:] if any(trace_id[8:]) else trace_id[:8]
 
 
 def row_id(project_id: str, otel_trace_id: bytes, otel_span_id: bytes, start_ns: int) -> bytes:
-    """The 16 bytes of a span's row id; times outside of 1970–10889 take the nearest end."""
+    """Return the 16-byte row id of a span. Times outside of the years 1970 to 10889 are clamped."""
     digest = blake2b(otel_trace_id + otel_span_id + project_id.encode(), digest_size=8).digest()
     return time_floor(start_ns, int.from_bytes(digest, "big") & _HASH_MASK)
 
 
 def time_floor(start_ns: int, hash_bits: int = 0) -> bytes:
-    """The smallest row id that starts at or after `start_ns` (to 1/4096 ms), as 16 bytes.
+    """Return the smallest row id of a start time, cut to 1/4096 ms; the bits of the hash may be given.
 
-    Ranges over ids are ranges over time, but for the last quarter microsecond: filter `start_ns` too.
+    A range of ids is a range of times with a resolution of 1/4096 ms: filter by `start_ns` as well.
     """
     ms, rest_ns = divmod(max(start_ns, 0), 1_000_000)
     if ms > _MAX_MS:
@@ -41,15 +41,15 @@ def time_floor(start_ns: int, hash_bits: int = 0) -> bytes:
 
 
 def time_of(id: bytes) -> int:
-    """The start time that a row id carries, in Unix nanoseconds, cut to 1/4096 ms."""
+    """Return the start time of a row id in Unix nanoseconds, cut to 1/4096 ms."""
     bits = int.from_bytes(id, "big")
     return (bits >> 80) * 1_000_000 + ((bits >> 64 & 0xFFF) * 1_000_000 >> 12)
 
 
 def shown_id(id: bytes) -> UUID:
-    """`UUID(bytes=id)` in a third of its time: what it checks is known of 16 stored bytes."""
+    """Return `UUID(bytes=id)` without its checks, in a third of the time."""
     uuid = _new(UUID)
-    # As its own constructor does: the class forbids to assign.
+    # UUID is immutable: its own constructor uses object.__setattr__, too.
     _set(uuid, "int", int.from_bytes(id, "big"))
     _set(uuid, "is_safe", _UNKNOWN)
     return uuid

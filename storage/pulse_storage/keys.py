@@ -1,7 +1,7 @@
-"""API keys: made, recognised by their digest, and checked against a scope.
+"""Create API keys, look them up by digest, and check their scopes.
 
-A key holds 122 random bits, so a plain SHA-256 is as safe as a slow hash and, unlike one, can be looked up
-and costs a stranger nothing to have computed (docs/adr/0005).
+A key has 122 random bits, so SHA-256 is as safe as a slow hash. Unlike a slow hash it can be looked up in an
+index, and clients without a key cannot make the server compute for long (docs/adr/0005).
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ READ = "read"
 SCOPES = frozenset({INGEST, READ})
 
 _PREFIX = "pulse_sk_"
-#: A longer credential cannot be one of our keys; it is refused before it is hashed.
+#: A longer credential cannot be a key of Pulse; it is refused before it is hashed.
 _MAX_CREDENTIAL_CHARS = 512
 _TOUCH_EVERY_NS = 60_000_000_000
 
 
 class KeyRefused(Exception):
-    """The credential is missing, malformed, unknown, revoked or expired; callers must not say which."""
+    """The credential is missing, malformed, unknown, revoked or expired; answers must not reveal which."""
 
 
 class ScopeMissing(Exception):
-    """The key is good, but not for this; `scope` is what it lacks."""
+    """The key is valid but lacks the required scope."""
 
     def __init__(self, scope: str) -> None:
         super().__init__(f"this key lacks the scope '{scope}'")
@@ -45,12 +45,12 @@ class ScopeMissing(Exception):
 
 
 def new_key() -> str:
-    """A fresh key, `pulse_sk_<uuid4>`; shown once and never stored."""
+    """Return a new random key, `pulse_sk_<uuid4>`; shown once and never stored."""
     return f"{_PREFIX}{uuid.uuid4()}"
 
 
 def key_digest(key: str) -> bytes:
-    """SHA-256 of the whole key: the only form in which it is kept."""
+    """Return the SHA-256 of a key, the only form in which it is stored."""
     return hashlib.sha256(key.encode()).digest()
 
 
@@ -62,7 +62,7 @@ def key_record(
     scopes: Collection[str] = SCOPES,
     expires_ns: int | None = None,
 ) -> ApiKey:
-    """What is stored of a key. Raises ValueError if a scope is unknown or none is given."""
+    """Return the row to store for a key. Raises ValueError if a scope is unknown or none is given."""
     if not scopes or not SCOPES.issuperset(scopes):
         raise ValueError(f"scopes must be one or more of {', '.join(sorted(SCOPES))}")
     return ApiKey(
@@ -79,10 +79,10 @@ def key_record(
 
 
 def credential(authorization: str | None) -> str | None:
-    """The key within an Authorization header: Bearer, or the password of Basic; None if there is none.
+    """Return the key of an Authorization header: the Bearer token or the Basic password; None without one.
 
-    Basic is taken so that the settings of other tools' exporters work as they are. Neither a key nor Base64
-    has a percent sign, so `Bearer%20…`, which some exporters send as the variable has it, is decoded.
+    Basic is accepted because exporters of other tools use it. `Bearer%20…`, which some exporters send without
+    decoding the environment variable, is decoded: neither keys nor Base64 contain percent signs.
     """
     if authorization is None or len(authorization) > _MAX_CREDENTIAL_CHARS:
         return None
@@ -101,16 +101,16 @@ def credential(authorization: str | None) -> str | None:
     return None
 
 
-#: A key is used this much longer than its `ttl_s` while the store does not answer. Revocation takes at most
-#: 5 s: 2 s of `ttl_s` and this.
+#: While the store does not answer, a cached key stays valid for this long after `ttl_s`. A revocation takes
+#: effect within 5 s at most: 2 s of `ttl_s` and this.
 _BUSY_S = 2.5
 
 
 class KeyRing:
-    """Checks credentials, remembering what the store said for at most `ttl_s` (so revocation works soon).
+    """Checks credentials against the store, with a cache of at most `capacity` digests for `ttl_s` seconds.
 
-    Both good and unknown digests are remembered, at most `capacity` of them: guesses neither reach the
-    store twice nor grow the memory. Safe from any thread; `flush_used` is called now and then by the server.
+    Unknown digests are cached as well: a client that repeats a wrong key does not reach the store each time.
+    Thread-safe. The server calls `flush_used` periodically.
     """
 
     def __init__(self, storage: StorageAdapter, *, ttl_s: float = 2.0, capacity: int = 10_000) -> None:
@@ -123,10 +123,10 @@ class KeyRing:
         self._touched: OrderedDict[str, int] = OrderedDict()
 
     async def check(self, authorization: str | None, scope: str) -> ApiKey:
-        """The key that this header carries, if it may do `scope` now.
+        """Return the key of an Authorization header if it is valid and has the scope.
 
-        Raises KeyRefused (401), ScopeMissing (403) or StoreUnavailable (503: a good key must never look
-        like a bad one while the store is down, or exporters would drop their data).
+        Raises KeyRefused (401), ScopeMissing (403) or StoreUnavailable (503: exporters drop their data after
+        401, so a valid key must not be refused while the store is down).
         """
         key = credential(authorization)
         if key is None:
@@ -145,7 +145,7 @@ class KeyRing:
         return self._admit(record, scope)
 
     def check_cached(self, authorization: str | None, scope: str) -> ApiKey | None:
-        """`check` from what is remembered, without waiting; None if the store must be asked."""
+        """Do what `check` does from the cache, without waiting; return None if the key is not cached."""
         key = credential(authorization)
         if key is None:
             raise KeyRefused
@@ -153,7 +153,7 @@ class KeyRing:
         return self._admit(record, scope) if known else None
 
     async def flush_used(self) -> None:
-        """Write down which keys were used since the last call."""
+        """Store the time of last use of the keys that were used since the previous call."""
         with self._lock:
             used, self._used = self._used, {}
         for key_id, used_ns in used.items():
@@ -177,7 +177,7 @@ class KeyRing:
         return record
 
     def _recently_known(self, digest: bytes) -> ApiKey | None:
-        """Return the key as it was seconds ago, for a store that is busy: within the time of a revocation."""
+        """Return a cached key older than `ttl_s` if it may still be used while the store does not answer."""
         entry = self._seen.get(digest)
         if entry is None or self._ttl_s <= 0 or monotonic() - entry[0] > self._ttl_s + _BUSY_S:
             return None

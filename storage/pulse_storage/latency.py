@@ -1,4 +1,4 @@
-"""Latency histograms: logarithmic buckets, eight an octave, and the percentiles read from them."""
+"""Latency histograms with eight logarithmic buckets per octave, and percentiles of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Mapping, Sequence
 from pulse_storage.rows import UnfitValue
 
 _PER_OCTAVE = 8
-#: Shorter than a nanosecond: no time at all. A span that ends before it starts is counted here too.
+#: Bucket of latencies below a nanosecond.
 _ZERO_BUCKET = -20 * _PER_OCTAVE - 1
 _SMALLEST_MS = 2.0**-20
 
 
 def latency_bucket(latency_ms: float | None) -> int | None:
-    """The bucket of a latency; None if it is unknown. Raises UnfitValue if it is not a finite number."""
+    """Return the bucket of a latency; None if it is unknown. Raises UnfitValue if it is not finite."""
     if latency_ms is None:
         return None
     if not math.isfinite(latency_ms):
@@ -25,9 +25,9 @@ def latency_bucket(latency_ms: float | None) -> int | None:
 
 
 def percentiles(histogram: Mapping[int, int], shares: Sequence[float]) -> list[float | None]:
-    """For each share, in ascending order: the latency in ms that it does not exceed (nearest rank).
+    """Return the percentile in ms (nearest rank) for each of the ascending shares; None without calls.
 
-    None without calls. An answer is the geometric middle of a bucket: at most 4.4 % from the true value.
+    A percentile is the geometric mean of its bucket: at most 4.4 % from the true value.
     """
     calls = sum(histogram.values())
     found: list[float | None] = []

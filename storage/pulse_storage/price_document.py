@@ -1,6 +1,6 @@
-"""A document of custom prices: what a prices file and a project's own prices consist of, read and checked.
+"""Parse and validate custom prices: a prices file, or the prices of a project.
 
-It is TOML or JSON of one shape: a list `prices` of entries, each with a model, perhaps a provider, and prices
+The document is TOML or JSON with a list `prices`. Each entry has a model, optionally a provider, and prices
 in dollars per million tokens (docs/pricing.md).
 """
 
@@ -18,36 +18,36 @@ import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-#: The place of a `price_version` where a prices file has its name.
+#: First part of the `price_version` of project prices; a prices file has its name there.
 PROJECT_LABEL = "project"
-#: A document may take this many bytes.
+#: Maximum size of a document.
 MAX_DOCUMENT_BYTES = 256 * 1024
 MAX_ENTRIES = 1_000
 MAX_TIERS = 16
-#: A million dollars per million tokens, or for one call, is a mistake.
+#: Maximum price per million tokens or per call: a higher one is a mistake.
 MAX_DOLLARS = 1_000_000
 MAX_ABOVE_TOKENS = 10_000_000_000
 MAX_PATTERN_CHARS = 256
-#: Problems that one message names.
-_TOLD = 3
+#: Maximum number of problems in one error message.
+_MAX_LISTED = 3
 
 _Dollars = Annotated[float, Field(ge=0, le=MAX_DOLLARS)]
 _Pattern = Annotated[str, Field(min_length=1, max_length=MAX_PATTERN_CHARS)]
 
 
 class PriceDocumentError(ValueError):
-    """The document cannot be used; `problems` names each place, what it must be, and its line if known."""
+    """The document is invalid; `problems` has the path, message and, if known, line of each error."""
 
     def __init__(self, problems: list[Problem]) -> None:
-        more = f"; and {len(problems) - _TOLD} more" if len(problems) > _TOLD else ""
-        super().__init__("; ".join(map(str, problems[:_TOLD])) + more)
+        more = f"; and {len(problems) - _MAX_LISTED} more" if len(problems) > _MAX_LISTED else ""
+        super().__init__("; ".join(map(str, problems[:_MAX_LISTED])) + more)
         self.problems = problems
 
 
 class Problem(BaseModel):
-    """One thing that is wrong with a document."""
+    """One error in a document."""
 
-    #: As `prices.0.input`; empty if it is the document as a whole.
+    #: Path of the field, such as `prices.0.input`; empty for the whole document.
     path: str
     message: str
     #: From 1; None in JSON.
@@ -59,7 +59,7 @@ class Problem(BaseModel):
 
 
 def _moment(value: object) -> object:
-    """A TOML date or time, or a text in ISO 8601; what has no zone is UTC."""
+    """Parse a TOML date or date-time, or an ISO 8601 text; without a time zone it is UTC."""
     if value is None:
         return None
     if isinstance(value, str):
@@ -75,7 +75,7 @@ def _moment(value: object) -> object:
 
 
 class TokenPrices(BaseModel):
-    """Dollars per million tokens, and per call. A part without a price costs what its whole costs."""
+    """Dollars per million tokens, and per call. A part without a price has the price of its whole."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -99,18 +99,18 @@ class TokenPrices(BaseModel):
 
 
 class PriceTier(TokenPrices):
-    """What differs for calls with more input tokens than `above`; it holds for all tokens of such a call."""
+    """Prices that replace those of the entry for all tokens of a call with more input tokens than `above`."""
 
     above: Annotated[int, Field(ge=0, le=MAX_ABOVE_TOKENS)]
 
 
 class PriceEntry(TokenPrices):
-    """The price of the models that it names. `*` stands for any text, `?` for any character."""
+    """The prices of all models that match a pattern: `*` matches any text, `?` any character."""
 
     model: _Pattern
-    #: As Pulse names it; None is any.
+    #: Provider name as in `SpanRow.provider`; None matches all.
     provider: _Pattern | None = None
-    #: The moment from which it holds, in UTC; None is always.
+    #: Start of validity in UTC; None is always.
     valid_from: Annotated[datetime | None, BeforeValidator(_moment)] = None
     override_reported: bool = False
     tiers: Annotated[list[PriceTier], Field(max_length=MAX_TIERS)] = []
@@ -125,7 +125,7 @@ class PriceEntry(TokenPrices):
 
 
 class PriceDocument(BaseModel):
-    """Checked entries, in the order of the document."""
+    """Validated entries, in the order of the document."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -133,23 +133,23 @@ class PriceDocument(BaseModel):
 
     @cached_property
     def text(self) -> str:
-        """The document as JSON, the same for all that say the same."""
+        """The document as canonical JSON: equal for documents with equal prices."""
         entries = [entry.model_dump(mode="json", exclude_defaults=True) for entry in self.prices]
         return json.dumps({"prices": entries}, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @cached_property
     def digest(self) -> str:
-        """Eight hexadecimal digits that change when a price does."""
+        """The first eight hexadecimal digits of the SHA-256 of `text`."""
         return hashlib.sha256(self.text.encode()).hexdigest()[:8]
 
 
 def project_version(document: PriceDocument) -> str:
-    """What `price_version` says of costs by a project's own prices."""
+    """Return the `price_version` of costs computed from project prices."""
     return f"{PROJECT_LABEL}@{document.digest}"
 
 
 def read_toml(text: str) -> PriceDocument:
-    """The document in a TOML text. Raises PriceDocumentError, with lines."""
+    """Parse a TOML text. Raises PriceDocumentError, with line numbers."""
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -162,7 +162,7 @@ def read_toml(text: str) -> PriceDocument:
 
 
 def read_json(text: str | bytes) -> PriceDocument:
-    """The document in a JSON text. Raises PriceDocumentError."""
+    """Parse a JSON text. Raises PriceDocumentError."""
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError as error:
@@ -201,8 +201,8 @@ def _message(error: ErrorDetails) -> str:
             "above" if "tiers" in error["loc"] else "model, provider, valid_from, override_reported, tiers"
         )
         return f"is not known; there are {names}, {', '.join(TokenPrices.NAMES)}"
-    said = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    return _WORDS.get(error["type"], said)
+    message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    return _WORDS.get(error["type"], message)
 
 
 _WORDS = {"missing": "is missing", "model_type": "must be a table"}
@@ -210,7 +210,7 @@ _ENTRY = re.compile(r"^\s*\[\[\s*prices\s*\]\]", re.MULTILINE)
 
 
 def _line(place: tuple[int | str, ...], toml: str | None) -> int | None:
-    """The line of a field, else of its entry, where entries are written as `[[prices]]`."""
+    """Return the line of a field in a TOML text, else that of its `[[prices]]` entry; None if not found."""
     if toml is None:
         return None
     if len(place) < 2 or not isinstance(place[1], int):

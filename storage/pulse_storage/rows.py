@@ -1,8 +1,7 @@
-"""The rows that travel between the collector, the store and the query API.
+"""The rows that the collector, the store and the query API exchange.
 
-`SpanRow` is what one span says of itself; the store adds what only other spans can tell (`TraceRecord`).
-Both are named tuples rather than frozen dataclasses: a row of this width is built three times faster
-and is bound to SQL as it is.
+`SpanRow` contains the values of one span; `TraceRecord` is a stored row, completed from other spans.
+Named tuples, since a frozen dataclass of this width takes three times as long to create.
 """
 
 from __future__ import annotations
@@ -16,38 +15,38 @@ from uuid import UUID
 from pulse_storage.content.documents import Packed
 
 Status = Literal["success", "error"]
-#: Begins the `price_version` of a call without a cost for which the list price does not hold.
+#: Prefix of the `price_version` of a call to which no known price applies; the reason follows.
 UNLISTED_PREFIX = "unpriced: "
-#: The reason where the call is billed by a term, such as a service tier, for which no price is known.
+#: The call is billed by a term, such as a service tier, that has no known price.
 BILLED_BY_PREFIX = UNLISTED_PREFIX + "billed by "
-#: The reason where several models answered one call, so that no single price holds, custom ones included.
+#: Several models answered one call: no single price applies, not even a custom one.
 SEVERAL_MODELS_PREFIX = BILLED_BY_PREFIX + "several models"
 
 CostSource = Literal["reported", "computed"]
 UsageSource = Literal["reported", "estimated"]
 
-#: Characters of text that a row keeps beside its bodies, so that lists and searches need no body.
+#: Maximum length of a preview in characters: lists and searches read previews, not bodies.
 PREVIEW_CHARS = 500
 
-#: The dialect of rows that came through `POST /v1/traces/batch`; their visible id is the client's UUID.
+#: Dialect of rows from `POST /v1/traces/batch`; their visible id is the UUID that the client sent.
 BATCH_DIALECT = "pulse-batch"
 
-#: The dialect of the Anthropic client's own spans, which often repeat what an instrumentor records.
+#: Dialect of the spans of the Anthropic client itself; often an instrumentor records the same call.
 ANTHROPIC_SDK_DIALECT = "anthropic-sdk"
 
-#: The dialect of OpenInference, which has one attribute for the model requested and the one that answered.
+#: Dialect of OpenInference: one attribute contains either the requested model or the one that answered.
 OPENINFERENCE_DIALECT = "openinference"
 
 
 class UnfitValue(ValueError):
-    """A row has a value that no store can hold: the row is rejected, the others are stored."""
+    """A row has a value that no store can represent; that row is rejected, other rows are stored."""
 
 
 class SpanRow(NamedTuple):
-    """One span as it speaks of itself. Unknown is None, never zero and never an empty string.
+    """The values of one span. Unknown is None, never zero and never an empty string.
 
-    Every count is in the one form of Pulse: `input_tokens` includes cache reads and writes, audio and images,
-    `output_tokens` includes reasoning, audio and images.
+    In every dialect `input_tokens` includes cache reads and writes, audio and images; `output_tokens`
+    includes reasoning, audio and images.
     """
 
     project_id: str
@@ -58,11 +57,11 @@ class SpanRow(NamedTuple):
     #: Unix time in nanoseconds, within int64.
     start_ns: int
     latency_ms: float | None
-    #: True if the span is one call of a model (chat, text_completion, generate_content, embeddings and
-    #: their like): only such rows may be counted.
+    #: True if the span is one call of a model (operation chat, text_completion, generate_content, embeddings
+    #: and so on). Only such rows can be counted.
     model_call: bool
-    #: False for a span that no gen-ai dialect knows: it is kept only beside gen-ai spans of its trace, or if
-    #: it names a session, user or tags.
+    #: False for a span of no gen-ai dialect: it is stored only if its trace has a gen-ai span, or if it has a
+    #: session, user or tags.
     gen_ai: bool
     #: `gen_ai.operation.name`, or None for spans that are not gen-ai.
     operation: str | None
@@ -79,7 +78,7 @@ class SpanRow(NamedTuple):
     cache_read_tokens: int | None
     cache_write_tokens: int | None
     reasoning_tokens: int | None
-    #: The part of the cache writes that lives an hour, which costs more.
+    #: Part of `cache_write_tokens` with a lifetime of an hour, which has a higher price.
     cache_write_1h_tokens: int | None
     input_audio_tokens: int | None
     input_image_tokens: int | None
@@ -89,8 +88,8 @@ class SpanRow(NamedTuple):
     cost_nano_usd: int | None
     cost_source: CostSource | None
     price_version: str | None
-    #: What the span itself says that it cost, whatever its row shows as its cost. An estimate is what its
-    #: sender worked out from a price list of its own, and yields to our prices. At most one of them is set.
+    #: Cost that the span itself contains, kept when `cost_nano_usd` comes from elsewhere. An estimate was
+    #: computed by the sender from its own price list; Pulse prefers its own prices. At most one is set.
     reported_cost_nano_usd: int | None
     estimated_cost_nano_usd: int | None
     status: Status
@@ -107,20 +106,20 @@ class SpanRow(NamedTuple):
     #: The last user message and the first choice's text, cut to PREVIEW_CHARS.
     input_preview: str | None
     output_preview: str | None
-    #: JSON object of what no column holds, with resource and scope.
+    #: JSON object of all attributes without a column, with resource and scope.
     metadata: str | None
-    #: Only where the text is longer than its preview; packed (`bodies.pack`).
+    #: Set only if the text is longer than its preview; compressed (`content.bodies.pack`).
     output_text: bytes | None
-    #: JSON documents, packed (`content.documents.pack_document`, `bodies.pack`).
+    #: JSON documents, compressed (`content.documents.pack_document`, `content.bodies.pack`).
     request_body: Packed | None
     response_body: Packed | None
-    #: By this, spans of *different* traces that record the same call find each other where one has no
-    #: response id (`partner_keys`); None for the many that cannot have such a partner.
+    #: Key by which spans of *different* traces that record the same call are found if one of them has no
+    #: response id (`reconciliation.partner_keys`); None if the span cannot have such a partner.
     partner_key: str | None
 
 
 class TraceRecord(NamedTuple):
-    """One stored row as readers see it: the span's facts, completed by what other spans tell."""
+    """One stored row as readers get it: the values of its span, completed from others by reconciliation."""
 
     #: The visible id: the row id, or the client's own UUID for rows of the batch route.
     trace_id: UUID
@@ -166,11 +165,11 @@ class TraceRecord(NamedTuple):
     #: JSON object.
     metadata: str | None
     tags: tuple[str, ...]
-    #: The whole text, whatever its length; None when unknown or no longer kept.
+    #: The whole text; None if it is unknown or has been deleted by retention.
     output_text: str | None
-    #: Whether this row is the one that counts for its model call.
+    #: True if this row counts for its model call.
     counted: bool
-    #: JSON documents; None when unknown, no longer kept, or not asked for.
+    #: JSON documents; None if unknown, deleted by retention, or not requested.
     request_body: bytes | None
     response_body: bytes | None
 
@@ -206,7 +205,7 @@ PROJECT_NAME_RULE = "must be a text of 1 to 200 characters, not blank and withou
 
 
 class Project(NamedTuple):
-    """A tenant: the owner of keys and of every row stored with them."""
+    """A tenant: owns API keys and all rows that were sent with them."""
 
     id: str
     name: str
@@ -214,21 +213,21 @@ class Project(NamedTuple):
 
 
 class ProjectPrices(NamedTuple):
-    """The prices that a project has of its own."""
+    """The custom prices of a project."""
 
-    #: JSON, as `PriceDocument.text` writes it.
+    #: JSON as returned by `PriceDocument.text`.
     document: str
     updated_ns: int
 
 
 class ApiKey(NamedTuple):
-    """A key as it is kept: only its digest can recognise it."""
+    """A stored API key; the key itself is not stored, only its digest."""
 
     id: str
     project_id: str
     #: SHA-256 of the whole key, 32 bytes.
     digest: bytes
-    #: The first characters and the last four, for people to tell keys apart.
+    #: First and last four characters of the key, for display.
     hint: str
     scopes: frozenset[str]
     created_ns: int

@@ -1,6 +1,6 @@
-"""The JSON object that every answer shows of a stored row.
+"""The JSON object of a stored row, which all routes return.
 
-Objects are meant for `orjson.dumps`: ids stay UUIDs, and what is stored as JSON is spliced in unparsed.
+Objects are for `orjson.dumps`: ids stay UUIDs, and stored JSON is inserted without being parsed.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def trace_object(record: TraceRecord, *, bodies: bool) -> dict[str, object]:
 
 
 def rfc3339(time_ns: int) -> str:
-    """Unix nanoseconds as RFC 3339 in UTC, cut to microseconds; any int64 fits."""
+    """Format Unix nanoseconds (any int64) as RFC 3339 in UTC, cut to microseconds."""
     day, day_us = divmod(time_ns // 1000, 86_400_000_000)
     seconds, us = divmod(day_us, 1_000_000)
     minutes, second = divmod(seconds, 60)
@@ -64,15 +64,15 @@ def rfc3339(time_ns: int) -> str:
 
 @lru_cache(maxsize=1024)
 def _date(day: int) -> str:
-    """Calendars are slow, and the rows of a list share few days: this halves the time of a row."""
+    """Format a day since 1970. Cached: rows of a list share few days; halves the time of a row."""
     return (_EPOCH + timedelta(days=day)).isoformat()
 
 
 def cents(cost_nano_usd: int) -> float | orjson.Fragment:
-    """Nano-dollars as a JSON number of cents, digit for digit: 13 500 is 0.00135.
+    """Convert nano-dollars to an exact JSON number of cents: 13 500 is 0.00135.
 
-    A double holds 15 digits exactly, and orjson writes those down to 1e-5 without an exponent; amounts
-    beyond either bound are written out here.
+    A double has 15 exact digits, and orjson writes numbers from 1e-5 on without an exponent; other amounts
+    are formatted here.
     """
     if cost_nano_usd == 0 or 100 <= cost_nano_usd < 10**15:
         return cost_nano_usd / NANO_USD_PER_CENT
@@ -82,7 +82,7 @@ def cents(cost_nano_usd: int) -> float | orjson.Fragment:
 
 
 def to_nanoseconds(duration_ms: float | None) -> float | None:
-    """Round milliseconds to six places: clocks are no finer, further digits are noise of conversions."""
+    """Round milliseconds to six decimal places: further digits are rounding errors of conversions."""
     return None if duration_ms is None else round(duration_ms, 6)
 
 

@@ -22,7 +22,7 @@ def test_a_backup_under_load_has_what_was_acknowledged_before_and_serves_again(t
         assert json.loads(made.stdout) == {"file": str(copy), "bytes": copy.stat().st_size}
         again = run_pulse("backup", str(copy), environ=environ)
         assert (again.returncode, again.stdout) == (1, "")
-        assert again.stderr == f"pulse: cannot write {copy}: it exists; choose another name, or say --force\n"
+        assert again.stderr == f"pulse: cannot write {copy}: it exists; choose another name, or use --force\n"
         in_use = run_pulse("restore", str(copy), "--replace", environ=environ)
         assert (in_use.returncode, in_use.stderr.count("\n")) == (1, 1)
         assert "another process has it open; stop Pulse first" in in_use.stderr

@@ -14,9 +14,9 @@ from tests.support.conversations import Conversations
 from tests.support.rows import DAY_NS
 
 from pulse_storage.content.bodies import pack, unpack
+from pulse_storage.content.chunking import MIN_CHUNK_BYTES, chunk_ends
 from pulse_storage.content.documents import RecentDigests, SharedDocument, pack_document, week_of
-from pulse_storage.content.parts import MIN_PART_BYTES, cut
-from pulse_storage.content.placing import Placing
+from pulse_storage.content.placement import Placement
 from pulse_storage.content.references import (
     Damaged,
     Extent,
@@ -46,9 +46,9 @@ class Kept:
         packed = pack_document(document, "p", start_ns, self.recent if recent is None else recent)
         if isinstance(packed, bytes):
             return packed
-        placing = Placing(self.places, count(len(self.blocks)))
-        reference = placing.place(packed)
-        self.blocks.update({block.id: block.packed for block in placing.blocks})
+        placement = Placement(self.places, count(len(self.blocks)))
+        reference = placement.place(packed)
+        self.blocks.update({block.id: block.packed for block in placement.blocks})
         return reference
 
     def read(self, stored: bytes) -> bytes:
@@ -92,20 +92,20 @@ def test_tools_and_system_prompt_are_shared_between_conversations() -> None:
 def test_next_turn_has_the_parts_of_the_turn_before() -> None:
     for make in _DIALECTS.values():
         for before, after in pairwise(map(_parts, make(Conversations()))):
-            assert len([part for part in before if len(part) >= MIN_PART_BYTES and part not in after]) <= 2
+            assert len([part for part in before if len(part) >= MIN_CHUNK_BYTES and part not in after]) <= 2
 
 
 def _parts(document: bytes) -> list[bytes]:
-    return [document[start:end] for start, end in pairwise([0, *cut(document)])]
+    return [document[start:end] for start, end in pairwise([0, *chunk_ends(document)])]
 
 
 @given(st.binary(max_size=2_000) | st.text('{}[]:," a', max_size=3_000).map(str.encode))
 def test_cuts_leave_parts_of_useful_size_within_the_document(document: bytes) -> None:
-    ends = cut(document)
+    ends = chunk_ends(document)
     assert ends == sorted(set(ends))
     assert all(0 < end < len(document) for end in ends)
     lengths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
-    assert all(length >= MIN_PART_BYTES / 2 for length in lengths)
+    assert all(length >= MIN_CHUNK_BYTES / 2 for length in lengths)
 
 
 _JSON = st.recursive(
@@ -169,7 +169,7 @@ def test_a_single_message_is_packed_whole_and_two_are_shared() -> None:
 def test_digests_differ_by_project_and_by_week() -> None:
     document = next(iter(Conversations().chat(1, system=6_000)))
     digests = [
-        {part.digest for part in packed.parts if part.digest}
+        {part.digest for part in packed.chunks if part.digest}
         for project, start_ns in (("p", 0), ("q", 0), ("p", 7 * DAY_NS))
         if isinstance(packed := pack_document(document, project, start_ns, RecentDigests()), SharedDocument)
     ]
@@ -199,9 +199,9 @@ def test_long_list_takes_memory_in_proportion() -> None:
         tracemalloc.stop()
         assert isinstance(packed, SharedDocument)
         assert peak < 4 * len(body)
-        placing = Placing({}, count(1))
-        reference = decode(placing.place(packed))
-        blocks = {block.id: block.packed for block in placing.blocks}
+        placement = Placement({}, count(1))
+        reference = decode(placement.place(packed))
+        blocks = {block.id: block.packed for block in placement.blocks}
         assert assemble(reference, blocks.get) == body
 
 
@@ -241,7 +241,7 @@ def test_damage_is_told() -> None:
     for message, blocks in damages.items():
         with pytest.raises(Damaged, match=message):
             assemble(reference, blocks.get)
-    with pytest.raises(Damaged, match="more than a document"):
+    with pytest.raises(Damaged, match="longer than a document"):
         assemble(reference._replace(extents=[Extent(block, 0, 1 << 31)]), whole.get)
 
 

@@ -24,7 +24,7 @@ def test_a_file_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
 def test_a_file_that_came_meanwhile_stays(tmp_path: Path) -> None:
     target = tmp_path / "new"
     with (
-        pytest.raises(StoreUnusable, match="it exists; choose another name, or say --force"),
+        pytest.raises(StoreUnusable, match="it exists; choose another name, or use --force"),
         new_file(target, replace=False),
     ):
         target.write_text("of another")

@@ -34,7 +34,7 @@ def test_a_store_in_use_is_dumped_and_restored_as_a_whole(
     target = tmp_path / "copy.dump"
     assert back_up(url, target, replace=False, note=_nobody) == target.stat().st_size
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
-    with pytest.raises(StoreUnusable, match="it exists; choose another name, or say --force"):
+    with pytest.raises(StoreUnusable, match="it exists; choose another name, or use --force"):
         back_up(url, target, replace=False, note=_nobody)
     assert [path.name for path in tmp_path.iterdir()] == ["copy.dump"]
     # What comes after it is not in it.

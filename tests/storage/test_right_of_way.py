@@ -11,7 +11,7 @@ import pytest
 
 from pulse_storage.runtime import read_priority as right_of_way
 from pulse_storage.runtime.read_priority import RightOfWay
-from pulse_storage.runtime.thread_pool import AnsweringThreads
+from pulse_storage.runtime.thread_pool import LifoThreadPool
 from pulse_storage.sql.storage import SqlStorage
 from pulse_storage.sqlite.connection import open_writer
 
@@ -123,7 +123,7 @@ async def test_who_computes_waits_for_an_answer_of_the_store(
 async def test_an_answer_that_fails_has_been_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(right_of_way, "_LONGEST_S", threading.TIMEOUT_MAX)
     way = RightOfWay()
-    threads = AnsweringThreads(1, "test", way)
+    threads = LifoThreadPool(1, "test", way)
     with pytest.raises(ZeroDivisionError):
         await threads.run(lambda: 1 // 0)
     await asyncio.sleep(0)
@@ -136,7 +136,7 @@ async def test_an_answer_that_fails_has_been_given(monkeypatch: pytest.MonkeyPat
 async def test_who_asked_goes_on_before_the_writer_does(monkeypatch: pytest.MonkeyPatch) -> None:
     way, ended = RightOfWay(), list[str]()
     monkeypatch.setattr(way, "end", lambda: ended.append("the answer"))
-    threads = AnsweringThreads(1, "test", way)
+    threads = LifoThreadPool(1, "test", way)
     await threads.run(lambda: None)
     assert not ended
     await asyncio.sleep(0)

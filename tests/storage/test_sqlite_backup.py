@@ -62,7 +62,7 @@ def test_a_file_that_exists_is_replaced_only_when_told(tmp_path: Path) -> None:
     _in_store(tmp_path, lambda storage: storage.ingest([span()]), new=True)
     target = tmp_path / "copy.db"
     target.write_text("precious")
-    with pytest.raises(StoreUnusable, match="it exists; choose another name, or say --force"):
+    with pytest.raises(StoreUnusable, match="it exists; choose another name, or use --force"):
         back_up(_url(tmp_path), target, replace=False, note=_nobody)
     assert target.read_text() == "precious"
     assert back_up(_url(tmp_path), target, replace=True, note=_nobody) == target.stat().st_size > 8

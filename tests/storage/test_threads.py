@@ -7,19 +7,19 @@ from collections.abc import Iterator
 import pytest
 
 from pulse_storage import StoreUnavailable
-from pulse_storage.runtime.thread_pool import AnsweringThreads
+from pulse_storage.runtime.thread_pool import LifoThreadPool
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def threads() -> Iterator[AnsweringThreads]:
-    threads = AnsweringThreads(2, "test")
+def threads() -> Iterator[LifoThreadPool]:
+    threads = LifoThreadPool(2, "test")
     yield threads
     threads.close()
 
 
-async def test_what_a_function_returns_or_raises_is_the_answer(threads: AnsweringThreads) -> None:
+async def test_what_a_function_returns_or_raises_is_the_answer(threads: LifoThreadPool) -> None:
     answers = await asyncio.gather(*(threads.run(lambda number=number: number * 2) for number in range(100)))
     assert answers == [number * 2 for number in range(100)]
     with pytest.raises(ZeroDivisionError):
@@ -27,12 +27,12 @@ async def test_what_a_function_returns_or_raises_is_the_answer(threads: Answerin
     assert (await threads.run(threading.current_thread)).name in ("test_0", "test_1")
 
 
-async def test_threads_answer_side_by_side(threads: AnsweringThreads) -> None:
+async def test_threads_answer_side_by_side(threads: LifoThreadPool) -> None:
     meeting = threading.Barrier(2, timeout=30)
     await asyncio.gather(threads.run(meeting.wait), threads.run(meeting.wait))
 
 
-async def test_the_last_to_finish_is_the_first_to_be_asked(threads: AnsweringThreads) -> None:
+async def test_the_last_to_finish_is_the_first_to_be_asked(threads: LifoThreadPool) -> None:
     names: list[str] = []
     for _ in range(5):
         names.append((await threads.run(threading.current_thread)).name)
@@ -41,7 +41,7 @@ async def test_the_last_to_finish_is_the_first_to_be_asked(threads: AnsweringThr
     assert len(set(names)) == 1
 
 
-async def test_who_no_longer_waits_is_passed_over(threads: AnsweringThreads) -> None:
+async def test_who_no_longer_waits_is_passed_over(threads: LifoThreadPool) -> None:
     gate, ran = threading.Event(), list[str]()
     asked = [asyncio.create_task(threads.run(lambda: gate.wait(30))) for _ in range(2)]
     given_up = asyncio.create_task(threads.run(lambda: ran.append("given up")))
@@ -55,7 +55,7 @@ async def test_who_no_longer_waits_is_passed_over(threads: AnsweringThreads) -> 
     assert ran == ["after"]
 
 
-async def test_closing_finishes_what_was_asked_and_takes_no_more(threads: AnsweringThreads) -> None:
+async def test_closing_finishes_what_was_asked_and_takes_no_more(threads: LifoThreadPool) -> None:
     gate = threading.Event()
     asked = [asyncio.create_task(threads.run(lambda: gate.wait(30))) for _ in range(5)]
     await asyncio.sleep(0)
@@ -67,5 +67,5 @@ async def test_closing_finishes_what_was_asked_and_takes_no_more(threads: Answer
         await threads.run(lambda: None)
 
 
-def test_several_loops_may_ask(threads: AnsweringThreads) -> None:
+def test_several_loops_may_ask(threads: LifoThreadPool) -> None:
     assert [asyncio.run(threads.run(lambda: "answer")) for _ in range(2)] == ["answer"] * 2

@@ -1,1 +1,1 @@
-"""Request documents that say again what was said before: kept as references to stretches stored once."""
+"""Content-defined chunking of request bodies: what bodies have in common is stored once and referenced."""

@@ -1,7 +1,7 @@
-"""Packing of request bodies, response bodies and long texts: zstd, in the thread that calls.
+"""Compress and decompress request bodies, response bodies and long texts with zstd.
 
-Level 3 halves disk and write-ahead log for ~55 µs per 8 KB row and releases the interpreter lock, so
-callers pack in their receiving threads and the one writer never does.
+Level 3 halves the size on disk and in the write-ahead log, and takes about 55 µs per 8 KB. zstd releases the
+GIL, so the receiving threads compress; the writer thread never does.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import threading
 import zstandard
 
 _LEVEL = 3
-#: No stored body is larger than the largest request that the collector may be set to take.
+#: Upper bound of PULSE_MAX_REQUEST_MIB, and so of a stored body.
 _MAX_UNPACKED_BYTES = 1 << 30
 
 
 class _Codec(threading.local):
-    """zstd contexts must not be shared between threads."""
+    """The compressor and decompressor of one thread: zstd contexts are not thread-safe."""
 
     def __init__(self) -> None:
         self.compressor = zstandard.ZstdCompressor(level=_LEVEL, write_content_size=True)
@@ -27,10 +27,10 @@ _codec = _Codec()
 
 
 def pack(document: bytes) -> bytes:
-    """The packed form of a document (JSON or plain text in UTF-8)."""
+    """Compress a document (JSON or plain text in UTF-8)."""
     return _codec.compressor.compress(document)
 
 
 def unpack(packed: bytes) -> bytes:
-    """The document that `pack` was given. Raises `zstandard.ZstdError` if the bytes are damaged."""
+    """Decompress what `pack` returned. Raises `zstandard.ZstdError` if the bytes are damaged."""
     return _codec.decompressor.decompress(packed, max_output_size=_MAX_UNPACKED_BYTES)

@@ -1,8 +1,8 @@
-"""A document on its way to the store: its parts by digest, packed as far as they seem to be new.
+"""Split a document into chunks with digests, and compress the chunks that are probably not stored yet.
 
-Cutting, hashing and packing happen in the receiving thread. Which parts are stored already only the writer
-can tell, in its transaction; what this process has seen lately is a good guess, and a wrong one costs time,
-never content: the document travels along until it is stored.
+The receiving thread splits, hashes and compresses. Only the writer thread knows which chunks are stored, in
+its transaction. Until then the digests that this process has seen recently are used as a guess. A wrong guess
+costs time, never content: the row keeps the whole document until it is stored.
 """
 
 from __future__ import annotations
@@ -14,62 +14,63 @@ from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
 
 from pulse_storage.content.bodies import pack, unpack
-from pulse_storage.content.parts import MIN_PART_BYTES, cut
+from pulse_storage.content.chunking import MIN_CHUNK_BYTES, chunk_ends
 from pulse_storage.content.references import checksum
 
-#: Smaller documents are packed as they are: the path of small calls costs nothing more.
+#: Smaller documents are compressed whole, so that small calls pay nothing for chunking.
 MIN_SHARED_BYTES = 2_048
-#: A block ends here, so that reading a small part of it never means to unpack a large one.
+#: Maximum uncompressed size of a block: reading one chunk decompresses its whole block.
 _BLOCK_BYTES = 64 * 1024
 _DAY_NS = 24 * 3600 * 1_000_000_000
 WEEK_NS = 7 * _DAY_NS
 _DIGEST_BYTES = 16
-#: Digests that a process remembers; some 10 MB.
+#: Digests that a process remembers, about 10 MB.
 _RECENT_DIGESTS = 64_000
-_PART_HELD_BYTES = 200
+#: Memory of a `Chunk` and its digest.
+_CHUNK_MEMORY_BYTES = 200
 
 
-class Part(NamedTuple):
-    """A stretch of a document."""
+class Chunk(NamedTuple):
+    """A byte range of a document."""
 
-    #: What it is found by within its project and week; None if it is too small, or the document's end.
+    #: Key of the chunk within its project and week; None if it is too small, or the end of the document.
     digest: bytes | None
     start: int
     end: int
 
 
 class Block(NamedTuple):
-    """Parts of one document, packed together."""
+    """Chunks of one document, compressed together."""
 
-    #: Indexes into the document's parts, ascending.
+    #: Indexes into the chunks of the document, ascending.
     members: Sequence[int]
     packed: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class SharedDocument:
-    """A document whose parts may be stored already."""
+    """A document whose chunks may be stored already, by the row of another call."""
 
     week: int
     crc32: int
     document: bytes
-    #: They cover the document, in order.
-    parts: Sequence[Part]
-    #: Those parts that seemed to be new.
+    #: In order; together they are the whole document.
+    chunks: Sequence[Chunk]
+    #: The chunks that are probably not stored yet, compressed.
     blocks: Sequence[Block]
 
     def __len__(self) -> int:
-        """Bytes of memory that it takes while it waits for the writer."""
-        held = len(self.document) + sum(len(block.packed) for block in self.blocks)
-        return held + len(self.parts) * _PART_HELD_BYTES
+        """Return the bytes of memory that it takes while its row waits for the writer thread."""
+        size = len(self.document) + sum(len(block.packed) for block in self.blocks)
+        return size + len(self.chunks) * _CHUNK_MEMORY_BYTES
 
 
-#: A document as rows carry it: packed whole (`bodies.pack`), or in parts.
+#: The value of a body column of `SpanRow`: compressed whole (`bodies.pack`), or split into chunks.
 Packed: TypeAlias = bytes | SharedDocument
 
 
 class RecentDigests:
-    """The digests that were added last, bounded. Threads that race may only forget a few."""
+    """A bounded set of the digests that were added last. A data race between threads loses a few at most."""
 
     def __init__(self, limit: int = _RECENT_DIGESTS) -> None:
         self._half = limit // 2
@@ -77,7 +78,7 @@ class RecentDigests:
         self._old: set[bytes] = set()
 
     def add(self, digest: bytes) -> bool:
-        """Remember a digest; whether it was there already."""
+        """Add a digest; return True if it was in the set."""
         if digest in self._young:
             return True
         known = digest in self._old
@@ -91,70 +92,70 @@ _recent = RecentDigests()
 
 
 def week_of(start_ns: int) -> int:
-    """The week in which a span's content is kept, and with which it goes: Mondays (UTC) since 1970-01-05."""
+    """Return the week under which a span's content is stored: weeks since Monday 1970-01-05 (UTC)."""
     return (start_ns // _DAY_NS - 4) // 7
 
 
 def week_start_ns(week: int) -> int:
-    """When a week begins."""
+    """Return the start of a week in Unix nanoseconds."""
     return week * WEEK_NS + 4 * _DAY_NS
 
 
 def pack_document(document: bytes, project_id: str, start_ns: int, recent: RecentDigests = _recent) -> Packed:
-    """A JSON document as a row carries it; in parts if it is worth it."""
+    """Return the value of a body column: the document in chunks if it has two or more, else compressed."""
     if len(document) < MIN_SHARED_BYTES:
         return pack(document)
-    ends = cut(document)
+    ends = chunk_ends(document)
     if len(ends) < 2:
-        # One text that nothing precedes: to name it costs more than the second turn saves by finding it.
+        # A single chunk: its entry costs more than a second document with the same chunk saves.
         return pack(document)
     week = week_of(start_ns)
     salt = _salt(project_id, week)
     view = memoryview(document)
-    parts: list[Part] = []
+    chunks: list[Chunk] = []
     new: list[int] = []
     start = 0
     for index, end in enumerate(ends):
         digest = None
-        if end - start >= MIN_PART_BYTES:
+        if end - start >= MIN_CHUNK_BYTES:
             digest = blake2b(view[start:end], digest_size=_DIGEST_BYTES, salt=salt).digest()
         if digest is None or not recent.add(digest):
             new.append(index)
-        parts.append(Part(digest, start, end))
+        chunks.append(Chunk(digest, start, end))
         start = end
     if start < len(document):
-        new.append(len(parts))
-        parts.append(Part(None, start, len(document)))
-    blocks = list(pack_blocks(document, parts, new))
-    return SharedDocument(week, checksum(document), document, parts, blocks)
+        new.append(len(chunks))
+        chunks.append(Chunk(None, start, len(document)))
+    blocks = list(pack_blocks(document, chunks, new))
+    return SharedDocument(week, checksum(document), document, chunks, blocks)
 
 
 def unpack_document(packed: Packed) -> bytes:
-    """The document that a row carries, stored or not."""
+    """Return the document of a body column that is not stored yet."""
     return packed.document if isinstance(packed, SharedDocument) else unpack(packed)
 
 
-def pack_blocks(document: bytes, parts: Sequence[Part], members: Iterable[int]) -> Iterator[Block]:
-    """These parts of a document, packed, in blocks of bounded size."""
+def pack_blocks(document: bytes, chunks: Sequence[Chunk], members: Iterable[int]) -> Iterator[Block]:
+    """Compress the chunks with these indexes into blocks of at most 64 KiB (before compression)."""
     view = memoryview(document)
     block: list[int] = []
     size = 0
     for index in members:
-        _, start, end = parts[index]
+        _, start, end = chunks[index]
         if block and size + end - start > _BLOCK_BYTES:
-            yield _packed(view, parts, block)
+            yield _packed(view, chunks, block)
             block, size = [], 0
         block.append(index)
         size += end - start
     if block:
-        yield _packed(view, parts, block)
+        yield _packed(view, chunks, block)
 
 
-def _packed(view: memoryview, parts: Sequence[Part], members: Sequence[int]) -> Block:
-    return Block(members, pack(b"".join([view[parts[i].start : parts[i].end] for i in members])))
+def _packed(view: memoryview, chunks: Sequence[Chunk], members: Sequence[int]) -> Block:
+    return Block(members, pack(b"".join([view[chunks[i].start : chunks[i].end] for i in members])))
 
 
 @lru_cache(maxsize=4_096)
 def _salt(project_id: str, week: int) -> bytes:
-    """Makes equal parts of different projects, or weeks, different digests."""
+    """Return a salt that makes the digests of equal chunks differ between projects and weeks."""
     return blake2b(f"{week} {project_id}".encode(errors="replace"), digest_size=16).digest()

@@ -1,9 +1,9 @@
-"""The stored form of a shared document: which stretches of which blocks it is made of.
+"""Encode and decode references: the stored form of a document that consists of extents of blocks.
 
-    01 | week | crc32 of the document | extents: block - block before, start, length
+    01 | week | crc32 of the document | per extent: block id minus that of the extent before, start, length
 
-All but the first byte are variable-length integers, zigzag where they may be negative. A packed document
-begins with the magic number of zstd instead.
+The first byte is a version; all other numbers are variable-length integers (zigzag where they may be
+negative). A compressed document begins with the magic number of zstd instead.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _MAX_DOCUMENT_BYTES = 1 << 30
 
 
 class Damaged(Exception):
-    """What is stored is not what was stored, or not all of it; the message says what is wrong."""
+    """Stored content is incomplete or has changed; the message names the fault."""
 
 
 class Extent(NamedTuple):
-    """A stretch of an unpacked block."""
+    """A byte range of a decompressed block."""
 
     block: int
     start: int
@@ -34,7 +34,7 @@ class Extent(NamedTuple):
 
 
 class Reference(NamedTuple):
-    """A document by its stretches."""
+    """A document as a list of extents."""
 
     week: int
     crc32: int
@@ -42,17 +42,17 @@ class Reference(NamedTuple):
 
 
 def checksum(document: bytes) -> int:
-    """The CRC-32 by which a reference knows its document."""
+    """Return the CRC-32 of a document, which its reference contains."""
     return isal_zlib.crc32(document)  # pyright: ignore[reportUnknownMemberType]
 
 
 def is_reference(stored: bytes) -> bool:
-    """Whether a stored body is a reference, not a packed document."""
+    """Return True if a stored body is a reference, False if it is a compressed document."""
     return stored[:1] == b"\x01"
 
 
 def encode(week: int, crc32: int, extents: Iterable[Extent]) -> bytes:
-    """The stored form; extents that follow each other in a block become one."""
+    """Encode a reference; adjacent extents of a block are joined."""
     out = [bytes((_VERSION,)), _varint(_zigzag(week)), _varint(crc32)]
     before = 0
     for block, start, length in _joined(extents):
@@ -62,9 +62,9 @@ def encode(week: int, crc32: int, extents: Iterable[Extent]) -> bytes:
 
 
 def decode(stored: bytes) -> Reference:
-    """What `encode` was given, extents joined. Raises Damaged."""
+    """Decode what `encode` returned. Raises Damaged."""
     if not is_reference(stored):
-        raise Damaged("it is no reference")
+        raise Damaged("it is not a reference")
     numbers = list(_numbers(stored))
     if len(numbers) % 3 != 2:
         raise Damaged("its reference is cut off")
@@ -78,16 +78,16 @@ def decode(stored: bytes) -> Reference:
 
 
 def assemble(reference: Reference, packed_block: Callable[[int], bytes | None]) -> bytes:
-    """The document, given how to get a packed block. Raises Damaged.
+    """Return the document of a reference; `packed_block` reads a compressed block by its id. Raises Damaged.
 
-    Each block is unpacked once, and no two at the same time.
+    Each block is decompressed once, and one at a time.
     """
     if sum(extent.length for extent in reference.extents) > _MAX_DOCUMENT_BYTES:
-        raise Damaged("its reference names more than a document can have")
+        raise Damaged("its reference is longer than a document may be")
     wanted: dict[int, list[int]] = {}
     for index, extent in enumerate(reference.extents):
         wanted.setdefault(extent.block, []).append(index)
-    stretches = [b""] * len(reference.extents)
+    pieces = [b""] * len(reference.extents)
     for block, indexes in wanted.items():
         packed = packed_block(block)
         if packed is None:
@@ -98,8 +98,8 @@ def assemble(reference: Reference, packed_block: Callable[[int], bytes | None]) 
             raise Damaged(f"block {block} cannot be unpacked: {error}") from error
         for index in indexes:
             _, start, length = reference.extents[index]
-            stretches[index] = unpacked[start : start + length]
-    document = b"".join(stretches)
+            pieces[index] = unpacked[start : start + length]
+    document = b"".join(pieces)
     if checksum(document) != reference.crc32:
         raise Damaged("its checksum is wrong")
     return document
@@ -119,9 +119,9 @@ def _joined(extents: Iterable[Extent]) -> Iterator[tuple[int, int, int]]:
 
 
 @lru_cache(maxsize=8_192)
-def _encoded(blocks_on: int, start: int, length: int) -> bytes:
-    """One extent; the turns of a conversation have most of them in common."""
-    return _varint(_zigzag(blocks_on)) + _varint(start) + _varint(length)
+def _encoded(block_delta: int, start: int, length: int) -> bytes:
+    """Encode one extent. Cached: the turns of a conversation share most extents."""
+    return _varint(_zigzag(block_delta)) + _varint(start) + _varint(length)
 
 
 def _varint(number: int) -> bytes:

@@ -13,7 +13,7 @@ from pulse_storage.errors import StoreUnavailable
 from pulse_storage.postgres.connection import PostgresConnection
 from pulse_storage.postgres.reconnecting_connection import ConnectBackoff, ReconnectingConnection
 from pulse_storage.runtime.read_priority import RightOfWay
-from pulse_storage.runtime.thread_pool import AnsweringThreads
+from pulse_storage.runtime.thread_pool import LifoThreadPool
 
 _Result = TypeVar("_Result")
 #: A sequential scan of spans is one of all projects' rows: the planner shall keep to indexes.
@@ -45,7 +45,7 @@ class PostgresReaders:
         self._server = server
         self._settings: LiteralString = _SHORT_SETTINGS if short else _SETTINGS
         self._closing = False
-        self._threads = AnsweringThreads(threads, "pulse-read", way)
+        self._threads = LifoThreadPool(threads, "pulse-read", way)
         self._mine = threading.local()
         self._links: list[ReconnectingConnection] = []
 

@@ -1,4 +1,4 @@
-"""Splits the rows of one call that are too many for one commit, and adds up what became of them."""
+"""Split the rows of a `submit` call that exceed one commit into batches, and sum their results."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pulse_storage.rows import IngestResult, SpanRow
 
 
 class CallSeries:
-    """The pieces of one call, each for a commit of its own, in order.
+    """The batches of one `submit` call, in order; each fits into one commit.
 
-    Gen-ai spans come first: other spans of their traces are kept because of them, and may be of later pieces.
+    Gen-ai spans come first: other spans of their traces are stored only if a gen-ai span is.
     """
 
     def __init__(
@@ -18,8 +18,8 @@ class CallSeries:
     ) -> None:
         indexes = sorted(range(len(rows)), key=lambda index: not rows[index].gen_ai)
         self._rows = rows
-        #: Indexes of the rows of each piece, the next piece last.
-        self._pieces: list[Sequence[int]] = []
+        #: Row indexes of each batch; the next batch is the last item.
+        self._batches: list[Sequence[int]] = []
         chunks = [indexes[start : start + max_rows] for start in range(0, len(indexes), max_rows)]
         while chunks:
             chunk = chunks.pop()
@@ -27,20 +27,20 @@ class CallSeries:
                 middle = len(chunk) // 2
                 chunks += [chunk[:middle], chunk[middle:]]
             else:
-                self._pieces.append(chunk)
+                self._batches.append(chunk)
         self._results: list[tuple[Sequence[int], IngestResult]] = []
 
     def next_rows(self) -> list[SpanRow]:
-        """Return the rows of the piece that is to be committed next."""
-        return [self._rows[index] for index in self._pieces[-1]]
+        """Return the rows of the next batch."""
+        return [self._rows[index] for index in self._batches[-1]]
 
     def add(self, result: IngestResult) -> bool:
-        """Take what became of that piece. Return whether there are more."""
-        self._results.append((self._pieces.pop(), result))
-        return bool(self._pieces)
+        """Add the result of the next batch; return True if there are more batches."""
+        self._results.append((self._batches.pop(), result))
+        return bool(self._batches)
 
     def result(self) -> IngestResult:
-        """Return what became of the whole call, with indexes of its own."""
+        """Return the sum of the results; rejected rows are numbered as in the whole call."""
         return IngestResult(
             stored=sum(result.stored for _, result in self._results),
             duplicates=sum(result.duplicates for _, result in self._results),

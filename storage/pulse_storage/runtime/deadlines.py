@@ -1,4 +1,4 @@
-"""Deadlines of what a request waits for: a server that hangs answers nothing."""
+"""Deadlines for waiting on a store: a database server that hangs never answers."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from contextlib import asynccontextmanager
 
 from pulse_storage.errors import StoreUnavailable
 
-#: For a key or prices, before a request's own work begins. Exporters give up after ten seconds in all.
+#: For looking up a key or prices at the start of a request. Exporters time out after 10 s in total.
 LOOK_UP_DEADLINE_S = 1.5
-#: For a write of a few rows behind all that waits for the writer.
+#: For writing a few rows; includes the time in the write queue.
 WRITE_DEADLINE_S = 8.0
 
 
 @asynccontextmanager
 async def answer_within(deadline_s: float | None) -> AsyncGenerator[None]:
-    """Raise StoreUnavailable if the block takes longer; None: it may take any time."""
+    """Raise StoreUnavailable if the block takes longer than `deadline_s`; None means no deadline."""
     try:
         async with asyncio.timeout(deadline_s):
             yield
     except TimeoutError:
-        raise StoreUnavailable("it does not answer in time; try again") from None
+        raise StoreUnavailable("the store does not answer in time; try again") from None

@@ -1,4 +1,4 @@
-"""Files that appear whole, synced and private, or not at all."""
+"""Create files atomically: complete, synced and readable by the owner only, or not at all."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pulse_storage.errors import StoreUnusable
 
 @contextmanager
 def new_file(target: Path, *, replace: bool) -> Generator[Path]:
-    """An empty file of ours beside the target, which gets its name once the block has filled it.
+    """Yield a temporary file in the directory of `target`; rename it to `target` when the block ends.
 
-    That is one step, which a power cut leaves done or undone; if the block fails nothing is left. Raises
-    StoreUnusable: `target` exists and `replace` was not said, or it cannot be written.
+    The rename is atomic, also across a power cut. If the block raises, the file is removed. Raises
+    StoreUnusable if `target` exists and `replace` is False, or if it cannot be written.
     """
     if target.exists() and not replace:
         raise _there_already(target)
@@ -34,7 +34,7 @@ def new_file(target: Path, *, replace: bool) -> Generator[Path]:
 
 
 def sync(path: Path) -> None:
-    """See that a file, or the names in a directory, are on the disk."""
+    """Sync a file, or the entries of a directory, to disk."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
@@ -48,7 +48,7 @@ def _put(partial: Path, target: Path, *, replace: bool) -> None:
         partial.replace(target)
     else:
         try:
-            # Unlike a rename, a link never takes the place of a file that has come meanwhile.
+            # Unlike a rename, a hard link never replaces a file that was created in the meantime.
             target.hardlink_to(partial)
         except FileExistsError as error:
             raise _there_already(target) from error
@@ -56,4 +56,4 @@ def _put(partial: Path, target: Path, *, replace: bool) -> None:
 
 
 def _there_already(target: Path) -> StoreUnusable:
-    return StoreUnusable(f"cannot write {target}: it exists; choose another name, or say --force")
+    return StoreUnusable(f"cannot write {target}: it exists; choose another name, or use --force")

@@ -1,4 +1,4 @@
-"""The one thread that writes to an embedded store: whatever waits for it shares one commit."""
+"""The writer thread of a store: group commit of the rows of all calls that wait."""
 
 from __future__ import annotations
 
@@ -22,53 +22,53 @@ _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
 _MIB = 1 << 20
-#: One commit takes at most so many rows and bytes, so that nobody waits long for a neighbour's load.
+#: Maximum rows and bytes of one commit: a small call does not wait long for a large one.
 _MAX_COMMIT_ROWS = 4_000
 _MAX_COMMIT_BYTES = 16 * _MIB
-#: What a row takes in memory in addition to its texts and bodies.
+#: Memory of a row without its texts and bodies.
 ROW_BYTES = 1_200
 _texts = attrgetter("name", "metadata", "error_message", "output_text", "request_body", "response_body")
 
 
 class CommitTarget(Protocol):
-    """What the thread writes to. Only that thread calls it, one method at a time."""
+    """The database that the writer thread commits to. Only that thread calls it."""
 
     def store(self, calls: Sequence[Call]) -> list[IngestResult]:
-        """Commit the rows of all calls in one transaction; one result for each."""
+        """Commit the rows of all calls in one transaction; return one result per call."""
         ...
 
     def tidy(self) -> None:
-        """Housekeeping after a commit, when nobody waits for it."""
+        """Do housekeeping after a commit; no caller waits for it."""
         ...
 
     def failure(self, error: Exception) -> StorageError:
-        """What to tell those who wait. Called after every error, with nothing left half-written."""
+        """Roll back after an error of `store` or of a task; return the exception to raise in the callers."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """Rows for one commit: all that came together, or a piece of them; and the future of all."""
+    """The rows of one `submit` call, or one batch of them, and the future of the whole call."""
 
     rows: Sequence[SpanRow]
     keep_all: bool
     size_bytes: int
     future: Future[IngestResult] = field(default_factory=Future[IngestResult])
-    #: The series of which they are a piece, and the `time.monotonic` after which no caller waits for it.
+    #: The series that the batch belongs to, and the `time.monotonic` after which no caller waits for it.
     series: CallSeries | None = None
     until_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """Anything else that writes: it has a transaction of its own."""
+    """A function that writes in a transaction of its own."""
 
     run: Callable[[], object]
     future: Future[object] = field(default_factory=Future[object])
 
 
 class Writer:
-    """A queue bounded in bytes and the thread that empties it. Safe from any thread."""
+    """The write queue, bounded in bytes, and the thread that commits it. Thread-safe."""
 
     def __init__(self, database: CommitTarget, *, max_queue_bytes: int) -> None:
         self._database = database
@@ -85,14 +85,14 @@ class Writer:
     def submit(
         self, rows: Sequence[SpanRow], *, keep_all: bool, within_s: float = math.inf
     ) -> Future[IngestResult]:
-        """Queue rows. The future fails with StoreBusy at once if they do not fit.
+        """Queue rows; the future fails with StoreBusy at once if the queue is full.
 
-        More rows than one commit takes are stored in several, between those of others; only the piece that
-        waits is counted. Pieces that are left after `within_s` are not stored, and the future fails. A piece
-        that is larger than the whole queue is taken when nothing else waits.
+        Rows that exceed one commit are stored in several batches, between commits of other calls; only the
+        next batch counts towards the size of the queue. Batches that are not committed after `within_s` are
+        not stored, and the future fails. A batch larger than the queue is accepted while the queue is empty.
         """
         call = self._call(rows, keep_all, time.monotonic() + within_s)
-        # From here on nobody can cancel the wait: the rows will be stored.
+        # From here on the future cannot be cancelled: the rows will be stored.
         call.future.set_running_or_notify_cancel()
         with self._changed:
             if self._closing:
@@ -123,7 +123,7 @@ class Writer:
         return Call(first, keep_all, _size_bytes(first), series=series, until_s=until_s)
 
     def run(self, run: Callable[[], _Result]) -> Future[_Result]:
-        """Queue something else that writes, behind what waits."""
+        """Queue a function that writes in a transaction of its own; return the future of its result."""
         task = _Task(run)
         task.future.set_running_or_notify_cancel()
         with self._changed:
@@ -135,12 +135,12 @@ class Writer:
         return cast("Future[_Result]", task.future)
 
     def depth(self) -> tuple[int, int]:
-        """Rows and bytes that are not committed yet."""
+        """Return the rows and bytes in the queue, including those of the commit in progress."""
         with self._changed:
             return self._rows, self._bytes
 
     def close(self) -> None:
-        """Take nothing more, commit what waits, end the thread. Blocks; repeating it is harmless."""
+        """Refuse new calls, commit the queue, end the thread. Blocks until then; may be called again."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -158,7 +158,7 @@ class Writer:
                 _log.warning("housekeeping failed: %s", self._database.failure(error))
 
     def _next(self) -> _Task | list[Call] | None:
-        """One task, or calls that fit into one commit; None when closed and done."""
+        """Return the next task, or the calls of the next commit; None if closed and the queue is empty."""
         with self._changed:
             while not self._waiting and not self._closing:
                 self._changed.wait()
@@ -184,7 +184,7 @@ class Writer:
             self._release(calls)
             failure = self._failure(error)
             for call in calls:
-                # One exception each: those who wait add their own tracebacks to it.
+                # One exception per caller: each adds its own traceback.
                 call.future.set_exception(type(failure)(str(failure)))
             return
         if self._failing:
@@ -195,16 +195,18 @@ class Writer:
             if call.series is None:
                 call.future.set_result(result)
             else:
-                self._go_on(call, call.series, result)
+                self._continue(call, call.series, result)
 
-    def _go_on(self, call: Call, series: CallSeries, result: IngestResult) -> None:
-        """Queue the next piece behind what waits: others shall not wait for all of them."""
+    def _continue(self, call: Call, series: CallSeries, result: IngestResult) -> None:
+        """Queue the next batch at the end: other calls must not wait for the whole series."""
         if not series.add(result):
             call.future.set_result(series.result())
             return
         if time.monotonic() > call.until_s:
-            # The client sends all of them again, which would only take longer behind the rest of these.
-            call.future.set_exception(StoreBusy("so many rows take too long now; send again in a second"))
+            # The client has given up and sends all rows again, so the other batches are dropped.
+            call.future.set_exception(
+                StoreBusy("storing this many rows takes too long now; send again in a second")
+            )
             return
         rows = series.next_rows()
         with self._changed:
@@ -223,7 +225,7 @@ class Writer:
     def _failure(self, error: Exception) -> StorageError:
         failure = self._database.failure(error)
         if not self._failing:
-            # Once, not for every batch that is sent again until it heals.
+            # Logged once, not for every retry until the store works again.
             _log.error("the store takes no rows: %s", failure, exc_info=error)
             self._failing = True
         return failure
@@ -239,6 +241,6 @@ def _closed() -> StoreUnavailable:
 
 
 def _size_bytes(rows: Sequence[SpanRow]) -> int:
-    """What rows take in memory, about; without steps of the interpreter for each, since somebody waits."""
+    """Return the approximate memory of rows. Vectorised: runs on the request path."""
     texts = filter(None, chain.from_iterable(map(_texts, rows)))
     return len(rows) * ROW_BYTES + sum(map(len, texts))

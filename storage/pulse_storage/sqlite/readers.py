@@ -12,7 +12,7 @@ import apsw
 
 from pulse_storage.errors import StoreUnavailable, StoreUnusable
 from pulse_storage.runtime.read_priority import RightOfWay
-from pulse_storage.runtime.thread_pool import AnsweringThreads
+from pulse_storage.runtime.thread_pool import LifoThreadPool
 from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import open_reader, unavailable
 from pulse_storage.sqlite.gate import ReadGate
@@ -40,7 +40,7 @@ class SqliteReaders:
         self._max_read_s = max_read_s
         self._closing = False
         self._gate = gate or ReadGate()
-        self._threads = AnsweringThreads(threads, "pulse-read", way)
+        self._threads = LifoThreadPool(threads, "pulse-read", way)
         self._mine = threading.local()
         self._opened: list[ApswConnection] = []
 

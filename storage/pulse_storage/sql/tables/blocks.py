@@ -10,7 +10,7 @@ from zstandard import ZstdError
 
 from pulse_storage.content.bodies import unpack
 from pulse_storage.content.documents import SharedDocument
-from pulse_storage.content.placing import Placing
+from pulse_storage.content.placement import Placement
 from pulse_storage.content.references import Damaged, Extent, assemble, decode, is_reference
 from pulse_storage.sql.connection import Connection, SqlValue
 
@@ -32,13 +32,15 @@ _SAVE_PART = (
 
 def save_documents(connection: Connection, project: int, documents: Sequence[SharedDocument]) -> list[bytes]:
     """Store what is new of some documents; their references, to be stored with their rows."""
-    placing = Placing(_places(connection, project, documents), connection.dialect.block_ids(connection))
-    references = [placing.place(document) for document in documents]
-    connection.executemany(_SAVE_BLOCK, [(id, project, week, packed) for id, week, packed in placing.blocks])
+    placement = Placement(_places(connection, project, documents), connection.dialect.block_ids(connection))
+    references = [placement.place(document) for document in documents]
+    connection.executemany(
+        _SAVE_BLOCK, [(id, project, week, packed) for id, week, packed in placement.blocks]
+    )
     connection.executemany(
         _SAVE_PART,
         # In the order of the key, so that two processes never wait for each other.
-        sorted((project, week, digest, *extent) for week, digest, extent in placing.parts),
+        sorted((project, week, digest, *extent) for week, digest, extent in placement.chunks),
     )
     return references
 
@@ -84,7 +86,7 @@ def _places(
     wanted: dict[int, dict[bytes, None]] = {}
     for document in documents:
         digests = wanted.setdefault(document.week, {})
-        for digest, _, _ in document.parts:
+        for digest, _, _ in document.chunks:
             if digest is not None:
                 digests[digest] = None
     dialect = connection.dialect

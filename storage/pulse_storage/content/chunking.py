@@ -1,42 +1,42 @@
-"""Cuts a JSON document into parts that the next document of the same conversation has too."""
+"""Content-defined chunking: split JSON documents so that those of one conversation share most chunks."""
 
 from __future__ import annotations
 
-#: To find a smaller part again would cost more than its bytes do.
-MIN_PART_BYTES = 256
-#: Behind a list even a small part ends, or the next list would be cut anew whenever this one grows.
+#: The index entry of a smaller chunk would take more space than the chunk.
+MIN_CHUNK_BYTES = 256
+#: At the end of a list a chunk may be this small: else the next list is split elsewhere when this one grows.
 _MIN_LAST_BYTES = 128
-#: A long text is divided where a paragraph ends: a prompt that names the time is not stored anew for it.
+#: Long texts are split at paragraphs, so that a prompt that contains the time shares the other paragraphs.
 _MIN_TEXT_BYTES = 2_048
 _PARAGRAPH = rb"\n\n"
-#: Brackets that close what ends there; they belong to the next part, since what comes before may grow too.
+#: Closing brackets belong to the next chunk: the list or object before them may grow.
 _CLOSING = b"}]"
 _MAX_CLOSING_BYTES = 16
 
 
-#: Between two objects of a list, before the first, behind the last; Anthropic's caching mark moves on with
-#: each turn and must not take its message along. As senders write JSON: close, or spaced.
-_CLOSE = (b"},{", b'":[{', b'}],"', b',"cache_control"')
+#: Boundaries: between two objects of a list, before the first, after the last, and before Anthropic's
+#: cache_control, which moves to another message with each turn. In JSON without spaces, and with them.
+_COMPACT = (b"},{", b'":[{', b'}],"', b',"cache_control"')
 _SPACED = (b"}, {", b'": [{', b'}], "', b', "cache_control"')
 
 
-def cut(document: bytes) -> list[int]:
-    """Where parts end, ascending; what follows the last of them is no part.
+def chunk_ends(document: bytes) -> list[int]:
+    """Return the end offsets of the chunks, ascending; the bytes after the last offset are not a chunk.
 
-    A part ends at the first mark that leaves it large enough. So the parts of a list stay the same when
-    something is appended, and soon are the same again behind something that was changed or left out. Nothing
-    is parsed: what looks like a mark within a text does so in every document that has the text. Linear in
-    the document, in bounded memory.
+    A chunk ends at the first boundary after its minimum size. So the chunks of a list stay the same when an
+    item is appended, and are the same again soon after an item that was changed or removed. The JSON is not
+    parsed: a boundary within a string is the same in every document with that string. Takes time linear in
+    the size of the document.
     """
-    between_mark, opening_mark, closing_mark, caching_mark = _SPACED if _is_spaced(document) else _CLOSE
+    between_mark, opening_mark, closing_mark, caching_mark = _SPACED if _is_spaced(document) else _COMPACT
     opened = len(opening_mark) - 1
     none = len(document)
-    # Each mark is looked for from where it was last seen, never twice in the same bytes.
+    # Each boundary is searched from its last position, so that no byte is searched twice for it.
     between = opening = closing = caching = paragraph = -1
     ends: list[int] = []
     start = 0
     while True:
-        least = start + MIN_PART_BYTES
+        least = start + MIN_CHUNK_BYTES
         if between < least:
             between = _find_end(document, between_mark, least)
         if opening < least:
@@ -63,7 +63,7 @@ def cut(document: bytes) -> list[int]:
 
 
 def _find_end(document: bytes, mark: bytes, least: int) -> int:
-    """Where something ends before a mark, not before `least`; the document's end if there is none."""
+    """Return the offset, at least `least`, of the end of an object before a mark; else the length."""
     at = _find(document, mark, least, b"}")
     while at >= 0:
         end = _before_closing(document, at)
@@ -74,7 +74,7 @@ def _find_end(document: bytes, mark: bytes, least: int) -> int:
 
 
 def _find(document: bytes, mark: bytes, least: int, rare: bytes) -> int:
-    """As `document.find(mark, least)`, and ten times as fast where a byte of the mark does not occur."""
+    """Return `document.find(mark, least)`; ten times faster if the byte `rare` of the mark does not occur."""
     first = document.find(rare, least)
     return -1 if first < 0 else document.find(mark, max(least, first - len(mark)))
 
@@ -85,6 +85,6 @@ def _before_closing(document: bytes, end: int) -> int:
 
 
 def _is_spaced(document: bytes) -> bool:
-    """Whether the first list of objects is written with a space behind its colons."""
+    """Return True if the first list of objects has a space after its colons."""
     colon = document.find(b'":', max(document.find(b"[{"), 0))
     return document[colon + 2 : colon + 3] == b" "

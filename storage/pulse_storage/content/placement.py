@@ -1,4 +1,4 @@
-"""Decides where the parts of documents lie: in blocks that are stored, or in new ones."""
+"""Assign the chunks of documents to blocks: to a stored block that contains the chunk, else to a new one."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ class NewBlock(NamedTuple):
     packed: bytes
 
 
-class NewPart(NamedTuple):
-    """A part to be found by later documents."""
+class NewChunk(NamedTuple):
+    """A chunk that later documents may reference."""
 
     week: int
     digest: bytes
     extent: Extent
 
 
-class Placing:
-    """Documents of one project that are stored in one transaction."""
+class Placement:
+    """Places the documents of one project that one transaction stores."""
 
     def __init__(self, places: dict[bytes | None, Extent], block_ids: Iterator[int]) -> None:
-        """`places` says where parts that are stored lie; new blocks get the next ids."""
+        """Take the extents of stored chunks by digest, and the ids for new blocks."""
         self._places = places
         self._block_ids = block_ids
         self.blocks: list[NewBlock] = []
-        self.parts: list[NewPart] = []
+        self.chunks: list[NewChunk] = []
 
     def place(self, document: SharedDocument) -> bytes:
-        """The reference of a document whose new parts are in `blocks` and `parts` from now on."""
+        """Return the reference of a document, and add its new blocks and chunks to `blocks` and `chunks`."""
         find = self._places.get
-        extents = [find(digest) for digest, _, _ in document.parts]
+        extents = [find(digest) for digest, _, _ in document.chunks]
         missing = {index for index, extent in enumerate(extents) if extent is None}
         for members, packed in document.blocks:
             if not missing.isdisjoint(members):
@@ -51,14 +51,14 @@ class Placing:
     def _add_late(
         self, document: SharedDocument, missing: Sequence[int], extents: list[Extent | None]
     ) -> None:
-        """Parts that stand twice in the document, or whose first row was not stored after all."""
+        """Place chunks that occur twice in the document, or that were wrongly expected to be stored."""
         late: list[int] = []
         for index in missing:
-            digest = document.parts[index].digest
+            digest = document.chunks[index].digest
             extents[index] = None if digest is None else self._places.get(digest)
             if extents[index] is None:
                 late.append(index)
-        for members, packed in pack_blocks(document.document, document.parts, late):
+        for members, packed in pack_blocks(document.document, document.chunks, late):
             self._add(document, members, packed, extents)
 
     def _add(
@@ -68,11 +68,11 @@ class Placing:
         self.blocks.append(NewBlock(block, document.week, packed))
         at = 0
         for index in members:
-            digest, start, end = document.parts[index]
+            digest, start, end = document.chunks[index]
             extent = Extent(block, at, end - start)
             at += end - start
             if extents[index] is None:
                 extents[index] = extent
                 if digest is not None and digest not in self._places:
                     self._places[digest] = extent
-                    self.parts.append(NewPart(document.week, digest, extent))
+                    self.chunks.append(NewChunk(document.week, digest, extent))
