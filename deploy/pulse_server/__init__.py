@@ -1,1 +1,1 @@
-"""Where everything meets: the `pulse` command, its settings, and the processes that it runs."""
+"""The `pulse` command, the settings, and the server process with collector and query API."""

@@ -1,4 +1,4 @@
-"""`python -m pulse_server` is the `pulse` command."""
+"""Run the `pulse` command as `python -m pulse_server`."""
 
 from __future__ import annotations
 

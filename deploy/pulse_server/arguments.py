@@ -1,4 +1,4 @@
-"""The command-line parser: usage errors of one line, and options that are settings."""
+"""The command-line parser: one-line usage errors, and options that set settings."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from typing import Any, NoReturn
 
 from pulse_server.settings import SETTINGS, Settings, read_settings
 
-#: argparse's message for a word that is none of an argument's choices; Python 3.12 dropped the quotes.
+#: argparse's message for an invalid choice; since Python 3.12 the choices have no quotes.
 _WRONG_CHOICE = re.compile(
     r"argument (?P<what>[\w-]+): invalid choice: '(?P<given>.*)' \(choose from (?P<choices>.*)\)", re.DOTALL
 )
 
 
 class CommandFailed(Exception):
-    """The command failed; the message is one line with the reason. Exit code 1."""
+    """A command failed; the message is one line with the reason and the fix. Exit code 1."""
 
 
 class WrongUsage(Exception):
-    """What the command was given cannot be used; the message says what would do. Exit code 2."""
+    """An argument or a file given to a command is invalid; the message has the fix. Exit code 2."""
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser that answers wrong usage with one line, and keeps the layout of its examples."""
+    """An ArgumentParser that reports wrong usage in one line and keeps line breaks of its help texts."""
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(
@@ -41,24 +41,24 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride]  # its overloads are wider
         self, args: Any = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        """Parse the arguments; refuse an unknown option here, where its neighbours are known."""
+        """Parse the arguments; exit on an unknown option with the most similar option of this command."""
         parsed, unknown = super().parse_known_args(args, namespace)
         option = next((word.partition("=")[0] for word in unknown if word.startswith("-")), None)
         if option is not None:
             options = re.findall(r"(?<![\w-])--[a-z][a-z-]*", self.format_help())
-            self.error(f"there is no option {option}{did_you_mean(option, options)}")
+            self.error(f"unknown option {option}{did_you_mean(option, options)}")
         if unknown:
             self.error(f"unexpected argument '{unknown[0]}'")
         return parsed, unknown
 
     def error(self, message: str) -> NoReturn:
-        """Write one line and exit with code 2; a wrong choice comes with the nearest one."""
+        """Write one line and exit with code 2; for an invalid choice with the most similar choice."""
         wrong = _WRONG_CHOICE.fullmatch(message)
         if wrong is not None:
             choices = re.findall(r"[\w-]+", wrong["choices"])
             nearest = did_you_mean(wrong["given"], choices)
             message = (
-                f"there is no {wrong['what'].lower()} '{wrong['given']}'{nearest}"
+                f"unknown {wrong['what'].lower()} '{wrong['given']}'{nearest}"
                 if nearest
                 else f"{wrong['what']}: '{wrong['given']}' is not one of {', '.join(choices)}"
             )
@@ -67,13 +67,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """Return "; did you mean X?" for the nearest of the known words, or nothing if none is near."""
+    """Return "; did you mean X?" with the most similar of the known words, or "" if none is similar."""
     nearest = difflib.get_close_matches(given, list(known), n=1, cutoff=0.5)
     return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
-    """Give the parser the options of these settings; what is said there replaces the environment."""
+    """Add the options of the named settings to a parser; an option takes precedence over the environment."""
     group = parser.add_argument_group("settings")
     for setting in SETTINGS:
         if setting.name in names and setting.option is not None:
@@ -86,12 +86,12 @@ def add_settings(parser: argparse.ArgumentParser, *names: str) -> None:
 
 
 def add_store_settings(parser: argparse.ArgumentParser) -> None:
-    """The options of every command that works straight on the store."""
+    """Add the options of commands that open the store: --database-url and --data-dir."""
     add_settings(parser, "DATABASE_URL", "PULSE_DATA_DIR")
 
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
-    """The settings of this process: its environment, then its options. Raises SettingError."""
+    """Read the settings from the parsed options and the environment. Raises SettingError."""
     options = {
         name.removeprefix("setting:"): value
         for name, value in vars(arguments).items()
@@ -101,10 +101,10 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
 
 
 def settings_without_option() -> str:
-    """The settings that only the environment takes, as a paragraph of a --help page."""
+    """Return a --help paragraph with the settings that have no option, wrapped to the terminal's width."""
     settings = [setting for setting in SETTINGS if setting.option is None]
     meanings_at = 4 + max(len(setting.name) for setting in settings)
-    # As wide as argparse makes its own paragraphs.
+    # The width that argparse uses.
     columns = max(shutil.get_terminal_size().columns - 2, meanings_at + 20)
     lines = [
         textwrap.fill(
@@ -116,4 +116,4 @@ def settings_without_option() -> str:
         )
         for setting in settings
     ]
-    return "Settings taken from the environment only:\n" + "\n".join(lines)
+    return "Settings without an option, read from the environment:\n" + "\n".join(lines)

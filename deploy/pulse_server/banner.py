@@ -1,4 +1,4 @@
-"""What `pulse serve` prints once it is ready: where it listens, where data lies, and two lines to paste."""
+"""The text that `pulse serve` prints when it is ready: URLs, data location, and two lines to paste."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pulse_server.settings import Settings, hide_password
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The ports that are open; None for a listener that is off."""
+    """The ports and the roles of a running server; a port is None if its listener is off."""
 
     main: int
     otlp_http: int | None
@@ -24,7 +24,10 @@ class Listening:
 
 
 def banner(settings: Settings, listening: Listening, key: str | None, project: str | None) -> str:
-    """Return the text; `key` is a valid one if this process knows any, `project` the name of any project."""
+    """Return the text of a server that is ready.
+
+    `key` is a valid API key to print, `project` the name of a project of the store; either may be None.
+    """
     base = url(settings.host, listening.main)
     what = " and ".join(
         part for part, on in (("query API", listening.query), ("ingest", listening.ingest)) if on
@@ -34,12 +37,12 @@ def banner(settings: Settings, listening: Listening, key: str | None, project: s
         rows.append(("OTLP/HTTP", url(settings.host, listening.otlp_http)))
     if listening.otlp_grpc is not None:
         rows.append(("OTLP/gRPC", url(settings.host, listening.otlp_grpc)))
-    rows.append(("Data", where_data_lies(settings.database_url)))
+    rows.append(("Data", store_location(settings.database_url)))
     lines = [f"Pulse {version('pulse-server')} is ready", *(f"  {name:<22}{value}" for name, value in rows)]
     if listening.ingest:
         lines += [
             "",
-            "Paste these lines where your application runs; every OpenTelemetry exporter reads them:",
+            "Paste these lines into your application's shell; every OpenTelemetry exporter reads them:",
         ]
         lines += export_lines(settings.host, listening.otlp_http or listening.main, key)
         if listening.otlp_grpc is not None:
@@ -51,7 +54,7 @@ def banner(settings: Settings, listening: Listening, key: str | None, project: s
 
 
 def export_lines(host: str, otlp_http_port: int, key: str | None) -> list[str]:
-    """The two lines; the space after Bearer is escaped because exporters read headers as URL-encoded."""
+    """Return the two `export` lines; exporters URL-decode headers, so the space after Bearer is escaped."""
     return [
         f"export OTEL_EXPORTER_OTLP_ENDPOINT={url(host, otlp_http_port)}",
         f"export OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20{key or 'YOUR_KEY'}",
@@ -59,7 +62,7 @@ def export_lines(host: str, otlp_http_port: int, key: str | None) -> list[str]:
 
 
 def program() -> str:
-    """Return what runs the `pulse` command in this shell: its name, or its path if PATH does not have it."""
+    """Return the shell command that runs `pulse`: its name, or its path if it is not on PATH."""
     path = Path(sys.argv[0]).absolute()
     if shutil.which("pulse") is not None or path.name != "pulse":
         return "pulse"
@@ -67,13 +70,13 @@ def program() -> str:
 
 
 def url(host: str, port: int) -> str:
-    """The address for a client on this machine."""
+    """Return the URL of a listener for clients on this machine."""
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
-def where_data_lies(database_url: str) -> str:
-    """The file of a SQLite store, else the URL without its password."""
+def store_location(database_url: str) -> str:
+    """Return the path of a SQLite file, or the URL of another store without its password."""
     if database_url.startswith("sqlite:///"):
         return str(Path(database_url.removeprefix("sqlite:///")).absolute())
     return hide_password(database_url)

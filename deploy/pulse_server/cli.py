@@ -1,6 +1,7 @@
-"""`pulse`: one command, its subcommands and exit codes.
+"""The `pulse` command line: subcommands and exit codes.
 
-Exit codes: 0 done; 2 wrong usage or a setting that cannot be used; 1 anything else. A failure is one line.
+Exit codes: 0 for success, 2 for wrong usage or an invalid setting, 1 for any other failure. A failure is one
+line on stderr.
 """
 
 from __future__ import annotations
@@ -16,21 +17,21 @@ from pulse_server.arguments import CommandFailed, Parser, WrongUsage
 from pulse_server.settings import SettingError
 from pulse_storage.errors import StorageError
 
-#: Each command, which is a module of that name in `pulse_server.commands`, and its line in `pulse --help`.
+#: Commands with their line in `pulse --help`; each is the module of that name in `pulse_server.commands`.
 COMMANDS = {
     "serve": "run the collector and the query API",
     "demo": "record and show real client calls, without accounts or network",
     "projects": "create, list, rename and delete projects",
     "keys": "create, list and revoke keys",
     "prices": "set, show and clear a project's own prices",
-    "reprice": "price stored calls again, at the prices in force now",
-    "retention": "say how long data is kept, and let go of the rest",
-    "erase": "delete everything of a user or a session",
+    "reprice": "recompute the cost of stored calls at current prices",
+    "retention": "set, show and apply retention policies",
+    "erase": "delete all data of a user or a session",
     "migrate": "bring the store's schema up to date",
-    "backup": "copy the store into one file, while it is in use",
-    "restore": "put a backup in place as the store",
-    "copy": "carry everything of one store into another",
-    "explain": "explain how spans are read and counted",
+    "backup": "write the store to one file, while it is in use",
+    "restore": "restore the store from a backup",
+    "copy": "copy all data of one store to another",
+    "explain": "explain how spans are mapped and counted",
     "version": "print versions",
     "doctor": "check settings, store, ports and clock",
 }
@@ -41,9 +42,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["help"]:
         words = [*words[1:], "--help"]
-    # Only the command that is meant is imported: all of them together take most of a second.
-    meant = next((word for word in words if word in COMMANDS), None)
-    parser = build_parser([] if meant is None else [meant])
+    # Import only the module of the given command: importing all of them takes most of a second.
+    command = next((word for word in words if word in COMMANDS), None)
+    parser = build_parser([] if command is None else [command])
     if not words:
         parser.print_help()
         return 0
@@ -64,18 +65,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader (`head`, `less`) has enough; keep the interpreter from flushing into it again.
+        # The reader (`head`, `less`) has closed the pipe; keep the interpreter from flushing to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
 def build_parser(commands: Collection[str] = COMMANDS.keys()) -> Parser:
-    """Build the command line: every command by name and help line, and `commands` with their options."""
+    """Build the parser with the help lines of all commands, and with the options of `commands` only."""
     parser = Parser(
         prog="pulse",
         description="LLM observability: an OTLP receiver, a store and a query API in one process.",
-        epilog="Example:\n  pulse demo          see it work, without accounts or network\n"
-        "  pulse serve         run it; prints the two lines to paste into your application's shell",
+        epilog="Example:\n  pulse demo          try it without accounts or network\n"
+        "  pulse serve         run it; prints two lines to paste into your application's shell",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")

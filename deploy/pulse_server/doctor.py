@@ -1,4 +1,4 @@
-"""What `pulse doctor` looks at: each check answers one finding, and changes nothing."""
+"""The checks of `pulse doctor`; each returns findings and changes nothing."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Literal
 from google.protobuf.internal import api_implementation
 
 from pulse_collector.pricing.price_list import PRICE_VERSION
-from pulse_server.banner import url, where_data_lies
+from pulse_server.banner import store_location, url
 from pulse_server.listen import check_free
 from pulse_server.prices_file import file_prices
 from pulse_server.settings import SettingError, Settings
@@ -30,36 +30,36 @@ from pulse_storage.runtime.writer import ROW_BYTES
 from pulse_storage.sqlite.connection import gives_back_space, sqlite_path
 
 _FREE_MIB_WARNING = 1024
-#: No clock that is right shows a time before this version was made.
-_MADE_S = 1_790_000_000
+#: Unix time of this version's release: an earlier clock is wrong.
+_RELEASED_S = 1_790_000_000
 _PROBE_TIMEOUT_S = 2.0
-#: Nothing of the machine's proxies: what is asked is this machine.
+#: Without the environment's proxies: the request is to this machine.
 _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at; the text of anything but `ok` ends with its mend."""
+    """The result of one check; the text of a warning or problem ends with the fix."""
 
     about: str
     level: Literal["ok", "warning", "problem"]
     text: str
 
     def as_json(self) -> dict[str, str]:
-        """As `pulse doctor --json` prints it."""
+        """Return the JSON object that `pulse doctor --json` prints."""
         return asdict(self)
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Every finding, in the order in which a server would meet them."""
+    """Run all checks and return their findings, in the order in which a server's start depends on them."""
     ports = (
         ("PORT", settings.port),
         ("PULSE_OTLP_HTTP_PORT", settings.otlp_http_port),
         ("PULSE_OTLP_GRPC_PORT", settings.otlp_grpc_port),
     )
-    running = _pulse_answers(settings)
+    running = _is_pulse_running(settings)
     return [
-        Finding("settings", "ok", "every setting can be used"),
+        Finding("settings", "ok", "all settings are valid"),
         _limits(settings),
         _admin(settings),
         _data_dir(settings.data_dir),
@@ -81,23 +81,23 @@ def _admin(settings: Settings) -> Finding:
 
 
 def _limits(settings: Settings) -> Finding:
-    """Whether a request that the limits allow fits into the memory for requests."""
+    """Check that the largest allowed request fits into PULSE_MAX_INFLIGHT_MIB."""
     spans = settings.max_spans_per_request
     rows_mib = -(-spans * ROW_BYTES // 2**20)
-    # On the wire it may be as large as decompressed.
+    # The body counts twice: as received, which may be as large as decompressed, and decompressed.
     needed_mib = 2 * settings.max_body_mib + rows_mib
     if needed_mib > settings.max_inflight_mib:
         return Finding(
             "limits",
             "warning",
-            f"a request of {settings.max_body_mib} MiB and {spans} spans may take {needed_mib} MiB and be"
+            f"a request of {settings.max_body_mib} MiB and {spans} spans may need {needed_mib} MiB and be"
             f" refused; set PULSE_MAX_INFLIGHT_MIB to {needed_mib} or more, or lower"
             " PULSE_MAX_SPANS_PER_REQUEST",
         )
     return Finding(
         "limits",
         "ok",
-        f"a request may have {settings.max_body_mib} MiB and {spans} spans, all together"
+        f"one request may have {settings.max_body_mib} MiB and {spans} spans; all requests in progress"
         f" {settings.max_inflight_mib} MiB",
     )
 
@@ -106,11 +106,11 @@ def _data_dir(data_dir: Path) -> Finding:
     nearest = next(path for path in (data_dir, *data_dir.parents) if path.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         return Finding(
-            "data", "problem", f"cannot write to {data_dir}; set PULSE_DATA_DIR to a directory of yours"
+            "data", "problem", f"cannot write to {data_dir}; set PULSE_DATA_DIR to a writable directory"
         )
     if data_dir.exists() and data_dir.stat().st_mode & 0o077:
-        return Finding("data", "warning", f"others can look into {data_dir}; run: chmod 700 {data_dir}")
-    return Finding("data", "ok", f"{data_dir} can be written")
+        return Finding("data", "warning", f"other users can access {data_dir}; run: chmod 700 {data_dir}")
+    return Finding("data", "ok", f"{data_dir} is writable")
 
 
 def _disk(data_dir: Path) -> Finding:
@@ -118,13 +118,15 @@ def _disk(data_dir: Path) -> Finding:
     free_mib = shutil.disk_usage(nearest).free // (1024 * 1024)
     if free_mib < _FREE_MIB_WARNING:
         return Finding(
-            "disk", "warning", f"{free_mib} MiB are free at {nearest}; free some, or move PULSE_DATA_DIR"
+            "disk",
+            "warning",
+            f"only {free_mib} MiB are free at {nearest}; free some space or move PULSE_DATA_DIR",
         )
     return Finding("disk", "ok", f"{free_mib} MiB are free at {nearest}")
 
 
 def _store(settings: Settings) -> Finding:
-    place = where_data_lies(settings.database_url)
+    place = store_location(settings.database_url)
     try:
         pending = migrate.pending(settings.database_url)
         doubts = migrate.doubts(settings.database_url)
@@ -139,14 +141,14 @@ def _store(settings: Settings) -> Finding:
 
 
 def _free_space(settings: Settings) -> list[Finding]:
-    """Files of the first versions keep the space of what retention drops."""
+    """Check that the SQLite file shrinks after deletions, which files of the first versions do not."""
     if is_postgres(settings.database_url):
         return []
     path = sqlite_path(settings.database_url)
     if not path.exists() or gives_back_space(path):
         return []
     text = (
-        f"{path} keeps the space of what is dropped; once writers can wait, run: pulse retention run --vacuum"
+        f"{path} does not shrink when data is deleted; run when writes may wait: pulse retention run --vacuum"
     )
     return [Finding("space", "warning", text)]
 
@@ -157,12 +159,16 @@ def _prices(settings: Settings) -> Finding:
     except SettingError as error:
         return Finding("prices", "problem", str(error))
     if prices is None:
-        return Finding("prices", "ok", f"{PRICE_VERSION}; set PULSE_PRICES_FILE to prices of your own")
-    return Finding("prices", "ok", f"{prices.version}: {len(prices.document.prices)} prices above the list")
+        return Finding("prices", "ok", f"{PRICE_VERSION}; set PULSE_PRICES_FILE for custom prices")
+    return Finding(
+        "prices",
+        "ok",
+        f"{prices.version}: {len(prices.document.prices)} custom prices take precedence over {PRICE_VERSION}",
+    )
 
 
 def _stored_calls(settings: Settings) -> list[Finding]:
-    """Find stored calls without a cost or tokens, and unread attributes; a missing store is left alone."""
+    """Report stored calls without cost or tokens, and unread attributes; nothing if there is no store."""
     try:
         if migrate.pending(settings.database_url):
             return []
@@ -172,8 +178,7 @@ def _stored_calls(settings: Settings) -> list[Finding]:
             *(Finding("dialects", "warning", text) for text in asyncio.run(unread_attributes(settings))),
         ]
     except (SettingError, StorageError):
-        # Another finding tells of it.
-        return []
+        return []  # the findings "settings" and "store" report the error
 
 
 def _port(name: str, host: str, port: int, *, running: bool) -> Finding:
@@ -183,12 +188,12 @@ def _port(name: str, host: str, port: int, *, running: bool) -> Finding:
         check_free(name, host, port)
     except SettingError as error:
         if running:
-            return Finding("port", "ok", f"{name}: {port} is taken, and Pulse is running here")
+            return Finding("port", "ok", f"{name}: {port} is in use, and Pulse is running on this machine")
         return Finding("port", "problem", str(error))
     return Finding("port", "ok", f"{name}: {port} is free")
 
 
-def _pulse_answers(settings: Settings) -> bool:
+def _is_pulse_running(settings: Settings) -> bool:
     if settings.port == 0:
         return False
     try:
@@ -199,19 +204,17 @@ def _pulse_answers(settings: Settings) -> bool:
 
 
 def _clock() -> Finding:
-    if time.time() < _MADE_S:
+    if time.time() < _RELEASED_S:
         text = (
-            f"the clock says {time.strftime('%Y-%m-%d', time.gmtime())}, before Pulse was made; set the clock"
+            f"the clock is at {time.strftime('%Y-%m-%d', time.gmtime())}, before this release; set the clock"
         )
         return Finding("clock", "problem", text)
-    return Finding("clock", "ok", f"the clock says {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}")
+    return Finding("clock", "ok", f"the clock is at {time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}")
 
 
 def _protobuf() -> Finding:
     kind = api_implementation.Type()
     if kind != "upb":
-        text = (
-            f"protobuf decodes with its slow '{kind}' backend on {sys.platform}; reinstall the protobuf wheel"
-        )
+        text = f"protobuf uses its slow backend '{kind}' on {sys.platform}; reinstall the protobuf wheel"
         return Finding("protobuf", "warning", text)
-    return Finding("protobuf", "ok", "protobuf decodes with upb")
+    return Finding("protobuf", "ok", "protobuf uses its fast backend, upb")

@@ -1,4 +1,4 @@
-"""What the server says while it runs: one line a record, text for people or JSON for machines, on stderr."""
+"""Logging of the server to stderr: one line per record, as text or JSON."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {
     "color_message",
     "taskName",
 }
-#: Control characters as their escapes: outside text must not be able to start a line or colour a terminal.
+#: Escapes of control characters, so that logged text cannot start a new line or change terminal colours.
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
-#: Those that JSON leaves as they are.
+#: Escapes of the control characters that JSON does not escape.
 _JSON_ESCAPES = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 def configure_logs(level: LogLevel, form: LogFormat) -> None:
-    """Send every logger of the process to stderr in this form, and warnings with them."""
+    """Send all log records and warnings of the process to stderr; `auto` is text on a terminal, else JSON."""
     handler = logging.StreamHandler(sys.stderr)
     text = form == "text" or (form == "auto" and sys.stderr.isatty())
     handler.setFormatter(TextFormatter() if text else JsonFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
-    # uvicorn tells of its own starting and stopping at this level; `serve` says that in its own words.
+    # uvicorn logs its start and stop at level info, which `serve` logs already.
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one JSON object: time, level, logger, message, its extra fields, and any exception."""
+    """Format a record as one JSON object: time, level, logger, message, extra fields, exception."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, object] = {
@@ -52,7 +52,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """A record as a line for people, extra fields as name=value; an exception follows on its own lines."""
+    """Format a record as one line, with extra fields as name=value; an exception follows in more lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         extra = "".join(f" {name}={value!r}" for name, value in _extra(record).items())

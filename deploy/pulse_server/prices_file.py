@@ -1,4 +1,4 @@
-"""Files of custom prices, read for a server or a command."""
+"""Read files of custom prices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pulse_storage.price_document import (
 
 
 def file_prices(settings: Settings) -> CustomPrices | None:
-    """The prices of PULSE_PRICES_FILE; None if it is not set. Raises SettingError."""
+    """Read PULSE_PRICES_FILE; None if it is not set. Raises SettingError if it is invalid."""
     path = settings.prices_file
     if path is None:
         return None
@@ -28,19 +28,22 @@ def file_prices(settings: Settings) -> CustomPrices | None:
 
 
 def read_prices(path: Path) -> PriceDocument:
-    """The document in a file: JSON if its name ends so, else TOML. Raises WrongUsage: file, line and mend."""
+    """Read a file of prices: JSON if its name ends in `.json`, else TOML.
+
+    Raises WrongUsage with file, line and fix if it cannot be read or is invalid.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(MAX_DOCUMENT_BYTES + 1)
         if len(content) > MAX_DOCUMENT_BYTES:
             raise WrongUsage(
-                f"{path}: larger than {MAX_DOCUMENT_BYTES} bytes; name fewer models, by patterns"
+                f"{path}: larger than {MAX_DOCUMENT_BYTES} bytes; use patterns for groups of models"
             )
         text = content.decode()
         return read_json(text) if path.suffix == ".json" else read_toml(text)
     except OSError as error:
-        raise WrongUsage(f"{path}: cannot be read ({error.strerror}); name a file of prices") from error
+        raise WrongUsage(f"{path}: cannot be read ({error.strerror}); give a readable file") from error
     except UnicodeDecodeError as error:
-        raise WrongUsage(f"{path}: is not UTF-8; save it as such") from error
+        raise WrongUsage(f"{path}: is not UTF-8; save it as UTF-8") from error
     except PriceDocumentError as error:
         raise WrongUsage(f"{path}: {error}") from error

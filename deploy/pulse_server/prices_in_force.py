@@ -1,4 +1,4 @@
-"""Which prices are in force for a project, for commands that work without a server."""
+"""The prices in force for a project, for commands that work without a server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from pulse_storage.rows import Project
 
 
 async def prices_in_force(storage: StorageAdapter, project: Project, file: CustomPrices | None) -> Prices:
-    """The project's own prices, then the file's, then the published ones. Raises CommandFailed."""
+    """Return a project's prices: its own take precedence over those of `file`, then the published ones.
+
+    Raises CommandFailed if the stored prices are invalid.
+    """
     stored = await storage.project_prices(project.id)
     layers = [file] if file is not None else []
     if stored is not None:
@@ -20,6 +23,6 @@ async def prices_in_force(storage: StorageAdapter, project: Project, file: Custo
             layers.insert(0, project_prices(read_json(stored.document)))
         except PriceDocumentError as error:
             raise CommandFailed(
-                f"the prices of project '{project.name}' cannot be used: {error}; set them again"
+                f"the prices of project '{project.name}' are invalid: {error}; set them again"
             ) from error
     return Prices(*layers)

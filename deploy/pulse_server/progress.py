@@ -1,4 +1,4 @@
-"""Tells on stderr how far a long command is: one line rewritten on a terminal, else a line now and then."""
+"""Show the progress of a command on stderr: one line that is rewritten, or periodic lines in a log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _EVERY_S_IN_LOGS = 5.0
 
 
 class Progress:
-    """The current state of one command; use as a context manager, so that the last line is ended."""
+    """The progress line of one command; a context manager, which ends the line."""
 
     def __init__(self) -> None:
         self._rewrites = sys.stderr.isatty()
@@ -28,11 +28,11 @@ class Progress:
 
     @property
     def elapsed_s(self) -> float:
-        """Since it was made; never zero."""
+        """Return the seconds since this object was created, never zero."""
         return max(time.monotonic() - self._started_s, 1e-6)
 
     def show(self, text: str, *, now: bool = False) -> None:
-        """The state by now; shown if the last was long enough ago, or if it must be."""
+        """Show the text, unless the last one was shown a moment ago and `now` is false."""
         every_s = _EVERY_S if self._rewrites else _EVERY_S_IN_LOGS
         if not now and time.monotonic() - self._shown_s < every_s:
             return

@@ -1,6 +1,6 @@
-"""The settings of the server: what each is called, what it means, and the environment read once.
+"""The settings of the server: their table, and reading them from environment and command-line options.
 
-`SETTINGS` is the one table; `--help` and docs/settings.md say what it says.
+`--help` and docs/settings.md show the texts of the table `SETTINGS`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Literal, TypeVar, get_args
 
 import platformdirs
 
-from pulse_storage.retention import MAX_DAYS, RetentionPolicy
+from pulse_server import setting_values as values
+from pulse_server.setting_values import ADMIN_KEY_MIN_CHARS
+from pulse_storage.retention import RetentionPolicy
 
 KeepSpans = Literal["genai", "all"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -26,20 +28,14 @@ _LOG_FORMATS: tuple[LogFormat, ...] = get_args(LogFormat)
 
 T = TypeVar("T")
 
-#: Read by pulse_instrumentation alone; a server that sees them must start all the same.
+#: Names that only pulse_instrumentation reads; the server ignores them.
 CLIENT_NAMES = frozenset({"PULSE_API_URL"})
-#: And these by the tests.
+#: Prefix of names that only the tests read; the server ignores them.
 _TEST_PREFIX = "PULSE_TEST_"
-
-_ADMIN_KEY_MIN_CHARS = 32
-_MAX_MINUTES = 7 * 24 * 60
-API_KEY = re.compile(r"pulse_sk_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_DATABASE_KINDS = ("sqlite", "postgresql", "postgres")
-_DATABASE_MEND = "use sqlite:///PATH or postgresql://USER:PASSWORD@HOST/DATABASE"
 
 
 class SettingError(Exception):
-    """A setting cannot be used; the message names it and says what would do."""
+    """A setting has an invalid value or an unknown name; the message has its name and the fix."""
 
     def __init__(self, name: str, problem: str) -> None:
         super().__init__(f"{name}: {problem}")
@@ -48,13 +44,13 @@ class SettingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row of the table."""
+    """Name and documentation of one setting."""
 
     name: str
-    #: As a person reads it; what is used is in `Settings`.
+    #: Text of the default for people; `read_settings` has the value.
     default: str
     meaning: str
-    #: The option of `pulse serve` that says the same.
+    #: The equivalent option of `pulse serve`.
     option: str | None = None
 
 
@@ -62,7 +58,7 @@ SETTINGS = (
     Setting(
         "DATABASE_URL",
         "a SQLite file in the data directory",
-        "where spans are kept: sqlite:///PATH (an absolute path has four slashes), or "
+        "the store: sqlite:///PATH (an absolute path has four slashes), or "
         "postgresql://USER:PASSWORD@HOST/DATABASE",
         "--database-url",
     ),
@@ -70,70 +66,71 @@ SETTINGS = (
     Setting(
         "ADMIN_KEY",
         "unset: admin routes are disabled",
-        f"what X-Admin-Key must say on /admin routes; at least {_ADMIN_KEY_MIN_CHARS} characters",
+        f"required in the header X-Admin-Key by /admin routes; at least {ADMIN_KEY_MIN_CHARS} characters",
     ),
-    Setting("PULSE_HOST", "127.0.0.1", "address that every listener binds", "--host"),
+    Setting("PULSE_HOST", "127.0.0.1", "bind address of all listeners", "--host"),
     Setting("PULSE_OTLP_HTTP_PORT", "4318", "OTLP over HTTP; 0 turns it off", "--otlp-http-port"),
     Setting("PULSE_OTLP_GRPC_PORT", "4317", "OTLP over gRPC; 0 turns it off", "--otlp-grpc-port"),
     Setting(
         "PULSE_DATA_DIR",
         "the user's data directory for pulse",
-        "directory of the SQLite file and of default.key; made with mode 0700",
+        "directory of the SQLite file and of default.key; created with mode 0700",
         "--data-dir",
     ),
     Setting(
         "PULSE_API_KEY",
         "generated",
-        "with an empty store: the key of its first project, default; pulse_sk_<uuid>",
+        "with an empty store: the API key of its first project, default; pulse_sk_<uuid>",
     ),
-    Setting("PULSE_MAX_BODY_MIB", "20", "largest request after decompression, in MiB"),
+    Setting("PULSE_MAX_BODY_MIB", "20", "maximum size of one request after decompression, in MiB"),
     Setting(
         "PULSE_MAX_INFLIGHT_MIB",
         "128",
-        "all requests together that are not answered yet, decoded, in MiB",
+        "maximum size of all requests in progress, decompressed and decoded, in MiB",
     ),
     Setting(
         "PULSE_MAX_SPANS_PER_REQUEST",
         "50000",
-        "spans or log records in one request; more are rejected and counted in partial_success",
+        "maximum number of spans or log records in one request; more are rejected and counted in"
+        " partial_success",
     ),
     Setting(
         "PULSE_KEEP_SPANS",
         "genai",
-        "genai keeps gen-ai spans, the other spans of their traces, and spans that name a session, user or "
-        "tags; all keeps every span",
+        "genai stores gen-ai spans, the other spans of their traces, and spans with a session, user or "
+        "tags; all stores every span",
     ),
     Setting(
         "PULSE_PRICES_FILE",
         "unset: the published prices",
-        "file of custom prices (TOML), which stand above the published ones; see pricing.md",
+        "file of custom prices (TOML), which take precedence over the published ones; see pricing.md",
     ),
     Setting(
         "PULSE_RETENTION_CONTENT_DAYS",
         "unset: no limit",
-        "content of older calls is dropped, in projects without a retention policy of their own",
+        "content of older calls is deleted, in projects without their own retention policy",
     ),
     Setting(
         "PULSE_RETENTION_ROWS_DAYS",
         "unset: no limit",
-        "rows of older calls are dropped, in projects without a retention policy of their own",
+        "rows of older calls are deleted, in projects without their own retention policy",
     ),
     Setting(
         "PULSE_RETENTION_EVERY_MINUTES",
         "60",
-        "how often a server applies retention by itself; 0: only when pulse retention run says so",
+        "interval at which a server applies retention; 0: only pulse retention run applies it",
     ),
     Setting("PULSE_LOG_LEVEL", "info", "debug, info, warning or error"),
     Setting("PULSE_LOG_FORMAT", "auto", "text, json, or auto: text on a terminal, else json"),
 )
 
-#: The options of `pulse serve` by the name of their setting: an error names what the user wrote.
+#: Options of `pulse serve` by setting name, so that an error has the name that the user typed.
 _OPTIONS = {setting.name: setting.option for setting in SETTINGS if setting.option is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting, checked."""
+    """The validated values of all settings."""
 
     database_url: str
     port: int
@@ -148,7 +145,7 @@ class Settings:
     max_spans_per_request: int
     keep_spans: KeepSpans
     prices_file: Path | None
-    #: What applies to projects without a policy of their own.
+    #: The policy of projects without their own.
     retention: RetentionPolicy
     retention_every_minutes: int
     log_level: LogLevel
@@ -156,10 +153,10 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str], options: Mapping[str, str] | None = None) -> Settings:
-    """The settings that the environment gives, each replaced by its command-line option if there is one.
+    """Read and validate all settings; a value in `options` takes precedence over `environ`.
 
-    `options` has the same names as the environment. An empty value counts as unset. Raises SettingError for
-    a value that cannot be used, and for a `PULSE_*` name that nothing knows.
+    `options` has the command-line options by setting name. An empty value counts as unset. Raises
+    SettingError for an invalid value and for an unknown `PULSE_*` name.
     """
     _refuse_unknown_names(environ)
     options = options or {}
@@ -171,35 +168,35 @@ def read_settings(environ: Mapping[str, str], options: Mapping[str, str] | None 
         except ValueError as error:
             raise SettingError(_OPTIONS[name] if options.get(name) else name, str(error)) from None
 
-    data_dir = read("PULSE_DATA_DIR", platformdirs.user_data_dir("pulse", appauthor=False), _directory)
+    data_dir = read("PULSE_DATA_DIR", platformdirs.user_data_dir("pulse", appauthor=False), values.directory)
     settings = Settings(
-        database_url=read("DATABASE_URL", f"sqlite:///{data_dir / 'pulse.db'}", _database_url),
-        port=read("PORT", "3000", _port),
-        admin_key=read("ADMIN_KEY", "", _admin_key),
+        database_url=read("DATABASE_URL", f"sqlite:///{data_dir / 'pulse.db'}", values.database_url),
+        port=read("PORT", "3000", values.port),
+        admin_key=read("ADMIN_KEY", "", values.admin_key),
         host=read("PULSE_HOST", "127.0.0.1", str.strip),
-        otlp_http_port=read("PULSE_OTLP_HTTP_PORT", "4318", _port),
-        otlp_grpc_port=read("PULSE_OTLP_GRPC_PORT", "4317", _port),
+        otlp_http_port=read("PULSE_OTLP_HTTP_PORT", "4318", values.port),
+        otlp_grpc_port=read("PULSE_OTLP_GRPC_PORT", "4317", values.port),
         data_dir=data_dir,
-        api_key=read("PULSE_API_KEY", "", _api_key),
-        max_body_mib=read("PULSE_MAX_BODY_MIB", "20", _mebibytes),
-        max_inflight_mib=read("PULSE_MAX_INFLIGHT_MIB", "128", _mebibytes),
-        max_spans_per_request=read("PULSE_MAX_SPANS_PER_REQUEST", "50000", _count),
-        keep_spans=read("PULSE_KEEP_SPANS", "genai", _one_of(_KEEP_SPANS)),
-        prices_file=read("PULSE_PRICES_FILE", "", _file),
+        api_key=read("PULSE_API_KEY", "", values.api_key),
+        max_body_mib=read("PULSE_MAX_BODY_MIB", "20", values.mebibytes),
+        max_inflight_mib=read("PULSE_MAX_INFLIGHT_MIB", "128", values.mebibytes),
+        max_spans_per_request=read("PULSE_MAX_SPANS_PER_REQUEST", "50000", values.span_count),
+        keep_spans=read("PULSE_KEEP_SPANS", "genai", values.one_of(_KEEP_SPANS)),
+        prices_file=read("PULSE_PRICES_FILE", "", values.file),
         retention=RetentionPolicy(
-            content_days=read("PULSE_RETENTION_CONTENT_DAYS", "", _days),
-            rows_days=read("PULSE_RETENTION_ROWS_DAYS", "", _days),
+            content_days=read("PULSE_RETENTION_CONTENT_DAYS", "", values.days),
+            rows_days=read("PULSE_RETENTION_ROWS_DAYS", "", values.days),
         ),
-        retention_every_minutes=read("PULSE_RETENTION_EVERY_MINUTES", "60", _minutes),
-        log_level=read("PULSE_LOG_LEVEL", "info", _one_of(_LOG_LEVELS)),
-        log_format=read("PULSE_LOG_FORMAT", "auto", _one_of(_LOG_FORMATS)),
+        retention_every_minutes=read("PULSE_RETENTION_EVERY_MINUTES", "60", values.minutes),
+        log_level=read("PULSE_LOG_LEVEL", "info", values.one_of(_LOG_LEVELS)),
+        log_format=read("PULSE_LOG_FORMAT", "auto", values.one_of(_LOG_FORMATS)),
     )
     _refuse_equal_ports(settings)
     if settings.max_inflight_mib < settings.max_body_mib:
         raise SettingError(
             "PULSE_MAX_INFLIGHT_MIB",
-            f"{settings.max_inflight_mib} is less than one request may have; set at least "
-            f"{settings.max_body_mib}, or lower PULSE_MAX_BODY_MIB",
+            f"{settings.max_inflight_mib} is less than PULSE_MAX_BODY_MIB, the maximum of one request; set "
+            f"at least {settings.max_body_mib}, or lower PULSE_MAX_BODY_MIB",
         )
     return settings
 
@@ -212,12 +209,12 @@ def _refuse_equal_ports(settings: Settings) -> None:
         ("PULSE_OTLP_GRPC_PORT", settings.otlp_grpc_port),
     ):
         if port and port in taken:
-            raise SettingError(name, f"{port} is the value of {taken[port]} too; give each its own, or 0")
+            raise SettingError(name, f"{port} is also the value of {taken[port]}; set different ports, or 0")
         taken[port] = name
 
 
 def without_secrets(settings: Settings) -> dict[str, str | int]:
-    """What may be shown of the settings, by name; of secrets only whether they are set."""
+    """Return the settings by name for display: passwords hidden, keys as "set" or "unset"."""
     return {
         "DATABASE_URL": hide_password(settings.database_url),
         "PORT": settings.port,
@@ -241,10 +238,10 @@ def without_secrets(settings: Settings) -> dict[str, str | int]:
 
 
 def hide_password(url: str) -> str:
-    """A database URL as it may be printed."""
+    """Return a database URL with its password replaced by `***`."""
     if url.startswith("sqlite:"):
         return url
-    # To the last @: what is not escaped as it should be is hidden too.
+    # Up to the last @, which also hides a password that contains an unescaped @.
     without = re.sub(r"(?<=//)([^/@:]*):.*@", r"\1:***@", url)
     return re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", without)
 
@@ -253,89 +250,11 @@ def _refuse_unknown_names(environ: Mapping[str, str]) -> None:
     known = {name.removeprefix("PULSE_"): name for name in (*(row.name for row in SETTINGS), *CLIENT_NAMES)}
     for name in sorted(environ):
         if name.startswith("PULSE_") and not name.startswith(_TEST_PREFIX) and name not in known.values():
-            # Without the prefix, so that PULSE_PORT is near PORT.
+            # Compare without the prefix, so that PULSE_PORT is similar to PORT.
             nearest = difflib.get_close_matches(name.removeprefix("PULSE_"), known, n=1, cutoff=0.5)
-            mend = (
+            hint = (
                 f"did you mean {known[nearest[0]]}?"
                 if nearest
-                else "unset it; `pulse serve --help` lists all"
+                else "unset it; `pulse serve --help` lists all settings"
             )
-            raise SettingError(name, f"no such setting; {mend}")
-
-
-def _port(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65_535:
-        raise ValueError(f"'{text}' is not a port; give a number from 0 to 65535")
-    return int(text)
-
-
-def _mebibytes(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) == 0:
-        raise ValueError(f"'{text}' is not a size; give whole MiB from 1 to 99999")
-    return int(text)
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,7}", text) or int(text) == 0:
-        raise ValueError(f"'{text}' is not a number of spans; give 1 to 9999999")
-    return int(text)
-
-
-def _days(text: str) -> int | None:
-    if not text:
-        return None
-    if not re.fullmatch(r"[0-9]{1,5}", text) or not 1 <= int(text) <= MAX_DAYS:
-        raise ValueError(f"'{text}' is not a number of days; give 1 to {MAX_DAYS}, or leave it unset")
-    return int(text)
-
-
-def _minutes(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > _MAX_MINUTES:
-        raise ValueError(f"'{text}' is not a number of minutes; give 0 to {_MAX_MINUTES}")
-    return int(text)
-
-
-def _directory(text: str) -> Path:
-    return Path(text).expanduser().absolute()
-
-
-def _file(text: str) -> Path | None:
-    return _directory(text) if text else None
-
-
-def _database_url(text: str) -> str:
-    kind, separator, place = text.partition("://")
-    if not separator or kind not in _DATABASE_KINDS:
-        raise ValueError(f"'{kind}' is not a store that Pulse knows; {_DATABASE_MEND}")
-    if kind == "sqlite" and (not place.startswith("/") or place == "/"):
-        raise ValueError(f"'{text}' names no file; {_DATABASE_MEND}")
-    return text
-
-
-def _admin_key(text: str) -> str | None:
-    if not text:
-        return None
-    if len(text) < _ADMIN_KEY_MIN_CHARS:
-        raise ValueError(
-            f"too short with {len(text)}; use at least {_ADMIN_KEY_MIN_CHARS} characters, "
-            "for example from `openssl rand -hex 32`"
-        )
-    return text
-
-
-def _api_key(text: str) -> str | None:
-    if not text:
-        return None
-    if not API_KEY.fullmatch(text):
-        raise ValueError("not a key; use the form pulse_sk_<uuid>, in lower case, or leave it unset")
-    return text
-
-
-def _one_of(allowed: tuple[T, ...]) -> Callable[[str], T]:
-    def parse(text: str) -> T:
-        for choice in allowed:
-            if choice == text.lower():
-                return choice
-        raise ValueError(f"'{text}' is not one of {', '.join(map(str, allowed))}")
-
-    return parse
+            raise SettingError(name, f"no such setting; {hint}")

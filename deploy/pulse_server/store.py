@@ -1,4 +1,4 @@
-"""The configured store, opened for a command or a server: its directory first."""
+"""Open the configured store for a command or a server, and prepare its directory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from pulse_server.arguments import CommandFailed
-from pulse_server.banner import where_data_lies
+from pulse_server.banner import store_location
 from pulse_server.settings import SettingError, Settings
 from pulse_storage import migrate, open_storage
 from pulse_storage.adapter import StorageAdapter
@@ -18,12 +18,12 @@ from pulse_storage.adapter import StorageAdapter
 
 @contextlib.asynccontextmanager
 async def opened_store(settings: Settings) -> AsyncGenerator[StorageAdapter]:
-    """The store, brought up to date, and closed at the end.
+    """Open the configured store, creating it and applying migrations if needed; close it at the end.
 
     Raises SettingError if the data directory cannot be used, StoreUnusable if the store cannot.
     """
     prepare_data_dir(settings.data_dir)
-    # Opening migrates, which may take long: off the loop, so that signals are still heard.
+    # In a thread: opening may run long migrations, and the event loop has to handle signals meanwhile.
     storage = await asyncio.to_thread(open_storage, settings.database_url)
     try:
         yield storage
@@ -33,21 +33,24 @@ async def opened_store(settings: Settings) -> AsyncGenerator[StorageAdapter]:
 
 @contextlib.asynccontextmanager
 async def existing_store(settings: Settings) -> AsyncGenerator[StorageAdapter]:
-    """Open the store as `opened_store` does, but never create it.
+    """Open the configured store as `opened_store` does, but never create it.
 
-    Raises CommandFailed if there is none, for commands that read or change what is stored.
+    Raises CommandFailed if it does not exist, and the errors of `opened_store`.
     """
     if await asyncio.to_thread(migrate.is_new, settings.database_url):
         raise CommandFailed(
-            f"there is no store at {where_data_lies(settings.database_url)} yet; `pulse serve` creates it,"
-            " or set PULSE_DATA_DIR or DATABASE_URL to where yours is"
+            f"there is no store at {store_location(settings.database_url)} yet; `pulse serve` creates it,"
+            " or set PULSE_DATA_DIR or DATABASE_URL to an existing one"
         )
     async with opened_store(settings) as storage:
         yield storage
 
 
 def prepare_data_dir(data_dir: Path) -> None:
-    """Make the directory and see that files can be made in it; from here on, for the user alone."""
+    """Create the directory with mode 0700 and check that it is writable; set the umask to 0077.
+
+    Raises SettingError if it cannot be created or written.
+    """
     os.umask(0o077)
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

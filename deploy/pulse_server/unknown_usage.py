@@ -1,4 +1,4 @@
-"""List, for `pulse doctor`, the models whose calls have no known tokens."""
+"""A check of `pulse doctor`: models with calls whose tokens are unknown."""
 
 from __future__ import annotations
 
@@ -35,6 +35,6 @@ async def unknown_usage_calls(settings: Settings) -> list[str]:
 def _text(project: Project, model: UnknownUsageModel) -> str:
     return (
         f"{project.name}: {model.calls:,} calls of {model.model or 'an unknown model'}"
-        f" ({model.provider or 'unknown provider'}) in {_DAYS} days have no known tokens, so sums count them"
-        ' as 0; for streams of OpenAI-compatible servers set stream_options={"include_usage": true}'
+        f" ({model.provider or 'unknown provider'}) in {_DAYS} days have no known tokens and add none to the"
+        ' totals; for streams of OpenAI-compatible servers set stream_options={"include_usage": true}'
     )

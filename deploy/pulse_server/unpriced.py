@@ -1,4 +1,4 @@
-"""What `pulse doctor` tells of calls without a price: models, how many calls, and the entry that mends it."""
+"""A check of `pulse doctor`: models with calls without a price, and the price entry to add."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from pulse_storage.rows import Project
 
 _DAYS = 30
 _DAY_NS = 86_400_000_000_000
-#: Models told of each project; the rest are counted.
-_TOLD = 10
+#: Maximum number of models listed per project; further models are only counted.
+_MAX_LISTED = 10
 
 
 async def unpriced_calls(settings: Settings) -> list[str]:
-    """A text for each model of each project whose calls of the last 30 days have no cost.
+    """Return a text for each model of each project with calls of the last 30 days without a cost.
 
-    The store must be there, with its schema up to date. Raises StorageError.
+    The store must exist, with its schema up to date. Raises StorageError.
     """
     now_ns = time.time_ns()
     texts: list[str] = []
     async with existing_store(settings) as storage:
         for project in await storage.list_projects():
             models = await storage.unpriced_models(project.id, now_ns - _DAYS * _DAY_NS, now_ns)
-            texts += [_text(project, model) for model in models[:_TOLD]]
-            if len(models) > _TOLD:
-                texts.append(f"{project.name}: {len(models) - _TOLD} more models have no price")
+            texts += [_text(project, model) for model in models[:_MAX_LISTED]]
+            if len(models) > _MAX_LISTED:
+                texts.append(f"{project.name}: {len(models) - _MAX_LISTED} more models have no price")
     return texts
 
 
@@ -41,7 +41,7 @@ def _text(project: Project, model: UnpricedModel) -> str:
         [
             f"{project.name}: {model.calls:,} calls of {model.model or 'an unknown model'}"
             f" ({model.provider or 'unknown provider'}, {tokens:,} tokens) in {_DAYS} days have no price;"
-            " complete this in a prices file, then run `pulse reprice`:",
+            " add this entry with your prices to a prices file, then run `pulse reprice`:",
             *entry,
             "input =     # dollars per million tokens",
             "output =",

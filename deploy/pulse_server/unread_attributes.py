@@ -1,4 +1,4 @@
-"""List, for `pulse doctor`, the attributes of stored spans that no dialect reads."""
+"""A check of `pulse doctor`: attributes of stored spans that no dialect reads."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pulse_storage.adapter import StorageAdapter
 from pulse_storage.filters import ALL_OPERATIONS, Page, TraceFilter
 from pulse_storage.rows import Project
 
-#: Spans of a project that are examined, the newest first.
+#: Number of spans examined per project, newest first.
 _SPANS = 1000
-#: Attributes listed per project; the rest are counted.
+#: Maximum number of attributes listed per project; further ones are only counted.
 _MAX_LISTED = 20
 
 

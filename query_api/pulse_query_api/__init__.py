@@ -1,4 +1,4 @@
-"""The query API: what was recorded, read back over HTTP."""
+"""The query API: read recorded calls, sessions and analytics over HTTP, and administer projects."""
 
 from pulse_query_api.app import create_app
 

@@ -1,4 +1,4 @@
-"""Bodies of the admin routes, read with a bound and checked field by field."""
+"""Read and validate the request bodies of the admin routes, with a size limit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ _MAX_BODY_BYTES = 16 * 1024
 
 
 async def read(request: Request) -> Mapping[str, object]:
-    """Read the JSON object in the body; no body is an empty object. Raises ApiError (400, 413)."""
+    """Read the body as a JSON object; an empty body is an empty object.
+
+    Raises ApiError: 400 for anything but a JSON object, 413 for more than 16 KiB.
+    """
     body = await _read_bytes(request, _MAX_BODY_BYTES)
     try:
         document: object = orjson.loads(body) if body.strip() else {}
@@ -40,7 +43,10 @@ async def read(request: Request) -> Mapping[str, object]:
 
 
 async def price_document(request: Request) -> PriceDocument:
-    """The prices that the request carries: JSON, or TOML if it says so. Raises ApiError (400, 413)."""
+    """Read the body as prices: TOML if the Content-Type is application/toml, else JSON.
+
+    Raises ApiError: 400 for invalid prices, 413 for a body that is too large.
+    """
     body = await _read_bytes(request, MAX_DOCUMENT_BYTES)
     is_toml = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/toml"
     try:
@@ -49,24 +55,27 @@ async def price_document(request: Request) -> PriceDocument:
         raise ApiError(400, "The body is not UTF-8.") from error
     except PriceDocumentError as error:
         problems: list[Detail] = [
-            {"path": problem.path, "message": f"{_line(problem)}{problem.message}"}
+            {"path": problem.path, "message": f"{_line_prefix(problem)}{problem.message}"}
             for problem in error.problems
         ]
         raise InvalidRequest(problems) from error
 
 
 def project_name(document: Mapping[str, object]) -> str:
-    """Return the `name` of a project. Raises InvalidRequest."""
+    """Return the field `name`, trimmed. Raises InvalidRequest if it is missing or no valid project name."""
     fields = Fields(document, ("name",))
     name = document.get("name")
     if not isinstance(name, str) or not PROJECT_NAME.fullmatch(name):
-        fields.refuse("name", PROJECT_NAME_RULE)
+        fields.add_problem("name", PROJECT_NAME_RULE)
     fields.finish()
     return str(name).strip()
 
 
 def key_request(document: Mapping[str, object]) -> tuple[frozenset[str], int | None]:
-    """Return the scopes of a new key (all by default) and its expiry in Unix ns. Raises InvalidRequest."""
+    """Return the scopes of a new key (default: all) and its expiry in Unix nanoseconds (None: never).
+
+    Raises InvalidRequest.
+    """
     fields = Fields(document, ("scopes", "expiresAt"))
     scopes, expires_ns = _scopes(fields), _expiry_ns(fields)
     fields.finish()
@@ -82,12 +91,12 @@ async def _read_bytes(request: Request, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-def _line(problem: Problem) -> str:
+def _line_prefix(problem: Problem) -> str:
     return "" if problem.line is None else f"(line {problem.line}) "
 
 
 def retention_policy(document: Mapping[str, object]) -> RetentionPolicy:
-    """Return a project's retention policy; what is left out has no limit. Raises InvalidRequest."""
+    """Return a retention policy; a missing limit means no limit. Raises InvalidRequest."""
     try:
         return policy_from_json(document)
     except PolicyRefused as error:
@@ -97,22 +106,25 @@ def retention_policy(document: Mapping[str, object]) -> RetentionPolicy:
 
 
 def erasure_request(document: Mapping[str, object]) -> tuple[Subject, str, bool]:
-    """Return the subject of an erasure, its id, and whether to count only. Raises InvalidRequest."""
+    """Return what to erase (kind of subject and its id), and whether the request is a dry run.
+
+    Raises InvalidRequest unless exactly one of `userId` and `sessionId` is given.
+    """
     fields = Fields(document, ("userId", "sessionId", "dryRun"))
     user, session, dry_run = document.get("userId"), document.get("sessionId"), document.get("dryRun", False)
     value = session if user is None else user
     if (user is None) == (session is None):
-        fields.refuse("userId", "or sessionId must be given, and not both")
+        fields.add_problem("userId", "or sessionId must be given, but not both")
     elif not isinstance(value, str) or not value.strip():
-        fields.refuse("sessionId" if user is None else "userId", "must be a text that is not empty")
+        fields.add_problem("sessionId" if user is None else "userId", "must be a string that is not blank")
     if not isinstance(dry_run, bool):
-        fields.refuse("dryRun", "must be true or false")
+        fields.add_problem("dryRun", "must be true or false")
     fields.finish()
     return ("session_id" if user is None else "user_id"), str(value).strip(), bool(dry_run)
 
 
 class Fields:
-    """The fields of a request's JSON object, and every problem found in them so far."""
+    """The fields of a request's JSON object; collects problems, so that one response lists all of them."""
 
     def __init__(self, document: Mapping[str, object], names: Collection[str]) -> None:
         self.document = document
@@ -123,12 +135,12 @@ class Fields:
             if name not in names
         ]
 
-    def refuse(self, path: str, message: str) -> None:
-        """Note what is wrong with a field."""
+    def add_problem(self, path: str, message: str) -> None:
+        """Add a problem: the field's path and the rule that it breaks."""
         self._problems.append({"path": path, "message": message})
 
     def finish(self) -> None:
-        """Raise InvalidRequest with all problems, if there are any."""
+        """Raise InvalidRequest with all collected problems; return if there are none."""
         if self._problems:
             raise InvalidRequest(self._problems)
 
@@ -140,7 +152,9 @@ def _scopes(fields: Fields) -> frozenset[str]:
     scopes = cast("list[object]", given) if isinstance(given, list) else []
     chosen = frozenset(scope for scope in SCOPES if scope in scopes)
     if not scopes or len(chosen) != len(scopes):
-        fields.refuse("scopes", f"must be a list of one or more of {', '.join(sorted(SCOPES))}, each once")
+        fields.add_problem(
+            "scopes", f"must be a list of one or more of {', '.join(sorted(SCOPES))}, without repetition"
+        )
     return chosen
 
 
@@ -153,5 +167,5 @@ def _expiry_ns(fields: Fields) -> int | None:
     except ValueError:
         expires_ns = 0
     if expires_ns <= time.time_ns():
-        fields.refuse("expiresAt", "must be an RFC 3339 date-time in the future")
+        fields.add_problem("expiresAt", "must be an RFC 3339 date-time in the future")
     return expires_ns

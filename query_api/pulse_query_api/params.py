@@ -1,4 +1,4 @@
-"""The query string, read into a filter, a page or a question, or refused with every field that is wrong."""
+"""Parse query strings to filters, pages and analytics queries; one error lists all invalid parameters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MAX_BUCKETS = 10_000
 DEFAULT_ROWS = 50
 DEFAULT_GROUPS = 100
 
-#: Length of a time bucket; the other groups have none.
+#: Length of a bucket in nanoseconds for groups by time.
 BUCKET_NS: Mapping[GroupBy, int] = {"day": 86_400_000_000_000, "hour": 3_600_000_000_000}
 
 FILTERS = (
@@ -33,7 +33,7 @@ PAGING = ("limit", "offset", "cursor", "order")
 LIST = (*PAGING, *FILTERS, "search_in")
 ANALYTICS = ("group_by", "limit", *FILTERS)
 
-#: Operations of model calls, as the collector names them; a test holds the two to each other.
+#: Operations of model calls; a test compares them with the collector's.
 MODEL_OPERATIONS = frozenset(
     {"chat", "text_completion", "generate_content", "embeddings", "rerank", "image_generation", "image_edit"}
     | {"speech", "transcription", "translation", "moderation"}
@@ -57,56 +57,57 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """Which rows, which part of them, and the text to look for in their bodies, if any."""
+    """The parsed parameters of a list."""
 
     where: TraceFilter
     page: Page
+    #: Text to search for in request and response bodies; None for no search in bodies.
     text_in_bodies: str | None = None
 
 
 def list_query(query_string: bytes) -> ListQuery:
-    """What `GET /v1/traces` asks for. Raises InvalidRequest."""
-    query = Query(query_string, LIST)
+    """Parse the query string of `GET /v1/traces`. Raises InvalidRequest."""
+    query = QueryString(query_string, LIST)
     where = _filter(query)
     page = Page(
         limit=query.whole_number("limit", DEFAULT_ROWS, low=1, high=MAX_LIMIT),
         offset=query.whole_number(
-            "offset", 0, high=MAX_OFFSET, beyond="; to go further follow the cursor in the Link header"
+            "offset", 0, high=MAX_OFFSET, hint="; for later rows use the cursor of the Link header"
         ),
         cursor=query.text("cursor"),
         order=query.choice("order", _ORDER, "desc"),
     )
     if page.cursor is not None and page.offset:
-        query.refuse("cursor", "cannot be combined with offset")
+        query.add_problem("cursor", "cannot be combined with offset")
     in_bodies = query.choice("search_in", _SEARCH_IN, False)
     if in_bodies and page.offset:
-        query.refuse("offset", "cannot be combined with search_in=bodies; follow the Link header instead")
+        query.add_problem("offset", "cannot be combined with search_in=bodies; use the Link header instead")
     if query.text("search_in") is not None:
-        query.require("q", "to say what to search for")
+        query.require("q", "with search_in")
     query.finish()
     return ListQuery(replace(where, text=None), page, where.text) if in_bodies else ListQuery(where, page)
 
 
 def analytics_query(query_string: bytes) -> AnalyticsQuery:
-    """What `GET /v1/analytics` asks for. Raises InvalidRequest."""
-    query = Query(query_string, ANALYTICS)
+    """Parse the query string of `GET /v1/analytics`. Raises InvalidRequest."""
+    query = QueryString(query_string, ANALYTICS)
     where = _filter(query)
     for name in ("date_from", "date_to"):
         query.require(name)
     if query.text("counted") not in (None, "true"):
-        query.refuse("counted", "can only be true here: analytics never count a call twice")
+        query.add_problem("counted", "must be true or absent: analytics only sum counted rows")
     group_by: GroupBy = query.choice("group_by", _GROUP_BY, "day")
     limit = query.whole_number("limit", DEFAULT_GROUPS, low=1, high=MAX_LIMIT)
     if group_by in BUCKET_NS and query.text("limit") is not None:
-        query.refuse("limit", f"is for groups by name: every {group_by} of the range is shown")
+        query.add_problem("limit", f"is only allowed with groups by name, not with group_by={group_by}")
     from_ns, before_ns = where.from_ns or 0, where.before_ns or 0
     has_range = where.from_ns is not None and where.before_ns is not None
     buckets = 0 if not has_range else bucket_count(from_ns, before_ns, group_by)
     if buckets > MAX_BUCKETS:
-        query.refuse(
+        query.add_problem(
             "date_from",
-            f"and date_to span {buckets} buckets of one {group_by}, the most is {MAX_BUCKETS}: "
-            "narrow the range, or group by something longer",
+            f"and date_to span {buckets} buckets of one {group_by}, the maximum is {MAX_BUCKETS}: "
+            "use a shorter range or a longer group",
         )
     query.finish()
     return AnalyticsQuery(
@@ -119,30 +120,37 @@ def analytics_query(query_string: bytes) -> AnalyticsQuery:
 
 
 def session_query(query_string: bytes) -> bool:
-    """Whether `GET /v1/sessions/{session_id}` shall show bodies. Raises InvalidRequest."""
-    query = Query(query_string, ("bodies",))
+    """Parse the query string of `GET /v1/sessions/{session_id}`; return the value of `bodies`.
+
+    Raises InvalidRequest.
+    """
+    query = QueryString(query_string, ("bodies",))
     bodies = query.choice("bodies", _BOOLEAN, False)
     query.finish()
     return bodies
 
 
 def no_query(query_string: bytes) -> None:
-    """Raises InvalidRequest if there are parameters on a route that has none."""
-    Query(query_string, ()).finish()
+    """Check that the query string has no parameters. Raises InvalidRequest."""
+    QueryString(query_string, ()).finish()
 
 
 def bucket_count(from_ns: int, before_ns: int, group_by: GroupBy) -> int:
-    """How many time buckets the half-open range touches; 0 for other groups and empty ranges."""
+    """Return the number of time buckets that overlap the half-open range of Unix nanoseconds.
+
+    0 for groups other than day and hour, and for an empty range.
+    """
     bucket_ns = BUCKET_NS.get(group_by)
     if bucket_ns is None or from_ns >= before_ns:
         return 0
     return (before_ns - 1) // bucket_ns - from_ns // bucket_ns + 1
 
 
-class Query:
-    """One query string: its values by name and type, and whatever is wrong with them.
+class QueryString:
+    """The parameters of one query string, with typed access; collects problems.
 
-    A value that is wrong is noted and read as if it were absent; `finish` raises if anything was noted.
+    An invalid value adds a problem and is returned as if the parameter were absent. `finish` raises
+    InvalidRequest if there are problems.
     """
 
     def __init__(self, query_string: bytes, names: Collection[str]) -> None:
@@ -154,107 +162,107 @@ class Query:
             )
         except ValueError:
             raise InvalidRequest(
-                [{"path": "", "message": f"At most {_MAX_PARAMETERS} parameters can be given"}]
+                [{"path": "", "message": f"At most {_MAX_PARAMETERS} parameters are allowed"}]
             ) from None
         for name, value in pairs:
             if name not in names:
                 allowed = ", ".join(names)
-                self.refuse(
+                self.add_problem(
                     name[:_MAX_SHOWN_CHARS],
                     f"is not a parameter of this route; it has {allowed}"
                     if allowed
                     else "is not a parameter: this route has none",
                 )
             elif name in self._values:
-                self.refuse(name, "is given more than once")
+                self.add_problem(name, "is given more than once")
             elif not value or "\0" in value:
-                self.refuse(name, "must not be empty" if not value else "must not contain a NUL character")
+                self.add_problem(name, "must not contain a NUL character" if value else "must not be empty")
             self._values.setdefault(name, value)
 
     def text(self, name: str, *, max_chars: int | None = None) -> str | None:
-        """The value as it is, or None."""
+        """Return the value unchanged, or None if it is absent or longer than `max_chars`."""
         value = self._values.get(name)
         if value is not None and max_chars is not None and len(value) > max_chars:
-            self.refuse(name, f"must be at most {max_chars} characters long")
+            self.add_problem(name, f"must be at most {max_chars} characters long")
             return None
         return value or None
 
     def name(self, name: str) -> str | None:
-        """The value of an id or a name, trimmed as collectors trim what they store, or None."""
+        """Return an id or a name, trimmed as the collector trims stored ones; None if it is absent."""
         value = self.text(name)
         trimmed = None if value is None else value.strip()
         if trimmed == "":
-            self.refuse(name, "must not be blank")
+            self.add_problem(name, "must not be blank")
         return trimmed or None
 
-    def whole_number(self, name: str, default: int, *, low: int = 0, high: int, beyond: str = "") -> int:
-        """A number within [low, high]; `beyond` tells who asks for more what to do instead."""
+    def whole_number(self, name: str, default: int, *, low: int = 0, high: int, hint: str = "") -> int:
+        """Return a whole number within [low, high]; `hint` is appended to the message of the problem."""
         value = self.text(name)
         if value is None:
             return default
         if not _WHOLE_NUMBER.fullmatch(value) or not low <= int(value) <= high:
-            self._refuse_value(name, f"must be a whole number from {low} to {high}{beyond}", value)
+            self._add_invalid(name, f"must be a whole number from {low} to {high}{hint}", value)
             return default
         return int(value)
 
     def number(self, name: str) -> Decimal | None:
-        """A decimal number that is not negative, exactly."""
+        """Return a decimal number of at least 0 without rounding, or None."""
         value = self.text(name)
         if value is not None and not _NUMBER.fullmatch(value):
-            self._refuse_value(name, "must be a number of at least 0 such as 0.25", value)
+            self._add_invalid(name, "must be a number of at least 0 such as 0.25", value)
             return None
         return None if value is None else Decimal(value)
 
     def choice(self, name: str, choices: Mapping[str, T], default: T) -> T:
-        """What the value stands for among the choices."""
+        """Return the element of `choices` that the value names."""
         value = self.text(name)
         if value is None:
             return default
         if value not in choices:
-            self._refuse_value(name, f"must be one of {', '.join(choices)}", value)
+            self._add_invalid(name, f"must be one of {', '.join(choices)}", value)
             return default
         return choices[value]
 
-    def instant(self, name: str) -> int | None:
-        """A date or date-time as Unix nanoseconds."""
+    def time_ns(self, name: str) -> int | None:
+        """Return a date or date-time as Unix nanoseconds, or None."""
         value = self.text(name)
         try:
             return None if value is None else unix_ns(value)
         except ValueError:
             example = "must be a date or RFC 3339 date-time such as 2026-11-23 or 2026-11-23T08:30:00Z"
-            self._refuse_value(name, example, value or "")
+            self._add_invalid(name, example, value or "")
             return None
 
     def trace_id(self, name: str) -> bytes | None:
-        """An OpenTelemetry trace id, 16 bytes."""
+        """Return an OpenTelemetry trace id (32 hexadecimal digits) as 16 bytes, or None."""
         value = self.name(name)
         if value is not None and not _OTEL_TRACE_ID.fullmatch(value):
-            self._refuse_value(name, "must be 32 hexadecimal digits", value)
+            self._add_invalid(name, "must be 32 hexadecimal digits", value)
             return None
         return None if value is None else bytes.fromhex(value)
 
-    def require(self, name: str, purpose: str = "") -> None:
-        """Note a parameter that is absent."""
+    def require(self, name: str, condition: str = "") -> None:
+        """Add a problem if the parameter is absent; `condition` is appended to its message."""
         if name not in self._values:
-            self.refuse(name, f"is required {purpose}".rstrip())
+            self.add_problem(name, f"is required {condition}".rstrip())
 
-    def refuse(self, name: str, message: str) -> None:
-        """Note what is wrong with a parameter."""
+    def add_problem(self, name: str, message: str) -> None:
+        """Add a problem: the parameter's name and the rule that it breaks."""
         self._problems.append({"path": name, "message": message})
 
     def finish(self) -> None:
-        """Raise InvalidRequest if anything was noted."""
+        """Raise InvalidRequest with all collected problems; return if there are none."""
         if self._problems:
             raise InvalidRequest(self._problems)
 
-    def _refuse_value(self, name: str, message: str, value: str) -> None:
-        self.refuse(name, f"{message}, not '{value[:_MAX_SHOWN_CHARS]}'")
+    def _add_invalid(self, name: str, message: str, value: str) -> None:
+        self.add_problem(name, f"{message}, not '{value[:_MAX_SHOWN_CHARS]}'")
 
 
-def _filter(query: Query) -> TraceFilter:
+def _filter(query: QueryString) -> TraceFilter:
     operation = query.name("operation") or MODEL_CALLS
-    # Agents, tools and other spans are no calls, so none of them is counted: who asks for them wants them.
-    of_calls = operation == MODEL_CALLS or operation in MODEL_OPERATIONS
+    # Spans of other operations (agents, tools) are never counted; the default would hide all of them.
+    selects_calls = operation == MODEL_CALLS or operation in MODEL_OPERATIONS
     min_latency_ms, min_cost_cents = query.number("min_latency_ms"), query.number("min_cost_cents")
     where = TraceFilter(
         session_id=query.name("session_id"),
@@ -263,18 +271,18 @@ def _filter(query: Query) -> TraceFilter:
         model=query.name("model"),
         status=query.choice("status", _STATUS, None),
         operation=operation,
-        counted=query.choice("counted", _COUNTED, True if of_calls else None),
+        counted=query.choice("counted", _COUNTED, True if selects_calls else None),
         service=query.name("service"),
         environment=query.name("environment"),
         tag=query.name("tag"),
-        from_ns=query.instant("date_from"),
-        before_ns=query.instant("date_to"),
+        from_ns=query.time_ns("date_from"),
+        before_ns=query.time_ns("date_to"),
         min_latency_ms=None if min_latency_ms is None else float(min_latency_ms),
         min_cost_nano_usd=None if min_cost_cents is None else math.ceil(min_cost_cents * NANO_USD_PER_CENT),
         otel_trace_id=query.trace_id("otel_trace_id"),
-        # Previews are no longer than this, so neither is what can be found in them.
+        # A longer text cannot occur in a preview.
         text=query.text("q", max_chars=PREVIEW_CHARS),
     )
     if where.from_ns is not None and where.before_ns is not None and where.from_ns > where.before_ns:
-        query.refuse("date_from", "must not be after date_to")
+        query.add_problem("date_from", "must not be after date_to")
     return where

@@ -1,4 +1,4 @@
-"""RFC 3339 texts to Unix nanoseconds."""
+"""Parse RFC 3339 dates and date-times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 _INT64_MIN, _INT64_MAX = -(1 << 63), (1 << 63) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-# A plus sign that nobody percent-encoded arrives as a space; nothing else could be meant.
+# The sign may be a space: a plus sign that was not percent-encoded in a URL is decoded as a space.
 _INSTANT = re.compile(
     r"(?P<date>\d{4}-\d{2}-\d{2})"
     r"(?:[Tt ](?P<time>\d{2}:\d{2}(?::\d{2})?)(?:[.,](?P<fraction>\d{1,9}))?"
@@ -18,10 +18,10 @@ _INSTANT = re.compile(
 
 
 def unix_ns(text: str) -> int:
-    """The instant that a date or date-time names, in Unix nanoseconds; ValueError if it names none.
+    """Parse a date (midnight UTC) or a date-time (UTC if it has no offset) to Unix nanoseconds.
 
-    Plain dates are midnight and times without an offset are UTC. Instants outside of int64 (before 1677,
-    after 2262) become its nearest end: no span lies beyond.
+    Times that int64 cannot hold (before 1677, after 2262) become its minimum or maximum: no span has such a
+    time. Raises ValueError for any other text.
     """
     found = _INSTANT.fullmatch(text)
     if found is None:
@@ -31,7 +31,8 @@ def unix_ns(text: str) -> int:
     if found["sign"]:
         offset = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"]))
         offset = -offset if found["sign"] == "-" else offset
-    # Offsets of a day or more are refused by timezone(); subtracting by hand cannot leave datetime's years.
+    # timezone() raises ValueError for offsets of a day or more. The offset is subtracted as a timedelta,
+    # since converting the date-time could leave datetime's range of years.
     timezone(offset)
     whole_s = (moment.replace(tzinfo=UTC) - _EPOCH - offset) // timedelta(seconds=1)
     nanoseconds = int((found["fraction"] or "").ljust(9, "0"))

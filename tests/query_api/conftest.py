@@ -1,4 +1,4 @@
-"""The real application over a real store, and tenants to ask it."""
+"""Fixtures: the real application on a real store of each engine, and a project with a key."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pulse_storage.keys import KeyRing
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="session")
 def backend(request: pytest.FixtureRequest) -> Backend:
-    """Each kind of store in turn."""
+    """Return each storage engine in turn."""
     return request.param
 
 
 @pytest.fixture
 def storage(backend: Backend, tmp_path: Path) -> Iterator[StorageAdapter]:
-    """An empty store, which is checked after the test."""
+    """Open an empty store; close and check it after the test."""
     storage = backend.open(tmp_path)
     yield storage
     asyncio.run(storage.close())
@@ -34,13 +34,13 @@ def storage(backend: Backend, tmp_path: Path) -> Iterator[StorageAdapter]:
 
 @pytest.fixture
 def registry() -> CollectorRegistry:
-    """The metrics that the application shows."""
+    """Return the registry that the application serves at `/metrics`."""
     return CollectorRegistry()
 
 
 @pytest.fixture
 def client(storage: StorageAdapter, registry: CollectorRegistry) -> Iterator[TestClient]:
-    """The application; keys are looked up each time, so that revoking one shows at once."""
+    """Return a client of the application, whose key cache is off so that revocation works immediately."""
     app = create_app(storage, KeyRing(storage, ttl_s=-1), admin_key=ADMIN_KEY, registry=registry)
     with TestClient(app) as client:
         yield client
@@ -48,5 +48,5 @@ def client(storage: StorageAdapter, registry: CollectorRegistry) -> Iterator[Tes
 
 @pytest.fixture
 def tenant(client: TestClient, storage: StorageAdapter) -> Tenant:
-    """A project with one key."""
+    """Create a project with one key."""
     return new_tenant(client, storage, "shop")

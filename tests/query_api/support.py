@@ -1,4 +1,4 @@
-"""Rows, and a tenant who stores and asks, for the tests of the query API."""
+"""Rows of model calls, and a project that stores rows and sends requests, for the tests of the query API."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ _CALL = span(
 
 
 def call(number: int, project_id: str, **facts: Any) -> SpanRow:
-    """A model call in an OTel trace of its own; `number` tells calls of a project apart."""
+    """Build the row of a model call in its own OTel trace; `number` determines its trace and span ids."""
     ids = {"otel_trace_id": number.to_bytes(16, "big"), "otel_span_id": number.to_bytes(8, "big")}
     return _CALL._replace(project_id=project_id, **(ids | facts))
 
 
 def document(content: object) -> bytes:
-    """A stored body."""
+    """Compress JSON as a stored body."""
     return pack(orjson.dumps(content))
 
 
 def visible_id(row: SpanRow) -> str:
-    """The `trace_id` under which a row is shown."""
+    """Return the `trace_id` of a row in API responses."""
     return str(UUID(bytes=row_id(row.project_id, row.otel_trace_id, row.otel_span_id, row.start_ns)))
 
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """A project and its first key."""
+    """A project, its first key, and a client of the application."""
 
     client: TestClient
     storage: StorageAdapter
@@ -67,41 +67,42 @@ class Tenant:
     key: str
 
     def store(self, rows: Iterable[SpanRow]) -> None:
-        """Have rows committed, whichever project they name."""
+        """Commit rows as rows of this project."""
         self.storage.submit([row._replace(project_id=self.project_id) for row in rows]).result(timeout=30)
 
     def call(self, number: int, **facts: Any) -> SpanRow:
-        """One of this project's calls, not stored yet."""
+        """Build the row of a model call of this project without storing it."""
         return call(number, self.project_id, **facts)
 
-    def ask(self, path: str, **params: object) -> Response:
-        """GET with this tenant's key, parameters as text."""
-        asked = {name: str(value) for name, value in params.items()}
-        return self.client.get(path, params=asked, headers=self.headers)
+    def request(self, path: str, **params: object) -> Response:
+        """Send a GET request with this project's key."""
+        texts = {name: str(value) for name, value in params.items()}
+        return self.client.get(path, params=texts, headers=self.headers)
 
     def get(self, path: str, **params: object) -> dict[str, Any]:
-        """The JSON object of an answer that must be 200."""
-        answer = self.ask(path, **params)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        """Send a GET request and return the JSON object of its response, which must be 200."""
+        response = self.request(path, **params)
+        assert response.status_code == 200, response.text
+        return response.json()
 
     def pages(self, **params: object) -> Iterator[list[dict[str, Any]]]:
-        """The list of traces page by page, following the Link headers."""
-        answer = self.ask("/v1/traces", **params)
+        """Yield the pages of `GET /v1/traces`, following the Link headers."""
+        response = self.request("/v1/traces", **params)
         while True:
-            assert answer.status_code == 200, answer.text
-            yield answer.json()["traces"]
-            if "next" not in answer.links:
+            assert response.status_code == 200, response.text
+            yield response.json()["traces"]
+            if "next" not in response.links:
                 return
-            answer = self.client.get(answer.links["next"]["url"], headers=self.headers)
+            response = self.client.get(response.links["next"]["url"], headers=self.headers)
 
     @property
     def headers(self) -> dict[str, str]:
-        """What authorizes this tenant."""
+        """Return the Authorization header of this project's key."""
         return {"Authorization": f"Bearer {self.key}"}
 
 
 def new_tenant(client: TestClient, storage: StorageAdapter, name: str | None = None) -> Tenant:
-    """A new project, created through the admin route; without a name it has a unique one."""
-    made = client.post("/admin/projects", json={"name": name or f"project {uuid4()}"}, headers=ADMIN).json()
-    return Tenant(client, storage, made["projectId"], made["apiKey"])
+    """Create a project through the admin route, with a unique name if `name` is None."""
+    body = {"name": name or f"project {uuid4()}"}
+    created = client.post("/admin/projects", json=body, headers=ADMIN).json()
+    return Tenant(client, storage, created["projectId"], created["apiKey"])

@@ -20,7 +20,7 @@ _KEYED = ["/v1/traces", f"/v1/traces/{UUID(int=1)}", "/v1/sessions/s", "/v1/anal
 _REFUSED = {"error": "A valid API key is needed: send it as 'Authorization: Bearer pulse_sk_…'."}
 
 
-def test_every_route_is_guarded_but_the_public_ones(storage: StorageAdapter) -> None:
+def test_all_routes_except_public_ones_require_a_key(storage: StorageAdapter) -> None:
     app = create_app(storage, KeyRing(storage), admin_key=None)
     unguarded = {
         route.path if isinstance(route, Route) else repr(route)
@@ -31,7 +31,7 @@ def test_every_route_is_guarded_but_the_public_ones(storage: StorageAdapter) -> 
 
 
 @pytest.mark.parametrize("path", _KEYED)
-def test_bad_credentials_are_all_refused_alike(client: TestClient, tenant: Tenant, path: str) -> None:
+def test_invalid_credentials_get_the_same_401(client: TestClient, tenant: Tenant, path: str) -> None:
     revoked, expired = new_key(), new_key()
     revoked_record = key_record(revoked, tenant.project_id, created_ns=1)
     asyncio.run(tenant.storage.create_key(revoked_record))
@@ -60,18 +60,20 @@ def test_bad_credentials_are_all_refused_alike(client: TestClient, tenant: Tenan
         assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-def test_two_credentials_are_none(client: TestClient, tenant: Tenant) -> None:
+def test_two_authorization_headers_get_401(client: TestClient, tenant: Tenant) -> None:
     header = ("Authorization", f"Bearer {tenant.key}")
     assert client.get("/v1/traces", headers=[header, header]).status_code == 401
 
 
 @pytest.mark.parametrize("name", ["pulse", ""])
-def test_a_key_may_come_as_the_password_of_basic(client: TestClient, tenant: Tenant, name: str) -> None:
+def test_key_as_basic_auth_password_is_accepted(client: TestClient, tenant: Tenant, name: str) -> None:
     assert client.get("/v1/traces", auth=(name, tenant.key)).status_code == 200
 
 
 @pytest.mark.parametrize("path", _KEYED)
-def test_a_key_without_the_scope_is_told_which(client: TestClient, tenant: Tenant, path: str) -> None:
+def test_key_without_read_scope_gets_403_naming_the_scope(
+    client: TestClient, tenant: Tenant, path: str
+) -> None:
     ingest_only = new_key()
     record = key_record(ingest_only, tenant.project_id, created_ns=1, scopes=["ingest"])
     asyncio.run(tenant.storage.create_key(record))
@@ -80,11 +82,11 @@ def test_a_key_without_the_scope_is_told_which(client: TestClient, tenant: Tenan
 
 
 @pytest.mark.parametrize("path", [path for path in _KEYED if path != "/metrics"])
-def test_credentials_are_checked_before_the_question(client: TestClient, path: str) -> None:
+def test_credentials_are_checked_before_parameters(client: TestClient, path: str) -> None:
     assert client.get(path, params={"nonsense": "1"}).status_code == 401
 
 
-def test_no_route_shows_another_projects_rows(client: TestClient, storage: StorageAdapter) -> None:
+def test_no_route_returns_rows_of_another_project(client: TestClient, storage: StorageAdapter) -> None:
     owner, stranger = new_tenant(client, storage, "owner"), new_tenant(client, storage, "stranger")
     row = owner.call(1, session_id="s", user_id="u", tags=("t",), provider_request_id="r1")
     owner.store([row])
@@ -103,11 +105,11 @@ def test_no_route_shows_another_projects_rows(client: TestClient, storage: Stora
         ("/v1/analytics", {"date_from": "2026-11-23", "date_to": "2026-11-24", "group_by": "model"}),
     ]
     for path, asked in questions:
-        assert _shows_the_call(owner.ask(path, **asked)), (path, asked)
-        assert not _shows_the_call(stranger.ask(path, **asked)), (path, asked)
+        assert _contains_the_call(owner.request(path, **asked)), (path, asked)
+        assert not _contains_the_call(stranger.request(path, **asked)), (path, asked)
 
 
-def test_the_same_ids_in_two_projects_are_two_rows(client: TestClient, storage: StorageAdapter) -> None:
+def test_same_ids_in_two_projects_are_separate_rows(client: TestClient, storage: StorageAdapter) -> None:
     one, two = new_tenant(client, storage, "one"), new_tenant(client, storage, "two")
     one.store([one.call(1, session_id="s", name="mine")])
     two.store([two.call(1, session_id="s", name="yours", start_ns=DAY_NS + 1)])
@@ -116,15 +118,17 @@ def test_the_same_ids_in_two_projects_are_two_rows(client: TestClient, storage: 
         assert [row["name"] for row in tenant.get("/v1/traces")["traces"]] == [name]
 
 
-def test_a_cursor_of_another_project_leads_nowhere_else(client: TestClient, storage: StorageAdapter) -> None:
+def test_cursor_of_another_project_returns_no_foreign_rows(
+    client: TestClient, storage: StorageAdapter
+) -> None:
     owner, stranger = new_tenant(client, storage, "owner"), new_tenant(client, storage, "stranger")
     owner.store(owner.call(number, start_ns=DAY_NS + number) for number in range(1, 4))
-    link = owner.ask("/v1/traces", limit=1).links["next"]["url"]
+    link = owner.request("/v1/traces", limit=1).links["next"]["url"]
     answer = client.get(link, headers=stranger.headers)
     assert answer.status_code == 400 or answer.json()["traces"] == []
 
 
-def _shows_the_call(answer: Response) -> bool:
+def _contains_the_call(answer: Response) -> bool:
     if answer.status_code == 404:
         return False
     assert answer.status_code == 200, answer.text

@@ -16,7 +16,7 @@ _KEY = re.compile(r"pulse_sk_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
-def test_a_project_is_made_with_a_key_that_works_at_once(client: TestClient) -> None:
+def test_created_project_has_a_key_that_works_immediately(client: TestClient) -> None:
     answer = client.post("/admin/projects", json={"name": " Shop ü "}, headers=ADMIN)
     made = answer.json()
     assert (answer.status_code, list(made)) == (201, ["projectId", "apiKey", "name"])
@@ -42,16 +42,14 @@ def test_a_project_is_made_with_a_key_that_works_at_once(client: TestClient) -> 
         (b" " * 20_000, 413, "The body is larger than 16384 bytes."),
     ],
 )
-def test_a_project_that_cannot_be_made_is_refused(
-    client: TestClient, body: bytes, status: int, error: str
-) -> None:
+def test_invalid_project_body_is_refused(client: TestClient, body: bytes, status: int, error: str) -> None:
     answer = client.post("/admin/projects", content=body, headers=ADMIN)
     assert answer.status_code == status
     assert answer.json()["error"].startswith(error)
     assert client.get("/admin/projects", headers=ADMIN).json() == {"projects": []}
 
 
-def test_a_name_is_given_once(client: TestClient) -> None:
+def test_project_name_must_be_unique(client: TestClient) -> None:
     made = client.post("/admin/projects", json={"name": "shop"}, headers=ADMIN).json()
     again = client.post("/admin/projects", json={"name": " shop "}, headers=ADMIN)
     assert (again.status_code, again.json()) == (409, {"error": "There is already a project named 'shop'."})
@@ -69,7 +67,7 @@ def test_a_name_is_given_once(client: TestClient) -> None:
     ]
 
 
-def test_a_project_is_deleted_by_its_name_only(client: TestClient, tenant: Tenant) -> None:
+def test_deleting_a_project_requires_its_name(client: TestClient, tenant: Tenant) -> None:
     tenant.store([tenant.call(1)])
     path = f"/admin/projects/{tenant.project_id}"
     for body, status in (({"name": "shoe"}, 409), (None, 400)):
@@ -77,7 +75,7 @@ def test_a_project_is_deleted_by_its_name_only(client: TestClient, tenant: Tenan
     assert tenant.get("/v1/traces")["total"] == 1
     answer = client.request("DELETE", path, json={"name": "shop"}, headers=ADMIN)
     assert (answer.status_code, answer.json()["by"], answer.json()["rows"]) == (202, "project", 1)
-    assert tenant.ask("/v1/traces").status_code == 401
+    assert tenant.request("/v1/traces").status_code == 401
     assert client.get("/admin/projects", headers=ADMIN).json() == {"projects": []}
     for method, suffix in (("PATCH", ""), ("DELETE", ""), ("GET", "/keys"), ("GET", "/retention")):
         body = {"name": "shop"} if not suffix else None
@@ -86,7 +84,7 @@ def test_a_project_is_deleted_by_its_name_only(client: TestClient, tenant: Tenan
     assert client.post("/admin/projects", json={"name": "shop"}, headers=ADMIN).status_code == 201
 
 
-def test_every_wrong_field_is_named(client: TestClient, tenant: Tenant) -> None:
+def test_error_lists_every_invalid_field(client: TestClient, tenant: Tenant) -> None:
     path = f"/admin/projects/{tenant.project_id}"
     for method, suffix, body, wrong in (
         ("POST", "/keys", {"scopes": 1, "expiresAt": 2, "x": 3}, {"x", "scopes", "expiresAt"}),
@@ -109,7 +107,7 @@ def test_every_wrong_field_is_named(client: TestClient, tenant: Tenant) -> None:
         {"Authorization": f"Bearer {ADMIN['X-Admin-Key']}"},
     ],
 )
-def test_a_wrong_admin_key_is_refused(client: TestClient, headers: dict[str, Any]) -> None:
+def test_wrong_admin_key_is_refused(client: TestClient, headers: dict[str, Any]) -> None:
     answer = client.post("/admin/projects", json={"name": "x"}, headers=headers)
     assert (answer.status_code, answer.json()) == (
         401,
@@ -118,12 +116,12 @@ def test_a_wrong_admin_key_is_refused(client: TestClient, headers: dict[str, Any
     assert answer.headers["WWW-Authenticate"] == "X-Admin-Key"
 
 
-def test_the_admin_key_is_no_query_parameter(client: TestClient) -> None:
+def test_admin_key_as_query_parameter_is_refused(client: TestClient) -> None:
     answer = client.get("/admin/projects", params=ADMIN)
     assert answer.status_code == 401
 
 
-def test_without_an_admin_key_the_routes_say_how_to_enable_them(storage: StorageAdapter) -> None:
+def test_admin_routes_without_configured_key_explain_how_to_enable_them(storage: StorageAdapter) -> None:
     client = TestClient(create_app(storage, KeyRing(storage), admin_key=None))
     answer = client.post("/admin/projects", json={"name": "x"}, headers={"X-Admin-Key": ""})
     assert (answer.status_code, answer.json()) == (
@@ -142,7 +140,7 @@ def test_projects_are_listed_oldest_first_without_keys(client: TestClient) -> No
     assert all(set(project) == {"projectId", "name"} for project in listed)
 
 
-def test_a_key_is_made_with_a_scope_and_an_end(client: TestClient, tenant: Tenant) -> None:
+def test_key_is_created_with_scopes_and_expiry(client: TestClient, tenant: Tenant) -> None:
     path = f"/admin/projects/{tenant.project_id}/keys"
     asked = {"scopes": ["ingest"], "expiresAt": "2200-01-01T00:00:00Z"}
     answer = client.post(path, json=asked, headers=ADMIN)
@@ -167,7 +165,9 @@ def test_a_key_is_made_with_a_scope_and_an_end(client: TestClient, tenant: Tenan
 
 
 @pytest.mark.parametrize("body", [b"", b" ", b"{}", b'{"scopes": null, "expiresAt": null}'])
-def test_a_key_of_nothing_special_may_do_everything(client: TestClient, tenant: Tenant, body: bytes) -> None:
+def test_key_without_options_has_all_scopes_and_no_expiry(
+    client: TestClient, tenant: Tenant, body: bytes
+) -> None:
     answer = client.post(f"/admin/projects/{tenant.project_id}/keys", content=body, headers=ADMIN)
     assert answer.status_code == 201
     assert (answer.json()["scopes"], answer.json()["expiresAt"]) == (["ingest", "read"], None)
@@ -187,7 +187,7 @@ def test_a_key_of_nothing_special_may_do_everything(client: TestClient, tenant: 
         ({"colour": "red"}, "colour"),
     ],
 )
-def test_a_key_that_cannot_be_made_is_a_problem(
+def test_invalid_key_request_gets_problem_details(
     client: TestClient, tenant: Tenant, asked: dict[str, object], path: str
 ) -> None:
     answer = client.post(f"/admin/projects/{tenant.project_id}/keys", json=asked, headers=ADMIN)
@@ -202,18 +202,18 @@ def test_a_key_that_cannot_be_made_is_a_problem(
     assert problem["detail"].startswith(path)
 
 
-def test_a_revoked_key_is_refused_and_its_project_goes_on(client: TestClient, tenant: Tenant) -> None:
+def test_revoked_key_is_refused_while_another_key_works(client: TestClient, tenant: Tenant) -> None:
     path = f"/admin/projects/{tenant.project_id}/keys"
     second = client.post(path, json={}, headers=ADMIN).json()
     first_id = client.get(path, headers=ADMIN).json()["keys"][0]["keyId"]
     answer = client.delete(f"{path}/{first_id}", headers=ADMIN)
     assert (answer.status_code, answer.content) == (204, b"")
-    assert tenant.ask("/v1/traces").status_code == 401
+    assert tenant.request("/v1/traces").status_code == 401
     other = {"Authorization": f"Bearer {second['apiKey']}"}
     assert client.get("/v1/traces", headers=other).status_code == 200
 
 
-def test_revoking_again_keeps_the_first_time(client: TestClient, tenant: Tenant) -> None:
+def test_revoking_again_keeps_the_first_revocation_time(client: TestClient, tenant: Tenant) -> None:
     path = f"/admin/projects/{tenant.project_id}/keys"
     [key] = client.get(path, headers=ADMIN).json()["keys"]
     seen: list[str] = []
@@ -225,16 +225,16 @@ def test_revoking_again_keeps_the_first_time(client: TestClient, tenant: Tenant)
 
 
 @pytest.mark.parametrize(("method", "suffix"), [("GET", ""), ("POST", ""), ("DELETE", "/some-key")])
-def test_keys_of_an_unknown_project_are_not_found(client: TestClient, method: str, suffix: str) -> None:
+def test_key_routes_of_an_unknown_project_get_404(client: TestClient, method: str, suffix: str) -> None:
     body: dict[str, object] | None = {} if method == "POST" else None
-    answer = client.request(method, f"/admin/projects/nobody/keys{suffix}", json=body, headers=ADMIN)
+    answer = client.request(method, f"/admin/projects/unknown/keys{suffix}", json=body, headers=ADMIN)
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
     assert answer.json()["title"] == "Not Found"
 
 
-def test_a_key_is_revoked_only_through_its_own_project(client: TestClient, tenant: Tenant) -> None:
+def test_key_is_not_revoked_through_another_project(client: TestClient, tenant: Tenant) -> None:
     other = client.post("/admin/projects", json={"name": "other"}, headers=ADMIN).json()
     [key] = client.get(f"/admin/projects/{tenant.project_id}/keys", headers=ADMIN).json()["keys"]
     answer = client.delete(f"/admin/projects/{other['projectId']}/keys/{key['keyId']}", headers=ADMIN)
     assert answer.status_code == 404
-    assert tenant.ask("/v1/traces").status_code == 200
+    assert tenant.request("/v1/traces").status_code == 200

@@ -17,7 +17,7 @@ _EMPTY = {
 
 @pytest.fixture
 def busy(tenant: Tenant) -> Tenant:
-    """Four calls on two days, and three spans that must not count."""
+    """Store four calls on two days, and three spans that must not be counted."""
     calls = [
         tenant.call(1, start_ns=DAY_NS, latency_ms=100.0),
         tenant.call(2, start_ns=DAY_NS + HOUR_NS - 1, latency_ms=300.0, status="error", session_id="s"),
@@ -35,7 +35,7 @@ def busy(tenant: Tenant) -> Tenant:
     return tenant
 
 
-def test_sums_over_a_day_are_whole(busy: Tenant) -> None:
+def test_analytics_of_a_day_sum_all_counted_calls(busy: Tenant) -> None:
     answer = busy.get("/v1/analytics", **_TODAY)
     [day] = answer.pop("costOverTime")
     assert answer == {
@@ -61,7 +61,7 @@ def test_sums_over_a_day_are_whole(busy: Tenant) -> None:
     assert percentiles[2] == pytest.approx(300, rel=0.045)
 
 
-def test_time_buckets_cover_the_range_and_are_half_open(busy: Tenant) -> None:
+def test_time_buckets_cover_the_half_open_range(busy: Tenant) -> None:
     buckets = busy.get("/v1/analytics", date_from="2026-11-22", date_to="2026-11-26")["costOverTime"]
     assert [(bucket["bucket"], bucket["calls"], bucket["cost"]) for bucket in buckets] == [
         ("2026-11-22", 1, 0.00135),
@@ -72,7 +72,7 @@ def test_time_buckets_cover_the_range_and_are_half_open(busy: Tenant) -> None:
     assert buckets[3] == {"bucket": "2026-11-25", **_EMPTY}
 
 
-def test_hours_are_named_by_their_first_instant(busy: Tenant) -> None:
+def test_hour_buckets_are_named_by_their_start_time(busy: Tenant) -> None:
     buckets = busy.get(
         "/v1/analytics", date_from="2026-11-23T00:00:00Z", date_to="2026-11-23T03:00:00Z", group_by="hour"
     )["costOverTime"]
@@ -83,7 +83,7 @@ def test_hours_are_named_by_their_first_instant(busy: Tenant) -> None:
     ]
 
 
-def test_a_range_that_cuts_through_buckets_counts_only_what_is_inside(busy: Tenant) -> None:
+def test_range_within_buckets_counts_only_calls_inside(busy: Tenant) -> None:
     answer = busy.get(
         "/v1/analytics", date_from="2026-11-23T00:30:00Z", date_to="2026-11-23T01:00:00.000000001Z"
     )
@@ -98,7 +98,9 @@ def test_a_range_that_cuts_through_buckets_counts_only_what_is_inside(busy: Tena
         ("model", [("claude-4", 12345.6789012, 1), ("gpt-5-mini-2026-08-07", 0.0027, 2), ("m", 0.0, 1)]),
     ],
 )
-def test_groups_come_dearest_first(busy: Tenant, group_by: str, expected: list[tuple[Any, ...]]) -> None:
+def test_groups_are_sorted_by_cost_descending(
+    busy: Tenant, group_by: str, expected: list[tuple[Any, ...]]
+) -> None:
     answer = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-25", group_by=group_by)
     groups = answer["costOverTime"]
     assert [(group["bucket"], group["cost"], group["calls"]) for group in groups] == expected
@@ -112,7 +114,7 @@ def _named(tenant: Tenant, **asked: object) -> list[tuple[Any, ...]]:
 
 @pytest.fixture
 def crowded(tenant: Tenant) -> Tenant:
-    """Users a to e, each dearer than the next; one is called `other`, and one is not known."""
+    """Store calls of users a to e, by cost descending, of a user named `other`, and of an unknown user."""
     for number, (user, tags) in enumerate([("a", ("x", "y")), ("other", ("x",)), (None, ()), ("d", ("z",))]):
         facts = {"user_id": user, "session_id": user, "service": user, "environment": user, "tags": tags}
         calls = range(number * 10, number * 10 + 1 + number)
@@ -134,7 +136,7 @@ def test_groups_beyond_the_limit_are_summed_as_other(crowded: Tenant, group_by: 
     assert rows[1]["p99Latency"] == pytest.approx(120.5, rel=0.045)
 
 
-def test_a_call_is_in_the_group_of_each_of_its_tags_and_in_the_total_once(crowded: Tenant) -> None:
+def test_call_with_two_tags_is_in_both_groups_and_once_in_the_total(crowded: Tenant) -> None:
     assert _named(crowded, group_by="tag") == [
         ("x", 3, None),
         ("y", 1, None),
@@ -146,7 +148,7 @@ def test_a_call_is_in_the_group_of_each_of_its_tags_and_in_the_total_once(crowde
     assert _named(crowded, group_by="tag", tag="y") == [("x", 1, None), ("y", 1, None)]
 
 
-def test_models_have_a_limit_too(busy: Tenant) -> None:
+def test_groups_by_model_have_a_limit(busy: Tenant) -> None:
     answer = busy.get(
         "/v1/analytics", date_from="2026-11-23", date_to="2026-11-25", group_by="model", limit=1
     )["costOverTime"]
@@ -172,13 +174,13 @@ def test_models_have_a_limit_too(busy: Tenant) -> None:
         ({"operation": "invoke_agent"}, 0),
     ],
 )
-def test_filters_narrow_the_sums(busy: Tenant, asked: dict[str, str], calls: int) -> None:
+def test_analytics_apply_filters(busy: Tenant, asked: dict[str, str], calls: int) -> None:
     answer = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-25", **asked)
     assert sum(bucket["calls"] for bucket in answer["costOverTime"]) == calls
     assert answer["totalTokens"] == 1020 * calls
 
 
-def test_without_calls_sums_are_zero_and_means_unknown(tenant: Tenant) -> None:
+def test_analytics_without_calls_are_zero_with_null_means(tenant: Tenant) -> None:
     assert tenant.get("/v1/analytics", **_TODAY) == {
         "totalCost": 0.0,
         "totalTokens": 0,
@@ -189,13 +191,13 @@ def test_without_calls_sums_are_zero_and_means_unknown(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("group_by", get_args(GroupBy))
-def test_an_empty_range_has_no_groups(busy: Tenant, group_by: str) -> None:
+def test_empty_range_has_no_groups(busy: Tenant, group_by: str) -> None:
     answer = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-23", group_by=group_by)
     assert (answer["costOverTime"], answer["totalTokens"]) == ([], 0)
 
 
-def test_the_range_is_required(tenant: Tenant) -> None:
-    answer = tenant.ask("/v1/analytics", date_from="2026-11-23")
+def test_analytics_require_a_range(tenant: Tenant) -> None:
+    answer = tenant.request("/v1/analytics", date_from="2026-11-23")
     assert (answer.status_code, answer.json()) == (
         400,
         {
@@ -205,8 +207,8 @@ def test_the_range_is_required(tenant: Tenant) -> None:
     )
 
 
-def test_ten_thousand_buckets_are_the_most(tenant: Tenant) -> None:
+def test_more_than_ten_thousand_buckets_are_refused(tenant: Tenant) -> None:
     most = tenant.get("/v1/analytics", date_from="1999-01-01", date_to="2026-05-19")
     assert len(most["costOverTime"]) == 10_000
-    answer = tenant.ask("/v1/analytics", date_from="1999-01-01", date_to="2026-05-20")
+    answer = tenant.request("/v1/analytics", date_from="1999-01-01", date_to="2026-05-20")
     assert (answer.status_code, answer.json()["details"][0]["path"]) == (400, "date_from")

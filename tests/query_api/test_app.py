@@ -23,12 +23,12 @@ from pulse_storage.keys import KeyRing
 _SECRET = "pulse_sk_do-not-log-me"
 
 
-def test_health_says_ok_and_nothing_else(client: TestClient) -> None:
+def test_health_returns_only_status_and_service(client: TestClient) -> None:
     answer = client.get("/health")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "service": "pulse"})
 
 
-def test_ready_while_the_store_takes_writes(client: TestClient) -> None:
+def test_ready_while_the_store_accepts_writes(client: TestClient) -> None:
     answer = client.get("/ready")
     assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
 
@@ -39,7 +39,7 @@ def test_query_too_slow_responds_without_retry_after() -> None:
     assert b"use a shorter time range" in response.body
 
 
-def test_a_store_that_is_gone_is_a_503_that_invites_to_retry(client: TestClient, tenant: Tenant) -> None:
+def test_closed_store_gets_503_with_retry_after(client: TestClient, tenant: Tenant) -> None:
     asyncio.run(tenant.storage.close())
     for path in ("/v1/traces", "/v1/sessions/s", "/v1/sessions/s?bodies=true", "/metrics"):
         answer = client.get(path, headers=tenant.headers)
@@ -56,20 +56,22 @@ def test_a_store_that_is_gone_is_a_503_that_invites_to_retry(client: TestClient,
     assert client.get("/health").status_code == 200
 
 
-def test_metrics_show_the_registry(client: TestClient, tenant: Tenant, registry: CollectorRegistry) -> None:
+def test_metrics_returns_the_registry(
+    client: TestClient, tenant: Tenant, registry: CollectorRegistry
+) -> None:
     Counter("pulse_spans", "Spans.", registry=registry).inc(3)
-    answer = tenant.ask("/metrics")
+    answer = tenant.request("/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain")
     assert "pulse_spans_total 3.0\n" in answer.text
 
 
-def test_unknown_paths_are_not_found_as_json(client: TestClient) -> None:
+def test_unknown_paths_get_a_json_404(client: TestClient) -> None:
     for path in ("/", "/v1/nothing", "/v1/traces/", "//health", "/health/"):
         answer = client.get(path, follow_redirects=False)
         assert (answer.status_code, answer.json()) == (404, {"error": "There is no such route."}), path
 
 
-def test_a_wrong_method_is_told_the_right_ones(client: TestClient) -> None:
+def test_wrong_method_gets_405_with_allowed_methods(client: TestClient) -> None:
     answer = client.delete("/v1/traces")
     assert (answer.status_code, answer.json(), answer.headers["Allow"]) == (
         405,
@@ -78,7 +80,7 @@ def test_a_wrong_method_is_told_the_right_ones(client: TestClient) -> None:
     )
 
 
-def test_options_name_the_methods_of_every_route_of_the_path(client: TestClient) -> None:
+def test_options_lists_the_methods_of_all_routes_of_a_path(client: TestClient) -> None:
     answer = client.options("/admin/projects")
     assert (answer.status_code, answer.headers["Allow"], answer.content) == (
         204,
@@ -87,32 +89,32 @@ def test_options_name_the_methods_of_every_route_of_the_path(client: TestClient)
     )
 
 
-def test_head_answers_as_get(client: TestClient, tenant: Tenant) -> None:
+def test_head_returns_the_headers_of_get(client: TestClient, tenant: Tenant) -> None:
     assert client.head("/health").status_code == 200
     assert client.head("/v1/traces", headers=tenant.headers).headers["X-Total-Count"] == "0"
     assert client.head("/v1/traces").status_code == 401
 
 
-def test_every_answer_carries_the_safe_headers(client: TestClient, tenant: Tenant) -> None:
-    for answer in (client.get("/health"), tenant.ask("/v1/traces"), client.get("/nothing")):
+def test_every_response_has_the_security_headers(client: TestClient, tenant: Tenant) -> None:
+    for answer in (client.get("/health"), tenant.request("/v1/traces"), client.get("/nothing")):
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-def test_a_sane_request_id_is_taken_over(client: TestClient) -> None:
+def test_valid_request_id_is_returned(client: TestClient) -> None:
     answer = client.get("/health", headers={"X-Request-Id": "req_1.a-B"})
     assert answer.headers["X-Request-Id"] == "req_1.a-B"
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 129, "\x1b[31m", "a,b"])
-def test_any_other_request_id_is_replaced(client: TestClient, given: str) -> None:
+def test_invalid_request_id_is_replaced(client: TestClient, given: str) -> None:
     made = client.get("/health", headers={"X-Request-Id": given}).headers["X-Request-Id"]
     assert re.fullmatch(r"[0-9a-f]{32}", made)
 
 
-def test_a_request_is_logged_by_its_route_and_nothing_of_its_content(
+def test_access_log_has_the_route_template_and_no_request_content(
     client: TestClient, tenant: Tenant, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -146,7 +148,7 @@ async def _fail(_request: Request) -> Response:
     raise RuntimeError("a bug")
 
 
-def test_a_bug_is_logged_with_its_stack_and_answered_without(
+def test_unexpected_error_is_logged_and_gets_500_without_details(
     storage: StorageAdapter, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(storage, KeyRing(storage), admin_key=ADMIN_KEY, routes=[Route("/bug", _fail)])
@@ -162,7 +164,7 @@ def test_a_bug_is_logged_with_its_stack_and_answered_without(
     assert str(record.exc_info[1]) == "a bug"
 
 
-def test_routes_of_others_share_a_path_and_the_answers_to_errors(storage: StorageAdapter) -> None:
+def test_mounted_routes_share_paths_and_error_responses(storage: StorageAdapter) -> None:
     async def post_traces(_request: Request) -> Response:
         return Response(status_code=202)
 
@@ -173,7 +175,7 @@ def test_routes_of_others_share_a_path_and_the_answers_to_errors(storage: Storag
     assert client.put("/v1/traces").headers["Allow"] == "GET, HEAD, OPTIONS, POST"
 
 
-def test_an_answer_that_fails_midway_is_cut_and_logged(
+def test_error_during_streaming_aborts_the_response_and_is_logged(
     storage: StorageAdapter, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def chunks() -> AsyncIterator[bytes]:
@@ -190,7 +192,9 @@ def test_an_answer_that_fails_midway_is_cut_and_logged(
     assert record.getMessage().endswith("to /half failed")
 
 
-def test_a_client_that_leaves_is_no_error(storage: StorageAdapter, caplog: pytest.LogCaptureFixture) -> None:
+def test_client_disconnect_is_logged_as_499_without_error(
+    storage: StorageAdapter, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     scope = {
         "type": "http",

@@ -20,12 +20,12 @@ def _document() -> dict[str, Any]:
     return orjson.loads(orjson.dumps(openapi_document()))
 
 
-def test_the_description_is_served_without_a_key(client: TestClient) -> None:
+def test_openapi_document_is_public(client: TestClient) -> None:
     answer = client.get("/openapi.json")
     assert (answer.status_code, answer.json()) == (200, _document())
 
 
-def test_every_route_and_method_is_described_and_no_other(storage: StorageAdapter) -> None:
+def test_openapi_document_has_exactly_the_served_routes(storage: StorageAdapter) -> None:
     app = create_app(storage, KeyRing(storage), admin_key=None)
     served = {
         (re.sub(r":\w+}", "}", route.path), method.lower())
@@ -34,7 +34,7 @@ def test_every_route_and_method_is_described_and_no_other(storage: StorageAdapte
         for method in route.methods or ()
         if method != "HEAD"
     }
-    # The collector's, which are mounted by the server.
+    # Routes of the collector, which the server mounts in the same application.
     served |= {(f"/v1/{name}", "post") for name in ("explain", "traces", "traces/batch", "logs", "metrics")}
     described = {
         (path, method)
@@ -45,7 +45,7 @@ def test_every_route_and_method_is_described_and_no_other(storage: StorageAdapte
     assert described == served
 
 
-def test_every_path_answers_options_as_described(client: TestClient) -> None:
+def test_every_path_responds_to_options(client: TestClient) -> None:
     for path, methods in _document()["paths"].items():
         assert "204" in methods["options"]["responses"]
         answer = client.options(re.sub(r"{\w+}", "x", path))
@@ -55,21 +55,21 @@ def test_every_path_answers_options_as_described(client: TestClient) -> None:
         )
 
 
-def test_the_batch_is_described_as_the_collector_reads_it() -> None:
+def test_batch_schema_equals_that_of_the_collector() -> None:
     described = orjson.loads(orjson.dumps(BATCH_TRACE))
     read = BatchTrace.model_json_schema()
     assert set(described["properties"]) == set(read["properties"])
     assert set(described["required"]) == set(read["required"])
 
 
-def test_the_parameters_are_those_that_are_read() -> None:
+def test_query_parameters_equal_those_that_are_parsed() -> None:
     paths = _document()["paths"]
     assert _query_parameters(paths["/v1/traces"]["get"]) == set(params.LIST)
     assert _query_parameters(paths["/v1/analytics"]["get"]) == set(params.ANALYTICS)
     assert _query_parameters(paths["/v1/sessions/{session_id}"]["get"]) == {"bodies"}
 
 
-def test_the_fields_are_those_that_are_shown(tenant: Tenant) -> None:
+def test_response_fields_equal_the_schemas(tenant: Tenant) -> None:
     row = tenant.call(1, start_ns=DAY_NS)
     tenant.store([row])
     schemas = _document()["components"]["schemas"]
@@ -83,7 +83,7 @@ def test_the_fields_are_those_that_are_shown(tenant: Tenant) -> None:
     assert set(sums["costOverTime"][0]) == set(analytics["costOverTime"]["items"]["required"])
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_schema_reference_exists() -> None:
     document = _document()
     names = re.findall(r'"#/components/schemas/(\w+)"', orjson.dumps(document).decode())
     assert names

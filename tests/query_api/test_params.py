@@ -17,11 +17,11 @@ from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
 _DAY = 1_795_392_000_000_000_000
 
 
-def test_nothing_asked_is_the_newest_fifty_counted_model_calls() -> None:
+def test_default_query_is_the_newest_fifty_counted_model_calls() -> None:
     assert list_query(b"") == ListQuery(TraceFilter(), Page())
 
 
-def test_every_parameter_of_the_list_is_read() -> None:
+def test_list_query_parses_every_parameter() -> None:
     asked = {
         "limit": "7", "offset": "10000", "order": "asc", "session_id": "s 1", "user_id": "ü",
         "provider": "openai", "model": "a/b", "status": "error", "operation": "embeddings",
@@ -53,7 +53,7 @@ def test_every_parameter_of_the_list_is_read() -> None:
     )
 
 
-def test_text_is_looked_for_where_the_question_says() -> None:
+def test_search_in_selects_previews_or_bodies() -> None:
     in_previews = ListQuery(TraceFilter(text="Ö"), Page())
     assert list_query(b"q=%C3%96") == list_query(b"q=%C3%96&search_in=previews") == in_previews
     assert list_query(b"q=%C3%96&search_in=bodies&tag=t") == ListQuery(TraceFilter(tag="t"), Page(), "Ö")
@@ -74,7 +74,7 @@ _MOMENT = "must be a date or RFC 3339 date-time such as 2026-11-23 or 2026-11-23
         (
             b"offset=10001",
             "offset",
-            "must be a whole number from 0 to 10000; to go further follow the cursor in the Link header,"
+            "must be a whole number from 0 to 10000; for later rows use the cursor of the Link header,"
             " not '10001'",
         ),
         (b"limit", "limit", "must not be empty"),
@@ -93,37 +93,37 @@ _MOMENT = "must be a date or RFC 3339 date-time such as 2026-11-23 or 2026-11-23
         (b"cursor=abc&offset=1", "cursor", "cannot be combined with offset"),
         (b"q=" + b"x" * 501, "q", "must be at most 500 characters long"),
         (b"q=x&search_in=all", "search_in", "must be one of previews, bodies, not 'all'"),
-        (b"search_in=bodies", "q", "is required to say what to search for"),
+        (b"search_in=bodies", "q", "is required with search_in"),
         (
             b"q=x&search_in=bodies&offset=1",
             "offset",
-            "cannot be combined with search_in=bodies; follow the Link header instead",
+            "cannot be combined with search_in=bodies; use the Link header instead",
         ),
     ],
 )
-def test_a_wrong_value_is_refused_by_name(query: bytes, path: str, message: str) -> None:
+def test_invalid_value_is_refused_with_its_parameter(query: bytes, path: str, message: str) -> None:
     assert _refusal(query) == [{"path": path, "message": message}]
 
 
-def test_an_unknown_parameter_is_refused_with_the_allowed_ones() -> None:
+def test_unknown_parameter_is_refused_with_the_allowed_ones() -> None:
     [problem] = _refusal(b"colour=red")
     assert problem["path"] == "colour"
     assert problem["message"].startswith("is not a parameter of this route; it has limit, offset, cursor,")
 
 
-def test_everything_that_is_wrong_is_told_at_once() -> None:
+def test_error_lists_every_invalid_parameter() -> None:
     with pytest.raises(InvalidRequest) as refused:
         list_query(b"limit=x&status=y")
     assert refused.value.sentence == ("status must be one of success, error, not 'y'. (1 more in details)")
     assert [problem["path"] for problem in refused.value.details] == ["status", "limit"]
 
 
-def test_a_flood_of_parameters_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="At most 100 parameters can be given"):
+def test_more_than_a_hundred_parameters_are_refused() -> None:
+    with pytest.raises(InvalidRequest, match="At most 100 parameters are allowed"):
         list_query(b"&".join(b"a=1" for _ in range(101)))
 
 
-def test_the_operations_of_model_calls_are_those_of_the_collector() -> None:
+def test_model_operations_equal_those_of_the_collector() -> None:
     assert params.MODEL_OPERATIONS == MODEL_OPERATIONS
 
 
@@ -137,18 +137,18 @@ def test_the_operations_of_model_calls_are_those_of_the_collector() -> None:
         (b"operation=all&counted=true", True),
     ],
 )
-def test_calls_are_listed_once_and_other_spans_too_if_asked_for(query: bytes, counted: bool | None) -> None:
+def test_default_of_counted_depends_on_the_operation(query: bytes, counted: bool | None) -> None:
     where = list_query(query).where
     assert where.counted is counted
 
 
-def test_a_cost_between_two_nano_dollars_asks_for_the_upper_one() -> None:
+def test_min_cost_is_rounded_up_to_a_nano_dollar() -> None:
     where = list_query(b"min_cost_cents=0.00000011").where
     assert where.min_cost_nano_usd == 2
 
 
 @pytest.mark.parametrize(("query", "limit"), [(b"", 100), (b"&limit=1", 1), (b"&limit=1000", 1000)])
-def test_analytics_by_name_have_a_limit(query: bytes, limit: int) -> None:
+def test_analytics_by_name_accept_a_limit(query: bytes, limit: int) -> None:
     asked = analytics_query(b"date_from=2026-11-23&date_to=2026-11-24&group_by=user" + query)
     assert (asked.group_by, asked.limit) == ("user", limit)
 
@@ -158,17 +158,17 @@ def test_analytics_by_name_have_a_limit(query: bytes, limit: int) -> None:
     [
         (b"group_by=user&limit=0", "must be a whole number from 1 to 1000, not '0'"),
         (b"group_by=user&limit=1001", "must be a whole number from 1 to 1000, not '1001'"),
-        (b"group_by=hour&limit=5", "is for groups by name: every hour of the range is shown"),
-        (b"limit=5", "is for groups by name: every day of the range is shown"),
+        (b"group_by=hour&limit=5", "is only allowed with groups by name, not with group_by=hour"),
+        (b"limit=5", "is only allowed with groups by name, not with group_by=day"),
     ],
 )
-def test_a_limit_that_analytics_cannot_keep_is_refused(query: bytes, message: str) -> None:
+def test_analytics_by_time_refuse_a_limit(query: bytes, message: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         analytics_query(b"date_from=2026-11-23&date_to=2026-11-24&" + query)
     assert list(refused.value.details) == [{"path": "limit", "message": message}]
 
 
-def test_analytics_take_the_range_the_group_and_the_filters_of_the_list() -> None:
+def test_analytics_query_parses_range_group_and_filters() -> None:
     query = b"date_from=2026-11-23&date_to=2026-11-24&group_by=model&tag=beta"
     assert analytics_query(query) == AnalyticsQuery(
         from_ns=_DAY, before_ns=_DAY + 86_400_000_000_000, group_by="model", filter=TraceFilter(tag="beta")
@@ -181,7 +181,7 @@ def test_analytics_take_the_range_the_group_and_the_filters_of_the_list() -> Non
         (b"", [("date_from", "is required"), ("date_to", "is required")]),
         (
             b"date_from=2026-11-23&date_to=2026-11-24&counted=all",
-            [("counted", "can only be true here: analytics never count a call twice")],
+            [("counted", "must be true or absent: analytics only sum counted rows")],
         ),
         (
             b"date_from=2026-11-23&date_to=2026-11-24&group_by=week",
@@ -198,25 +198,25 @@ def test_analytics_take_the_range_the_group_and_the_filters_of_the_list() -> Non
             [
                 (
                     "date_from",
-                    "and date_to span 52608 buckets of one hour, the most is 10000: "
-                    "narrow the range, or group by something longer",
+                    "and date_to span 52608 buckets of one hour, the maximum is 10000: "
+                    "use a shorter range or a longer group",
                 )
             ],
         ),
     ],
 )
-def test_analytics_refuse_what_they_cannot_answer(query: bytes, problems: list[tuple[str, str]]) -> None:
+def test_analytics_query_refuses_invalid_combinations(query: bytes, problems: list[tuple[str, str]]) -> None:
     with pytest.raises(InvalidRequest) as refused:
         analytics_query(query)
     assert [(problem["path"], problem["message"]) for problem in refused.value.details] == problems
 
 
-def test_paging_is_no_parameter_of_analytics() -> None:
+def test_analytics_refuse_paging_parameters() -> None:
     with pytest.raises(InvalidRequest, match="offset is not a parameter of this route"):
         analytics_query(b"date_from=2026-11-23&date_to=2026-11-24&offset=5")
 
 
-def test_bodies_of_a_session_are_asked_for_by_name() -> None:
+def test_session_query_parses_bodies() -> None:
     assert [session_query(b""), session_query(b"bodies=false"), session_query(b"bodies=true")] == [
         False,
         False,
@@ -224,7 +224,7 @@ def test_bodies_of_a_session_are_asked_for_by_name() -> None:
     ]
 
 
-def test_a_route_without_parameters_says_so() -> None:
+def test_route_without_parameters_refuses_any() -> None:
     with pytest.raises(InvalidRequest, match="bodies is not a parameter: this route has none"):
         no_query(b"bodies=true")
 
@@ -233,7 +233,7 @@ _VALUES = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characte
 
 
 @given(_VALUES.filter(str.strip), _VALUES, st.integers(1, 1000), st.decimals(0, 10**9, places=7))
-def test_valid_values_arrive_as_they_were_sent_and_ids_trimmed(
+def test_valid_values_are_kept_and_ids_trimmed(
     session_id: str, cursor: str, limit: int, min_cost_cents: Decimal
 ) -> None:
     asked = {
@@ -264,7 +264,7 @@ _WORDS = st.sampled_from(
 
 
 @given(st.lists(_WORDS | st.binary(max_size=4), max_size=40).map(b"".join))
-def test_no_query_string_does_anything_but_parse_or_be_refused(query: bytes) -> None:
+def test_any_query_string_is_parsed_or_refused(query: bytes) -> None:
     for read in (list_query, analytics_query, session_query, no_query):
         with suppress(InvalidRequest):
             read(query)

@@ -15,7 +15,7 @@ STORED = [{"input": 1.25, "model": "acme-*", "output": 10.0, "valid_from": "2026
 TOML = '[[prices]]\nmodel = "acme-*"\ninput = 1.25\noutput = 10\nvalid_from = 2026-01-01\n'
 
 
-def test_prices_are_set_shown_replaced_and_forgotten(client: TestClient, tenant: Tenant) -> None:
+def test_prices_are_set_read_replaced_and_deleted(client: TestClient, tenant: Tenant) -> None:
     path = f"/admin/projects/{tenant.project_id}/prices"
     put = client.put(path, json=PRICES, headers=ADMIN)
     assert put.status_code == 200
@@ -44,7 +44,7 @@ def test_prices_are_set_shown_replaced_and_forgotten(client: TestClient, tenant:
         ]),
     ],
 )  # fmt: skip
-def test_prices_that_cannot_be_used_are_refused_as_a_problem(
+def test_invalid_prices_get_problem_details(
     client: TestClient, tenant: Tenant, content: str, content_type: str, problems: list[str]
 ) -> None:
     path = f"/admin/projects/{tenant.project_id}/prices"
@@ -52,28 +52,28 @@ def test_prices_that_cannot_be_used_are_refused_as_a_problem(
     problem: dict[str, Any] = answer.json()
     assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
     assert problem["status"] == 400
-    told = [f"{error['path']} {error['message']}" for error in problem["errors"]]
-    assert len(told) == len(problems)
-    assert all(text.startswith(start) for text, start in zip(told, problems, strict=True)), told
+    errors = [f"{error['path']} {error['message']}" for error in problem["errors"]]
+    assert len(errors) == len(problems)
+    assert all(text.startswith(start) for text, start in zip(errors, problems, strict=True)), errors
     assert client.get(path, headers=ADMIN).status_code == 404
 
 
-def test_a_document_of_any_size_is_read_only_so_far(client: TestClient, tenant: Tenant) -> None:
+def test_price_document_over_the_size_limit_gets_413(client: TestClient, tenant: Tenant) -> None:
     path = f"/admin/projects/{tenant.project_id}/prices"
     assert client.put(path, content=b" " * 300_000, headers=ADMIN).status_code == 413
 
 
-def test_prices_of_an_unknown_project_are_refused(client: TestClient) -> None:
-    answer = client.put("/admin/projects/nobody/prices", json=PRICES, headers=ADMIN)
+def test_prices_of_an_unknown_project_get_404(client: TestClient) -> None:
+    answer = client.put("/admin/projects/unknown/prices", json=PRICES, headers=ADMIN)
     assert (answer.status_code, answer.json()["detail"]) == (404, "There is no project with this id.")
 
 
-def test_prices_are_the_operators_alone(client: TestClient, tenant: Tenant) -> None:
+def test_price_routes_require_the_admin_key(client: TestClient, tenant: Tenant) -> None:
     path = f"/admin/projects/{tenant.project_id}/prices"
     for method in ("GET", "PUT", "DELETE"):
         assert client.request(method, path, headers=tenant.headers).status_code == 401
 
 
-def test_without_an_admin_key_there_are_no_price_routes(storage: StorageAdapter) -> None:
+def test_price_routes_without_configured_key_get_403(storage: StorageAdapter) -> None:
     client = TestClient(create_app(storage, KeyRing(storage), admin_key=None))
     assert client.put("/admin/projects/p/prices", json=PRICES).status_code == 403

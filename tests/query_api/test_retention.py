@@ -23,7 +23,7 @@ _EVERYTHING: dict[str, Any] = {
 }
 
 
-def test_a_policy_is_set_shown_and_taken_back(client: TestClient, tenant: Tenant) -> None:
+def test_policy_is_set_read_and_deleted(client: TestClient, tenant: Tenant) -> None:
     path = f"/admin/projects/{tenant.project_id}/retention"
     shown = {"projectId": tenant.project_id, "policy": _EVERYTHING, "contentFrom": None, "rowsFrom": None}
     assert client.get(path, headers=ADMIN).json() == {**shown, "source": "settings"}
@@ -39,7 +39,9 @@ def test_a_policy_is_set_shown_and_taken_back(client: TestClient, tenant: Tenant
     assert client.get(path, headers=ADMIN).json()["source"] == "settings"
 
 
-def test_what_has_been_dropped_is_shown(client: TestClient, storage: StorageAdapter, tenant: Tenant) -> None:
+def test_retention_reports_the_start_of_remaining_data(
+    client: TestClient, storage: StorageAdapter, tenant: Tenant
+) -> None:
     tenant.store([tenant.call(1, start_ns=DAY_NS)])
     path = f"/admin/projects/{tenant.project_id}/retention"
     client.put(path, json={"contentDays": 1, "rowsDays": 2}, headers=ADMIN)
@@ -72,7 +74,7 @@ def test_what_has_been_dropped_is_shown(client: TestClient, storage: StorageAdap
         ),
     ],
 )
-def test_a_policy_that_cannot_be_is_refused(
+def test_invalid_policy_is_refused(
     client: TestClient, tenant: Tenant, body: dict[str, Any], path: str, message: str
 ) -> None:
     answer = client.put(f"/admin/projects/{tenant.project_id}/retention", json=body, headers=ADMIN)
@@ -80,7 +82,7 @@ def test_a_policy_that_cannot_be_is_refused(
     assert answer.json()["errors"] == [{"path": path, "message": message}]
 
 
-def test_the_data_of_a_user_or_session_is_erased_and_of_nobody_else(
+def test_erasure_deletes_only_data_of_the_user_or_session(
     client: TestClient, storage: StorageAdapter, tenant: Tenant
 ) -> None:
     other = new_tenant(client, storage, "other")
@@ -122,7 +124,7 @@ def test_the_data_of_a_user_or_session_is_erased_and_of_nobody_else(
         ({"user": "a"}, "user"),
     ],
 )
-def test_an_erasure_must_say_whose_data_is_meant(
+def test_erasure_requires_exactly_one_subject(
     client: TestClient, tenant: Tenant, body: dict[str, Any], path: str
 ) -> None:
     answer = client.post(f"/admin/projects/{tenant.project_id}/erase", json=body, headers=ADMIN)
@@ -141,17 +143,17 @@ def test_an_erasure_must_say_whose_data_is_meant(
         ("POST", "erase", {"userId": "a", "dryRun": True}),
     ],
 )
-def test_an_unknown_project_is_404_and_a_missing_admin_key_401(
+def test_unknown_project_gets_404_and_missing_admin_key_401(
     client: TestClient, method: str, route: str, body: dict[str, Any] | None
 ) -> None:
-    path = f"/admin/projects/nobody/{route}"
+    path = f"/admin/projects/unknown/{route}"
     answer = client.request(method, path, json=body, headers=ADMIN)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
     assert answer.json()["detail"] == "There is no project with this id."
     assert client.request(method, path, json=body).status_code == 401
 
 
-def test_the_settings_policy_is_shown_where_a_project_has_none(
+def test_default_policy_is_returned_for_a_project_without_its_own(
     storage: StorageAdapter, tenant: Tenant
 ) -> None:
     app = create_app(

@@ -8,7 +8,7 @@ from pulse_storage.content.bodies import pack
 
 @pytest.fixture
 def talkative(tenant: Tenant) -> Tenant:
-    """Thirty calls; `Zürich` stands in the bodies of three, in the answer of one, in one preview."""
+    """Store thirty calls with `Zürich` in the bodies of three, the output of one, the preview of one."""
     rows = [tenant.call(number, start_ns=DAY_NS + number * SECOND_NS) for number in range(1, 31)]
     chat = {"messages": [{"role": "user", "content": 'From "Zürich"\nto Bern?'}]}
     rows[2] = rows[2]._replace(request_body=document(chat), tags=("beta",))
@@ -26,7 +26,7 @@ def _found(tenant: Tenant, **asked: object) -> list[int]:
     return [int(row["otel_trace_id"], 16) for page in pages for row in page]
 
 
-def test_bodies_answers_and_previews_are_searched_newest_first(talkative: Tenant) -> None:
+def test_search_in_bodies_finds_bodies_outputs_and_previews(talkative: Tenant) -> None:
     assert _found(talkative, q="zürich") == [25, 20, 15, 10, 3]
     assert _found(talkative, q="ZÜRICH", order="asc", limit=2) == [3, 10, 15, 20, 25]
     assert _found(talkative, q='"zürich"\nto') == [3]
@@ -36,22 +36,22 @@ def test_bodies_answers_and_previews_are_searched_newest_first(talkative: Tenant
     ]
 
 
-def test_a_search_keeps_to_the_filters(talkative: Tenant) -> None:
+def test_search_applies_filters(talkative: Tenant) -> None:
     assert _found(talkative, q="zürich", tag="beta") == [3]
     assert _found(talkative, q="zürich", provider="acme") == [10]
-    assert _found(talkative, q="zürich", provider="nobody") == []
+    assert _found(talkative, q="zürich", provider="unknown") == []
     assert _found(talkative, q="zürich", date_from="2026-11-23T00:00:20Z") == [25, 20]
     assert _found(talkative, q="zürich", status="error") == []
 
 
-def test_the_total_of_a_search_is_exact_only_where_it_ended(talkative: Tenant) -> None:
-    whole = talkative.ask("/v1/traces", q="zürich", search_in="bodies")
+def test_total_of_a_search_is_exact_only_on_its_last_page(talkative: Tenant) -> None:
+    whole = talkative.request("/v1/traces", q="zürich", search_in="bodies")
     assert (whole.json()["total"], whole.headers["X-Total-Count"], "next" in whole.links) == (5, "5", False)
-    part = talkative.ask("/v1/traces", q="zürich", search_in="bodies", limit=2)
+    part = talkative.request("/v1/traces", q="zürich", search_in="bodies", limit=2)
     assert (part.json()["total"], part.headers["X-Total-Count"]) == (2, ">=2")
     assert "search_in=bodies" in part.links["next"]["url"]
 
 
-def test_rows_that_are_found_carry_no_bodies(talkative: Tenant) -> None:
+def test_rows_of_a_search_have_no_bodies(talkative: Tenant) -> None:
     [row] = talkative.get("/v1/traces", q="to bern", search_in="bodies")["traces"]
     assert not {"request_body", "response_body"} & set(row)

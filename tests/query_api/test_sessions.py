@@ -20,7 +20,7 @@ def _stored_session(tenant: Tenant, session_id: str, calls: int) -> list[str]:
     return [visible_id(row) for row in rows]
 
 
-def test_a_session_shows_its_calls_oldest_first_without_bodies(tenant: Tenant) -> None:
+def test_session_lists_calls_oldest_first_without_bodies(tenant: Tenant) -> None:
     ids = _stored_session(tenant, "chat-42", 3)
     tenant.store([tenant.call(9, session_id="chat-43")])
     answer = tenant.get("/v1/sessions/chat-42")
@@ -30,7 +30,7 @@ def test_a_session_shows_its_calls_oldest_first_without_bodies(tenant: Tenant) -
     assert answer["traces"] == list(reversed(tenant.get("/v1/traces", session_id="chat-42")["traces"]))
 
 
-def test_a_session_shows_bodies_when_asked(tenant: Tenant) -> None:
+def test_session_includes_bodies_with_bodies_true(tenant: Tenant) -> None:
     ids = _stored_session(tenant, "chat-42", 3)
     answer = tenant.get("/v1/sessions/chat-42", bodies="true")
     assert answer == {
@@ -40,7 +40,7 @@ def test_a_session_shows_bodies_when_asked(tenant: Tenant) -> None:
     assert [row["request_body"] for row in answer["traces"]] == [{"turn": 1}, {"turn": 2}, {"turn": 3}]
 
 
-def test_only_counted_model_calls_are_in_a_session(tenant: Tenant) -> None:
+def test_session_lists_only_counted_model_calls(tenant: Tenant) -> None:
     agent = tenant.call(1, session_id="s", operation="invoke_agent", model_call=False)
     outer = tenant.call(2, session_id="s", provider_request_id="r1", scope="framework")
     inner = outer._replace(otel_span_id=b"\xff" * 8, parent_span_id=outer.otel_span_id, scope="client")
@@ -50,9 +50,9 @@ def test_only_counted_model_calls_are_in_a_session(tenant: Tenant) -> None:
 
 
 @pytest.mark.parametrize("bodies", ["true", "false"])
-@pytest.mark.parametrize("session_id", ["nobody", "a%00b", "%F0%9F%92%93", "", "a%2F..%2Fb"])
-def test_an_unknown_session_is_empty(tenant: Tenant, session_id: str, bodies: str) -> None:
-    answer = tenant.ask(f"/v1/sessions/{session_id}", bodies=bodies)
+@pytest.mark.parametrize("session_id", ["unknown", "a%00b", "%F0%9F%92%93", "", "a%2F..%2Fb"])
+def test_unknown_session_is_empty(tenant: Tenant, session_id: str, bodies: str) -> None:
+    answer = tenant.request(f"/v1/sessions/{session_id}", bodies=bodies)
     assert (answer.status_code, answer.json()["traces"]) == (200, [])
 
 
@@ -65,35 +65,35 @@ def test_an_unknown_session_is_empty(tenant: Tenant, session_id: str, bodies: st
         ("batch", "batch"),
     ],
 )
-def test_session_ids_are_any_text(tenant: Tenant, session_id: str, path: str) -> None:
+def test_session_id_may_be_any_text(tenant: Tenant, session_id: str, path: str) -> None:
     ids = _stored_session(tenant, session_id, 1)
     answer = tenant.get(f"/v1/sessions/{path}")
     assert (answer["sessionId"], [row["trace_id"] for row in answer["traces"]]) == (session_id, ids)
 
 
 @pytest.mark.parametrize("bodies", ["true", "false"])
-def test_a_session_of_any_length_is_whole(tenant: Tenant, bodies: str) -> None:
+def test_session_longer_than_a_batch_is_complete(tenant: Tenant, bodies: str) -> None:
     ids = _stored_session(tenant, "long", 1_203)
     traces = tenant.get("/v1/sessions/long", bodies=bodies)["traces"]
     assert [row["trace_id"] for row in traces] == ids
 
 
-def test_a_session_that_fails_to_begin_is_a_503(tenant: Tenant) -> None:
+def test_session_of_a_closed_store_gets_503(tenant: Tenant) -> None:
     _stored_session(tenant, "s", 1)
-    assert tenant.ask("/v1/sessions/s").status_code == 200
+    assert tenant.request("/v1/sessions/s").status_code == 200
     asyncio.run(tenant.storage.close())
-    assert tenant.ask("/v1/sessions/s").status_code == 503
+    assert tenant.request("/v1/sessions/s").status_code == 503
 
 
-def test_ids_of_sessions_and_rows_are_trimmed(tenant: Tenant) -> None:
+def test_session_and_trace_ids_in_paths_are_trimmed(tenant: Tenant) -> None:
     (trace_id,) = _stored_session(tenant, "chat 42", 1)
     answer = tenant.get("/v1/sessions/%20chat%2042%0A")
     assert (answer["sessionId"], [row["trace_id"] for row in answer["traces"]]) == ("chat 42", [trace_id])
     assert tenant.get(f"/v1/traces/%20{trace_id}%20")["session_id"] == "chat 42"
 
 
-def test_a_wrong_value_of_bodies_is_refused(tenant: Tenant) -> None:
-    answer = tenant.ask("/v1/sessions/s", bodies="yes")
+def test_invalid_value_of_bodies_is_refused(tenant: Tenant) -> None:
+    answer = tenant.request("/v1/sessions/s", bodies="yes")
     assert (answer.status_code, answer.json()["error"]) == (
         400,
         "bodies must be one of true, false, not 'yes'.",

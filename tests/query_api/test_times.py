@@ -30,7 +30,7 @@ _HOUR = 3_600_000_000_000
         ("9999-12-31T23:59:59-23:59", (1 << 63) - 1),
     ],
 )
-def test_dates_and_date_times_name_an_instant(text: str, expected_ns: int) -> None:
+def test_dates_and_date_times_are_parsed(text: str, expected_ns: int) -> None:
     assert unix_ns(text) == expected_ns
 
 
@@ -49,16 +49,16 @@ def test_dates_and_date_times_name_an_instant(text: str, expected_ns: int) -> No
         ),
     ],
 )
-def test_anything_else_is_refused(text: str) -> None:
+def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         unix_ns(text)
 
 
 @given(st.datetimes(datetime(1678, 1, 1), datetime(2261, 1, 1), timezones=st.timezones()))  # noqa: DTZ001
-def test_every_offset_gives_the_same_instant_as_datetime(moment: datetime) -> None:
+def test_any_offset_is_parsed_as_datetime_does(moment: datetime) -> None:
     offset = moment.utcoffset()
     assert offset is not None
-    # RFC 3339 has no seconds in offsets; local mean times of the past do.
+    # Offsets of historical local mean times have seconds, which RFC 3339 does not allow.
     assume(offset.seconds % 60 == 0)
     since_epoch = moment - datetime(1970, 1, 1, tzinfo=UTC)
     assert unix_ns(moment.isoformat()) == since_epoch // timedelta(microseconds=1) * 1000

@@ -63,7 +63,7 @@ _RECORD = TraceRecord(
 )
 
 
-def test_a_whole_row_is_shown_with_every_field_of_the_contract() -> None:
+def test_complete_row_has_every_field_of_the_contract() -> None:
     assert orjson.loads(orjson.dumps(trace_object(_RECORD, bodies=True))) == {
         "trace_id": "019ac0de-0000-8000-8000-00000000beef",
         "project_id": "p1",
@@ -113,13 +113,13 @@ def test_a_whole_row_is_shown_with_every_field_of_the_contract() -> None:
     }
 
 
-def test_a_row_without_bodies_lacks_only_the_two_body_fields() -> None:
+def test_row_without_bodies_lacks_only_the_body_fields() -> None:
     whole = trace_object(_RECORD, bodies=True)
     listed = trace_object(_RECORD, bodies=False)
     assert set(whole) - set(listed) == {"request_body", "response_body"}
 
 
-def test_what_is_unknown_is_null_and_never_zero() -> None:
+def test_unknown_values_are_null_and_never_zero() -> None:
     bare = _RECORD._replace(
         latency_ms=None, cost_nano_usd=None, metadata=None, error_type=None, error_message=None,
         parent_span_id=None, input_tokens=None, tags=(),
@@ -130,7 +130,7 @@ def test_what_is_unknown_is_null_and_never_zero() -> None:
     assert shown["tags"] == []
 
 
-def test_costs_are_written_in_plain_digits() -> None:
+def test_costs_are_written_without_exponent() -> None:
     amounts = {0: b"0.0", 1: b"0.0000001", 99: b"0.0000099", 13_500: b"0.00135", 10_000_000: b"1.0"}
     assert {nano: orjson.dumps(cents(nano)) for nano in amounts} == amounts
 
@@ -143,7 +143,7 @@ def test_costs_are_exact_to_the_nano_dollar(nano_usd: int) -> None:
 
 
 @given(_INT64)
-def test_times_read_back_to_the_microsecond(time_ns: int) -> None:
+def test_times_are_exact_to_the_microsecond(time_ns: int) -> None:
     shown = rfc3339(time_ns)
     assert len(shown) == len("2026-11-23T08:00:00.123456Z")
     assert unix_ns(shown) == max(time_ns // 1000 * 1000, -(1 << 63))

@@ -12,7 +12,7 @@ from tests.query_api.support import DAY_NS, HOUR_NS, SECOND_NS, Tenant, document
 from pulse_storage.content.bodies import pack
 
 
-def test_the_list_shows_rows_newest_first_without_bodies(tenant: Tenant) -> None:
+def test_list_returns_rows_newest_first_without_bodies(tenant: Tenant) -> None:
     older = tenant.call(1, request_body=document({"messages": []}))
     newer = tenant.call(
         2,
@@ -71,13 +71,13 @@ def test_the_list_shows_rows_newest_first_without_bodies(tenant: Tenant) -> None
     }
 
 
-def test_an_empty_project_has_an_empty_list(tenant: Tenant) -> None:
+def test_list_of_an_empty_project_is_empty(tenant: Tenant) -> None:
     assert tenant.get("/v1/traces", limit=5) == {"traces": [], "total": 0, "limit": 5, "offset": 0}
 
 
 @pytest.fixture
 def varied(tenant: Tenant) -> Tenant:
-    """Calls 1 to 8, each a second later and unlike the others in one respect, and two other spans."""
+    """Store calls 1 to 8, one second apart, each different, and two spans of other operations."""
     facts: list[dict[str, Any]] = [
         {},
         {"session_id": "chat/42", "user_id": "u1"},
@@ -149,17 +149,15 @@ def varied(tenant: Tenant) -> Tenant:
         ({"otel_trace_id": " 0000000000000000000000000000000a "}, [10]),
     ],
 )
-def test_each_filter_finds_what_it_names(
-    varied: Tenant, asked: dict[str, object], numbers: list[int]
-) -> None:
+def test_each_filter_selects_its_rows(varied: Tenant, asked: dict[str, object], numbers: list[int]) -> None:
     answer = varied.get("/v1/traces", **asked)
     assert [int(row["otel_trace_id"], 16) for row in answer["traces"]] == numbers
     if not {"limit", "offset"} & set(asked):
         assert answer["total"] == len(numbers)
 
 
-def test_total_counts_all_pages(varied: Tenant) -> None:
-    answer = varied.ask("/v1/traces", limit=2, offset=4)
+def test_total_counts_rows_of_all_pages(varied: Tenant) -> None:
+    answer = varied.request("/v1/traces", limit=2, offset=4)
     assert {key: answer.json()[key] for key in ("total", "limit", "offset")} == {
         "total": 9,
         "limit": 2,
@@ -168,15 +166,15 @@ def test_total_counts_all_pages(varied: Tenant) -> None:
     assert answer.headers["X-Total-Count"] == "9"
 
 
-def test_a_page_past_the_end_is_empty_and_knows_the_total(varied: Tenant) -> None:
+def test_page_past_the_end_is_empty_with_the_total(varied: Tenant) -> None:
     answer = varied.get("/v1/traces", offset=100)
     assert (answer["traces"], answer["total"]) == ([], 9)
 
 
-def test_the_next_page_is_linked_with_all_that_was_asked(varied: Tenant) -> None:
-    answer = varied.ask("/v1/traces", limit=1, offset=1, provider="openai", tag="beta")
+def test_link_header_keeps_the_parameters(varied: Tenant) -> None:
+    answer = varied.request("/v1/traces", limit=1, offset=1, provider="openai", tag="beta")
     assert "Link" not in answer.headers
-    answer = varied.ask("/v1/traces", limit=3, offset=2, q="What is", order="asc")
+    answer = varied.request("/v1/traces", limit=3, offset=2, q="What is", order="asc")
     path, _, query = answer.links["next"]["url"].partition("?")
     assert path == "/v1/traces"
     assert query.startswith("limit=3&q=What+is&order=asc&cursor=")
@@ -185,15 +183,15 @@ def test_the_next_page_is_linked_with_all_that_was_asked(varied: Tenant) -> None
     assert (following["total"], following["limit"], following["offset"]) == (8, 3, 0)
 
 
-def test_a_count_that_stopped_early_says_so(tenant: Tenant) -> None:
+def test_incomplete_count_is_marked_as_lower_bound(tenant: Tenant) -> None:
     tenant.store(tenant.call(number, start_ns=DAY_NS + number, tags=("beta",)) for number in range(1, 10_502))
-    answer = tenant.ask("/v1/traces", tag="beta", limit=1)
+    answer = tenant.request("/v1/traces", tag="beta", limit=1)
     assert (answer.json()["total"], answer.headers["X-Total-Count"]) == (10_000, ">=10000")
 
 
-def test_a_cursor_that_is_not_ours_is_refused(tenant: Tenant) -> None:
+def test_invalid_cursor_is_refused(tenant: Tenant) -> None:
     tenant.store([tenant.call(1)])
-    answer = tenant.ask("/v1/traces", cursor="'; DROP TABLE spans; --")
+    answer = tenant.request("/v1/traces", cursor="'; DROP TABLE spans; --")
     assert (answer.status_code, answer.json()) == (
         400,
         {
@@ -203,8 +201,8 @@ def test_a_cursor_that_is_not_ours_is_refused(tenant: Tenant) -> None:
     )
 
 
-def test_wrong_parameters_are_told_with_details(tenant: Tenant) -> None:
-    answer = tenant.ask("/v1/traces", limit=1_000_000_000)
+def test_invalid_parameters_are_listed_in_details(tenant: Tenant) -> None:
+    answer = tenant.request("/v1/traces", limit=1_000_000_000)
     assert (answer.status_code, answer.json()) == (
         400,
         {
@@ -218,7 +216,7 @@ def test_wrong_parameters_are_told_with_details(tenant: Tenant) -> None:
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    # Few distinct times, so that rows share them.
+    # Few distinct times, so that several rows have the same time.
     starts=st.lists(st.integers(0, 3), min_size=0, max_size=12),
     limit=st.integers(1, 5),
     order=st.sampled_from(["asc", "desc"]),
@@ -237,7 +235,7 @@ def test_pages_neither_repeat_nor_skip_a_row(
     assert all(len(page) == limit for page in pages[:-1])
 
 
-def test_rows_that_arrive_while_paging_disturb_no_page(tenant: Tenant) -> None:
+def test_rows_stored_during_paging_do_not_change_later_pages(tenant: Tenant) -> None:
     tenant.store(tenant.call(number, start_ns=DAY_NS + number * SECOND_NS) for number in range(1, 7))
     seen: list[int] = []
     for arriving, page in enumerate(tenant.pages(limit=2), start=100):
@@ -246,18 +244,18 @@ def test_rows_that_arrive_while_paging_disturb_no_page(tenant: Tenant) -> None:
     assert seen == [6, 5, 4, 3, 2, 1]
 
 
-def test_a_page_of_very_long_texts_ends_early_and_links_on(tenant: Tenant) -> None:
+def test_page_of_very_long_texts_is_shorter_and_has_a_link(tenant: Tenant) -> None:
     text = pack(b"x" * (5 << 20))
     tenant.store(
         tenant.call(number, start_ns=DAY_NS + number * SECOND_NS, output_text=text) for number in range(1, 6)
     )
-    first = tenant.ask("/v1/traces", order="asc")
+    first = tenant.request("/v1/traces", order="asc")
     assert (len(first.json()["traces"]), first.json()["total"]) == (4, 5)
     pages = list(tenant.pages(order="asc"))
     assert [int(row["otel_trace_id"], 16) for page in pages for row in page] == [1, 2, 3, 4, 5]
 
 
-def test_one_trace_is_shown_with_its_bodies(tenant: Tenant) -> None:
+def test_trace_is_returned_with_its_bodies(tenant: Tenant) -> None:
     request = {"model": "gpt-5-mini", "messages": [{"role": "user", "content": "Ü\u2028</script>"}]}
     row = tenant.call(1, request_body=document(request), response_body=document({"id": "r1"}))
     tenant.store([row])
@@ -268,7 +266,7 @@ def test_one_trace_is_shown_with_its_bodies(tenant: Tenant) -> None:
     }
 
 
-def test_a_trace_id_may_be_written_in_capitals(tenant: Tenant) -> None:
+def test_trace_id_in_upper_case_is_accepted(tenant: Tenant) -> None:
     row = tenant.call(1)
     tenant.store([row])
     assert tenant.get(f"/v1/traces/{visible_id(row).upper()}")["trace_id"] == visible_id(row)
@@ -278,15 +276,15 @@ def test_a_trace_id_may_be_written_in_capitals(tenant: Tenant) -> None:
     "trace_id",
     [str(UUID(int=1)), "batch", "1", "%00", "0af7651916cd43dd8448eb211c80319c", "{" + str(UUID(int=1)) + "}"],
 )
-def test_unknown_and_impossible_ids_are_not_found(tenant: Tenant, trace_id: str) -> None:
-    answer = tenant.ask(f"/v1/traces/{trace_id}")
-    said = "This project has no trace with this id."
+def test_unknown_and_malformed_trace_ids_get_404(tenant: Tenant, trace_id: str) -> None:
+    answer = tenant.request(f"/v1/traces/{trace_id}")
+    error = "This project has no trace with this id."
     if trace_id.isalnum() and len(trace_id) == 32:
-        said += f" For an OpenTelemetry trace id use GET /v1/traces?otel_trace_id={trace_id}&operation=all."
-    assert (answer.status_code, answer.json()) == (404, {"error": said})
+        error += f" For an OpenTelemetry trace id use GET /v1/traces?otel_trace_id={trace_id}&operation=all."
+    assert (answer.status_code, answer.json()) == (404, {"error": error})
 
 
-def test_one_trace_takes_no_parameters(tenant: Tenant) -> None:
-    answer = tenant.ask(f"/v1/traces/{uuid4()}", bodies="false")
+def test_trace_route_refuses_parameters(tenant: Tenant) -> None:
+    answer = tenant.request(f"/v1/traces/{uuid4()}", bodies="false")
     assert answer.status_code == 400
     assert answer.json()["error"] == "bodies is not a parameter: this route has none."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulse_server.banner import Listening, banner, url, where_data_lies
+from pulse_server.banner import Listening, banner, store_location, url
 from pulse_server.settings import read_settings
 
 
@@ -39,5 +39,5 @@ def test_a_process_that_only_answers_has_nothing_to_paste() -> None:
 
 
 def test_data_is_told_by_its_file_and_never_with_a_password() -> None:
-    assert where_data_lies("sqlite:////var/lib/pulse.db") == "/var/lib/pulse.db"
-    assert where_data_lies("postgresql://a:secret@db/pulse") == "postgresql://a:***@db/pulse"
+    assert store_location("sqlite:////var/lib/pulse.db") == "/var/lib/pulse.db"
+    assert store_location("postgresql://a:secret@db/pulse") == "postgresql://a:***@db/pulse"

@@ -172,14 +172,14 @@ def test_a_command_about_stored_data_never_creates_a_store(
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["srve"], 2, "pulse: there is no command 'srve'; did you mean serve?"),
-        (["help", "srve"], 2, "pulse: there is no command 'srve'; did you mean serve?"),
-        (["serve", "--prot", "3"], 2, "pulse serve: there is no option --prot; did you mean --port?"),
-        (["keys", "crate"], 2, "pulse keys: there is no action 'crate'; did you mean create?"),
+        (["srve"], 2, "pulse: unknown command 'srve'; did you mean serve?"),
+        (["help", "srve"], 2, "pulse: unknown command 'srve'; did you mean serve?"),
+        (["serve", "--prot", "3"], 2, "pulse serve: unknown option --prot; did you mean --port?"),
+        (["keys", "crate"], 2, "pulse keys: unknown action 'crate'; did you mean create?"),
         (
             ["projects", "list", "--jsn"],
             2,
-            "pulse projects list: there is no option --jsn; did you mean --json?",
+            "pulse projects list: unknown option --jsn; did you mean --json?",
         ),
         (["serve", "--only", "both"], 2, "pulse serve: --only: 'both' is not one of collector, query"),
     ],

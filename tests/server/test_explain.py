@@ -84,8 +84,8 @@ def test_a_project_that_does_not_exist_is_one_line(
     monkeypatch.setenv("PULSE_DATA_DIR", str(tmp_path))
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert main(["projects", "create", "shop"]) == 0
-    assert main(["explain", str(SPANS), "--project", "nobody"]) == 1
-    assert "no project is called 'nobody'" in capsys.readouterr().err
+    assert main(["explain", str(SPANS), "--project", "unknown"]) == 1
+    assert "no project has the id or name 'unknown'" in capsys.readouterr().err
 
 
 def test_text_names_columns_their_sources_and_why_a_row_counts(capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,13 +149,13 @@ def test_a_stored_trace_and_a_stored_row_are_explained(
     assert printed.count("counted    ") == 1
 
     assert main(["explain", "f" * 32]) == 1
-    assert "no project of the store has a trace or a row with the id ffff" in capsys.readouterr().err
+    assert "no project of the store has a trace or row with the id ffff" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "is no file, nor a trace id (32 hexadecimal digits) or the id of a row (a UUID)"),
+        (None, "is neither a file, nor a trace id (32 hexadecimal digits), nor a row's id (a UUID)"),
         (b"\xff\xff", "the body is not an ExportLogsServiceRequest in protobuf"),
         (b'{"spans": []}', "neither 'resourceSpans' nor 'resourceLogs' is in it"),
     ],

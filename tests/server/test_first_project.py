@@ -66,7 +66,7 @@ def test_a_key_of_the_environment_that_is_anothers_does_not_hide_the_first(
 def test_a_key_file_that_holds_no_key_is_left_as_it_is(settings: Settings, storage: StorageAdapter) -> None:
     key_file = settings.data_dir / "default.key"
     key_file.write_text("pulse_sk_\n")
-    with pytest.raises(CommandFailed, match="holds no key; move it away"):
+    with pytest.raises(CommandFailed, match="contains no API key; move it away"):
         asyncio.run(ensure_first_project(storage, settings))
     assert key_file.read_text() == "pulse_sk_\n"
     assert asyncio.run(storage.list_projects()) == []

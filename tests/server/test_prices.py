@@ -128,9 +128,9 @@ def test_what_show_prints_as_json_can_be_set_again(
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, "cannot be read (No such file or directory); name a file of prices"),
-        (b"\xff", "is not UTF-8; save it as such"),
-        (b"# " + b"x" * 300_000, "larger than 262144 bytes; name fewer models, by patterns"),
+        (None, "cannot be read (No such file or directory); give a readable file"),
+        (b"\xff", "is not UTF-8; save it as UTF-8"),
+        (b"# " + b"x" * 300_000, "larger than 262144 bytes; use patterns for groups of models"),
         (
             b"\n[[price]]\n",
             "prices is missing; line 2: price is not known; a document has only the list prices",

@@ -130,7 +130,7 @@ def test_people_get_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert first.split() == ["acme", "acme-1", "1", "0.0000", "0.1000", "+0.1000", "1", "0"]
     assert second.split() == ["acme", "other", "1", "0.0000", "0.0000", "+0.0000", "0", "1"]
     assert total.split() == ["all", "2", "0.0000", "0.1000", "+0.1000", "1", "1"]
-    assert told == "2 rows of calls looked at, would change 1; costs in cents"
+    assert told == "read 2 rows of calls, would change 1; costs in cents"
 
 
 def test_a_projects_own_prices_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -198,7 +198,7 @@ def test_doctor_lists_models_without_a_price_with_the_mend(
     sentence, *entry = told.splitlines()
     assert sentence == (
         "project p: 1 calls of other (acme, 120 tokens) in 30 days have no price;"
-        " complete this in a prices file, then run `pulse reprice`:"
+        " add this entry with your prices to a prices file, then run `pulse reprice`:"
     )
     assert entry[:3] == ["[[prices]]", 'model = "other"', 'provider = "acme"']
     (tmp_path / "prices.toml").write_text(
@@ -234,7 +234,7 @@ def test_doctor_lists_models_of_calls_without_known_tokens(capsys: pytest.Captur
     assert main(["doctor", "--json"]) in (0, 1)
     findings = json.loads(capsys.readouterr().out)["findings"]
     assert [finding["text"] for finding in findings if finding["about"] == "usage"] == [
-        "project p: 1 calls of other (acme) in 30 days have no known tokens, so sums count them as 0;"
+        "project p: 1 calls of other (acme) in 30 days have no known tokens and add none to the totals;"
         ' for streams of OpenAI-compatible servers set stream_options={"include_usage": true}'
     ]
 

@@ -117,7 +117,8 @@ def test_a_taken_port_ends_with_one_line_that_names_the_setting(tmp_path: Path, 
         ended = run_pulse("serve", environ=environ)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
-        f"pulse: {name}: port {port} is in use on 127.0.0.1; stop what listens there or set another port\n"
+        f"pulse: {name}: port {port} is in use on 127.0.0.1; stop the process that uses it"
+        " or set another port\n"
     )
 
 

@@ -1,1 +1,1 @@
-"""The commands of `pulse`, a module each: `configure` gives one its options, and its `run` does it."""
+"""The commands of `pulse`, one module each: `configure` adds the options, `run` runs the command."""

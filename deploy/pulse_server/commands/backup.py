@@ -1,4 +1,4 @@
-"""`pulse backup`: the store as one file."""
+"""`pulse backup`: write a consistent copy of the store to one file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pulse_storage.backup import back_up
 
 def configure(parser: Parser) -> None:
     parser.description = (
-        "Writes one consistent state of the store: all that was acknowledged when it began.\n"
-        "The server may run meanwhile. The file appears whole and checked, or not at all."
+        "Writes a consistent copy of the store, with all data acknowledged before the start.\n"
+        "The server may keep running. The file is created only when it is complete and checked."
     )
     parser.epilog = "Example:\n  pulse backup /backup/pulse.db"
     parser.add_argument("file", metavar="FILE", type=Path, help="the file to write")

@@ -1,4 +1,4 @@
-"""`pulse copy`: everything of one store, carried into another."""
+"""`pulse copy`: copy all data of one store to another and verify the copy."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ from pulse_storage.sqlite.connection import sqlite_path
 
 def configure(parser: Parser) -> None:
     parser.description = (
-        "Copies projects, keys, prices, policies, rows, content and sums, between SQLite\n"
-        "and PostgreSQL either way. The source may serve meanwhile: say it again once it has been\n"
-        "stopped, and only what came since is carried. Exit code 1 unless both are found to be the same."
+        "Copies projects, keys, prices, policies, rows, content and analytics between SQLite and\n"
+        "PostgreSQL, in either direction. The source's server may keep running: stop it afterwards and run\n"
+        "the command again, which copies only newer data. Exit code 1 unless both stores have equal data."
     )
     parser.epilog = "Example:\n  pulse copy sqlite:////var/lib/pulse/pulse.db postgresql://pulse@db/pulse"
     parser.add_argument("source", metavar="SRC", help="URL of the store to read, as in DATABASE_URL")
-    parser.add_argument("target", metavar="DST", help="URL of the store to fill; other projects in it stay")
+    parser.add_argument(
+        "target", metavar="DST", help="URL of the store to write; its other projects are kept"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
 
@@ -39,18 +41,23 @@ def run(arguments: argparse.Namespace) -> int:
     done = asyncio.run(_copy(source, target))
     verified = all(project.verified for project in done)
     if arguments.json:
-        told = {"source": hide_password(source), "target": hide_password(target), "verified": verified}
-        print(json.dumps({**told, "projects": [_as_json(project) for project in done]}))
+        document = {
+            "source": hide_password(source),
+            "target": hide_password(target),
+            "verified": verified,
+            "projects": [_as_json(project) for project in done],
+        }
+        print(json.dumps(document))
     else:
         for project in done:
             print(
-                f"{project.project.name}: {project.source.rows:,} rows, {project.put_rows:,} carried,"
-                f" {'verified' if project.verified else 'NOT the same yet'}"
+                f"{project.project.name}: {project.source.rows:,} rows, {project.put_rows:,} copied,"
+                f" {'verified' if project.verified else 'NOT equal yet'}"
             )
     if not verified:
         raise CommandFailed(
-            "the stores differ: rows came while they were compared, or the target has rows of its own;"
-            " stop the source and say it again"
+            "the stores differ: rows were stored during the comparison, or the target has further rows;"
+            " stop the source's server and run the command again"
         )
     return 0
 

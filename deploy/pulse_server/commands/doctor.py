@@ -1,4 +1,4 @@
-"""`pulse doctor`: settings, store, ports and clock looked at, with the mend for each finding."""
+"""`pulse doctor`: check settings, store, ports and clock, with a fix for each problem."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pulse_server.arguments import Parser, add_settings, settings_from
 from pulse_server.doctor import Finding, examine
 from pulse_server.settings import SettingError, without_secrets
 
-#: Lines after the first stand below the text of the first.
+#: Indents the following lines of a finding below its text.
 _BREAK, _INDENTED = "\n", "\n" + " " * 16
 _MARKS = {"ok": "ok  ", "warning": "warn", "problem": "FAIL"}
 
 
 def configure(parser: Parser) -> None:
     parser.description = (
-        "Looks at what `pulse serve` would need, changes nothing, and says what to mend.\n"
-        "Exit code 1 if something would keep the server from running."
+        "Checks what `pulse serve` needs, and prints a fix for each problem. Changes nothing.\n"
+        "Exit code 1 if a problem would keep the server from starting."
     )
     parser.epilog = "Example:\n  pulse doctor --json"
     parser.add_argument("--json", action="store_true", help="print one JSON object")

@@ -1,4 +1,4 @@
-"""`pulse explain`: how a span was or would be read, which part of it fed which column, and what counts."""
+"""`pulse explain`: explain how spans are mapped to rows, and which rows are counted."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ from pulse_storage.adapter import StorageAdapter
 from pulse_storage.filters import ALL_OPERATIONS, Page, TraceFilter
 from pulse_storage.rows import TraceRecord
 
-#: A person waits for it: a minute, about.
+#: Limits of the attribution, which maps a span once for every attribute; they take about a minute.
 _MAX_MAPPINGS = 200_000
 _MAX_MAPPED_BYTES = 2 * 1024 * 1024 * 1024
-#: Of a stored trace.
+#: Maximum number of rows of a stored trace.
 _MAX_ROWS = 500
 _SUFFIXES = (".pb", ".json")
 
 
 def configure(parser: Parser) -> None:
     parser.description = (
-        "Explains how spans are read: their dialect, which attribute feeds which column and\n"
-        "which others it overrules, what is ignored and why, how tokens and cost came about, and which\n"
-        "row counts. Of a file nothing is stored, and neither store nor server is needed. Calls are priced\n"
-        "by PULSE_PRICES_FILE and the published prices, with --project first by that project's own."
+        "Explains how spans are mapped: the dialect, which attribute sets which column and takes precedence\n"
+        "over which other attributes, what is ignored and why, how tokens and cost are computed, and which\n"
+        "rows are counted. A file is not stored; it needs neither store nor server. Calls are priced with\n"
+        "PULSE_PRICES_FILE and the published prices; with --project, with that project's own prices first."
     )
     parser.epilog = (
         "Examples:\n"
-        "  pulse explain spans.json      OTLP/JSON or protobuf; spans.logs.json is read with it\n"
+        "  pulse explain spans.json      OTLP/JSON or protobuf; also reads spans.logs.json\n"
         "  pulse explain - < spans.pb\n"
         "  pulse explain spans.json --project shop\n"
         "  pulse explain 0af7651916cd43dd8448eb211c80319c   an OpenTelemetry trace in the store"
@@ -52,11 +52,11 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "target", metavar="FILE|TRACE_ID", help="a file, '-', or the id of a stored trace or row"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, as POST /v1/explain answers it")
+    parser.add_argument("--json", action="store_true", help="print JSON, as returned by POST /v1/explain")
     parser.add_argument(
         "--project",
-        help="a project's id or name: of a file, whose prices hold; of an id, where "
-        "to look (default: the prices that hold for all; all projects)",
+        help="id or name of a project; for a file: use its own prices (default: none); for an id: "
+        "search only this project (default: all)",
     )
     add_store_settings(parser)
     parser.set_defaults(run=run)
@@ -65,7 +65,7 @@ def configure(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     target = str(arguments.target)
     settings = settings_from(arguments)
-    path = _found(target)
+    path = _find_file(target)
     if path is None and target != "-":
         explanation = asyncio.run(_stored(settings, target, arguments.project))
     else:
@@ -86,7 +86,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _prices(settings: Settings, project: str | None) -> Prices:
-    """The prices in force for a project, or, without one, for every project that has none of its own."""
+    """Return the prices of a project; if `project` is None, those of projects without their own prices."""
     file = file_prices(settings)
     if project is None:
         return Prices() if file is None else Prices(file)
@@ -95,12 +95,15 @@ async def _prices(settings: Settings, project: str | None) -> Prices:
 
 
 async def _stored(settings: Settings, target: str, project: str | None) -> Explanation:
-    """What is known of a stored trace (32 hexadecimal digits) or row (a UUID), whichever project has it."""
+    """Explain a stored trace (32 hexadecimal digits) or row (a UUID) of one project, or of any if None.
+
+    Raises CommandFailed if no project has it.
+    """
     try:
         wanted = uuid.UUID(target)
     except ValueError:
         raise CommandFailed(
-            f"'{target}' is no file, nor a trace id (32 hexadecimal digits) or the id of a row (a UUID)"
+            f"'{target}' is neither a file, nor a trace id (32 hexadecimal digits), nor a row's id (a UUID)"
         ) from None
     async with existing_store(settings) as storage:
         if project is None:
@@ -115,9 +118,8 @@ async def _stored(settings: Settings, target: str, project: str | None) -> Expla
                 of_span = records[0].otel_span_id if len(records) == 1 else None
                 bearing = await storage.bearing_on(each.id, records[0].otel_trace_id, of_span)
                 return explain_stored(records, bearing)
-    where = "no project of the store" if project is None else f"project '{project}'"
-    verb = "has" if project is None else "does not have"
-    raise CommandFailed(f"{where} {verb} a trace or a row with the id {target}")
+    where = "no project of the store has a" if project is None else f"project '{project}' has no"
+    raise CommandFailed(f"{where} trace or row with the id {target}")
 
 
 async def _rows_of_trace(storage: StorageAdapter, project_id: str, trace_id: bytes) -> list[TraceRecord]:
@@ -126,7 +128,10 @@ async def _rows_of_trace(storage: StorageAdapter, project_id: str, trace_id: byt
 
 
 def _read(target: str, path: Path | None) -> Telemetry:
-    """What a file, its companion with log records, or the standard input holds. Raises CommandFailed."""
+    """Read spans and log records from a file and its companion `*.logs.*`, or from stdin if `path` is None.
+
+    Raises CommandFailed if they cannot be read.
+    """
     if path is None:
         return _telemetry("standard input", sys.stdin.buffer.read())
     telemetry = _telemetry(target, _bytes(path))
@@ -136,7 +141,7 @@ def _read(target: str, path: Path | None) -> Telemetry:
     return telemetry
 
 
-def _found(target: str) -> Path | None:
+def _find_file(target: str) -> Path | None:
     candidates = (Path(target), *(Path(target + suffix) for suffix in _SUFFIXES))
     return next((path for path in candidates if path.is_file()), None)
 
@@ -156,5 +161,5 @@ def _telemetry(name: str, body: bytes) -> Telemetry:
 
 
 def _as_json(value: object) -> str:
-    """What JSON has no word for."""
+    """Convert a value that JSON does not support: bytes to hexadecimal, anything else to text."""
     return value.hex() if isinstance(value, bytes) else str(value)

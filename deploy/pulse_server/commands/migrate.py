@@ -1,4 +1,4 @@
-"""`pulse migrate`: the store's schema, brought up to date."""
+"""`pulse migrate`: apply pending schema migrations."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pulse_storage import migrate
 
 def configure(parser: Parser) -> None:
     parser.description = (
-        "Applies the migrations that the store lacks. `pulse serve` does so on start; both are\n"
-        "safe to start at once, and go on where a crash left them."
+        "Applies pending schema migrations. `pulse serve` does this at its start. Several processes may\n"
+        "migrate at the same time; after a crash, run it again to resume."
     )
     parser.epilog = "Example:\n  pulse migrate --dry-run"
-    parser.add_argument("--dry-run", action="store_true", help="say what would be applied, change nothing")
+    parser.add_argument("--dry-run", action="store_true", help="list the pending migrations; change nothing")
     add_store_settings(parser)
     parser.set_defaults(run=run)
 

@@ -1,4 +1,4 @@
-"""`pulse prices`: the prices that a project has of its own, straight on the store."""
+"""`pulse prices`: set, show and clear a project's own prices, directly in the store."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ from pulse_server.tables import date, table
 from pulse_storage.price_document import PriceDocument, PriceEntry, TokenPrices, project_version, read_json
 from pulse_storage.rows import Project, ProjectPrices
 
-_SOON = "running servers use them within seconds; `pulse reprice` applies them to what is stored"
+_NOTE = "running servers use them within seconds; `pulse reprice` applies them to stored calls"
 
 
 def configure(parser: Parser) -> None:
     parser.description = (
-        "A project's own prices stand above the prices file and the price list.\nNeeds the store, no server."
+        "A project's own prices take precedence over the prices file and the published prices.\n"
+        "Works directly on the store, without a server."
     )
     parser.epilog = "Example:\n  pulse prices set default prices.toml"
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     put = actions.add_parser(
         "set",
         help="set or replace a project's prices",
-        description="Sets a project's prices to those of a file; docs/pricing.md has its form.",
+        description="Replaces a project's prices with those of a file; docs/pricing.md describes its format.",
         epilog="Example:\n  pulse prices set default prices.toml",
     )
     put.set_defaults(run=run_set)
@@ -42,15 +43,13 @@ def configure(parser: Parser) -> None:
     show.set_defaults(run=run_show)
     clear = actions.add_parser(
         "clear",
-        help="forget a project's prices",
-        description="Forgets a project's own prices; the prices file and the price list are left.",
+        help="delete a project's prices",
+        description="Deletes a project's own prices; the prices file and the published prices apply again.",
         epilog="Example:\n  pulse prices clear default",
     )
     clear.set_defaults(run=run_clear)
     for action in (put, show, clear):
-        action.add_argument(
-            "project", metavar="PROJECT", help="the project's id, or its name if no other has it"
-        )
+        action.add_argument("project", metavar="PROJECT", help="the project's id or name")
         action.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
         add_store_settings(action)
     put.add_argument("file", metavar="FILE", type=Path, help="TOML, or JSON if its name ends in .json")
@@ -62,7 +61,7 @@ def run_set(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(_as_json(project, prices)))
     else:
-        print(f"{project.name}: {len(document.prices)} prices, {project_version(document)}; {_SOON}")
+        print(f"{project.name}: {len(document.prices)} prices, {project_version(document)}; {_NOTE}")
     return 0
 
 
@@ -88,7 +87,7 @@ def run_clear(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps({"projectId": project.id, "cleared": True}))
     else:
-        print(f"{project.name}: no prices of its own any more")
+        print(f"{project.name}: deleted its own prices")
     return 0
 
 
@@ -119,7 +118,7 @@ async def _clear(settings: Settings, named: str) -> Project:
 
 def _none(project: Project) -> CommandFailed:
     return CommandFailed(
-        f"project '{project.name}' has no prices of its own; `pulse prices set` gives it some"
+        f"project '{project.name}' has no prices of its own; set them with `pulse prices set`"
     )
 
 

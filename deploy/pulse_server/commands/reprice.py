@@ -1,4 +1,4 @@
-"""`pulse reprice`: what stored calls cost at the prices in force now, shown by model and applied."""
+"""`pulse reprice`: recompute the cost of stored calls at current prices."""
 
 from __future__ import annotations
 
@@ -28,25 +28,30 @@ _Found: TypeAlias = list[tuple[Project, Repriced]]
 
 def configure(parser: Parser) -> None:
     parser.description = (
-        "Computes what stored calls cost, each by its own time, at the prices in force now;\n"
-        "shows the difference by model and applies it, sums included. Reported costs stay, unless\n"
-        "a custom price overrides them. Servers may run meanwhile. After an interruption the same\n"
-        "command goes on where it was."
+        "Recomputes the cost of stored calls with the current price list, using the prices valid at the\n"
+        "time of each call. Prints the difference by model, and changes rows and analytics. Reported costs\n"
+        "are kept unless a custom price overrides them. Servers may keep running. After an interruption\n"
+        "the same command resumes."
     )
     parser.epilog = "Example:\n  pulse reprice --from 2026-11-01 --to 2026-12-01 --dry-run"
     parser.add_argument(
         "--from",
         dest="since",
-        type=_moment,
+        type=_time_ns,
         required=True,
         metavar="DATE",
-        help="calls that started then, or later",
+        help="first time of calls to reprice (a date or date-time, UTC)",
     )
     parser.add_argument(
-        "--to", dest="before", type=_moment, required=True, metavar="DATE", help="calls that started before"
+        "--to",
+        dest="before",
+        type=_time_ns,
+        required=True,
+        metavar="DATE",
+        help="time before which calls are repriced",
     )
-    parser.add_argument("--project", help="a project's id, or its name if no other has it (default: all)")
-    parser.add_argument("--dry-run", action="store_true", help="show the difference, change nothing")
+    parser.add_argument("--project", help="a project's id or name (default: all projects)")
+    parser.add_argument("--dry-run", action="store_true", help="print the difference; change nothing")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_store_settings(parser)
     parser.set_defaults(run=run)
@@ -87,7 +92,7 @@ async def _reprice(settings: Settings, file: CustomPrices | None, arguments: arg
 
 
 def _progress(project: Project, so_far: Repriced) -> str:
-    # A row id begins with its time (`ids.row_id`).
+    # The first six bytes of a row id are its time in milliseconds (`ids.row_id`).
     at = f", at {date(int.from_bytes(so_far.position[:6], 'big') * 1_000_000)}" if so_far.position else ""
     return f"repricing {project.name}: {so_far.calls:,} calls, {so_far.changed:,} changed{at}"
 
@@ -100,21 +105,23 @@ def _as_text(found: _Found, *, dry_run: bool) -> str:
     calls = sum(repriced.calls for _, repriced in found)
     changed = sum(repriced.changed for _, repriced in found)
     verb = "would change" if dry_run else "changed"
-    told = f"{calls:,} rows of calls looked at, {verb} {changed:,}; costs in cents"
+    summary = f"read {calls:,} rows of calls, {verb} {changed:,}; costs in cents"
     if not models:
-        return told
+        return summary
     headings = ("PROVIDER", "MODEL", "CALLS", "BEFORE", "AFTER", "DIFFERENCE", "NEWLY PRICED", "UNPRICED")
-    rows = [_cells(provider or "-", model or "-", costs) for (provider, model), costs in _dearest(models)]
+    rows = [
+        _cells(provider or "-", model or "-", costs) for (provider, model), costs in _by_difference(models)
+    ]
     total = ModelCosts()
     for costs in models.values():
         total = total.plus(costs)
-    return f"{table(headings, [*rows, _cells('', 'all', total)])}\n\n{told}"
+    return f"{table(headings, [*rows, _cells('', 'all', total)])}\n\n{summary}"
 
 
-def _dearest(
+def _by_difference(
     models: Mapping[tuple[str | None, str | None], ModelCosts],
 ) -> list[tuple[tuple[str | None, str | None], ModelCosts]]:
-    """The models whose costs change most, first."""
+    """Sort models by the absolute difference of their costs, largest first."""
     return sorted(
         models.items(),
         key=lambda item: (-abs(item[1].after_nano_usd - item[1].before_nano_usd), str(item[0])),
@@ -157,7 +164,7 @@ def _as_json(found: _Found, arguments: argparse.Namespace) -> dict[str, object]:
                         "newlyPriced": int(costs.newly_priced),
                         "unpriced": int(costs.unpriced),
                     }
-                    for (provider, model), costs in _dearest(repriced.models)
+                    for (provider, model), costs in _by_difference(repriced.models)
                 ],
             }
             for project, repriced in found
@@ -165,10 +172,10 @@ def _as_json(found: _Found, arguments: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def _moment(text: str) -> int:
+def _time_ns(text: str) -> int:
     try:
         return unix_ns(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"'{text}' is no date; give one as 2026-11-01 or 2026-11-01T12:00:00Z"
+            f"'{text}' is not a date; use the form 2026-11-01 or 2026-11-01T12:00:00Z"
         ) from None

@@ -1,4 +1,4 @@
-"""`pulse restore`: a backup put in place as the store."""
+"""`pulse restore`: create the store from a backup."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pulse_storage.backup import restore
 
 def configure(parser: Parser) -> None:
     parser.description = (
-        "Checks a backup and makes a copy of it the configured store. Stop the server first.\n"
-        "A store that is there already is refused, or moved aside; it is never deleted."
+        "Checks a backup and copies it to the configured store. Stop the server first.\n"
+        "If the store exists, it fails, or with --replace moves that store aside; it never deletes it."
     )
     parser.epilog = "Example:\n  pulse restore /backup/pulse.db --replace"
-    parser.add_argument("file", metavar="FILE", type=Path, help="a file that `pulse backup` wrote")
-    parser.add_argument("--replace", action="store_true", help="move a store that is there aside")
+    parser.add_argument("file", metavar="FILE", type=Path, help="a file written by `pulse backup`")
+    parser.add_argument("--replace", action="store_true", help="move an existing store aside")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_store_settings(parser)
     parser.set_defaults(run=run)
@@ -44,5 +44,5 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         print(f"restored {arguments.file} to {place}")
         if aside is not None:
-            print(f"the store that was there is now {aside}")
+            print(f"the previous store was moved to {aside}")
     return 0

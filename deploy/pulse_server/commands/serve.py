@@ -1,4 +1,4 @@
-"""`pulse serve`: the collector and the query API in one process."""
+"""`pulse serve`: run the collector and the query API in one process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pulse_server.run import ROLES, serve
 def configure(parser: Parser) -> None:
     parser.description = (
         "Runs the collector and the query API until SIGTERM or Ctrl-C.\n"
-        "Each of the settings can be given in the environment too."
+        "All settings can also be set in the environment."
     )
     parser.epilog = (
         settings_without_option() + "\n\nExample:\n  pulse serve --port 3000 --data-dir ./pulse-data"
@@ -25,7 +25,7 @@ def configure(parser: Parser) -> None:
         "DATABASE_URL",
         "PULSE_DATA_DIR",
     )
-    parser.add_argument("--only", choices=ROLES, help="run one of the two, beside others on the same store")
+    parser.add_argument("--only", choices=ROLES, help="run only the collector or only the query API")
     parser.set_defaults(run=run)
 
 

@@ -1,4 +1,4 @@
-"""`pulse version`: of Pulse and of what it stands on."""
+"""`pulse version`: print the versions of Pulse and of its main dependencies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pulse_server.arguments import Parser
 
 
 def configure(parser: Parser) -> None:
-    parser.description = "Prints the version of Pulse and of what matters beneath it."
+    parser.description = "Prints the versions of Pulse, Python and the main dependencies."
     parser.epilog = "Example:\n  pulse version --json"
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def versions() -> dict[str, str]:
-    """By name; `pulse` first."""
+    """Return the versions by name, `pulse` first."""
     return {
         "pulse": version("pulse-server"),
         "python": platform.python_version(),

@@ -1,4 +1,4 @@
-"""The OpenAPI description of this API; a test holds it to the routes, the parameters and the fields."""
+"""The OpenAPI document of the HTTP API; a test compares it with the routes, parameters and fields."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pulse_query_api.openapi.schemas import schemas
 
 
 def openapi_document() -> dict[str, object]:
-    """The whole description, OpenAPI 3.1."""
+    """Return the OpenAPI 3.1 document of all routes: query API, admin routes and collector."""
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Pulse query API",
             "version": version("pulse-server"),
-            "description": "Recorded calls of language models, read back. Spans come in over OTLP.",
+            "description": "Query recorded calls of language models; ingest spans over OTLP.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": {**public_paths(), **project_paths(), **admin_paths()},
         "components": {
             "securitySchemes": {
-                "key": {"type": "http", "scheme": "bearer", "description": "A project's key."},
+                "key": {"type": "http", "scheme": "bearer", "description": "A project's API key."},
                 "admin": {"type": "apiKey", "in": "header", "name": "X-Admin-Key"},
             },
             "schemas": schemas(),

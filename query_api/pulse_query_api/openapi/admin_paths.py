@@ -1,4 +1,4 @@
-"""The routes of the admin key: projects, their keys and prices, retention and erasures."""
+"""OpenAPI paths of the admin routes: projects, API keys, prices, retention and erasures."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pulse_query_api.openapi.operations import operation, path
 from pulse_query_api.openapi.vocabulary import (
     COUNT,
+    DATE_OR_DATE_TIME,
     FLAG,
     ID,
-    INSTANT,
     TEXT,
     Schema,
-    closed,
+    closed_object,
     fields,
     list_of,
     nullable,
@@ -25,12 +25,12 @@ _NULL: Schema = {"type": "null"}
 
 
 def admin_paths() -> Mapping[str, object]:
-    """All of `/admin`."""
+    """Return all paths under `/admin`."""
     return {**_project_paths(), **_key_paths(), **_price_paths(), **_retention_paths()}
 
 
 def _project_paths() -> Mapping[str, object]:
-    named = closed({"name": _PROJECT_NAME}, required=("name",))
+    named = closed_object({"name": _PROJECT_NAME}, required=("name",))
     return {
         **path(
             "/admin/projects",
@@ -50,10 +50,10 @@ def _project_paths() -> Mapping[str, object]:
                 "Rename a project", ref("Project"), body=named, security="admin", errors=(400, 404, 409, 413)
             ),
             delete=operation(
-                "Delete a project with all its data; 202 while data remains, which the server deletes",
+                "Delete a project with all its data; 202 if the server has to continue the deletion",
                 ref("Erasure"),
                 body=named,
-                also=202,
+                second_status=202,
                 security="admin",
                 errors=(400, 404, 409, 413),
             ),
@@ -68,12 +68,12 @@ def _key_paths() -> Mapping[str, object]:
         **path(
             keys,
             get=operation(
-                "List a project's keys", fields(keys=list_of("Key")), security="admin", errors=(404,)
+                "List a project's API keys", fields(keys=list_of("Key")), security="admin", errors=(404,)
             ),
             post=operation(
-                "Create a key; without a body it has every scope and does not expire",
+                "Create an API key; without a body it has all scopes and never expires",
                 {"allOf": [ref("Key"), fields(apiKey=TEXT)]},
-                body=closed({"scopes": nullable(scopes), "expiresAt": nullable(INSTANT)}),
+                body=closed_object({"scopes": nullable(scopes), "expiresAt": nullable(DATE_OR_DATE_TIME)}),
                 body_required=False,
                 status=201,
                 security="admin",
@@ -82,7 +82,7 @@ def _key_paths() -> Mapping[str, object]:
         ),
         **path(
             f"{keys}/{{key_id}}",
-            delete=operation("Revoke a key", None, status=204, security="admin", errors=(404,)),
+            delete=operation("Revoke an API key", None, status=204, security="admin", errors=(404,)),
         ),
     }
 
@@ -90,22 +90,22 @@ def _key_paths() -> Mapping[str, object]:
 def _price_paths() -> Mapping[str, object]:
     return path(
         "/admin/projects/{project_id}/prices",
-        get=operation("A project's own prices", ref("Prices"), security="admin", errors=(404,)),
+        get=operation("Get a project's own prices", ref("Prices"), security="admin", errors=(404,)),
         put=operation(
             "Set a project's own prices",
             ref("Prices"),
-            body=closed({"prices": list_of("Price")}, required=("prices",)),
+            body=closed_object({"prices": list_of("Price")}, required=("prices",)),
             body_types=("application/json", "application/toml"),
             security="admin",
             errors=(400, 404, 413),
         ),
-        delete=operation("Forget a project's own prices", None, status=204, security="admin", errors=(404,)),
+        delete=operation("Delete a project's own prices", None, status=204, security="admin", errors=(404,)),
     )
 
 
 def _retention_paths() -> Mapping[str, object]:
     subjects = ("userId", "sessionId")
-    subject = closed({**{name: nullable(ID) for name in subjects}, "dryRun": FLAG})
+    subject = closed_object({**{name: nullable(ID) for name in subjects}, "dryRun": FLAG})
     one_of = [
         {
             "required": [name],
@@ -117,10 +117,10 @@ def _retention_paths() -> Mapping[str, object]:
         **path(
             "/admin/projects/{project_id}/retention",
             get=operation(
-                "What is kept of a project, and how long", ref("Retention"), security="admin", errors=(404,)
+                "Get a project's retention policy", ref("Retention"), security="admin", errors=(404,)
             ),
             put=operation(
-                "Give a project a retention policy of its own",
+                "Set a project's own retention policy",
                 ref("Retention"),
                 body=ref("RetentionPolicy"),
                 body_required=False,
@@ -128,7 +128,11 @@ def _retention_paths() -> Mapping[str, object]:
                 errors=(400, 404, 413),
             ),
             delete=operation(
-                "Leave retention to the settings", None, status=204, security="admin", errors=(404,)
+                "Delete a project's own retention policy; the server's settings apply again",
+                None,
+                status=204,
+                security="admin",
+                errors=(404,),
             ),
         ),
         **path(
@@ -140,10 +144,10 @@ def _retention_paths() -> Mapping[str, object]:
                 errors=(404,),
             ),
             post=operation(
-                "Erase all data of a user or a session; 202 while data remains, which the server erases",
+                "Erase all data of a user or a session; 202 if the server has to continue the erasure",
                 {"anyOf": [ref("Erasure"), fields(dryRun={"const": True}, rows=COUNT, calls=COUNT)]},
                 body={**subject, "oneOf": one_of},
-                also=202,
+                second_status=202,
                 security="admin",
                 errors=(400, 404, 413),
             ),

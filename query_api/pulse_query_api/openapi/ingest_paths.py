@@ -1,24 +1,27 @@
-"""The collector's routes on this port: OTLP over HTTP and the batch route."""
+"""OpenAPI operations of the collector's routes on the same port: OTLP over HTTP and the batch route."""
 
 from __future__ import annotations
 
 from pulse_query_api.openapi.operations import Operation, operation
 from pulse_query_api.openapi.vocabulary import COUNT, DOCUMENT, ID, TEXT, Schema, fields, list_of, nullable
 
-_GROUPS: Schema = {"type": "array", "items": {"type": "object"}}
+_RESOURCES: Schema = {"type": "array", "items": {"type": "object"}}
 _TOKENS: Schema = nullable({"type": "integer", "minimum": 0, "maximum": 10_000_000_000})
 _NAME: Schema = {"allOf": [ID, {"maxLength": 1024}]}
-#: A blank one is read as null.
+#: A blank id is stored as null.
 _ID: Schema = {"type": ["string", "null"], "maxLength": 1024}
 _UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 
-def otlp_operation(content: str, groups: str) -> Operation:
-    """Describe an OTLP export; `groups` is the field of its JSON that lists resources."""
+def otlp_operation(content: str, resources_field: str) -> Operation:
+    """Return the operation of an OTLP export of `content`, such as "spans".
+
+    `resources_field` is the field of the request's JSON with the list of resources.
+    """
     return operation(
-        f"OTLP export of {content}; also on port 4318",
+        f"Export {content} over OTLP/HTTP; also on port 4318",
         fields({"partialSuccess": {"type": "object"}}),
-        body={"type": "object", "properties": {groups: _GROUPS}},
+        body={"type": "object", "properties": {resources_field: _RESOURCES}},
         body_types=("application/json", "application/x-protobuf"),
         security="key",
         errors=(400, 408, 413, 415),
@@ -26,9 +29,9 @@ def otlp_operation(content: str, groups: str) -> Operation:
 
 
 def batch_operation() -> Operation:
-    """Describe the batch route; a test compares its schema with the collector's."""
+    """Return the operation of `POST /v1/traces/batch`; a test compares its schema with the collector's."""
     return operation(
-        "Store 1 to 100 traces, all or none; repeating a batch stores nothing new",
+        "Store 1 to 100 traces, all or none; sending a batch again stores nothing new",
         fields(count=COUNT, traces=list_of("TraceRow")),
         body={"type": "array", "minItems": 1, "maxItems": 100, "items": BATCH_TRACE},
         status=202,
@@ -37,7 +40,7 @@ def batch_operation() -> Operation:
     )
 
 
-#: One trace of a batch. Other fields are allowed and kept in `metadata`.
+#: Schema of one trace of a batch. Additional fields are stored in `metadata`.
 BATCH_TRACE: Schema = {
     "type": "object",
     "properties": {

@@ -1,9 +1,10 @@
-"""A path and its methods, described."""
+"""Build OpenAPI path items and operations."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from pulse_query_api.openapi.parameters import PARAMETERS
 from pulse_query_api.openapi.vocabulary import TEXT, Schema
@@ -14,9 +15,9 @@ _PATH_ID: Schema = {"type": "string", "minLength": 1, "pattern": "^[^/]+$"}
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of a path, but for the path's own parameters."""
+    """One method of a path: its OpenAPI object without `parameters`, and its query parameters."""
 
-    described: Mapping[str, object]
+    fields: Mapping[str, object]
     query: Sequence[Mapping[str, object]]
 
 
@@ -25,7 +26,7 @@ _OPTIONS = Operation(
         "summary": "List the allowed methods",
         "security": [],
         "responses": {
-            "204": {"description": "The header has the methods.", "headers": {"Allow": {"schema": TEXT}}}
+            "204": {"description": "The header lists the methods.", "headers": {"Allow": {"schema": TEXT}}}
         },
     },
     (),
@@ -33,55 +34,65 @@ _OPTIONS = Operation(
 
 
 def path(template: str, **methods: Operation) -> Mapping[str, object]:
-    """A path with what each method does there; names in braces are its parameters."""
+    """Return the path item of a template with OPTIONS added; names in braces become path parameters."""
     names = [part.split("}")[0] for part in template.split("{")[1:]]
     parameters = [{"name": name, "in": "path", "required": True, "schema": _PATH_ID} for name in names]
-    described = {**methods, "options": _OPTIONS}
+    operations = {**methods, "options": _OPTIONS}
     return {
         template: {
-            method: {**operation.described, "parameters": [*parameters, *operation.query]}
-            for method, operation in described.items()
+            method: {**operation.fields, "parameters": [*parameters, *operation.query]}
+            for method, operation in operations.items()
         }
     }
 
 
 def operation(
     summary: str,
-    answer: Schema | None,
+    response: Schema | None,
     *,
     query: Sequence[str] = (),
-    only: Mapping[str, tuple[str, Schema]] | None = None,
+    query_overrides: Mapping[str, tuple[str, Schema]] | None = None,
     required: Sequence[str] = (),
     body: Schema | None = None,
     body_types: Sequence[str] = ("application/json",),
     body_required: bool = True,
     status: int = 200,
-    also: int | None = None,
+    second_status: int | None = None,
     security: str | None = None,
     errors: Iterable[int] = (),
 ) -> Operation:
-    """Describe a method: its query parameters, its body, its answer and its errors.
+    """Return an operation with its query parameters, request body, responses and errors.
 
-    `only` replaces the descriptions of some parameters, `also` is a second status with the same answer,
-    `errors` are those apart from the errors of access. Only a JSON body has a schema.
+    `query` names parameters of `PARAMETERS`; `query_overrides` replaces their descriptions and schemas.
+    `second_status` is another success status with the same response. `errors` are the statuses beyond those
+    of access control, which `security` adds. Only JSON bodies get the schema `body`.
     """
-    refused = {*errors, *((401, 403, 429, 503) if security else ())}
-    content = {} if answer is None else {"content": {"application/json": {"schema": answer}}}
-    described: dict[str, object] = {
+    statuses = {*errors, *((401, 403, 429, 503) if security else ())}
+    content = {} if response is None else {"content": {"application/json": {"schema": response}}}
+    fields: dict[str, object] = {
         "summary": summary,
         "security": [{security: []}] if security else [],
         "responses": {
-            **{str(code): {"description": "As asked.", **content} for code in (status, also) if code},
-            **{str(code): {"description": "Refused; the answer says why."} for code in sorted(refused)},
+            **{
+                str(code): {"description": HTTPStatus(code).phrase, **content}
+                for code in (status, second_status)
+                if code
+            },
+            **{
+                str(code): {"description": f"{HTTPStatus(code).phrase}; the body has the reason."}
+                for code in sorted(statuses)
+            },
         },
     }
     if body is not None:
         contents = {kind: {"schema": body} if kind.endswith("json") else {} for kind in body_types}
-        described["requestBody"] = {"required": body_required, "content": contents}
-    parameters = {**PARAMETERS, **(only or {})}
-    return Operation(described, [_query(name, parameters[name], required=name in required) for name in query])
+        fields["requestBody"] = {"required": body_required, "content": contents}
+    parameters = {**PARAMETERS, **(query_overrides or {})}
+    return Operation(
+        fields, [_query_parameter(name, parameters[name], required=name in required) for name in query]
+    )
 
 
-def _query(name: str, parameter: tuple[str, Schema], *, required: bool) -> Mapping[str, object]:
+def _query_parameter(name: str, parameter: tuple[str, Schema], *, required: bool) -> Mapping[str, object]:
     description, schema = parameter
     return {"name": name, "in": "query", "description": description, "required": required, "schema": schema}

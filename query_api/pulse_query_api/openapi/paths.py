@@ -1,4 +1,4 @@
-"""The routes of a project's key, and those without a key."""
+"""OpenAPI paths of the routes for a project's API key, and of the public routes."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ from collections.abc import Mapping
 
 from pulse_query_api.openapi.ingest_paths import batch_operation, otlp_operation
 from pulse_query_api.openapi.operations import operation, path
-from pulse_query_api.openapi.parameters import ANALYTICS_ONLY
+from pulse_query_api.openapi.parameters import ANALYTICS_OVERRIDES
 from pulse_query_api.openapi.vocabulary import COUNT, TEXT, fields, items, list_of, ref
 from pulse_query_api.params import ANALYTICS, LIST
 
 
 def public_paths() -> Mapping[str, object]:
-    """What needs no key, and the metrics."""
+    """Return the paths about the server itself: health, readiness, metrics and this document."""
     return {
-        **path("/health", get=operation("Whether the process lives", fields(status=TEXT, service=TEXT))),
-        **path("/ready", get=operation("Whether the store takes writes", fields(status=TEXT), errors=(503,))),
-        **path("/openapi.json", get=operation("This description", {"type": "object"})),
-        **path("/metrics", get=operation("Prometheus metrics", None, security="key")),
+        **path("/health", get=operation("Check that the process runs", fields(status=TEXT, service=TEXT))),
+        **path(
+            "/ready", get=operation("Check that the store accepts writes", fields(status=TEXT), errors=(503,))
+        ),
+        **path("/openapi.json", get=operation("Get this OpenAPI document", {"type": "object"})),
+        **path("/metrics", get=operation("Get metrics in Prometheus format", None, security="key")),
     }
 
 
 def project_paths() -> Mapping[str, object]:
-    """What was recorded of the key's project."""
+    """Return the paths that read or store data of the key's project."""
     return {
         **path(
             "/v1/explain",
             post=operation(
-                "How OTLP spans and log events would be read and counted; nothing is stored",
+                "Explain how OTLP spans and log events would be mapped and counted, without storing them",
                 fields(spans=items({"type": "object"}), logs=items({"type": "object"}), notes=items(TEXT)),
                 body={"type": "object", "description": "OTLP/JSON: resourceSpans and resourceLogs."},
                 body_types=("application/json", "application/x-protobuf"),
@@ -38,7 +40,7 @@ def project_paths() -> Mapping[str, object]:
         **path(
             "/v1/traces",
             get=operation(
-                "List traces",
+                "List trace rows",
                 fields(traces=list_of("TraceRow"), total=COUNT, limit=COUNT, offset=COUNT),
                 query=LIST,
                 security="key",
@@ -51,12 +53,12 @@ def project_paths() -> Mapping[str, object]:
         **path("/v1/traces/batch", post=batch_operation()),
         **path(
             "/v1/traces/{trace_id}",
-            get=operation("One trace with its bodies", ref("Trace"), security="key", errors=(404,)),
+            get=operation("Get one trace row with its bodies", ref("Trace"), security="key", errors=(404,)),
         ),
         **path(
             "/v1/sessions/{session_id}",
             get=operation(
-                "The calls of a session, oldest first",
+                "List the calls of a session, oldest first",
                 fields(sessionId=TEXT, traces=items({"anyOf": [ref("Trace"), ref("TraceRow")]})),
                 query=("bodies",),
                 security="key",
@@ -66,10 +68,10 @@ def project_paths() -> Mapping[str, object]:
         **path(
             "/v1/analytics",
             get=operation(
-                "Sums over a range and its groups",
+                "Get cost, tokens, latency and errors of a time range, in total and by group",
                 ref("Analytics"),
                 query=ANALYTICS,
-                only=ANALYTICS_ONLY,
+                query_overrides=ANALYTICS_OVERRIDES,
                 required=("date_from", "date_to"),
                 security="key",
                 errors=(400,),

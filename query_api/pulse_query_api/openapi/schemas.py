@@ -1,4 +1,4 @@
-"""The shapes of what is answered: rows, sums, and what administrators see."""
+"""Component schemas: trace rows, analytics, projects, API keys, prices, retention and erasures."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from pulse_query_api.openapi.vocabulary import (
     COUNT,
+    DATE_OR_DATE_TIME,
+    DATE_TIME,
     DOCUMENT,
     FLAG,
-    INSTANT,
-    MOMENT,
     NUMBER,
     TEXT,
     Schema,
-    closed,
+    closed_object,
     fields,
     items,
     list_of,
@@ -34,10 +34,10 @@ from pulse_storage.trace_json import JSON_FIELDS
 _PATTERN: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_PATTERN_CHARS}
 _TAG: Schema = {"type": "string", "minLength": 1, "maxLength": MAX_TAG_CHARS, "pattern": r"^[^\u0000]*$"}
 
-#: The fields of a row whose JSON form is not that of the record's column.
+#: Schemas of trace row fields whose JSON type is not that of their column.
 _CONVERTED_FIELDS: Mapping[str, Schema] = {
     "trace_id": {"type": "string", "format": "uuid"},
-    "timestamp": MOMENT,
+    "timestamp": DATE_TIME,
     "status": {"enum": ["success", "error"]},
     "otel_trace_id": TEXT,
     "otel_span_id": TEXT,
@@ -50,7 +50,7 @@ _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", 
 
 
 def _row_schema() -> Schema:
-    """Return the schema of a row in a list, from the columns of `TraceRecord`."""
+    """Return the schema of a trace row without bodies, derived from the columns of `TraceRecord`."""
     columns = columns_of(TraceRecord)
     return fields(**{name: _CONVERTED_FIELDS.get(name) or _field(columns[name]) for name in JSON_FIELDS})
 
@@ -63,16 +63,16 @@ def _field(column: Column) -> Schema:
 
 
 def schemas() -> Mapping[str, object]:
-    """All that the description refers to by name."""
-    maybe_ms = {"type": ["number", "null"]}
+    """Return the component schemas by name."""
+    nullable_ms = {"type": ["number", "null"]}
     group = fields(
-        # Of the last one, where there are more groups than were asked for.
+        # Set only in the last group, which sums the groups beyond `limit`.
         {"other": {"const": True}},
         bucket={"type": ["string", "null"]},
         cost=NUMBER,
         **{name: COUNT for name in ("tokens", "inputTokens", "outputTokens", "calls", "errors")},
         **{name: COUNT for name in ("unpriced", "unknownUsage")},
-        **{name: maybe_ms for name in ("avgLatency", "p50Latency", "p95Latency", "p99Latency")},
+        **{name: nullable_ms for name in ("avgLatency", "p50Latency", "p95Latency", "p99Latency")},
     )
     moment = {"type": ["string", "null"], "format": "date-time"}
     return {
@@ -83,7 +83,7 @@ def schemas() -> Mapping[str, object]:
         "Analytics": fields(
             totalCost=NUMBER,
             totalTokens=COUNT,
-            avgLatency=maybe_ms,
+            avgLatency=nullable_ms,
             errorRate=NUMBER,
             costOverTime=items(group),
         ),
@@ -109,20 +109,20 @@ def schemas() -> Mapping[str, object]:
             erasureId=TEXT,
             projectId=TEXT,
             by={"enum": ["user", "session", "project"]},
-            requestedAt=MOMENT,
+            requestedAt=DATE_TIME,
             finishedAt=moment,
             **{name: COUNT for name in ("rows", "calls", "logEvents", "tokens")},
             cost=NUMBER,
         ),
-        "Project": fields(projectId=TEXT, name=TEXT, createdAt=MOMENT),
+        "Project": fields(projectId=TEXT, name=TEXT, createdAt=DATE_TIME),
         "Price": _price_schema(),
-        "Prices": fields(projectId=TEXT, version=TEXT, updatedAt=MOMENT, prices=list_of("Price")),
+        "Prices": fields(projectId=TEXT, version=TEXT, updatedAt=DATE_TIME, prices=list_of("Price")),
         "Key": fields(
             keyId=TEXT,
             projectId=TEXT,
             hint=TEXT,
             scopes=items(TEXT),
-            createdAt=MOMENT,
+            createdAt=DATE_TIME,
             lastUsedAt=moment,
             expiresAt=moment,
             revokedAt=moment,
@@ -131,22 +131,22 @@ def schemas() -> Mapping[str, object]:
 
 
 def _price_schema() -> dict[str, object]:
-    """Describe an entry of custom prices: dollars per million tokens, but for `per_call`."""
+    """Return the schema of a price entry: dollars per million tokens, and dollars per call in `per_call`."""
     dollars = {
         name: nullable({"type": "number", "minimum": 0, "maximum": MAX_DOLLARS}) for name in TokenPrices.NAMES
     }
     above = {"type": "integer", "minimum": 0, "maximum": MAX_ABOVE_TOKENS}
     return {
-        **closed(
+        **closed_object(
             {
                 "model": _PATTERN,
                 "provider": nullable(_PATTERN),
                 **dollars,
-                "valid_from": nullable(INSTANT),
+                "valid_from": nullable(DATE_OR_DATE_TIME),
                 "override_reported": FLAG,
                 "tiers": {
                     "type": "array",
-                    "items": closed({"above": above, **dollars}, required=("above",)),
+                    "items": closed_object({"above": above, **dollars}, required=("above",)),
                     "maxItems": MAX_TIERS,
                 },
             },

@@ -1,4 +1,4 @@
-"""Schemas that several descriptions use, and functions that build schemas."""
+"""Shared JSON schemas, and functions that build schemas."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": "number"}
 FLAG: Schema = {"type": "boolean"}
-MOMENT: Schema = {"type": "string", "format": "date-time"}
-#: A text without NUL, which databases cannot hold, and not blank.
+DATE_TIME: Schema = {"type": "string", "format": "date-time"}
+#: A string that is not blank and contains no NUL, which PostgreSQL cannot store.
 ID: Schema = {"type": "string", "minLength": 1, "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"}
-#: A date or a date-time; the year 0 and leap seconds are refused.
-INSTANT: Schema = {
+#: A date or a date-time, without the year 0 and leap seconds.
+DATE_OR_DATE_TIME: Schema = {
     "type": "string",
     "pattern": "^(?!0000)[0-9]{4}-[^:]*(:[0-5][0-9]){0,2}([^0-9:].*)?$",
     "anyOf": [{"format": "date"}, {"format": "date-time"}],
@@ -24,12 +24,12 @@ DOCUMENT: Schema = {"type": ["object", "null"]}
 
 
 def fields(optional: Mapping[str, Schema] | None = None, /, **required: Schema) -> Schema:
-    """An object with these fields."""
+    """Return an object schema with the given required properties, and `optional` properties."""
     return {"type": "object", "properties": {**required, **(optional or {})}, "required": list(required)}
 
 
-def closed(properties: Mapping[str, Schema], *, required: Sequence[str] = ()) -> Schema:
-    """Return an object schema that allows no other properties."""
+def closed_object(properties: Mapping[str, Schema], *, required: Sequence[str] = ()) -> Schema:
+    """Return an object schema that allows no properties except the given ones."""
     return {
         "type": "object",
         "properties": properties,
@@ -39,20 +39,20 @@ def closed(properties: Mapping[str, Schema], *, required: Sequence[str] = ()) ->
 
 
 def nullable(schema: Schema) -> Schema:
-    """Return the schema that also allows null."""
+    """Return a schema that allows null in addition to `schema`."""
     return {"anyOf": [schema, {"type": "null"}]}
 
 
 def items(schema: Schema) -> Schema:
-    """An array of these."""
+    """Return the schema of an array whose items match `schema`."""
     return {"type": "array", "items": schema}
 
 
 def list_of(name: str) -> Schema:
-    """An array of what a component schema describes."""
+    """Return the schema of an array whose items match the component schema `name`."""
     return items(ref(name))
 
 
 def ref(name: str) -> Schema:
-    """A component schema, by its name."""
+    """Return a reference to the component schema `name`."""
     return {"$ref": f"#/components/schemas/{name}"}
