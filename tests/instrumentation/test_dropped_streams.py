@@ -25,7 +25,7 @@ from tests.instrumentation.ways import (
     take,
 )
 from tests.support.llm_clients import openai_client
-from tests.support.llm_http import FakeProvider, http, json_answer
+from tests.support.llm_http import FakeProvider, json_answer
 
 import pulse_instrumentation as pulse
 from pulse_instrumentation.recording.stream_cycle import ITERATOR
@@ -75,8 +75,6 @@ async def open_stream(way: Way, kind: str, how: str, provider: TracerProvider) -
 @pytest.mark.usefixtures("without_collector")
 def test_dropped_stream_ends_by_itself(way: Way, how: str, chunks: int, kind: str) -> None:
     """No call follows, no flush and no export by Pulse: the tracer provider is the application's."""
-    if not chunks and http.__name__ == "httpx":
-        pytest.skip("a response of httpx refers to itself until it is read")
     provider = TracerProvider(shutdown_on_exit=False)
     processor = Waiting()
     provider.add_span_processor(processor)
@@ -125,6 +123,26 @@ def test_reading_leaves_the_attributes_of_a_clients_stream_unchanged(way: Way, k
         assert attributes == before
 
     asyncio.run(run())
+
+
+@both_kinds
+@pytest.mark.usefixtures("without_collector")
+def test_dropped_raw_response_ends_by_itself(kind: str) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    processor = Waiting()
+    provider.add_span_processor(processor)
+    way = WAYS[0]
+
+    async def run() -> None:
+        resource = way.resource(FakeProvider(event_stream(way)), kind)
+        pulse.observe(resource._client, tracer_provider=provider)
+        response = await settled(resource.with_raw_response.create(**way.arguments, stream=True))
+        del response
+        await asyncio.to_thread(processor.arrived.wait, 10)
+
+    asyncio.run(run())
+    (span,) = processor.spans
+    assert (span.attributes or {})[CLOSED] is True
 
 
 @both_kinds

@@ -11,8 +11,10 @@ from __future__ import annotations
 import _thread
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 from weakref import ReferenceType, ref
 
@@ -54,6 +56,21 @@ def leave(end: Callable[[], None]) -> None:
     except Exception:
         # The interpreter is ending, or the platform has no threads.
         _thread_runs = False
+
+
+def end_after(delay_s: float, end: Callable[[], None]) -> None:
+    """Call `end` in a thread after a delay. Safe in destructors and signal handlers."""
+    # Where no thread can be started, the garbage collector causes the same end.
+    with suppress(Exception):
+        _thread.start_new_thread(_end_after, (delay_s, end))
+
+
+def _end_after(delay_s: float, end: Callable[[], None]) -> None:
+    try:
+        time.sleep(delay_s)
+        end()
+    except Exception as error:
+        report_failure("ending a dropped stream", error)
 
 
 def any_abandoned() -> bool:

@@ -54,6 +54,11 @@ def watch_body(
     vars(response)["stream"] = _wrapper_class(type(body))(cast("_Body", body), closed, open_tap)
 
 
+def refers_to_itself(response: object) -> bool:
+    """Whether only the cyclic garbage collector frees an unread response: `httpx` binds the body to it."""
+    return type(response).__module__.partition(".")[0] == "httpx"
+
+
 def is_running(reader: object) -> bool:
     """Whether a generator is at work, and not waiting to be asked for more."""
     return bool(getattr(reader, "gi_running", False) or getattr(reader, "ag_running", False))

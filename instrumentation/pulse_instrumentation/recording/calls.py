@@ -34,6 +34,7 @@ class Call:
         "_span",
         "_start_ns",
         "_streams",
+        "awaits_reader",
         "context",
         "rejected",
     )
@@ -52,6 +53,8 @@ class Call:
         """The context in which the HTTP request runs: the span is its current one."""
         self.rejected: object = None
         """The response whose parsing by the client raised."""
+        self.awaits_reader = False
+        """Whether only the garbage collector frees the response of this call, and nothing has read it yet."""
         self._operation = operation
         self._span = span
         self._start_ns = start_ns
@@ -75,6 +78,11 @@ class Call:
     def streams(self) -> bool:
         """Whether the answer arrives in chunks."""
         return self._streams
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether the call is open, `awaits_reader` and no chunk has been read."""
+        return self.awaits_reader and not self._last_chunk_ns and bool(self._open)
 
     def start_stream(self) -> None:
         """From now on the answer arrives in chunks."""

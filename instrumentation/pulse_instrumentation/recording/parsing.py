@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Protocol, cast
 
+from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import own_fields
+from pulse_instrumentation.recording.call_owner import CallOwner
 from pulse_instrumentation.recording.calls import Call
 from pulse_instrumentation.recording.stream_cycle import without_cycle
 
@@ -26,7 +29,8 @@ def watch_parsing(options: object, call: Call, *, stream: bool) -> object:
     given = own_fields(options).get("post_parser")
     parser = _reporting(cast("Parser", given), call) if callable(given) else None
     if stream:
-        parser = without_cycle if parser is None else _chained(without_cycle, parser)
+        prepare = partial(_prepared_stream, CallOwner(call))
+        parser = prepare if parser is None else _chained(prepare, parser)
     if parser is None:
         return options
     return cast("_Options", options).model_copy(update={"post_parser": parser})
@@ -42,6 +46,15 @@ def _reporting(parse: Parser, call: Call) -> Parser:
         return result
 
     return parse_reporting
+
+
+def _prepared_stream(owner: CallOwner, stream: object) -> object:
+    """Return a new stream, which ends the call within a second of being dropped."""
+    try:
+        owner.add_holder(stream)
+    except Exception as error:
+        report_failure("preparing a stream", error)
+    return without_cycle(stream)
 
 
 def _chained(first: Parser, second: Parser) -> Parser:

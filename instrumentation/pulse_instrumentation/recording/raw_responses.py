@@ -15,7 +15,7 @@ from typing import Literal, Protocol, cast
 
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import field, own_fields, text
-from pulse_instrumentation.recording.body import is_running, watch_body
+from pulse_instrumentation.recording.body import is_running, refers_to_itself, watch_body
 from pulse_instrumentation.recording.calls import Call
 
 # A JSON answer, or a single one of the server-sent events, that is longer is not kept for reading.
@@ -35,6 +35,7 @@ def record_response(response: object, call: Call) -> None:
         return
     tap.decoder = _decoder(response)
     watch_body(response, tap.close, lambda: tap)
+    call.awaits_reader = refers_to_itself(response)
 
 
 def tap_of_stream(response: object, call: Call) -> BodyTap:
@@ -103,6 +104,7 @@ class BodyTap:
 
     def begin(self, reader: object) -> None:
         self._reader = weakref.ref(reader)
+        self._call.awaits_reader = False
 
     def take(self, data: bytes) -> None:
         try:

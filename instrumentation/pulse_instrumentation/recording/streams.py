@@ -13,7 +13,7 @@ from typing import cast
 
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import field
-from pulse_instrumentation.recording.body import Tap, is_running, watch_body
+from pulse_instrumentation.recording.body import Tap, is_running, refers_to_itself, watch_body
 from pulse_instrumentation.recording.calls import Call
 from pulse_instrumentation.recording.raw_responses import tap_of_stream
 from pulse_instrumentation.recording.stream_cycle import ITERATOR
@@ -112,3 +112,4 @@ def watch_reading(response: object, reader: object, call: Call) -> None:
         return None if is_running(reference()) else tap_of_stream(response_reference(), call)
 
     watch_body(response, closed, open_tap)
+    call.awaits_reader = refers_to_itself(response)

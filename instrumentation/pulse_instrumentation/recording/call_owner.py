@@ -1,0 +1,45 @@
+"""End the call of an unread response of `httpx`, which outlives the stream that the application dropped.
+
+A response of `httpx` refers to itself, so only the cyclic garbage collector frees it, and with it the call.
+(One of `httpx2` is freed with its stream.) Therefore the raw response and the stream share a `CallOwner`,
+which is freed with the last of them.
+"""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from functools import partial
+
+from pulse_instrumentation.recording.abandoned import end_after
+from pulse_instrumentation.recording.calls import Call
+
+# Time for an application that kept only `stream.response` to begin reading it.
+_DELAY_S = 0.5
+_ATTRIBUTE = "_pulse_call_owner"
+
+
+class CallOwner:
+    """Ends an unread call soon after the last object that holds this owner was freed."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: Call) -> None:
+        self._call = weakref.ref(call)
+
+    def add_holder(self, stream: object) -> None:
+        """Let a stream hold this owner."""
+        vars(stream)[_ATTRIBUTE] = self
+
+    def __del__(self) -> None:
+        call = self._call()
+        if call is not None and call.is_unread and not sys.is_finalizing():
+            # By the weak reference, as the call of a response that is freed now ends at once.
+            end_after(_DELAY_S, partial(_end_unread, self._call))
+
+
+def _end_unread(reference: weakref.ref[Call]) -> None:
+    """End the call, unless it has ended or the application has begun to read the response."""
+    call = reference()
+    if call is not None and call.is_unread:
+        call.abandon()
