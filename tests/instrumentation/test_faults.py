@@ -33,9 +33,10 @@ from pulse_instrumentation.readers.anthropic_stream import MessageFold
 from pulse_instrumentation.readers.openai_chat_stream import ChatFold
 from pulse_instrumentation.readers.openai_responses_stream import ResponsesFold
 from pulse_instrumentation.recording import body as body_module
-from pulse_instrumentation.recording import calls, libraries, raw_responses, streams
+from pulse_instrumentation.recording import calls, libraries, parsing, raw_responses, stream_cycle, streams
 from pulse_instrumentation.recording import hook as hook_module
 from pulse_instrumentation.recording import recorder as recorder_module
+from pulse_instrumentation.recording.call_owner import CallOwner
 from pulse_instrumentation.recording.calls import Call
 from pulse_instrumentation.recording.hook import Hook
 from pulse_instrumentation.recording.metrics import CallMetrics
@@ -179,7 +180,10 @@ HOOKS: list[tuple[Any, str]] = [
     (body_module, "is_running"),
     (body_module, "_wrapper_class"),
     (streams, "watch_reading"),
-    (streams, "without_cycle"),
+    (parsing, "own_fields"),
+    (parsing, "break_cycle"),
+    (CallOwner, "add_holder"),
+    (stream_cycle, "copy"),
     (raw_responses, "_decoder"),
     (raw_responses, "tap_of_stream"),
     (raw_responses, "_sniffed"),

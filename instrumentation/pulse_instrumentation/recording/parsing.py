@@ -10,7 +10,7 @@ from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import own_fields
 from pulse_instrumentation.recording.call_owner import CallOwner
 from pulse_instrumentation.recording.calls import Call
-from pulse_instrumentation.recording.stream_cycle import without_cycle
+from pulse_instrumentation.recording.stream_cycle import break_cycle
 
 Parser = Callable[[object], object]
 
@@ -52,9 +52,10 @@ def _prepared_stream(owner: CallOwner, stream: object) -> object:
     """Return a new stream, which ends the call within a second of being dropped."""
     try:
         owner.add_holder(stream)
+        break_cycle(stream)
     except Exception as error:
         report_failure("preparing a stream", error)
-    return without_cycle(stream)
+    return stream
 
 
 def _chained(first: Parser, second: Parser) -> Parser:

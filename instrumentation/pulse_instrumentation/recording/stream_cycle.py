@@ -11,25 +11,20 @@ from collections.abc import Callable
 from copy import copy
 from typing import cast
 
-from pulse_instrumentation.failures import report_failure
-
 # The attribute in which the streams of both clients have their iterator, since their first versions.
 ITERATOR = "_iterator"
 _LIBRARIES = frozenset({"openai", "anthropic"})
 
 
-def without_cycle(stream: object) -> object:
-    """Make a new stream iterate over a copy of itself, as the anthropic client does, and return the stream.
+def break_cycle(stream: object) -> None:
+    """Make a new stream iterate over a copy of itself, as the anthropic client does.
 
     Must be called before the first chunk is read. Does nothing for a stream without a cycle, and for a
     class of the application, whose iterator may change the stream.
     """
-    try:
-        if type(stream).__module__.partition(".")[0] in _LIBRARIES and ITERATOR in vars(stream):
-            twin = copy(stream)
-            del vars(twin)[ITERATOR]
-            make_iterator = cast("Callable[[], object]", getattr(twin, "__stream__"))  # noqa: B009
-            vars(stream)[ITERATOR] = make_iterator()
-    except Exception as error:
-        report_failure("breaking the reference cycle of a stream", error)
-    return stream
+    if type(stream).__module__.partition(".")[0] not in _LIBRARIES or ITERATOR not in vars(stream):
+        return
+    twin = copy(stream)
+    del vars(twin)[ITERATOR]
+    make_iterator = cast("Callable[[], object]", getattr(twin, "__stream__"))  # noqa: B009
+    vars(stream)[ITERATOR] = make_iterator()
