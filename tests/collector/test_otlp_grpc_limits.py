@@ -132,6 +132,43 @@ def test_a_message_that_does_not_come_is_given_up(
     server.stop(0)
 
 
+def test_calls_beyond_the_maximum_are_refused(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(otlp_grpc, "_MAX_CALLS", 3)
+
+    async def start() -> GrpcServer:
+        return serve_otlp_grpc(receiver.collector, "127.0.0.1", 0)
+
+    server = receiver.run(start())
+    target = f"127.0.0.1:{server.port}"
+    ended = threading.Event()
+
+    def note_end(_: object) -> None:
+        ended.set()
+
+    with _silent_calls(target, receiver.key, 4) as calls:
+        for call in calls:
+            call.add_done_callback(note_end)
+        assert ended.wait(20)
+        assert [call.code() for call in calls if call.done()] == [grpc.StatusCode.RESOURCE_EXHAUSTED]
+    server.stop(0)
+
+
+def test_memory_error_is_unavailable(
+    receiver: Receiver, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> bytes:
+        raise MemoryError
+
+    _export(target, receiver.key)
+    with monkeypatch.context() as patched:
+        patched.setattr("orjson.dumps", fail)
+        with pytest.raises(grpc.RpcError) as caught:
+            _export(target, receiver.key, 2)
+    error: Any = caught.value
+    assert error.code() is grpc.StatusCode.UNAVAILABLE
+    assert _export(target, receiver.key, 2) == b""
+
+
 def test_a_call_without_a_message_is_invalid(receiver: Receiver, target: str) -> None:
     with _channel(target) as channel:
         call: grpc.StreamUnaryMultiCallable[bytes, bytes] = channel.stream_unary(_TRACES)
