@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from docs.tools.openapi_markdown import openapi_markdown
-from docs.tools.pages import OUTSIDE
+from docs.tools.pages import OUTSIDE, collect
 from starlette.routing import Route
 
 from pulse_query_api.openapi import openapi_document
@@ -110,6 +110,13 @@ def test_api_reference_has_every_route_and_schema() -> None:
     links = set(re.findall(r"\]\(#([^)]+)\)", page))
     assert "tracerow" in links
     assert links <= {section.lower() for section in sections}
+
+
+def test_pages_keep_their_places_in_the_site(tmp_path: Path) -> None:
+    collect(tmp_path)
+    pages = {str(page.relative_to(tmp_path)) for page in tmp_path.rglob("*.md")}
+    assert {*OUTSIDE, "docs/api.md", "docs/adr/README.md", "docs/api-reference.md"} <= pages
+    assert "::: pulse_instrumentation" in (tmp_path / "docs/instrumentation-reference.md").read_text()
 
 
 def test_links_between_pages_lead_somewhere() -> None:
