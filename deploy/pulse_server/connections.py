@@ -1,13 +1,13 @@
-"""The open connections of one listener: bounded in all and for each peer, the longest idle closed first."""
+"""Limit the open connections of a listener, in total and per peer; the longest idle ones are closed first."""
 
 from __future__ import annotations
 
 import ipaddress
 from typing import Protocol
 
-#: One peer may have this share of all connections, so that others find room.
+#: Maximum share of all connections that one peer may have.
 _SHARE_OF_PEER = 0.5
-#: The addresses of one IPv6 network usually belong to one machine or customer.
+#: An IPv6 network of this prefix length counts as one peer: it usually belongs to one machine or customer.
 _IPV6_PREFIX = 64
 
 
@@ -15,14 +15,14 @@ class Connection(Protocol):
     """A connection that can be closed while it is idle."""
 
     def close_idle(self) -> None:
-        """Close it: no request of it is being handled."""
+        """Close the connection; called only while it handles no request."""
         ...
 
 
 class Connections:
-    """Counts connections by peer and keeps the idle ones of each in the order in which they became so.
+    """The connections of one listener, counted by peer, with the idle ones in the order of becoming idle.
 
-    Connections for which `peer` is None (sockets without addresses) are not counted.
+    Not thread-safe: use it from one event loop.
     """
 
     def __init__(self, limit: int) -> None:
@@ -30,11 +30,14 @@ class Connections:
         self._limit_of_peer = max(1, int(limit * _SHARE_OF_PEER))
         self._sum = 0
         self._counts: dict[str, int] = {}
-        #: Sets in the order of insertion.
+        #: Idle connections by peer, longest idle first; dictionaries serve as ordered sets.
         self._idle: dict[str, dict[Connection, None]] = {}
 
     def add(self, peer: str, connection: Connection) -> bool:
-        """Count an idle connection. Return False if there is no room, even after closing an idle one."""
+        """Add an idle connection, closing another idle one if a limit is reached.
+
+        Return False, without adding it, if the limit is reached and no connection is idle.
+        """
         count = self._counts.get(peer, 0)
         if count >= self._limit_of_peer:
             if not self._close_idle_of(peer):
@@ -47,7 +50,7 @@ class Connections:
         return True
 
     def remove(self, peer: str, connection: Connection) -> None:
-        """Forget a connection that was added and is closed."""
+        """Remove an added connection; does nothing for one that was removed before."""
         self.set_busy(peer, connection)
         if peer in self._counts:
             self._sum -= 1
@@ -57,33 +60,33 @@ class Connections:
                 self._idle.pop(peer, None)
 
     def set_busy(self, peer: str, connection: Connection) -> None:
-        """Note that a request is being handled: the connection is not closed to make room."""
+        """Mark a connection as handling a request, so that it is not closed for another one."""
         idle = self._idle.get(peer)
         if idle is not None:
             idle.pop(connection, None)
 
     def set_idle(self, peer: str, connection: Connection) -> None:
-        """Note that no request is being handled from now on."""
+        """Mark a connection as idle, as the most recent one."""
         idle = self._idle.get(peer)
         if idle is not None:
             idle.pop(connection, None)
             idle[connection] = None
 
     def _close_any_idle(self) -> bool:
-        """Close the longest idle connection of the peer that has the most."""
+        """Close the longest idle connection of the peer with the most connections; False if none is idle."""
         by_count = sorted(self._counts, key=lambda peer: -self._counts[peer])
         return any(self._close_idle_of(peer) for peer in by_count)
 
     def _close_idle_of(self, peer: str) -> bool:
         for connection in self._idle.get(peer, ()):
-            # It is removed at once, so that it is not counted until the transport has closed.
+            # close_idle() removes it immediately, before the transport is closed.
             connection.close_idle()
             return True
         return False
 
 
 def peer_of(address: object) -> str | None:
-    """Return what connections are counted by: an IPv4 address or an IPv6 network; None without an address."""
+    """Return the IPv4 address or IPv6 network by which a connection is counted; None for Unix sockets."""
     if not isinstance(address, tuple) or not address or not isinstance(address[0], str):
         return None
     host = address[0].partition("%")[0]

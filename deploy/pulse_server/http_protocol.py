@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with the limits on time, bytes and connections that it lacks; no upgrades."""
+"""uvicorn's HTTP/1.1 protocol with limits on time, bytes and connections, and without upgrades."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from pulse_server.connections import Connections, peer_of
 
-#: From the connection, or from the first byte of a further request, to the end of the headers.
+#: Maximum time from the connection, or from the first byte of a later request, to the end of the headers.
 HEADER_TIMEOUT_S = 10.0
-#: How long a client may leave a full write buffer unread.
+#: Maximum time for which the write buffer may stay full because the client does not read.
 WRITE_TIMEOUT_S = 30.0
-#: From the end of the headers to the end of the message; routes give up earlier, with an answer.
+#: Maximum time from the end of the headers to the end of the body. Routes time out earlier, with a response.
 MESSAGE_TIMEOUT_S = 40.0
-#: Of the headers, and of what follows them without being body: chunk extensions and trailers.
+#: Maximum size of the headers, and of chunk extensions and trailers without body bytes in between.
 MAX_HEADER_BYTES = 64 * 1024
-#: Requests that wait for the answers to earlier ones on their connection.
+#: Maximum number of requests that wait for earlier requests of their connection.
 _MAX_PIPELINED = 32
-#: Past the limit of connections requests are answered 503; past so many times that, none is read.
+#: Above the limit of connections, requests get 503; above this multiple of it, connections are aborted.
 _MAX_OVERLOAD = 2
 
 _HEADERS_TOO_LARGE = (
@@ -31,7 +31,7 @@ _HEADERS_TOO_LARGE = (
 
 
 class _At(Enum):
-    """Where in a message the parser stands."""
+    """Position of the parser in a message."""
 
     BETWEEN = auto()
     HEADERS = auto()
@@ -39,16 +39,17 @@ class _At(Enum):
 
 
 class GuardedHttpProtocol(HttpToolsProtocol):
-    """uvicorn bounds neither the time nor the size of messages, nor how long an answer lies unread.
+    """uvicorn's protocol with limits that it does not have, and with requests for an upgrade ignored.
 
-    It keeps trailers as headers, and answers 503 to everybody when one client holds many idle connections.
+    uvicorn limits neither the time nor the size of a message, nor the time of an unread response. It treats
+    trailers as headers, and responds 503 to all clients when one client has many idle connections.
 
-    It also hands a request that asks for an upgrade (Java's HttpClient asks each POST for h2c) to the
-    application with an empty body: an export would be answered with success and its spans lost. RFC 9110
-    section 7.8 lets a server ignore the wish, so such a request is read once more without it.
+    uvicorn passes a request with an Upgrade header (Java's HttpClient sends one for h2c with each POST) to
+    the application with an empty body: an export would succeed and its spans would be lost. A server may
+    ignore the header (RFC 9110, section 7.8), so such a request is parsed again without it.
     """
 
-    #: Of the listener; `limited_protocol` sets both.
+    #: Class attributes that `limited_protocol` sets for one listener.
     table: Connections
     max_connections: int
 
@@ -56,18 +57,18 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     _peer: str | None = None
     _has_room = True
     _upgrade_asked = False
-    #: Bytes since the headers, or since there was body among what was read.
-    _beside_body = 0
+    #: Bytes received since the headers or since the last body bytes: chunk extensions and trailers.
+    _non_body_bytes = 0
     _body_seen = False
     _headers_deadline: asyncio.TimerHandle | None = None
     _message_deadline: asyncio.TimerHandle | None = None
     _write_deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        #: What has come since the parser stood between messages, and how many messages began in it.
+        #: Data received since the parser was between messages, and the number of messages begun in it.
         self._raw: list[bytes] = []
         self._begun = 0
-        #: The request that is answered, and those that were pipelined behind it.
+        #: The request being handled, and the pipelined requests after it.
         self._unanswered: list[RequestResponseCycle] = []
         super().connection_made(transport)
         if len(self.connections) > _MAX_OVERLOAD * self.max_connections:
@@ -85,16 +86,16 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._leave_table()
         self.resume_writing()
         super().connection_lost(exc)
-        # uvicorn does so for the last one only; the one that is answered would write to a closed transport.
+        # uvicorn does this for the last request only; an earlier one would write to the closed transport.
         for cycle in self._unanswered:
             if not cycle.response_complete:
                 cycle.disconnected = True
                 cycle.message_event.set()
 
     def close_idle(self) -> None:
-        """Close the connection to make room for another one."""
+        """Abort the connection so that another one can be accepted."""
         self._leave_table()
-        # Many may be closed before the event loop has run what closing them causes.
+        # connection_lost() would do this too, but the event loop runs it later.
         self.connections.discard(self)
         self.transport.abort()
 
@@ -113,8 +114,8 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         elif self._at is _At.HEADERS and sum(map(len, self._raw)) > MAX_HEADER_BYTES:
             self._refuse_headers()
         elif self._at is _At.BODY:
-            self._beside_body = 0 if self._body_seen else self._beside_body + len(data)
-            if self._beside_body > MAX_HEADER_BYTES:
+            self._non_body_bytes = 0 if self._body_seen else self._non_body_bytes + len(data)
+            if self._non_body_bytes > MAX_HEADER_BYTES:
                 self._refuse_headers()
             elif self._message_deadline is None:
                 self._message_deadline = self.loop.call_later(MESSAGE_TIMEOUT_S, self.transport.abort)
@@ -122,14 +123,14 @@ class GuardedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._at = _At.HEADERS
-        self._beside_body = 0
+        self._non_body_bytes = 0
         self._begun += 1
         self._await_headers()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._at is _At.HEADERS:
             super().on_header(name, value)
-        # Else it is a trailer: no route reads any.
+        # Otherwise it is a trailer; no route reads trailers.
 
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
@@ -138,10 +139,9 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         self._at = _At.BODY
         self._cancel_headers_deadline()
         if self.transport.is_closing():
-            # Of what was read with the message that closed it.
-            return
+            return  # pipelined in the same read as a message that closed the connection
         if len(self.pipeline) >= _MAX_PIPELINED or (
-            # Most requests are read at once, and then only such a large read can have too many headers.
+            # A cheap check first: only a read of this size can contain headers over the limit.
             sum(map(len, self._raw)) > MAX_HEADER_BYTES and self._header_bytes() > MAX_HEADER_BYTES
         ):
             self._refuse_headers()
@@ -150,7 +150,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self.table.set_busy(self._peer, self)
         if not self._has_room or len(self.tasks) >= self.max_connections:
             this = cast("Any", self)
-            app, this.app = this.app, _answer_busy
+            app, this.app = this.app, _respond_busy
             super().on_headers_complete()
             this.app = app
         else:
@@ -172,7 +172,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             return
         super().on_message_complete()
         if self.cycle.response_complete and self.timeout_keep_alive_task is None and not self.pipeline:
-            # It was answered before it was whole, and reading the rest has ended the timeout.
+            # The response was complete before the request, whose last bytes have cancelled the timeout.
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
@@ -193,14 +193,14 @@ class GuardedHttpProtocol(HttpToolsProtocol):
         super().resume_writing()
 
     def _unsupported_upgrade_warning(self) -> None:
-        """uvicorn would log an advice on WebSocket libraries, once for every such request."""
+        """Do nothing; uvicorn's method would log a hint about WebSocket libraries for every such request."""
 
     def _refuse_headers(self) -> None:
         if not self.cycle or self.cycle.response_complete:
             self.transport.write(_HEADERS_TOO_LARGE)
             self.transport.close()
         else:
-            # An answer to this or an earlier request is under way: nothing may be written into it.
+            # A response to this or an earlier request may be partly written: abort instead of writing 431.
             self.transport.abort()
 
     def _header_bytes(self) -> int:
@@ -212,11 +212,14 @@ class GuardedHttpProtocol(HttpToolsProtocol):
             self._peer = None
 
     def _read_without_upgrade(self) -> None:
-        """Give a new parser what the message has sent so far, less the header that stopped the old one."""
+        """Parse the received data of the request again with a new parser, without its Upgrade header.
+
+        Respond 400 if it is pipelined after another message, whose end is not known here, or if it is a
+        CONNECT request, which needs a tunnel.
+        """
         head, _, rest = b"".join(self._raw).lstrip(b"\r\n").partition(b"\r\n\r\n")
         if self._begun != 1 or head.startswith(b"CONNECT "):
-            # It began behind another message, whose end we would have to know; or it is a tunnel.
-            self.send_400_response("This server does not change protocols.")
+            self.send_400_response("This server does not support protocol upgrades.")
             return
         lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"upgrade:")]
         self._upgrade_asked = False
@@ -241,12 +244,12 @@ class GuardedHttpProtocol(HttpToolsProtocol):
 
 
 def limited_protocol(max_connections: int) -> type[GuardedHttpProtocol]:
-    """Return the protocol of a listener with so many connections, all of which share one table."""
+    """Return the protocol class of one listener, whose connections share a table of `max_connections`."""
     shared = {"table": Connections(max_connections), "max_connections": max_connections}
     return type("LimitedHttpProtocol", (GuardedHttpProtocol,), shared)
 
 
-async def _answer_busy(scope: Scope, receive: Receive, send: Send) -> None:
+async def _respond_busy(scope: Scope, receive: Receive, send: Send) -> None:
     body = b"Too many connections; try again."
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),

@@ -1,1 +1,1 @@
-"""The wire formats: OTLP requests and answers in protobuf and JSON, and google.rpc.Status."""
+"""The wire formats: OTLP requests and responses in protobuf and JSON, and google.rpc.Status."""

@@ -1,4 +1,4 @@
-"""Decodes a request in pieces, up to a number of items (spans, log records), in bounded memory."""
+"""Decode an OTLP request in pieces, in bounded memory and up to a number of items (spans, log records)."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ RequestT = TypeVar("RequestT", bound=Message)
 
 
 class Decoded(NamedTuple, Generic[RequestT]):
-    """A part of a request."""
+    """A decoded piece of a request, or one item that is refused."""
 
-    #: A request by itself; None in place of an item that is refused.
+    #: A complete request with the items of this piece; None for a refused item.
     request: RequestT | None
-    #: Items that are left out since the limit is reached.
+    #: Number of items of this piece that were left out because the limit was reached.
     over_limit: int = 0
+    #: Why the item is refused.
     refused: str | None = None
 
 
 def decode_bounded(
     signal: Signal[RequestT], body: bytes, encoding: Encoding, max_items: int
 ) -> Iterator[Decoded[RequestT]]:
-    """Decode a request, one part after the other. Raises Unreadable, and TooManyParts."""
+    """Decode a request piece by piece, with at most `max_items` items in total.
+
+    Raises Unreadable if the body is malformed, TooManyParts if it would need too much memory.
+    """
     if encoding is Encoding.JSON:
         yield _decode_json(signal, body, max_items)
         return
@@ -43,7 +47,7 @@ def decode_bounded(
 
 
 def _keep(signal: Signal[RequestT], request: RequestT, limit: int) -> tuple[int, int]:
-    """Delete the items after the first `limit` ones. Return how many are kept and how many were deleted."""
+    """Delete the items after the first `limit` ones; return the numbers of kept and of deleted items."""
     resources, scopes, items = signal.path
     kept = over_limit = 0
     for resource in getattr(request, resources):
@@ -59,7 +63,7 @@ def _keep(signal: Signal[RequestT], request: RequestT, limit: int) -> tuple[int,
 
 
 def _decode_json(signal: Signal[RequestT], body: bytes, limit: int) -> Decoded[RequestT]:
-    """The same of a document: what is not decoded takes a tenth of the memory."""
+    """Decode OTLP/JSON; items over the limit are removed before decoding, which saves most of the memory."""
     over_limit = 0
 
     def select(document: dict[str, Any]) -> None:
@@ -80,7 +84,10 @@ def _decode_json(signal: Signal[RequestT], body: bytes, limit: int) -> Decoded[R
 
 
 def _elements(documents: list[dict[str, Any]], names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """The objects in lists of these names. What is no list or object is left to the decoder to refuse."""
+    """Return the objects in the lists under the given names; other values are ignored here.
+
+    The decoder refuses values that are not lists or objects.
+    """
     found: list[dict[str, Any]] = []
     for document in documents:
         for name in names:

@@ -1,11 +1,11 @@
-"""What cannot be read, and what would take too much memory."""
+"""Errors of decoding."""
 
 from __future__ import annotations
 
 
 class Unreadable(ValueError):
-    """The bytes are not a message of the announced kind; the text says where and why, for a developer."""
+    """The body is malformed; the message has the field or the reason."""
 
 
 class TooManyParts(Unreadable):
-    """Decoded it would take far more memory than its bytes; the text says of what there is too much."""
+    """The body has so many parts that decoding it would need too much memory; the message has the limit."""

@@ -1,4 +1,4 @@
-"""Counts the objects and lists of a JSON text before it is parsed: each takes far more than its two bytes."""
+"""Count objects and lists of a JSON text before parsing, since each needs far more memory than two bytes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import re
 
 from pulse_proto.errors import TooManyParts
 
-#: A dense request of the largest size has as many: an attribute with a short name is two objects of 40 bytes.
+#: Enough for a dense request of the maximum size: an attribute with a short name is two objects, 40 bytes.
 MAX_OBJECTS = 600_000
-#: Elements and fields of objects and lists.
+#: Maximum number of list elements and object fields.
 MAX_VALUES = 3_000_000
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
@@ -18,7 +18,7 @@ def check_size(body: bytes) -> None:
     """Raise TooManyParts if the text has too many objects, lists or values to be parsed."""
     if len(body) <= MAX_OBJECTS or _is_small(body):
         return
-    # Strings have such characters too, but few texts so many that they must be told apart.
+    # Characters within strings were counted too; only if there are too many, count again without strings.
     if not _is_small(_STRING.sub(b"", body)):
         raise TooManyParts(f"it has more than {MAX_OBJECTS} objects and lists, or {MAX_VALUES} values")
 

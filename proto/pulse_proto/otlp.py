@@ -1,6 +1,6 @@
-"""OTLP requests from bytes, and the answers back, in the encoding of the request.
+"""Decode OTLP requests and encode OTLP responses, in protobuf and JSON.
 
-Source of the rules: OTLP specification 1.9, sections "OTLP/HTTP" and "JSON Protobuf Encoding".
+Specification: OTLP 1.9, sections "OTLP/HTTP" and "JSON Protobuf Encoding".
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
-from pulse_proto import otlp_json, salvage
+from pulse_proto import otlp_json
 from pulse_proto.errors import Unreadable
+from pulse_proto.repair_utf8 import decode_with_invalid_utf8
 
 if api_implementation.Type() != "upb":
     raise ImportError(
@@ -38,7 +39,7 @@ RequestT = TypeVar("RequestT", bound=Message)
 
 
 class Encoding(Enum):
-    """How a message travels; the value is its media type."""
+    """Encoding of a message; the value is its media type."""
 
     PROTOBUF = "application/x-protobuf"
     JSON = "application/json"
@@ -46,13 +47,14 @@ class Encoding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Signal(Generic[RequestT]):
-    """One of OTLP's signals: its messages, and the name of its refusal count."""
+    """A signal of OTLP: its message types and field names."""
 
     name: str
     request: type[RequestT]
     response: type[Message]
+    #: Field of `partial_success` with the number of rejected items.
     rejected_field: str
-    #: The fields that lead to its items: in the request, in a resource's part, in a scope's part.
+    #: Names of the repeated fields from a request to its items: resources, scopes, items.
     path: tuple[str, str, str]
 
 
@@ -86,33 +88,36 @@ _MEDIA_TYPES = {
 
 
 def encoding_of(content_type: str | None) -> Encoding | None:
-    """The encoding that a Content-Type header names, whatever its case and parameters; None if not ours."""
+    """Return the encoding of a Content-Type header, ignoring case and parameters; None if unsupported."""
     if content_type is None:
         return None
     return _MEDIA_TYPES.get(content_type.partition(";")[0].strip().lower())
 
 
 def decode_request(signal: Signal[RequestT], body: bytes, encoding: Encoding) -> RequestT:
-    """The request within `body`; no bytes, or an empty JSON object, is an empty request.
+    """Decode a request; an empty body or an empty JSON object is an empty request.
 
-    Protobuf text that is not UTF-8 is mended with U+FFFD rather than refused: one bad name must not cost
-    the batch. Raises Unreadable.
+    In protobuf strings, bytes that are not UTF-8 are replaced by U+FFFD, so that one invalid string does not
+    reject the whole request. Raises Unreadable.
     """
     if encoding is Encoding.JSON:
         return otlp_json.decode(signal.request, body)
     try:
         return signal.request.FromString(body)
     except DecodeError as error:
-        mended = salvage.mend_text(signal.request, body)
-        if mended is None:
+        repaired = decode_with_invalid_utf8(signal.request, body)
+        if repaired is None:
             raise Unreadable(f"the body is not an {signal.request.DESCRIPTOR.name} in protobuf") from error
-        return mended
+        return repaired
 
 
 def encode_response(
     signal: Signal[RequestT], encoding: Encoding, *, rejected: int = 0, message: str = ""
 ) -> bytes:
-    """A success: empty when all was taken, else with partial_success (a message alone is a warning)."""
+    """Encode the response of a success; with `partial_success` if items are rejected or there is a message.
+
+    A message without rejected items is a warning.
+    """
     if encoding is Encoding.JSON:
         if not rejected and not message:
             return b"{}"
@@ -123,7 +128,7 @@ def encode_response(
 
 
 def encode_grpc_response(signal: Signal[RequestT], *, rejected: int = 0, message: str = "") -> bytes:
-    """`encode_response` in protobuf."""
+    """Encode the response of a success in protobuf, as `encode_response` does."""
     if not rejected and not message:
         return b""
     response = signal.response()

@@ -1,8 +1,8 @@
-"""OTLP/JSON to protobuf messages, by OTLP's own rules.
+"""Decode OTLP/JSON to protobuf messages.
 
-They differ from proto3 JSON: trace and span ids are hexadecimal, enums are integers. Beyond the rules it is
-lenient as the OpenTelemetry Collector is: enum names, snake_case keys and numbers for 64-bit integers are
-taken too. Unknown fields are ignored and null means absent.
+OTLP/JSON differs from proto3 JSON: trace and span ids are hexadecimal, enums are integers. Like the
+OpenTelemetry Collector, this decoder also accepts enum names, snake_case keys and numbers for 64-bit
+integers. Unknown fields are ignored; null means absent.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from pulse_proto.json_parts import check_size
 
 MessageT = TypeVar("MessageT", bound=Message)
 
-#: Messages within messages. An attribute's nested list or map takes two or three; upb reads at most 100.
+#: Maximum nesting of messages, the limit of upb. A nested list or map of an attribute is two or three levels.
 MAX_DEPTH = 100
 
 _HEX_IDS = frozenset({"trace_id", "span_id", "parent_span_id"})
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
-#: A value as parsed, the path's last name for messages, and the depth of the message that holds it.
+#: Converts a parsed JSON value; its further arguments are the key, for errors, and the depth of its message.
 _Convert = Callable[[Any, str, int], Any]
 
 
 def decode(
     message_class: type[MessageT], body: bytes, select: Callable[[dict[str, Any]], object] | None = None
 ) -> MessageT:
-    """The message that the JSON text spells. Raises Unreadable, naming the field.
+    """Decode a JSON text to a message. Raises Unreadable with the name of the invalid field.
 
-    `select` may take out of the document what is not to be decoded.
+    `select` may remove parts of the parsed document before they are decoded.
     """
     check_size(body)
     document = _parse(body)
@@ -62,7 +62,7 @@ def _parse(body: bytes) -> object:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        # orjson refuses lone surrogates, which real texts contain where an emoji was cut in two.
+        # orjson rejects lone surrogates, which occur in texts that were cut within an emoji.
         if b"\\ud" not in body and b"\\uD" not in body:
             raise Unreadable(f"the body is not JSON: {error}") from error
     try:
@@ -95,7 +95,7 @@ def _message(message_class: type[MessageT], document: dict[str, Any], path: str,
 
 @cache
 def _fields(message_class: type[Message]) -> dict[str, tuple[str, _Convert]]:
-    """How each JSON key of a message, in either spelling, becomes a keyword of its class."""
+    """Return, by JSON key in camelCase and snake_case, the field's name and the converter of its value."""
     fields: dict[str, tuple[str, _Convert]] = {}
     for field in cast(Descriptor, message_class.DESCRIPTOR).fields:
         convert = _list_of(_converter(field)) if field.is_repeated else _converter(field)

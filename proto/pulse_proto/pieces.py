@@ -1,8 +1,7 @@
-"""Cuts a large protobuf request into pieces, each of them a request, so that little is decoded at a time.
+"""Split a large protobuf request into pieces, each a complete request, to decode it in bounded memory.
 
-A message of two bytes takes seventy times as much when it is decoded: a request of the largest size could
-take more than a gigabyte. Spans and log records lie at the same place in their requests (resources, scopes,
-then the items), so that one walk over the bytes serves both.
+A decoded message may need seventy times its encoded size, more than a gigabyte for the largest request.
+Requests of traces and logs have the same structure (resources, scopes, items), so this code splits both.
 """
 
 from __future__ import annotations
@@ -16,30 +15,30 @@ from google.protobuf.message import Message
 
 from pulse_proto.errors import TooManyParts, Unreadable
 
-#: A smaller request is one piece. Larger ones are cut before a piece gets larger, unless one item is.
+#: Maximum size of a piece, unless a single item is larger.
 PIECE_BYTES = 256 * 1024
-#: Messages within one item, or one resource or scope, that is larger than a piece.
+#: Maximum number of fields within one item, resource or scope that is larger than a piece.
 MAX_PARTS = 250_000
-#: Resources, scopes and items of a request, walked over one by one.
+#: Maximum number of resources, scopes and items of a request.
 _MAX_ITEMS = 1_000_000
 
-_LIST = 2  # the field of resources' scopes and of scopes' items
+_LIST = 2  # field number of the scopes in a resource, and of the items in a scope
 _LIST_TAG = b"\x12"
 _REQUEST_TAG = b"\x0a"
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
 class Piece(NamedTuple):
-    """A part of a request."""
+    """A piece of a request, or one item that is refused."""
 
-    #: A request by itself.
+    #: A complete encoded request; empty for a refused item.
     body: bytes
-    #: An item that cannot be decoded since it has too many parts, in place of a request.
+    #: Why the item is refused: it has too many parts.
     refused: str | None = None
 
 
 def pieces(request: type[Message], body: bytes) -> Iterator[Piece]:
-    """Cut a request of traces or logs. Raises Unreadable, TooManyParts."""
+    """Split an encoded request of traces or logs. Raises Unreadable, TooManyParts."""
     if len(body) <= PIECE_BYTES:
         yield Piece(body)
         return
@@ -48,13 +47,13 @@ def pieces(request: type[Message], body: bytes) -> Iterator[Piece]:
 
 
 def check_parts(message: type[Message], body: bytes) -> None:
-    """Raise TooManyParts if a message is too large to be decoded as a whole. Raises Unreadable."""
+    """Raise TooManyParts if decoding an encoded message would need too much memory. Raises Unreadable."""
     if len(body) > PIECE_BYTES:
         _count_parts(body, 0, len(body), cast(Descriptor, message.DESCRIPTOR), MAX_PARTS)
 
 
 class _Walk:
-    """One walk over the bytes of a request."""
+    """Iterates over the fields of one encoded request."""
 
     def __init__(self, body: bytes, descriptor: Descriptor) -> None:
         self._body = body
@@ -75,7 +74,7 @@ class _Walk:
             yield from self._of_scope(head, scope_head, items)
 
     def _of_scope(self, head: bytes, scope_head: bytes, items: array[int]) -> Iterator[Piece]:
-        # So that large heads, which each piece repeats, do not make the whole much larger.
+        # Each piece repeats the heads; larger pieces limit the overhead of large heads.
         limit = max(PIECE_BYTES, 4 * (len(head) + len(scope_head)))
         some: list[bytes] = []
         size = 0
@@ -95,9 +94,9 @@ class _Walk:
             yield Piece(_request(head, scope_head, some))
 
     def _split(self, start: int, end: int, descriptor: Descriptor) -> tuple[bytes, array[int]]:
-        """The bytes of all fields but the list, and the places of its elements.
+        """Return the bytes of all fields except the list, and the offsets of the list's elements.
 
-        Of each element there are three: where its field begins, where its value begins, where both end.
+        There are three offsets for each element: start of its field, start of its value, end of both.
         """
         rest: list[bytes] = []
         elements: array[int] = array("Q")
@@ -126,7 +125,7 @@ def _request(head: bytes, scope_head: bytes, items: list[bytes]) -> bytes:
 
 
 def _count_parts(body: bytes, start: int, end: int, descriptor: Descriptor, limit: int) -> int:
-    """Count the messages within a message. Raises TooManyParts."""
+    """Return the number of fields of a message and its nested messages. Raises TooManyParts, Unreadable."""
     waiting = [(start, end, descriptor)]
     parts = 0
     while waiting:
@@ -143,7 +142,7 @@ def _count_parts(body: bytes, start: int, end: int, descriptor: Descriptor, limi
 
 
 def _fields(body: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, int]]:
-    """The number of each field, where its value begins and ends, and where the field begins."""
+    """Yield field number, start and end of the value, and start of the field. Raises Unreadable."""
     at = start
     while at < end:
         field_start = at
@@ -154,7 +153,7 @@ def _fields(body: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, 
         wire_type = tag & 7
         if wire_type == _LENGTH:
             if at >= end:
-                raise Unreadable("a field is cut off")
+                raise Unreadable("a field is truncated")
             length = body[at]
             at += 1
             if length > 127:
@@ -168,9 +167,9 @@ def _fields(body: bytes, start: int, end: int) -> Iterator[tuple[int, int, int, 
         elif wire_type == _FIXED32:
             value_start, at = at, at + 4
         else:
-            raise Unreadable("it has a field of an unknown type")
+            raise Unreadable("it has a field of an unknown wire type")
         if at > end:
-            raise Unreadable("a field is cut off")
+            raise Unreadable("a field is truncated")
         yield tag >> 3, value_start, at, field_start
 
 
@@ -183,7 +182,7 @@ def _read_varint(body: bytes, at: int, end: int) -> tuple[int, int]:
         if byte < 128:
             return value, at
         shift += 7
-    raise Unreadable("a number is cut off")
+    raise Unreadable("a varint is truncated or too long")
 
 
 def _varint(number: int) -> bytes:
@@ -203,7 +202,7 @@ _TYPES: dict[str, dict[int, Descriptor]] = {}
 
 
 def _message_types(descriptor: Descriptor) -> dict[int, Descriptor]:
-    """The types of the fields of a message that are messages, by number."""
+    """Return the types of a message's message fields by field number."""
     types = _TYPES.get(descriptor.full_name)
     if types is None:
         types = _TYPES[descriptor.full_name] = {

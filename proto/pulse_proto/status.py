@@ -1,4 +1,4 @@
-"""google.rpc.Status, the body of every OTLP error, in the encoding of the request."""
+"""google.rpc.Status, the body of OTLP error responses, in protobuf and JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ INTERNAL: int = code_pb2.INTERNAL
 
 
 def status(code: int, message: str, *, retry_after_s: int | None = None) -> Status:
-    """A Status; with `retry_after_s` it carries a RetryInfo, without which some codes are final."""
+    """Create a Status; `retry_after_s` adds a RetryInfo, without which clients do not retry some codes."""
     result = Status(code=code, message=message)
     if retry_after_s is not None:
         detail = Any()
@@ -33,12 +33,15 @@ def status(code: int, message: str, *, retry_after_s: int | None = None) -> Stat
 
 
 def retry_info(retry_after_s: int) -> RetryInfo:
-    """When to try again."""
+    """Create a RetryInfo with the given delay in seconds."""
     return RetryInfo(retry_delay=Duration(seconds=retry_after_s))
 
 
 def encode_status(result: Status, encoding: Encoding) -> bytes:
-    """The body of an HTTP error answer; JSON leaves the details out (Retry-After says the same)."""
+    """Encode the body of an HTTP error response.
+
+    JSON has no details: the Retry-After header has the same information.
+    """
     if encoding is Encoding.JSON:
         return orjson.dumps({"code": result.code, "message": result.message})
     return result.SerializeToString()

@@ -1,4 +1,4 @@
-"""`pulse demo`: real client calls recorded and shown, without accounts, keys or network."""
+"""`pulse demo`: record real client calls and show them, without accounts, keys or network."""
 
 from __future__ import annotations
 
@@ -19,30 +19,36 @@ from pulse_server.demo.readback import Recorded, read_back
 from pulse_server.demo.show import show
 from pulse_server.demo.stage import RunningServer, run_program, running_provider, running_server
 
-#: Columns of the tables when nobody watches, as in a log of CI.
+#: Width of the tables if the output is not a terminal, such as a CI log.
 _WIDTH_IN_FILES = 132
-_LISTEN_EVERY_S = 0.5
-_NEEDED = ("openai", "anthropic", "pulse_instrumentation", "opentelemetry.sdk", "opentelemetry.exporter.otlp")
+_POLL_EVERY_S = 0.5
+_REQUIRED_MODULES = (
+    "openai",
+    "anthropic",
+    "pulse_instrumentation",
+    "opentelemetry.sdk",
+    "opentelemetry.exporter.otlp",
+)
 
 
 def configure(parser: Parser) -> None:
     parser.description = (
-        "Starts a server on an empty store and a small program that uses the real openai and\n"
-        "anthropic clients against a bundled provider, then shows what Pulse recorded of it.\n"
-        "Everything stays on loopback and in a temporary directory, and is gone afterwards."
+        "Starts a server on an empty store and a small program that uses the real openai and anthropic\n"
+        "clients with a bundled provider, then shows the calls, sessions and analytics that Pulse recorded.\n"
+        "It uses only loopback and a temporary directory, which is deleted at the end."
     )
     parser.epilog = "Example:\n  pulse demo --keep"
     parser.add_argument("--keep", action="store_true", help="keep the server running until Ctrl-C")
-    parser.add_argument("--json", action="store_true", help="print what was read back as one JSON object")
+    parser.add_argument("--json", action="store_true", help="print the recorded data as one JSON object")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    _need_clients()
+    _check_dependencies()
     console = Console(quiet=arguments.json, highlight=False, markup=False)
     if not console.is_terminal:
         console.width = _WIDTH_IN_FILES
-    # Without this, a demo that is told to stop would leave its server behind.
+    # Handle SIGTERM like Ctrl-C; otherwise the server process would keep running.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
         tempfile.TemporaryDirectory(prefix="pulse-demo-") as data_dir,
@@ -56,38 +62,39 @@ def run(arguments: argparse.Namespace) -> int:
             console.print(f"  ✓ {step}")
         recorded = read_back(server, began)
         status.stop()
-        _check(recorded, ledger)
+        _check_totals(recorded, ledger)
         _print(console, recorded, ledger, as_json=arguments.json)
         if arguments.keep:
             _keep(server, as_json=arguments.json)
         else:
             console.print(
-                f"All of it was read back from {server.url}; `pulse demo --keep` leaves that running."
+                f"All data was read from {server.url}; `pulse demo --keep` keeps that server running."
             )
     return 0
 
 
-def _need_clients() -> None:
+def _check_dependencies() -> None:
+    """Raise CommandFailed if a client library or the instrumentation is not installed."""
     try:
-        missing = any(importlib.util.find_spec(name) is None for name in _NEEDED)
+        missing = any(importlib.util.find_spec(name) is None for name in _REQUIRED_MODULES)
     except ModuleNotFoundError:
         missing = True
     if missing:
         raise CommandFailed(
-            "the demo needs the real clients and pulse-instrumentation; in a checkout of Pulse run: "
+            "the demo needs the openai and anthropic clients and pulse-instrumentation; in a checkout run: "
             "pip install ./instrumentation '.[demo]'"
         )
 
 
-def _check(recorded: Recorded, ledger: Ledger) -> None:
-    """Hold what Pulse tells against what the provider served; the demo shows no wrong number."""
+def _check_totals(recorded: Recorded, ledger: Ledger) -> None:
+    """Compare Pulse's totals with the provider's. Raises CommandFailed if they differ."""
     calls = sum(group["calls"] for group in recorded.analytics["costOverTime"])
     errors = sum(group["errors"] for group in recorded.analytics["costOverTime"])
-    told = (len(recorded.traces), calls, errors, recorded.analytics["totalTokens"])
+    totals = (len(recorded.traces), calls, errors, recorded.analytics["totalTokens"])
     served = (ledger.calls, ledger.calls, ledger.errors, ledger.input_tokens + ledger.output_tokens)
-    if told != served:
+    if totals != served:
         raise CommandFailed(
-            f"Pulse's numbers (traces, calls, errors, tokens: {told}) are not the provider's {served}; "
+            f"Pulse's totals (traces, calls, errors, tokens: {totals}) differ from the provider's {served}; "
             "please report this"
         )
 
@@ -121,15 +128,15 @@ def _print(console: Console, recorded: Recorded, ledger: Ledger, *, as_json: boo
         )
     show(console, recorded)
     billed = ledger.input_tokens + ledger.output_tokens
-    told = recorded.analytics["totalTokens"]
+    recorded_tokens = recorded.analytics["totalTokens"]
     console.print(
         f"The provider served {ledger.calls} calls and {billed:,} tokens; "
-        f"Pulse recorded {len(recorded.traces)} calls and {told:,} tokens."
+        f"Pulse recorded {len(recorded.traces)} calls and {recorded_tokens:,} tokens."
     )
 
 
 def _keep(server: RunningServer, *, as_json: bool) -> None:
-    """Say how to look around, then wait for Ctrl-C, which may come as soon as that is said."""
+    """Print the server's URL and key, then wait for Ctrl-C."""
     try:
         if as_json:
             print(json.dumps({"url": server.url, "apiKey": server.key}), flush=True)
@@ -141,7 +148,7 @@ def _keep(server: RunningServer, *, as_json: bool) -> None:
                 flush=True,
             )
         while True:
-            # Not signal.pause(): a Ctrl-C that comes just before it would be heeded at the next signal only.
-            time.sleep(_LISTEN_EVERY_S)
+            # Not signal.pause(): after a Ctrl-C just before the call it would wait for another signal.
+            time.sleep(_POLL_EVERY_S)
     except KeyboardInterrupt:
         print()

@@ -1,1 +1,1 @@
-"""`pulse demo`: a bundled provider, a small real program, and what Pulse recorded of it."""
+"""`pulse demo`: a bundled provider, a small program, and the display of the recorded calls."""

@@ -1,18 +1,18 @@
-"""What the bundled provider answers: a script for the demo's questions, and token counts for any text."""
+"""Scripted answers of the bundled provider, and its approximate token counts."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 
-#: Near enough for English text; real tokenizers need vocabularies that must be downloaded.
+#: An approximation for English text; real tokenizers need to download their vocabularies.
 _CHARS_PER_TOKEN = 4
 _TOKENS_PER_MESSAGE = 4
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A function that the model asks for."""
+    """A function call in a model's answer."""
 
     name: str
     arguments: dict[str, str]
@@ -20,7 +20,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model says: text, or a tool call in its place."""
+    """A model's answer: text or a tool call."""
 
     text: str
     tool_call: ToolCall | None = None
@@ -28,12 +28,12 @@ class Answer:
 
     @property
     def output_tokens(self) -> int:
-        """Everything that is billed as output, reasoning included."""
-        said = self.text if self.tool_call is None else json.dumps(self.tool_call.arguments)
-        return tokens(said) + self.reasoning_tokens
+        """Return the billed output tokens, including reasoning."""
+        output = self.text if self.tool_call is None else json.dumps(self.tool_call.arguments)
+        return tokens(output) + self.reasoning_tokens
 
 
-#: The first fragment that the last message contains decides.
+#: Answers by a fragment of the last message; the first match is used.
 _SCRIPT = (
     (
         "when does it arrive",
@@ -46,7 +46,7 @@ _SCRIPT = (
     (
         "late again",
         Answer(
-            "I am sorry about that. If it has not arrived by Thursday noon, tell me here: I will refund the "
+            "I am sorry about that. If it has not arrived by Thursday noon, write to me: I will refund the "
             "delivery at once and send a replacement by courier, without any form to fill in."
         ),
     ),
@@ -73,28 +73,28 @@ _SCRIPT = (
     ),
     ("translate", Answer("Neun Bar. Dreißig Sekunden. Deine Bar, zu Hause.")),
 )
-_OTHERWISE = Answer("I can help with orders, machines and texts about them. What do you need?")
+_DEFAULT = Answer("I can help with orders, machines and texts about them. What do you need?")
 
 
 def answer_to(last_message: str) -> Answer:
-    """What the model says to this."""
+    """Return the scripted answer to the last message of a conversation, or a default answer."""
     for fragment, answer in _SCRIPT:
         if fragment in last_message:
             return answer
-    return _OTHERWISE
+    return _DEFAULT
 
 
 def tokens(text: str) -> int:
-    """About how many tokens a tokenizer would make of it; none for no text."""
+    """Return the approximate number of tokens of a text; 0 for an empty one."""
     return -(-len(text) // _CHARS_PER_TOKEN)
 
 
 def prompt_tokens(texts: list[str]) -> int:
-    """The tokens of a conversation, with what each message costs beside its text."""
+    """Return the tokens of a conversation: those of its texts, and a constant number per message."""
     return sum(tokens(text) + _TOKENS_PER_MESSAGE for text in texts)
 
 
 def pieces(text: str) -> list[str]:
-    """The text as a stream delivers it: word by word, nothing lost."""
+    """Split a text into words for a stream; joined they are the text again."""
     words = text.split(" ")
     return [word if index == 0 else f" {word}" for index, word in enumerate(words)]

@@ -1,4 +1,4 @@
-"""Bodies and events as the Anthropic Messages API writes them."""
+"""Response bodies and stream events in the format of the Anthropic Messages API."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from pulse_server.demo.answers import Answer, pieces
 
 Body = dict[str, Any]
 
-#: Models are answered by a dated snapshot of themselves.
+#: The dated snapshot that a response has as its model, by requested model.
 _SNAPSHOTS = {"claude-sonnet-4-5": "claude-sonnet-4-5-20250929"}
 
 
 def usage(input_tokens: int, answer: Answer) -> Body:
-    """The usage block of a call that has nothing to do with the cache."""
+    """Return the `usage` object of a call without prompt caching."""
     return {
         "input_tokens": input_tokens,
         "cache_creation_input_tokens": 0,
@@ -24,13 +24,13 @@ def usage(input_tokens: int, answer: Answer) -> Body:
 
 
 def billed_input(used: Body) -> int:
-    """All that was read; Anthropic's own `input_tokens` leaves out what came from or went to the cache."""
+    """Return all input tokens; Anthropic's `input_tokens` excludes tokens read from or written to a cache."""
     cached: int = used["cache_creation_input_tokens"] + used["cache_read_input_tokens"]
     return used["input_tokens"] + cached
 
 
 def message(request: Body, answer: Answer, used: Body, number: int) -> Body:
-    """A whole answer."""
+    """Return the body of a response that is not streamed."""
     return {
         "id": f"msg_{number:010d}",
         "type": "message",
@@ -44,7 +44,7 @@ def message(request: Body, answer: Answer, used: Body, number: int) -> Body:
 
 
 def events(request: Body, answer: Answer, used: Body, number: int) -> list[Body]:
-    """The answer as a stream: output tokens are known only at its end."""
+    """Return the events of a streamed response; the number of output tokens is in the last but one."""
     start = message(request, answer, {**used, "output_tokens": 1}, number)
     start.update(content=[], stop_reason=None)
     return [

@@ -1,4 +1,4 @@
-"""Bodies as the OpenAI API writes them; OpenRouter's differ in who served and what it cost."""
+"""Response bodies and stream chunks in the format of the OpenAI API, and of OpenRouter with its additions."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pulse_server.demo.answers import Answer, pieces
 
 Body = dict[str, Any]
 
-#: Models are answered by a dated snapshot of themselves.
+#: The dated snapshot that a response has as its model, by requested model.
 _SNAPSHOTS = {"gpt-5-mini": "gpt-5-mini-2025-08-07", "gpt-4.1": "gpt-4.1-2025-04-14"}
 _EMBEDDING_SIZE = 16
 
 
 def usage(prompt_tokens: int, answer: Answer) -> Body:
-    """The usage block: reasoning is part of the completion's tokens."""
+    """Return the `usage` object; reasoning tokens are included in the completion tokens."""
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": answer.output_tokens,
@@ -28,7 +28,7 @@ def usage(prompt_tokens: int, answer: Answer) -> Body:
 
 
 def completion(request: Body, answer: Answer, used: Body, number: int, *, openrouter: bool) -> Body:
-    """A whole answer; OpenRouter's names who served it."""
+    """Return the body of a response that is not streamed; OpenRouter's has the name of the provider."""
     message: Body = {"role": "assistant", "content": answer.text or None, "refusal": None}
     if answer.tool_call is not None:
         message["tool_calls"] = [_tool_call(answer, number)]
@@ -48,7 +48,7 @@ def completion(request: Body, answer: Answer, used: Body, number: int, *, openro
 
 
 def chunks(request: Body, answer: Answer, used: Body, number: int) -> list[Body]:
-    """The answer as a stream; usage comes last, with no choices, and only if it was asked for."""
+    """Return the chunks of a streamed response; with `include_usage` the last one has the usage only."""
     base: Body = {
         "id": f"chatcmpl-{number:010d}",
         "object": "chat.completion.chunk",
@@ -69,7 +69,7 @@ def chunks(request: Body, answer: Answer, used: Body, number: int) -> list[Body]
 
 
 def embeddings(request: Body, texts: list[str], prompt_tokens: int) -> Body:
-    """A vector for each text; short ones, since nobody searches with them."""
+    """Return the body of an embeddings response with one short, arbitrary vector for each text."""
     vectors = [[round(math.sin(len(text) + place), 6) for place in range(_EMBEDDING_SIZE)] for text in texts]
     return {
         "object": "list",
@@ -83,7 +83,7 @@ def embeddings(request: Body, texts: list[str], prompt_tokens: int) -> Body:
 
 
 def rate_limited(request: Body) -> Body:
-    """The body of a 429."""
+    """Return the body of a 429 response."""
     return {
         "error": {
             "message": f"Rate limit reached for {request['model']} on tokens per min. Try again in 1s.",

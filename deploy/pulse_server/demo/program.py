@@ -1,6 +1,7 @@
-"""The application of the demo: a coffee shop's helper, as anyone would write it with these clients.
+"""The demo's application: an assistant of a coffee shop, written with the openai and anthropic clients.
 
-`pulse.init()` is all that it does for Pulse; sessions name who is served. It prints a line per step.
+For Pulse it calls `pulse.init()`, observes the OpenRouter client, and sets a session for each conversation.
+It prints one line per step.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ _HOUSE_STYLE = (
 
 
 def main() -> None:
-    """Serve two people in three sessions, then send what is still unsent."""
+    """Run three sessions of two users, then flush the spans."""
     provider = os.environ["DEMO_PROVIDER_URL"]
     pulse.init(service_name="coffee-shop", environment="demo", release="1.4.2")
     shop = openai.OpenAI(base_url=f"{provider}/openai/v1", api_key="demo", max_retries=0)
@@ -61,7 +62,7 @@ def main() -> None:
 
 
 def help_with_order(client: openai.OpenAI) -> None:
-    """A conversation of three turns: the second needs a tool, the third is streamed."""
+    """Run a conversation of three turns: the second calls a tool, the third is streamed."""
     messages: list[ChatCompletionMessageParam] = [
         {"role": "system", "content": "You help the customers of a coffee shop. Be brief and kind."},
         {"role": "user", "content": "Hello, my order number is 1042."},
@@ -70,8 +71,8 @@ def help_with_order(client: openai.OpenAI) -> None:
     _done("Ana asks about an order")
 
     messages.append({"role": "user", "content": "Good. So when does it arrive?"})
-    asked = client.chat.completions.create(model="gpt-5-mini", messages=messages, tools=[_FIND_ORDER])
-    calls = asked.choices[0].message.tool_calls or []
+    answer = client.chat.completions.create(model="gpt-5-mini", messages=messages, tools=[_FIND_ORDER])
+    calls = answer.choices[0].message.tool_calls or []
     for call in calls:
         assert call.type == "function"
         found = {
@@ -105,7 +106,7 @@ def help_with_order(client: openai.OpenAI) -> None:
 
 
 def answer_from_guides(client: openai.OpenAI) -> None:
-    """Embeddings, then a call that is refused once and succeeds when it is sent again."""
+    """Create embeddings, then make a call that fails once with 429 and succeeds when repeated."""
     client.embeddings.create(model="text-embedding-3-small", input=list(_GUIDES))
     client.embeddings.create(model="text-embedding-3-small", input="How do I descale it?")
     _done("Guides are embedded and searched")
@@ -119,20 +120,20 @@ def answer_from_guides(client: openai.OpenAI) -> None:
     except openai.RateLimitError:
         _done("The provider refuses a call: 429")
         _say(messages, client, "gpt-4.1")
-    _done("Ben tries again and is answered")
+    _done("Ben tries again, and the call succeeds")
 
 
 def write_campaign(client: anthropic.Anthropic) -> None:
-    """A long prompt that is cached by the first call and read from the cache by the next two."""
+    """Make three calls with a long prompt, which the first call caches for the others."""
     system: list[anthropic.types.TextBlockParam] = [
         {"type": "text", "text": _HOUSE_STYLE, "cache_control": {"type": "ephemeral"}}
     ]
-    for ask in ("Write one sentence for the product page of model 7.", "The same, but shorter."):
+    for question in ("Write one sentence for the product page of model 7.", "The same, but shorter."):
         client.messages.create(
             model="claude-sonnet-4-5",
             max_tokens=300,
             system=system,
-            messages=[{"role": "user", "content": ask}],
+            messages=[{"role": "user", "content": question}],
         )
     _done("A long prompt is cached, then read from the cache")
     with client.messages.stream(
@@ -146,7 +147,7 @@ def write_campaign(client: anthropic.Anthropic) -> None:
 
 
 def translate(client: openai.OpenAI) -> None:
-    """A call through OpenRouter, which says itself what it cost."""
+    """Make a call through OpenRouter, whose response reports its cost."""
     messages: list[ChatCompletionMessageParam] = [
         {
             "role": "user",

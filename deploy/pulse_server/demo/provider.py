@@ -1,6 +1,6 @@
-"""A provider on loopback that speaks as OpenAI, OpenRouter and Anthropic do, and keeps a ledger of it.
+"""A provider on loopback with the APIs of OpenAI, OpenRouter and Anthropic, and a ledger of its calls.
 
-The ledger is what a real provider would bill: the demo holds Pulse's numbers against it.
+The ledger has the tokens that a real provider would bill; the demo compares Pulse's totals with it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from starlette.routing import Route
 from pulse_server.demo import anthropic_wire, openai_wire
 from pulse_server.demo.answers import Answer, answer_to, prompt_tokens, tokens
 
+#: Simulated time to the first token, and between two tokens.
 _THINKING_S = 0.12
 _PER_PIECE_S = 0.012
-#: Below this a real provider does not cache a prompt either.
+#: Minimum length of a prompt for caching, as at real providers.
 _MIN_CACHED_TOKENS = 1024
 _OPENROUTER_USD_PER_TOKEN = 0.000_000_4
 
@@ -30,18 +31,19 @@ Body = dict[str, Any]
 
 @dataclass(slots=True)
 class Ledger:
-    """What was served, as the provider counts it."""
+    """The provider's totals of calls, errors and billed tokens."""
 
     calls: int = 0
     errors: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
-    #: Prompts that are in the cache.
+    #: Prompts in the simulated prompt cache.
     cached: set[str] = field(default_factory=set[str], repr=False)
+    #: Messages that got a 429 once.
     refused: set[str] = field(default_factory=set[str], repr=False)
 
-    def note(self, input_tokens: int, output_tokens: int) -> int:
-        """Count one answered call; its number serves as the id."""
+    def add(self, input_tokens: int, output_tokens: int) -> int:
+        """Add a successful call; return its number, which its id contains."""
         self.calls += 1
         self.input_tokens += input_tokens
         self.output_tokens += output_tokens
@@ -49,7 +51,7 @@ class Ledger:
 
 
 def provider_app(ledger: Ledger) -> Starlette:
-    """The routes of all three, under a prefix each."""
+    """Return the application with the routes of the three APIs, each under its own prefix."""
 
     async def post_chat(request: Request) -> Response:
         return await _chat(await request.json(), ledger, openrouter=False)
@@ -63,7 +65,7 @@ def provider_app(ledger: Ledger) -> Starlette:
         given: str | list[str] = body["input"]
         texts = [given] if isinstance(given, str) else given
         count = sum(tokens(text) for text in texts)
-        ledger.note(count, 0)
+        ledger.add(count, 0)
         return JSONResponse(openai_wire.embeddings(body, texts, count))
 
     async def post_messages(request: Request) -> Response:
@@ -83,7 +85,7 @@ async def _chat(body: Body, ledger: Ledger, *, openrouter: bool) -> Response:
     await asyncio.sleep(_THINKING_S)
     texts = [_text(message) for message in body["messages"]]
     if "urgent" in texts[-1] and texts[-1] not in ledger.refused:
-        # As under load: the same request goes through when it is sent again.
+        # Simulates a rate limit: the same request succeeds when it is sent again.
         ledger.refused.add(texts[-1])
         ledger.calls += 1
         ledger.errors += 1
@@ -92,7 +94,7 @@ async def _chat(body: Body, ledger: Ledger, *, openrouter: bool) -> Response:
     usage = openai_wire.usage(prompt_tokens(texts), answer)
     if openrouter:
         usage["cost"] = round(usage["total_tokens"] * _OPENROUTER_USD_PER_TOKEN, 9)
-    number = ledger.note(usage["prompt_tokens"], usage["completion_tokens"])
+    number = ledger.add(usage["prompt_tokens"], usage["completion_tokens"])
     if body.get("stream"):
         chunks = openai_wire.chunks(body, answer, usage, number)
         return StreamingResponse(_events(chunks, named=False), media_type="text/event-stream")
@@ -112,7 +114,7 @@ async def _messages(body: Body, ledger: Ledger) -> Response:
         ledger.cached.add(system)
     else:
         usage["input_tokens"] += tokens(system)
-    number = ledger.note(anthropic_wire.billed_input(usage), usage["output_tokens"])
+    number = ledger.add(anthropic_wire.billed_input(usage), usage["output_tokens"])
     if body.get("stream"):
         events = anthropic_wire.events(body, answer, usage, number)
         return StreamingResponse(_events(events, named=True), media_type="text/event-stream")
@@ -121,7 +123,7 @@ async def _messages(body: Body, ledger: Ledger) -> Response:
 
 
 async def _events(events: list[Body], *, named: bool) -> AsyncIterator[str]:
-    """Server-sent events at the pace of a model; OpenAI's have no name and a closing mark."""
+    """Yield server-sent events with a delay before each; unnamed events (OpenAI) end with [DONE]."""
     for event in events:
         await asyncio.sleep(_PER_PIECE_S)
         name = f"event: {event['type']}\n" if named else ""

@@ -1,4 +1,4 @@
-"""What Pulse recorded of the demo, asked through its HTTP API as any user would."""
+"""Read the recorded calls of the demo through Pulse's HTTP API."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pulse_server.arguments import CommandFailed
 from pulse_server.demo.stage import RunningServer
 
 _TIMEOUT_S = 10.0
-#: Nothing of the machine's proxies: the server is on loopback.
+#: Without the environment's proxies: the server is on loopback.
 _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 Json = dict[str, Any]
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as a row of the demo's table: sums over its calls."""
+    """Totals of the calls of one session."""
 
     session_id: str
     user_id: str
@@ -33,17 +33,17 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """Everything that is shown."""
+    """The data that the demo displays."""
 
-    #: Counted model calls, oldest first, as `GET /v1/traces` has them.
+    #: Counted model calls, oldest first, as returned by `GET /v1/traces`.
     traces: list[Json]
     sessions: list[Session]
-    #: `GET /v1/analytics`, grouped by model.
+    #: The response of `GET /v1/analytics`, grouped by model.
     analytics: Json
 
 
 def read_back(server: RunningServer, began: dt.datetime) -> Recorded:
-    """Ask for the traces since `began`, their sessions, and their sums."""
+    """Request the trace rows, their sessions, and the analytics since `began`. Raises CommandFailed."""
     listed = _get(server, "/v1/traces", limit="1000", order="asc")
     traces: list[Json] = listed["traces"]
     names = dict.fromkeys(str(trace["session_id"]) for trace in traces)
@@ -76,7 +76,7 @@ def _get(server: RunningServer, path: str, **query: str) -> Json:
         with _http.open(request, timeout=_TIMEOUT_S) as answer:
             return cast(Json, json.load(answer))
     except urllib.error.HTTPError as error:
-        said = error.read().decode(errors="replace")
-        raise CommandFailed(f"Pulse answered {error.code} to GET {path}: {said}") from error
+        body = error.read().decode(errors="replace")
+        raise CommandFailed(f"Pulse responded {error.code} to GET {path}: {body}") from error
     except OSError as error:
-        raise CommandFailed(f"Pulse did not answer GET {path}: {error}") from error
+        raise CommandFailed(f"Pulse did not respond to GET {path}: {error}") from error

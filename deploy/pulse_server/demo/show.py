@@ -1,4 +1,4 @@
-"""The demo's tables: what was recorded, for people."""
+"""Print the recorded calls of the demo as tables."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from rich.table import Table
 
 from pulse_server.demo.readback import Recorded
 
-#: What the calls take beside the answers' text; terminals that leave it little room go without.
+#: Width of the table of calls without the answers, and the minimum width left for them. Narrower terminals
+#: get no answers.
 _CALLS_COLUMNS = 96
 _MIN_ANSWER_COLUMNS = 18
-#: As much of a model's name as lets the tables fit eighty columns.
+#: Maximum width of a model's name, so that the tables fit into eighty columns.
 _MODEL_COLUMNS = 26
 
 Json = dict[str, Any]
@@ -101,7 +102,7 @@ def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Tabl
 
 
 def _answer(trace: Json) -> str:
-    """What came back: text, else the error, else what it was if not text."""
+    """Return the error of a call, else the preview of its output, else its operation in parentheses."""
     if trace["error"]:
         return f"{trace['error']['type']}: {trace['error']['message']}"
     called = "tool call" if trace["finish_reason"] == "tool_calls" else trace["operation"]
@@ -109,7 +110,7 @@ def _answer(trace: Json) -> str:
 
 
 def _cut(text: str, columns: int) -> str:
-    """By hand, since rich would rather cut the numbers beside it."""
+    """Shorten a text to a width; rich would shorten the columns of numbers instead."""
     return text if len(text) <= columns else f"{text[: columns - 1]}…"
 
 

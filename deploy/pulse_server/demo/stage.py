@@ -1,4 +1,4 @@
-"""The processes of the demo: a server on an empty store, the provider beside it, and the program."""
+"""Run the demo's server on an empty store, its provider, and its program."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _KEY = re.compile(r"^export OTEL_EXPORTER_OTLP_HEADERS=authorization=Bearer%20(\
 
 @dataclass(frozen=True, slots=True)
 class RunningServer:
-    """A `pulse serve` that is ready."""
+    """URL and API key of a `pulse serve` process that is ready."""
 
     url: str
     key: str
@@ -37,7 +37,10 @@ class RunningServer:
 
 @contextlib.contextmanager
 def running_server(data_dir: Path) -> Generator[RunningServer]:
-    """`pulse serve` in a process of its own, on a free port; its log lies in the data directory."""
+    """Run `pulse serve` in a subprocess on a free port; its log is the file `serve.log` in `data_dir`.
+
+    Raises CommandFailed if it does not start.
+    """
     environ = _clean_environ({"PULSE_DATA_DIR": str(data_dir), "PORT": "0", "PULSE_LOG_FORMAT": "text"})
     environ |= {"PULSE_OTLP_HTTP_PORT": "0", "PULSE_OTLP_GRPC_PORT": "0"}
     log = data_dir / "serve.log"
@@ -49,7 +52,7 @@ def running_server(data_dir: Path) -> Generator[RunningServer]:
             stdout=subprocess.PIPE,
             stderr=log_file,
             text=True,
-            # Ctrl-C is for the demo, which then stops the server in its own order.
+            # A Ctrl-C must reach only the demo, which stops the server after its own cleanup.
             start_new_session=True,
         )
     try:
@@ -60,7 +63,7 @@ def running_server(data_dir: Path) -> Generator[RunningServer]:
 
 @contextlib.contextmanager
 def running_provider() -> Generator[tuple[str, Ledger]]:
-    """The bundled provider on a free port of loopback: its address, and what it has served."""
+    """Run the bundled provider in a thread, on a free port of loopback; yield its URL and its ledger."""
     ledger = Ledger()
     sock = listen("PORT", "127.0.0.1", 0)
     server = HttpServer(provider_app(ledger), sock, grace_s=1, lifespan=False)
@@ -74,7 +77,10 @@ def running_provider() -> Generator[tuple[str, Ledger]]:
 
 
 def run_program(server: RunningServer, provider_url: str) -> Iterator[str]:
-    """Run the program against both; yields each of its steps as it is done."""
+    """Run the demo's program in a subprocess and yield each line that it prints.
+
+    Raises CommandFailed if it fails or takes longer than forty seconds.
+    """
     environ = _clean_environ(
         {"PULSE_API_URL": server.url, "PULSE_API_KEY": server.key, "DEMO_PROVIDER_URL": provider_url}
     )
@@ -99,19 +105,22 @@ def run_program(server: RunningServer, provider_url: str) -> Iterator[str]:
         process.kill()
         process.wait()
     if process.returncode != 0:
-        last = errors.strip().splitlines()[-1:] or ["it was killed for taking too long"]
+        last = errors.strip().splitlines()[-1:] or ["it was killed because it took too long"]
         raise CommandFailed(f"the demo's program failed: {last[0]}")
 
 
 def _clean_environ(added: dict[str, str]) -> dict[str, str]:
-    """The environment without the caller's own telemetry, providers and proxies: the demo talks to itself."""
-    foreign = ("PULSE_", "OTEL_", "OPENAI_", "ANTHROPIC_", "DATABASE_URL", "ADMIN_KEY", "PORT")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    """Return the environment with `added`, without settings of telemetry, providers, Pulse and proxies."""
+    removed = ("PULSE_", "OTEL_", "OPENAI_", "ANTHROPIC_", "DATABASE_URL", "ADMIN_KEY", "PORT")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(removed)}
     return {**kept, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", **added}
 
 
 def _ready(process: subprocess.Popen[str], log: Path) -> RunningServer:
-    """Read what `pulse serve` prints up to the two lines that every exporter needs."""
+    """Read the output of `pulse serve` up to its `export` lines; return their URL and key.
+
+    Raises CommandFailed if the process ends or takes longer than thirty seconds.
+    """
     assert process.stdout is not None
     overdue = threading.Timer(_READY_WITHIN_S, process.kill)
     overdue.start()
@@ -124,7 +133,7 @@ def _ready(process: subprocess.Popen[str], log: Path) -> RunningServer:
                 return RunningServer(endpoint, found[1])
     finally:
         overdue.cancel()
-    last = log.read_text().strip().splitlines()[-1:] or ["it said nothing"]
+    last = log.read_text().strip().splitlines()[-1:] or ["its log is empty"]
     raise CommandFailed(f"the demo's server did not start: {last[0]}")
 
 
