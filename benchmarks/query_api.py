@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message
 from tests.query_api.support import DAY_NS, call
 
 from benchmarks.quick import add_quick_option
-from pulse_query_api import create_app
+from pulse_query_api.app import create_app
 from pulse_storage import open_storage
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.content.bodies import pack

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from tests.query_api.support import ADMIN_KEY, Tenant, new_tenant
 from tests.storage.backends import BACKENDS, Backend
 
-from pulse_query_api import create_app
+from pulse_query_api.app import create_app
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.keys import KeyRing
 

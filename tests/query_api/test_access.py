@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from tests.query_api.support import DAY_NS, Tenant, new_tenant, visible_id
 
-from pulse_query_api import create_app
+from pulse_query_api.app import create_app
 from pulse_query_api.auth import AdminRoute, KeyRoute
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.keys import KeyRing, key_record, new_key
@@ -55,9 +55,9 @@ def test_invalid_credentials_get_the_same_401(client: TestClient, tenant: Tenant
     ]
     for credential in credentials:
         headers = {} if credential is None else {"Authorization": credential}
-        answer = client.get(path, headers=headers)
-        assert (answer.status_code, answer.json()) == (401, _REFUSED), credential
-        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        response = client.get(path, headers=headers)
+        assert (response.status_code, response.json()) == (401, _REFUSED), credential
+        assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_two_authorization_headers_get_401(client: TestClient, tenant: Tenant) -> None:
@@ -77,8 +77,8 @@ def test_key_without_read_scope_gets_403_naming_the_scope(
     ingest_only = new_key()
     record = key_record(ingest_only, tenant.project_id, created_ns=1, scopes=["ingest"])
     asyncio.run(tenant.storage.create_key(record))
-    answer = client.get(path, headers={"Authorization": f"Bearer {ingest_only}"})
-    assert (answer.status_code, answer.json()) == (403, {"error": "This API key lacks the scope 'read'."})
+    response = client.get(path, headers={"Authorization": f"Bearer {ingest_only}"})
+    assert (response.status_code, response.json()) == (403, {"error": "This API key lacks the scope 'read'."})
 
 
 @pytest.mark.parametrize("path", [path for path in _KEYED if path != "/metrics"])
@@ -90,7 +90,7 @@ def test_no_route_returns_rows_of_another_project(client: TestClient, storage: S
     owner, stranger = new_tenant(client, storage, "owner"), new_tenant(client, storage, "stranger")
     row = owner.call(1, session_id="s", user_id="u", tags=("t",), provider_request_id="r1")
     owner.store([row])
-    questions: list[tuple[str, dict[str, str]]] = [
+    queries: list[tuple[str, dict[str, str]]] = [
         ("/v1/traces", {}),
         ("/v1/traces", {"operation": "all", "counted": "all"}),
         ("/v1/traces", {"session_id": "s"}),
@@ -104,9 +104,9 @@ def test_no_route_returns_rows_of_another_project(client: TestClient, storage: S
         ("/v1/analytics", {"date_from": "2026-11-23", "date_to": "2026-11-24"}),
         ("/v1/analytics", {"date_from": "2026-11-23", "date_to": "2026-11-24", "group_by": "model"}),
     ]
-    for path, asked in questions:
-        assert _contains_the_call(owner.request(path, **asked)), (path, asked)
-        assert not _contains_the_call(stranger.request(path, **asked)), (path, asked)
+    for path, parameters in queries:
+        assert _contains_the_call(owner.request(path, **parameters)), (path, parameters)
+        assert not _contains_the_call(stranger.request(path, **parameters)), (path, parameters)
 
 
 def test_same_ids_in_two_projects_are_separate_rows(client: TestClient, storage: StorageAdapter) -> None:
@@ -124,13 +124,13 @@ def test_cursor_of_another_project_returns_no_foreign_rows(
     owner, stranger = new_tenant(client, storage, "owner"), new_tenant(client, storage, "stranger")
     owner.store(owner.call(number, start_ns=DAY_NS + number) for number in range(1, 4))
     link = owner.request("/v1/traces", limit=1).links["next"]["url"]
-    answer = client.get(link, headers=stranger.headers)
-    assert answer.status_code == 400 or answer.json()["traces"] == []
+    response = client.get(link, headers=stranger.headers)
+    assert response.status_code == 400 or response.json()["traces"] == []
 
 
-def _contains_the_call(answer: Response) -> bool:
-    if answer.status_code == 404:
+def _contains_the_call(response: Response) -> bool:
+    if response.status_code == 404:
         return False
-    assert answer.status_code == 200, answer.text
-    shown = answer.json()
+    assert response.status_code == 200, response.text
+    shown = response.json()
     return bool(shown.get("traces") or shown.get("trace_id") or shown.get("totalTokens"))

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.query_api.support import ADMIN, Tenant
 
-from pulse_query_api import create_app
+from pulse_query_api.app import create_app
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.keys import KeyRing
 
@@ -17,9 +17,9 @@ _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 def test_created_project_has_a_key_that_works_immediately(client: TestClient) -> None:
-    answer = client.post("/admin/projects", json={"name": " Shop ü "}, headers=ADMIN)
-    made = answer.json()
-    assert (answer.status_code, list(made)) == (201, ["projectId", "apiKey", "name"])
+    response = client.post("/admin/projects", json={"name": " Shop ü "}, headers=ADMIN)
+    made = response.json()
+    assert (response.status_code, list(made)) == (201, ["projectId", "apiKey", "name"])
     assert made["name"] == "Shop ü"
     assert _KEY.fullmatch(made["apiKey"])
     listed = client.get("/v1/traces", headers={"Authorization": f"Bearer {made['apiKey']}"})
@@ -43,9 +43,9 @@ def test_created_project_has_a_key_that_works_immediately(client: TestClient) ->
     ],
 )
 def test_invalid_project_body_is_refused(client: TestClient, body: bytes, status: int, error: str) -> None:
-    answer = client.post("/admin/projects", content=body, headers=ADMIN)
-    assert answer.status_code == status
-    assert answer.json()["error"].startswith(error)
+    response = client.post("/admin/projects", content=body, headers=ADMIN)
+    assert response.status_code == status
+    assert response.json()["error"].startswith(error)
     assert client.get("/admin/projects", headers=ADMIN).json() == {"projects": []}
 
 
@@ -73,8 +73,8 @@ def test_deleting_a_project_requires_its_name(client: TestClient, tenant: Tenant
     for body, status in (({"name": "shoe"}, 409), (None, 400)):
         assert client.request("DELETE", path, json=body, headers=ADMIN).status_code == status
     assert tenant.get("/v1/traces")["total"] == 1
-    answer = client.request("DELETE", path, json={"name": "shop"}, headers=ADMIN)
-    assert (answer.status_code, answer.json()["by"], answer.json()["rows"]) == (202, "project", 1)
+    response = client.request("DELETE", path, json={"name": "shop"}, headers=ADMIN)
+    assert (response.status_code, response.json()["by"], response.json()["rows"]) == (202, "project", 1)
     assert tenant.request("/v1/traces").status_code == 401
     assert client.get("/admin/projects", headers=ADMIN).json() == {"projects": []}
     for method, suffix in (("PATCH", ""), ("DELETE", ""), ("GET", "/keys"), ("GET", "/retention")):
@@ -92,8 +92,8 @@ def test_error_lists_every_invalid_field(client: TestClient, tenant: Tenant) -> 
         ("POST", "/erase", {"dryRun": 1, "z": 1}, {"z", "userId", "dryRun"}),
         ("PATCH", "", {"name": "", "id": "x"}, {"id", "name"}),
     ):
-        answer = client.request(method, path + suffix, json=body, headers=ADMIN)
-        assert (answer.status_code, {error["path"] for error in answer.json()["errors"]}) == (400, wrong)
+        response = client.request(method, path + suffix, json=body, headers=ADMIN)
+        assert (response.status_code, {error["path"] for error in response.json()["errors"]}) == (400, wrong)
 
 
 @pytest.mark.parametrize(
@@ -108,23 +108,23 @@ def test_error_lists_every_invalid_field(client: TestClient, tenant: Tenant) -> 
     ],
 )
 def test_wrong_admin_key_is_refused(client: TestClient, headers: dict[str, Any]) -> None:
-    answer = client.post("/admin/projects", json={"name": "x"}, headers=headers)
-    assert (answer.status_code, answer.json()) == (
+    response = client.post("/admin/projects", json={"name": "x"}, headers=headers)
+    assert (response.status_code, response.json()) == (
         401,
         {"error": "The admin key is missing or wrong: send it in the header 'X-Admin-Key'."},
     )
-    assert answer.headers["WWW-Authenticate"] == "X-Admin-Key"
+    assert response.headers["WWW-Authenticate"] == "X-Admin-Key"
 
 
 def test_admin_key_as_query_parameter_is_refused(client: TestClient) -> None:
-    answer = client.get("/admin/projects", params=ADMIN)
-    assert answer.status_code == 401
+    response = client.get("/admin/projects", params=ADMIN)
+    assert response.status_code == 401
 
 
 def test_admin_routes_without_configured_key_explain_how_to_enable_them(storage: StorageAdapter) -> None:
     client = TestClient(create_app(storage, KeyRing(storage), admin_key=None))
-    answer = client.post("/admin/projects", json={"name": "x"}, headers={"X-Admin-Key": ""})
-    assert (answer.status_code, answer.json()) == (
+    response = client.post("/admin/projects", json={"name": "x"}, headers={"X-Admin-Key": ""})
+    assert (response.status_code, response.json()) == (
         403,
         {"error": "Admin routes are disabled: start Pulse with ADMIN_KEY set to at least 32 characters."},
     )
@@ -142,11 +142,11 @@ def test_projects_are_listed_oldest_first_without_keys(client: TestClient) -> No
 
 def test_key_is_created_with_scopes_and_expiry(client: TestClient, tenant: Tenant) -> None:
     path = f"/admin/projects/{tenant.project_id}/keys"
-    asked = {"scopes": ["ingest"], "expiresAt": "2200-01-01T00:00:00Z"}
-    answer = client.post(path, json=asked, headers=ADMIN)
-    made = answer.json()
+    body = {"scopes": ["ingest"], "expiresAt": "2200-01-01T00:00:00Z"}
+    response = client.post(path, json=body, headers=ADMIN)
+    made = response.json()
     key = made.pop("apiKey")
-    assert answer.status_code == 201
+    assert response.status_code == 201
     assert _KEY.fullmatch(key)
     assert _MOMENT.fullmatch(made["createdAt"])
     assert made == {
@@ -168,13 +168,13 @@ def test_key_is_created_with_scopes_and_expiry(client: TestClient, tenant: Tenan
 def test_key_without_options_has_all_scopes_and_no_expiry(
     client: TestClient, tenant: Tenant, body: bytes
 ) -> None:
-    answer = client.post(f"/admin/projects/{tenant.project_id}/keys", content=body, headers=ADMIN)
-    assert answer.status_code == 201
-    assert (answer.json()["scopes"], answer.json()["expiresAt"]) == (["ingest", "read"], None)
+    response = client.post(f"/admin/projects/{tenant.project_id}/keys", content=body, headers=ADMIN)
+    assert response.status_code == 201
+    assert (response.json()["scopes"], response.json()["expiresAt"]) == (["ingest", "read"], None)
 
 
 @pytest.mark.parametrize(
-    ("asked", "path"),
+    ("body", "path"),
     [
         ({"scopes": []}, "scopes"),
         ({"scopes": "read"}, "scopes"),
@@ -188,11 +188,11 @@ def test_key_without_options_has_all_scopes_and_no_expiry(
     ],
 )
 def test_invalid_key_request_gets_problem_details(
-    client: TestClient, tenant: Tenant, asked: dict[str, object], path: str
+    client: TestClient, tenant: Tenant, body: dict[str, object], path: str
 ) -> None:
-    answer = client.post(f"/admin/projects/{tenant.project_id}/keys", json=asked, headers=ADMIN)
-    problem = answer.json()
-    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
+    response = client.post(f"/admin/projects/{tenant.project_id}/keys", json=body, headers=ADMIN)
+    problem = response.json()
+    assert (response.status_code, response.headers["Content-Type"]) == (400, "application/problem+json")
     assert {name: problem[name] for name in ("type", "title", "status")} == {
         "type": "about:blank",
         "title": "Bad Request",
@@ -206,8 +206,8 @@ def test_revoked_key_is_refused_while_another_key_works(client: TestClient, tena
     path = f"/admin/projects/{tenant.project_id}/keys"
     second = client.post(path, json={}, headers=ADMIN).json()
     first_id = client.get(path, headers=ADMIN).json()["keys"][0]["keyId"]
-    answer = client.delete(f"{path}/{first_id}", headers=ADMIN)
-    assert (answer.status_code, answer.content) == (204, b"")
+    response = client.delete(f"{path}/{first_id}", headers=ADMIN)
+    assert (response.status_code, response.content) == (204, b"")
     assert tenant.request("/v1/traces").status_code == 401
     other = {"Authorization": f"Bearer {second['apiKey']}"}
     assert client.get("/v1/traces", headers=other).status_code == 200
@@ -227,14 +227,14 @@ def test_revoking_again_keeps_the_first_revocation_time(client: TestClient, tena
 @pytest.mark.parametrize(("method", "suffix"), [("GET", ""), ("POST", ""), ("DELETE", "/some-key")])
 def test_key_routes_of_an_unknown_project_get_404(client: TestClient, method: str, suffix: str) -> None:
     body: dict[str, object] | None = {} if method == "POST" else None
-    answer = client.request(method, f"/admin/projects/unknown/keys{suffix}", json=body, headers=ADMIN)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
-    assert answer.json()["title"] == "Not Found"
+    response = client.request(method, f"/admin/projects/unknown/keys{suffix}", json=body, headers=ADMIN)
+    assert (response.status_code, response.headers["Content-Type"]) == (404, "application/problem+json")
+    assert response.json()["title"] == "Not Found"
 
 
 def test_key_is_not_revoked_through_another_project(client: TestClient, tenant: Tenant) -> None:
     other = client.post("/admin/projects", json={"name": "other"}, headers=ADMIN).json()
     [key] = client.get(f"/admin/projects/{tenant.project_id}/keys", headers=ADMIN).json()["keys"]
-    answer = client.delete(f"/admin/projects/{other['projectId']}/keys/{key['keyId']}", headers=ADMIN)
-    assert answer.status_code == 404
+    response = client.delete(f"/admin/projects/{other['projectId']}/keys/{key['keyId']}", headers=ADMIN)
+    assert response.status_code == 404
     assert tenant.request("/v1/traces").status_code == 200

@@ -36,9 +36,9 @@ def busy(tenant: Tenant) -> Tenant:
 
 
 def test_analytics_of_a_day_sum_all_counted_calls(busy: Tenant) -> None:
-    answer = busy.get("/v1/analytics", **_TODAY)
-    [day] = answer.pop("costOverTime")
-    assert answer == {
+    response = busy.get("/v1/analytics", **_TODAY)
+    [day] = response.pop("costOverTime")
+    assert response == {
         "totalCost": 0.0027,
         "totalTokens": 3060,
         "avgLatency": 200.0,
@@ -84,11 +84,11 @@ def test_hour_buckets_are_named_by_their_start_time(busy: Tenant) -> None:
 
 
 def test_range_within_buckets_counts_only_calls_inside(busy: Tenant) -> None:
-    answer = busy.get(
+    response = busy.get(
         "/v1/analytics", date_from="2026-11-23T00:30:00Z", date_to="2026-11-23T01:00:00.000000001Z"
     )
-    assert [(bucket["bucket"], bucket["calls"]) for bucket in answer["costOverTime"]] == [("2026-11-23", 2)]
-    assert answer["totalTokens"] == 2040
+    assert [(bucket["bucket"], bucket["calls"]) for bucket in response["costOverTime"]] == [("2026-11-23", 2)]
+    assert response["totalTokens"] == 2040
 
 
 @pytest.mark.parametrize(
@@ -101,15 +101,15 @@ def test_range_within_buckets_counts_only_calls_inside(busy: Tenant) -> None:
 def test_groups_are_sorted_by_cost_descending(
     busy: Tenant, group_by: str, expected: list[tuple[Any, ...]]
 ) -> None:
-    answer = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-25", group_by=group_by)
-    groups = answer["costOverTime"]
+    response = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-25", group_by=group_by)
+    groups = response["costOverTime"]
     assert [(group["bucket"], group["cost"], group["calls"]) for group in groups] == expected
-    assert answer["totalCost"] == 12345.6816012
+    assert response["totalCost"] == 12345.6816012
 
 
-def _named(tenant: Tenant, **asked: object) -> list[tuple[Any, ...]]:
-    answer = tenant.get("/v1/analytics", **_TODAY, **asked)
-    return [(row["bucket"], row["calls"], row.get("other")) for row in answer["costOverTime"]]
+def _named(tenant: Tenant, **parameters: object) -> list[tuple[Any, ...]]:
+    response = tenant.get("/v1/analytics", **_TODAY, **parameters)
+    return [(row["bucket"], row["calls"], row.get("other")) for row in response["costOverTime"]]
 
 
 @pytest.fixture
@@ -128,10 +128,10 @@ def test_groups_beyond_the_limit_are_summed_as_other(crowded: Tenant, group_by: 
     assert _named(crowded, group_by=group_by) == known
     assert _named(crowded, group_by=group_by, limit=4) == known
     assert _named(crowded, group_by=group_by, limit=2) == [*known[:2], ("other", 7, True)]
-    answer = crowded.get("/v1/analytics", **_TODAY, group_by=group_by, limit=1)
-    rows = answer["costOverTime"]
-    assert sum(row["tokens"] for row in rows) == answer["totalTokens"] == 10 * 1020
-    assert sum(row["cost"] for row in rows) == pytest.approx(answer["totalCost"])
+    response = crowded.get("/v1/analytics", **_TODAY, group_by=group_by, limit=1)
+    rows = response["costOverTime"]
+    assert sum(row["tokens"] for row in rows) == response["totalTokens"] == 10 * 1020
+    assert sum(row["cost"] for row in rows) == pytest.approx(response["totalCost"])
     assert set(rows[1]) == {*rows[0], "other"}
     assert rows[1]["p99Latency"] == pytest.approx(120.5, rel=0.045)
 
@@ -149,17 +149,17 @@ def test_call_with_two_tags_is_in_both_groups_and_once_in_the_total(crowded: Ten
 
 
 def test_groups_by_model_have_a_limit(busy: Tenant) -> None:
-    answer = busy.get(
+    response = busy.get(
         "/v1/analytics", date_from="2026-11-23", date_to="2026-11-25", group_by="model", limit=1
     )["costOverTime"]
-    assert [(row["bucket"], row["calls"], row["unpriced"]) for row in answer] == [
+    assert [(row["bucket"], row["calls"], row["unpriced"]) for row in response] == [
         ("claude-4", 1, 0),
         ("other", 3, 1),
     ]
 
 
 @pytest.mark.parametrize(
-    ("asked", "calls"),
+    ("parameters", "calls"),
     [
         ({"session_id": "s"}, 1),
         ({"provider": "openai"}, 2),
@@ -174,10 +174,10 @@ def test_groups_by_model_have_a_limit(busy: Tenant) -> None:
         ({"operation": "invoke_agent"}, 0),
     ],
 )
-def test_analytics_apply_filters(busy: Tenant, asked: dict[str, str], calls: int) -> None:
-    answer = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-25", **asked)
-    assert sum(bucket["calls"] for bucket in answer["costOverTime"]) == calls
-    assert answer["totalTokens"] == 1020 * calls
+def test_analytics_apply_filters(busy: Tenant, parameters: dict[str, str], calls: int) -> None:
+    response = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-25", **parameters)
+    assert sum(bucket["calls"] for bucket in response["costOverTime"]) == calls
+    assert response["totalTokens"] == 1020 * calls
 
 
 def test_analytics_without_calls_are_zero_with_null_means(tenant: Tenant) -> None:
@@ -192,13 +192,13 @@ def test_analytics_without_calls_are_zero_with_null_means(tenant: Tenant) -> Non
 
 @pytest.mark.parametrize("group_by", get_args(GroupBy))
 def test_empty_range_has_no_groups(busy: Tenant, group_by: str) -> None:
-    answer = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-23", group_by=group_by)
-    assert (answer["costOverTime"], answer["totalTokens"]) == ([], 0)
+    response = busy.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-23", group_by=group_by)
+    assert (response["costOverTime"], response["totalTokens"]) == ([], 0)
 
 
 def test_analytics_require_a_range(tenant: Tenant) -> None:
-    answer = tenant.request("/v1/analytics", date_from="2026-11-23")
-    assert (answer.status_code, answer.json()) == (
+    response = tenant.request("/v1/analytics", date_from="2026-11-23")
+    assert (response.status_code, response.json()) == (
         400,
         {
             "error": "date_to is required.",
@@ -210,5 +210,5 @@ def test_analytics_require_a_range(tenant: Tenant) -> None:
 def test_more_than_ten_thousand_buckets_are_refused(tenant: Tenant) -> None:
     most = tenant.get("/v1/analytics", date_from="1999-01-01", date_to="2026-05-19")
     assert len(most["costOverTime"]) == 10_000
-    answer = tenant.request("/v1/analytics", date_from="1999-01-01", date_to="2026-05-20")
-    assert (answer.status_code, answer.json()["details"][0]["path"]) == (400, "date_from")
+    response = tenant.request("/v1/analytics", date_from="1999-01-01", date_to="2026-05-20")
+    assert (response.status_code, response.json()["details"][0]["path"]) == (400, "date_from")

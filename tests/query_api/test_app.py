@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from starlette.types import Message
 from tests.query_api.support import ADMIN, ADMIN_KEY, Tenant
 
-from pulse_query_api import create_app
+from pulse_query_api.app import create_app
 from pulse_query_api.errors import error_response
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import QueryTooSlow
@@ -24,13 +24,13 @@ _SECRET = "pulse_sk_do-not-log-me"
 
 
 def test_health_returns_only_status_and_service(client: TestClient) -> None:
-    answer = client.get("/health")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "service": "pulse"})
+    response = client.get("/health")
+    assert (response.status_code, response.json()) == (200, {"status": "ok", "service": "pulse"})
 
 
 def test_ready_while_the_store_accepts_writes(client: TestClient) -> None:
-    answer = client.get("/ready")
-    assert (answer.status_code, answer.json()) == (200, {"status": "ready"})
+    response = client.get("/ready")
+    assert (response.status_code, response.json()) == (200, {"status": "ready"})
 
 
 def test_query_too_slow_responds_without_retry_after() -> None:
@@ -42,8 +42,8 @@ def test_query_too_slow_responds_without_retry_after() -> None:
 def test_closed_store_gets_503_with_retry_after(client: TestClient, tenant: Tenant) -> None:
     asyncio.run(tenant.storage.close())
     for path in ("/v1/traces", "/v1/sessions/s", "/v1/sessions/s?bodies=true", "/metrics"):
-        answer = client.get(path, headers=tenant.headers)
-        assert (answer.status_code, answer.json(), answer.headers["Retry-After"]) == (
+        response = client.get(path, headers=tenant.headers)
+        assert (response.status_code, response.json(), response.headers["Retry-After"]) == (
             503,
             {"error": "The store is unavailable; try again."},
             "1",
@@ -60,20 +60,20 @@ def test_metrics_returns_the_registry(
     client: TestClient, tenant: Tenant, registry: CollectorRegistry
 ) -> None:
     Counter("pulse_spans", "Spans.", registry=registry).inc(3)
-    answer = tenant.request("/metrics")
-    assert answer.headers["Content-Type"].startswith("text/plain")
-    assert "pulse_spans_total 3.0\n" in answer.text
+    response = tenant.request("/metrics")
+    assert response.headers["Content-Type"].startswith("text/plain")
+    assert "pulse_spans_total 3.0\n" in response.text
 
 
 def test_unknown_paths_get_a_json_404(client: TestClient) -> None:
     for path in ("/", "/v1/nothing", "/v1/traces/", "//health", "/health/"):
-        answer = client.get(path, follow_redirects=False)
-        assert (answer.status_code, answer.json()) == (404, {"error": "There is no such route."}), path
+        response = client.get(path, follow_redirects=False)
+        assert (response.status_code, response.json()) == (404, {"error": "There is no such route."}), path
 
 
 def test_wrong_method_gets_405_with_allowed_methods(client: TestClient) -> None:
-    answer = client.delete("/v1/traces")
-    assert (answer.status_code, answer.json(), answer.headers["Allow"]) == (
+    response = client.delete("/v1/traces")
+    assert (response.status_code, response.json(), response.headers["Allow"]) == (
         405,
         {"error": "This route accepts the methods GET, HEAD, OPTIONS."},
         "GET, HEAD, OPTIONS",
@@ -81,8 +81,8 @@ def test_wrong_method_gets_405_with_allowed_methods(client: TestClient) -> None:
 
 
 def test_options_lists_the_methods_of_all_routes_of_a_path(client: TestClient) -> None:
-    answer = client.options("/admin/projects")
-    assert (answer.status_code, answer.headers["Allow"], answer.content) == (
+    response = client.options("/admin/projects")
+    assert (response.status_code, response.headers["Allow"], response.content) == (
         204,
         "GET, HEAD, OPTIONS, POST",
         b"",
@@ -96,16 +96,16 @@ def test_head_returns_the_headers_of_get(client: TestClient, tenant: Tenant) -> 
 
 
 def test_every_response_has_the_security_headers(client: TestClient, tenant: Tenant) -> None:
-    for answer in (client.get("/health"), tenant.request("/v1/traces"), client.get("/nothing")):
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Cache-Control"] == "no-store"
-        assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert "Access-Control-Allow-Origin" not in answer.headers
+    for response in (client.get("/health"), tenant.request("/v1/traces"), client.get("/nothing")):
+        assert response.headers["X-Content-Type-Options"] == "nosniff"
+        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Referrer-Policy"] == "no-referrer"
+        assert "Access-Control-Allow-Origin" not in response.headers
 
 
 def test_valid_request_id_is_returned(client: TestClient) -> None:
-    answer = client.get("/health", headers={"X-Request-Id": "req_1.a-B"})
-    assert answer.headers["X-Request-Id"] == "req_1.a-B"
+    response = client.get("/health", headers={"X-Request-Id": "req_1.a-B"})
+    assert response.headers["X-Request-Id"] == "req_1.a-B"
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 129, "\x1b[31m", "a,b"])
@@ -152,12 +152,12 @@ def test_unexpected_error_is_logged_and_gets_500_without_details(
     storage: StorageAdapter, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(storage, KeyRing(storage), admin_key=ADMIN_KEY, routes=[Route("/bug", _fail)])
-    answer = TestClient(app).get("/bug", headers={"X-Request-Id": "r1"})
-    assert (answer.status_code, answer.json()) == (
+    response = TestClient(app).get("/bug", headers={"X-Request-Id": "r1"})
+    assert (response.status_code, response.json()) == (
         500,
         {"error": "Internal error; the details are in Pulse's log."},
     )
-    assert answer.headers["X-Request-Id"] == "r1"
+    assert response.headers["X-Request-Id"] == "r1"
     [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert record.getMessage() == "request r1 to /bug failed"
     assert record.exc_info is not None

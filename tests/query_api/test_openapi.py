@@ -9,7 +9,8 @@ from starlette.testclient import TestClient
 from tests.query_api.support import DAY_NS, Tenant, visible_id
 
 from pulse_collector.receivers.batch_schema import BatchTrace
-from pulse_query_api import create_app, params
+from pulse_query_api import params
+from pulse_query_api.app import create_app
 from pulse_query_api.openapi import openapi_document
 from pulse_query_api.openapi.ingest_paths import BATCH_TRACE
 from pulse_storage.adapter import StorageAdapter
@@ -21,8 +22,8 @@ def _document() -> dict[str, Any]:
 
 
 def test_openapi_document_is_public(client: TestClient) -> None:
-    answer = client.get("/openapi.json")
-    assert (answer.status_code, answer.json()) == (200, _document())
+    response = client.get("/openapi.json")
+    assert (response.status_code, response.json()) == (200, _document())
 
 
 def test_openapi_document_has_exactly_the_served_routes(storage: StorageAdapter) -> None:
@@ -48,8 +49,8 @@ def test_openapi_document_has_exactly_the_served_routes(storage: StorageAdapter)
 def test_every_path_responds_to_options(client: TestClient) -> None:
     for path, methods in _document()["paths"].items():
         assert "204" in methods["options"]["responses"]
-        answer = client.options(re.sub(r"{\w+}", "x", path))
-        assert (answer.status_code, "OPTIONS" in answer.headers.get("Allow", "")) in (
+        response = client.options(re.sub(r"{\w+}", "x", path))
+        assert (response.status_code, "OPTIONS" in response.headers.get("Allow", "")) in (
             (204, True),
             (404, False),
         )

@@ -22,7 +22,7 @@ def test_default_query_is_the_newest_fifty_counted_model_calls() -> None:
 
 
 def test_list_query_parses_every_parameter() -> None:
-    asked = {
+    parameters = {
         "limit": "7", "offset": "10000", "order": "asc", "session_id": "s 1", "user_id": "ü",
         "provider": "openai", "model": "a/b", "status": "error", "operation": "embeddings",
         "counted": "all", "service": "shop", "environment": "prod", "tag": "beta&x",
@@ -48,7 +48,7 @@ def test_list_query_parses_every_parameter() -> None:
         otel_trace_id=bytes.fromhex("0af7651916cd43dd8448eb211c80319c"),
         text="100%",
     )
-    assert list_query(urlencode(asked).encode()) == ListQuery(
+    assert list_query(urlencode(parameters).encode()) == ListQuery(
         where, Page(limit=7, offset=10_000, order="asc")
     )
 
@@ -149,8 +149,8 @@ def test_min_cost_is_rounded_up_to_a_nano_dollar() -> None:
 
 @pytest.mark.parametrize(("query", "limit"), [(b"", 100), (b"&limit=1", 1), (b"&limit=1000", 1000)])
 def test_analytics_by_name_accept_a_limit(query: bytes, limit: int) -> None:
-    asked = analytics_query(b"date_from=2026-11-23&date_to=2026-11-24&group_by=user" + query)
-    assert (asked.group_by, asked.limit) == ("user", limit)
+    parameters = analytics_query(b"date_from=2026-11-23&date_to=2026-11-24&group_by=user" + query)
+    assert (parameters.group_by, parameters.limit) == ("user", limit)
 
 
 @pytest.mark.parametrize(
@@ -236,14 +236,14 @@ _VALUES = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characte
 def test_valid_values_are_kept_and_ids_trimmed(
     session_id: str, cursor: str, limit: int, min_cost_cents: Decimal
 ) -> None:
-    asked = {
+    parameters = {
         "session_id": session_id,
         "cursor": cursor,
         "limit": limit,
         "min_cost_cents": f"{min_cost_cents:f}",
     }
     where = TraceFilter(session_id=session_id.strip(), min_cost_nano_usd=int(min_cost_cents * 10**7))
-    assert list_query(urlencode(asked).encode()) == ListQuery(where, Page(limit=limit, cursor=cursor))
+    assert list_query(urlencode(parameters).encode()) == ListQuery(where, Page(limit=limit, cursor=cursor))
 
 
 _WORDS = st.sampled_from(

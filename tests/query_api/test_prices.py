@@ -6,7 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.query_api.support import ADMIN, Tenant
 
-from pulse_query_api import create_app
+from pulse_query_api.app import create_app
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.keys import KeyRing
 
@@ -48,9 +48,9 @@ def test_invalid_prices_get_problem_details(
     client: TestClient, tenant: Tenant, content: str, content_type: str, problems: list[str]
 ) -> None:
     path = f"/admin/projects/{tenant.project_id}/prices"
-    answer = client.put(path, content=content, headers={**ADMIN, "Content-Type": content_type})
-    problem: dict[str, Any] = answer.json()
-    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
+    response = client.put(path, content=content, headers={**ADMIN, "Content-Type": content_type})
+    problem: dict[str, Any] = response.json()
+    assert (response.status_code, response.headers["Content-Type"]) == (400, "application/problem+json")
     assert problem["status"] == 400
     errors = [f"{error['path']} {error['message']}" for error in problem["errors"]]
     assert len(errors) == len(problems)
@@ -64,8 +64,8 @@ def test_price_document_over_the_size_limit_gets_413(client: TestClient, tenant:
 
 
 def test_prices_of_an_unknown_project_get_404(client: TestClient) -> None:
-    answer = client.put("/admin/projects/unknown/prices", json=PRICES, headers=ADMIN)
-    assert (answer.status_code, answer.json()["detail"]) == (404, "There is no project with this id.")
+    response = client.put("/admin/projects/unknown/prices", json=PRICES, headers=ADMIN)
+    assert (response.status_code, response.json()["detail"]) == (404, "There is no project with this id.")
 
 
 def test_price_routes_require_the_admin_key(client: TestClient, tenant: Tenant) -> None:

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.query_api.support import ADMIN, DAY_NS, HOUR_NS, Tenant, document, new_tenant
 
-from pulse_query_api import create_app
+from pulse_query_api.app import create_app
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.keys import KeyRing
 from pulse_storage.retention import RetentionPolicy
@@ -28,9 +28,9 @@ def test_policy_is_set_read_and_deleted(client: TestClient, tenant: Tenant) -> N
     shown = {"projectId": tenant.project_id, "policy": _EVERYTHING, "contentFrom": None, "rowsFrom": None}
     assert client.get(path, headers=ADMIN).json() == {**shown, "source": "settings"}
     policy = {"contentDays": 30, "rowsDays": None, "maxMib": 100, "keepErrors": True, "keepTags": ["gold"]}
-    answer = client.put(path, json={**policy, "keepTags": [" gold\n"]}, headers=ADMIN)
-    assert (answer.status_code, answer.json()) == (200, {**shown, "policy": policy, "source": "project"})
-    assert client.get(path, headers=ADMIN).json() == answer.json()
+    response = client.put(path, json={**policy, "keepTags": [" gold\n"]}, headers=ADMIN)
+    assert (response.status_code, response.json()) == (200, {**shown, "policy": policy, "source": "project"})
+    assert client.get(path, headers=ADMIN).json() == response.json()
     assert client.put(path, json={"rowsDays": 1}, headers=ADMIN).json()["policy"] == {
         **_EVERYTHING,
         "rowsDays": 1,
@@ -77,9 +77,9 @@ def test_retention_reports_the_start_of_remaining_data(
 def test_invalid_policy_is_refused(
     client: TestClient, tenant: Tenant, body: dict[str, Any], path: str, message: str
 ) -> None:
-    answer = client.put(f"/admin/projects/{tenant.project_id}/retention", json=body, headers=ADMIN)
-    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
-    assert answer.json()["errors"] == [{"path": path, "message": message}]
+    response = client.put(f"/admin/projects/{tenant.project_id}/retention", json=body, headers=ADMIN)
+    assert (response.status_code, response.headers["content-type"]) == (400, "application/problem+json")
+    assert response.json()["errors"] == [{"path": path, "message": message}]
 
 
 def test_erasure_deletes_only_data_of_the_user_or_session(
@@ -95,9 +95,9 @@ def test_erasure_deletes_only_data_of_the_user_or_session(
     path = f"/admin/projects/{tenant.project_id}/erase"
     counted = client.post(path, json={"userId": " u1\n", "dryRun": True}, headers=ADMIN)
     assert (counted.status_code, counted.json()) == (200, {"dryRun": True, "rows": 3, "calls": 3})
-    answer = client.post(path, json={"userId": "u1"}, headers=ADMIN)
-    assert answer.status_code == 200
-    done = answer.json()
+    response = client.post(path, json={"userId": "u1"}, headers=ADMIN)
+    assert response.status_code == 200
+    done = response.json()
     assert (done["by"], done["rows"], done["calls"], done["tokens"]) == ("user", 3, 3, 3 * 1020)
     assert done["cost"] == pytest.approx(3 * 13_500 / 1e7)  # pyright: ignore[reportUnknownMemberType]
     assert done["finishedAt"] is not None
@@ -127,8 +127,8 @@ def test_erasure_deletes_only_data_of_the_user_or_session(
 def test_erasure_requires_exactly_one_subject(
     client: TestClient, tenant: Tenant, body: dict[str, Any], path: str
 ) -> None:
-    answer = client.post(f"/admin/projects/{tenant.project_id}/erase", json=body, headers=ADMIN)
-    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, path)
+    response = client.post(f"/admin/projects/{tenant.project_id}/erase", json=body, headers=ADMIN)
+    assert (response.status_code, response.json()["errors"][0]["path"]) == (400, path)
     assert client.get(f"/admin/projects/{tenant.project_id}/erase", headers=ADMIN).json() == {"erasures": []}
 
 
@@ -147,9 +147,9 @@ def test_unknown_project_gets_404_and_missing_admin_key_401(
     client: TestClient, method: str, route: str, body: dict[str, Any] | None
 ) -> None:
     path = f"/admin/projects/unknown/{route}"
-    answer = client.request(method, path, json=body, headers=ADMIN)
-    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
-    assert answer.json()["detail"] == "There is no project with this id."
+    response = client.request(method, path, json=body, headers=ADMIN)
+    assert (response.status_code, response.headers["content-type"]) == (404, "application/problem+json")
+    assert response.json()["detail"] == "There is no project with this id."
     assert client.request(method, path, json=body).status_code == 401
 
 

@@ -21,8 +21,8 @@ def talkative(tenant: Tenant) -> Tenant:
     return tenant
 
 
-def _found(tenant: Tenant, **asked: object) -> list[int]:
-    pages = tenant.pages(search_in="bodies", **asked)
+def _found(tenant: Tenant, **parameters: object) -> list[int]:
+    pages = tenant.pages(search_in="bodies", **parameters)
     return [int(row["otel_trace_id"], 16) for page in pages for row in page]
 
 

@@ -23,21 +23,21 @@ def _stored_session(tenant: Tenant, session_id: str, calls: int) -> list[str]:
 def test_session_lists_calls_oldest_first_without_bodies(tenant: Tenant) -> None:
     ids = _stored_session(tenant, "chat-42", 3)
     tenant.store([tenant.call(9, session_id="chat-43")])
-    answer = tenant.get("/v1/sessions/chat-42")
-    assert list(answer) == ["sessionId", "traces"]
-    assert answer["sessionId"] == "chat-42"
-    assert [row["trace_id"] for row in answer["traces"]] == ids
-    assert answer["traces"] == list(reversed(tenant.get("/v1/traces", session_id="chat-42")["traces"]))
+    response = tenant.get("/v1/sessions/chat-42")
+    assert list(response) == ["sessionId", "traces"]
+    assert response["sessionId"] == "chat-42"
+    assert [row["trace_id"] for row in response["traces"]] == ids
+    assert response["traces"] == list(reversed(tenant.get("/v1/traces", session_id="chat-42")["traces"]))
 
 
 def test_session_includes_bodies_with_bodies_true(tenant: Tenant) -> None:
     ids = _stored_session(tenant, "chat-42", 3)
-    answer = tenant.get("/v1/sessions/chat-42", bodies="true")
-    assert answer == {
+    response = tenant.get("/v1/sessions/chat-42", bodies="true")
+    assert response == {
         "sessionId": "chat-42",
         "traces": [tenant.get(f"/v1/traces/{trace_id}") for trace_id in ids],
     }
-    assert [row["request_body"] for row in answer["traces"]] == [{"turn": 1}, {"turn": 2}, {"turn": 3}]
+    assert [row["request_body"] for row in response["traces"]] == [{"turn": 1}, {"turn": 2}, {"turn": 3}]
 
 
 def test_session_lists_only_counted_model_calls(tenant: Tenant) -> None:
@@ -52,8 +52,8 @@ def test_session_lists_only_counted_model_calls(tenant: Tenant) -> None:
 @pytest.mark.parametrize("bodies", ["true", "false"])
 @pytest.mark.parametrize("session_id", ["unknown", "a%00b", "%F0%9F%92%93", "", "a%2F..%2Fb"])
 def test_unknown_session_is_empty(tenant: Tenant, session_id: str, bodies: str) -> None:
-    answer = tenant.request(f"/v1/sessions/{session_id}", bodies=bodies)
-    assert (answer.status_code, answer.json()["traces"]) == (200, [])
+    response = tenant.request(f"/v1/sessions/{session_id}", bodies=bodies)
+    assert (response.status_code, response.json()["traces"]) == (200, [])
 
 
 @pytest.mark.parametrize(
@@ -67,8 +67,8 @@ def test_unknown_session_is_empty(tenant: Tenant, session_id: str, bodies: str) 
 )
 def test_session_id_may_be_any_text(tenant: Tenant, session_id: str, path: str) -> None:
     ids = _stored_session(tenant, session_id, 1)
-    answer = tenant.get(f"/v1/sessions/{path}")
-    assert (answer["sessionId"], [row["trace_id"] for row in answer["traces"]]) == (session_id, ids)
+    response = tenant.get(f"/v1/sessions/{path}")
+    assert (response["sessionId"], [row["trace_id"] for row in response["traces"]]) == (session_id, ids)
 
 
 @pytest.mark.parametrize("bodies", ["true", "false"])
@@ -87,14 +87,14 @@ def test_session_of_a_closed_store_gets_503(tenant: Tenant) -> None:
 
 def test_session_and_trace_ids_in_paths_are_trimmed(tenant: Tenant) -> None:
     (trace_id,) = _stored_session(tenant, "chat 42", 1)
-    answer = tenant.get("/v1/sessions/%20chat%2042%0A")
-    assert (answer["sessionId"], [row["trace_id"] for row in answer["traces"]]) == ("chat 42", [trace_id])
+    response = tenant.get("/v1/sessions/%20chat%2042%0A")
+    assert (response["sessionId"], [row["trace_id"] for row in response["traces"]]) == ("chat 42", [trace_id])
     assert tenant.get(f"/v1/traces/%20{trace_id}%20")["session_id"] == "chat 42"
 
 
 def test_invalid_value_of_bodies_is_refused(tenant: Tenant) -> None:
-    answer = tenant.request("/v1/sessions/s", bodies="yes")
-    assert (answer.status_code, answer.json()["error"]) == (
+    response = tenant.request("/v1/sessions/s", bodies="yes")
+    assert (response.status_code, response.json()["error"]) == (
         400,
         "bodies must be one of true, false, not 'yes'.",
     )

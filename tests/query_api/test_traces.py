@@ -103,7 +103,7 @@ def varied(tenant: Tenant) -> Tenant:
 
 
 @pytest.mark.parametrize(
-    ("asked", "numbers"),
+    ("parameters", "numbers"),
     [
         ({}, [10, 8, 7, 6, 5, 4, 3, 2, 1]),
         ({"order": "asc"}, [1, 2, 3, 4, 5, 6, 7, 8, 10]),
@@ -149,50 +149,52 @@ def varied(tenant: Tenant) -> Tenant:
         ({"otel_trace_id": " 0000000000000000000000000000000a "}, [10]),
     ],
 )
-def test_each_filter_selects_its_rows(varied: Tenant, asked: dict[str, object], numbers: list[int]) -> None:
-    answer = varied.get("/v1/traces", **asked)
-    assert [int(row["otel_trace_id"], 16) for row in answer["traces"]] == numbers
-    if not {"limit", "offset"} & set(asked):
-        assert answer["total"] == len(numbers)
+def test_each_filter_selects_its_rows(
+    varied: Tenant, parameters: dict[str, object], numbers: list[int]
+) -> None:
+    response = varied.get("/v1/traces", **parameters)
+    assert [int(row["otel_trace_id"], 16) for row in response["traces"]] == numbers
+    if not {"limit", "offset"} & set(parameters):
+        assert response["total"] == len(numbers)
 
 
 def test_total_counts_rows_of_all_pages(varied: Tenant) -> None:
-    answer = varied.request("/v1/traces", limit=2, offset=4)
-    assert {key: answer.json()[key] for key in ("total", "limit", "offset")} == {
+    response = varied.request("/v1/traces", limit=2, offset=4)
+    assert {key: response.json()[key] for key in ("total", "limit", "offset")} == {
         "total": 9,
         "limit": 2,
         "offset": 4,
     }
-    assert answer.headers["X-Total-Count"] == "9"
+    assert response.headers["X-Total-Count"] == "9"
 
 
 def test_page_past_the_end_is_empty_with_the_total(varied: Tenant) -> None:
-    answer = varied.get("/v1/traces", offset=100)
-    assert (answer["traces"], answer["total"]) == ([], 9)
+    response = varied.get("/v1/traces", offset=100)
+    assert (response["traces"], response["total"]) == ([], 9)
 
 
 def test_link_header_keeps_the_parameters(varied: Tenant) -> None:
-    answer = varied.request("/v1/traces", limit=1, offset=1, provider="openai", tag="beta")
-    assert "Link" not in answer.headers
-    answer = varied.request("/v1/traces", limit=3, offset=2, q="What is", order="asc")
-    path, _, query = answer.links["next"]["url"].partition("?")
+    response = varied.request("/v1/traces", limit=1, offset=1, provider="openai", tag="beta")
+    assert "Link" not in response.headers
+    response = varied.request("/v1/traces", limit=3, offset=2, q="What is", order="asc")
+    path, _, query = response.links["next"]["url"].partition("?")
     assert path == "/v1/traces"
     assert query.startswith("limit=3&q=What+is&order=asc&cursor=")
-    following = varied.client.get(answer.links["next"]["url"], headers=varied.headers).json()
+    following = varied.client.get(response.links["next"]["url"], headers=varied.headers).json()
     assert [int(row["otel_trace_id"], 16) for row in following["traces"]] == [6, 7, 10]
     assert (following["total"], following["limit"], following["offset"]) == (8, 3, 0)
 
 
 def test_incomplete_count_is_marked_as_lower_bound(tenant: Tenant) -> None:
     tenant.store(tenant.call(number, start_ns=DAY_NS + number, tags=("beta",)) for number in range(1, 10_502))
-    answer = tenant.request("/v1/traces", tag="beta", limit=1)
-    assert (answer.json()["total"], answer.headers["X-Total-Count"]) == (10_000, ">=10000")
+    response = tenant.request("/v1/traces", tag="beta", limit=1)
+    assert (response.json()["total"], response.headers["X-Total-Count"]) == (10_000, ">=10000")
 
 
 def test_invalid_cursor_is_refused(tenant: Tenant) -> None:
     tenant.store([tenant.call(1)])
-    answer = tenant.request("/v1/traces", cursor="'; DROP TABLE spans; --")
-    assert (answer.status_code, answer.json()) == (
+    response = tenant.request("/v1/traces", cursor="'; DROP TABLE spans; --")
+    assert (response.status_code, response.json()) == (
         400,
         {
             "error": "cursor must be a cursor from the Link header of this list.",
@@ -202,8 +204,8 @@ def test_invalid_cursor_is_refused(tenant: Tenant) -> None:
 
 
 def test_invalid_parameters_are_listed_in_details(tenant: Tenant) -> None:
-    answer = tenant.request("/v1/traces", limit=1_000_000_000)
-    assert (answer.status_code, answer.json()) == (
+    response = tenant.request("/v1/traces", limit=1_000_000_000)
+    assert (response.status_code, response.json()) == (
         400,
         {
             "error": "limit must be a whole number from 1 to 1000, not '1000000000'.",
@@ -277,14 +279,14 @@ def test_trace_id_in_upper_case_is_accepted(tenant: Tenant) -> None:
     [str(UUID(int=1)), "batch", "1", "%00", "0af7651916cd43dd8448eb211c80319c", "{" + str(UUID(int=1)) + "}"],
 )
 def test_unknown_and_malformed_trace_ids_get_404(tenant: Tenant, trace_id: str) -> None:
-    answer = tenant.request(f"/v1/traces/{trace_id}")
+    response = tenant.request(f"/v1/traces/{trace_id}")
     error = "This project has no trace with this id."
     if trace_id.isalnum() and len(trace_id) == 32:
         error += f" For an OpenTelemetry trace id use GET /v1/traces?otel_trace_id={trace_id}&operation=all."
-    assert (answer.status_code, answer.json()) == (404, {"error": error})
+    assert (response.status_code, response.json()) == (404, {"error": error})
 
 
 def test_trace_route_refuses_parameters(tenant: Tenant) -> None:
-    answer = tenant.request(f"/v1/traces/{uuid4()}", bodies="false")
-    assert answer.status_code == 400
-    assert answer.json()["error"] == "bodies is not a parameter: this route has none."
+    response = tenant.request(f"/v1/traces/{uuid4()}", bodies="false")
+    assert response.status_code == 400
+    assert response.json()["error"] == "bodies is not a parameter: this route has none."

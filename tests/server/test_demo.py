@@ -100,8 +100,8 @@ def test_without_the_real_clients_it_says_how_to_get_them(
     assert main(["demo"]) == 1
     assert capsys.readouterr() == (
         "",
-        "pulse: the demo needs the real clients and pulse-instrumentation; in a checkout of Pulse run: "
-        "pip install ./instrumentation '.[demo]'\n",
+        "pulse: the demo needs the openai and anthropic clients and pulse-instrumentation;"
+        " in a checkout run: pip install ./instrumentation '.[demo]'\n",
     )
 
 

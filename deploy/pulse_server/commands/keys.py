@@ -7,6 +7,7 @@ import asyncio
 import json
 import time
 
+from pulse_query_api.json_objects import key_object
 from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
 from pulse_server.find_project import find_project
 from pulse_server.settings import Settings
@@ -64,7 +65,7 @@ def configure(parser: Parser) -> None:
 def run_create(arguments: argparse.Namespace) -> int:
     key, record = asyncio.run(_create(settings_from(arguments), arguments))
     if arguments.json:
-        print(json.dumps({**_as_json(record), "apiKey": key}))
+        print(json.dumps({**key_object(record, date), "apiKey": key}))
     else:
         print(f"id      {record.id}\nscopes  {_scope_text(record)}\nkey     {key}   (shown only once)")
     return 0
@@ -73,7 +74,7 @@ def run_create(arguments: argparse.Namespace) -> int:
 def run_list(arguments: argparse.Namespace) -> int:
     found = asyncio.run(_list(settings_from(arguments), arguments.project))
     if arguments.json:
-        print(json.dumps([_as_json(key) for _, key in found]))
+        print(json.dumps([key_object(key, date) for _, key in found]))
     else:
         rows = [
             (
@@ -150,16 +151,3 @@ def _state(key: ApiKey) -> str:
     if key.expires_ns is None:
         return "active"
     return "expired" if key.expires_ns <= time.time_ns() else f"until {date(key.expires_ns)}"
-
-
-def _as_json(key: ApiKey) -> dict[str, object]:
-    return {
-        "keyId": key.id,
-        "projectId": key.project_id,
-        "hint": key.hint,
-        "scopes": sorted(key.scopes),
-        "createdAt": date(key.created_ns),
-        "lastUsedAt": date_or(key.last_used_ns, None),
-        "expiresAt": date_or(key.expires_ns, None),
-        "revokedAt": date_or(key.revoked_ns, None),
-    }

@@ -8,6 +8,7 @@ import json
 import time
 from pathlib import Path
 
+from pulse_query_api.json_prices import prices_object
 from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
 from pulse_server.find_project import find_project
 from pulse_server.prices_file import read_prices
@@ -59,7 +60,7 @@ def run_set(arguments: argparse.Namespace) -> int:
     document = read_prices(arguments.file)
     project, prices = asyncio.run(_set(settings_from(arguments), arguments.project, document))
     if arguments.json:
-        print(json.dumps(_as_json(project, prices)))
+        print(json.dumps(prices_object(project.id, prices, date)))
     else:
         print(f"{project.name}: {len(document.prices)} prices, {project_version(document)}; {_NOTE}")
     return 0
@@ -68,7 +69,7 @@ def run_set(arguments: argparse.Namespace) -> int:
 def run_show(arguments: argparse.Namespace) -> int:
     project, prices = asyncio.run(_show(settings_from(arguments), arguments.project))
     if arguments.json:
-        print(json.dumps(_as_json(project, prices)))
+        print(json.dumps(prices_object(project.id, prices, date)))
         return 0
     document = read_json(prices.document)
     print(f"{project.name}: {project_version(document)}, set {date(prices.updated_ns)}")
@@ -133,13 +134,3 @@ def _cells(entry: PriceEntry, names: list[str]) -> tuple[str, ...]:
         *("" if price is None else f"{price:g}" for price in prices),
         ", ".join(notes),
     )
-
-
-def _as_json(project: Project, prices: ProjectPrices) -> dict[str, object]:
-    document = read_json(prices.document)
-    return {
-        "projectId": project.id,
-        "version": project_version(document),
-        "updatedAt": date(prices.updated_ns),
-        **json.loads(prices.document),
-    }

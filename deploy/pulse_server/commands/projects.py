@@ -9,6 +9,7 @@ import sys
 import time
 import uuid
 
+from pulse_query_api.json_objects import project_object
 from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
 from pulse_server.find_project import find_project
 from pulse_server.progress import Progress
@@ -81,7 +82,7 @@ def run_create(arguments: argparse.Namespace) -> int:
 def run_list(arguments: argparse.Namespace) -> int:
     projects = asyncio.run(_list(settings_from(arguments)))
     if arguments.json:
-        print(json.dumps([_as_json(project) for project in projects]))
+        print(json.dumps([project_object(project, date) for project in projects]))
     else:
         rows = [(project.name, project.id, date(project.created_ns)) for project in projects]
         print(table(("NAME", "ID", "CREATED"), rows))
@@ -92,7 +93,7 @@ def run_rename(arguments: argparse.Namespace) -> int:
     name = _checked(arguments.name)
     project = asyncio.run(_rename(settings_from(arguments), arguments.project, name))
     if arguments.json:
-        print(json.dumps(_as_json(project._replace(name=name))))
+        print(json.dumps(project_object(project._replace(name=name), date)))
     else:
         print(f"renamed {project.name} to {name}")
     return 0
@@ -166,7 +167,3 @@ def _checked(name: str) -> str:
     if not PROJECT_NAME.fullmatch(name):
         raise CommandFailed(f"a project's name {PROJECT_NAME_RULE}")
     return name.strip()
-
-
-def _as_json(project: Project) -> dict[str, str]:
-    return {"projectId": project.id, "name": project.name, "createdAt": date(project.created_ns)}

@@ -10,11 +10,10 @@ from starlette.routing import BaseRoute
 
 from pulse_query_api import bodies
 from pulse_query_api.auth import AdminKey, AdminRoute
-from pulse_query_api.responses import json_response, rfc3339_or_none
+from pulse_query_api.json_objects import key_object, project_object
+from pulse_query_api.responses import json_response
 from pulse_query_api.services import admin
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.rows import ApiKey, Project
-from pulse_storage.trace_json import rfc3339
 
 _audit = logging.getLogger("pulse.audit")
 
@@ -29,14 +28,14 @@ def admin_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute
         return json_response({"projectId": project.id, "apiKey": created.key, "name": project.name}, 201)
 
     async def get_projects(_request: Request) -> Response:
-        projects = [_project_object(project) for project in await storage.list_projects()]
+        projects = [project_object(project) for project in await storage.list_projects()]
         return json_response({"projects": projects})
 
     async def patch_project(request: Request) -> Response:
         name = bodies.project_name(await bodies.read(request))
         project = await admin.rename_project(storage, request.path_params["project_id"], name)
         _audit.info("project %s renamed", project.id)
-        return json_response(_project_object(project))
+        return json_response(project_object(project))
 
     async def delete_project(request: Request) -> Response:
         project_id = request.path_params["project_id"]
@@ -47,13 +46,13 @@ def admin_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute
 
     async def get_keys(request: Request) -> Response:
         keys = await admin.list_keys(storage, request.path_params["project_id"])
-        return json_response({"keys": [_key_object(key) for key in keys]})
+        return json_response({"keys": [key_object(key) for key in keys]})
 
     async def post_keys(request: Request) -> Response:
         scopes, expires_ns = bodies.key_request(await bodies.read(request))
         created = await admin.create_key(storage, request.path_params["project_id"], scopes, expires_ns)
         _audit.info("key %s of project %s created", created.record.id, created.record.project_id)
-        return json_response({"apiKey": created.key, **_key_object(created.record)}, 201)
+        return json_response({"apiKey": created.key, **key_object(created.record)}, 201)
 
     async def delete_key(request: Request) -> Response:
         project_id, key_id = request.path_params["project_id"], request.path_params["key_id"]
@@ -72,20 +71,3 @@ def admin_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute
         AdminRoute(keys_path, post_keys, admin_key, method="POST"),
         AdminRoute(f"{keys_path}/{{key_id}}", delete_key, admin_key, method="DELETE"),
     ]
-
-
-def _project_object(project: Project) -> dict[str, object]:
-    return {"projectId": project.id, "name": project.name, "createdAt": rfc3339(project.created_ns)}
-
-
-def _key_object(key: ApiKey) -> dict[str, object]:
-    return {
-        "keyId": key.id,
-        "projectId": key.project_id,
-        "hint": key.hint,
-        "scopes": sorted(key.scopes),
-        "createdAt": rfc3339(key.created_ns),
-        "lastUsedAt": rfc3339_or_none(key.last_used_ns),
-        "expiresAt": rfc3339_or_none(key.expires_ns),
-        "revokedAt": rfc3339_or_none(key.revoked_ns),
-    }

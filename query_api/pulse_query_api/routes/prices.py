@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import logging
 
-import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from pulse_query_api import bodies
 from pulse_query_api.auth import AdminKey, AdminRoute
+from pulse_query_api.json_prices import prices_object
 from pulse_query_api.responses import json_response
 from pulse_query_api.services import prices
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.price_document import project_version, read_json
-from pulse_storage.rows import ProjectPrices
-from pulse_storage.trace_json import rfc3339
+from pulse_storage.price_document import project_version
 
 _audit = logging.getLogger("pulse.audit")
 
@@ -29,14 +27,14 @@ def price_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute
 
     async def get_prices(request: Request) -> Response:
         project_id = request.path_params["project_id"]
-        return json_response(_prices_object(project_id, await prices.get_prices(storage, project_id)))
+        return json_response(prices_object(project_id, await prices.get_prices(storage, project_id)))
 
     async def put_prices(request: Request) -> Response:
         project_id = request.path_params["project_id"]
         document = await bodies.price_document(request)
         stored = await prices.set_prices(storage, project_id, document)
         _audit.info("prices of project %s set: %s", project_id, project_version(document))
-        return json_response(_prices_object(project_id, stored))
+        return json_response(prices_object(project_id, stored))
 
     async def delete_prices(request: Request) -> Response:
         project_id = request.path_params["project_id"]
@@ -50,12 +48,3 @@ def price_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute
         AdminRoute(path, put_prices, admin_key, method="PUT"),
         AdminRoute(path, delete_prices, admin_key, method="DELETE"),
     ]
-
-
-def _prices_object(project_id: str, stored: ProjectPrices) -> dict[str, object]:
-    return {
-        "projectId": project_id,
-        "version": project_version(read_json(stored.document)),
-        "updatedAt": rfc3339(stored.updated_ns),
-        **orjson.loads(stored.document),
-    }
