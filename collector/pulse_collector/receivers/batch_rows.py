@@ -21,6 +21,9 @@ _NANO_USD_PER_CENT = 10_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
+#: A row whose columns are all unknown.
+_BLANK_ROW = SpanRow._make([None] * len(SpanRow._fields))._replace(tags=())
+
 
 def batch_row(project_id: str, trace: BatchTrace, prices: Prices = LIST_PRICES) -> SpanRow:
     """The row of one trace of a batch. Its UUID serves as the OTel trace id, so it stays the visible id."""
@@ -37,12 +40,11 @@ def batch_row(project_id: str, trace: BatchTrace, prices: Prices = LIST_PRICES) 
     error = trace.error or {}
     output_text = _cleaned(trace.output_text) or None
     has_usage = trace.input_tokens is not None or trace.output_tokens is not None
-    return SpanRow(
+    return _BLANK_ROW._replace(
         project_id=project_id,
         otel_trace_id=trace.trace_id.bytes,
         # Any span id that the trace id alone decides will do; zeros would mean none.
         otel_span_id=batch_span_id(trace.trace_id.bytes),
-        parent_span_id=None,
         start_ns=start_ns,
         latency_ms=trace.latency_ms,
         model_call=True,
@@ -54,41 +56,24 @@ def batch_row(project_id: str, trace: BatchTrace, prices: Prices = LIST_PRICES) 
         model_used=_cleaned(trace.model_used),
         provider_request_id=_cleaned(trace.provider_request_id),
         dialect=BATCH_DIALECT,
-        scope=None,
         input_tokens=trace.input_tokens,
         output_tokens=trace.output_tokens,
-        cache_read_tokens=None,
-        cache_write_tokens=None,
-        reasoning_tokens=None,
-        cache_write_1h_tokens=None,
-        input_audio_tokens=None,
-        input_image_tokens=None,
-        output_audio_tokens=None,
-        output_image_tokens=None,
         usage_source="reported" if has_usage else None,
         cost_nano_usd=cost.nano_usd,
         cost_source=cost.source,
         price_version=cost.version,
         reported_cost_nano_usd=reported.nano_usd,
-        estimated_cost_nano_usd=None,
         status=trace.status,
         error_type=_text(error.get("type") or error.get("name") or error.get("code")),
         error_message=_text(error.get("message")) or (_text(error) if error else None),
         finish_reason=finish_reason(_cleaned(trace.finish_reason)),
-        time_to_first_token_ms=None,
         session_id=_cleaned(trace.session_id),
-        user_id=None,
-        tags=(),
-        service=None,
-        environment=None,
-        release=None,
         input_preview=_preview(last_user_text(_messages(trace.request_body))),
         output_preview=_preview(output_text),
         metadata=dump_json(_metadata(trace)).decode(),
         output_text=pack(output_text.encode()) if output_text and len(output_text) > PREVIEW_CHARS else None,
         request_body=pack_document(dump_json(trace.request_body), project_id, start_ns),
         response_body=None if trace.response_body is None else pack(dump_json(trace.response_body)),
-        partner_key=None,
     )
 
 
