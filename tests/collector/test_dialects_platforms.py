@@ -273,9 +273,9 @@ def test_openrouter_states_what_it_charged() -> None:
                 "gen_ai.usage.input_tokens.cached": 2048,
                 "gen_ai.usage.output_tokens.reasoning": 120,
                 "gen_ai.usage.total_cost": 0.0064704,
-                "gen_ai.prompt": as_json({"messages": [{"role": "user", "content": "Plan a walk"}]}),
+                "gen_ai.prompt": as_json({"messages": [{"role": "user", "content": "KeyPlan a walk"}]}),
                 "gen_ai.completion": as_json({"completion": "Start early.", "reasoning": "short"}),
-                "span.input": as_json({"messages": [{"role": "user", "content": "Plan a walk"}]}),
+                "span.input": as_json({"messages": [{"role": "user", "content": "KeyPlan a walk"}]}),
                 "trace.output": as_json({"completion": "Start early."}),
                 "span.type": "generation",
                 "session.id": "s9",
@@ -307,7 +307,7 @@ def test_openrouter_states_what_it_charged() -> None:
         "finish_reason": "stop",
         "session_id": "s9",
         "user_id": "u9",
-        "input_preview": "Plan a walk",
+        "input_preview": "KeyPlan a walk",
         "output_preview": "Start early.",
         "metadata": {
             "team": "coast",
@@ -317,7 +317,7 @@ def test_openrouter_states_what_it_charged() -> None:
         },
         "request_body": {
             "model": "anthropic/claude-sonnet-4.5",
-            "messages": [{"role": "user", "content": "Plan a walk"}],
+            "messages": [{"role": "user", "content": "KeyPlan a walk"}],
         },
         "response_body": {
             "id": "gen-17-a",

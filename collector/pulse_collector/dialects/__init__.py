@@ -159,14 +159,14 @@ _BY_PREFIX = (
 )
 
 
-class Spoken(NamedTuple):
+class CompiledDialect(NamedTuple):
     """A dialect, ready for use: its table is compiled."""
 
     dialect: Dialect
     table: Table
 
 
-_SPOKEN = tuple(Spoken(dialect, compiled(dialect)) for dialect in DIALECTS)
+_SPOKEN = tuple(CompiledDialect(dialect, compiled(dialect)) for dialect in DIALECTS)
 _BY_SCOPE = tuple((scope, spoken) for spoken in _SPOKEN for scope in spoken.dialect.scopes)
 _BY_KIND = tuple((key, spoken) for spoken in _SPOKEN for key in spoken.dialect.kind_keys())
 #: The attributes that name the kind of a span in any dialect.
@@ -178,9 +178,9 @@ _DEFAULT = next(spoken for spoken in _SPOKEN if spoken.dialect is otel_genai.DIA
 
 
 @lru_cache(maxsize=1024)
-def dialect_of_scope(scope: str) -> Spoken | None:
+def dialect_of_scope(scope: str) -> CompiledDialect | None:
     """The dialect that a scope's spans speak; None if the scope does not tell."""
-    best: Spoken | None = None
+    best: CompiledDialect | None = None
     length = 0
     for start, spoken in _BY_SCOPE:
         if len(start) > length and (scope == start or scope.startswith((start + ".", start + "/"))):
@@ -188,7 +188,7 @@ def dialect_of_scope(scope: str) -> Spoken | None:
     return best
 
 
-def dialect_of_attributes(attributes: Attributes) -> Spoken:
+def dialect_of_attributes(attributes: Attributes) -> CompiledDialect:
     """Return the dialect of a span with an unknown scope, by its kind attribute, else by another marker."""
     for key, spoken in _BY_KIND:
         if key in attributes:
@@ -196,7 +196,7 @@ def dialect_of_attributes(attributes: Attributes) -> Spoken:
     return next((spoken for spoken, _ in marked(attributes, _DEFAULT)), _DEFAULT)
 
 
-def marked(keys: Iterable[str], scoped: Spoken) -> Iterator[tuple[Spoken, list[str]]]:
+def marked(keys: Iterable[str], scoped: CompiledDialect) -> Iterator[tuple[CompiledDialect, list[str]]]:
     """Yield the dialects whose markers are among the keys of a span that `scoped` does not read.
 
     Each comes with the keys that it reads and neither `scoped` nor an earlier dialect does.
@@ -214,7 +214,7 @@ def marked(keys: Iterable[str], scoped: Spoken) -> Iterator[tuple[Spoken, list[s
             unread = [key for key in unread if key not in read]
 
 
-def dialect_named(name: str) -> Spoken | None:
+def dialect_named(name: str) -> CompiledDialect | None:
     """The dialect of a row's column `dialect`; None for one that comes from elsewhere."""
     return next((spoken for spoken in _SPOKEN if spoken.dialect.name == name), None)
 
@@ -235,7 +235,7 @@ def recognised_by(scope: str | None, attributes: Attributes) -> str:
     return "; and ".join((by, *also))
 
 
-def _marker(spoken: Spoken, keys: Sequence[str]) -> str:
+def _marker(spoken: CompiledDialect, keys: Sequence[str]) -> str:
     markers = spoken.dialect.markers
     return f"{spoken.dialect.name} by its attribute '{next(key for key in keys if key.startswith(markers))}'"
 

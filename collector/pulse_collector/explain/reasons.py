@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pulse_collector.dialects import (
     KIND_KEYS,
-    Spoken,
+    CompiledDialect,
     dialect_named,
     dialect_of_attributes,
     dialect_of_scope,
@@ -41,7 +41,7 @@ def unused_reason(key: str | None, value: AttributeValue, row: SpanRow) -> str:
     return "it says nothing that the row does not know already"
 
 
-def _spoken(row: SpanRow) -> Spoken:
+def _spoken(row: SpanRow) -> CompiledDialect:
     named = dialect_named(row.dialect) if row.dialect is not None else None
     return named or (dialect_of_scope(row.scope) if row.scope else None) or dialect_of_attributes({})
 

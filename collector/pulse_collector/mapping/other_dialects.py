@@ -14,8 +14,8 @@ from pulse_collector.dialects import MODEL_OPERATIONS, kind_of
 from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.facts.providers import is_framework
 from pulse_collector.facts.span_facts import SpanFacts
-from pulse_collector.mapping.facts_table import fill_from_table
-from pulse_collector.mapping.plan import OtherPlan, Plan
+from pulse_collector.mapping.fill_columns import fill_from_table
+from pulse_collector.mapping.plan import OtherKeyPlan, KeyPlan
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ def run_reader(facts: SpanFacts, dialect: Dialect) -> None:
             facts.notes.append(_FAILED)
 
 
-def read_others(facts: SpanFacts, others: Sequence[OtherPlan]) -> None:
+def read_others(facts: SpanFacts, others: Sequence[OtherKeyPlan]) -> None:
     """Fill the gaps in the facts from other dialects; usage comes from one dialect as a whole."""
     for other in others:
         if other.always or _has_gaps(facts):
@@ -56,7 +56,7 @@ def _has_gaps(facts: SpanFacts) -> bool:
     )
 
 
-def _read(facts: SpanFacts, plan: Plan) -> SpanFacts:
+def _read(facts: SpanFacts, plan: KeyPlan) -> SpanFacts:
     """Read the same span as another dialect, as the kind of span that it is known to be."""
     operation, model_call = facts.operation, facts.model_call
     if operation in _NO_KIND and (kind := kind_of(facts.attributes, plan.dialect)) is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from pulse_collector.dialects import Spoken, dialect_of_attributes, marked
+from pulse_collector.dialects import CompiledDialect, dialect_of_attributes, marked
 from pulse_collector.dialects.dialect import Dialect, Table, custom_name, is_flattened
 from pulse_collector.facts.attributes import Attributes
 from pulse_collector.facts.cost_names import BillingTerm, CostPart
@@ -44,7 +44,7 @@ ColumnT = TypeVar("ColumnT")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class KeyPlan:
     """A dialect's table as far as these keys are concerned: only keys that are there, best first."""
 
     dialect: Dialect
@@ -74,7 +74,7 @@ class Plan:
     #: Whether an attribute may hold messages, documents or anything else that only `read` understands.
     has_content: bool
     #: Other dialects whose markers are among the keys.
-    others: tuple[OtherPlan, ...] = ()
+    others: tuple[OtherKeyPlan, ...] = ()
     #: Which of the rest look like usage or messages.
     unread: tuple[tuple[str, UnreadKind], ...] = ()
     #: Which of the rest are URLs, from which credentials are removed.
@@ -82,19 +82,19 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherPlan:
+class OtherKeyPlan:
     """The plan of another dialect than the scope's for the same keys."""
 
-    plan: Plan
+    plan: KeyPlan
     #: The dialect has more than usage and content (session, tags, metadata): read it also where the scope's
     #: dialect found both.
     always: bool
 
 
-_plans: dict[tuple[str | None, tuple[str, ...]], Plan] = {}
+_plans: dict[tuple[str | None, tuple[str, ...]], KeyPlan] = {}
 
 
-def plan_of(attributes: Attributes, spoken: Spoken | None) -> Plan:
+def plan_of(attributes: Attributes, spoken: CompiledDialect | None) -> KeyPlan:
     """The plan for attributes with these keys; `spoken` is the dialect that the scope tells, if it does."""
     keys = tuple(attributes)
     known_as = (None if spoken is None else spoken.dialect.name, keys)
@@ -108,11 +108,11 @@ def plan_of(attributes: Attributes, spoken: Spoken | None) -> Plan:
     return plan
 
 
-def _plan(keys: tuple[str, ...], spoken: Spoken) -> Plan:
+def _plan(keys: tuple[str, ...], spoken: CompiledDialect) -> KeyPlan:
     """Return the plan of the scope's dialect, with those of the other dialects that the keys announce."""
     plan = _plan_alone(keys, spoken)
     others = tuple(
-        OtherPlan(_plan_alone(keys, other), _has_other_facts(read, other))
+        OtherKeyPlan(_plan_alone(keys, other), _has_other_facts(read, other))
         for other, read in marked(keys, spoken)
     )
     if not others:
@@ -133,14 +133,14 @@ def _unread(rest: Iterable[str]) -> tuple[tuple[str, UnreadKind], ...]:
     return tuple((key, kind) for key in rest if (kind := unread_kind(key)) is not None)
 
 
-def _has_other_facts(keys: Sequence[str], spoken: Spoken) -> bool:
+def _has_other_facts(keys: Sequence[str], spoken: CompiledDialect) -> bool:
     dialect, table = spoken
     usage_and_content = {*table.content, *dialect.kind_keys()}
     usage_and_content.update(key for _, keys in table.counts for key in keys)
     return any(key not in usage_and_content and not is_flattened(key, table) for key in keys)
 
 
-def _plan_alone(keys: tuple[str, ...], spoken: Spoken) -> Plan:
+def _plan_alone(keys: tuple[str, ...], spoken: CompiledDialect) -> KeyPlan:
     dialect, table = spoken
     present = frozenset(keys)
 
@@ -167,7 +167,7 @@ def _plan_alone(keys: tuple[str, ...], spoken: Spoken) -> Plan:
     numbers = number_keys(rest, table)
     used = numbers.used
     rest = [key for key in rest if key not in used]
-    return Plan(
+    return KeyPlan(
         dialect,
         table,
         columns(table.texts),

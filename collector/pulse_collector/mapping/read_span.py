@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from pulse_collector.dialects import MODEL_OPERATIONS, OTHER_OPERATIONS, Spoken, operation_of
+from pulse_collector.dialects import MODEL_OPERATIONS, OTHER_OPERATIONS, CompiledDialect, operation_of
 from pulse_collector.dialects.operation_names import may_be_call
 from pulse_collector.facts.attributes import AttributeValue, read_attributes
 from pulse_collector.facts.span_facts import Event, SpanFacts, clean_text
 from pulse_collector.facts.times import span_time
 from pulse_collector.mapping.body_texts import fill_texts
-from pulse_collector.mapping.facts_table import fill_from_table
+from pulse_collector.mapping.fill_columns import fill_from_table
 from pulse_collector.mapping.other_dialects import read_others, run_reader
 from pulse_collector.mapping.outcome import read_outcome
-from pulse_collector.mapping.plan import Plan, plan_of
+from pulse_collector.mapping.plan import KeyPlan, plan_of
 from pulse_collector.mapping.unread import read_unread
 from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import Packed, pack_document
@@ -30,7 +30,7 @@ class Reading:
     __slots__ = ("attributes", "bodies", "facts", "plan", "span")
 
     attributes: dict[str, AttributeValue]
-    plan: Plan
+    plan: KeyPlan
     facts: SpanFacts
     #: Output text, request and response, packed, as far as a row keeps them.
     bodies: tuple[bytes | None, Packed | None, bytes | None]
@@ -44,7 +44,7 @@ def read_values(reading: Reading) -> None:
     reading.attributes = read_attributes(reading.span.attributes)
 
 
-def read_columns(reading: Reading, scope: str | None, spoken: Spoken | None, received_ns: int) -> None:
+def read_columns(reading: Reading, scope: str | None, spoken: CompiledDialect | None, received_ns: int) -> None:
     """Second step: times, operation and what the dialect's table tells.
 
     `spoken` is the dialect that the span's scope tells, if it does.

@@ -16,7 +16,7 @@ from pulse_collector.facts.providers import provider_name
 from pulse_collector.facts.span_facts import SpanFacts, clean_text
 from pulse_collector.facts.usage import NO_USAGE, Usage, usage_of
 from pulse_collector.mapping.partner_key import partner_key_of
-from pulse_collector.mapping.plan import Plan
+from pulse_collector.mapping.plan import KeyPlan
 from pulse_collector.mapping.read_span import Reading
 from pulse_collector.mapping.resource import ResourceFacts, ScopeFacts
 from pulse_collector.mapping.unread import is_content
@@ -127,7 +127,7 @@ def span_row(
     )
 
 
-def _names(facts: SpanFacts, plan: Plan) -> tuple[str | None, str | None, str | None]:
+def _names(facts: SpanFacts, plan: KeyPlan) -> tuple[str | None, str | None, str | None]:
     """Return the provider, the requested and the used model of a gen-ai span, in their normal form."""
     texts = facts.texts.get
     requested, used = texts("model_requested"), texts("model_used")
@@ -148,7 +148,7 @@ def _no_names(facts: SpanFacts) -> tuple[None, str | None, str | None]:
     return None, facts.texts.get("model_requested"), facts.texts.get("model_used")
 
 
-def _usage(facts: SpanFacts, plan: Plan, provider: str | None) -> Usage:
+def _usage(facts: SpanFacts, plan: KeyPlan, provider: str | None) -> Usage:
     excludes_cache = facts.input_excludes_cache
     if excludes_cache is None:
         excludes_cache = provider in plan.dialect.input_excludes_cache

@@ -21,13 +21,13 @@ from pulse_collector.facts.times import ms_after
 from pulse_collector.facts.urls import without_credentials
 from pulse_collector.facts.usage_names import CountColumn
 from pulse_collector.mapping.other_models import add_other_models
-from pulse_collector.mapping.plan import Plan, parameter_name
+from pulse_collector.mapping.plan import KeyPlan, parameter_name
 
 #: Thirty days: no call takes longer.
 _MAX_MS = 30 * 86_400_000
 
 
-def fill_from_table(facts: SpanFacts, plan: Plan) -> None:
+def fill_from_table(facts: SpanFacts, plan: KeyPlan) -> None:
     """Set each column from the best attribute that has it; what no column takes goes to `rest`."""
     attributes = facts.attributes
     texts, counts = facts.texts, facts.counts
@@ -79,7 +79,7 @@ def fill_from_table(facts: SpanFacts, plan: Plan) -> None:
         facts.flattened = {key: attributes[key] for key in plan.flattened}
 
 
-def _fill_text(facts: SpanFacts, column: TextColumn, keys: Sequence[str], plan: Plan) -> None:
+def _fill_text(facts: SpanFacts, column: TextColumn, keys: Sequence[str], plan: KeyPlan) -> None:
     """Set a text column from the first of these keys that has something to say."""
     for key in keys:
         text = as_text(facts.attributes[key])
@@ -89,7 +89,7 @@ def _fill_text(facts: SpanFacts, column: TextColumn, keys: Sequence[str], plan: 
         _keep(facts, key, plan)
 
 
-def _fill_count(facts: SpanFacts, column: CountColumn, keys: Sequence[str], plan: Plan) -> None:
+def _fill_count(facts: SpanFacts, column: CountColumn, keys: Sequence[str], plan: KeyPlan) -> None:
     """Set a count from the first of these keys that has one."""
     for key in keys:
         count = as_count(facts.attributes[key])
@@ -99,7 +99,7 @@ def _fill_count(facts: SpanFacts, column: CountColumn, keys: Sequence[str], plan
         _keep(facts, key, plan)
 
 
-def _keep(facts: SpanFacts, key: str, plan: Plan) -> None:
+def _keep(facts: SpanFacts, key: str, plan: KeyPlan) -> None:
     """Keep what should have filled a column, but cannot."""
     value = facts.attributes[key]
     if value is None:
@@ -114,7 +114,7 @@ def _keep(facts: SpanFacts, key: str, plan: Plan) -> None:
         facts.custom.setdefault(name, to_json(value))
 
 
-def _fill_numbers(facts: SpanFacts, plan: Plan) -> None:
+def _fill_numbers(facts: SpanFacts, plan: KeyPlan) -> None:
     attributes, numbers = facts.attributes, facts.numbers
     for key, factor in plan.first_token_ms:
         ms = as_number(attributes[key])
