@@ -1,7 +1,7 @@
-"""The byte budget that all requests under way share, so that many of them cannot fill the memory.
+"""A budget of bytes shared by all requests in progress, which bounds their memory.
 
-Bytes are charged as they arrive, again as they are inflated, and again as rows. A request that finds no room
-is refused at once, to be sent again, rather than made to wait.
+Bytes are charged when they arrive, again when they are decompressed, and again as rows. A request that
+exceeds the budget is refused at once and sent again by the client; it does not wait.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pulse_collector.refusals import never_fits, overloaded
 
 
 class ByteBudget:
-    """Counts the bytes that requests hold; safe from any thread."""
+    """Counts the bytes of requests in progress. Thread-safe."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit_bytes = limit_bytes
@@ -22,36 +22,36 @@ class ByteBudget:
 
     @property
     def held_bytes(self) -> int:
-        """Bytes charged and not yet given back."""
+        """The bytes that are charged and not yet released."""
         return self._held_bytes
 
     def reservation(self) -> Reservation:
-        """An empty reservation; leaving its `with` block gives everything back."""
+        """Return an empty reservation; leaving its `with` block releases all of its bytes."""
         return Reservation(self)
 
     def take(self, count: int) -> None:
-        """Charge `count` bytes. Raises Refusal (503) if the budget is spent."""
+        """Charge `count` bytes. Raises Refusal (503) if the budget would be exceeded."""
         with self._lock:
             if self._held_bytes + count > self._limit_bytes:
                 raise overloaded(
-                    f"Requests under way hold {self._held_bytes >> 20} MiB already; the limit is "
+                    f"Requests in progress already hold {self._held_bytes >> 20} MiB; the limit is "
                     f"{self._limit_bytes >> 20} MiB (PULSE_MAX_INFLIGHT_MIB)."
                 )
             self._held_bytes += count
 
     @property
     def limit_bytes(self) -> int:
-        """What all requests together may hold."""
+        """The bytes that all requests together may charge."""
         return self._limit_bytes
 
     def give_back(self, count: int) -> None:
-        """Return what was taken."""
+        """Release `count` bytes."""
         with self._lock:
             self._held_bytes -= count
 
 
 class Reservation:
-    """What one request holds of the budget."""
+    """The bytes that one request has charged."""
 
     __slots__ = ("_budget", "_held_bytes")
 
@@ -60,7 +60,7 @@ class Reservation:
         self._held_bytes = 0
 
     def take(self, count: int) -> None:
-        """Charge `count` more bytes. Raises Refusal: 503, or 413 if they would not fit even alone."""
+        """Charge `count` more bytes. Raises Refusal: 503, or 413 if the request exceeds the whole budget."""
         if self._held_bytes + count > self._budget.limit_bytes:
             raise never_fits(self._budget.limit_bytes)
         self._budget.take(count)

@@ -1,6 +1,6 @@
-"""Content-Encoding undone, never producing more than a limit allows.
+"""Decompresses bodies by their Content-Encoding, never beyond a limit.
 
-gzip and deflate go through isal (2.5 times as fast as zlib), zstd through zstandard.
+gzip and deflate use isal (2.5 times as fast as zlib), zstd uses zstandard.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from isal import isal_zlib
 
 from pulse_collector.refusals import too_large, unreadable, unsupported
 
-#: Told of every further number of inflated bytes before they are kept; may raise to stop.
+#: Called with each further number of decompressed bytes before they are kept; may raise to stop.
 Charge = Callable[[int], None]
-#: From a whole compressed body to pieces of what it holds, each of bounded size.
+#: Converts a compressed body to decompressed pieces of bounded size.
 Codec = Callable[[bytes], Iterator[bytes]]
 
 _CHUNK_BYTES = 256 * 1024
-#: zstandard cannot bound its output, but a block of input as short as 4 bytes makes at most 128 KiB of it.
+#: zstandard cannot bound its output, but an input block of 4 bytes makes at most 128 KiB.
 _ZSTD_SLICE_BYTES = 512
 _ZSTD_MAX_WINDOW_BYTES = 64 * 1024 * 1024
 
@@ -28,7 +28,7 @@ _ZLIB_WBITS = 15
 _RAW_WBITS = -15
 
 
-#: The stubs declare isal's exception class as an instance.
+#: isal's stubs declare its exception class as an instance.
 _DAMAGED = (cast(type[Exception], isal_zlib.error), zstandard.ZstdError)
 
 
@@ -41,7 +41,7 @@ class _Inflater(Protocol):
 
 
 def codec(content_encoding: str | None) -> Codec | None:
-    """What undoes this Content-Encoding; None for identity. Raises Refusal (415), so ask before reading."""
+    """Return the decoder of a Content-Encoding; None for identity. Raises Refusal (415)."""
     encoding = (content_encoding or "identity").strip().lower()
     if encoding == "identity":
         return None
@@ -53,10 +53,10 @@ def codec(content_encoding: str | None) -> Codec | None:
 
 
 def inflate(content_encoding: str | None, body: bytes, limit_bytes: int, charge: Charge) -> bytes:
-    """The body as it was before its Content-Encoding.
+    """Return the body without its Content-Encoding.
 
-    Raises Refusal: 400 for damaged or truncated data, 413 over the limit, 415 for an unknown encoding,
-    and whatever `charge` raises.
+    Raises Refusal: 400 for damaged or truncated data, 413 above the limit, 415 for an unknown encoding. Also
+    raises what `charge` raises.
     """
     make_chunks = codec(content_encoding)
     if make_chunks is None:
@@ -76,7 +76,7 @@ def inflate(content_encoding: str | None, body: bytes, limit_bytes: int, charge:
 
 
 def _gzip(body: bytes) -> Iterator[bytes]:
-    """All members of the body: RFC 1952 lets a gzip file be several, one after the other."""
+    """Yield the data of all gzip members: RFC 1952 allows several in one body."""
     rest = body
     while rest:
         inflater = _inflater(_GZIP_WBITS)
@@ -87,7 +87,7 @@ def _gzip(body: bytes) -> Iterator[bytes]:
 
 
 def _deflate(body: bytes) -> Iterator[bytes]:
-    """A zlib stream as RFC 9110 says, or the raw deflate that some clients send instead."""
+    """Yield the data of a zlib stream (RFC 9110), or of the raw deflate that some clients send."""
     is_zlib = len(body) >= 2 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
     inflater = _inflater(_ZLIB_WBITS if is_zlib else _RAW_WBITS)
     yield from _drain(inflater, body, "deflate")

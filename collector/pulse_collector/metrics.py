@@ -1,6 +1,6 @@
-"""The collector's own numbers, for `GET /metrics`: what came, and what became of every span.
+"""The collector's metrics for `GET /metrics`: received spans, and the result of each.
 
-For each scrape: received = stored + duplicate + left out + the sum of rejected over all reasons.
+In every scrape, received = stored + duplicate + left out + the sum of rejected over all reasons.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _COMMIT_BUCKETS_S = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 
 
 
 class CollectorMetrics:
-    """Counters and gauges on one registry; gauges read the budget and the store when scraped."""
+    """Counters and gauges on one registry. Gauges read the budget and the store at each scrape."""
 
     def __init__(self, registry: CollectorRegistry, budget: ByteBudget, storage: StorageAdapter) -> None:
         received = Counter(
@@ -76,16 +76,16 @@ class CollectorMetrics:
         )
 
     def request(self, transport: str, signal: str, status: int | str) -> None:
-        """One answered request."""
+        """Count one answered request."""
         self._requests.labels(transport, signal, str(status)).inc()
 
     def received(self, transport: str, spans: int) -> None:
-        """Spans that a request held."""
+        """Count the spans of a request."""
         if spans:
             self._received[transport].inc(spans)
 
     def rejected(self, reason: str, spans: int) -> None:
-        """Spans that are not stored; `reason` is one word of few."""
+        """Count spans that were not stored. `reason` is one of few words: see docs/operations.md."""
         if spans:
             self._rejected.labels(reason).inc(spans)
 
@@ -95,13 +95,13 @@ class CollectorMetrics:
             return
         self._unread.inc(len(spans))
         for name, times in CounterOfNames(name for names in spans for name in names).items():
-            # Senders choose the names: a bounded number of them have a counter of their own.
+            # Senders choose the names: only a bounded number of them become label values.
             if name not in self._unread_names and len(self._unread_names) < _MAX_UNREAD_NAMES:
                 self._unread_names.add(name)
             self._unread_attributes.labels(name if name in self._unread_names else "others").inc(times)
 
     def events(self, result: IngestResult, ignored: int) -> None:
-        """What became of the log records of a request."""
+        """Count the log records of a request by their results."""
         outcomes = (
             ("stored", result.stored),
             ("duplicate", result.duplicates),
@@ -113,7 +113,7 @@ class CollectorMetrics:
                 self._events.labels(outcome).inc(records)
 
     def ingested(self, result: IngestResult) -> None:
-        """What the store made of the rows."""
+        """Count spans by the store's result."""
         self._stored.inc(result.stored)
         self._duplicate.inc(result.duplicates)
         self._left_out.inc(result.left_out)

@@ -1,7 +1,7 @@
-"""What the collector answers when it does not take a request, over HTTP and over gRPC.
+"""The answers to requests that are not accepted, for HTTP and gRPC.
 
-Clients retry 503 and UNAVAILABLE and give up on all the others (OTLP specification, "Failures"), so only
-trouble that passes by itself may use those two.
+Clients retry 503 and UNAVAILABLE only (OTLP specification, "Failures"), so these two are for temporary
+errors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ RETRY_AFTER_S = 1
 
 
 class Refusal(Exception):
-    """A request that is not taken: nothing of it is stored (or, for 503, perhaps: resending is safe)."""
+    """A request that is not accepted.
+
+    Nothing of it is stored; after a 503 something may be: resending is safe.
+    """
 
     def __init__(self, http_status: int, grpc_code: int, message: str, *, retry: bool = False) -> None:
         super().__init__(message)
@@ -25,12 +28,12 @@ class Refusal(Exception):
 
 
 def unreadable(message: str) -> Refusal:
-    """The bytes are not what they were announced to be."""
+    """The bytes are not of the announced encoding or format."""
     return Refusal(400, status.INVALID_ARGUMENT, message)
 
 
 def key_refused() -> Refusal:
-    """One text for missing, malformed, unknown, revoked and expired keys."""
+    """The key is missing, malformed, unknown, revoked or expired: one text for all, to reveal nothing."""
     return Refusal(
         401,
         status.UNAUTHENTICATED,
@@ -39,18 +42,18 @@ def key_refused() -> Refusal:
 
 
 def scope_missing(scope: str) -> Refusal:
-    """A good key that must not do this."""
+    """The key is valid but lacks a scope."""
     return Refusal(
         403, status.PERMISSION_DENIED, f"This API key lacks the scope '{scope}'; use one that has it."
     )
 
 
 def not_admitted(error: KeyRefused | ScopeMissing | StoreUnavailable) -> Refusal:
-    """What the key ring's answer means for a client."""
+    """Convert an error of the key ring to an answer."""
     if isinstance(error, ScopeMissing):
         return scope_missing(error.scope)
     if isinstance(error, StoreUnavailable):
-        # Not a 401: exporters drop their data for good on that.
+        # Not a 401: exporters would drop their data for good.
         return store_unavailable(error)
     return key_refused()
 
@@ -61,7 +64,7 @@ def too_slow() -> Refusal:
 
 
 def too_large(limit_bytes: int) -> Refusal:
-    """Over the limit on the wire or after decompression; the same request can never succeed."""
+    """The body exceeds the limit, compressed or decompressed; the same request can never succeed."""
     return Refusal(
         413,
         status.RESOURCE_EXHAUSTED,
@@ -70,7 +73,7 @@ def too_large(limit_bytes: int) -> Refusal:
 
 
 def too_many_parts(reason: object) -> Refusal:
-    """Few bytes that would take much memory when decoded; the same request can never succeed."""
+    """The body would take too much memory when decoded; the same request can never succeed."""
     return Refusal(
         413,
         status.RESOURCE_EXHAUSTED,
@@ -79,7 +82,7 @@ def too_many_parts(reason: object) -> Refusal:
 
 
 def never_fits(limit_bytes: int) -> Refusal:
-    """More than all requests together may hold; the same request can never succeed."""
+    """The request exceeds the budget of all requests together; it can never succeed."""
     return Refusal(
         413,
         status.RESOURCE_EXHAUSTED,
@@ -89,20 +92,20 @@ def never_fits(limit_bytes: int) -> Refusal:
 
 
 def unsupported(message: str) -> Refusal:
-    """A media type or a compression that is not known."""
+    """The media type or the compression is unknown."""
     return Refusal(415, status.UNIMPLEMENTED, message)
 
 
 def overloaded(message: str) -> Refusal:
-    """Too much is under way; the client should send the same again."""
+    """Too many requests are in progress; the client should send the same again."""
     return Refusal(503, status.UNAVAILABLE, message, retry=True)
 
 
 def out_of_memory() -> Refusal:
-    """Memory ran out while the request was handled; others will have given theirs back soon."""
+    """Memory ran out while the request was handled; it is likely to be available again soon."""
     return overloaded("Pulse has no memory left for this request now; send it again.")
 
 
 def store_unavailable(reason: object) -> Refusal:
-    """The store cannot take writes now; the client should send the same again."""
+    """The store does not accept writes now; the client should send the same again."""
     return overloaded(f"The store is not available now: {reason}")

@@ -244,7 +244,7 @@ def test_explain_shows_the_calls_of_events() -> None:
     budget = Budget(1000, 1 << 24)
     request = logs(record(CODEX), record({"event.name": "codex.tool_result"}))
     explained = explain(None, request, received_ns=RECEIVED_NS, budget=budget)
-    assert [one.declined for one in explained.logs] == [None, "it is no gen-ai event that Pulse knows"]
+    assert [one.declined for one in explained.logs] == [None, "it is not a known gen-ai event"]
     assert [one.name for one in explained.spans] == ["codex.sse_event"]
 
 

@@ -113,7 +113,7 @@ def test_other_dialects_that_are_read_too_are_named() -> None:
     )
     assert told["columns"]["input_tokens"] == {"value": 3, "from": ["llm.token_count.prompt"]}
     assert {entry["part"]: entry["why"] for entry in told["ignored"]} == {
-        "openinference.span.kind": "another attribute says what the span is"
+        "openinference.span.kind": "another attribute has the kind of the span"
     }
     assert told["columns"]["output_preview"] == {
         "value": "Hello",
@@ -139,11 +139,11 @@ def test_what_is_ignored_says_why() -> None:
         scope="langsmith",
     )
     assert {entry["part"]: entry["why"] for entry in told["ignored"]} == {
-        "langsmith.metadata.LANGSMITH_API_KEY": "its name says that it may be a secret",
-        "http.request.header.authorization": "its name says that it may be a secret",
-        "gen_ai.usage.input_token_details": "it says nothing of the call",
-        "gen_ai.operation.name": "another attribute says what the span is",
-        "gen_ai.usage.cost": "a cost of 0 for used tokens is not believed",
+        "langsmith.metadata.LANGSMITH_API_KEY": "its name suggests a secret",
+        "http.request.header.authorization": "its name suggests a secret",
+        "gen_ai.usage.input_token_details": "it contains nothing about the call",
+        "gen_ai.operation.name": "another attribute has the kind of the span",
+        "gen_ai.usage.cost": "a cost of 0 for used tokens is ignored",
     }
 
 
@@ -182,7 +182,7 @@ def test_a_wrapper_and_the_calls_below_it_say_why_they_count() -> None:
     assert (wrapper["counted"], wrapper["why"]) == (False, "it repeats 2 calls below it, which count")
     assert wrapper["same_call"] == [first["otel_span_id"], second["otel_span_id"]]
     assert first["counted"]
-    assert first["why"] == "it is a call of a model of which no other span tells"
+    assert first["why"] == "it is a model call that no other span describes"
 
 
 def test_two_spans_of_one_call_name_each_other_and_what_is_completed() -> None:
@@ -196,7 +196,7 @@ def test_two_spans_of_one_call_name_each_other_and_what_is_completed() -> None:
     assert (outer["counted"], outer["counted_by"]) == (False, inner["otel_span_id"])
     assert (inner["counted"], inner["same_call"]) == (True, [outer["otel_span_id"]])
     assert inner["why"] == (
-        "2 spans tell of the same call (one lies below the other, and no other call below fits); "
+        "2 spans describe the same call (one is below the other, and no other call below it matches); "
         "this one counts, since it knows the tokens"
     )
     assert inner["completed"]["session_id"] == {
@@ -219,8 +219,8 @@ def test_log_records_join_their_span_or_say_why_they_are_declined() -> None:
     )
     assert [record["declined"] for record in told["logs"]] == [
         None,
-        "it is no gen-ai event that Pulse knows",
-        "it names no span: trace id and span id are missing or all zero",
+        "it is not a known gen-ai event",
+        "it belongs to no span: trace id and span id are missing or all zero",
     ]
     assert told["spans"][0]["completed"]["input_preview"] == {
         "own": None,
@@ -261,7 +261,9 @@ def test_spans_that_cannot_be_rows_say_why_and_others_that_they_would_be_left_ou
     first, second = explained(broken, span({"http.method": "GET"}, name="GET /"), scope="http")
     assert first["refused"].startswith("span id '3132'")
     assert second["left_out"] is not None
-    assert second["why"] == "it tells of no model; it is kept for the tree, for sessions and for users"
+    assert (
+        second["why"] == "the span does not describe a model call; it is stored for trees, sessions and users"
+    )
 
 
 def test_work_is_bounded_and_the_answer_says_what_was_not_looked_at() -> None:
@@ -275,8 +277,8 @@ def test_work_is_bounded_and_the_answer_says_what_was_not_looked_at() -> None:
     # All the rest is told of every span.
     assert all(one["counted"] for one in spans)
     assert told["notes"] == [
-        f"of {50 - sum(sourced)} of 50 spans the sources were not looked for, since that takes too long; "
-        "ask for them in a request of their own, or with `pulse explain` on a file"
+        f"of {50 - sum(sourced)} of 50 spans the sources were not searched, since that takes too long; "
+        "explain them in a separate request, or with `pulse explain` on a file"
     ]
 
 

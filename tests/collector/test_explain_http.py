@@ -54,7 +54,7 @@ def test_json_with_spans_and_logs_and_compression_are_taken(receiver: Receiver) 
     )
     told = ask(receiver, gzip.compress(body), {**JSON, "content-encoding": "gzip"}).json()
     assert [span["name"] for span in told["spans"]] == ["chat"]
-    assert [log["declined"] for log in told["logs"]] == ["it is no gen-ai event that Pulse knows"]
+    assert [log["declined"] for log in told["logs"]] == ["it is not a known gen-ai event"]
 
 
 def test_log_records_in_protobuf_are_told_apart_from_spans(receiver: Receiver) -> None:
@@ -83,7 +83,7 @@ def test_a_key_of_either_scope_may_ask(receiver: Receiver, scope: str) -> None:
         (b"", {"content-type": "text/plain"}, 415, "Content-Type must be"),
         (b"", {"content-encoding": "rot13"}, 415, "rot13"),
         (b"\xff\xff", {}, 400, "The request cannot be read"),
-        (b'{"resourceMetrics":[]}', JSON, 400, "it holds metrics, which Pulse does not store"),
+        (b'{"resourceMetrics":[]}', JSON, 400, "it contains metrics, which Pulse does not store"),
     ],
 )
 def test_refusals_are_problem_details(

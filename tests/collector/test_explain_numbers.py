@@ -23,7 +23,7 @@ from pulse_storage.price_document import PriceDocument, PriceEntry
             21,
             "the input was sent without the 2088 cached tokens: 21 + 2088 = 2109",
         ),
-        (GENAI, 2109, "the input includes the 2088 cached tokens, as it was sent"),
+        (GENAI, 2109, "the input includes the 2088 cached tokens, as sent"),
     ],
 )
 def test_usage_says_how_the_cache_came_into_the_input(scope: str, input_tokens: int, usage: str) -> None:
@@ -48,12 +48,12 @@ def test_usage_says_how_the_cache_came_into_the_input(scope: str, input_tokens: 
 @pytest.mark.parametrize(
     ("attributes", "cost"),
     [
-        ({"gen_ai.usage.cost": 0.5}, "as the sender or the provider states it in gen_ai.usage.cost"),
+        ({"gen_ai.usage.cost": 0.5}, "as reported by the sender or the provider in gen_ai.usage.cost"),
         ({"gen_ai.request.model": "no-such-model"}, "unknown: there is no price for openai no-such-model"),
-        ({"gen_ai.usage.input_tokens": None}, "unknown: the span does not tell the input tokens"),
+        ({"gen_ai.usage.input_tokens": None}, "unknown: the span does not report the input tokens"),
         (
             {"gen_ai.provider.name": None, "gen_ai.request.model": "my-model"},
-            "unknown: the span does not tell the provider",
+            "unknown: the span does not report the provider",
         ),
     ],
 )
@@ -80,7 +80,7 @@ def test_a_computed_cost_overrules_nothing_that_it_was_computed_from() -> None:
     ]
     # Neither the provider, which the model tells too, nor a cost that is not believed, wherever it stands.
     assert "overruled" not in cost
-    assert [part["why"] for part in told["ignored"]] == ["a cost of 0 for used tokens is not believed"]
+    assert [part["why"] for part in told["ignored"]] == ["a cost of 0 for used tokens is ignored"]
 
 
 def test_a_stated_cost_overrules_no_tokens() -> None:
@@ -95,7 +95,7 @@ def test_an_estimate_is_overruled_by_a_computed_cost_and_named_where_it_stands()
     unpriced = {**chat, "gen_ai.request.model": "my-model", "gen_ai.response.model": "my-model"}
     (told,) = explained(span(unpriced), scope="openlit.instrumentation.openai")
     assert told["cost"] == (
-        "as the sender estimates it in gen_ai.usage.cost: there is no price to compute a better one"
+        "the sender's estimate in gen_ai.usage.cost: there is no price to compute a better one"
     )
 
 
@@ -108,7 +108,7 @@ def test_a_price_that_overrides_the_stated_cost_says_so() -> None:
     ).spans[0]
     assert told.cost is not None
     assert told.cost.startswith("computed by prices.toml@")
-    assert told.cost.endswith("at the time of the span, which overrides the stated 50 cents")
+    assert told.cost.endswith("at the time of the span, which overrides the reported 50 cents")
 
 
 def test_completed_costs_are_in_cents_and_durations_of_streams_say_how_they_came() -> None:
@@ -119,17 +119,17 @@ def test_completed_costs_are_in_cents_and_durations_of_streams_say_how_they_came
     text = explanation_text(told)
     assert "cost_cents 0.0306 from" in text
     assert "cost_nano_usd" not in text
-    assert "from when the request was sent to when its stream ended" in " ".join(text.split())
+    assert "from the start of the request to the end of its stream" in " ".join(text.split())
     assert "time_to_first_token_ms  1090.465881" in text
 
 
 @pytest.mark.parametrize(
     ("attributes", "usage"),
     [
-        (CALL, "the input includes the 32 cached tokens, as it was sent"),
+        (CALL, "the input includes the 32 cached tokens, as sent"),
         (
             {**CALL, "gen_ai.usage.cache_read.input_tokens": 0},
-            "no token came from or went into a cache, so the input is as it was sent",
+            "no tokens were read from or written to a cache, so the input is as sent",
         ),
         (
             {
@@ -137,7 +137,7 @@ def test_completed_costs_are_in_cents_and_durations_of_streams_say_how_they_came
                 "gen_ai.usage.total_tokens": 50,
                 "gen_ai.usage.output_tokens": 8,
             },
-            "nothing is told of a cache; the input was worked out from gen_ai.usage.total_tokens, "
+            "the span reports no cached tokens; the input was computed from gen_ai.usage.total_tokens, "
             "gen_ai.usage.output_tokens",
         ),
     ],

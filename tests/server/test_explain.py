@@ -92,11 +92,12 @@ def test_text_names_columns_their_sources_and_why_a_row_counts(capsys: pytest.Ca
     assert main(["explain", str(SPANS)]) == 0
     printed = capsys.readouterr().out
     assert (
-        "dialect                   openinference, told by its scope 'openinference.instrumentation" in printed
+        "dialect                   openinference, recognised by its scope 'openinference.instrumentation"
+        in printed
     )
     assert "input_tokens            2109  ← llm.token_count.prompt" in printed
-    assert "counted                   no: 2 spans tell of the same call" in printed
-    assert "input.mime_type: it says nothing that the row does not know already" in printed
+    assert "counted                   no: 2 spans describe the same call" in printed
+    assert "input.mime_type: the row already has what it contains" in printed
 
 
 def test_a_capture_is_read_with_its_log_records(capsys: pytest.CaptureFixture[str]) -> None:
@@ -110,7 +111,7 @@ def test_a_capture_is_read_with_its_log_records(capsys: pytest.CaptureFixture[st
 def test_standard_input_is_read(tmp_path: Path) -> None:
     environ = environ_for(tmp_path, free_ports())
     missing = run_pulse("explain", "-", environ=environ)
-    assert (missing.returncode, missing.stdout) == (0, "Nothing is in it.\n")
+    assert (missing.returncode, missing.stdout) == (0, "The request is empty.\n")
 
 
 def test_a_stored_trace_and_a_stored_row_are_explained(
@@ -144,7 +145,7 @@ def test_a_stored_trace_and_a_stored_row_are_explained(
     [counted] = [row for row in rows if row.counted]
     assert main(["explain", str(counted.trace_id)]) == 0
     printed = capsys.readouterr().out
-    assert "counted                   yes: 2 spans tell of the same call" in printed
+    assert "counted                   yes: 2 spans describe the same call" in printed
     assert "input_tokens            2109" in printed
     assert printed.count("counted    ") == 1
 

@@ -1,4 +1,4 @@
-"""The dialects that the collector understands, and how to tell which one a span speaks.
+"""The dialects that the collector reads, and the choice of the dialect and the operation of a span.
 
 A new dialect is one module with a `DIALECT`, and one line in `DIALECTS`.
 """
@@ -48,13 +48,13 @@ from pulse_collector.dialects import (
     vercel_ai,
     voltagent,
 )
-from pulse_collector.dialects.dialect import Dialect, Table, compiled, is_read
+from pulse_collector.dialects.dialect import Dialect, Table, compile_table, is_read
 from pulse_collector.dialects.operation_names import normal_name, spellings
 from pulse_collector.facts.attributes import Attributes
 from pulse_collector.facts.providers import is_framework
 from pulse_collector.facts.span_facts import clean_text
 
-#: Asked in this order where the scope does not tell.
+#: The order in which markers are compared for spans with an unknown scope.
 DIALECTS: tuple[Dialect, ...] = (
     anthropic_sdk.DIALECT,
     openinference.DIALECT,
@@ -95,7 +95,7 @@ DIALECTS: tuple[Dialect, ...] = (
     otel_genai.DIALECT,
 )
 
-#: Operations that are one call of a model: only they have tokens and a cost of their own.
+#: Operations that are one call of a model: only they fill the columns of tokens and cost.
 MODEL_OPERATIONS = frozenset(
     {
         "chat",
@@ -112,7 +112,7 @@ MODEL_OPERATIONS = frozenset(
     }
 )
 
-#: Operations around model calls, which repeat the sums of what lies below them.
+#: Operations around model calls: their spans repeat the sums of their child calls.
 OTHER_OPERATIONS = frozenset(
     {
         "create_agent",
@@ -130,7 +130,7 @@ OTHER_OPERATIONS = frozenset(
         "evaluator",
         "prompt",
         "parser",
-        # Reads a stored answer again: it has the id and the usage of the call that made it.
+        # Reads a stored response again, with the id and the usage of the call that made it.
         "fetch_response",
         *("search_memory", "create_memory", "update_memory", "upsert_memory", "delete_memory"),
         *("create_memory_store", "delete_memory_store"),
@@ -144,14 +144,14 @@ OTHER_OPERATIONS = frozenset(
 #: Operations by all their spellings.
 _OPERATIONS = spellings(MODEL_OPERATIONS | OTHER_OPERATIONS)
 
-#: The operations of old spans that name a model but not what they are.
+#: A span with one of these attributes and without an operation is a chat (older conventions).
 _MODEL_KEYS = ("gen_ai.request.model", "gen_ai.response.model", "llm.model_name")
-#: A span with a provider but no operation or model is a call only if it has one of these.
+#: A span with a provider but without operation and model is a call only if it has one of these.
 _CALL_KEYS = (
     *("gen_ai.usage.", "llm.usage.", "gen_ai.response.id"),
     *("gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.prompt", "gen_ai.completion"),
 )
-#: Beginnings of keys that only spans of one operation have.
+#: Prefixes of keys that only spans of one operation have.
 _BY_PREFIX = (
     ("gen_ai.tool.call.", "execute_tool"),
     ("gen_ai.rerank.", "rerank"),
@@ -160,46 +160,46 @@ _BY_PREFIX = (
 
 
 class CompiledDialect(NamedTuple):
-    """A dialect, ready for use: its table is compiled."""
+    """A dialect with its compiled table."""
 
     dialect: Dialect
     table: Table
 
 
-_SPOKEN = tuple(CompiledDialect(dialect, compiled(dialect)) for dialect in DIALECTS)
-_BY_SCOPE = tuple((scope, spoken) for spoken in _SPOKEN for scope in spoken.dialect.scopes)
-_BY_KIND = tuple((key, spoken) for spoken in _SPOKEN for key in spoken.dialect.kind_keys())
+_COMPILED = tuple(CompiledDialect(dialect, compile_table(dialect)) for dialect in DIALECTS)
+_BY_SCOPE = tuple((scope, compiled) for compiled in _COMPILED for scope in compiled.dialect.scopes)
+_BY_KIND = tuple((key, compiled) for compiled in _COMPILED for key in compiled.dialect.kind_keys())
 #: The attributes that name the kind of a span in any dialect.
 KIND_KEYS = frozenset(key for key, _ in _BY_KIND)
-#: Spans of other kinds, which have none of them, are recognised by one test however many dialects there are.
+#: One set test excludes spans without any of these attributes, whatever the number of dialects.
 _KIND_KEYS = frozenset(key for key, _ in _BY_KIND)
-_BY_MARKER = tuple(spoken for spoken in _SPOKEN if spoken.dialect.markers)
-_DEFAULT = next(spoken for spoken in _SPOKEN if spoken.dialect is otel_genai.DIALECT)
+_BY_MARKER = tuple(compiled for compiled in _COMPILED if compiled.dialect.markers)
+_DEFAULT = next(compiled for compiled in _COMPILED if compiled.dialect is otel_genai.DIALECT)
 
 
 @lru_cache(maxsize=1024)
 def dialect_of_scope(scope: str) -> CompiledDialect | None:
-    """The dialect that a scope's spans speak; None if the scope does not tell."""
+    """Return the dialect of a scope's spans; None for an unknown scope."""
     best: CompiledDialect | None = None
     length = 0
-    for start, spoken in _BY_SCOPE:
+    for start, compiled in _BY_SCOPE:
         if len(start) > length and (scope == start or scope.startswith((start + ".", start + "/"))):
-            best, length = spoken, len(start)
+            best, length = compiled, len(start)
     return best
 
 
 def dialect_of_attributes(attributes: Attributes) -> CompiledDialect:
     """Return the dialect of a span with an unknown scope, by its kind attribute, else by another marker."""
-    for key, spoken in _BY_KIND:
+    for key, compiled in _BY_KIND:
         if key in attributes:
-            return spoken
-    return next((spoken for spoken, _ in marked(attributes, _DEFAULT)), _DEFAULT)
+            return compiled
+    return next((compiled for compiled, _ in marked(attributes, _DEFAULT)), _DEFAULT)
 
 
 def marked(keys: Iterable[str], scoped: CompiledDialect) -> Iterator[tuple[CompiledDialect, list[str]]]:
-    """Yield the dialects whose markers are among the keys of a span that `scoped` does not read.
+    """Yield further dialects whose markers are among the keys that the dialect `scoped` does not read.
 
-    Each comes with the keys that it reads and neither `scoped` nor an earlier dialect does.
+    Each comes with the keys that it reads and that neither `scoped` nor an earlier dialect does.
     """
     unread = [key for key in keys if not is_read(key, scoped.table)]
     own = scoped.dialect.line()
@@ -215,16 +215,16 @@ def marked(keys: Iterable[str], scoped: CompiledDialect) -> Iterator[tuple[Compi
 
 
 def dialect_named(name: str) -> CompiledDialect | None:
-    """The dialect of a row's column `dialect`; None for one that comes from elsewhere."""
-    return next((spoken for spoken in _SPOKEN if spoken.dialect.name == name), None)
+    """Return the dialect with this name, as in a row's column `dialect`; None for an unknown name."""
+    return next((compiled for compiled in _COMPILED if compiled.dialect.name == name), None)
 
 
 def recognised_by(scope: str | None, attributes: Attributes) -> str:
-    """Return in words by what the dialect of a span was chosen, and which others are read with it."""
-    spoken = dialect_of_scope(scope) if scope else None
-    chosen = dialect_of_attributes(attributes) if spoken is None else spoken
+    """Explain in words why a dialect was chosen for a span, and which further dialects read it."""
+    compiled = dialect_of_scope(scope) if scope else None
+    chosen = dialect_of_attributes(attributes) if compiled is None else compiled
     also = [_marker(other, keys) for other, keys in marked(attributes, chosen)]
-    if spoken is not None:
+    if compiled is not None:
         by = f"its scope '{scope}'"
     elif (key := next((key for key, _ in _BY_KIND if key in attributes), None)) is not None:
         by = f"its attribute '{key}'"
@@ -235,13 +235,15 @@ def recognised_by(scope: str | None, attributes: Attributes) -> str:
     return "; and ".join((by, *also))
 
 
-def _marker(spoken: CompiledDialect, keys: Sequence[str]) -> str:
-    markers = spoken.dialect.markers
-    return f"{spoken.dialect.name} by its attribute '{next(key for key in keys if key.startswith(markers))}'"
+def _marker(compiled: CompiledDialect, keys: Sequence[str]) -> str:
+    markers = compiled.dialect.markers
+    return (
+        f"{compiled.dialect.name} by its attribute '{next(key for key in keys if key.startswith(markers))}'"
+    )
 
 
 def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
-    """What the span does, in the conventions' words; None if it has nothing to do with models."""
+    """Return the operation in the conventions' terms; None for a span that is not a gen-ai span."""
     if dialect.kind_wins and (kind := kind_of(attributes, dialect)):
         return kind
     named = attributes.get("gen_ai.operation.name")
@@ -250,15 +252,15 @@ def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
     if kind := kind_of(attributes, dialect):
         return kind
     if not _KIND_KEYS.isdisjoint(attributes):
-        for key, spoken in _BY_KIND:
-            if key in attributes and (kind := kind_of(attributes, spoken.dialect)):
+        for key, compiled in _BY_KIND:
+            if key in attributes and (kind := kind_of(attributes, compiled.dialect)):
                 return kind
     for start, operation in _BY_PREFIX:
         if any(key.startswith(start) for key in attributes):
             return operation
     if any(key in attributes for key in _MODEL_KEYS):
         return "chat"
-    # Frameworks put their own name there, on spans of every kind.
+    # Frameworks write their own name into this attribute, on spans of every kind.
     system = attributes.get("gen_ai.system")
     if not isinstance(system, str) or is_framework(system):
         return None
@@ -266,7 +268,7 @@ def operation_of(attributes: Attributes, dialect: Dialect) -> str | None:
 
 
 def kind_of(attributes: Attributes, dialect: Dialect) -> str | None:
-    """Return the operation that the dialect's own kind attribute names; None without one."""
+    """Return the operation that the dialect's kind attribute names; None if the span lacks it."""
     for key in dialect.kind_keys():
         value = attributes.get(key)
         if isinstance(value, str) and (value := value.strip('"')):

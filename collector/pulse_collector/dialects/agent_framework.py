@@ -1,4 +1,4 @@
-"""Microsoft's agent framework and AutoGen: agents and tools around calls that others record."""
+"""Microsoft's agent framework and AutoGen: agents and tools, whose calls other instrumentations record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Anthropic client's own spans, which it writes whenever a tracer provider exists."""
+"""The Anthropic client's own spans, which it records whenever a tracer provider is set."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pulse_collector.dialects.otel_genai import read_content
 DIALECT = Dialect(
     name="aws-sdk",
     scopes=("opentelemetry.instrumentation.botocore", "@opentelemetry/instrumentation-aws-sdk"),
-    # Bedrock's counts are passed on as they come.
+    # Bedrock's counts are written unchanged.
     input_excludes_cache=frozenset({"bedrock"}),
     read=read_content,
     extends=OTEL_GENAI,

@@ -1,4 +1,4 @@
-"""Braintrust: documents in one attribute each, or their members in one attribute each."""
+"""Braintrust: JSON documents in one attribute each, or each member in an attribute."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _METADATA = "braintrust.metadata."
 
 
 def read(facts: SpanFacts) -> None:
-    """Read kind, metadata, metrics and content from their documents."""
+    """Set kind, metadata, metrics and content from Braintrust's documents."""
     attributes = facts.attributes
     kind = parse_object(attributes.get("braintrust.span_attributes")).get("type")
     if not isinstance(kind, str):

@@ -1,4 +1,4 @@
-"""Claude Code: interactions, model requests and tools, with Anthropic's counts under bare names."""
+"""Claude Code: interactions, model requests and tools, with Anthropic's counts under unprefixed names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pulse_collector.facts.span_facts import SpanFacts
 _OPERATIONS = {
     "claude_code.interaction": "invoke_agent",
     "claude_code.llm_request": "chat",
-    # Log events that were made into spans.
+    # Spans that were converted from log events.
     "claude_code.api_request": "chat",
     "claude_code.api_error": "chat",
     "claude_code.tool": "execute_tool",
@@ -24,12 +24,12 @@ _OPERATIONS = {
 }
 _INPUTS = ("user_prompt", "new_context", "tool_input", "full_command", "file_path")
 _OUTPUTS = ("response.model_output", "tool_output")
-#: The event of a tool's span that has its output, where content is recorded.
+#: The event with a tool's output, if the sender records content.
 _TOOL_OUTPUT = "tool.output"
 
 
 def read(facts: SpanFacts) -> None:
-    """Read the operation from the span's name, and content where it is recorded."""
+    """Set the operation from the span's name, and content if the sender records it."""
     attributes = facts.attributes
     operation = _OPERATIONS.get(facts.name)
     if operation is not None:
@@ -63,12 +63,12 @@ def _read_tool_output(facts: SpanFacts) -> None:
             return
 
 
-#: What its spans and its log events name alike.
+#: The attributes that spans and log events have in common.
 TABLE = Dialect(
     name="claude-code",
     texts={
         "model_requested": ("gen_ai.request.model", "model"),
-        # The id of the request, in a header of its answer: spans and log events have it alike.
+        # The request id from a header of the response: the same in spans and log events.
         "provider_request_id": ("request_id", "gen_ai.response.id"),
         "session_id": ("session.id",),
         "user_id": ("user.id", "user.account_uuid", "user.email"),
@@ -94,7 +94,7 @@ TABLE = Dialect(
         "prompt",
     ),
     input_excludes_cache=frozenset({"anthropic", "bedrock", "vertex"}),
-    # Computed by Claude Code from its own list of prices.
+    # Claude Code computes the cost from its own price list.
     cost_is_estimate=True,
     extends=OTEL_GENAI,
 )

@@ -1,4 +1,4 @@
-"""Cloudflare's AI Gateway: the conventions, with the provider's own request and answer as JSON."""
+"""Cloudflare's AI Gateway: the conventions, with the provider's own request and response as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OUTPUTS = ("gen_ai.completion_json",)
 
 
 def read(facts: SpanFacts) -> None:
-    """Read the documents, then what the conventions have."""
+    """Set request and response from the provider's documents, then from the conventions' attributes."""
     read_in_and_out(facts, _INPUTS, _OUTPUTS)
     read_content(facts)
 

@@ -1,4 +1,4 @@
-"""Codex CLI: one span for each event of a response's stream, the last of which has the tokens."""
+"""Codex CLI: one span for each event of a streamed response; the last one has the tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: The span of an event of a stream has this name, or that of the event; log events are made into spans.
+#: Names of spans of a stream's events, and of spans that were converted from log events.
 _CALLS = frozenset(
     {
         *("handle_responses", "completed", "response.completed"),
@@ -30,9 +30,9 @@ _TURN_USAGE = "codex.turn.token_usage."
 
 
 def read(facts: SpanFacts) -> None:
-    """Tell calls, turns and tools by name: most other spans are details of Codex itself."""
+    """Set the operation by the span's name; most other spans are internal steps of Codex."""
     if facts.name == _TURN or any(key.startswith(_TURN_USAGE) for key in facts.attributes):
-        # Its tokens are the sum of the calls of the turn.
+        # The tokens of a turn are the sum of its calls.
         facts.operation, facts.model_call = "invoke_agent", False
     elif facts.name in _CALLS and "output" in facts.counts:
         facts.operation, facts.model_call = "chat", True
@@ -44,7 +44,7 @@ def read(facts: SpanFacts) -> None:
     read_in_and_out(facts, ("prompt", "arguments"), ("output",))
 
 
-#: What its spans and its log events name alike.
+#: The attributes that spans and log events have in common.
 TABLE = Dialect(
     name="codex",
     texts={
@@ -71,7 +71,7 @@ TABLE = Dialect(
             "reasoning_token_count",
             _TURN_USAGE + "reasoning_output_tokens",
         ),
-        # The sum, under two names.
+        # The same total under two names.
         "total": ("codex.usage.total_tokens", "tool_token_count", _TURN_USAGE + "total_tokens"),
     },
     content=("prompt", "arguments", "output"),

@@ -1,4 +1,4 @@
-"""GitHub Copilot in VS Code: the conventions, with session and first token under names of its own."""
+"""GitHub Copilot in VS Code: the conventions, with its own names for session and first token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _OUTPUTS = ("copilot_chat.hook_output",)
 
 
 def read(facts: SpanFacts) -> None:
-    """Read content, and what the user typed where there are no messages."""
+    """Set content, and the user's input where there are no messages."""
     read_content(facts)
     read_in_and_out(facts, _INPUTS, _OUTPUTS)
 

@@ -1,4 +1,4 @@
-"""A dialect: where one family of instrumentors puts each fact, and what is peculiar to it."""
+"""The tables in which a dialect lists the attributes for each fact, and their compiled form."""
 
 from __future__ import annotations
 
@@ -16,60 +16,60 @@ def _no_peculiarities(facts: SpanFacts) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """Where one family of instrumentors writes each fact.
+    """The attributes in which one family of instrumentors writes each fact.
 
-    Attribute keys are listed best first. A dialect extends another's table: its own keys come first. `read`
-    is called after the table was filled in and completes the facts with whatever needs more than a table:
-    content, documents inside of attributes, events.
+    Attribute keys are listed in order of preference. A dialect that extends another one puts its own keys
+    first. `read` runs after the table has been applied and sets what a table cannot describe: content,
+    documents inside attributes, events.
     """
 
     name: str
-    #: The instrumentation scopes that speak this dialect, with all that continue them after a dot or a slash.
+    #: Instrumentation scopes of this dialect; also scopes that continue one after a dot or a slash.
     scopes: tuple[str, ...] = ()
-    #: Beginnings of keys that only this family writes. On a span of another dialect's scope they announce
-    #: that the span has this dialect's facts too.
+    #: Prefixes of keys that only this family writes. A span of another dialect's scope with such a key is
+    #: read by this dialect too.
     markers: tuple[str, ...] = ()
     #: The attribute that names the kind of a span, and its values as operations.
     kind_key: str | None = None
-    #: Other names of the same attribute.
+    #: Further names of the same attribute.
     kind_aliases: tuple[str, ...] = ()
     kinds: Mapping[str, str] = field(default_factory=dict[str, str])
-    #: The kind is right even where `gen_ai.operation.name` says otherwise.
+    #: True if the kind attribute takes precedence over `gen_ai.operation.name`.
     kind_wins: bool = False
     texts: Mapping[TextColumn, tuple[str, ...]] = field(default_factory=dict[TextColumn, tuple[str, ...]])
     counts: Mapping[CountColumn, tuple[str, ...]] = field(default_factory=dict[CountColumn, tuple[str, ...]])
     first_token_seconds: tuple[str, ...] = ()
     first_token_ms: tuple[str, ...] = ()
-    #: Hold the time of the first token: ISO 8601, or Unix time in seconds, milliseconds or nanoseconds.
+    #: Attributes with the time of the first token: ISO 8601, or Unix time in s, ms or ns.
     first_token_at: tuple[str, ...] = ()
     cost_usd: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     finish_reasons: tuple[str, ...] = ()
     content: tuple[str, ...] = ()
-    #: Beginnings of keys that are content: flattened messages.
+    #: Prefixes of keys of flattened messages, which are content.
     content_prefixes: tuple[str, ...] = ()
     noise: tuple[str, ...] = ()
-    #: How the span ended: `read` understands it, on spans of other scopes too, whatever else they have.
+    #: Attributes with success or failure; `read` interprets them, on spans of other scopes too.
     outcome: tuple[str, ...] = ()
-    #: Beginnings of keys that hold the application's own metadata; what follows is its name for it.
+    #: Prefixes of keys of the application's own metadata; the rest of the key is the application's name.
     custom_prefixes: tuple[str, ...] = ()
-    #: Providers for whom this dialect's input tokens leave out what was read from or written to the cache.
+    #: Providers whose input tokens exclude cache reads and writes in this dialect.
     input_excludes_cache: frozenset[str] = frozenset()
     cost_is_estimate: bool = False
     read: Callable[[SpanFacts], None] = _no_peculiarities
     extends: Dialect | None = None
 
     def line(self) -> list[Dialect]:
-        """This dialect, the one it extends, and so on."""
+        """Return this dialect, the one it extends, and so on."""
         return [self, *(self.extends.line() if self.extends else ())]
 
     def kind_keys(self) -> tuple[str, ...]:
-        """Return the attributes that name the kind of a span, best first."""
+        """Return the attributes that name the kind of a span, in order of preference."""
         return () if self.kind_key is None else (self.kind_key, *self.kind_aliases)
 
 
 class Table(NamedTuple):
-    """A dialect's tables with those of the dialects that it extends, best key first."""
+    """A dialect's table merged with those of the dialects that it extends, in order of preference."""
 
     texts: tuple[tuple[TextColumn, tuple[str, ...]], ...]
     counts: tuple[tuple[CountColumn, tuple[str, ...]], ...]
@@ -81,16 +81,16 @@ class Table(NamedTuple):
     finish_reasons: tuple[str, ...]
     content_prefixes: tuple[str, ...]
     custom_prefixes: tuple[str, ...]
-    #: What holds messages and documents: `read` understands it.
+    #: Keys with messages and documents, which `read` interprets.
     content: frozenset[str]
     #: Every key that fills a column or is read by `read`.
     facts: frozenset[str]
-    #: The same and the keys that are dropped: all others are kept in metadata.
+    #: These keys and the keys that are dropped; all other keys are stored in the metadata.
     known: frozenset[str]
 
 
-def compiled(dialect: Dialect) -> Table:
-    """The dialect's table, ready to be used for many spans."""
+def compile_table(dialect: Dialect) -> Table:
+    """Compile the table of a dialect, once for all spans."""
     line = dialect.line()
     texts: dict[TextColumn, tuple[str, ...]] = {}
     counts: dict[CountColumn, tuple[str, ...]] = {}
@@ -141,7 +141,7 @@ def is_read(key: str, table: Table) -> bool:
 
 
 def custom_name(key: str, table: Table) -> str | None:
-    """Return the application's own name for this key; None if the key is not the application's."""
+    """Return the application's own name in a metadata key; None if the key has no custom prefix."""
     if key.startswith(table.custom_prefixes):
         for prefix in table.custom_prefixes:
             if key.startswith(prefix) and len(key) > len(prefix):
@@ -150,7 +150,7 @@ def custom_name(key: str, table: Table) -> str | None:
 
 
 def is_flattened(key: str, table: Table) -> bool:
-    """Return whether the key is part of flattened content: an index follows the prefix."""
+    """Return whether the key is part of flattened content: a content prefix followed by an index."""
     if not key.startswith(table.content_prefixes):
         return False
     start = next(len(prefix) for prefix in table.content_prefixes if key.startswith(prefix))

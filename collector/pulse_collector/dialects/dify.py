@@ -1,4 +1,4 @@
-"""Dify, as it writes for Alibaba Cloud and Tencent Cloud: kinds under `gen_ai.span.kind`."""
+"""Dify, in the format for Alibaba Cloud and Tencent Cloud: kinds under `gen_ai.span.kind`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OUTPUTS = ("gen_ai.entity.output", "retrieval.document")
 
 
 def read(facts: SpanFacts) -> None:
-    """Read what went in and came out under any of the three names."""
+    """Set input and output from the first of their three names that exists."""
     read_content(facts)
     read_in_and_out(facts, _INPUTS, _OUTPUTS)
     read_openinference(facts)

@@ -1,4 +1,4 @@
-"""Gemini CLI: spans with operations of its own, log events with Google's counts."""
+"""Gemini CLI: spans with its own operation names, log events with Google's counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OPERATIONS = {
     "user_prompt": "invoke_agent",
     "system_prompt": "prompt",
 }
-#: Log events that were made into spans.
+#: Spans that were converted from log events.
 _EVENTS = frozenset({"gemini_cli.api_response", "gemini_cli.api_error"})
 _CALLS = frozenset({"chat", "generate_content"})
 _INPUTS = ("request_text", "function_args")
@@ -26,13 +26,13 @@ _OUTPUTS = ("response_text",)
 
 
 def read(facts: SpanFacts) -> None:
-    """Read the operation by Gemini CLI's own name, and content."""
+    """Set the operation by Gemini CLI's own name, and content."""
     is_event = facts.name in _EVENTS
     facts.operation = "chat" if is_event else _OPERATIONS.get(facts.operation or "", facts.operation)
     facts.model_call = facts.operation in _CALLS
     if facts.model_call:
         facts.fill("provider", "google")
-        # Its spans have no other counts.
+        # Gemini CLI's spans have no other counts.
         facts.partner_key = usage_key("gemini_cli", facts, ("input", "output"))
         if is_event:
             _read_usage(facts)
@@ -41,7 +41,7 @@ def read(facts: SpanFacts) -> None:
 
 
 def _read_usage(facts: SpanFacts) -> None:
-    """Google's counts: thoughts lie beside the output, what tools were given beside the input."""
+    """Set Google's counts: thoughts are not part of the output, nor are tool results part of the input."""
     counts = facts.counts
     used_by_tools = as_count(facts.attributes.get("tool_token_count"))
     if "input" in counts:
@@ -50,7 +50,7 @@ def _read_usage(facts: SpanFacts) -> None:
         counts["output"] += counts.get("reasoning", 0)
 
 
-#: What its spans and its log events name alike.
+#: The attributes that spans and log events have in common.
 TABLE = Dialect(
     name="gemini-cli",
     texts={

@@ -23,7 +23,7 @@ _USAGE_NAMES: dict[CountColumn, str] = {
 
 
 def read(facts: SpanFacts) -> None:
-    """Read what went into the action and what came out of it; its name is `provider/model`."""
+    """Set input and output of the action, whose name is `provider/model`."""
     facts.failed = facts.failed or facts.attributes.get("genkit:state") == "error"
     asked = content_of(facts.attributes.get("genkit:input"))
     answered = content_of(facts.attributes.get("genkit:output"))
@@ -60,9 +60,9 @@ def _read_answer(facts: SpanFacts, document: JsonObject) -> None:
 
 
 def _include_thoughts(facts: SpanFacts) -> None:
-    """Add thoughts to the output where Google's plug-ins pass on its own count, which has them beside it.
+    """Add thoughts to the output if Google's plug-ins wrote Google's own count, which excludes them.
 
-    Other plug-ins have them inside; then input and output make up the total.
+    Other plug-ins include thoughts in the output; input and output then add up to the total.
     """
     counts = facts.counts
     if "output" not in counts or counts.get("total") == counts.get("input", 0) + counts["output"]:

@@ -13,7 +13,7 @@ _OPERATIONS = {"call_llm": "chat", "invocation": "invoke_workflow"}
 
 
 def read(facts: SpanFacts) -> None:
-    """Read the documents; the oldest versions say only in the name what a span is."""
+    """Set facts from the documents. In the oldest versions only the span's name has the operation."""
     if "gen_ai.operation.name" not in facts.attributes:
         operation = _OPERATIONS.get(facts.name)
         if operation is None and facts.name.startswith("agent_run"):
@@ -37,7 +37,7 @@ def read(facts: SpanFacts) -> None:
 
 
 def _document(facts: SpanFacts, key: str) -> Content | None:
-    """A document; on spans of tools, and where content is hidden, an empty one stands in its place."""
+    """Return a document; None if it is empty, as on spans of tools or with content recording off."""
     document = content_of(facts.attributes.get(key))
     return None if document is None or document.value in ({}, "{}") else document
 
@@ -52,7 +52,7 @@ def _read_tool(facts: SpanFacts) -> None:
 
 
 def _read_model(facts: SpanFacts) -> None:
-    """Models that are not Google's go through LiteLLM, and have its names: `openai/gpt-5`."""
+    """Set provider and model from LiteLLM's names (`openai/gpt-5`), used for all models but Google's."""
     provider, slash, model = facts.texts.get("model_requested", "").partition("/")
     if slash and "/" not in model and provider not in ("models", "projects", "publishers"):
         facts.texts["provider"] = provider

@@ -1,4 +1,4 @@
-"""Haystack's own tracing: components of a pipeline, whose type says what they do."""
+"""Haystack's own tracing: components of a pipeline, whose type implies the operation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pulse_collector.facts.json_text import Json, JsonObject
 from pulse_collector.facts.messages import first_answer_text
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: Spans without a component type, by name. Agents of Haystack 3 call models and tools in steps.
+#: Operations of spans without a component type, by name. Agents of Haystack 3 call models and tools in steps.
 _SPANS = {
     "haystack.pipeline.run": "invoke_workflow",
     "haystack.async_pipeline.run": "invoke_workflow",
@@ -22,9 +22,9 @@ _SPANS = {
     "haystack.agent.step.llm": "chat",
     "haystack.agent.step.tool": "execute_tool",
 }
-#: What each kind of span has in a content attribute of its own.
+#: Prefixes of the content attributes of each kind of span.
 _SUBJECTS = ("component", "agent.step.llm", "agent.step.tool", "agent.step", "agent")
-#: Ends of component types, and what such components do.
+#: Ends of component types, and their operations.
 _COMPONENTS = (
     ("ChatGenerator", "chat"),
     ("Generator", "text_completion"),
@@ -36,7 +36,7 @@ _COMPONENTS = (
 )
 _INPUTS = (*(f"haystack.{subject}.input" for subject in _SUBJECTS), "haystack.pipeline.input_data")
 _OUTPUTS = (*(f"haystack.{subject}.output" for subject in _SUBJECTS), "haystack.pipeline.output_data")
-#: Beginnings of component types, and the provider they call.
+#: Beginnings of component types, and the provider that they call.
 _PROVIDERS = (
     ("AzureOpenAI", "azure"),
     ("OpenAI", "openai"),
@@ -52,7 +52,7 @@ _PROVIDERS = (
 
 
 def read(facts: SpanFacts) -> None:
-    """Read the component's input and output, which it has only where content tracing is on."""
+    """Set input and output of the component, which exist only with content tracing on."""
     component = facts.attributes.get("haystack.component.type")
     if isinstance(component, str) and "gen_ai.operation.name" not in facts.attributes:
         facts.operation = next((op for end, op in _COMPONENTS if component.endswith(end)), "task")
@@ -80,7 +80,7 @@ def _first(facts: SpanFacts, keys: Sequence[str]) -> Content | None:
 
 
 def _read_replies(facts: SpanFacts, document: JsonObject) -> None:
-    """Chat generators have a `meta` in each reply; generators and embedders have one beside them."""
+    """Set usage and model from `meta`: in each reply of chat generators, else next to the replies."""
     replies = document.get("replies")
     meta: Json = document.get("meta")
     if isinstance(replies, list) and replies:

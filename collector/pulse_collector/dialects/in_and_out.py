@@ -1,4 +1,4 @@
-"""Content that stands in one attribute each: what went into a span and what came out of it."""
+"""Reads content from one attribute for the input and one for the output of a span."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pulse_collector.facts.json_text import Json, JsonObject
 from pulse_collector.facts.messages import first_answer_text, last_answer_text, last_user_text
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: Operations whose input is no conversation: what they were given, and what they returned.
+#: The names of input and output for operations whose content is not a conversation.
 _NAMES = {
     "execute_tool": ("arguments", "result"),
     "retrieval": ("query", "documents"),
@@ -21,19 +21,19 @@ _NAMES = {
     "speech": ("input", "output"),
     "transcription": ("input", "text"),
 }
-#: Members that only a provider's own answer has: its id is then that of the response.
+#: Members that only a provider's response has: its id is then the response id.
 _OF_PROVIDERS = frozenset({"choices", "candidates", "usage", "usageMetadata", "usage_metadata", "object"})
-#: Members that have the text of an answer in a framework's own document.
+#: Members with the text of an answer in a framework's document.
 _TEXT_MEMBERS = ("text", "completion", "output", "response", "content", "answer", "result", "message")
 
 
 def read_in_and_out(facts: SpanFacts, inputs: Sequence[str], outputs: Sequence[str]) -> None:
-    """Set request and response, where they are not set, from the first of these attributes that exists."""
+    """Set request and response, if unset, from the first existing attribute of each list."""
     set_in_and_out(facts, first_content(facts, inputs), first_content(facts, outputs))
 
 
 def set_in_and_out(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
-    """Set request and response of a span from one content each, where they are not set."""
+    """Set request, response and their texts from the input and the output content, if unset."""
     names = _NAMES.get(facts.operation or "")
     if names is None and facts.model_call:
         if asked is not None:
@@ -44,7 +44,7 @@ def set_in_and_out(facts: SpanFacts, asked: Content | None, answered: Content | 
     into, out_of = names or ("input", "output")
     if asked is not None:
         if facts.request is None:
-            facts.request = document_body(asked, into, beside={**_scalars(facts)} if names else None)
+            facts.request = document_body(asked, into, extra={**_scalars(facts)} if names else None)
         facts.input_text = facts.input_text or _asked_text(asked.value)
     if answered is not None:
         if facts.response is None:
@@ -54,7 +54,7 @@ def set_in_and_out(facts: SpanFacts, asked: Content | None, answered: Content | 
 
 
 def first_content(facts: SpanFacts, keys: Sequence[str]) -> Content | None:
-    """Return the first of these attributes that has content."""
+    """Return the content of the first of these attributes that has some."""
     attributes = facts.attributes
     for key in keys:
         value: AttributeValue = attributes.get(key)
@@ -69,7 +69,7 @@ def _set_question(facts: SpanFacts, asked: Content) -> None:
         read_request(facts, value)
         items = value.get("items")
         if isinstance(items, list):
-            # A conversation in an object of its own.
+            # A conversation inside an object.
             set_messages(facts, messages=built(items), answers=None)
         elif facts.request is None:
             facts.request = document_body(asked, "input")
@@ -121,7 +121,7 @@ def _answer_text(value: Json) -> str | None:
 
 
 def _scalars(facts: SpanFacts) -> JsonObject:
-    """Parameters of the request that stand beside an input which is not an object itself."""
+    """Return the request's parameters for a request body whose input is not an object."""
     return {
         name: value
         for name, value in facts.parameters.items()

@@ -15,7 +15,7 @@ _PROPERTIES = "lmnr.association.properties."
 
 
 def read(facts: SpanFacts) -> None:
-    """Read content as OpenLLMetry has it, on which Laminar is built, then Laminar's own."""
+    """Set content as OpenLLMetry writes it, from which Laminar is derived, then Laminar's own."""
     for name, value in facts.custom.items():
         facts.custom[name] = _parsed(value)
     read_openllmetry(facts)
@@ -44,7 +44,7 @@ DIALECT = Dialect(
         "HUMAN_EVALUATOR": "evaluator",
         "PIPELINE": "invoke_workflow",
         "EVENT": "event",
-        # An answer from Laminar's cache: no model was called.
+        # A response from Laminar's cache: no model was called.
         "CACHED": "cached",
     },
     texts={

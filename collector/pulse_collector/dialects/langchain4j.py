@@ -1,4 +1,4 @@
-"""LangChain4j as Quarkus traces it: services, tools and calls, by name where no attribute names them."""
+"""LangChain4j as traced by Quarkus: services, tools and calls, by the span's name without an operation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NAMES = (
 
 
 def read(facts: SpanFacts) -> None:
-    """Read the operation from the name, and content."""
+    """Set the operation from the name, and content."""
     if facts.operation is None:
         facts.operation = next(
             (operation for start, operation in _NAMES if facts.name.startswith(start)), None
@@ -26,7 +26,7 @@ DIALECT = Dialect(
     name="langchain4j",
     scopes=("io.quarkus.opentelemetry", "io.quarkiverse.langchain4j", "dev.langchain4j", "langchain4j"),
     texts={"session_id": ("gen_ai.conversation.id", "session.id", "gen_ai.memory.id", "memory.id")},
-    # Prices that the application has configured, with the currency: "0.0004USD".
+    # An estimate by the application's configured prices, with a currency: "0.0004USD".
     noise=("gen_ai.client.estimated_cost",),
     read=read,
     extends=OTEL_GENAI,

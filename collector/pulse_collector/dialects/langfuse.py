@@ -1,4 +1,4 @@
-"""Langfuse: observations, whose values are often JSON inside of a JSON text."""
+"""Langfuse: observations, whose values are often JSON inside a JSON text."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pulse_collector.facts.model_names import is_embedding_model
 from pulse_collector.facts.span_facts import SpanFacts, TextColumn
 
 _METADATA = ("langfuse.trace.metadata.", "langfuse.observation.metadata.")
-#: Infinite limits and their like are the client's inventions.
+#: JSON writers replace infinite limits by this text; the application did not set it.
 _ENDLESS = "Infinity"
 _LEVEL = "langfuse.observation.level"
-#: Levels of a failed observation, also those of other loggers.
+#: Levels of a failed observation, including those of other loggers.
 _FAILURES = frozenset({"ERROR", "FATAL", "CRITICAL"})
-#: What its LangChain callback leaves in the metadata, LangChain's own notes on the model among it.
+#: Names of facts in the metadata that Langfuse's LangChain callback and LangChain itself write.
 _METADATA_NAMES: dict[TextColumn, tuple[str, ...]] = {
     "provider": ("ls_provider",),
     "model_requested": ("ls_model_name",),
@@ -28,7 +28,7 @@ _METADATA_NAMES: dict[TextColumn, tuple[str, ...]] = {
 
 
 def read(facts: SpanFacts) -> None:
-    """Read usage, cost, content and outcome of an observation."""
+    """Set usage, cost, content and outcome of an observation."""
     attributes = facts.attributes
     for name, value in facts.custom.items():
         facts.custom[name] = _unquoted(value)
@@ -43,7 +43,7 @@ def read(facts: SpanFacts) -> None:
     _read_kind(facts, usage)
     if facts.model_call:
         _read_usage(facts, usage)
-        # Until an answer came, the one model name is that of the request.
+        # Before a response arrived, the only model name is the requested one.
         if facts.failed and not facts.counts and "model_used" in facts.texts:
             facts.fill("model_requested", facts.texts.pop("model_used"))
     fill_stated_cost(facts, parse_object(attributes.get("langfuse.observation.cost_details")))
@@ -52,7 +52,7 @@ def read(facts: SpanFacts) -> None:
 
 
 def _read_level(facts: SpanFacts) -> None:
-    """Read whether the observation failed; the status message of one that did not stays in the metadata."""
+    """Set failure from the level. The status message of a successful observation stays in the metadata."""
     level = unquote(facts.attributes.get(_LEVEL))
     if level is not None:
         facts.rest[_LEVEL] = level
@@ -93,7 +93,7 @@ def _read_content(facts: SpanFacts) -> None:
         facts.request = document_body(
             asked,
             "messages" if isinstance(asked.value, list) else "input",
-            beside={name: value for name, value in parameters.items() if value != _ENDLESS},
+            extra={name: value for name, value in parameters.items() if value != _ENDLESS},
         )
     left = facts.attributes.get("langfuse.observation.output")
     answered = content_of(left)
@@ -107,7 +107,7 @@ def _read_content(facts: SpanFacts) -> None:
 
 
 def _with_trace(facts: SpanFacts, body: bytes | None, side: str, own: Content | None) -> bytes | None:
-    """Return the body with what the application set as the input or output of the whole trace."""
+    """Return the body with the input or output that the application set for the whole trace added."""
     of_trace = content_of(facts.attributes.get(f"langfuse.trace.{side}"))
     if of_trace is None or (own is not None and own.value == of_trace.value):
         return body
@@ -141,7 +141,7 @@ DIALECT = Dialect(
         "event": "event",
     },
     texts={
-        # The name asked for is overwritten by the one used as soon as that is known.
+        # The client overwrites the requested name with the used one when that is known.
         "model_used": ("langfuse.observation.model.name",),
         "session_id": ("session.id", "langfuse.session.id"),
         "user_id": ("user.id", "langfuse.user.id"),

@@ -1,18 +1,18 @@
-"""Usage as it stands in Langfuse's `usage_details`: in a provider's form, or under Langfuse's own names."""
+"""Reads Langfuse's `usage_details`: in a provider's format, or with Langfuse's own names."""
 
 from __future__ import annotations
 
 from pulse_collector.facts.json_text import JsonObject
 from pulse_collector.facts.usage import Counts, count_of, counts_by_name, counts_of_document
 
-#: Anthropic's names for what its input leaves out.
+#: Anthropic's names of counts that its input excludes.
 _ANTHROPIC = frozenset({"cache_read_input_tokens", "cache_creation_input_tokens"})
-#: Parts as Langfuse's LangChain callback writes them; it takes them out of their wholes.
+#: Parts that Langfuse's LangChain callback subtracts from input and output.
 _LANGCHAIN = frozenset({"input_cache_read", "input_cache_creation", "output_reasoning"})
 
 
 def langfuse_counts(usage: JsonObject) -> tuple[Counts, bool]:
-    """Return the counts, and whether the input leaves out cached tokens."""
+    """Return the counts, and whether the input excludes cached tokens."""
     if "input" not in usage and "output" not in usage and (counts := counts_of_document(usage)):
         return counts, False
     counts = counts_by_name(usage)
@@ -26,10 +26,10 @@ def langfuse_counts(usage: JsonObject) -> tuple[Counts, bool]:
 
 
 def _add_parts(counts: Counts, usage: JsonObject) -> None:
-    """Add to input and output the parts that Langfuse's clients took out of them.
+    """Add to input and output the parts that Langfuse's clients subtracted from them.
 
-    The total shows that they did: its JavaScript client does so with every part, its LangChain callback in
-    Python, which also writes parts that overlap (Anthropic's lifetimes of what was written), with some.
+    The total shows whether a client subtracted: the JavaScript client subtracts every part, the LangChain
+    callback in Python only some, and also writes overlapping parts (Anthropic's cache writes by lifetime).
     """
     total = counts.get("total")
     inputs, outputs = _parts(usage, "input_"), _parts(usage, "output_")

@@ -19,7 +19,7 @@ _RAISED = re.compile(r"([A-Za-z_][\w.]*)\(")
 
 
 def read(facts: SpanFacts) -> None:
-    """Read the run's documents and its usage, which comes as JSON and as Python's repr."""
+    """Set content and usage of the run; the usage is JSON or Python's repr."""
     attributes = facts.attributes
     _read_failure(facts)
     asked = content_of(attributes.get("gen_ai.prompt"))
@@ -48,14 +48,14 @@ def _read_call(facts: SpanFacts, asked: Content | None, answered: Content | None
 
 
 def _read_failure(facts: SpanFacts) -> None:
-    """Its spans are OK whatever happens; an exception event tells, whose text is the error's repr."""
+    """Set failure from an exception event, whose text is the error's repr: every span's status is OK."""
     for event in facts.events:
         message = event.attributes.get("exception.message")
         if event.name != "exception" or not isinstance(message, str):
             continue
         raised = _RAISED.match(message)
         if raised is None or raised[1] != "GeneratorExit":
-            # Else the application closed the stream, which is no failure.
+            # Otherwise the application closed the stream, which is not a failure.
             facts.failed = True
             facts.fill("error_type", raised[1] if raised else None)
 
@@ -83,7 +83,7 @@ DIALECT = Dialect(
         "prompt": "prompt",
         "parser": "parser",
     },
-    # It labels retrievers as embeddings.
+    # LangSmith labels retrievers as embeddings.
     kind_wins=True,
     texts={
         "provider": ("gen_ai.provider.name", "gen_ai.system", _METADATA + "ls_provider"),

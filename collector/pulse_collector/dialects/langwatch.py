@@ -39,7 +39,7 @@ _METRICS: tuple[dict[CountColumn, str], ...] = (
 
 
 def read(facts: SpanFacts) -> None:
-    """Read usage, cost, the first token and content, each from inside its typed value."""
+    """Set usage, cost, the first token and content from inside their typed values."""
     attributes = facts.attributes
     if facts.model_call:
         metrics = _object(attributes.get("langwatch.metrics"))
@@ -62,7 +62,7 @@ def read(facts: SpanFacts) -> None:
 
 
 def _read_first_token(facts: SpanFacts) -> None:
-    """Unix times in milliseconds."""
+    """Set the time to the first token from its Unix time in milliseconds."""
     times = _object(facts.attributes.get("langwatch.timestamps"))
     first = times.get("first_token_at")
     if isinstance(first, int | float) and not isinstance(first, bool):
@@ -85,7 +85,7 @@ def _object(value: object) -> JsonObject:
 
 
 def _value(document: Json) -> Json:
-    """The value in `{"type": …, "value": …}`; of a list of such, their values."""
+    """Return the value of `{"type": …, "value": …}`, or the values of a list of such objects."""
     if isinstance(document, dict) and isinstance(document.get("type"), str) and "value" in document:
         value = document["value"]
         if document["type"] == "list" and isinstance(value, list):

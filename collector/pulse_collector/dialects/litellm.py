@@ -1,4 +1,4 @@
-"""LiteLLM: a span for the call, and one for the raw request below it."""
+"""LiteLLM: a span for the call, and a child span for the raw request."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _CALLS = {
 
 #: `litellm:custom_llm_provider:openai;model_id:None;response_id:resp_1`, in base64.
 _HIDDEN_ID = re.compile(r"^litellm:.*;response_id:(\S+)$")
-#: Members of raw requests and of raw responses that are content.
+#: Members of raw requests and raw responses that are content.
 _ASKED = ("messages", "input", "prompt", "contents", "system", "instructions", "tools", "query", "documents")
 _ANSWERED = ("choices", "content", "output", "candidates", "message", "results", "text")
 _RAW_REQUEST = re.compile(r"llm\.([\w-]+)\.(.+)")
 
 
 def read(facts: SpanFacts) -> None:
-    """Read content; of the raw request what the provider said, which the call above it says in part."""
+    """Set content; from a raw request, facts that the span of the call lacks."""
     if facts.name == "raw_gen_ai_request":
         _read_raw(facts)
         return
@@ -55,7 +55,7 @@ def read(facts: SpanFacts) -> None:
 
 
 def _read_ids(facts: SpanFacts) -> None:
-    """LiteLLM's own id stands where the provider gave none; in those of responses it hides the provider's."""
+    """Replace LiteLLM's own ids, which it writes without a provider id or around one, by the provider's."""
     response_id = facts.texts.get("provider_request_id")
     if response_id is None:
         return
@@ -68,7 +68,7 @@ def _read_ids(facts: SpanFacts) -> None:
 
 
 def _read_route(facts: SpanFacts) -> None:
-    """Fill in what was asked of whom: the model asked for may be the name of a group of deployments."""
+    """Set provider and requested model, whose name may be that of a group of deployments."""
     sent = facts.attributes.get("litellm.provider.model")
     if isinstance(sent, str) and sent:
         facts.fill("provider", provider_by_model(sent))
@@ -83,28 +83,28 @@ def _decoded(text: str) -> str:
 
 
 def _read_usage(facts: SpanFacts) -> None:
-    """The provider's usage, with what it charged and the parts that have no attribute of their own."""
+    """Set usage from the provider's usage object, with its cost and the parts without an attribute."""
     usage = parse_repr(facts.attributes.get("metadata.usage_object"))
     read_usage(facts, usage)
 
 
 def _read_calls(facts: SpanFacts) -> None:
-    """The calls of tools, which its messages lack: they stand beside these, by the names that were before."""
+    """Add the tool calls that the messages lack, from attributes with the older names."""
     answers = content_of(facts.attributes.get("gen_ai.output.messages"))
     called = indexed_list(facts.flattened, "gen_ai.completion.")
     if answers is None or not isinstance(answers.value, list) or not called:
         return
-    for message, beside in zip(answers.value, called, strict=False):
-        call = beside.get("function_call") if isinstance(beside, dict) else None
+    for message, extra in zip(answers.value, called, strict=False):
+        call = extra.get("function_call") if isinstance(extra, dict) else None
         if isinstance(message, dict) and isinstance(call, dict) and message.get("parts") == []:
             message["parts"] = [{"type": "tool_call", **call}]
     set_messages(facts, messages=None, answers=built(answers.value))
 
 
 def _read_raw(facts: SpanFacts) -> None:
-    """Members of request and response, each in an attribute, as Python writes them: `llm.openai.usage`.
+    """Set facts from single members of request and response in Python's repr (`llm.openai.usage`).
 
-    The response id stays out: of Anthropic's calls the span above has one of LiteLLM's own making.
+    The response id is not set: for Anthropic, the span of the call has an id that LiteLLM made.
     """
     facts.operation = "raw_request"
     provider: str | None = None
@@ -119,7 +119,7 @@ def _read_raw(facts: SpanFacts) -> None:
                 facts.rest.pop(key, None)
     facts.fill("provider", provider)
     _read_raw_content(facts, document)
-    # The span of a call; without an answer it says nothing that the one above it does not.
+    # A raw response without usage adds nothing to the span of the call.
     facts.model_call = "usage" in document
     if facts.model_call:
         read_parameters(facts, {"model": document.get("model")})
@@ -142,7 +142,7 @@ DIALECT = Dialect(
     name="litellm",
     scopes=("litellm",),
     kind_key="llm.request.type",
-    # The name of the function that was called; those with an `a` are awaited.
+    # The name of the function that was called; asynchronous ones have the prefix `a`.
     kinds={prefix + name: operation for name, operation in _CALLS.items() for prefix in ("", "a")},
     kind_wins=True,
     texts={

@@ -13,7 +13,7 @@ from pulse_collector.facts.span_facts import SpanFacts
 from pulse_collector.facts.usage import counts_named
 from pulse_collector.facts.usage_names import CountColumn
 
-#: What a span does, where it does not name an operation.
+#: Operations by the span's name, for spans without an operation.
 _OPERATIONS = {
     "agent_session": "invoke_workflow",
     "agent_turn": "invoke_agent",
@@ -31,7 +31,7 @@ _CALLS = frozenset({"chat", "speech", "transcription"})
 
 
 def _both(*names: str) -> tuple[str, ...]:
-    """Return the keys of these names: marked as personal data, and not."""
+    """Return the keys of these names, first with the prefix for personal data, then without."""
     return tuple(prefix + name for name in names for prefix in ("lk.pii.", "lk."))
 
 
@@ -53,14 +53,14 @@ _REALTIME_NAMES: dict[CountColumn, str] = {"input": "input_tokens", "output": "o
 
 
 def read(facts: SpanFacts) -> None:
-    """Read the operation from the name, usage from the metrics, and content."""
+    """Set the operation from the name, usage from the metrics, and content."""
     attributes = facts.attributes
     operation = _OPERATIONS.get(str(attributes.get("gen_ai.operation.name", facts.name)))
     if facts.operation is None and any(key.startswith("lk.function_tool.") for key in attributes):
         operation = "execute_tool"
     if operation is not None:
         facts.operation = operation
-        # A request of a model always names the model, or has its metrics.
+        # A model call always has the model's name or metrics.
         facts.model_call = facts.operation in _CALLS
     if facts.model_call:
         for key in _METRICS:
@@ -73,7 +73,7 @@ def read(facts: SpanFacts) -> None:
 
 
 def _read_metrics(facts: SpanFacts, metrics: JsonObject) -> None:
-    """Take tokens and the time to the first one, in seconds; -1 means that there was none."""
+    """Set tokens and the time to the first one (seconds; -1 means that there was none)."""
     if not metrics:
         return
     facts.fill_counts(counts_named(metrics, _METRIC_NAMES))
@@ -86,7 +86,7 @@ def _read_metrics(facts: SpanFacts, metrics: JsonObject) -> None:
 
 
 def _read_messages(facts: SpanFacts) -> None:
-    """Read the conversation, whose messages lie in `items`, and the answer with its calls of tools."""
+    """Set the conversation, whose messages are in `items`, and the answer with its tool calls."""
     attributes = facts.attributes
     items = next(
         (found.get("items") for key in _CHAT_CONTEXT if (found := parse_object(attributes.get(key)))), None

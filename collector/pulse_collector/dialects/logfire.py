@@ -1,4 +1,4 @@
-"""Logfire: the present conventions in JSON texts, and a streamed call in two spans."""
+"""Logfire: the current conventions as JSON texts, and a streamed call in two spans."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from pulse_collector.facts.event_messages import messages_of_events
 from pulse_collector.facts.json_text import dump_json, parse_object, to_json
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: Logfire's own tag for every call of a model.
+#: Logfire's tag for every model call.
 _NO_TAG = "LLM"
-#: No stream is longer.
+#: One day in seconds: no stream takes longer.
 _DAY_S = 86_400
 
 
 def read(facts: SpanFacts) -> None:
-    """Read content, usage as the provider gave it, and the two halves of a stream."""
+    """Set content, the provider's own usage, and the two spans of a stream."""
     attributes = facts.attributes
     facts.tags = [tag for tag in facts.tags if tag != _NO_TAG]
     if attributes.get("logfire.span_type") == "pending_span":
-        # Announces a span that comes in full when it ends.
+        # A pending span: the complete one follows at its end.
         facts.operation, facts.model_call = None, False
         return
     if not facts.model_call:
@@ -46,7 +46,7 @@ def read(facts: SpanFacts) -> None:
 
 
 def _read_first_version(facts: SpanFacts) -> None:
-    """Before it took up the conventions, Logfire sent the request and the response as they were."""
+    """Set content from the provider's request and response, which Logfire's first version wrote unchanged."""
     request = content_of(facts.attributes.get("request_data"))
     if request is not None:
         document = parse_object(facts.attributes.get("request_data"))
@@ -63,7 +63,7 @@ def _read_first_version(facts: SpanFacts) -> None:
 
 
 def _read_stream_half(facts: SpanFacts, duration_s: float) -> None:
-    """The span that ends a stream has no length itself: it says how long the stream was."""
+    """Set latency and partner key of the span that ends a stream: an attribute has the duration."""
     facts.latency_ms = duration_s * 1000
     facts.start_ns -= round(duration_s * 1e9)
     _forget_repeated_model(facts)
@@ -71,9 +71,9 @@ def _read_stream_half(facts: SpanFacts, duration_s: float) -> None:
 
 
 def _forget_repeated_model(facts: SpanFacts) -> None:
-    """While a stream runs the model used is not known yet: the one asked for stands in its place.
+    """Unset the used model while a stream runs: it is unknown, and the attribute repeats the requested one.
 
-    OpenRouter's `vendor/model` names are the same in the answer.
+    OpenRouter's `vendor/model` names are the same in the response.
     """
     model = facts.texts.get("model_used")
     if model is not None and model == facts.texts.get("model_requested") and "/" not in model:
@@ -81,7 +81,7 @@ def _forget_repeated_model(facts: SpanFacts) -> None:
 
 
 def _stream_key(facts: SpanFacts) -> str:
-    """Equal for both halves of a stream, which often lie in different traces."""
+    """Return the partner key of both spans of a stream, which are often in different traces."""
     asked = facts.attributes.get("gen_ai.input.messages") or facts.attributes.get("request_data")
     written = dump_json(to_json([facts.scope, facts.texts.get("model_requested"), asked]))
     return f"stream:{blake2b(written, digest_size=16).hexdigest()}"

@@ -1,4 +1,4 @@
-"""Logfire's spans of the OpenAI Agents SDK: all name the provider, few are calls."""
+"""Logfire's spans of the OpenAI Agents SDK: all of them name the provider, few are model calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pulse_collector.facts.json_text import parse_object
 from pulse_collector.facts.messages import first_answer_text, last_user_text
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: Beginnings of names, and what such spans do.
+#: Prefixes of span names, and their operations.
 _OPERATIONS = (
     ("OpenAI Agents trace", "invoke_workflow"),
     ("Task", "invoke_workflow"),
@@ -22,12 +22,12 @@ _OPERATIONS = (
     ("Responses API", "chat"),
     ("Chat completion", "chat"),
 )
-#: A span of another name is a call only if it has one of these.
+#: A span with another name is a call only if it has one of these attributes.
 _KNOWN_CALL = frozenset({"gen_ai.request.model", "gen_ai.operation.name"})
 
 
 def read(facts: SpanFacts) -> None:
-    """Read what the agents' tracing hands on: input and output, the response, its usage, the group's id."""
+    """Set input and output, response, usage and the group id that the agents' tracing provides."""
     attributes = facts.attributes
     group = plain_text(attributes.get("group_id"))
     if group != "null":
@@ -56,7 +56,7 @@ def read(facts: SpanFacts) -> None:
 
 
 def _given(facts: SpanFacts, *keys: str) -> Content | None:
-    """The first of these that says something: Logfire writes `null` where there is nothing."""
+    """Return the first of these attributes with content; Logfire writes `null` for none."""
     return next(
         (
             content

@@ -9,7 +9,7 @@ from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.facts.json_text import parse_object
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: `model_generation` is the call of a model with all its steps; a step and a chunk are details of it.
+#: `model_generation` is a model call with all its steps; spans of steps and chunks are parts of it.
 _KINDS = {
     "agent_run": "invoke_agent",
     "workflow_run": "invoke_workflow",
@@ -49,7 +49,7 @@ _METADATA = "mastra.metadata."
 
 
 def read(facts: SpanFacts) -> None:
-    """Read content, and of a model call when its answer began."""
+    """Set content, and the first token of a model call."""
     attributes = facts.attributes
     if facts.model_call:
         model = parse_object(attributes.get("mastra.metadata.modelMetadata"))
@@ -66,7 +66,7 @@ DIALECT = Dialect(
     markers=("mastra.",),
     kind_key="mastra.span.type",
     kinds=_KINDS,
-    # The type of a step, whose operation is that of its model call, tells that it is not another call.
+    # A step has the operation of its model call; only its type shows that it is not another call.
     kind_wins=True,
     texts={
         "session_id": (
@@ -85,7 +85,7 @@ DIALECT = Dialect(
         *_INPUTS,
         *_OUTPUTS,
         "mastra.completion_start_time",
-        # The provider's whole answer, and its headers.
+        # The provider's whole response and its headers.
         _METADATA + "body",
         _METADATA + "headers",
         _METADATA + "modelMetadata",

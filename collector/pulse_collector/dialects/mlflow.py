@@ -1,4 +1,4 @@
-"""MLflow's OTLP export: every value is JSON, texts too."""
+"""MLflow's OTLP export: every value is JSON, including texts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pulse_collector.facts.usage import Counts, counts_by_name
 
 
 def read(facts: SpanFacts) -> None:
-    """Read inputs and outputs, which are the provider's own request and response."""
+    """Set facts from inputs and outputs, which are the provider's own request and response."""
     for column, text in facts.texts.items():
         facts.texts[column] = clean_text(unquote(text) or text)
     asked = _content(facts.attributes.get("mlflow.spanInputs"))
@@ -29,7 +29,7 @@ def read(facts: SpanFacts) -> None:
 
 
 def _read_call(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
-    # Inputs and outputs name the models; `mlflow.llm.model` is now the one, now the other.
+    # Inputs and outputs name both models; `mlflow.llm.model` may be either.
     facts.fill_counts(_usage(facts))
     if asked is not None:
         read_request(facts, asked.value)
@@ -37,18 +37,18 @@ def _read_call(facts: SpanFacts, asked: Content | None, answered: Content | None
         read_response(facts, answered.value)
     facts.fill("model_requested", unquote(facts.attributes.get("mlflow.llm.model")))
     if "cost_usd" not in facts.numbers:
-        # From a price list of its own.
+        # MLflow computes the cost from its own price list.
         facts.cost_is_estimate = True
         fill_stated_cost(facts, parse_object(facts.attributes.get("mlflow.llm.cost")))
 
 
 def _content(value: AttributeValue) -> Content | None:
-    """Without values that only say that there is none."""
+    """Return the content of an attribute; None for the values that mean "none"."""
     return None if value == "null" else content_of(value)
 
 
 def _usage(facts: SpanFacts) -> Counts:
-    """MLflow's own counts, which include the cache whatever the provider."""
+    """Return MLflow's own counts, which include cached tokens for every provider."""
     return counts_by_name(parse_object(facts.attributes.get("mlflow.chat.tokenUsage")))
 
 

@@ -24,14 +24,14 @@ _MESSAGE_OPERATIONS = frozenset({"chat", "text_completion"})
 
 
 def read(facts: SpanFacts) -> None:
-    """Read the provider's documents, then the flattened messages for what they leave open."""
+    """Set facts from the provider's documents, then from the flattened messages."""
     attributes = facts.attributes
     prompts = _prompts(facts)
     if facts.operation == "chat" and prompts:
         facts.operation = "text_completion"
         facts.input_text = prompts[-1]
     if facts.scope == _LLAMA_INDEX and "._" in facts.name:
-        # Steps on the way to a call: `OpenAI._prepare_chat_with_tools`.
+        # Internal steps of a call: `OpenAI._prepare_chat_with_tools`.
         facts.operation, facts.model_call = "task", False
     parameters = parse_object(attributes.get("llm.invocation_parameters"))
     facts.custom.update(parse_object(attributes.get("metadata")))
@@ -41,17 +41,17 @@ def read(facts: SpanFacts) -> None:
         facts.input_excludes_cache = _bedrock_input_excludes_cache(facts, answered)
     if facts.model_call:
         _read_documents(facts, asked, answered)
-        # OpenAI's agents put the whole response there.
+        # OpenAI's agents write the whole response here.
         if "id" not in parameters:
             read_parameters(facts, parameters)
     facts.fill("user_id", facts.custom.get("user_id"))
     for name in ("session_id", "thread_id"):
         facts.fill("session_id", facts.custom.get(name))
-    # OpenInference has one name for the model; it is the answer's where there was an answer.
+    # OpenInference has one name for the model: the used one if there is a response, else the requested one.
     used = attributes.get("llm.model_name")
-    told = "model_used" in facts.texts
+    has_used = "model_used" in facts.texts
     facts.fill("model_used" if _answered(facts) else "model_requested", used)
-    if not told:
+    if not has_used:
         facts.fill("model_requested", used)
     if facts.request is None and asked is not None:
         facts.request = document_body(asked, "messages" if isinstance(asked.value, list) else "input")
@@ -71,9 +71,9 @@ def read(facts: SpanFacts) -> None:
 
 
 def _document(facts: SpanFacts, key: str, prefix: str) -> Content | None:
-    """Return a document; None if it is only a text of messages that are there one by one, too.
+    """Return a document; None if it is only a text of messages that the span also has flattened.
 
-    LlamaIndex writes `repr` of its messages, which the flattened ones are not.
+    LlamaIndex writes the `repr` of its messages, which loses parts of the flattened ones.
     """
     content = content_of(facts.attributes.get(key))
     if content is None or not _is_text(content.value):
@@ -93,9 +93,9 @@ def _is_text(value: Json) -> bool:
 
 
 def _read_template(facts: SpanFacts) -> None:
-    """Read the template of the prompt with its variables, and the arguments of a tool's call.
+    """Set the prompt's template with its variables, and the arguments of a tool call.
 
-    `tool.parameters` are the arguments in some instrumentations, their definition in others.
+    `tool.parameters` are the arguments in some instrumentations, the tool's definition in others.
     """
     for name in ("template", "variables"):
         part = content_of(facts.attributes.get(f"llm.prompt_template.{name}"))
@@ -112,7 +112,7 @@ def _read_template(facts: SpanFacts) -> None:
 
 
 def _prompts(facts: SpanFacts) -> list[str]:
-    """What a completion was asked to complete: `llm.prompts`, or flattened."""
+    """Return the prompts of a text completion: `llm.prompts`, or flattened."""
     whole = facts.attributes.get("llm.prompts")
     if isinstance(whole, list):
         return [text for text in whole if isinstance(text, str)]
@@ -125,9 +125,9 @@ def _prompts(facts: SpanFacts) -> list[str]:
 
 
 def _bedrock_input_excludes_cache(facts: SpanFacts, answered: Content | None) -> bool:
-    """Whether Bedrock's own input, without what is cached, was passed on, as the first versions did.
+    """Return whether Bedrock's input excludes cached tokens, as in the first versions.
 
-    The answer's document tells, where it has the usage; else the total, which includes what is cached.
+    The response's document shows it if it has the usage; else the total, which includes cached tokens.
     """
     counts = facts.counts
     usage = answered.value.get("usage") if answered and isinstance(answered.value, dict) else None
@@ -138,7 +138,7 @@ def _bedrock_input_excludes_cache(facts: SpanFacts, answered: Content | None) ->
 
 
 def _read_route(facts: SpanFacts) -> None:
-    """LiteLLM's names of models begin with the provider: `anthropic/claude-sonnet-4-5`."""
+    """Set the provider from LiteLLM's model names, which begin with it: `anthropic/claude-sonnet-4-5`."""
     provider, slash, model = facts.texts.get("model_requested", "").partition("/")
     if slash:
         facts.texts["provider"], facts.texts["model_requested"] = provider, model
@@ -160,7 +160,7 @@ def _read_documents(facts: SpanFacts, asked: Content | None, answered: Content |
 
 
 def _read_flattened(facts: SpanFacts) -> None:
-    """Messages, where the documents leave something open: putting them together again costs most."""
+    """Set flattened messages if the documents lack some facts: rebuilding them is the costliest step."""
     if facts.operation not in _MESSAGE_OPERATIONS:
         _read_lists(facts)
     if not facts.flattened:
@@ -175,7 +175,7 @@ def _read_flattened(facts: SpanFacts) -> None:
 
 
 def _read_lists(facts: SpanFacts) -> None:
-    """Read what embeddings were made of, what was searched, and the documents found; never the vectors."""
+    """Set the inputs of embeddings, the query and the documents of searches; vectors are not stored."""
     query = facts.attributes.get("reranker.query")
     given = built(indexed_list(facts.flattened, "reranker.input_documents."))
     if facts.request is None and (query or given is not None):
@@ -202,7 +202,7 @@ def _answered(facts: SpanFacts) -> bool:
         return True
     if facts.response is None and _has_flattened(facts, "llm.output_messages."):
         return True
-    # LangChain has a document without an answer for calls that failed.
+    # LangChain writes a document without an answer for failed calls.
     return facts.response is not None and all(event.name != "exception" for event in facts.events)
 
 
@@ -211,7 +211,7 @@ def _messages(facts: SpanFacts, prefix: str) -> Content | None:
 
 
 def _message(entry: Json) -> Json:
-    """`{"message": {"role", "content", "contents": [{"message_content": …}]}}` without its wrappings."""
+    """Return a message without its wrappers: `{"message": {"contents": [{"message_content": …}]}}`."""
     message = entry.get("message") if isinstance(entry, dict) else None
     if not isinstance(message, dict):
         return entry
@@ -229,7 +229,7 @@ def _message(entry: Json) -> Json:
 
 
 def _choices(facts: SpanFacts) -> Content | None:
-    """Return the answers of a completion, `llm.choices.N.completion.text`, as messages."""
+    """Return the answers of a text completion, `llm.choices.N.completion.text`, as messages."""
     answers: list[Json] = []
     for entry in indexed_list(facts.flattened, "llm.choices."):
         completion = entry.get("completion") if isinstance(entry, dict) else None
@@ -267,7 +267,7 @@ DIALECT = Dialect(
         "reranker.",
     ),
     kind_key="openinference.span.kind",
-    # The name of Future AGI and LoongSuite, and an older one of the former.
+    # The attribute's name in Future AGI and LoongSuite, and Future AGI's older name.
     kind_aliases=("gen_ai.span.kind", "fi.span.kind"),
     kinds={
         "LLM": "chat",

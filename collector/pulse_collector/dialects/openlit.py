@@ -1,4 +1,4 @@
-"""OpenLIT: the present conventions, with a few facts that are not what their names say."""
+"""OpenLIT: the current conventions, with a few values that differ from their definition."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.facts.attributes import as_number
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: A call that failed early has no attributes at all, only its name.
+#: A call that failed early has no attributes, only its name.
 _NAME = re.compile(r"(chat|embeddings|text_completion) (\S+)")
 
 
 def read(facts: SpanFacts) -> None:
-    """Read content; take the time to the first token only where the answer was streamed."""
+    """Set content; set the time to the first token only for streamed responses."""
     if facts.operation is None and not facts.attributes and (named := _NAME.fullmatch(facts.name)):
         facts.operation, facts.model_call = named[1], True
         facts.fill("model_requested", named[2])
         if facts.scope is not None and facts.scope.startswith("openlit.instrumentation."):
             facts.fill("provider", facts.scope.removeprefix("openlit.instrumentation."))
     read_content(facts)
-    # It is set for answers in one piece too, where it is the whole duration.
+    # For other responses OpenLIT writes the whole duration.
     if facts.attributes.get("gen_ai.request.stream") is True:
         seconds = as_number(facts.attributes.get("gen_ai.server.time_to_first_token"))
         if seconds:
@@ -38,7 +38,7 @@ DIALECT = Dialect(
     },
     noise=("telemetry.sdk.name", "gen_ai.client.token.usage"),
     input_excludes_cache=frozenset({"anthropic", "bedrock"}),
-    # It leaves cached tokens out, and says 0 for a model that its price file lacks.
+    # OpenLIT ignores cached tokens, and writes 0 for a model that its price file lacks.
     cost_is_estimate=True,
     read=read,
     extends=OTEL_GENAI,

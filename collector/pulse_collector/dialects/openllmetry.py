@@ -1,4 +1,4 @@
-"""OpenLLMetry (Traceloop's instrumentations), before and after it took up the present conventions."""
+"""OpenLLMetry (Traceloop's instrumentations), before and after it adopted the current conventions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pulse_collector.facts.indexed import indexed_list
 from pulse_collector.facts.json_text import Json
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: OpenLLMetry's scopes are named like OpenTelemetry's own, after the library that is instrumented.
+#: The instrumented libraries: scopes of OpenLLMetry and of OpenTelemetry differ only in the prefix.
 _LIBRARIES = (
     "alephalpha",
     "anthropic",
@@ -44,7 +44,7 @@ _LIBRARIES = (
 
 _BEDROCK = "opentelemetry.instrumentation.bedrock"
 
-#: Parameters that it writes as empty lists where nobody asked for them.
+#: Parameters that OpenLLMetry writes as empty lists if the request lacks them.
 _UNASKED = ("gen_ai.request.reasoning_effort", "gen_ai.request.reasoning_summary")
 
 _SESSION_PROPERTIES = ("session_id", "chat_id", "thread_id", "conversation_id")
@@ -52,9 +52,9 @@ _PROPERTIES = "traceloop.association.properties."
 
 
 def read(facts: SpanFacts) -> None:
-    """Read content as the conventions have it, and tools as OpenLLMetry once flattened them."""
+    """Set content from the conventions' attributes, and from OpenLLMetry's flattened tools."""
     if facts.operation == "text_completion" and facts.name.endswith((".chat", ".response")):
-        # Before 0.5x Anthropic's messages were called a completion.
+        # Before 0.5x Anthropic's messages had the operation of a completion.
         facts.operation = "chat"
     for key in _UNASKED:
         if facts.rest.get(key) == []:
@@ -64,13 +64,13 @@ def read(facts: SpanFacts) -> None:
     if tools or facts.operation == "text_completion":
         prompt = built([_message(one) for one in indexed_list(facts.flattened, "gen_ai.prompt.")])
         set_messages(facts, messages=prompt, answers=None, tools=built(tools))
-    # The names before those of the conventions.
+    # The names before the conventions'.
     asked = [_message(one) for one in indexed_list(facts.flattened, "llm.prompts.")]
     answered = indexed_list(facts.flattened, "llm.completions.")
     if asked or answered:
         set_messages(facts, messages=built(asked), answers=built(answered))
     if facts.scope == _BEDROCK:
-        # Its counts are passed on as they come.
+        # Anthropic's counts are written unchanged.
         facts.input_excludes_cache = True
     read_content(facts)
     read_in_and_out(
@@ -83,9 +83,9 @@ def read(facts: SpanFacts) -> None:
 
 
 def _message(entry: Json) -> Json:
-    """Return a message; the prompt of a completion stood under its role once: `gen_ai.prompt.0.user`.
+    """Return a message. Older prompts of completions are under their role: `gen_ai.prompt.0.user`.
 
-    OpenInference has it under `llm.prompts.0.prompt.text`.
+    OpenInference writes them as `llm.prompts.0.prompt.text`.
     """
     if isinstance(entry, dict) and entry.keys() == {"user"}:
         return {"role": "user", "content": entry["user"]}

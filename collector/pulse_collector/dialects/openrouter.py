@@ -1,4 +1,4 @@
-"""OpenRouter's own broadcast of the calls that it served, with what it charged."""
+"""OpenRouter's own export of the calls that it served, with the charged cost."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _OUTPUTS = ("gen_ai.completion", "span.output", "trace.output")
 
 
 def read(facts: SpanFacts) -> None:
-    """Read content and make OpenRouter the provider: what is named is the company that it called."""
+    """Set content, and OpenRouter as the provider: the attribute names the company that OpenRouter called."""
     named = facts.texts.get("provider")
     if named is not None:
         facts.rest["gen_ai.provider.name"] = named
@@ -38,7 +38,7 @@ def read(facts: SpanFacts) -> None:
 
 
 def _answer(value: Json) -> JsonObject | None:
-    """`{"completion": …, "reasoning": …, "tool_calls": […]}` as a message."""
+    """Return `{"completion": …, "reasoning": …, "tool_calls": […]}` as a message."""
     if isinstance(value, str):
         return {"role": "assistant", "content": value}
     if not isinstance(value, dict):

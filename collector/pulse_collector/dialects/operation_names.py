@@ -1,4 +1,4 @@
-"""Spellings of operations: the names that senders use for calls of a model, and names that are no call."""
+"""Spellings of operations: names of model calls, and words in names that are not calls."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _CALLS: Mapping[str, tuple[str, ...]] = {
     "moderation": ("moderations", "moderate", "moderations_create"),
 }
 _OPERATION_BY_NAME = {name: operation for operation, names in _CALLS.items() for name in names}
-#: A name with one of these words is something around calls, which repeats their usage.
+#: A name with one of these words is of a step around calls, whose span repeats their usage.
 _AROUND_CALLS = frozenset(
     {
         *("agent", "agents", "crew", "flow", "graph", "node", "workflow", "pipeline", "chain", "task"),
@@ -53,14 +53,14 @@ _AROUND_CALLS = frozenset(
         *("guardrail", "evaluate", "evaluation", "evaluator", "batch", "file", "files"),
     }
 )
-#: A name with one of these words reads a stored answer again, which has the usage of the call that made it.
+#: A name with one of these words reads a stored response again, whose usage is that of an earlier call.
 _READS_STORED = frozenset(
     {"fetch", "get", "retrieve", "list", "read", "poll", "wait", "cancel", "delete", "count"}
 )
 
 
 def spellings(operations: Iterable[str]) -> dict[str, str]:
-    """Return the operation for each name that is one, or a known spelling of one."""
+    """Return the operation for each of these names and each known spelling of one."""
     return {**_OPERATION_BY_NAME, **{operation: operation for operation in operations}}
 
 
@@ -71,6 +71,6 @@ def normal_name(name: str) -> str:
 
 
 def may_be_call(name: str, *, has_response_id: bool) -> bool:
-    """Return whether an unknown operation that used tokens is one call of a model, by its name."""
+    """Return whether an unknown operation with tokens is one model call, by its name."""
     words = normal_name(name).split("_")
     return _READS_STORED.isdisjoint(words) and (has_response_id or _AROUND_CALLS.isdisjoint(words))

@@ -1,4 +1,4 @@
-"""OpenTelemetry's gen-ai conventions, present and past: the dialect that the others extend."""
+"""OpenTelemetry's gen-ai conventions, current and past: the base of all other dialects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from pulse_collector.facts.messages import (
 )
 from pulse_collector.facts.span_facts import Event, SpanFacts
 
-#: Span events that carried content before there were attributes for it, and Strands still sends.
+#: Span events with content: the form before content attributes, which Strands still writes.
 _MESSAGE_EVENTS = {
     "gen_ai.system.message": "system",
     "gen_ai.user.message": "user",
@@ -38,9 +38,9 @@ _MESSAGE_KEYS = frozenset({"gen_ai.input.messages", "gen_ai.output.messages", "g
 _SEARCHES = frozenset({"retrieval", "rerank"})
 _QUERIES = ("gen_ai.retrieval.query.text", "gen_ai.retrieval.query", "gen_ai.rerank.query")
 CHUNK_EVENT = "gen_ai.content.completion.chunk"
-#: Its name in the first versions of OpenLLMetry.
+#: The event's name in the first versions of OpenLLMetry.
 OLD_CHUNK_EVENT = "llm.content.completion.chunk"
-#: Carries all facts of a call; as an event of the span itself, Strands' newest form has its messages there.
+#: Has all content of a call. Strands' newest versions write it as an event of the span itself.
 _DETAILS_EVENT = "gen_ai.client.inference.operation.details"
 CONTENT_EVENTS = frozenset(
     {
@@ -49,14 +49,14 @@ CONTENT_EVENTS = frozenset(
         CHUNK_EVENT,
         OLD_CHUNK_EVENT,
         _DETAILS_EVENT,
-        # Claude Code's, of which every attribute is content.
+        # An event of Claude Code whose attributes are all content.
         "tool.output",
     }
 )
 
 
 def read_content(facts: SpanFacts) -> None:
-    """Read content from attributes, from flattened attributes, or from events, whichever is there."""
+    """Set content from attributes, flattened attributes or events, whichever the span has."""
     if not facts.has_content and not facts.events:
         return
     attributes = facts.attributes
@@ -81,7 +81,7 @@ def read_content(facts: SpanFacts) -> None:
 
 
 def read_missing_content(facts: SpanFacts) -> None:
-    """Read the conventions' content where a dialect's own attributes lack the request or the answer."""
+    """Set the conventions' content where the dialect's own attributes lack request or response."""
     if facts.request is None or facts.response is None:
         read_content(facts)
 
@@ -94,7 +94,7 @@ def set_messages(
     system: Content | None = None,
     tools: Content | None = None,
 ) -> None:
-    """Set bodies, texts and finish reasons from messages, where they are not known yet."""
+    """Set bodies, texts and finish reasons from messages, if they are unset."""
     texts = facts.texts
     if facts.request is None:
         facts.request = request_body(
@@ -109,7 +109,7 @@ def set_messages(
     if answers is None:
         return
     if facts.output_text is None:
-        # A call has choices, an agent the messages of its whole run.
+        # A call has choices; an agent's output is the conversation of its whole run.
         text_of = first_answer_text if facts.model_call else last_answer_text
         facts.output_text = text_of(answers.value) or first_answer_text(answers.value)
     if not facts.finish_reasons:
@@ -124,12 +124,12 @@ def set_messages(
 
 
 def built(messages: Sequence[Json]) -> Content | None:
-    """Messages that were put together here, as content."""
+    """Return messages that a dialect has built as content; None if there are none."""
     return content_of(dump_json([*messages])) if messages else None
 
 
 def read_first_event(facts: SpanFacts, name: str) -> None:
-    """Take the time to the first token from the first event of this name."""
+    """Set the time to the first token from the first event with this name."""
     first_ns = min((event.time_ns for event in facts.events if event.name == name), default=None)
     if first_ns is not None and first_ns >= facts.start_ns:
         facts.numbers["time_to_first_token_ms"] = (first_ns - facts.start_ns) / 1e6
@@ -147,11 +147,11 @@ def _read_tool(facts: SpanFacts) -> None:
 
 
 def _read_search(facts: SpanFacts) -> None:
-    """Read the query of a retrieval or a rerank, the documents given, and those returned."""
+    """Set query, given documents and returned documents of a retrieval or a rerank."""
     attributes, operation = facts.attributes, facts.operation
     query = next((text for key in _QUERIES if (text := attributes.get(key))), None)
     documents = {name: _documents(facts, f"gen_ai.{operation}.{name}") for name in ("documents", "results")}
-    # A retrieval returns documents, a rerank is given them.
+    # A retrieval returns its documents; a rerank receives them.
     given = documents["documents"] if operation == "rerank" else None
     returned = documents["results"] if operation == "rerank" else documents["documents"]
     if facts.request is None and (query or given is not None):
@@ -168,7 +168,7 @@ def _documents(facts: SpanFacts, key: str) -> Content | None:
 def search_body(
     query: AttributeValue, documents: Content | None, parameters: Mapping[str, AttributeValue] | None = None
 ) -> bytes:
-    """Return the request of a search: the query and the documents that were given with it."""
+    """Return the request body of a search: the query and the documents that it receives."""
     body: dict[str, object] = {}
     asked = content_of(query)
     if asked is not None:
@@ -179,7 +179,7 @@ def search_body(
 
 
 def _older_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
-    """`gen_ai.prompt.N.*` and `gen_ai.completion.N.*`, else `gen_ai.prompt` and `gen_ai.completion`."""
+    """Return prompt and completion: `gen_ai.prompt.N.*` and so on, else `gen_ai.prompt`."""
     attributes = facts.attributes
     messages = built(_flattened(facts, "gen_ai.prompt.", "gen_ai.input.messages."))
     answers = built(_flattened(facts, "gen_ai.completion.", "gen_ai.output.messages."))
@@ -191,7 +191,7 @@ def _older_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
 
 
 def _flattened(facts: SpanFacts, *prefixes: str) -> list[Json]:
-    """Return the first of these flattened lists that is there, its messages without a wrapping `message`."""
+    """Return the first of these flattened lists that exists, each message without a `message` wrapper."""
     none: list[Json] = []
     listed = next((found for prefix in prefixes if (found := indexed_list(facts.flattened, prefix))), none)
     return [
@@ -231,7 +231,7 @@ def is_details(event: Event) -> bool:
 
 
 def _details(facts: SpanFacts) -> Attributes | None:
-    """Return the attributes of the event that has all facts of the call, and fill the gaps from them."""
+    """Return the attributes of the event with the content of the call, and set unset facts from them."""
     event = next((event for event in reversed(facts.events) if is_details(event)), None)
     if event is None:
         return None
@@ -253,7 +253,7 @@ def _event_message(attributes: dict[str, AttributeValue], role: str) -> JsonObje
     message: JsonObject = {"role": role}
     whole = parse_object(attributes.get("gen_ai.event.content"))
     if whole:
-        # Azure's clients: the message, or the choice, as one document.
+        # Azure's clients write the whole message or choice as one document.
         return {**message, **(choice_message(whole) if "message" in whole else whole)}
     for key, value in attributes.items():
         content = content_of(value) if isinstance(value, str) and value[:1] in ("{", "[") else None
@@ -275,7 +275,7 @@ def _listed(value: AttributeValue, role: str) -> list[Json]:
     return [content.value]
 
 
-#: What an application says of whole traces, with a library that leaves the spans to others.
+#: Properties of whole traces that an application sets with libraries which do not record the spans.
 _PROPERTIES = ("traceloop.association.properties.", "lmnr.association.properties.")
 
 DIALECT = Dialect(
@@ -313,7 +313,7 @@ DIALECT = Dialect(
         "release": ("langfuse.release", "sentry.release"),
         "error_type": ("error.type",),
     },
-    # The names that go before their other spellings, which `facts/usage_names.py` reads.
+    # Preferred names; `facts/usage_names.py` recognises all further spellings.
     counts={
         "input": ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens"),
         "output": ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens"),
@@ -330,11 +330,11 @@ DIALECT = Dialect(
         "gen_ai.client.operation.time_to_first_chunk",
         "gen_ai.response.time_to_first_token",
         "gen_ai.client.operation.time_to_first_token",
-        # vLLM's and Pipecat's.
+        # The name in vLLM and Pipecat.
         "gen_ai.latency.time_to_first_token",
         "metrics.ttfb",
     ),
-    # VS Code's Copilot and Claude Code.
+    # The names in VS Code's Copilot and in Claude Code.
     first_token_ms=("copilot_chat.time_to_first_token", "ttft_ms"),
     first_token_at=("mastra.completion_start_time",),
     cost_usd=("gen_ai.usage.cost", "gen_ai.cost.total_cost", "operation.cost"),

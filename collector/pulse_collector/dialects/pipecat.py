@@ -1,4 +1,4 @@
-"""Pipecat: conversations, turns and the services of a voice agent, with content under bare names."""
+"""Pipecat: conversations, turns and the services of a voice agent, with content under unprefixed names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pulse_collector.dialects.otel_genai import read_content, set_messages
 from pulse_collector.facts.content import content_of
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: Names of services and steps: what Pipecat writes as the operation, or as the span's name.
+#: Operations by Pipecat's own operation name, or by the span's name.
 _OPERATIONS = {
     "tts": "speech",
     "stt": "transcription",
@@ -25,7 +25,7 @@ _OPERATIONS = {
     "llm_setup": "span",
     "setup": "span",
     "llm_request": "span",
-    # A turn of a model that hears and speaks.
+    # A turn of a speech-to-speech model.
     "llm_response": "chat",
     "model_turn": "chat",
     "response": "chat",
@@ -38,7 +38,7 @@ _TOOLS = ("tools", "tools.definitions")
 
 
 def read(facts: SpanFacts) -> None:
-    """Read the operation by Pipecat's own name, and content."""
+    """Set the operation by Pipecat's own name, and content."""
     attributes = facts.attributes
     named = attributes.get("gen_ai.operation.name")
     if not isinstance(named, str) or named not in ("chat", "text_completion"):

@@ -1,4 +1,4 @@
-"""Pydantic AI: the present conventions, with the agent's sums under names of their own."""
+"""Pydantic AI: the current conventions, with the agent's sums under its own names."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _OPERATIONS = {
 
 
 def read(facts: SpanFacts) -> None:
-    """Read content, also where older versions kept that of agents and tools."""
+    """Set content, including the older forms for agents and tools."""
     attributes = facts.attributes
     if facts.operation is None:
-        # Before it took up the conventions for agents and tools, the name said what a span is.
+        # Before it adopted the conventions for agents and tools, only the name had the operation.
         facts.operation = _OPERATIONS.get(facts.name)
     read_content(facts)
-    # The first version had its messages as events, in a list.
+    # The first version wrote its messages as a list of events.
     asked, answered = messages_of_events(attributes.get("events") or attributes.get("all_messages_events"))
     set_messages(facts, messages=built(asked), answers=built(answered))
     if facts.model_call:

@@ -1,4 +1,4 @@
-"""Sentry's gen_ai spans: the conventions with messages, answers and counts under names of its own."""
+"""Sentry's gen_ai spans: the conventions, with its own names for messages, answers and counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pulse_collector.facts.content import content_of
 from pulse_collector.facts.json_text import Json, JsonObject, parse_json, to_json
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: By `sentry.op`; all others are of no model.
+#: Operations by `sentry.op`; spans with other values are not gen-ai spans.
 _OPERATIONS = {
     "gen_ai.chat": "chat",
     "gen_ai.request": "chat",
@@ -45,7 +45,7 @@ _OUTPUTS = ("gen_ai.tool.output", *_TEXTS)
 
 
 def read(facts: SpanFacts) -> None:
-    """Read the operation, messages and answers."""
+    """Set the operation, messages and answers."""
     op = facts.attributes.get("sentry.op")
     if isinstance(op, str) and op in _OPERATIONS and "gen_ai.operation.name" not in facts.attributes:
         facts.operation = _OPERATIONS[op]
@@ -80,7 +80,7 @@ def _read_messages(facts: SpanFacts) -> None:
 
 
 def _joined(value: AttributeValue) -> str | None:
-    """The text of an answer, which may be a list of texts, also as JSON."""
+    """Return the text of an answer, which may be a list of texts, also as JSON."""
     document: Json = to_json(value)
     if isinstance(document, str) and document[:1] == "[":
         document = parse_json(document) or document

@@ -27,9 +27,9 @@ _OUTPUTS = (
 
 
 def read(facts: SpanFacts) -> None:
-    """Read content; the store of vectors and the tool have attributes of their own."""
+    """Set content, also from the attributes of vector stores and tools."""
     if facts.texts.get("session_id") == "default" and facts.attributes.get(_CONVERSATION) == "default":
-        # Where the application names no conversation, the memory of all of them has this name.
+        # The default conversation id, which all conversations share.
         del facts.texts["session_id"]
     read_content(facts)
     read_in_and_out(facts, _INPUTS, _OUTPUTS)
@@ -50,7 +50,7 @@ DIALECT = Dialect(
         "tool_call": "execute_tool",
         "vector_store": "retrieval",
     },
-    # The operation of a chat client is `framework`, and it repeats the model and the tokens of its calls.
+    # A chat client has the operation `framework`, and repeats the model and the tokens of its calls.
     kind_wins=True,
     texts={"session_id": ("gen_ai.conversation.id", "session.id", _CONVERSATION)},
     content=(

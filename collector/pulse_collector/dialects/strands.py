@@ -7,14 +7,14 @@ from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: Since Strands has these names for cached tokens, its input includes them.
+#: Versions with these names of cached tokens include them in the input.
 _INCLUSIVE_KEYS = frozenset(
     {"gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_creation.input_tokens"}
 )
 
 
 def read(facts: SpanFacts) -> None:
-    """Read content; a cycle is one step of an agent."""
+    """Set content; a cycle becomes one step of an agent."""
     if facts.operation is None and facts.name.lower().startswith(("cycle", "execute_event_loop_cycle")):
         facts.operation = "agent_step"
     if not _INCLUSIVE_KEYS.isdisjoint(facts.attributes):
@@ -25,10 +25,10 @@ def read(facts: SpanFacts) -> None:
 DIALECT = Dialect(
     name="strands",
     scopes=("strands",),
-    # It always streams; the time is that of the first byte, in milliseconds whatever the name's unit is.
+    # Strands always streams. The value is milliseconds to the first byte, whatever unit the name has.
     first_token_ms=("gen_ai.server.time_to_first_token",),
     tags=("tag.tags", "tags", "langfuse.tags", "langfuse.trace.tags"),
-    # Before, Bedrock's and Anthropic's counts were passed on as they come.
+    # Older versions write Bedrock's and Anthropic's counts unchanged.
     input_excludes_cache=frozenset({"anthropic", "bedrock"}),
     read=read,
     extends=OTEL_GENAI,

@@ -1,4 +1,4 @@
-"""Traceloop's SDK: the workflows, tasks, agents and tools around the calls that OpenLLMetry records."""
+"""Traceloop's SDK: the workflows, tasks, agents and tools around calls that OpenLLMetry records."""
 
 from __future__ import annotations
 

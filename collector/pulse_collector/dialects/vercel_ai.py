@@ -22,7 +22,7 @@ from pulse_collector.facts.usage import count_of, counts_by_name, counts_of_docu
 
 
 def read(facts: SpanFacts) -> None:
-    """Read prompt and answer, and the counts that only the provider's own metadata has."""
+    """Set prompt and answer, and the counts that only the provider's metadata has."""
     attributes = facts.attributes
     if facts.texts.get("provider_request_id", "").startswith(_INVENTED_IDS):
         del facts.texts["provider_request_id"]
@@ -50,7 +50,7 @@ def read(facts: SpanFacts) -> None:
 
 
 def _read_provider_metadata(facts: SpanFacts) -> None:
-    """Read cached tokens, which version 4 and streams have nowhere else, and what a router charged."""
+    """Set cached tokens, which version 4 and streams have only here, and the cost that a router charged."""
     metadata = parse_object(facts.attributes.get("ai.response.providerMetadata"))
     for section in metadata.values():
         if isinstance(section, dict):
@@ -60,21 +60,22 @@ def _read_provider_metadata(facts: SpanFacts) -> None:
         read_reported_cost(facts, {"cost": gateway.get("cost")})
     anthropic, bedrock = metadata.get("anthropic"), metadata.get("bedrock")
     if isinstance(anthropic, dict):
-        # Versions 4 and 5 passed on Anthropic's own count, which leaves the cache out.
+        # Versions 4 and 5 write Anthropic's own count, which excludes cached tokens.
         usage = anthropic.get("usage")
         sent = count_of(usage.get("input_tokens")) if isinstance(usage, dict) else None
         facts.input_excludes_cache = "ai.usage.promptTokens" in facts.attributes or (
             sent is not None and sent == facts.counts.get("input")
         )
     elif isinstance(bedrock, dict) and "usage" in bedrock:
-        # And Bedrock's. Since version 6 the input has its parts beside it, and includes them.
+        # The same for Bedrock. Since version 6 there are attributes for the parts, and the input includes
+        # them.
         facts.input_excludes_cache = not any(key.startswith(_INPUT_DETAILS) for key in facts.attributes)
 
 
 def _read_section(facts: SpanFacts, section: JsonObject) -> None:
-    """Fill in parts of the tokens from what the provider's own metadata has: there, or in its usage.
+    """Set parts of the tokens from a provider's metadata or the usage in it.
 
-    Input and output are the attributes', except of Google, where these are the candidates without thoughts.
+    Input and output are taken from attributes, except for Google: there the attributes exclude thoughts.
     """
     google = section.get("usageMetadata")
     if isinstance(google, dict):
@@ -114,7 +115,7 @@ def _tool_call(call: Json) -> Json:
 
 
 def _values(value: AttributeValue) -> Content | None:
-    """A list of JSON texts as one list."""
+    """Return a list of JSON texts as one list."""
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, Sequence) or isinstance(value, bytes):
@@ -140,7 +141,7 @@ def _read_tool(facts: SpanFacts) -> None:
         facts.response = document_body(result, "result")
 
 
-#: Stand in for the response's id where the provider gave none.
+#: Prefixes of ids that the SDK invents if the provider sends no response id.
 _INVENTED_IDS = ("aitxt-", "aiobj-")
 _WHOLES = frozenset({"input", "output", "total"})
 _INPUT_DETAILS = "ai.usage.inputTokenDetails."
@@ -162,7 +163,7 @@ DIALECT = Dialect(
         "ai.embedMany.doEmbed": "embeddings",
         "ai.rerank.doRerank": "rerank",
         "ai.toolCall": "execute_tool",
-        # These repeat the sums of the calls that they make.
+        # These spans repeat the sums of their child calls.
         "ai.generateText": "invoke_agent",
         "ai.streamText": "invoke_agent",
         "ai.generateObject": "invoke_agent",

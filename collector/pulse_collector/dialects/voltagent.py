@@ -8,7 +8,7 @@ from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: By `span.type`; the agent's own span has none, and `entity.type` is the agent's on all of them.
+#: Operations by `span.type`. The agent's own span has none; `entity.type` is `agent` on all of its spans.
 _KINDS = {
     "llm": "chat",
     "tool": "execute_tool",
@@ -28,7 +28,7 @@ _OUTPUTS = ("llm.output", "tool.result", "workflow.output", "output")
 
 
 def read(facts: SpanFacts) -> None:
-    """Read the operation, and content."""
+    """Set the operation, and content."""
     attributes = facts.attributes
     kind = attributes.get("span.type")
     if not isinstance(kind, str):

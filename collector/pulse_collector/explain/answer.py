@@ -1,4 +1,4 @@
-"""An explanation as JSON, with the names of a trace row."""
+"""Converts an explanation to JSON, with the field names of a trace."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Answer = dict[str, object]
 
 
 def explanation_json(explanation: Explanation) -> Answer:
-    """The whole answer of `POST /v1/explain`."""
+    """Return the whole response of `POST /v1/explain`."""
     return {
         "spans": [_span(span) for span in explanation.spans],
         "logs": [_log(log) for log in explanation.logs],
@@ -21,16 +21,16 @@ def explanation_json(explanation: Explanation) -> Answer:
 
 
 def _span(span: ExplainedSpan) -> Answer:
-    told: Answer = {
+    answer: Answer = {
         "otel_trace_id": span.otel_trace_id,
         "otel_span_id": span.otel_span_id,
         "parent_span_id": span.parent_span_id,
         "name": span.name,
     }
     if span.refused is not None:
-        return {**told, "refused": span.refused}
+        return {**answer, "refused": span.refused}
     return {
-        **told,
+        **answer,
         "dialect": span.dialect,
         "recognised_by": span.recognised_by,
         "operation": span.operation,
@@ -47,7 +47,7 @@ def _span(span: ExplainedSpan) -> Answer:
 
 
 def counting_json(counting: Counting) -> Answer:
-    """Whether a row counts, why, and what it takes from others."""
+    """Return whether a row counts, the reason, and the columns that other spans complete."""
     overrides: Mapping[str, Answer] = {
         column: {"own": override.own, "shown": override.shown, "from": override.source}
         for column, override in counting.overrides.items()
@@ -62,10 +62,10 @@ def counting_json(counting: Counting) -> Answer:
 
 
 def _column(column: Column) -> Answer:
-    told: Answer = {"value": column.value, "from": [*column.sources]}
+    answer: Answer = {"value": column.value, "from": [*column.sources]}
     if column.overruled:
-        told["overruled"] = [_part(part) for part in column.overruled]
-    return told
+        answer["overruled"] = [_part(part) for part in column.overruled]
+    return answer
 
 
 def _part(part: Part) -> Answer:

@@ -1,8 +1,7 @@
-"""Finds which part of a span feeds which column, by mapping the span again without it and with another.
+"""Finds which part of a span fills which column, by mapping the span without the part or with it changed.
 
-Nothing is known here of any dialect: what is said of a column is true because the column changed. A part
-feeds a column if the column changes when the part does; it is overruled in a column if it feeds it only
-once the part that does is gone.
+This needs no knowledge of dialects. A part fills a column if a change of the part changes the column. A part
+is overruled in a column if it fills the column only after the part that does is removed.
 """
 
 from __future__ import annotations
@@ -23,48 +22,48 @@ from pulse_collector.pricing import Prices
 from pulse_storage.content.bodies import unpack
 from pulse_storage.rows import SpanRow
 
-#: Columns of no interest by themselves: they name the span, or follow from the ones beside them.
-_APART = frozenset(
+#: Columns without an attribution: they identify the span, or follow from other columns.
+_NOT_ATTRIBUTED = frozenset(
     {
         *("project_id", "otel_trace_id", "otel_span_id", "parent_span_id", "gen_ai", "scope"),
         *("usage_source", "cost_source", "price_version", "partner_key", "model_call", "dialect"),
         *("reported_cost_nano_usd", "estimated_cost_nano_usd"),
     }
 )
-#: What kind of span it is; when that changes, so does everything else.
+#: The kind of the span: if it changes, most columns change too.
 _KIND = ("operation", "model_call", "dialect")
-#: What a resource tells too.
+#: Columns that attributes of the resource fill too.
 _OF_RESOURCE = ("service", "environment", "release")
 _PACKED = ("output_text", "request_body", "response_body")
 _COST = "cost_nano_usd"
-#: What a cost is computed from: what would follow in one of these is told there.
+#: Inputs of the cost: an alternative source of one of them is reported for that column only.
 _COST_FROM = frozenset({"provider", "model_requested", "model_used", "start_ns", "status", *Usage._fields})
-#: How many parts are looked at that would follow the one which feeds a column.
+#: How many parts are tried that would replace the source of a column.
 _MAX_FALLBACKS = 3
 
 Facts = Mapping[str, object]
 
 
 class Budget:
-    """How much mapping one request for an explanation may cost: times, and bytes of spans."""
+    """Bounds the work for one explanation: the number of mappings, and the bytes of the mapped spans."""
 
     def __init__(self, mappings: int, size_bytes: int) -> None:
         self.mappings = mappings
         self.size_bytes = size_bytes
 
     def has(self, mappings: int, size_bytes: int) -> bool:
-        """Whether so many mappings of a span of this size can still be paid."""
+        """Return whether so many mappings of a span of this size are within the budget."""
         return mappings <= self.mappings and mappings * size_bytes <= self.size_bytes
 
     def spend(self, size_bytes: int) -> None:
-        """Pay for one mapping."""
+        """Charge one mapping of a span of this size."""
         self.mappings -= 1
         self.size_bytes -= size_bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Overruled:
-    """A part of the span that would have fed the column, but for one that goes before it."""
+    """A part that would fill the column if a preferred part were absent."""
 
     label: str
     value: AttributeValue
@@ -72,19 +71,19 @@ class Overruled:
 
 @dataclass(slots=True)
 class Attribution:
-    """Which parts of a span its row was made of."""
+    """The parts of a span from which its row was made."""
 
-    #: Column to the labels of the parts that feed it.
+    #: Column to the labels of the parts that fill it.
     sources: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     overruled: dict[str, list[Overruled]] = field(default_factory=dict[str, list[Overruled]])
-    #: Members of the metadata to the labels of the parts that feed them.
+    #: Members of the metadata to the labels of the parts that fill them.
     metadata: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    #: Parts on which nothing depends.
+    #: Parts that fill no column.
     unused: list[Input] = field(default_factory=list[Input])
 
 
 class Mapped:
-    """One span as it is mapped, and as it would be if it were otherwise."""
+    """One span, which can be mapped unchanged and with changes."""
 
     def __init__(
         self, request: ExportTraceServiceRequest, received_ns: int, prices: Prices, budget: Budget
@@ -96,7 +95,7 @@ class Mapped:
         self._size_bytes = request.ByteSize()
 
     def row(self, *changes: Change) -> SpanRow | None:
-        """The row of the span with these changes; None if it cannot be one any more."""
+        """Return the row of the span with these changes; None if the changed span is rejected."""
         request = self._request
         if changes:
             request = ExportTraceServiceRequest()
@@ -108,12 +107,12 @@ class Mapped:
         return rows[0] if rows else None
 
     def facts(self, *changes: Change) -> Facts:
-        """What `row` says, by column, with the members of its metadata beside."""
+        """Return the values of `row` by column, with the members of its metadata."""
         return facts_of(self.row(*changes))
 
 
 def facts_of(row: SpanRow | None) -> Facts:
-    """A row's columns by name, bodies unpacked, and `metadata.…` by member."""
+    """Return a row's values by column, bodies unpacked, and the metadata by member as `metadata.…`."""
     if row is None:
         return {}
     facts: dict[str, object] = dict(zip(SpanRow._fields, row, strict=True))
@@ -134,9 +133,9 @@ def facts_of(row: SpanRow | None) -> Facts:
 def attribute(
     request: ExportTraceServiceRequest, received_ns: int, prices: Prices, budget: Budget
 ) -> Attribution | None:
-    """Which parts of the one span in a request feed which column of its row.
+    """Return which parts of the one span in a request fill which columns of its row.
 
-    None if the budget is too small for it, which then is not spent.
+    Returns None, and charges nothing, if the budget is too small.
     """
     inputs = list(inputs_of(request))
     if not budget.has(2 * len(inputs) + 1, request.ByteSize()):
@@ -151,7 +150,7 @@ def attribute(
     feeds_already = {one.label: columns for one, columns in zip(inputs, changed, strict=True)}
     found = Attribution()
     _attribute_columns(found, base, inputs, changed)
-    # What is only kept, and what decides the kind of span, would feed no column in place of another.
+    # Excluded: parts that only reach the metadata, and parts that decide the kind of the span.
     candidates = [
         one
         for one, feeds in zip(inputs, changed, strict=True)
@@ -167,7 +166,7 @@ def attribute(
             _find_overruled(found, mapped, one, gone, columns, candidates, feeds_already)
             same = {column for column in columns - _changed(base, gone) if not found.overruled.get(column)}
             if same:
-                _forget_unbelieved(found, mapped, one, same, inputs, altered)
+                _remove_ineffective(found, mapped, one, same, inputs, altered)
     for column in [
         column for column in base if _wants_sources(base, column) and not found.sources.get(column)
     ]:
@@ -179,7 +178,7 @@ def attribute(
     return found
 
 
-def _forget_unbelieved(
+def _remove_ineffective(
     found: Attribution,
     mapped: Mapped,
     one: Input,
@@ -187,10 +186,10 @@ def _forget_unbelieved(
     inputs: Sequence[Input],
     altered: Sequence[Facts],
 ) -> None:
-    """Take a part from the sources of columns that follow all the other parts alike with it and without it.
+    """Remove a part from the sources of columns whose value does not depend on whether the part exists.
 
-    It would feed them if it said something else: a cost of 0, which is not believed. A part that only says
-    what another would say in its place is a source: with it, that other one has nothing to say.
+    Such a part would fill them with another value, for example a cost of 0, which is ignored. A part that
+    repeats the value of another part remains a source: it hides the other part.
     """
     columns = {column for column in columns if len(found.sources[column]) > 1}
     for other, with_it in zip(inputs, altered, strict=True):
@@ -203,7 +202,7 @@ def _forget_unbelieved(
 
 
 def _each_sufficient(mapped: Mapped, base: Facts, column: str, inputs: Sequence[Input]) -> list[str]:
-    """The parts of which each alone gives the column its value, so that the loss of one changes nothing."""
+    """Return the parts that each alone give the column its value: removing one of them changes nothing."""
     removed: list[Input] = []
     for one in inputs:
         removed.append(one)
@@ -219,13 +218,16 @@ def _each_sufficient(mapped: Mapped, base: Facts, column: str, inputs: Sequence[
 
 
 def _wants_sources(base: Facts, column: str) -> bool:
-    return base.get(column) not in (None, ()) and column not in _APART and not _is_metadata(column)
+    return base.get(column) not in (None, ()) and column not in _NOT_ATTRIBUTED and not _is_metadata(column)
 
 
 def _attribute_columns(
     found: Attribution, base: Facts, inputs: Sequence[Input], changed: Sequence[set[str]]
 ) -> None:
-    """Give each column its sources. A part that decides what the span is feeds what nothing else feeds."""
+    """Set the sources of each column.
+
+    A part that decides the kind fills the columns without another source.
+    """
     fed: dict[str, list[str]] = defaultdict(list)
     decided: dict[str, list[str]] = defaultdict(list)
     for one, columns in zip(inputs, changed, strict=True):
@@ -248,7 +250,7 @@ def _find_overruled(
     candidates: Sequence[Input],
     feeds_already: Mapping[str, Set[str]],
 ) -> None:
-    """Note what would feed these columns in place of the source, then in place of that, and so on."""
+    """Record the parts that would fill these columns in place of the source, then in place of those."""
     removed = [source]
     columns = {column for column in columns if gone.get(column) not in (None, ())}
     for _ in range(_MAX_FALLBACKS):

@@ -1,4 +1,4 @@
-"""Explains which rows of a set of spans count, in the words of `reconcile`, which decides it."""
+"""Explains which rows of a set of spans count, from the reasons that `reconcile` returns."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ _JOINED_BY: dict[JoinedBy, str] = {
     "response id in another trace": "both have the same provider response id, at the same time",
     "usage or question": "one has no response id; both report the same tokens or question, at the same time",
     "stream": "one opened the stream that the other read",
-    "nesting": "one lies below the other, and no other call below fits",
+    "nesting": "one is below the other, and no other call below it matches",
 }
-#: Columns of texts and bodies that lie elsewhere, by what the store calls the reference to them.
-_BORROWED = {"output_from": "output_text", "request_from": "request_body", "response_from": "response_body"}
+#: Columns whose value is a reference to another row, by the name of the reference.
+_REFERENCES = {"output_from": "output_text", "request_from": "request_body", "response_from": "response_body"}
 _COST = "cost_nano_usd"
-#: As an answer of the API calls them.
-_SHOWN_AS = {**_BORROWED, _COST: "cost_cents"}
+#: The names of columns in responses of the API.
+_SHOWN_AS = {**_REFERENCES, _COST: "cost_cents"}
 LOG_EVENTS = "log events"
 
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """A column in which a row differs from what its span says."""
+    """A column whose effective value differs from the span's own."""
 
     own: OwnValue
     shown: OwnValue
-    #: The span that it comes from (hex), or `log events`; None if several spans agree on it.
+    #: The span with the value (hex span id), or `log events`; None if several spans agree on it.
     source: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Counting:
-    """Whether a row counts, and why."""
+    """Whether a row counts, and the reason."""
 
     counted: bool
     why: str
@@ -53,7 +53,10 @@ def explain_counting(
     operations: Mapping[SpanKey, str | None],
     contents: Sequence[ContentSkeleton] = (),
 ) -> dict[SpanKey, Counting]:
-    """For each span, whether its row counts and why. `spans` must be all that bear on each other."""
+    """Return for each span whether its row counts, and why.
+
+    `spans` must include all that affect each other.
+    """
     reasons: dict[SpanKey, Reason] = {}
     verdicts = reconcile(spans, contents, reasons=reasons)
     by_key = {span.key: span for span in spans}
@@ -79,17 +82,17 @@ def explain_counting(
 def _why(span: Skeleton, operation: str | None, reason: Reason | None) -> str:
     if not span.model_call:
         if operation is None:
-            return "it tells of no model; it is kept for the tree, for sessions and for users"
-        return f"'{operation}' is no call of a model: only those have tokens and a cost of their own"
+            return "the span does not describe a model call; it is stored for trees, sessions and users"
+        return f"'{operation}' is not a model call: only model calls have their own tokens and cost"
     if reason is None:
-        return "it is a call of a model of which no other span tells"
+        return "it is a model call that no other span describes"
     if reason.counted is None:
         return f"it repeats {len(reason.others)} calls below it, which count"
     how = "; ".join(dict.fromkeys(_JOINED_BY[join.by] for join in reason.joins))
-    told = f"{len(reason.others) + 1} spans tell of the same call ({how})"
+    same = f"{len(reason.others) + 1} spans describe the same call ({how})"
     if reason.counted == span.key:
-        return f"{told}; this one counts, since {reason.preferred}"
-    return f"{told}; {reason.counted[1].hex()} counts in its place: {reason.preferred}"
+        return f"{same}; this one counts, since {reason.preferred}"
+    return f"{same}; {reason.counted[1].hex()} counts instead: {reason.preferred}"
 
 
 def _override(
@@ -100,12 +103,12 @@ def _override(
     by_key: Mapping[SpanKey, Skeleton],
     contents: Sequence[ContentSkeleton],
 ) -> Override:
-    if column in _BORROWED:
-        lender = next((other for other in by_key.values() if other.id == value), None)
-        return Override(None, None, LOG_EVENTS if lender is None else lender.otel_span_id.hex())
+    if column in _REFERENCES:
+        source_span = next((other for other in by_key.values() if other.id == value), None)
+        return Override(None, None, LOG_EVENTS if source_span is None else source_span.otel_span_id.hex())
     own: OwnValue = getattr(span, column)
-    told = next((content for content in contents if content.key == span.key), None)
-    if told is not None and getattr(told, column, None) == value:
+    content = next((one for one in contents if one.key == span.key), None)
+    if content is not None and getattr(content, column, None) == value:
         return Override(own, value, LOG_EVENTS)
     near = [by_key[key] for key in reason.others] if reason is not None else []
     seen: set[SpanKey] = {span.key}

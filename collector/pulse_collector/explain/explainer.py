@@ -1,4 +1,4 @@
-"""The service behind `POST /v1/explain`: for whom, by whose prices, and how much at once."""
+"""The service of `POST /v1/explain`: checks the key, looks up the prices and bounds the work."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from pulse_storage.errors import StoreUnavailable
 from pulse_storage.keys import INGEST, READ, KeyRefused, KeyRing, ScopeMissing
 from pulse_storage.rows import ApiKey
 
-#: A second of one core, about: some ten spans.
+#: About one second of one core: some ten spans.
 _MAX_MAPPINGS = 4_000
 _MAX_MAPPED_BYTES = 32 * 1024 * 1024
 
 
 class Explainer:
-    """Tells how spans and log events would be read. It needs no collector, and stores nothing."""
+    """Explains how spans and log events are read. Needs no collector and stores nothing."""
 
     def __init__(
         self, keys: KeyRing, prices: PriceBook, inflight: ByteBudget, *, max_body_bytes: int
@@ -36,16 +36,16 @@ class Explainer:
         self.max_body_bytes = max_body_bytes
         self._keys = keys
         self._prices = prices
-        # One: what may take long must not hold up what others send, nor all of it at once.
+        # One thread: a slow explanation must neither delay ingestion nor run several times at once.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="pulse-explain")
 
     async def admit(self, authorization: str | None) -> ApiKey:
-        """The key, whatever its scope. Raises Refusal: 401, or 503 if the store cannot be asked."""
+        """Return the key, with either scope. Raises Refusal (401; 503 if the store is unavailable)."""
         try:
             try:
                 return await self._keys.check(authorization, INGEST)
             except ScopeMissing:
-                # Of two scopes every key has one.
+                # Every key has one of the two scopes.
                 return await self._keys.check(authorization, READ)
         except (KeyRefused, ScopeMissing, StoreUnavailable) as error:
             raise not_admitted(error) from error
@@ -58,7 +58,7 @@ class Explainer:
         content_encoding: str | None,
         reservation: Reservation,
     ) -> Answer:
-        """How the spans and log events of a body would be read, at the project's prices. Raises Refusal."""
+        """Explain the spans and log events of a body at the project's prices. Raises Refusal."""
         try:
             prices = await self._prices.of(project_id)
         except StoreUnavailable as error:
@@ -68,7 +68,7 @@ class Explainer:
         )
 
     def close(self) -> None:
-        """Stop, once nobody asks any more."""
+        """Stop the thread. Call it after the last request."""
         self._worker.shutdown(cancel_futures=True)
 
     def _explain(

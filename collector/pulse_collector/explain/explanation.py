@@ -1,4 +1,4 @@
-"""Explains a request of spans and log events: how each was read, and what would count. Stores nothing."""
+"""Explains a request of spans and log events: how each is read, and which rows count. Stores nothing."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from pulse_storage.reconciliation.keep import kept_at_once
 from pulse_storage.reconciliation.skeletons import SpanKey, skeleton
 from pulse_storage.rows import SpanRow
 
-#: Values are shown to recognise them, not to read them.
+#: Values are cut to this length: it suffices to recognise them.
 _SHOWN_CHARS = 200
-#: What a column is called in an answer of the API.
+#: The names of columns in responses of the API.
 _SHOWN_AS = {"start_ns": "timestamp", "cost_nano_usd": "cost_cents"}
-_LEFT_OUT = "nothing in it tells of a model, and no gen-ai span of its trace came with it"
+_LEFT_OUT = "it does not describe a model call, and the request has no gen-ai span of its trace"
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a span, and what it says, or why it is not used."""
+    """A part of a span with its value, or with the reason why it is not used."""
 
     part: str
     value: object = None
@@ -44,7 +44,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of a row: its value, the parts of the span that feed it, and those that they overrule."""
+    """One column of a row: its value, the parts that fill it, and the parts that they overrule."""
 
     value: object
     sources: Sequence[str] = ()
@@ -53,40 +53,40 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class ExplainedSpan:
-    """How one span is read."""
+    """The explanation of one span."""
 
     otel_trace_id: str
     otel_span_id: str
     parent_span_id: str | None
     name: str
-    #: Why the span cannot be a row; then nothing else is told.
+    #: Why the span is rejected; no other field is then set.
     refused: str | None = None
     dialect: str | None = None
     recognised_by: str | None = None
     operation: str | None = None
     model_call: bool = False
-    #: Whether sources were looked for: not when the request holds more than is explained at once.
+    #: False if the request has too many spans for a search for sources.
     attributed: bool = False
     columns: Mapping[str, Column] = field(default_factory=dict[str, Column])
-    #: Members of the row's metadata, with the parts of the span that they come from.
+    #: Members of the row's metadata, with the parts of the span that fill them.
     metadata: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
     ignored: Sequence[Part] = ()
     #: Names of attributes that look like usage or messages and that no dialect reads.
     unread: Sequence[str] = ()
     usage: str | None = None
     cost: str | None = None
-    #: None if the span is or would be stored, else why not.
+    #: Why the span is not stored; None if it is stored.
     left_out: str | None = None
     counting: Counting | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A request explained."""
+    """The explanation of a request."""
 
     spans: Sequence[ExplainedSpan]
     logs: Sequence[ExplainedLog] = ()
-    #: What was not looked at, since the request holds too much.
+    #: What was not explained because the request is too large.
     notes: Sequence[str] = ()
 
 
@@ -98,9 +98,9 @@ def explain(
     budget: Budget,
     prices: Prices = LIST_PRICES,
 ) -> Explanation:
-    """How each span and log event of a request would be read if it came alone, and what would count.
+    """Explain each span and log event of a request as if the request came alone.
 
-    `budget` bounds the work; what it does not cover is named in the notes.
+    `budget` bounds the work; the notes name what it does not cover.
     """
     pieces = list(_pieces(spans)) if spans is not None else []
     if logs is not None:
@@ -130,8 +130,8 @@ def explain(
 
 def _too_much(passed: int, spans: int) -> str:
     return (
-        f"of {passed} of {spans} spans the sources were not looked for, since that takes too long; "
-        "ask for them in a request of their own, or with `pulse explain` on a file"
+        f"of {passed} of {spans} spans the sources were not searched, since that takes too long; "
+        "explain them in a separate request, or with `pulse explain` on a file"
     )
 
 
@@ -190,8 +190,8 @@ def _span(
     )
 
 
-#: Told in a place of their own, or of no interest to people.
-_TOLD_APART = frozenset(
+#: Columns that are shown elsewhere or not at all.
+_SHOWN_ELSEWHERE = frozenset(
     {
         *("project_id", "otel_trace_id", "otel_span_id", "parent_span_id", "name", "dialect", "model_call"),
         *("gen_ai", "scope", "partner_key", "price_version", "cost_source", "usage_source", "metadata"),
@@ -201,11 +201,11 @@ _TOLD_APART = frozenset(
 
 
 def columns_of(facts: Facts, found: Attribution | None = None) -> dict[str, Column]:
-    """The columns of a row that have a value, by the names that people know, with their sources if found."""
+    """Return the columns of a row with a value, by their names in the API, with their sources if `found`."""
     found = found or Attribution()
     columns: dict[str, Column] = {}
     for column, value in facts.items():
-        if value in (None, ()) or column in _TOLD_APART or column.startswith("metadata."):
+        if value in (None, ()) or column in _SHOWN_ELSEWHERE or column.startswith("metadata."):
             continue
         columns[_SHOWN_AS.get(column, column)] = Column(
             _column_value(column, value),
@@ -226,7 +226,7 @@ def _column_value(column: str, value: object) -> object:
 
 
 def timestamp(time_ns: int) -> str:
-    """A Unix time in nanoseconds as RFC 3339 in UTC, to the microsecond."""
+    """Return a Unix time in nanoseconds as RFC 3339 in UTC, with microseconds."""
     try:
         moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=time_ns // 1000)
     except OverflowError:
@@ -235,7 +235,7 @@ def timestamp(time_ns: int) -> str:
 
 
 def shown(value: AttributeValue) -> object:
-    """A value as it is told: long texts are cut."""
+    """Return a value for the response; long texts are cut."""
     if isinstance(value, str):
         return value if len(value) <= _SHOWN_CHARS else value[:_SHOWN_CHARS] + "…"
     if value is None or isinstance(value, bool | int | float):

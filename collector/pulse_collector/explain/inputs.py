@@ -1,4 +1,4 @@
-"""The parts of a span that its row can depend on, each of which can be taken away or changed."""
+"""The parts of a span from which its row may be made; each can be removed or changed."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from pulse_collector.facts.json_text import Json
 _HOUR_NS = 3_600_000_000_000
 #: Flattened lists are one part: `llm.input_messages.0.message.role`.
 _INDEXED = re.compile(r"(.+?\.)\d+(\.|$)")
-#: Members of a document that say what the others are: altered, the whole could not be read any more.
+#: Members of a document that decide its format: if one is changed, the document cannot be read.
 _FORM = frozenset({"type", "role", "object", "kind"})
-#: What no sender writes, so that a changed text differs from every other.
+#: Added to a text to make it differ from all others; senders do not write it.
 _MARK = "~"
 
 ItemT = TypeVar("ItemT")
@@ -29,11 +29,11 @@ Change = Callable[[ExportTraceServiceRequest], None]
 
 
 class Input(NamedTuple):
-    """One part of a span: what people call it, what it says, and how to do without it or with another."""
+    """One part of a span: its label, its value, and the functions that remove or change it."""
 
-    #: An attribute's key; `event …`, `resource …` or `span …` of other parts; `….N` of a flattened list.
+    #: An attribute's key; `event …`, `resource …` or `span …` for other parts; `….N` for a flattened list.
     label: str
-    #: The attribute's key (of a flattened list one of them); None for other parts.
+    #: The attribute's key (one of them, for a flattened list); None for other parts.
     key: str | None
     value: AttributeValue
     remove: Change
@@ -41,17 +41,17 @@ class Input(NamedTuple):
 
     @property
     def may_be_overruled(self) -> bool:
-        """Whether another part can say the same: not so for what every span has."""
+        """Whether another part may contain the same; false for what every span has."""
         return self.key is not None or self.of_resource or self.label.startswith("event ")
 
     @property
     def of_resource(self) -> bool:
-        """Whether it is an attribute of the resource."""
+        """Whether the part is an attribute of the resource."""
         return self.label.startswith("resource ")
 
 
 def alone(resource_spans: ResourceSpans, scope_spans: ScopeSpans, span: Span) -> ExportTraceServiceRequest:
-    """A request of this span only, with its resource and scope."""
+    """Return a request with this span only, with its resource and scope."""
     return ExportTraceServiceRequest(
         resource_spans=[
             ResourceSpans(
@@ -63,12 +63,12 @@ def alone(resource_spans: ResourceSpans, scope_spans: ScopeSpans, span: Span) ->
 
 
 def span_of(request: ExportTraceServiceRequest) -> Span:
-    """The span of a request that `alone` made."""
+    """Return the span of a request made by `alone`."""
     return request.resource_spans[0].scope_spans[0].spans[0]
 
 
 def inputs_of(request: ExportTraceServiceRequest) -> Iterator[Input]:
-    """The parts of the one span in a request: attributes, events, then what every span has."""
+    """Yield the parts of the one span in a request: attributes, events, resource, name, times, status."""
     span = span_of(request)
     attributes = read_attributes(span.attributes)
     lists: dict[str, list[str]] = {}
@@ -147,7 +147,7 @@ def _resource(request: ExportTraceServiceRequest) -> Resource:
 
 
 def _keep(items: MutableSequence[ItemT], wanted: Callable[[ItemT], bool]) -> None:
-    """Leave only what is wanted in a repeated field, which knows no such thing itself."""
+    """Keep only the wanted items of a repeated field, which has no such method."""
     kept = [item for item in items if wanted(item)]
     del items[:]
     items.extend(kept)
@@ -159,7 +159,7 @@ def _alter_each(pairs: Iterable[KeyValue]) -> None:
 
 
 def _alter(value: AnyValue) -> None:
-    """Another value of the same kind, which every reader takes for a different one."""
+    """Change a value to another one of the same kind that no reader treats as equal."""
     match value.WhichOneof("value"):
         case "string_value":
             value.string_value = _altered_text(value.string_value)
@@ -182,7 +182,7 @@ def _alter(value: AnyValue) -> None:
 
 
 def _altered_text(text: str) -> str:
-    """Within, if it is JSON; a numeral stays one."""
+    """Return a changed text: inside, if it is JSON; a numeral remains a numeral."""
     number = as_number(text)
     if number is not None:
         return str(int(number) + 1 if number == int(number) else number + 1)
@@ -195,7 +195,7 @@ def _altered_text(text: str) -> str:
 
 
 def _other_text(text: str) -> str:
-    """In which nothing of the text is found again."""
+    """Return a text of which no part equals a part of the given one."""
     return _MARK + text[::-1]
 
 

@@ -1,4 +1,4 @@
-"""Explains log records: which are content of a span or report a call, and why the others are declined."""
+"""Explains log records: content of a span, the report of a call, or the reason why a record is declined."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ _SPAN_ID = b"\x01" * 8
 
 @dataclass(frozen=True, slots=True)
 class ExplainedLog:
-    """What becomes of one log record."""
+    """The use of one log record."""
 
     otel_trace_id: str
     otel_span_id: str
     event: str
-    #: None if it is content of its span or reports a call, else why it is declined.
+    #: Why the record is not stored; None if it is content of its span or reports a call.
     declined: str | None
 
 
 def explain_logs(request: ExportLogsServiceRequest) -> list[ExplainedLog]:
-    """What becomes of each record, in the order of the request."""
+    """Return the explanation of each record, in the order of the request."""
     return [
         ExplainedLog(record.trace_id.hex(), record.span_id.hex(), _name(record), _declined(scope, record))
         for scope, record in _records(request)
@@ -40,7 +40,7 @@ def explain_logs(request: ExportLogsServiceRequest) -> list[ExplainedLog]:
 
 
 def contents_of(request: ExportLogsServiceRequest) -> list[ContentSkeleton]:
-    """What the records tell of each span, as far as counting needs to know it."""
+    """Return the content of each span in the records, with the fields that `reconcile` needs."""
     parts: dict[SpanKey, list[EventPart]] = defaultdict(list)
     for part in event_parts(request).parts:
         parts[part.otel_trace_id, part.otel_span_id].append(part)
@@ -75,8 +75,8 @@ def _declined(scope: InstrumentationScope, record: LogRecord) -> str | None:
     placed.CopyFrom(record)
     placed.trace_id, placed.span_id = _TRACE_ID, _SPAN_ID
     if _is_taken(placed):
-        return "it names no span: trace id and span id are missing or all zero"
-    return "it is no gen-ai event that Pulse knows"
+        return "it belongs to no span: trace id and span id are missing or all zero"
+    return "it is not a known gen-ai event"
 
 
 def _is_taken(record: LogRecord) -> bool:

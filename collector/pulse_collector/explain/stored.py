@@ -1,4 +1,4 @@
-"""Explains rows that are stored: what is still known of how they were read, and why they count."""
+"""Explains stored rows: their columns, and why they count."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from pulse_storage.reconciliation.skeletons import Bearing
 from pulse_storage.rows import TraceRecord
 
 _NO_SOURCES = (
-    "these rows are read from the store, which does not keep the attributes that a column has taken in: "
-    "explain the export itself to see which part of a span feeds which column"
+    "these rows are read from the store, which does not keep the attributes that filled a column: "
+    "explain the export itself to see which part of a span fills which column"
 )
 _IN_PART = (
-    "the trace has too many spans to be looked at as a whole: only the spans above each were, as when it came"
+    "the trace has too many spans to be examined as a whole: "
+    "only the ancestors of each one were, as on arrival"
 )
 
 
 def explain_stored(records: Sequence[TraceRecord], bearing: Bearing) -> Explanation:
-    """What is known of these rows of one trace; `bearing` is all that bears on it."""
+    """Explain rows of one trace; `bearing` has all stored spans that affect them."""
     operations = {(record.otel_trace_id, record.otel_span_id): record.operation for record in records}
     calls = {span.key for span in bearing.spans if span.model_call}
     counting = explain_counting(bearing.spans, operations, bearing.contents)
@@ -40,7 +41,7 @@ def explain_stored(records: Sequence[TraceRecord], bearing: Bearing) -> Explanat
                 columns=_columns(record),
                 unread=unread_names(record.metadata),
                 cost=cost_reason(record) if key in calls else None,
-                # None for a row that came between the two questions to the store.
+                # None for a row that was stored between the two reads.
                 counting=counting.get(key),
             )
         )

@@ -1,4 +1,4 @@
-"""Reads what is to be explained: OTLP requests of spans or log events, whichever the bytes turn out to be."""
+"""Decodes the body of a request for an explanation: OTLP spans or log records, detected by content."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _METRICS = ("resourceMetrics", "resource_metrics")
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """Spans and log events that belong together."""
+    """Spans and log records to explain together."""
 
     spans: ExportTraceServiceRequest
     logs: ExportLogsServiceRequest
 
     def add(self, other: Telemetry) -> None:
-        """Take in what another request holds."""
+        """Append the spans and log records of another request."""
         self.spans.MergeFrom(other.spans)
         self.logs.MergeFrom(other.logs)
 
 
 def read_telemetry(body: bytes, encoding: Encoding | None = None) -> Telemetry:
-    """The spans and log records in a body, told apart by what is in it; so is the encoding if not given.
+    """Decode the spans and log records in a body; detects the signal, and the encoding if it is None.
 
-    JSON may hold `resourceSpans`, `resourceLogs` or both, and one such object a line. Raises Unreadable.
+    JSON may have `resourceSpans`, `resourceLogs` or both, also one such object a line. Raises Unreadable.
     """
     if encoding is None:
         encoding = Encoding.JSON if body.lstrip()[:1] in (b"{", b"[", b"") else Encoding.PROTOBUF
@@ -49,8 +49,8 @@ def _read_json(body: bytes) -> Telemetry:
         spans, logs = not keys.isdisjoint(_SPANS), not keys.isdisjoint(_LOGS)
         if not (spans or logs):
             if not keys.isdisjoint(_METRICS):
-                raise Unreadable("it holds metrics, which Pulse does not store")
-            raise Unreadable("it is JSON, but neither 'resourceSpans' nor 'resourceLogs' is in it")
+                raise Unreadable("it contains metrics, which Pulse does not store")
+            raise Unreadable("it is JSON without 'resourceSpans' and 'resourceLogs'")
         if spans:
             telemetry.spans.MergeFrom(decode_request(TRACES, document, Encoding.JSON))
         if logs:
@@ -59,7 +59,7 @@ def _read_json(body: bytes) -> Telemetry:
 
 
 def _documents(body: bytes) -> list[bytes]:
-    """The whole, or each line where every line is an object: so the OpenTelemetry Collector writes files."""
+    """Return the lines if each is a JSON object (files of the OpenTelemetry Collector), else the body."""
     lines = [line for line in body.splitlines() if line.strip()]
     if len(lines) > 1 and all(line.startswith(b"{") and line.rstrip().endswith(b"}") for line in lines):
         return lines
@@ -71,7 +71,7 @@ def _keys(document: bytes) -> set[str]:
     try:
         parsed = cast("object", orjson.loads(document))
     except orjson.JSONDecodeError:
-        # The decoder of OTLP/JSON takes a little more, and says better what is wrong.
+        # The decoder of OTLP/JSON accepts a little more, and has better error messages.
         decode_request(TRACES, document, Encoding.JSON)
         return {*_SPANS, *_LOGS}
     if not isinstance(parsed, dict):
@@ -80,7 +80,7 @@ def _keys(document: bytes) -> set[str]:
 
 
 def _read_protobuf(body: bytes) -> Telemetry:
-    """The messages of the signals look alike; ids of the proper length tell spans from log records."""
+    """Decode a protobuf body. Spans are recognised by ids of valid length: both messages look alike."""
     check_parts(TRACES.request, body)
     check_parts(LOGS.request, body)
     try:

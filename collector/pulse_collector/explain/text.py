@@ -1,4 +1,4 @@
-"""An explanation as text for people."""
+"""Formats an explanation as text for people."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pulse_collector.explain.explanation import Column, ExplainedSpan, Explanati
 _WIDTH = 110
 _NAME_CHARS = 24
 _VALUE_CHARS = 60
-#: They follow the tokens and the cost, which are told.
-_BESIDE_NUMBERS = frozenset({"usage_source", "cost_source", "price_version"})
-#: What no single span says.
-_SEVERAL = {"latency_ms": "when the request was sent to when its stream ended"}
+#: Columns that follow from tokens and cost, which have their own lines.
+_DERIVED = frozenset({"usage_source", "cost_source", "price_version"})
+#: Columns whose completed value no single span has.
+_COMPUTED = {"latency_ms": "the start of the request to the end of its stream"}
 
 
 def explanation_text(explanation: Explanation) -> str:
-    """The whole explanation: a paragraph for each span, then log records and notes."""
+    """Return the whole explanation: a paragraph for each span, then log records and notes."""
     blocks = ["\n".join(_span(span)) for span in explanation.spans]
     if explanation.logs:
         blocks.append("\n".join(_logs(explanation)))
     blocks += [f"Note: {note}." for note in explanation.notes]
-    return "\n\n".join(blocks or ["Nothing is in it."])
+    return "\n\n".join(blocks or ["The request is empty."])
 
 
 def _span(span: ExplainedSpan) -> Iterator[str]:
@@ -33,8 +33,10 @@ def _span(span: ExplainedSpan) -> Iterator[str]:
     if span.refused is not None:
         yield from _line("refused", span.refused)
         return
-    told_by = f", told by {span.recognised_by}" if span.recognised_by else ""
-    yield from _line("dialect", f"{span.dialect}{told_by}" if span.dialect else "none: it tells of no model")
+    by = f", recognised by {span.recognised_by}" if span.recognised_by else ""
+    yield from _line(
+        "dialect", f"{span.dialect}{by}" if span.dialect else "none: it does not describe a model call"
+    )
     if span.left_out is not None:
         yield from _line("stored", f"no: {span.left_out} (PULSE_KEEP_SPANS=all keeps it)")
     if span.counting is not None:
@@ -47,12 +49,12 @@ def _span(span: ExplainedSpan) -> Iterator[str]:
         yield from _column(name, column)
     if span.metadata:
         kept = dict.fromkeys(source for sources in span.metadata.values() for source in sources)
-        told = [source for source in kept if not source.startswith("resource ")]
-        rest = ["the resource"] if len(told) < len(kept) else []
-        yield from _line("metadata from", ", ".join(told + rest))
+        attributes = [source for source in kept if not source.startswith("resource ")]
+        rest = ["the resource"] if len(attributes) < len(kept) else []
+        yield from _line("metadata from", ", ".join(attributes + rest))
     if span.unread:
         yield from _line(
-            "not read", f"{', '.join(span.unread)}: no dialect reads what looks like usage or messages"
+            "not read", f"{', '.join(span.unread)}: looks like usage or messages, but no dialect reads it"
         )
     if span.ignored:
         yield "  ignored"
@@ -61,15 +63,15 @@ def _span(span: ExplainedSpan) -> Iterator[str]:
 
 
 def counting_lines(counting: Counting) -> Iterator[str]:
-    """Whether a row counts and why, and what it has from other spans."""
+    """Yield lines on whether a row counts, why, and the columns completed by other spans."""
     yield from _line("counted", f"{'yes' if counting.counted else 'no'}: {counting.why}")
     if counting.others:
         same = "the calls below" if counting.counted_by is None and not counting.counted else "same call"
         yield from _line(same, ", ".join(counting.others))
     for column, override in counting.overrides.items():
-        if column in _BESIDE_NUMBERS:
+        if column in _DERIVED:
             continue
-        source = override.source or _SEVERAL.get(column, "what all spans of its trace agree on")
+        source = override.source or _COMPUTED.get(column, "the value common to all spans of its trace")
         value = "" if override.shown is None else f"{short(override.shown)} "
         own = "" if override.own in (None, ()) else f", instead of its own {short(override.own)}"
         yield from _line("completed", f"{column} {value}from {source}{own}")
@@ -91,12 +93,12 @@ def _with_value(part: Part) -> str:
 def _logs(explanation: Explanation) -> Iterator[str]:
     yield "Log records"
     for log in explanation.logs:
-        told = "content of its span" if log.declined is None else f"declined: {log.declined}"
-        yield from _wrapped(f"  {log.event or '(no event name)'}   span {log.otel_span_id or '-'}   {told}")
+        use = "content of its span" if log.declined is None else f"declined: {log.declined}"
+        yield from _wrapped(f"  {log.event or '(no event name)'}   span {log.otel_span_id or '-'}   {use}")
 
 
 def short(value: object) -> str:
-    """A value on one line, cut where it is long."""
+    """Return a value on one line, cut if it is long."""
     text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
     text = " ".join(text.split())
     return text if len(text) <= _VALUE_CHARS else text[:_VALUE_CHARS] + "…"

@@ -1,4 +1,4 @@
-"""OTLP attributes as plain Python values, read once per span."""
+"""Converts OTLP attributes to Python values, once per span."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ AttributeValue: TypeAlias = (
 )
 Attributes: TypeAlias = Mapping[str, AttributeValue]
 
-#: No model takes or gives more in one call: a larger count is a fault of the sender.
+#: The largest count that is accepted: no model reads or writes more in one call, so a larger one is an error.
 MAX_TOKENS = 10_000_000_000
 
 
 def read_attributes(pairs: Iterable[KeyValue]) -> dict[str, AttributeValue]:
-    """The attributes by key. NUL becomes U+FFFD, NaN and infinities become text; a later key wins."""
+    """Return the attribute values by key.
+
+    NUL becomes U+FFFD, NaN and infinities become text; a later key wins.
+    """
     attributes: dict[str, AttributeValue] = {}
     for pair in pairs:
         value = pair.value
-        # Most values are texts, then numbers: each access to a field costs, `WhichOneof` the most.
+        # Most values are texts, then numbers. Each field access costs time, `WhichOneof` the most.
         if text := value.string_value:
             attributes[pair.key] = text if "\x00" not in text else text.replace("\x00", "\ufffd")
         elif integer := value.int_value:
@@ -65,7 +68,7 @@ def _non_finite(number: float) -> str:
 
 
 def as_text(value: AttributeValue) -> str | None:
-    """A text that says something: numbers are spelled out, blanks are None."""
+    """Return a non-blank text, or a number as text; None for any other value."""
     if isinstance(value, str):
         return value.strip() or None
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -74,7 +77,7 @@ def as_text(value: AttributeValue) -> str | None:
 
 
 def as_count(value: AttributeValue) -> int | None:
-    """A count of tokens from a number or a numeral; None for anything that cannot be one."""
+    """Return a token count from an integer, a float or a numeral; None if the value cannot be a count."""
     if isinstance(value, str):
         value = as_number(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -83,7 +86,7 @@ def as_count(value: AttributeValue) -> int | None:
 
 
 def as_number(value: AttributeValue) -> float | None:
-    """A finite number of zero or more from a number or a numeral; None for anything else."""
+    """Return a finite number of at least zero from a number or a numeral; None for any other value."""
     if type(value) is float and 0.0 <= value < math.inf:
         return value
     if isinstance(value, bool):
@@ -103,5 +106,5 @@ def as_number(value: AttributeValue) -> float | None:
 
 
 def add_dollars(*amounts: float) -> float:
-    """Return a sum of decimals without the noise of binary fractions."""
+    """Return the sum of decimal amounts, computed in decimal so that it has no binary rounding error."""
     return float(sum(Decimal(repr(amount)) for amount in amounts))

@@ -1,4 +1,4 @@
-"""Request and response bodies: a provider's own documents as they are, or rebuilt from messages."""
+"""Builds request and response bodies: a provider's own document unchanged, or one rebuilt from messages."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import orjson
 from pulse_collector.facts.attributes import AttributeValue
 from pulse_collector.facts.json_text import Json, JsonObject, dump_json, parse_json, to_json
 
-#: Written by instrumentors where content was hidden from them.
+#: Instrumentors write this in place of content that they are configured to hide.
 _REDACTED = "__REDACTED__"
 
 
 class Content(NamedTuple):
-    """A content attribute: what it says, and the JSON it is kept as (never parsed and written again)."""
+    """The parsed value of a content attribute, and the JSON text that is stored (never re-serialized)."""
 
     value: Json
     raw: object
 
 
 def content_of(value: AttributeValue) -> Content | None:
-    """What a content attribute says: JSON, or else its text. JSON that was cut off is kept under `_raw`.
+    """Return the content of an attribute: its JSON, else its text. Truncated JSON is stored under `_raw`.
 
-    None if there is nothing, or only a note that it was hidden.
+    Returns None if the attribute is absent or empty, or if its content was redacted.
     """
     if value is None:
         return None
@@ -45,7 +45,7 @@ def content_of(value: AttributeValue) -> Content | None:
 
 
 def plain_text(value: AttributeValue) -> str | None:
-    """A content attribute that is not JSON but simply text."""
+    """Return the text of a content attribute that is not JSON; None if it is JSON or has no text."""
     if isinstance(value, str) and value and value != _REDACTED and value[0] not in "{[":
         return value
     return None
@@ -59,9 +59,9 @@ def request_body(
     tools: Content | None = None,
     parameters: Mapping[str, AttributeValue],
 ) -> bytes | None:
-    """A request rebuilt from its parts: model, system instructions, messages, tools and parameters.
+    """Rebuild a request body from model, system instructions, messages, tools and parameters.
 
-    None without messages and system instructions: parameters alone are no request body.
+    Returns None without messages and system instructions: parameters alone are no request body.
     """
     if messages is None and system is None:
         return None
@@ -81,7 +81,7 @@ def request_body(
 def response_body(
     *, response_id: str | None, model: str | None, finish_reasons: list[str], messages: Content | None
 ) -> bytes | None:
-    """An answer rebuilt from its parts; None without messages."""
+    """Rebuild a response body from its parts; None without messages."""
     if messages is None:
         return None
     body: dict[str, object] = {}
@@ -95,14 +95,12 @@ def response_body(
     return dump_body(body)
 
 
-def document_body(content: Content, name: str, beside: JsonObject | None = None) -> bytes:
-    """A document kept as it came; what is no object is wrapped in one, under `name`.
+def document_body(content: Content, name: str, extra: JsonObject | None = None) -> bytes:
+    """Return content as a JSON object: an object unchanged, any other value wrapped under `name`.
 
-    What is known `beside` it (parameters) goes into the wrapping, and is dropped where there is none.
+    The members of `extra` (parameters) are added to a wrapped value only.
     """
-    return dump_body(
-        content.raw if isinstance(content.value, dict) else {name: content.raw, **(beside or {})}
-    )
+    return dump_body(content.raw if isinstance(content.value, dict) else {name: content.raw, **(extra or {})})
 
 
 def with_member(body: bytes, name: str, content: Content) -> bytes:
@@ -116,11 +114,11 @@ def _unreadable(text: str) -> JsonObject:
 
 
 def dump_body(body: object) -> bytes:
-    """Write a body whose members are JSON values, attribute values or fragments of JSON."""
+    """Return the JSON of an object whose members are JSON values, attribute values or JSON fragments."""
     try:
         return orjson.dumps(body)
     except (TypeError, ValueError):
-        # A parameter that JSON cannot hold as it is, such as bytes or a lone surrogate.
+        # A parameter that JSON cannot represent, such as bytes or a lone surrogate.
         return dump_json(_plain(body))
 
 

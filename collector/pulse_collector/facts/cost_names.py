@@ -1,4 +1,4 @@
-"""Reads the names of attributes that state a call's cost, or the terms it is billed by, by their words."""
+"""Recognises, by the words of its name, an attribute with a cost or with a term of billing."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from functools import lru_cache
 from typing import Literal
 
 CostPart = Literal["total", "input", "output", "upstream", "own_key"]
-#: What changes the price of a call: the tier that served it, a faster mode, the place of inference.
-#: `other_models` are those that used tokens on behalf of the one that answered, at prices of their own.
+#: Terms that change the price of a call: the service tier, a faster mode, the region of inference.
+#: `other_models`: models that used tokens on behalf of the one that answered, at other prices.
 BillingTerm = Literal["service_tier", "speed", "inference_geo", "other_models"]
-#: What they used, in spans of Pulse's own instrumentation.
+#: The usage of such other models, in spans of Pulse's own instrumentation.
 OTHER_MODELS_KEY = "pulse.usage.other_models"
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
-#: Words that leave open which cost it is; sums over several calls (`agent.cost`) have another.
+#: Words that do not identify a part of the cost. Names of sums over several calls (`agent.cost`) have other
+#: words.
 _NEUTRAL = frozenset(
     {
         *("cost", "costs", "usd", "dollars", "usage", "token", "tokens", "details", "inference"),
@@ -40,28 +41,29 @@ _TERM_NAMESPACES = frozenset(
 
 @lru_cache(maxsize=8192)
 def cost_part(key: str) -> CostPart | None:
-    """Return which part of a call's cost in dollars an attribute with this key is; None if it is none.
+    """Return the part of a call's cost (dollars) that an attribute with this key contains, or None.
 
-    `upstream` is what the provider behind OpenRouter charges, and `own_key` whether it charges the user.
+    `upstream`: the charge of the provider behind OpenRouter. `own_key`: whether that provider charges the
+    user.
     """
     if len(key) > 128:
         return None
     words = [word.lower() for word in _WORDS.findall(key)]
     if "byok" in words:
         return "own_key"
-    # A bare `cost` may be anything of the application's.
+    # The application may use a bare `cost` for anything.
     if not {"cost", "costs"}.intersection(words) or len(words) == 1 or words[-1] == "details":
         return None
     parts: set[CostPart | None] = {_PARTS.get(word) for word in words if word not in _NEUTRAL}
     parts = parts or {"total"}
     part = next(iter(parts)) if len(parts) == 1 else None
-    # `llm.cost.prompt_details.input` is a part of a part.
+    # `llm.cost.prompt_details.input` is only a share of the input cost.
     return part if "details" not in words or part == "upstream" else None
 
 
 @lru_cache(maxsize=8192)
 def billing_term(key: str) -> BillingTerm | None:
-    """Return which term of billing an attribute with this key states; None if it states none."""
+    """Return the term of billing that an attribute with this key contains, or None."""
     if len(key) > 128:
         return None
     if key == OTHER_MODELS_KEY:
@@ -77,5 +79,5 @@ def billing_term(key: str) -> BillingTerm | None:
 
 
 def is_of_request(key: str) -> bool:
-    """Return whether the term was asked for, which the answer may overrule."""
+    """Return whether the key is of the request. A term of the response replaces that of the request."""
     return ".request." in key

@@ -1,6 +1,6 @@
-"""Reads the providers' own documents: what was asked, and what was answered.
+"""Reads requests and responses in the providers' own formats.
 
-Knows OpenAI's chat completions, completions, responses and embeddings (and OpenRouter's additions),
+Supports OpenAI's chat completions, completions, responses and embeddings (and OpenRouter's additions),
 Anthropic's messages, Google's generateContent, Bedrock's converse, and the results of LangChain.
 """
 
@@ -21,27 +21,28 @@ from pulse_collector.facts.messages import (
 from pulse_collector.facts.span_facts import SpanFacts
 from pulse_collector.facts.usage import counts_of_document, is_gemini_usage
 
-#: Operations whose cost is that of their input.
+#: Operations whose whole cost is the cost of their input.
 _WITHOUT_OUTPUT = frozenset({"embeddings", "rerank"})
-#: Members of requests that hold what was asked, best first.
+#: Members of requests with the user's input, in order of preference.
 _ASKED = ("messages", "input", "prompt", "contents", "inputs", "query", "question", "user_msg")
-#: Types of what is only a part of an answer: items of OpenAI's responses, calls, LangChain's messages.
+#: Types of documents that are only a part of a response: items of OpenAI's responses, tool calls, LangChain's
+#: messages.
 _PARTS = frozenset(
     {"reasoning", "function", "mcp_approval_request", "mcp_list_tools", "ai", "AIMessageChunk"}
 )
-#: Members of an answer as a whole.
+#: Members that only a whole response has.
 _ANSWER = frozenset({"model", "stop_reason", "usage"})
 
 
 def read_request(facts: SpanFacts, document: Json) -> None:
-    """Fill in the model asked for, the user it was asked for, and the last user text."""
+    """Set the requested model, the user id and the last user text from a request."""
     if isinstance(document, dict):
         read_parameters(facts, document)
     facts.input_text = facts.input_text or asked_text(document)
 
 
 def asked_text(document: Json) -> str | None:
-    """Return the last user text of a request: a provider's document, messages, or what an agent was given."""
+    """Return the last user text of a request in a provider's format, of messages, or of an agent's input."""
     if not isinstance(document, dict):
         return last_user_text(document) if document else None
     asked = next((value for key in _ASKED if (value := document.get(key))), None)
@@ -49,7 +50,7 @@ def asked_text(document: Json) -> str | None:
 
 
 def read_parameters(facts: SpanFacts, parameters: JsonObject) -> None:
-    """Fill in the other members of a request: the model, the end user's id, the tier that was asked for."""
+    """Set the requested model, the user id and the requested service tier from parameters of a request."""
     facts.fill("model_requested", parameters.get("model") or parameters.get("model_name"))
     facts.fill("user_id", parameters.get("user"))
     facts.fill("user_id", nested_document(parameters, "metadata").get("user_id"))
@@ -59,7 +60,7 @@ def read_parameters(facts: SpanFacts, parameters: JsonObject) -> None:
 
 
 def read_response(facts: SpanFacts, document: Json) -> None:
-    """Fill in id, model, finish reasons, text, usage and the cost the provider states."""
+    """Set id, model, finish reasons, text, usage and reported cost from a response."""
     if not isinstance(document, dict):
         facts.output_text = facts.output_text or first_answer_text(document)
         return
@@ -73,7 +74,7 @@ def read_response(facts: SpanFacts, document: Json) -> None:
     facts.fill("model_used", document.get("model") or _either(document, "modelVersion", "model_version"))
     usage = document.get("usage") or document.get("usageMetadata") or document.get("usage_metadata")
     if not usage and "eval_count" in document:
-        # Ollama's own answer has its counts at the top, next to durations.
+        # Ollama's native response has its counts at the top level, with durations.
         usage = {name: document.get(name) for name in ("prompt_eval_count", "eval_count")}
     read_usage(facts, usage)
     facts.fill_billing("service_tier", _service_tier(document))
@@ -84,7 +85,7 @@ def read_response(facts: SpanFacts, document: Json) -> None:
 
 
 def _other_answer(document: JsonObject) -> str | None:
-    """Return the text of an answer in a framework's form: a conversation up to it, or only a text."""
+    """Return the answer's text in a framework's format: a whole conversation, or only a text."""
     if isinstance(document.get("messages"), list):
         return last_answer_text(document)
     output = document.get("output")
@@ -92,9 +93,9 @@ def _other_answer(document: JsonObject) -> str | None:
 
 
 def _is_part(document: JsonObject) -> bool:
-    """Return whether a document is an item of a response, a message or a call, whose id is its own.
+    """Return whether a document is an item of a response, whose id is not the response id.
 
-    Anthropic's whole answer has the type `message` too, with the model that gave it.
+    Anthropic's whole response has the item type `message` too, but also a model.
     """
     kind = document.get("type")
     if not isinstance(kind, str):
@@ -107,16 +108,16 @@ def _is_part(document: JsonObject) -> bool:
 
 
 def _either(document: JsonObject, camel: str, snake: str) -> Json:
-    """A member of one of Google's documents, which are written both ways."""
+    """Return a member of one of Google's documents, in camel case or in snake case."""
     return document.get(camel) or document.get(snake)
 
 
 def read_usage(facts: SpanFacts, usage: Json) -> None:
-    """Fill in the counts of a provider's usage object, the cost that it states, and the terms of billing."""
+    """Set counts, reported cost and terms of billing from a provider's usage object."""
     counts = counts_of_document(usage)
     if isinstance(usage, dict):
         if is_gemini_usage(usage):
-            # Attributes repeat the prompt and the candidates, without tools and thoughts.
+            # Attributes repeat only the counts of prompt and candidates, without tools and thoughts.
             facts.counts.update(counts)
         facts.fill_billing("service_tier", usage.get("service_tier") or _traffic_tier(usage))
         facts.fill_billing("speed", usage.get("speed"))
@@ -126,24 +127,24 @@ def read_usage(facts: SpanFacts, usage: Json) -> None:
 
 
 def _service_tier(document: JsonObject) -> Json:
-    """OpenAI's tier of an answer, and Bedrock's, which is an object."""
+    """Return the service tier of OpenAI's response, or of Bedrock's, which is an object."""
     tier = document.get("service_tier") or document.get("serviceTier")
     return tier.get("type") if isinstance(tier, dict) else tier
 
 
 def _traffic_tier(usage: JsonObject) -> Json:
-    """Vertex' kind of traffic: what is not paid as it is used, or not at the usual priority."""
+    """Return Vertex' traffic type in lower case; None if it is absent or unspecified."""
     traffic = usage.get("trafficType") or usage.get("traffic_type")
     return traffic.lower() if isinstance(traffic, str) and "UNSPECIFIED" not in traffic else None
 
 
 def read_reported_cost(facts: SpanFacts, usage: Json) -> None:
-    """Set the cost that a usage object states: what OpenRouter, Perplexity or xAI charges, in dollars."""
+    """Set the cost in dollars that a usage object reports, as those of OpenRouter, Perplexity and xAI do."""
     if not isinstance(usage, dict):
         return
     dollars = _charged(usage)
     if dollars is None and has_own_key(usage):
-        # OpenRouter's fee alone, which an attribute may repeat, is not what the call cost.
+        # OpenRouter's fee alone is not the cost of the call. An attribute may repeat it.
         facts.numbers.pop("cost_usd", None)
     elif dollars:
         facts.numbers["cost_usd"] = dollars
@@ -161,7 +162,7 @@ def _charged(usage: JsonObject) -> float | None:
     dollars = as_number(_scalar(cost))
     if dollars is None or not has_own_key(usage):
         return dollars
-    # With the user's own key this is OpenRouter's fee, and the provider charges the user as well.
+    # With the user's own key this is OpenRouter's fee only: the provider charges the user too.
     details = usage.get("cost_details") or usage.get("costDetails")
     details = details if isinstance(details, dict) else {}
     upstream = details.get("upstream_inference_cost", details.get("upstreamInferenceCost"))
@@ -181,13 +182,13 @@ def fill_stated_cost(facts: SpanFacts, costs: JsonObject) -> None:
 
 
 def fill_cost_of_parts(facts: SpanFacts, parts: Mapping[CostPart, AttributeValue]) -> None:
-    """Set the cost from its parts where no whole is stated; add what OpenRouter leaves to the provider."""
+    """Set the cost from its parts if no total is set; add the provider's charge if OpenRouter excludes it."""
     numbers = facts.numbers
     total = as_number(parts.get("total"))
     if total is not None:
         numbers.setdefault("cost_usd", total)
     asked, answered = as_number(parts.get("input")), as_number(parts.get("output"))
-    # One side is the whole only of a call that has no other.
+    # The input cost is the whole cost only of operations without output.
     is_whole = answered is not None or facts.operation in _WITHOUT_OUTPUT
     if "cost_usd" not in numbers and asked is not None and is_whole:
         numbers["cost_usd"] = add_dollars(asked, answered or 0.0)
@@ -204,7 +205,7 @@ def has_own_key(usage: JsonObject) -> bool:
     return usage.get("is_byok") is True or usage.get("isByok") is True
 
 
-#: docs.x.ai/developers/cost-tracking: a dollar has 10^10 ticks.
+#: docs.x.ai/developers/cost-tracking: one dollar is 10^10 ticks.
 _TICKS_PER_USD = 10**10
 
 
@@ -213,7 +214,7 @@ def _scalar(value: Json) -> str | int | float | None:
 
 
 def _answer(document: JsonObject) -> tuple[str, list[str]]:
-    """The first choice's text, and the reasons of all choices."""
+    """Return the first choice's text and the finish reasons of all choices."""
     choices = document.get("choices")
     if isinstance(choices, list):
         return _choices(choices)
@@ -229,7 +230,7 @@ def _answer(document: JsonObject) -> tuple[str, list[str]]:
         reasons = document.get("stop_reason") or document.get("finish_reason")
         return message_text(document), _texts(reasons)
     for key in ("combined_chunk_content", "text"):
-        # Logfire's first version, of streams and of completions.
+        # The format of Logfire's first version, for streams and completions.
         text = document.get(key)
         if isinstance(text, str):
             return text, _texts(document.get("finish_reason"))
@@ -262,7 +263,7 @@ def _candidates(candidates: list[Json]) -> tuple[str, list[str]]:
 
 
 def _responses(document: JsonObject, output: list[Json]) -> tuple[str, list[str]]:
-    """OpenAI's responses have no finish reason: it follows from status and items."""
+    """Return text and finish reason of OpenAI's responses, which imply the reason by status and items."""
     text, calls = "", False
     for item in output:
         if not isinstance(item, dict):
@@ -280,7 +281,7 @@ def _responses(document: JsonObject, output: list[Json]) -> tuple[str, list[str]
 
 
 def _read_langchain(facts: SpanFacts, document: JsonObject) -> None:
-    """LangChain's `LLMResult`: the provider's facts lie in the first generation's message."""
+    """Set facts from LangChain's `LLMResult`: its first generation's message has the provider's metadata."""
     generations = document.get("generations")
     first: Json = generations
     while isinstance(first, list):
@@ -308,7 +309,7 @@ def _read_langchain(facts: SpanFacts, document: JsonObject) -> None:
         facts.finish_reasons = _texts(reason)
     text = text_of(body.get("content")) if body else ""
     if not facts.finish_reasons and meta.get("status") == "completed":
-        # OpenAI's responses: what they ended for follows from what they hold.
+        # OpenAI's responses have no finish reason: it follows from their items.
         facts.finish_reasons = ["tool_calls" if body.get("tool_calls") and not text else "stop"]
     facts.output_text = facts.output_text or text or text_of(first.get("text")) or None
 
@@ -318,7 +319,7 @@ def _texts(value: Json) -> list[str]:
 
 
 def nested_document(document: JsonObject, key: str) -> JsonObject:
-    """An object in a document, itself or as JSON text; empty if there is none."""
+    """Return an object in a document, also one written as JSON text; empty if there is none."""
     value = document.get(key)
     parsed = parse_json(value) if isinstance(value, str) else value
     return parsed if isinstance(parsed, dict) else {}

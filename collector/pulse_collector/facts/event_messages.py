@@ -1,4 +1,4 @@
-"""Messages out of events, whether those are log records or entries of a list in an attribute."""
+"""Converts events to messages: log records, and entries of a list in an attribute."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _ROLES = {
 
 
 def choice_message(document: JsonObject) -> JsonObject:
-    """A choice as a message: its `message` with the reason why it ended.
+    """Return a choice's `message`, with the choice's finish reason added.
 
-    Google's instrumentations have its content in the choice itself.
+    Google's instrumentations write the content directly into the choice, without `message`.
     """
     message = document.get("message")
     if isinstance(message, str):
@@ -31,9 +31,9 @@ def choice_message(document: JsonObject) -> JsonObject:
 
 
 def messages_of_events(value: AttributeValue) -> tuple[list[Json], list[Json]]:
-    """What was asked and what was answered, from a JSON list of events that carry one message each.
+    """Return the input and output messages in a JSON list of events that have one message each.
 
-    So Pydantic AI's first version and Logfire wrote them: `{"event.name": "gen_ai.user.message", …}`.
+    Pydantic AI's first version and Logfire write them: `{"event.name": "gen_ai.user.message", …}`.
     """
     parsed = parse_json(value) if isinstance(value, str) else to_json(value)
     messages: list[Json] = []

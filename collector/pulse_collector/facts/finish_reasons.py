@@ -1,4 +1,4 @@
-"""Why a model stopped, in one vocabulary: stop, length, tool_calls, content_filter, pause, error."""
+"""Maps finish reasons to one vocabulary: stop, length, tool_calls, content_filter, pause, error."""
 
 from __future__ import annotations
 
@@ -42,19 +42,19 @@ _REASONS = {
     "pause_turn": "pause",
 }
 
-#: What senders write where they know no reason.
+#: Values that senders write when they do not know the reason.
 _UNKNOWN = frozenset({"", "unknown", "none", "null", "other", "unspecified", "finish_reason_unspecified"})
 
 
 def finish_reason(raw: str | None) -> str | None:
-    """The reason in Pulse's words; others keep their own in lower case, and "unknown" is None."""
+    """Return the reason in Pulse's vocabulary, an unmapped one in lower case, and None for "unknown"."""
     if raw is None:
         return None
     reason = _REASONS.get(raw)
     if reason is not None:
         return reason
     lowered = raw.strip().lower()
-    # Python enums arrive as `FinishReason.STOP`.
+    # Python writes an enum member as `FinishReason.STOP`.
     lowered = lowered.rpartition(".")[2]
     if lowered in _UNKNOWN:
         return None
@@ -62,7 +62,7 @@ def finish_reason(raw: str | None) -> str | None:
 
 
 def finish_reasons(value: AttributeValue) -> list[str]:
-    """The raw reasons of all choices: from an array, JSON text of one, Python's repr of one, or one text."""
+    """Return the raw reasons of all choices from an array, its JSON text or Python repr, or a single text."""
     if isinstance(value, list):
         return [item for item in value if isinstance(item, str)]
     document: Json = to_json(value)

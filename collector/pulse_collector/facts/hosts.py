@@ -1,4 +1,4 @@
-"""Which company serves a host."""
+"""Maps the host of a call to the provider that serves it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import lru_cache
 
 _HOST = re.compile(r"(?:[a-z][a-z0-9+.-]*://)?(?:[^/@\s]*@)?([^/:?#\s]+)")
 
-#: Domains of companies that serve models; subdomains belong to them too.
+#: Domains of providers; their subdomains count too.
 _DOMAINS = {
     "openrouter.ai": "openrouter",
     "openai.com": "openai",
@@ -67,12 +67,12 @@ _DOMAINS = {
 
 @lru_cache(maxsize=4096)
 def provider_by_host(address: str) -> str | None:
-    """Return the provider at a host, `host:port` or URL; None if no company is known there."""
+    """Return the provider at a host, `host:port` or URL; None for an unknown host."""
     named = _HOST.match(address.strip().lower())
     if named is None:
         return None
     host = named[1].rstrip(".")
-    # Regions stand before it with a hyphen: `europe-west4-aiplatform.googleapis.com`.
+    # Vertex puts the region in front with a hyphen: `europe-west4-aiplatform.googleapis.com`.
     if host.endswith("-aiplatform.googleapis.com"):
         return "vertex"
     if host.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")):
@@ -86,7 +86,7 @@ def provider_by_host(address: str) -> str | None:
 
 
 def _aws(host: str) -> str | None:
-    """Return AWS' service of models; other hosts there, such as API gateways, are their tenants'."""
+    """Return the model service of an AWS host; None for hosts of AWS' customers, such as API gateways."""
     if "bedrock" in host:
         return "bedrock"
     return "sagemaker" if "sagemaker" in host else None

@@ -1,4 +1,4 @@
-"""Lists that were flattened into attribute keys, such as `gen_ai.prompt.0.content`."""
+"""Rebuilds lists that were flattened into attribute keys, such as `gen_ai.prompt.0.content`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import cast
 from pulse_collector.facts.attributes import AttributeValue
 from pulse_collector.facts.json_text import Json, to_json
 
-#: More entries than any span limit lets through; a bound against made-up indices.
+#: A bound against invented indices, above the span limits of every SDK.
 _MAX_ENTRIES = 10_000
 _MAX_DEPTH = 12
 _MAX_DIGITS = 9
 
 
 def indexed_list(attributes: Mapping[str, AttributeValue], prefix: str) -> list[Json]:
-    """The list below a prefix that ends in a dot: indices in order, gaps closed; empty if none.
+    """Return the list under a prefix that ends in a dot, in the order of its indices; empty if there is none.
 
-    Every key after the index becomes nested objects and lists, since here the writer flattened a document
-    whose keys are known words; keys that are data never come this way.
+    The key segments after the index become nested objects and lists: the writer flattened a document with
+    fixed member names.
     """
     if not attributes:
         return []
@@ -38,7 +38,7 @@ def _put(node: dict[str, object], path: list[str], value: Json) -> None:
     for step in path[:-1]:
         inner = node.get(step)
         if not isinstance(inner, dict):
-            # A value and a subtree under one key: the subtree is the richer.
+            # If one key has both a value and members, the members are kept.
             inner = {}
             node[step] = inner
         node = cast("dict[str, object]", inner)
@@ -47,7 +47,7 @@ def _put(node: dict[str, object], path: list[str], value: Json) -> None:
 
 
 def _listed(node: object) -> Json:
-    """The tree with every object whose keys are all numbers made a list."""
+    """Return the tree with each object whose keys are all numbers replaced by a list."""
     if not isinstance(node, dict):
         return cast(Json, node)
     tree = cast("dict[str, object]", node)

@@ -1,4 +1,4 @@
-"""JSON as it is found in attributes: often cut off, quoted twice or written by Python's repr."""
+"""Parses JSON in attributes, which may be truncated, encoded twice or written by Python's repr."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pulse_collector.facts.attributes import AttributeValue
 Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = "dict[str, Json]"
 
-#: Python's repr is parsed only when short: the parser is slow, and only usage details come that way.
+#: Longer texts are not parsed as Python's repr: that parser is slow, and only short usage details need it.
 _MAX_REPR_CHARS = 4096
 
 
 def parse_json(value: AttributeValue) -> Json:
-    """The document in an attribute: JSON text, bytes of it, or a structured value. None if it is none.
+    """Return the document of an attribute: JSON text, bytes of it, or a structured value; else None.
 
     Lone surrogates become U+FFFD; NaN and infinities become text.
     """
@@ -33,7 +33,7 @@ def parse_json(value: AttributeValue) -> Json:
 
 
 def parse_object(value: AttributeValue) -> JsonObject:
-    """The JSON object in an attribute; empty if there is none."""
+    """Return the JSON object of an attribute; empty if it has none."""
     document = parse_json(value)
     if isinstance(document, str):
         document = _parse_text(document)
@@ -41,7 +41,7 @@ def parse_object(value: AttributeValue) -> JsonObject:
 
 
 def parse_repr(value: AttributeValue) -> Json:
-    """As `parse_json`, for writers who used Python's `repr` instead (`{'cache_read': 0}`)."""
+    """Parse JSON as `parse_json` does, or Python's repr (`{'cache_read': 0}`)."""
     document = parse_json(value)
     if document is not None or not isinstance(value, str) or len(value) > _MAX_REPR_CHARS:
         return document
@@ -52,7 +52,7 @@ def parse_repr(value: AttributeValue) -> Json:
 
 
 def unquote(value: AttributeValue) -> str | None:
-    """A text that may have been JSON-encoded once more (`"\\"stop\\""`)."""
+    """Return a text without one extra JSON encoding (`"\"stop\""`)."""
     if not isinstance(value, str):
         return None
     if len(value) >= 2 and value[0] == value[-1] == '"':
@@ -63,7 +63,7 @@ def unquote(value: AttributeValue) -> str | None:
 
 
 def to_json(value: AttributeValue) -> Json:
-    """A structured attribute as a JSON document: bytes are UTF-8 text, else base64."""
+    """Return a structured attribute as a JSON document: bytes become UTF-8 text, else base64."""
     if value is None or isinstance(value, str | int):
         return value
     if isinstance(value, bytes):
@@ -79,7 +79,7 @@ def to_json(value: AttributeValue) -> Json:
 
 
 def dump_json(document: Json) -> bytes:
-    """JSON in UTF-8, whatever the document holds (huge integers, lone surrogates, depth)."""
+    """Return a document as JSON in UTF-8, including huge integers, lone surrogates and deep nesting."""
     try:
         return orjson.dumps(document)
     except (TypeError, ValueError):
@@ -91,7 +91,7 @@ def dump_json(document: Json) -> bytes:
 
 
 def without_nul(written: bytes) -> bytes:
-    """JSON text with U+FFFD for each escaped NUL, which some databases refuse in their JSON columns."""
+    """Return JSON text with each escaped NUL replaced by U+FFFD: some databases reject it in JSON columns."""
     return written.replace(b"\\u0000", b"\\ufffd")
 
 
@@ -100,7 +100,7 @@ def _parse_text(text: str) -> Json:
         return cast(Json, orjson.loads(text))
     except ValueError:
         pass
-    # The stricter parser refuses what some senders write: NaN, lone surrogates, raw control characters.
+    # The strict parser rejects what some senders write: NaN, lone surrogates, raw control characters.
     if text.lstrip()[:1] not in ("{", "[", '"'):
         return None
     try:

@@ -1,11 +1,11 @@
-"""The text in lists of messages, whichever library wrote them."""
+"""Extracts texts from lists of messages in any library's format."""
 
 from __future__ import annotations
 
 from pulse_collector.facts.json_text import Json, JsonObject
 from pulse_collector.facts.media import media_of
 
-#: Parts of a message that are its text; the rest is reasoning, tool calls, images and their like.
+#: Types of the parts that are a message's text; other parts are reasoning, tool calls or media.
 _TEXT_TYPES = frozenset({"text", "input_text", "output_text"})
 _USER_ROLES = frozenset({"user", "human"})
 _ANSWER_ROLES = frozenset({"assistant", "ai", "model"})
@@ -20,7 +20,7 @@ _LANGCHAIN_ROLES = {
 
 
 def text_of(content: Json) -> str:
-    """The text of a message's content or parts, joined; empty if it has none."""
+    """Return the text of a message's content or parts, joined; empty if there is none."""
     if isinstance(content, str):
         return content
     if isinstance(content, list):
@@ -29,7 +29,7 @@ def text_of(content: Json) -> str:
 
 
 def message_text(message: Json) -> str:
-    """The text of one message of any shape; empty if it has none."""
+    """Return the text of one message in any format; empty if it has none."""
     if not isinstance(message, dict):
         return message if isinstance(message, str) else ""
     parts = message.get("parts")
@@ -48,19 +48,19 @@ def message_text(message: Json) -> str:
 
 
 def shown_text(message: Json) -> str:
-    """Return the text of a message, or `[image]` and the like for one that has only media."""
+    """Return the text of a message, or `[image]` and the like if it has only media."""
     return message_text(message) or (media_of(_body(message)) if isinstance(message, dict) else "")
 
 
 def last_user_text(messages: Json) -> str | None:
-    """Return the text of the last user message that has some, else of the last message of any role."""
+    """Return the text of the last user message with text, else of the last message of any role."""
     listed = _each(messages)
     if len(listed) == 1:
         return shown_text(listed[0]) or None
     any_role = None
     for message in reversed(listed):
         from_user = _role(message) in _USER_ROLES or isinstance(message, str)
-        # Of others' texts the last one stands in.
+        # Without a user message, the last message of another role is used.
         if from_user or any_role is None:
             text = shown_text(message)
             if text and from_user:
@@ -70,7 +70,7 @@ def last_user_text(messages: Json) -> str | None:
 
 
 def first_answer_text(messages: Json) -> str | None:
-    """Return the text of the first choice: the first message that is the model's, or else the first."""
+    """Return the text of the first choice: the first message of the model, else the first message."""
     listed = _each(messages)
     if len(listed) == 1:
         return shown_text(listed[0]) or None
@@ -83,7 +83,7 @@ def first_answer_text(messages: Json) -> str | None:
 
 
 def last_answer_text(messages: Json) -> str | None:
-    """Return the text of the last message of a conversation that is the model's and has text."""
+    """Return the text of the last message of the model that has text."""
     for message in reversed(_each(messages)):
         if _role(message) in _ANSWER_ROLES and (text := shown_text(message)):
             return text
@@ -91,7 +91,7 @@ def last_answer_text(messages: Json) -> str | None:
 
 
 def answer_finish_reasons(messages: Json) -> list[str]:
-    """The reasons that the messages of an answer carry, in their order."""
+    """Return the finish reasons of output messages, in their order."""
     reasons: list[str] = []
     for message in _each(messages):
         reason = message.get("finish_reason") if isinstance(message, dict) else None
@@ -106,7 +106,7 @@ def _each(messages: Json) -> list[Json]:
     if not isinstance(messages, list):
         return [messages] if messages else []
     if messages and isinstance(messages[0], list):
-        # LangChain batches: a list of conversations.
+        # LangChain's batches are lists of conversations.
         return [one for message in messages for one in (message if isinstance(message, list) else [message])]
     return messages
 
@@ -125,7 +125,7 @@ def _role(message: Json) -> str | None:
 
 
 def _body(message: JsonObject) -> JsonObject:
-    """Where a message keeps its content: in itself, or as LangChain dumps it, in `kwargs` or `data`."""
+    """Return the object with a message's content: itself, or LangChain's `kwargs` or `data` in it."""
     if "parts" in message or "content" in message:
         return message
     for key in ("kwargs", "data", "message"):

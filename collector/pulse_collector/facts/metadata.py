@@ -1,9 +1,9 @@
-"""The metadata of a row: a JSON object of what no column holds.
+"""Builds the metadata of a row: a JSON object of all values without a column.
 
-Its shape: the application's own metadata at the top, and beside it `attributes` (unmapped attributes under
-their full keys), `resource`, `scope`, `events`, `notes` on what was wrong, `usage` and `finish_reasons` where
-no column has them, and `unread`: names of attributes that look like usage or messages and that no dialect
-reads.
+The application's own metadata is at the top level. Further members: `attributes` (without a column, by their
+full keys), `resource`, `scope`, `events`, `notes` (what was wrong with the span), `usage` and
+`finish_reasons` (if no column has them), and `unread`: names of attributes that look like usage or messages
+and that no dialect reads.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _RESERVED = frozenset(
     {"attributes", "resource", "scope", "events", "notes", "usage", "finish_reasons", "unread"}
 )
 
-#: Settings and credentials of the sender's process, which some instrumentors ship along.
+#: Settings and credentials of the sender's process, which some instrumentors write into attributes.
 _SECRET = re.compile(
     r"LANGSMITH_|LANGCHAIN_|process\.environment_variable|process\.command"
     r"|authorization|api[-_.]?key(?!_(?:alias|name|user_|user$|end_user|team_|org_|organization_|project_)"
@@ -38,19 +38,19 @@ _SECRET = re.compile(
 def metadata_json(
     *,
     custom: JsonObject,
-    beside: JsonObject,
+    derived: JsonObject,
     attributes: Mapping[str, AttributeValue],
     resource: orjson.Fragment | None,
     scope: orjson.Fragment | None,
     events: list[Json],
     notes: list[str],
 ) -> str:
-    """The JSON text of a row's metadata, bounded in size: what is too much is cut, and `notes` says so.
+    """Return the JSON text of a row's metadata, of bounded size; `notes` reports what was cut.
 
-    `attributes` are without secrets. `beside` are members of our own (`usage`, `finish_reasons`).
+    `attributes` must not contain secrets. `derived` has members that Pulse adds (`usage`, `finish_reasons`).
     """
     if not custom and len(attributes) <= _MAX_ATTRIBUTES:
-        text = _short(beside, attributes, resource, scope, events, notes)
+        text = _short(derived, attributes, resource, scope, events, notes)
         if text is not None:
             return text
     kept = kept_attributes(attributes)
@@ -60,7 +60,7 @@ def metadata_json(
             kept[key] = value
         elif not is_secret(key):
             document[key] = _cut(value)
-    document.update(beside)
+    document.update(derived)
     if kept:
         document["attributes"] = kept
     if resource is not None:
@@ -80,15 +80,15 @@ def metadata_json(
 
 
 def _short(
-    beside: JsonObject,
+    derived: JsonObject,
     attributes: Mapping[str, AttributeValue],
     resource: orjson.Fragment | None,
     scope: orjson.Fragment | None,
     events: list[Json],
     notes: list[str],
 ) -> str | None:
-    """The usual metadata: so short altogether that no value in it has to be cut. None if it is not that."""
-    document: dict[str, object] = {**beside}
+    """Return the metadata if it is so short that no value needs to be cut; else None."""
+    document: dict[str, object] = {**derived}
     if attributes:
         document["attributes"] = attributes
     if resource is not None:
@@ -107,12 +107,12 @@ def _short(
 
 
 def kept_attributes(attributes: Mapping[str, AttributeValue]) -> JsonObject:
-    """Attributes fit to be kept: no credentials, long texts cut, at most 256 of them."""
+    """Return attributes to store: without secrets, long texts cut, at most 256 of them."""
     kept: JsonObject = {}
     for key, value in attributes.items():
         if is_secret(key):
             continue
-        # Two in three are short texts and numbers: they need no call.
+        # Two in three are short texts or numbers, which need no call.
         if (
             (type(value) is str and len(value) <= _MAX_TEXT_CHARS)
             or type(value) is int
@@ -128,7 +128,7 @@ def kept_attributes(attributes: Mapping[str, AttributeValue]) -> JsonObject:
 
 @lru_cache(maxsize=8192)
 def is_secret(key: str) -> bool:
-    """Whether an attribute's name says that its value is no one's business."""
+    """Return whether an attribute's name is that of a secret or of private settings."""
     return _SECRET.search(key) is not None
 
 
@@ -150,7 +150,7 @@ def _cut(value: AttributeValue) -> Json:
 
 
 def _shortened(document: dict[str, object], notes: list[str]) -> bytes:
-    """The object without its largest members: the small ones are kept as long as they fit."""
+    """Return the object without its largest members, so that it fits the size limit; add a note."""
     sizes: list[tuple[int, str, str | None]] = []
     for name, member in document.items():
         if name in ("attributes", "resource") and isinstance(member, dict):

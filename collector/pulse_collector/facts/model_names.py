@@ -1,11 +1,12 @@
-"""Names of models: the bare one, and the provider that a name implies."""
+"""Normalizes model names, and derives the provider from a model's name."""
 
 from __future__ import annotations
 
 import re
 from functools import lru_cache
 
-#: Google's resource names: `models/…` (Gemini API); `publishers/…/models/…`, also below a project (Vertex).
+#: Google's resource names: `models/…` (Gemini API), `publishers/…/models/…` with or without a project
+#: (Vertex).
 _RESOURCE = re.compile(
     r"(?://aiplatform\.googleapis\.com/)?(?:v1[a-z0-9]*/)?"
     r"(?:projects/[^/]+/locations/[^/]+/)?(?:publishers/[^/]+/)?models/(.+)",
@@ -15,7 +16,7 @@ _VERTEX_RESOURCE = re.compile(
     r"(?:.*/)?publishers/[^/]+/models/|(?:.*/)?projects/[^/]+/locations/", re.IGNORECASE
 )
 
-#: Providers whose own names of models have no slash, and what stands before one where a library adds it.
+#: Providers whose own model names have no slash, and the prefixes that libraries put before these names.
 _PREFIXES: dict[str, frozenset[str]] = {
     "openai": frozenset({"openai"}),
     "anthropic": frozenset({"anthropic"}),
@@ -31,7 +32,7 @@ _PREFIXES: dict[str, frozenset[str]] = {
     "perplexity": frozenset({"perplexity"}),
 }
 
-#: Bedrock's names: the vendor before a dot, and before that the region of an inference profile.
+#: Bedrock's names: the vendor before a dot, and before it the region of an inference profile.
 _BEDROCK = re.compile(
     r"(?:arn:aws[\w-]*:bedrock:.*|(?:[a-z]{2,6}(?:-[a-z]+)?\.)?"
     r"(?:amazon|anthropic|meta|mistral|deepseek|cohere|ai21|qwen|openai|stability|writer|twelvelabs|luma"
@@ -39,10 +40,10 @@ _BEDROCK = re.compile(
     re.IGNORECASE,
 )
 _PROFILE = re.compile(r"arn:aws[\w-]*:bedrock:[^/]*:(?:inference-profile|foundation-model)/(.+)")
-#: A date after `@` is Vertex' spelling of Anthropic's models.
+#: Vertex writes a date after `@` in Anthropic's model names.
 _VERTEX_DATE = re.compile(r"claude-.*@(?:\d{8}|default|latest)", re.IGNORECASE)
 
-#: Beginnings of names that only one company uses; models with open weights are served by many.
+#: Prefixes of names that only one company uses. Models with open weights are served by many.
 _STARTS = (
     ("gpt-oss", None),
     ("gpt-", "openai"),
@@ -101,7 +102,7 @@ _STARTS = (
 )
 _EXACT = {"sonar": "perplexity", "command": "cohere"}
 
-#: What libraries put before a name, by the provider that they mean (LiteLLM, LangChain, Pydantic AI).
+#: Prefixes that libraries (LiteLLM, LangChain, Pydantic AI) write before a model, and their providers.
 _VENDORS = {
     "openai": "openai",
     "anthropic": "anthropic",
@@ -116,10 +117,10 @@ _VENDORS = {
     "perplexity": "perplexity",
     "openrouter": "openrouter",
 }
-#: What only OpenRouter writes: variants, its router, versions with a dot where Anthropic has a hyphen.
+#: Spellings of OpenRouter alone: variants, its router, versions with a dot where Anthropic has a hyphen.
 _OPENROUTER = r"openrouter/.+|.+/.+:(?:free|nitro|floor|online|exacto)|anthropic/claude-.*\d\.\d.*"
 _OPENROUTER_NAME = re.compile(_OPENROUTER)
-#: The same, and models of one company that OpenAI's client reaches by such a name through a router only.
+#: The same, and models of other companies: OpenAI's client reaches these only through a router.
 _ROUTED_NAME = re.compile(
     _OPENROUTER
     + r"|anthropic/claude-(?!.*\d-\d).*|(?:google/gemini-|x-ai/grok-|perplexity/sonar|amazon/nova-).*"
@@ -128,7 +129,7 @@ _ROUTED_NAME = re.compile(
 
 @lru_cache(maxsize=8192)
 def bare_model(model: str, provider: str | None) -> str:
-    """Return the name by which a provider prices and groups a model: without the path of a resource."""
+    """Return the name by which the provider lists a model, without a resource path or a prefix."""
     if "/" not in model:
         return model
     resource = _RESOURCE.fullmatch(model) or _PROFILE.fullmatch(model)
@@ -144,7 +145,7 @@ def bare_model(model: str, provider: str | None) -> str:
 
 @lru_cache(maxsize=8192)
 def provider_by_model(model: str) -> str | None:
-    """Return the provider that a model's name implies; None if several serve such models."""
+    """Return the provider that a model's name implies; None if several providers serve it."""
     if _VERTEX_RESOURCE.match(model):
         return "vertex"
     resource = _RESOURCE.fullmatch(model)
@@ -158,7 +159,7 @@ def provider_by_model(model: str) -> str | None:
         if _OPENROUTER_NAME.fullmatch(model):
             return "openrouter"
         vendor = _VENDORS.get(prefix)
-        # `openai/gpt-oss-120b` is served by many.
+        # Many providers serve `openai/gpt-oss-120b`.
         return vendor if vendor is not None and rest and not _has_open_weights(rest) else None
     if lowered in _EXACT:
         return _EXACT[lowered]
@@ -168,17 +169,17 @@ def provider_by_model(model: str) -> str | None:
 
 
 def is_embedding_model(model: str) -> bool:
-    """Return whether a model only embeds."""
+    """Return whether a model is an embedding model."""
     return "embed" in model.lower() or model.lower().startswith(("voyage-", "bge-", "e5-", "gte-"))
 
 
 def is_free_model(model: str | None) -> bool:
-    """Return whether OpenRouter serves a model of this name for nothing."""
+    """Return whether this is a free variant of a model at OpenRouter."""
     return model is not None and model.endswith(":free")
 
 
 def is_openrouter_name(model: str) -> bool:
-    """Return whether OpenAI's client asks OpenRouter by this name: the model is another company's alone."""
+    """Return whether only OpenRouter serves a model by this name to OpenAI's client."""
     return _ROUTED_NAME.fullmatch(model) is not None
 
 

@@ -1,4 +1,4 @@
-"""The beginning of a text, kept beside a row so that lists and searches need no body."""
+"""Cuts a text to the length of the preview columns, which lists and searches read instead of bodies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pulse_storage.rows import PREVIEW_CHARS
 
 
 def preview(text: str | None) -> str | None:
-    """The first PREVIEW_CHARS characters; None if there is no text."""
+    """Return the first PREVIEW_CHARS characters; None for an empty or absent text."""
     if not text:
         return None
     text = text[:PREVIEW_CHARS]

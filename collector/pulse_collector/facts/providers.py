@@ -1,4 +1,4 @@
-"""Which company served a call: one name each, whatever the sender calls it."""
+"""Normalizes the provider of a call: one name for each company, whatever the sender writes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import pairwise
 from pulse_collector.facts.hosts import provider_by_host
 from pulse_collector.facts.model_names import is_openrouter_name, provider_by_model
 
-#: Frameworks that name themselves where a provider belongs.
+#: Frameworks that write their own name in place of the provider.
 _FRAMEWORKS = frozenset(
     {
         "langchain",
@@ -43,11 +43,12 @@ _FRAMEWORKS = frozenset(
 )
 
 _WORDS = re.compile(r"[a-z0-9]+")
-#: Words of names of classes, too: `AzureChatOpenAI`, `GoogleVertexAI`.
+#: Words in names of classes too: `AzureChatOpenAI`, `GoogleVertexAI`.
 _CAMEL_WORDS = re.compile(r"[A-Z]+(?![a-z])\d*|[A-Z]?[a-z]+\d*|\d+")
 
-#: Who serves before whose models: `bedrock.anthropic.messages` is Bedrock, `Azure OpenAI` Azure. The first
-#: entry that has one of the words wins; `open_ai` and `Open AI` count as `openai`.
+#: Providers by the words of a name; the first matching entry wins. Hosting services come before the vendors
+#: of the models: `bedrock.anthropic.messages` is Bedrock, `Azure OpenAI` is Azure. `open_ai` and `Open AI`
+#: count as `openai`.
 _BY_WORD: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("openrouter", ("openrouter",)),
     ("sagemaker", ("sagemaker",)),
@@ -90,29 +91,28 @@ _BY_WORD: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("anthropic", ("anthropic", "claude", "chatanthropic")),
     ("openai", ("openai", "chatopenai", "openaichat")),
 )
-#: Names of what only speaks like a provider.
+#: Words in names of services that only implement a provider's interface.
 _LIKE = frozenset({"compatible", "like", "proxy", "gateway"})
 
-#: What the Vercel AI SDK and others append: `openai.chat`, `anthropic.messages`.
+#: Suffixes that the Vercel AI SDK and other libraries append: `openai.chat`, `anthropic.messages`.
 _SUFFIX = re.compile(r"\.(?:chat|messages|responses?|embeddings?|completions?)$")
 
-#: Of a URL only its beginning counts.
+#: Only the first characters of a URL are examined.
 _MAX_HOST_CHARS = 256
 
-#: Providers whose name also stands where only the wire format of another is meant.
+#: Names that may mean only the wire format instead of the provider.
 _COMPATIBLE = frozenset({None, "openai", "anthropic"})
-#: Services of one company, which differ in their prices but not in their hosts.
+#: Services of one company with different prices but the same hosts.
 _AZURE = frozenset({"azure", "azure_inference"})
 
 
 def provider_name(
     raw: str | None, *, host: str | None, response_id: str | None, model: str | None
 ) -> str | None:
-    """Return the provider by what is known of a call, or None.
+    """Return the provider from what is known of a call, or None.
 
-    A known host decides: other companies answer to OpenAI's client too. OpenRouter is also recognised by its
-    `gen-` response ids and by names that only it has. Where a framework wrote its own name, the model
-    decides.
+    A known host takes precedence: OpenAI's client calls other companies too. OpenRouter is also recognised by
+    its response ids (`gen-`) and by its model names. If the name is a framework's, the model decides.
     """
     return _provider(
         raw,
@@ -128,7 +128,7 @@ def _provider(raw: str | None, host: str | None, is_generation: bool, model: str
     by_host = None if host is None else provider_by_host(host)
     if by_host is not None:
         return by_host if _host_decides(name, by_host) else name
-    # LangSmith writes the vendor in the model's name as the provider, with OpenRouter's ids.
+    # LangSmith writes the vendor in the model's name as the provider, with OpenRouter's response ids.
     if is_generation and (name in _COMPATIBLE or host is None):
         return "openrouter"
     if name is None:
@@ -140,22 +140,22 @@ def _provider(raw: str | None, host: str | None, is_generation: bool, model: str
 def _host_decides(name: str | None, by_host: str) -> bool:
     if name in _AZURE and by_host in _AZURE:
         return False
-    # Some instrumentors write OpenAI's host for every client that is built on OpenAI's.
+    # Some instrumentors write OpenAI's host for every client that is derived from OpenAI's.
     return by_host != "openai" or name in (None, "openai")
 
 
 def is_framework(raw: str) -> bool:
-    """Return whether the name is that of a framework, which leaves open who serves its calls."""
+    """Return whether the name is a framework's, which does not identify the provider."""
     return raw.strip().lower() in _FRAMEWORKS
 
 
 def _words(single: list[str]) -> set[str]:
-    """Return the words, and each two neighbours as one word."""
+    """Return the words, and each pair of neighbours as one word."""
     return {*single, *(one + other for one, other in pairwise(single))}
 
 
 def _normalised(raw: str) -> str | None:
-    """Return the provider that a name means, by its words; if they mean none, the name in lower case."""
+    """Return the provider that the words of a name mean, else the name in lower case."""
     name = raw.strip().lower()
     if not name or name in _FRAMEWORKS:
         return None

@@ -1,4 +1,4 @@
-"""What one span says, while its dialect is still reading it."""
+"""The facts of one span while its dialects read it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TextColumn = Literal[
     "error_message",
 ]
 
-#: Longer ids and names are cut: some databases cannot index more.
+#: Ids and names are cut to this length: some databases cannot index longer texts.
 MAX_TEXT_CHARS = 1024
 
 NumberColumn = Literal["time_to_first_token_ms", "cost_usd"]
@@ -39,7 +39,7 @@ class Event(NamedTuple):
 
 
 class SpanFacts:
-    """One span on its way to a row. Dialects fill gaps here; what is set first stays."""
+    """The facts of one span on its way to a row. A dialect sets only unset facts: the first value is kept."""
 
     __slots__ = (
         "attributes",
@@ -74,7 +74,7 @@ class SpanFacts:
         "unread",
     )
 
-    # Written out, since a dataclass of this many mutable fields takes three times as long to make.
+    # Written out: a generated dataclass `__init__` with this many mutable fields takes three times as long.
     def __init__(
         self,
         name: str,
@@ -95,51 +95,50 @@ class SpanFacts:
         self.latency_ms = latency_ms
         self.operation = operation
         self.model_call = model_call
-        #: The span names no parent.
+        #: True if the span has no parent id.
         self.is_root = is_root
         self.texts: dict[TextColumn, str] = {}
         self.counts: Counts = {}
         self.numbers: dict[NumberColumn, float] = {}
         self.tags: list[str] = []
-        #: Raw, one for each choice.
+        #: Raw reasons, one for each choice.
         self.finish_reasons: list[str] = []
-        #: What the application said of the call in its own words.
+        #: The application's own metadata, by its own names.
         self.custom: JsonObject = {}
-        #: Attributes that no column holds.
+        #: Attributes without a column.
         self.rest: dict[str, AttributeValue] = {}
-        #: Those of them that are parameters of the request, by their own names.
+        #: Those of `rest` that are parameters of the request, by parameter name.
         self.parameters: dict[str, AttributeValue] = {}
         #: Attributes that are parts of flattened content (`gen_ai.prompt.0.role`).
         self.flattened: dict[str, AttributeValue] = {}
-        #: Whether there may be content in the attributes.
+        #: Whether the attributes may contain content.
         self.has_content = True
-        #: What was mended, or is missing, in words.
+        #: Notes on what was corrected or is missing.
         self.notes: list[str] = []
         #: Names of attributes that look like usage or messages and that no dialect reads.
         self.unread: tuple[str, ...] = ()
         self.failed = False
-        #: JSON documents.
+        #: Request and response as JSON documents.
         self.request: bytes | None = None
         self.response: bytes | None = None
         self.input_text: str | None = None
         self.output_text: str | None = None
         self.partner_key: str | None = None
-        #: Whether the input tokens leave out what was read from or written to the cache; None: as the
-        #: dialect's table says.
+        #: Whether the input tokens exclude cache reads and writes; None: the dialect's table decides.
         self.input_excludes_cache: bool | None = None
-        #: The cost was estimated by the sender from a price list, so that ours is the better one.
+        #: True if the sender estimated the cost from a price list: Pulse's own price takes precedence.
         self.cost_is_estimate = False
-        #: What may change the price (service tier, fast mode, place of inference), and whether it was only
-        #: asked for.
+        #: Terms that may change the price (service tier, fast mode, region), each with whether only the
+        #: request has it.
         self.billing: dict[BillingTerm, tuple[str, bool]] | None = None
 
     def fill(self, column: TextColumn, text: object) -> None:
-        """Set a text, trimmed, that is not known yet; pass over blank texts and what is no text."""
+        """Set a text column if it is unset, trimmed. Ignores blank texts and values that are not text."""
         if isinstance(text, str) and column not in self.texts and (trimmed := text.strip()):
             self.texts[column] = clean_text(trimmed)
 
     def fill_billing(self, term: BillingTerm, value: object, *, asked: bool = False) -> None:
-        """Set a term of billing that is not known yet; the answer's replaces one that was only asked for."""
+        """Set a term of billing if it is unset; a term of the response replaces one of the request."""
         if not isinstance(value, str) or not value:
             return
         if self.billing is None:
@@ -149,13 +148,13 @@ class SpanFacts:
             self.billing[term] = (value, asked)
 
     def fill_counts(self, counts: Counts) -> None:
-        """Add the counts that are not known yet."""
+        """Set the counts that are unset."""
         for column, count in counts.items():
             self.counts.setdefault(column, count)
 
 
 def clean_text(text: str) -> str:
-    """A text that every store can hold in a column: no NUL, and no longer than an id or a name can be."""
+    """Return a text that every store can hold: NUL becomes U+FFFD, and it is cut to MAX_TEXT_CHARS."""
     if "\x00" in text:
         text = text.replace("\x00", "\ufffd")
     return text if len(text) <= MAX_TEXT_CHARS else text[:MAX_TEXT_CHARS]

@@ -1,4 +1,4 @@
-"""Tags, however a sender writes a list of them."""
+"""Reads tags from the forms in which senders write a list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pulse_collector.facts.json_text import parse_json
 
 
 def tags_of(value: AttributeValue) -> list[str]:
-    """Return the tags in an array, in the JSON text of one, or in a text that separates them by commas."""
+    """Return the tags in an array, in its JSON text, or in a text that separates them by commas."""
     if isinstance(value, str):
         parsed = parse_json(value) if value.startswith("[") else None
         items = parsed if isinstance(parsed, list) else value.split(",")

@@ -1,4 +1,4 @@
-"""When a span began and how long it took, whatever its clock says."""
+"""Computes the start and the latency of a span, and corrects impossible times."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 from pulse_collector.facts.attributes import AttributeValue, as_number
 
 _DAY_NS = 86_400_000_000_000
-#: 2000-01-01: older starts are seconds or milliseconds that were taken for nanoseconds.
+#: 2000-01-01. An earlier start was written in seconds or milliseconds instead of nanoseconds.
 _EARLIEST_NS = 946_684_800_000_000_000
-#: Nanoseconds in the units that senders count Unix time in.
+#: Nanoseconds per unit, for the units in which senders write Unix time.
 _SCALES = (1, 1_000, 1_000_000, 1_000_000_000)
 
 
 def span_time(start_ns: int, end_ns: int, received_ns: int) -> tuple[int, float | None, str | None]:
-    """Return the start of a span, its latency in milliseconds if it is known, and a note on what was wrong.
+    """Return the start (Unix ns), the latency (ms) or None, and a note if a time was wrong, else None.
 
-    One that has not been, or cannot have been yet, began when it was received (Unix time, nanoseconds).
+    An absent or impossible start, or one in the future, is replaced by `received_ns`.
     """
     latest_ns = received_ns + _DAY_NS
     if _EARLIEST_NS <= start_ns <= end_ns <= latest_ns:
@@ -32,14 +32,14 @@ def span_time(start_ns: int, end_ns: int, received_ns: int) -> tuple[int, float 
 
 
 def ms_after(start_ns: int, moment: AttributeValue) -> float | None:
-    """Return how many milliseconds after the start a moment was; None if it was before, or is no time.
+    """Return the milliseconds from the start to a moment; None if it is earlier or is no time.
 
-    A moment is ISO 8601, possibly quoted once more, or a Unix time in seconds, milliseconds, microseconds or
-    nanoseconds: since 2000 each has a magnitude of its own.
+    A moment is ISO 8601, possibly JSON-encoded, or Unix time in seconds, milliseconds, microseconds or
+    nanoseconds: since 2000 the magnitude identifies the unit.
     """
     if isinstance(moment, str):
         moment = moment.strip().strip('"')
-    # A float has too few digits for nanoseconds.
+    # A float is too imprecise for nanoseconds.
     number = moment if type(moment) is int else as_number(moment)
     if number is not None:
         scale = next((scale for scale in _SCALES if _EARLIEST_NS <= number * scale < _EARLIEST_NS * 5), None)

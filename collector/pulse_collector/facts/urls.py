@@ -1,4 +1,4 @@
-"""Removes credentials from URLs that are kept in the metadata."""
+"""Removes credentials from URLs that are stored in the metadata."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PARAMETER = re.compile(
 
 
 def is_url_key(key: str) -> bool:
-    """Return whether an attribute with this name has a URL, or its query."""
+    """Return whether an attribute with this name contains a URL or its query."""
     return _URL_KEY.search(key) is not None
 
 

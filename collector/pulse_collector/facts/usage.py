@@ -1,4 +1,4 @@
-"""Token counts in Pulse's one form: input includes cached tokens, output reasoning, both audio and images."""
+"""Normalizes token counts: input includes cached tokens, output includes reasoning, both audio and images."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Counts = dict[CountColumn, int]
 
 
 class Usage(NamedTuple):
-    """What a call used; None where it is not known."""
+    """The token counts of a call, normalized; None for an unknown count."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
     cache_read_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
-    #: The part of the cache writes that lives an hour, which Anthropic prices higher.
+    #: The part of the cache writes that is kept for an hour, which Anthropic prices higher.
     cache_write_1h_tokens: int | None = None
     input_audio_tokens: int | None = None
     input_image_tokens: int | None = None
@@ -32,11 +32,11 @@ NO_USAGE = Usage()
 
 
 def usage_of(counts: Counts, *, excludes_cache: bool) -> Usage:
-    """Return the counts in the one form. `excludes_cache`: the sender's input leaves cached tokens out.
+    """Return normalized counts. `excludes_cache`: the sender's input excludes cached tokens.
 
-    An input smaller than its own cached part cannot include it, whatever the sender promises. The total helps
-    where one side is missing. By being the sum with them, it shows that cached tokens or reasoning are not
-    in input and output. A total that nothing explains changes nothing.
+    An input smaller than its cached part cannot include it, whatever `excludes_cache` is. A total fills in a
+    missing input or output. If the total is the sum of input, output and cached tokens or reasoning, these
+    are not included in input and output, and are added. Any other total is ignored.
     """
     if not counts:
         return NO_USAGE
@@ -74,7 +74,7 @@ def usage_of(counts: Counts, *, excludes_cache: bool) -> Usage:
             get("output_audio"),
             get("output_image"),
         )
-    # In the order of its fields: by its own constructor a tuple takes twice as long.
+    # By position in the order of the fields: the constructor takes twice as long.
     return Usage._make(
         (
             input_tokens,
@@ -94,7 +94,7 @@ def usage_of(counts: Counts, *, excludes_cache: bool) -> Usage:
 def _lies_outside(
     cached: int, total: int | None, input_tokens: int, output_tokens: int | None, reasoning: int | None
 ) -> bool:
-    """Return whether the total is only reached with the cached tokens, and with reasoning as it may be."""
+    """Return whether the total equals input, output, cached tokens and, optionally, reasoning."""
     if total is None or output_tokens is None:
         return False
     rest = total - input_tokens - output_tokens
@@ -105,19 +105,19 @@ _MODALITIES = frozenset[CountColumn](("input_audio", "input_image", "output_audi
 
 
 def _within(whole: int | None, audio: int | None, image: int | None) -> tuple[int | None, int | None]:
-    """Audio and image tokens that fit into their whole together; else they cannot be what they are called."""
+    """Return audio and image tokens; None for both if their sum exceeds `whole`."""
     if whole is not None and (audio or 0) + (image or 0) > whole:
         return None, None
     return audio, image
 
 
 def count_of(value: Json) -> int | None:
-    """A count in a JSON document; None if it is none."""
+    """Return a token count from a value of a JSON document; None if it is no count."""
     return None if isinstance(value, list | dict) else as_count(value)
 
 
 def counts_named(usage: JsonObject, names: Mapping[CountColumn, str]) -> Counts:
-    """The counts that stand under these names."""
+    """Return the counts under these member names of a usage object."""
     counts: Counts = {}
     for column, name in names.items():
         count = count_of(usage.get(name))
@@ -127,7 +127,7 @@ def counts_named(usage: JsonObject, names: Mapping[CountColumn, str]) -> Counts:
 
 
 def counts_of_document(usage: Json) -> Counts:
-    """Return the counts of a provider's own `usage` object, input already inclusive."""
+    """Return the counts of a provider's own `usage` object, with input that includes cached tokens."""
     if not isinstance(usage, dict):
         return {}
     if is_gemini_usage(usage):
@@ -142,15 +142,15 @@ def counts_of_document(usage: Json) -> Counts:
         counts = _anthropic_or_responses(usage)
     else:
         return counts_by_name(usage)
-    # What stands at the top in a spelling of its own: cache hits of DeepSeek (`prompt_cache_hit_tokens`) and
-    # Moonshot (`cached_tokens`), parts that a proxy adds.
+    # Top-level members with other names: cache hits of DeepSeek (`prompt_cache_hit_tokens`) and Moonshot
+    # (`cached_tokens`), and parts that a proxy adds.
     for column, count in counts_by_name(usage).items():
         counts.setdefault(column, count)
     return counts
 
 
 def is_gemini_usage(usage: JsonObject) -> bool:
-    """Return whether the object is Google's `usageMetadata`, which is complete: no other count is needed."""
+    """Return whether the object is Google's `usageMetadata`, which is complete: no other source is read."""
     return not _GEMINI_NAMES.isdisjoint(usage)
 
 
@@ -160,7 +160,7 @@ _GEMINI_NAMES = frozenset(
 
 
 def counts_by_name(usage: JsonObject) -> Counts:
-    """Return the counts in an object, and in objects in it, by the words of their names, as they are."""
+    """Return the counts in an object and its nested objects by the words of their names, not normalized."""
     counts: Counts = {}
     for name, value in usage.items():
         if isinstance(value, dict):
@@ -210,7 +210,7 @@ def _anthropic_or_responses(usage: JsonObject) -> Counts:
         output_audio=outputs.get("audio_tokens"),
         output_image=outputs.get("image_tokens"),
     )
-    # Anthropic's input leaves out what was read from or written to the cache; OpenAI's does not.
+    # Anthropic's input excludes cache reads and writes; OpenAI's includes them.
     if "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage:
         _include_cache(counts)
     return counts
@@ -237,11 +237,11 @@ def _gemini(usage: JsonObject) -> Counts:
         output_audio=_modality(candidates, "AUDIO"),
         output_image=_modality(candidates, "IMAGE"),
     )
-    # What server-side tools fed back to the model is input, counted beside the prompt.
+    # Results of server-side tools that were fed back to the model are input, and not in the prompt's count.
     fed_back = count_of(pick("toolUsePromptTokenCount", "tool_use_prompt_token_count"))
     if fed_back:
         counts["input"] = counts.get("input", 0) + fed_back
-    # Google counts thoughts beside the candidates; what others write in its form may have them inside.
+    # Google's candidates exclude thoughts; senders that imitate Google's format may include them.
     if "output" not in counts:
         if "reasoning" in counts:
             counts["output"] = counts["reasoning"]
@@ -256,7 +256,7 @@ def _sum(one: Json, other: Json) -> Json:
 
 
 def _modality(details: Json, name: str) -> Json:
-    """Google's count of one modality: a list has an entry for each that occurs."""
+    """Return Google's count of one modality from a list with an entry for each modality."""
     entry = _entry(details, "modality", name)
     return entry.get("tokenCount", entry.get("token_count"))
 
@@ -281,7 +281,7 @@ def _bedrock(usage: JsonObject) -> Counts:
 
 
 def _langchain(usage: JsonObject) -> Counts:
-    """LangChain's counts, and those of OpenAI's speech and realtime interfaces, which stand alike."""
+    """Return LangChain's counts, or those of OpenAI's speech and realtime interfaces (the same names)."""
     inputs = _object(usage, "input_token_details")
     outputs = _object(usage, "output_token_details")
     lifetimes = [
@@ -295,7 +295,8 @@ def _langchain(usage: JsonObject) -> Counts:
         output=usage.get("output_tokens"),
         total=usage.get("total_tokens"),
         cache_read=inputs.get("cache_read", inputs.get("cached_tokens")),
-        # langchain-anthropic moves the writes into their lifetimes and leaves 0 or nothing behind.
+        # langchain-anthropic moves the writes into the counts by lifetime, and leaves 0 or nothing in their
+        # sum.
         cache_write=max(written or 0, sum(lifetimes)) if lifetimes else written,
         cache_write_1h=inputs.get("ephemeral_1h_input_tokens"),
         reasoning=outputs.get("reasoning", outputs.get("reasoning_tokens")),

@@ -1,7 +1,7 @@
-"""Reads the names of token counts by their words, so that no list of spellings has an end.
+"""Recognises names of token counts by their words instead of a list of spellings.
 
 `gen_ai.usage.input_tokens.cached`, `llm.usage.cache_read_input_tokens` and `cachedContentTokenCount` are all
-tokens that were read from a cache. A name with a word that is not known here is not a count.
+tokens that were read from a cache. A name with an unknown word is not a count.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ CountColumn = Literal[
     "output_image",
 ]
 
-#: Words, also of camelCase; numerals go with the letter that follows (`1h`).
+#: Words, also in camel case; a number belongs to the letters that follow (`1h`).
 _WORDS = re.compile(r"\d*[A-Z]+(?![a-z])|\d*[A-Z]?[a-z]+|\d+")
 
-#: What each word contributes. `unit` contributes nothing; a name with `apart` is a count that no column has.
+#: The meaning of each word. `unit`: no meaning. `apart`: the name is of a count that has no column.
 _MEANINGS: dict[str, str] = {
     **dict.fromkeys(("input", "prompt"), "input"),
     **dict.fromkeys(("output", "completion", "candidates", "generated"), "output"),
@@ -48,16 +48,16 @@ _MEANINGS: dict[str, str] = {
     **dict.fromkeys(("text", "video", "miss", "5m", "accepted", "rejected", "prediction"), "apart"),
 }
 
-#: Words before `usage` that leave open whose usage it is; `aggregated_usage` and `session.usage` are sums.
+#: Words before `usage` that do not change its meaning. `aggregated_usage` and `session.usage` are sums.
 _NAMESPACES = frozenset({"gen", "ai", "genai", "llm", "openai", "anthropic", "response", "model"})
 _COUNTED = frozenset({"tokens", "count"})
 
 
 @lru_cache(maxsize=8192)
 def count_column(key: str) -> CountColumn | None:
-    """Return the column of the count that an attribute with this key has; None if it is not a count.
+    """Return the column of the count that an attribute with this key contains; None if it is not a count.
 
-    The attribute is one of usage (`gen_ai.usage.…`, `llm.token_count.…`), or its own name ends in `tokens`.
+    A count is a member of usage (`gen_ai.usage.…`, `llm.token_count.…`), or its name ends in `tokens`.
     """
     if len(key) > 128:
         return None
@@ -67,7 +67,7 @@ def count_column(key: str) -> CountColumn | None:
         return _column(words[place + 1 :]) if _NAMESPACES.issuperset(words[:place]) else None
     if words[:3] == ["llm", "token", "count"]:
         return _column(words[3:])
-    # Alone, `eval_count` may be a number of evaluations.
+    # Without a word before it, `eval_count` may be a number of evaluations.
     if len(words) > 1 and words[-1] in _COUNTED and words[0] != "eval":
         return _column([word for word in words if word not in _NAMESPACES])
     return None
@@ -88,7 +88,7 @@ def is_usage_object(key: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def member_column(name: str) -> CountColumn | None:
-    """Return the column of the count that a member of a usage object with this name has; None if none."""
+    """Return the column of the count that a usage object has under this member name, or None."""
     return None if len(name) > 128 else _column(_words(name))
 
 
@@ -98,7 +98,7 @@ def _words(name: str) -> list[str]:
 
 def _column(words: list[str]) -> CountColumn | None:
     meanings = {_MEANINGS.get(word, "apart") for word in words}
-    # A name that ends in `details` is that of an object of counts.
+    # A name that ends in `details` is the name of an object of counts.
     if not words or words[-1] in ("details", "detail") or "apart" in meanings:
         return None
     meanings.discard("unit")
@@ -106,7 +106,7 @@ def _column(words: list[str]) -> CountColumn | None:
 
 
 def _columns() -> dict[frozenset[str], CountColumn]:
-    """Return the columns by the meanings of their names' words: input and output may be named or not."""
+    """Return the columns by the set of meanings in their names; input and output may be implied."""
     columns: dict[frozenset[str], CountColumn] = {
         frozenset({"total"}): "total",
         frozenset({"input", "eval"}): "input",

@@ -1,4 +1,4 @@
-"""Texts of spans around calls (agents, chains, tools), where the dialect found bodies and no text in them."""
+"""Sets the texts of spans around calls (agents, chains, tools) from their bodies, if the dialect set none."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pulse_collector.facts.messages import last_answer_text
 from pulse_collector.facts.span_facts import SpanFacts
 from pulse_storage.rows import PREVIEW_CHARS
 
-#: Members in which a dialect wraps what is no object.
+#: Members under which a dialect stores a value that is not an object.
 _WRAPPERS = frozenset({"arguments", "result", "input", "output", "prompt", "messages", "documents"})
-#: A longer document is shown as it begins, without a search for messages in it.
+#: Only the beginning of a longer document becomes the text; it is not searched for messages.
 _MAX_BYTES = 64 * 1024
 
 
 def fill_texts(facts: SpanFacts) -> None:
     """Set the input and output text from the bodies: the last message in them, else their JSON.
 
-    A tool's arguments have no messages: their JSON is what a list can show.
+    A tool's arguments contain no messages: a list shows their JSON.
     """
     if facts.input_text is None and facts.request is not None:
         facts.input_text = _text(facts.request, None if facts.operation == "execute_tool" else asked_text)

@@ -1,7 +1,7 @@
-"""Model calls that coding agents report in log events: each becomes a span, which is read like any other.
+"""Converts model calls that coding agents report as log events to spans, which are mapped as all spans.
 
-Claude Code, Codex CLI and Gemini CLI write such an event for every call, with or without spans of their own.
-A call that has both is found to be one by its partner key.
+Claude Code, Codex CLI and Gemini CLI write such an event for every call, with or without a span of the same
+call. The store finds out by the partner key that both describe one call.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ _MAX_DURATION_MS = 86_400_000
 
 
 class _CallEvent(NamedTuple):
-    """How an agent reports a call."""
+    """The attributes in which an agent reports a call."""
 
-    #: The scope of the span that is made of it: never that of the agent's own spans.
+    #: The scope of the resulting span: another one than that of the agent's own spans.
     scope: str
     failed: bool = False
-    #: Only records with one of these attributes are calls: others are parts of a stream.
+    #: Only records with one of these attributes are calls; all others are parts of a stream.
     counts: tuple[str, ...] = ()
 
 
@@ -45,10 +45,10 @@ _EVENTS = {
     "gemini_cli.api_response": _CallEvent("gemini-cli.events"),
     "gemini_cli.api_error": _CallEvent("gemini-cli.events", failed=True),
 }
-#: Claude Code's names without their beginning, which stands in the body.
+#: Claude Code's event names without their prefix, which is in the body.
 _CLAUDE_CODE_EVENTS = frozenset({"api_request", "api_error"})
 
-#: Attributes that tell the event of one call from that of another, whichever copy of it arrives.
+#: Attributes that identify a call in all copies of its event.
 _IDENTITY = (
     "event.timestamp",
     "event.sequence",
@@ -66,7 +66,10 @@ _PROMPTS = ("prompt.id", "prompt_id", "turn.id")
 
 
 def call_spans(request: ExportLogsServiceRequest) -> tuple[ExportTraceServiceRequest, int]:
-    """Return the spans of the calls that these log records report, and how many records do. Never raises."""
+    """Return the spans of the calls that these log records report, and the number of these records.
+
+    Never raises.
+    """
     calls = ExportTraceServiceRequest()
     found = 0
     seen: set[bytes] = set()
@@ -128,7 +131,7 @@ def _span(name: str, event: _CallEvent, record: LogRecord, attributes: Attribute
         span_id=_digest(identity, 8),
         name=name,
         start_time_unix_nano=end_ns - round((duration_ms or 0) * 1e6),
-        # Without a duration the end is not known, and so the latency is not.
+        # Without a duration, end and latency are unknown.
         end_time_unix_nano=end_ns if duration_ms is not None else 0,
         attributes=record.attributes,
     )
@@ -143,7 +146,7 @@ def _span(name: str, event: _CallEvent, record: LogRecord, attributes: Attribute
 
 
 def _time_ns(record: LogRecord, attributes: Attributes) -> int:
-    """Return when the event happened. Codex has that in an attribute alone."""
+    """Return the time of the event (Unix ns). Codex writes it into an attribute only."""
     if record.time_unix_nano:
         return record.time_unix_nano
     written = attributes.get("event.timestamp")
@@ -157,7 +160,7 @@ def _time_ns(record: LogRecord, attributes: Attributes) -> int:
 
 def _duration_ms(name: str, attributes: Attributes) -> float | None:
     if name.startswith("codex."):
-        # That of the wait for one event of a stream.
+        # The duration of the wait for one event of a stream.
         return None
     value = attributes.get("duration_ms")
     duration_ms = as_number(value) if isinstance(value, str | int | float) else None
@@ -165,7 +168,7 @@ def _duration_ms(name: str, attributes: Attributes) -> float | None:
 
 
 def _trace_id(name: str, session: str | None, attributes: Attributes, identity: Sequence[object]) -> bytes:
-    """Return a trace id for a call without a trace: all calls of one prompt share it."""
+    """Return a trace id for a call without a trace: the same for all calls of one prompt."""
     prompt = _first(attributes, _PROMPTS)
     if session is None or prompt is None:
         return _digest(["trace", *identity], 16)

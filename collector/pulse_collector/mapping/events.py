@@ -1,8 +1,8 @@
-"""Content that comes as log records beside a span: OpenTelemetry's gen-ai events.
+"""Reads content of spans from log records: OpenTelemetry's gen-ai events.
 
-Records of one span may come in any number of requests, before or after the span, and twice. `event_parts`
-takes them as parts that can be told apart and ordered; `content_of_parts` makes the content of a span from
-all of its parts, whatever order they came in.
+Records of one span may arrive in any number of requests, before or after the span, and twice. `event_parts`
+returns them as parts with an identity and an order; `content_of_parts` builds the content of a span from all
+of its parts, in whatever order they arrived.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from pulse_storage.content.bodies import pack
 from pulse_storage.events import EventContent, EventPart
 from pulse_storage.rows import PREVIEW_CHARS
 
-#: Carries all facts of a call.
+#: Has all content of a call.
 _DETAILS = "gen_ai.client.inference.operation.details"
-#: Carry one message each. The number orders records of the same time.
+#: Have one message each. The number orders records with the same time.
 _MESSAGES = {
     "gen_ai.system.message": (0, "system"),
     "gen_ai.user.message": (1, "user"),
     "gen_ai.assistant.message": (2, "assistant"),
     "gen_ai.tool.message": (3, "tool"),
     "gen_ai.choice": (4, "assistant"),
-    # LiteLLM's, whose body is the message or the choice.
+    # LiteLLM's events, whose body is the message or the choice.
     "gen_ai.content.prompt": (1, "user"),
     "gen_ai.content.completion": (4, "assistant"),
 }
@@ -46,14 +46,17 @@ _NO_SPAN = bytes(8)
 
 @dataclass(slots=True)
 class MappedEvents:
-    """The parts in a request, and how many of its records are no gen-ai content of a span."""
+    """The parts in a request, and the number of records that are no gen-ai content of a span."""
 
     parts: list[EventPart]
     ignored: int
 
 
 def event_parts(request: ExportLogsServiceRequest) -> MappedEvents:
-    """The gen-ai events of a request that name a span. Pure; no message makes it raise."""
+    """Return the parts in the gen-ai events of a request that name a span.
+
+    Pure; no message makes it raise.
+    """
     parts: list[EventPart] = []
     ignored = 0
     for resource_logs in request.resource_logs:
@@ -68,7 +71,7 @@ def event_parts(request: ExportLogsServiceRequest) -> MappedEvents:
 
 
 def content_of_parts(parts: Iterable[EventPart]) -> EventContent:
-    """The content of one span from all parts that are known of it; repeated parts change nothing."""
+    """Return the content of one span from all of its stored parts; repeated parts have no effect."""
     facts = SpanFacts(
         name="",
         scope=None,
@@ -97,8 +100,8 @@ def content_of_parts(parts: Iterable[EventPart]) -> EventContent:
         for answer in answers
         if isinstance(answer, dict) and isinstance(reason := answer.get("finish_reason"), str)
     ]
-    spoken = [answer for answer in answers if isinstance(answer, dict) and answer.keys() - _SILENT]
-    set_messages(facts, messages=built(messages), answers=built(spoken))
+    audible = [answer for answer in answers if isinstance(answer, dict) and answer.keys() - _SILENT]
+    set_messages(facts, messages=built(messages), answers=built(audible))
     text = facts.output_text
     return EventContent(
         input_preview=preview(facts.input_text),
@@ -110,7 +113,7 @@ def content_of_parts(parts: Iterable[EventPart]) -> EventContent:
     )
 
 
-#: Members of a choice that are no content.
+#: Members of a choice that are not content.
 _SILENT = frozenset({"role", "index", "finish_reason"})
 
 
@@ -131,7 +134,7 @@ def _part(record: LogRecord) -> EventPart | None:
 
 def _document(name: str, record: LogRecord, attributes: Attributes) -> JsonObject:
     if name == _DETAILS:
-        # The first versions had the facts in the body.
+        # The first versions wrote the content into the body.
         body = read_attributes([KeyValue(key="body", value=record.body)])["body"]
         facts = {**(body if isinstance(body, Mapping) else {}), **attributes}
         return {key: to_json(value) for key, value in facts.items() if key.startswith("gen_ai.")}

@@ -1,4 +1,4 @@
-"""Fills the facts of a span from its attributes by its dialect's table."""
+"""Sets the facts of a span from its attributes, by the table of its dialect."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from pulse_collector.facts.usage_names import CountColumn
 from pulse_collector.mapping.other_models import add_other_models
 from pulse_collector.mapping.plan import KeyPlan, parameter_name
 
-#: Thirty days: no call takes longer.
+#: Thirty days in milliseconds: no call takes longer.
 _MAX_MS = 30 * 86_400_000
 
 
 def fill_from_table(facts: SpanFacts, plan: KeyPlan) -> None:
-    """Set each column from the best attribute that has it; what no column takes goes to `rest`."""
+    """Set each column from the first of its attributes with a usable value; put all others into `rest`."""
     attributes = facts.attributes
     texts, counts = facts.texts, facts.counts
     facts.rest = {key: attributes[key] for key in plan.rest}
@@ -42,7 +42,7 @@ def fill_from_table(facts: SpanFacts, plan: KeyPlan) -> None:
         facts.custom.setdefault(name, to_json(attributes[key]))
     for column, keys in plan.texts:
         value = attributes[keys[0]]
-        # Nearly always the best key has what the column wants.
+        # Fast path: the first attribute nearly always has a usable value.
         if type(value) is str and len(value) <= MAX_TEXT_CHARS and (text := value.strip()):
             texts[column] = text
         else:
@@ -80,7 +80,7 @@ def fill_from_table(facts: SpanFacts, plan: KeyPlan) -> None:
 
 
 def _fill_text(facts: SpanFacts, column: TextColumn, keys: Sequence[str], plan: KeyPlan) -> None:
-    """Set a text column from the first of these keys that has something to say."""
+    """Set a text column from the first of these keys that has a usable text."""
     for key in keys:
         text = as_text(facts.attributes[key])
         if text is not None and (column != "session_id" or is_session(text)):
@@ -100,7 +100,7 @@ def _fill_count(facts: SpanFacts, column: CountColumn, keys: Sequence[str], plan
 
 
 def _keep(facts: SpanFacts, key: str, plan: KeyPlan) -> None:
-    """Keep what should have filled a column, but cannot."""
+    """Store in the metadata an attribute that is listed for a column but has no usable value."""
     value = facts.attributes[key]
     if value is None:
         return
@@ -138,5 +138,5 @@ def _fill_numbers(facts: SpanFacts, plan: KeyPlan) -> None:
 
 
 def is_session(text: str) -> bool:
-    """Whether an id names a session: a scrubbed one and the id of a previous response do not."""
+    """Return whether a text is a session id: not a redacted one, nor the id of a previous response."""
     return not text.startswith(("resp_", "[Scrubbed"))

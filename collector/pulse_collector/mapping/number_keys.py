@@ -1,4 +1,4 @@
-"""Finds the attributes that state tokens, costs and terms of billing, by keys that no dialect lists."""
+"""Finds attributes with tokens, costs and terms of billing among the keys that a dialect's table lacks."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pulse_collector.dialects.dialect import Table
 from pulse_collector.facts.cost_names import BillingTerm, CostPart, billing_term, cost_part, is_of_request
 from pulse_collector.facts.usage_names import CountColumn, count_column, is_usage_object
 
-#: Names that also stand on spans of other dialects, with numbers that follow other rules.
+#: Prefixes of names that one dialect defines: on spans of another dialect the numbers follow other rules.
 _OF_ONE_DIALECT = ("llm.token_count.", "ai.usage.")
 
 
 class NumberKeys(NamedTuple):
-    """Keys by what their attributes state."""
+    """Attribute keys by the number or term that they contain."""
 
     counts: dict[CountColumn, tuple[str, ...]]
     cost_usd: tuple[str, ...]
-    #: Parts of the cost; they stay in the metadata.
+    #: Parts of the cost; their attributes are stored in the metadata too.
     cost_parts: tuple[tuple[CostPart, str], ...]
-    #: Terms of billing, the answer's before the request's; they stay in the metadata.
+    #: Terms of billing, the response's before the request's; stored in the metadata too.
     billing: tuple[tuple[BillingTerm, str], ...]
     #: Usage objects, as structured values or JSON.
     objects: tuple[str, ...]
@@ -28,7 +28,7 @@ class NumberKeys(NamedTuple):
     def columns(
         self, listed: tuple[tuple[CountColumn, tuple[str, ...]], ...]
     ) -> tuple[tuple[CountColumn, tuple[str, ...]], ...]:
-        """Return the columns with the keys that a dialect lists for them, then with these."""
+        """Return the columns, each with the keys that a dialect lists for it, followed by these keys."""
         if not self.counts:
             return listed
         keys = dict(listed)
@@ -38,14 +38,14 @@ class NumberKeys(NamedTuple):
 
     @property
     def used(self) -> frozenset[str]:
-        """The keys whose attributes fill a column, and so are no metadata."""
+        """The keys that fill a column and therefore are not stored in the metadata."""
         return frozenset(
             (*(key for keys in self.counts.values() for key in keys), *self.cost_usd, *self.objects)
         )
 
 
 def number_keys(keys: Iterable[str], table: Table) -> NumberKeys:
-    """Return the keys among these that state a number or a term; `keys` are those that the table lacks."""
+    """Return the keys of numbers and terms among `keys`, which must not include keys of the table."""
     foreign = tuple(
         start for start in _OF_ONE_DIALECT if not any(key.startswith(start) for key in table.known)
     )
@@ -53,7 +53,8 @@ def number_keys(keys: Iterable[str], table: Table) -> NumberKeys:
     costs: list[tuple[CostPart, str]] = []
     billing: list[tuple[BillingTerm, str]] = []
     objects: list[str] = []
-    # Names with fewer parts first: `gen_ai.usage.cached_tokens` before `gen_ai.usage.details.cached_tokens`.
+    # Names with fewer segments first: `gen_ai.usage.cached_tokens` before
+    # `gen_ai.usage.details.cached_tokens`.
     for key in sorted(keys, key=lambda key: key.count(".")):
         if (column := count_column(key)) is not None:
             if not key.startswith(foreign):

@@ -1,7 +1,7 @@
-"""Completes the facts of a span with those of other dialects, which a span processor may have added.
+"""Completes the facts of a span by further dialects, whose attributes a span processor may have added.
 
-Processors translate spans in place: OpenInference's attributes stand under the scope of the library that made
-the span, with its own attributes or instead of them.
+Processors translate spans in place: OpenInference's attributes then have the scope of the library that made
+the span, in addition to the library's own attributes or instead of them.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from pulse_collector.dialects.dialect import Dialect
 from pulse_collector.facts.providers import is_framework
 from pulse_collector.facts.span_facts import SpanFacts
 from pulse_collector.mapping.fill_columns import fill_from_table
-from pulse_collector.mapping.plan import OtherKeyPlan, KeyPlan
+from pulse_collector.mapping.plan import KeyPlan, OtherKeyPlan
 
 _log = logging.getLogger(__name__)
 
-#: Operations of spans of which the scope's dialect does not know the kind.
+#: Operations that do not name a kind of span.
 _NO_KIND = (None, "span", "unknown")
 _FAILED = "Pulse failed to read the content"
 
 
 def run_reader(facts: SpanFacts, dialect: Dialect) -> None:
-    """Call a dialect's `read`. If it raises, log it and keep what the dialect's table has."""
+    """Call a dialect's `read`. If it raises, log the exception and continue with the facts of the table."""
     try:
         dialect.read(facts)
     except MemoryError:
         raise
     except Exception as error:
-        # Ids, times, tokens and models are known by now: better a row without content than none.
+        # Ids, times, tokens and models are set already: the row is stored without content.
         _log_once(type(error), dialect.name)
         if _FAILED not in facts.notes:
             facts.notes.append(_FAILED)
 
 
 def read_others(facts: SpanFacts, others: Sequence[OtherKeyPlan]) -> None:
-    """Fill the gaps in the facts from other dialects; usage comes from one dialect as a whole."""
+    """Set unset facts by other dialects. Usage is taken from one dialect as a whole."""
     for other in others:
         if other.always or _has_gaps(facts):
             second = _read(facts, other.plan)
             _merge(facts, second)
-            # What its table or its reader took for a fact and found to be none.
+            # Attributes that the other dialect lists for a column but could not use.
             for key in second.rest.keys() - frozenset(other.plan.rest):
                 facts.rest.setdefault(key, second.rest[key])
 
@@ -57,7 +57,7 @@ def _has_gaps(facts: SpanFacts) -> bool:
 
 
 def _read(facts: SpanFacts, plan: KeyPlan) -> SpanFacts:
-    """Read the same span as another dialect, as the kind of span that it is known to be."""
+    """Return the facts of the same span read by another dialect, with the operation that is known already."""
     operation, model_call = facts.operation, facts.model_call
     if operation in _NO_KIND and (kind := kind_of(facts.attributes, plan.dialect)) is not None:
         operation, model_call = kind, kind in MODEL_OPERATIONS
@@ -104,14 +104,14 @@ def _merge(facts: SpanFacts, second: SpanFacts) -> None:
     facts.failed = facts.failed or second.failed
     facts.notes += [note for note in second.notes if note not in facts.notes]
     if facts.partner_key is not None and (second.counts or second.response is not None):
-        # A stream of two spans is recognised by the first one's lack of usage and of an answer.
+        # The first span of a stream in two spans is recognised by having neither usage nor a response.
         facts.partner_key = None
 
 
 def _merge_usage(facts: SpanFacts, second: SpanFacts) -> None:
-    """Take the other dialect's counts if they have both sides and the facts do not, or if both agree.
+    """Take all counts of the other dialect if the facts lack input or output; merge them if both agree.
 
-    Dialects include different parts in their input: parts of one never complete the whole of another.
+    Dialects include different parts in their input count, so counts that disagree are never combined.
     """
     ours, theirs = facts.counts, second.counts
     complete = "input" in ours and ("output" in ours or "output" not in theirs)
@@ -124,5 +124,5 @@ def _merge_usage(facts: SpanFacts, second: SpanFacts) -> None:
 
 @lru_cache(maxsize=256)
 def _log_once(error: type[Exception], dialect: str) -> None:
-    """Log the exception being handled, once for each type and dialect: senders repeat it."""
+    """Log the current exception once for each type and dialect, since every span may repeat it."""
     _log.exception("%s: content could not be read (%s, logged once)", dialect, error.__name__)

@@ -1,4 +1,4 @@
-"""Adds what other models than the one that answered used on behalf of a call."""
+"""Adds the usage of models that worked on behalf of the model that answered a call."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _PARTS = frozenset[CountColumn](("cache_read", "cache_write", "cache_write_1h"))
 
 
 def add_other_models(facts: SpanFacts, value: AttributeValue) -> None:
-    """Add the tokens of other models to the span's, and state that it is billed by several.
+    """Add the tokens of other models to the span's counts, and mark the call as billed by several models.
 
-    `value` is a JSON list of counts by model, as Pulse's instrumentation writes them: input includes cached
-    tokens. A sum stays unknown where the span's own count is.
+    `value` is a JSON list of counts by model, as Pulse's instrumentation writes it: input includes cached
+    tokens. A count that the span lacks remains unknown.
     """
     used = parse_json(value)
     models: list[str] = []

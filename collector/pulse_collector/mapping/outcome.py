@@ -1,4 +1,4 @@
-"""Whether a call failed, and with what."""
+"""Determines whether a span failed, and the type and message of its error."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pulse_collector.facts.span_facts import SpanFacts
 
 _ERROR = Status.STATUS_CODE_ERROR
 _MAX_MESSAGE_CHARS = 4096
-#: "openai.RateLimitError: Error code: 429 - …": some put the exception's class before its message.
+#: "openai.RateLimitError: Error code: 429 - …": some senders put the exception's class before its message.
 _CLASS_PREFIX = re.compile(r"([A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt|Timeout|Failure)): ")
 
 
 def read_outcome(facts: SpanFacts, status: Status) -> None:
-    """Set whether the span failed, and type and message of its error.
+    """Set whether the span failed, and the type and message of its error.
 
-    It failed if its status says so, if it names an error type, or if it recorded an exception and its status
-    is not OK. An unset status is the usual success.
+    A span failed if its status is ERROR, if it has an error type, or if it recorded an exception and its
+    status is not OK. An unset status alone means success.
     """
     code = status.code
     if code != _ERROR and not (facts.events or facts.failed or "error_type" in facts.texts):
@@ -44,7 +44,7 @@ def read_outcome(facts: SpanFacts, status: Status) -> None:
 
 
 def _fill_message(facts: SpanFacts, message: str | None) -> None:
-    """Messages may be longer than other texts: they quote what the provider answered."""
+    """Set the error message, which may be longer than other texts: it quotes the provider's response."""
     if message and "error_message" not in facts.texts:
         message = message.replace("\x00", "\ufffd")
         facts.texts["error_message"] = (

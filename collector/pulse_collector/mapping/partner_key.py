@@ -1,8 +1,8 @@
-"""Make the key by which a span finds one of the same call in another trace, where a response id is missing.
+"""Builds the key by which spans of the same call in two traces find each other without a response id.
 
-A framework's span is often no context for the client's below it, which then begins a trace, and of a stream
-the framework does not know the response id. The Anthropic client records each call itself, often into another
-trace than the instrumentor, which may not know the id either. Both spans know the tokens, or the question.
+The client's span is often not a child of the framework's span but begins its own trace, and for a stream the
+framework does not know the response id. The Anthropic client records each call itself, often in another trace
+than the instrumentor, which may lack the id too. Both spans have the tokens or the question.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pulse_collector.facts.span_facts import SpanFacts, clean_text
 from pulse_collector.facts.usage import Usage
 from pulse_storage.reconciliation.partner_keys import Side, output_fact, partner_key
 
-#: Instrumentations of frameworks whose spans are no context for the client's; with all that continue them.
+#: Scopes (prefixes) of frameworks whose spans are not parents of the client's spans.
 _FRAMEWORK_SCOPES = (
     "openinference.instrumentation.langchain",
     "openinference.instrumentation.llama_index",
@@ -28,7 +28,7 @@ _REQUEST_ID = re.compile(r"req_\w+")
 
 
 def partner_key_of(facts: SpanFacts, scope: str | None, provider: str | None, usage: Usage) -> str | None:
-    """Return the partner key of a model call; None for the many that find their partner without it."""
+    """Return the partner key of a model call; None if the call needs none, which is usual."""
     if "provider_request_id" in facts.texts or facts.operation not in _OPERATIONS:
         return None
     if facts.failed and provider == "anthropic" and (key := _request_key(facts)) is not None:
@@ -45,12 +45,12 @@ def _side(facts: SpanFacts, scope: str | None, provider: str | None) -> Side | N
         return None
     if facts.failed or _is_stream(facts):
         return "inner"
-    # Its client records the call itself, with the id.
+    # The Anthropic client records the call too, with the response id.
     return "outer" if provider == "anthropic" and facts.counts else None
 
 
 def _fact(facts: SpanFacts, usage: Usage) -> str | None:
-    """Return what both spans of the call report: the output tokens or, if it failed, model and question."""
+    """Return a value that both spans have: the output tokens or, of a failed call, model and question."""
     if usage.output_tokens or not facts.failed:
         return output_fact(usage.output_tokens)
     model = facts.texts.get("model_requested")
@@ -68,7 +68,7 @@ def _is_stream(facts: SpanFacts) -> bool:
 
 
 def _request_key(facts: SpanFacts) -> str | None:
-    """A failed call of Anthropic has no response id; the request's is in an attribute or in the message."""
+    """Return the request id of a failed Anthropic call, from an attribute or from the error message."""
     for key in ("anthropic.request.id", "pulse.request_id"):
         request_id = facts.attributes.get(key)
         if isinstance(request_id, str):

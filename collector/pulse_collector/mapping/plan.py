@@ -1,4 +1,4 @@
-"""What becomes of each attribute, by its key alone: worked out once for all spans that have the same keys."""
+"""Decides by its key what each attribute is used for, once for all spans with the same set of keys."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from pulse_collector.facts.usage_names import CountColumn
 from pulse_collector.mapping.number_keys import number_keys
 from pulse_collector.mapping.unread import UnreadKind, unread_kind
 
-#: An instrumentor writes a few dozen sets of keys. More are not remembered, nor are those of long lists.
+#: The bound of the cache: an instrumentor writes a few dozen sets of keys. Sets with many or long keys are
+#: not cached.
 _MAX_PLANS = 2048
 _MAX_KEYS = 128
 _MAX_KEYS_CHARS = 8 * 1024
 
-#: Attributes with the host or URL that was called.
+#: Attributes with the host or URL of the called service.
 _HOST_KEYS = (
     "server.address",
     "gen_ai.openai.api_base",
@@ -34,7 +35,8 @@ _HOST_KEYS = (
     "http.host",
     "net.peer.name",
 )
-#: Ends of names of such attributes, in lower case without `_`: `gen_ai.openai.base_url`, `llm.apiBase`.
+#: Ends of names of further such attributes, in lower case without `_`: `gen_ai.openai.base_url`,
+#: `llm.apiBase`.
 _BASE_URLS = ("apibase", "baseurl")
 
 _REQUEST_PREFIX = "gen_ai.request."
@@ -45,62 +47,65 @@ ColumnT = TypeVar("ColumnT")
 
 @dataclass(frozen=True, slots=True)
 class KeyPlan:
-    """A dialect's table as far as these keys are concerned: only keys that are there, best first."""
+    """A dialect's table restricted to the keys of a span, in each list in order of preference."""
 
     dialect: Dialect
     table: Table
     texts: tuple[tuple[TextColumn, tuple[str, ...]], ...]
     counts: tuple[tuple[CountColumn, tuple[str, ...]], ...]
-    #: With what makes milliseconds of it.
+    #: Each with the factor that converts it to milliseconds.
     first_token_ms: tuple[tuple[str, int], ...]
     first_token_at: tuple[str, ...]
     cost_usd: tuple[str, ...]
-    #: Parts of the cost, for where no whole one is stated.
+    #: Parts of the cost, used if no total is stated.
     cost_parts: tuple[tuple[CostPart, str], ...]
-    #: Terms of billing, the answer's before the request's.
+    #: Terms of billing, the response's before the request's.
     billing: tuple[tuple[BillingTerm, str], ...]
     usage_objects: tuple[str, ...]
     tags: tuple[str, ...]
     finish_reasons: tuple[str, ...]
     hosts: tuple[str, ...]
-    #: What no column holds; secrets are left out.
+    #: Keys without a column, for the metadata; secrets are left out.
     rest: tuple[str, ...]
-    #: Which of the rest are parameters of the request, with their own names.
+    #: Those of `rest` that are parameters of the request, with the parameter names.
     parameters: tuple[tuple[str, str], ...]
-    #: The application's own metadata, with its names for it.
+    #: The application's own metadata, with its own names.
     custom: tuple[tuple[str, str], ...]
     #: Parts of flattened content.
     flattened: tuple[str, ...]
-    #: Whether an attribute may hold messages, documents or anything else that only `read` understands.
+    #: Whether an attribute may contain messages, documents or other values that only `read` interprets.
     has_content: bool
-    #: Other dialects whose markers are among the keys.
+    #: Plans of other dialects whose markers are among the keys.
     others: tuple[OtherKeyPlan, ...] = ()
-    #: Which of the rest look like usage or messages.
+    #: Those of `rest` that look like usage or messages.
     unread: tuple[tuple[str, UnreadKind], ...] = ()
-    #: Which of the rest are URLs, from which credentials are removed.
+    #: Those of `rest` that are URLs, from which credentials are removed.
     urls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class OtherKeyPlan:
-    """The plan of another dialect than the scope's for the same keys."""
+    """The plan of a dialect other than the scope's, for the same keys."""
 
     plan: KeyPlan
-    #: The dialect has more than usage and content (session, tags, metadata): read it also where the scope's
-    #: dialect found both.
+    #: Read it even if the scope's dialect found usage and content: it has further facts (session, tags,
+    #: metadata).
     always: bool
 
 
 _plans: dict[tuple[str | None, tuple[str, ...]], KeyPlan] = {}
 
 
-def plan_of(attributes: Attributes, spoken: CompiledDialect | None) -> KeyPlan:
-    """The plan for attributes with these keys; `spoken` is the dialect that the scope tells, if it does."""
+def plan_of(attributes: Attributes, scope_dialect: CompiledDialect | None) -> KeyPlan:
+    """Return the plan for attributes with these keys.
+
+    `scope_dialect`: the dialect of the span's scope, if known.
+    """
     keys = tuple(attributes)
-    known_as = (None if spoken is None else spoken.dialect.name, keys)
+    known_as = (None if scope_dialect is None else scope_dialect.dialect.name, keys)
     plan = _plans.get(known_as)
     if plan is None:
-        plan = _plan(keys, spoken or dialect_of_attributes(attributes))
+        plan = _plan(keys, scope_dialect or dialect_of_attributes(attributes))
         if len(keys) <= _MAX_KEYS and sum(map(len, keys)) <= _MAX_KEYS_CHARS:
             if len(_plans) >= _MAX_PLANS:
                 _plans.clear()
@@ -108,16 +113,16 @@ def plan_of(attributes: Attributes, spoken: CompiledDialect | None) -> KeyPlan:
     return plan
 
 
-def _plan(keys: tuple[str, ...], spoken: CompiledDialect) -> KeyPlan:
-    """Return the plan of the scope's dialect, with those of the other dialects that the keys announce."""
-    plan = _plan_alone(keys, spoken)
+def _plan(keys: tuple[str, ...], scope_dialect: CompiledDialect) -> KeyPlan:
+    """Return the plan of the scope's dialect, with plans of further dialects whose markers are present."""
+    plan = _plan_alone(keys, scope_dialect)
     others = tuple(
         OtherKeyPlan(_plan_alone(keys, other), _has_other_facts(read, other))
-        for other, read in marked(keys, spoken)
+        for other, read in marked(keys, scope_dialect)
     )
     if not others:
         return replace(plan, unread=_unread(plan.rest))
-    # What any of them reads is not metadata.
+    # A key that any of the dialects reads is not metadata.
     rest = frozenset(plan.rest).intersection(*(other.plan.rest for other in others))
     return replace(
         plan,
@@ -133,15 +138,15 @@ def _unread(rest: Iterable[str]) -> tuple[tuple[str, UnreadKind], ...]:
     return tuple((key, kind) for key in rest if (kind := unread_kind(key)) is not None)
 
 
-def _has_other_facts(keys: Sequence[str], spoken: CompiledDialect) -> bool:
-    dialect, table = spoken
+def _has_other_facts(keys: Sequence[str], scope_dialect: CompiledDialect) -> bool:
+    dialect, table = scope_dialect
     usage_and_content = {*table.content, *dialect.kind_keys()}
     usage_and_content.update(key for _, keys in table.counts for key in keys)
     return any(key not in usage_and_content and not is_flattened(key, table) for key in keys)
 
 
-def _plan_alone(keys: tuple[str, ...], spoken: CompiledDialect) -> KeyPlan:
-    dialect, table = spoken
+def _plan_alone(keys: tuple[str, ...], scope_dialect: CompiledDialect) -> KeyPlan:
+    dialect, table = scope_dialect
     present = frozenset(keys)
 
     def found(wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -194,14 +199,14 @@ def _plan_alone(keys: tuple[str, ...], spoken: CompiledDialect) -> KeyPlan:
 
 
 def _base_urls(rest: Iterable[str]) -> Iterator[str]:
-    """Yield the attributes with the URL of an interface, by the end of their names."""
+    """Yield attributes with the URL of an interface, by the ends of their names."""
     for key in rest:
         if key not in _HOST_KEYS and key.lower().replace("_", "").endswith(_BASE_URLS):
             yield key
 
 
 def parameter_name(key: str) -> str | None:
-    """The name of a request's parameter; None if the key is none, or stands elsewhere in a request."""
+    """Return the name of a request's parameter; None for other keys, and for parameters with a column."""
     if not key.startswith(_REQUEST_PREFIX):
         return None
     name = key[len(_REQUEST_PREFIX) :]

@@ -1,4 +1,4 @@
-"""Reads a span in steps: its values, by its dialect's table, by the dialect's own code."""
+"""Reads a span in steps: attribute values, columns by the dialect's table, content by the dialect's code."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import Packed, pack_document
 from pulse_storage.rows import PREVIEW_CHARS
 
-#: Long streams record an event for each chunk: the first tell when it began, the last how it ended.
+#: Long streams record an event for each chunk. The first events date the first token, the last ones have the
+#: end.
 _FIRST_EVENTS = 256
 _LAST_EVENTS = 32
 
 
 class Reading:
-    """A span that is being read: its steps on the way to a row, each set by the one that makes it."""
+    """The intermediate state of a span between its steps; each step sets some of the attributes."""
 
     __slots__ = ("attributes", "bodies", "facts", "plan", "span")
 
     attributes: dict[str, AttributeValue]
     plan: KeyPlan
     facts: SpanFacts
-    #: Output text, request and response, packed, as far as a row keeps them.
+    #: Packed output text, request body and response body; None where the row has none.
     bodies: tuple[bytes | None, Packed | None, bytes | None]
 
     def __init__(self, span: Span) -> None:
@@ -40,23 +41,25 @@ class Reading:
 
 
 def read_values(reading: Reading) -> None:
-    """First step: make Python values of the span's attributes."""
+    """Run step 1: convert the span's attributes to Python values."""
     reading.attributes = read_attributes(reading.span.attributes)
 
 
-def read_columns(reading: Reading, scope: str | None, spoken: CompiledDialect | None, received_ns: int) -> None:
-    """Second step: times, operation and what the dialect's table tells.
+def read_columns(
+    reading: Reading, scope: str | None, scope_dialect: CompiledDialect | None, received_ns: int
+) -> None:
+    """Run step 2: set times, operation and the columns of the dialect's table.
 
-    `spoken` is the dialect that the span's scope tells, if it does.
+    `scope_dialect` is the dialect of the span's scope; None if the scope is unknown.
     """
     span, attributes = reading.span, reading.attributes
     start_ns, latency_ms, note = span_time(span.start_time_unix_nano, span.end_time_unix_nano, received_ns)
-    reading.plan = plan = plan_of(attributes, spoken)
+    reading.plan = plan = plan_of(attributes, scope_dialect)
     dialect = plan.dialect
     operation = operation_of(attributes, dialect)
     model_call = operation in MODEL_OPERATIONS
     events = _events(span) if span.events else ()
-    # By position: a class takes keywords at the price of a dictionary.
+    # By position: keyword arguments of a class would cost a dictionary.
     reading.facts = facts = SpanFacts(
         clean_text(span.name),
         scope,
@@ -77,7 +80,7 @@ def read_columns(reading: Reading, scope: str | None, spoken: CompiledDialect | 
 
 
 def read_content(reading: Reading) -> None:
-    """Third step: read content, the facts of other dialects, and how the span ended."""
+    """Run step 3: set content, facts of other dialects, and success or failure."""
     facts, span, plan = reading.facts, reading.span, reading.plan
     run_reader(facts, plan.dialect)
     if plan.others:
@@ -94,7 +97,7 @@ def read_content(reading: Reading) -> None:
 
 
 def pack_content(reading: Reading, project_id: str) -> None:
-    """Fourth step: pack what the span says at length. zstd would drive all else out of the caches."""
+    """Run step 4: pack the bodies. A step of its own, since zstd displaces other code from the CPU caches."""
     facts = reading.facts
     text, request, response = facts.output_text, facts.request, facts.response
     reading.bodies = (
@@ -115,7 +118,7 @@ def _events(span: Span) -> list[Event]:
 
 
 def _is_unknown_call(facts: SpanFacts) -> bool:
-    """Return whether an operation that is not known is one call of a model: it used tokens."""
+    """Return whether a span with an unknown operation is a model call: it has tokens."""
     operation = facts.operation
     if operation is None or operation in OTHER_OPERATIONS or not facts.counts:
         return False

@@ -1,4 +1,4 @@
-"""What a resource and a scope say of all their spans: read once, not once per span."""
+"""Reads resources and scopes, whose facts hold for all of their spans; cached by content."""
 
 from __future__ import annotations
 
@@ -30,34 +30,34 @@ _MAX_TAGS = 64
 
 @dataclass(frozen=True, slots=True)
 class ResourceFacts:
-    """The service that sent the spans."""
+    """The facts of a resource: the sending service and its settings."""
 
     service: str | None
     environment: str | None
     release: str | None
-    #: What the sender's settings state for all of its spans.
+    #: Settings of the sender for all of its spans.
     session: str | None
     user: str | None
     tags: tuple[str, ...]
-    #: JSON object of all attributes, ready to stand in metadata; None if there are none.
+    #: JSON object of all attributes for the metadata; None if there are none.
     metadata: orjson.Fragment | None
 
 
 @dataclass(frozen=True, slots=True)
 class ScopeFacts:
-    """The instrumentation library."""
+    """The name of an instrumentation scope, and its metadata."""
 
     name: str | None
     #: JSON object.
     metadata: orjson.Fragment | None
 
 
-#: A sender's resource and scopes are the same in every request; longer ones are not worth remembering.
+#: Larger ones are not cached. A sender's resource and scopes are the same in every request.
 _MAX_REMEMBERED_BYTES = 8 * 1024
 
 
 def read_resource(resource: Resource) -> ResourceFacts:
-    """The facts of a resource; a service called `unknown_service…` is no service."""
+    """Return the facts of a resource. The SDK's default name `unknown_service…` counts as no service."""
     written = resource.SerializeToString()
     return _known_resource(written) if len(written) <= _MAX_REMEMBERED_BYTES else _resource(resource)
 
@@ -84,7 +84,7 @@ def _resource(resource: Resource) -> ResourceFacts:
 
 
 def read_scope(scope: InstrumentationScope) -> ScopeFacts:
-    """The facts of a scope."""
+    """Return the facts of a scope."""
     written = scope.SerializeToString()
     return _known_scope(written) if len(written) <= _MAX_REMEMBERED_BYTES else _scope(scope)
 

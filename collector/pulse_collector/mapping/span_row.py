@@ -31,11 +31,11 @@ from pulse_collector.pricing import (
 )
 from pulse_storage.rows import UNLISTED_PREFIX, SpanRow
 
-#: Events kept in metadata.
+#: The number of events in the metadata.
 _MAX_EVENTS = 32
 _MAX_TAGS = 64
 _NO_SPAN = bytes(8)
-#: Providers whose total has tokens that senders leave out of input and output.
+#: Providers whose total includes tokens that senders leave out of input and output.
 _GOOGLE = frozenset({"google", "vertex"})
 
 
@@ -128,7 +128,7 @@ def span_row(
 
 
 def _names(facts: SpanFacts, plan: KeyPlan) -> tuple[str | None, str | None, str | None]:
-    """Return the provider, the requested and the used model of a gen-ai span, in their normal form."""
+    """Return the provider, the requested and the used model of a gen-ai span, normalized."""
     texts = facts.texts.get
     requested, used = texts("model_requested"), texts("model_used")
     provider = provider_name(
@@ -165,7 +165,7 @@ def _costs(
     models: tuple[str | None, str | None],
     prices: Prices,
 ) -> tuple[ReportedCost, Cost]:
-    """Return the cost that a model call reports, and its cost by that or by the prices.
+    """Return the cost that a model call reports, and the cost of its row.
 
     `models`: the model that answered, then the requested one.
     """
@@ -200,7 +200,7 @@ def _metadata(facts: SpanFacts, derived: JsonObject, resource: ResourceFacts, sc
         derived["unread"] = [*facts.unread]
     return metadata_json(
         custom=facts.custom,
-        beside=derived,
+        derived=derived,
         attributes=facts.rest,
         resource=resource.metadata,
         scope=scope.metadata,
@@ -210,12 +210,12 @@ def _metadata(facts: SpanFacts, derived: JsonObject, resource: ResourceFacts, sc
 
 
 def _unlisted(facts: SpanFacts, usage: Usage, provider: str | None) -> str | None:
-    """Return why the list price does not hold for the call, or cannot be applied; None if it can."""
+    """Return the reason why the list price does not apply to the call; None if it applies."""
     if facts.billing is not None and (reason := unlisted(facts.billing)) is not None:
         return reason
     total = facts.counts.get("total")
     if total is not None and provider in _GOOGLE:
-        # What server-side tools fed back, or thoughts: nothing shows which, and their prices differ.
+        # Results of server-side tools, or thoughts. The span does not show which, and their prices differ.
         unexplained = total - (usage.input_tokens or 0) - (usage.output_tokens or 0)
         if unexplained > 0:
             return f"{UNLISTED_PREFIX}{unexplained} tokens of the total are neither input nor output"
@@ -223,7 +223,7 @@ def _unlisted(facts: SpanFacts, usage: Usage, provider: str | None) -> str | Non
 
 
 def _host(attributes: Attributes, keys: Sequence[str]) -> str | None:
-    """Return the host at which a company is known, else the first one: a proxy may stand in between."""
+    """Return the first host of a known provider, else the first host: it may be a proxy."""
     hosts = [host for key in keys if isinstance(host := attributes[key], str) and host]
     if len(hosts) > 1:
         return next((host for host in hosts if provider_by_host(host) is not None), hosts[0])

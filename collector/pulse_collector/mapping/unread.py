@@ -1,6 +1,6 @@
-"""Finds attributes that look like usage or messages and that no dialect reads: none is lost unnoticed.
+"""Finds attributes that look like usage or messages and that no dialect reads, so that they are noticed.
 
-What looks like messages is treated as content all the same: it goes to the bodies, never to the metadata.
+An attribute that looks like messages is treated as content: it goes to the bodies, never to the metadata.
 Only names are reported, never values.
 """
 
@@ -18,10 +18,10 @@ from pulse_collector.facts.json_text import parse_object
 from pulse_collector.facts.messages import first_answer_text
 from pulse_collector.facts.span_facts import SpanFacts
 
-#: `maybe`: a name that also means other things, unless the span is known to be about models.
+#: `maybe`: a name that is content only on a span that is known to be a gen-ai span.
 UnreadKind = Literal["usage", "input", "output", "maybe input", "maybe output"]
 
-#: Names reported of one span.
+#: The largest number of names that are reported for one span.
 _MAX_NAMES = 32
 _MAX_NAME_CHARS = 128
 
@@ -41,7 +41,7 @@ _NO_USAGE = frozenset(
         *("request", "window", "estimated", "target", "allowed"),
     }
 )
-#: Parts of names that are kept in the metadata on purpose: sums of an agent, differences of other counts.
+#: Parts of names that belong in the metadata: sums of an agent, differences between other counts.
 _KEPT = ("aggregated_usage", "ephemeral_5m", "established_tokens")
 _INPUTS = frozenset(
     {
@@ -65,10 +65,10 @@ _MAYBE: dict[str, UnreadKind] = {
 
 @lru_cache(maxsize=8192)
 def unread_kind(key: str) -> UnreadKind | None:
-    """Return what an attribute with this name seems to hold; None if it is neither usage nor messages."""
+    """Return what an attribute with this name seems to contain; None if neither usage nor messages."""
     name = _CAMEL.sub("_", key).lower().replace("-", "_")
     segments = [segment for segment in _SEPARATORS.split(name) if segment]
-    # Of a flattened list the part before the first index names it.
+    # The segments of a flattened list before its first index are its name.
     index = next((at for at, segment in enumerate(segments) if segment.isdecimal()), None)
     flattened = index is not None
     segments = segments[:index]
@@ -87,18 +87,18 @@ def unread_kind(key: str) -> UnreadKind | None:
 
 
 def unread_names(metadata: str | None) -> list[str]:
-    """Return the names that `read_unread` noted in the metadata of a row."""
+    """Return the names that `read_unread` stored in the metadata of a row."""
     names = parse_object(metadata).get("unread") if metadata and '"unread"' in metadata else None
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def is_content(key: str) -> bool:
-    """Return whether an attribute of an event holds messages, or may hold them, by its name alone."""
+    """Return whether an attribute of an event has messages, or may have some, by its name alone."""
     return unread_kind(key) not in (None, "usage")
 
 
 def read_unread(facts: SpanFacts, keys: Sequence[tuple[str, UnreadKind]]) -> None:
-    """Note the names of the attributes that have usage or messages, and move the messages to the bodies."""
+    """Report the names of attributes with usage or messages, and move the messages to the bodies."""
     names: list[str] = []
     for key, kind in keys:
         if key not in facts.rest:

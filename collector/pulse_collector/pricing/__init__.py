@@ -1,4 +1,4 @@
-"""What a call cost: as reported, else by custom prices or the price list at its own time, else unknown."""
+"""Computes the cost of a call: reported, else by custom prices, else by the price list, else unknown."""
 
 from __future__ import annotations
 

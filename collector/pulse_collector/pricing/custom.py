@@ -1,4 +1,4 @@
-"""Custom prices: a document's entries, ready to be looked up by the names of a model."""
+"""Custom prices: the entries of a price document, indexed by model names."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pulse_collector.pricing.rates import PARTS, Rates, Tier, part_index, rates_
 from pulse_storage.price_document import PriceDocument, PriceEntry, TokenPrices
 
 _MILLION = Decimal(1_000_000)
-#: Before every span.
+#: The start of validity of an entry without one.
 _ALWAYS_NS = -(1 << 63)
 
 
 class CustomPrice(NamedTuple):
-    """What an entry says."""
+    """The prices of one entry."""
 
     rates: Rates
     override_reported: bool
-    #: Only calls are paid for, so that a call with unknown tokens has a cost as well.
+    #: True if the entry has a price per call only: the cost is then known without tokens.
     by_call: bool
     version: str
 
     def cost_nano_usd(self, usage: Usage, *, failed: bool) -> int | None:
-        """What a call costs; None if that cannot be told. A failed call that used no tokens costs nothing."""
+        """Return the cost of a call; None if it is unknown. A failed call without tokens costs nothing."""
         if usage.input_tokens or usage.output_tokens:
             known = usage.input_tokens is not None or self.by_call
             return self.rates.cost_nano_usd(usage) if known else None
@@ -38,22 +38,22 @@ _NO_TOKENS = Usage(0, 0)
 
 
 class CustomPrices:
-    """One document. Safe from any thread; what it remembers is bounded."""
+    """One price document. Thread-safe; its cache is bounded."""
 
     def __init__(self, document: PriceDocument, label: str) -> None:
         self.document = document
-        #: What `price_version` says of costs that were computed from it.
+        #: The `price_version` of costs computed from the document.
         self.version = f"{label}@{document.digest}"
         self._entries = [_Entry.of(entry, self.version) for entry in document.prices]
-        # An exact name is better than a pattern, and a longer pattern than a shorter one; of entries for the
-        # same names the one that holds since the latest moment.
+        # An exact name precedes a pattern, a longer pattern a shorter one, and of entries for the same names
+        # the one with the latest start of validity.
         self._entries.sort(key=lambda entry: (*entry.precision, entry.from_ns), reverse=True)
         self._matching = lru_cache(maxsize=4096)(self._find)
 
     def price(
         self, provider: str | None, models: tuple[str | None, ...], start_ns: int
     ) -> CustomPrice | None:
-        """The price of a model at a moment (Unix time), by the first of its names that has one; or None."""
+        """Return the price of a model at a time (Unix ns) by the first name that has one, or None."""
         for model in models:
             if model is not None:
                 for from_ns, price in self._matching(provider, model):
@@ -96,7 +96,7 @@ class _Entry(NamedTuple):
 
 def _regex(pattern: str) -> re.Pattern[str]:
     first, *others = (re.escape(part).replace(r"\?", ".") for part in pattern.lower().split("*"))
-    # Each middle part is taken where it first occurs, for good: no pattern makes a match take long.
+    # Atomic groups: each middle part matches at its first occurrence, so no pattern backtracks.
     middle = "".join(f"(?>.*?{part})" for part in others[:-1])
     last = f".*{others[-1]}" if others else ""
     return re.compile(first + middle + last, re.DOTALL)
@@ -107,7 +107,7 @@ def _precision(pattern: str) -> tuple[bool, int]:
 
 
 def _tier(entry: PriceEntry, own: TokenPrices, above: int) -> Tier:
-    """A tier's prices: its own, else the entry's, else, for parts, those of their whole."""
+    """Return a tier's prices: its own, else the entry's, else, for parts of a count, those of the whole."""
 
     def given(name: str) -> float | None:
         price: float | None = getattr(own, name)
@@ -132,5 +132,5 @@ def _tier(entry: PriceEntry, own: TokenPrices, above: int) -> Tier:
 
 
 def _per_token(dollars_per_million: float) -> int:
-    # Through the shortest decimal that is this float, as it was written.
+    # By the float's shortest decimal, which is the number that the document has.
     return units(Decimal(repr(dollars_per_million)) / _MILLION)

@@ -1,4 +1,4 @@
-"""Audio and image tokens without a price of their own, and the providers that charge them like text."""
+"""Audio and image tokens without their own price, and the providers that charge them as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AUDIO_AS_TEXT = frozenset({"google"})
 
 
 def unpriced_parts(provider: str, model: str, price: ModelPrice) -> tuple[int, ...]:
-    """Return the parts of Usage that this price is not for: a call with such tokens has no known cost."""
+    """Return the indexes in Usage that this price excludes: a call with such tokens has no known cost."""
     prices = vars(price)
     return tuple(
         part_index(part)
@@ -35,8 +35,8 @@ def _is_priced_as_whole(provider: str, model: str, part: str) -> bool:
         case "input_audio_tokens":
             return provider in _AUDIO_AS_TEXT
         case "output_audio_tokens":
-            # Models that only speak: the price of their output is that of audio.
+            # The output price of speech models is the price of audio.
             return "tts" in model
         case _:
-            # Of OpenAI's models of images the list has the price of images as that of the output.
+            # For OpenAI's image models the list has the price of images as the output price.
             return provider in ("openai", "azure") and "image" in model

@@ -1,4 +1,4 @@
-"""The prices of every project, remembered for as long as they may be out of date."""
+"""A cache of the prices of all projects."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ _log = logging.getLogger(__name__)
 
 
 class PriceBook:
-    """Knows which prices are in force for a project: its own, then the file's, then the price list.
+    """Returns the prices of a project: its own, then the file's, then the price list.
 
-    What the store says is good for `ttl_s`, so that a change takes effect soon; at most `capacity` projects
-    are remembered. Safe from any thread.
+    The store's answers are cached for `ttl_s` seconds, for at most `capacity` projects. Thread-safe.
     """
 
     def __init__(
@@ -36,12 +35,12 @@ class PriceBook:
         self._usual = Prices(*self._file)
         self._ttl_s = ttl_s
         self._capacity = capacity
-        #: When the store was asked, what it said, and the prices that follow.
+        #: The time of the last read, the document that was read, and the prices made from it.
         self._seen: OrderedDict[str, tuple[float, str | None, Prices]] = OrderedDict()
         self._lock = threading.Lock()
 
     async def of(self, project_id: str) -> Prices:
-        """The project's prices. Raises StoreUnavailable if only the store could tell and it cannot."""
+        """Return the project's prices. Raises StoreUnavailable if they are not cached and cannot be read."""
         prices = self.of_cached(project_id)
         if prices is None:
             async with answer_within(LOOK_UP_DEADLINE_S):
@@ -50,7 +49,7 @@ class PriceBook:
         return prices
 
     def of_cached(self, project_id: str) -> Prices | None:
-        """`of` without waiting: None if the store must be asked."""
+        """Return the project's prices if they are cached, else None."""
         entry = self._seen.get(project_id)
         if entry is None or time.monotonic() - entry[0] > self._ttl_s:
             return None
@@ -59,7 +58,7 @@ class PriceBook:
     def _remember(self, project_id: str, document: str | None) -> Prices:
         with self._lock:
             known = self._seen.get(project_id)
-            # The same prices are kept: they remember what they have looked up.
+            # Keep the same object for the same document: it has a cache.
             same = known is not None and known[1] == document
             prices = known[2] if known is not None and same else self._made(project_id, document)
             self._seen[project_id] = (time.monotonic(), document, prices)
@@ -74,11 +73,12 @@ class PriceBook:
         try:
             return Prices(project_prices(read_json(document)), *self._file)
         except PriceDocumentError as error:
-            # It was checked when it was stored, so a newer version wrote it. Spans go before prices.
+            # The document was validated when it was stored, so a newer version wrote it. Spans must be stored
+            # anyway.
             _log.error("the prices of project %s cannot be used: %s; set them again", project_id, error)
             return self._usual
 
 
 def project_prices(document: PriceDocument) -> CustomPrices:
-    """A project's own prices."""
+    """Return a project's own prices."""
     return CustomPrices(document, PROJECT_LABEL)

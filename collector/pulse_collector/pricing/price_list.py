@@ -1,4 +1,4 @@
-"""The price list of genai-prices, which ships with it: offline, and by date and time of day."""
+"""The price list of the package genai-prices: offline, by date and by time of day."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRICE_VERSION = f"genai-prices {metadata.version('genai-prices')}"
 
 _MINUTE_NS = 60_000_000_000
 
-#: Where genai-prices has the models of our providers, best first; the rest go by their own name.
+#: The lists of genai-prices for our providers, in order of preference; other providers have the same name.
 _PRICE_LISTS: dict[str, tuple[str, ...]] = {
     "azure": ("azure", "openai"),
     "azure_inference": ("azure",),
@@ -34,19 +34,19 @@ _THEIR_NAMES = {"reasoning_tokens": "output_reasoning_tokens"}
 
 
 def list_rates(provider: str, models: tuple[str | None, ...], start_ns: int) -> Rates | None:
-    """The rates of a model at a moment (Unix time), by the first of its names that the list knows.
+    """Return the rates of a model at a time (Unix ns) by the first of its names on the list.
 
-    None if it knows none; rates without tiers if it does not price the model's tokens.
+    Returns None for unknown models, and rates without tiers if the list does not price the model's tokens.
     """
     priced = _priced_model(provider, models)
     if priced is None:
         return None
-    # Prices of one model change by date or by time of day, to the minute.
+    # Prices of one model may change by date or by time of day, to the minute.
     return priced.rates if priced.rates is not None else _rates_at(priced, start_ns // _MINUTE_NS)
 
 
 def warm_up() -> None:
-    """Load the price list, which takes half a second, so that the first request need not."""
+    """Load the price list, which takes half a second, before the first request."""
     for model, provider in (("gpt-4o-mini", "openai"), ("claude-sonnet-4-5", "anthropic")):
         list_rates(provider, (model,), 0)
 
@@ -61,7 +61,7 @@ class _PricedModel:
 
 @lru_cache(maxsize=4096)
 def _priced_model(provider: str, models: tuple[str | None, ...]) -> _PricedModel | None:
-    """Remembered by all names of a model at once: what most calls pay for is one look-up."""
+    """Return a model's list entry, cached by all names of the model: one lookup for most calls."""
     lists = _PRICE_LISTS.get(provider, (provider,))
     for model, price_list in product(filter(None, models), lists):
         try:
@@ -87,7 +87,7 @@ _rates_of_price: dict[int, tuple[ModelPrice, Rates]] = {}
 
 
 def _rates(provider: Provider, model: ModelInfo, model_price: ModelPrice) -> Rates:
-    """The rates behind a price, found by asking genai-prices itself, whose every rule they thus follow."""
+    """Return the rates of a price, computed by genai-prices itself and so by all of its rules."""
     known = _rates_of_price.get(id(model_price))
     if known is not None:
         return known[1]
@@ -101,15 +101,15 @@ def _rates(provider: Provider, model: ModelInfo, model_price: ModelPrice) -> Rat
         for index, above in enumerate(bounds)
     ]
     rates = rates_of(reversed(tiers), unpriced_parts(provider.id, model.id, model_price))
-    # Holding the price keeps its id from being given to another.
+    # The reference keeps the id from being reused.
     _rates_of_price[id(model_price)] = (model_price, rates)
     return rates
 
 
 def _tier(model_price: ModelPrice, above: int, to: int | None) -> Tier:
-    """The rates between two thresholds, as differences between prices of calls within them."""
+    """Return the rates between two thresholds, from differences of genai-prices' costs within them."""
     step = 10 ** (len(str(max(to - above - 1, 1))) - 1) if to is not None else 1_000_000
-    # Both probes lie in the tier, and the second has room for `step` cached tokens.
+    # Both sample calls are within the tier, and the second one has room for `step` cached tokens.
     low = above + 1
     high = low + step if to is None or low + step <= to else low
 

@@ -1,4 +1,4 @@
-"""The prices in force for one project, and the order in which they are trusted."""
+"""The prices of one project, and their order of precedence."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pulse_storage.rows import SEVERAL_MODELS_PREFIX
 
 
 class Prices:
-    """Custom prices, the more particular first, above the price list. Immutable, safe from any thread."""
+    """Custom prices, the project's before the file's, and the price list. Immutable and thread-safe."""
 
     def __init__(self, *custom: CustomPrices) -> None:
         self._custom = custom
 
     @property
     def version(self) -> str:
-        """Names all of them: equal where every call costs the same."""
+        """The name of all prices: equal versions give equal costs."""
         return ", ".join([*(prices.version for prices in self._custom), PRICE_VERSION])
 
     def price(
@@ -31,15 +31,14 @@ class Prices:
         failed: bool = False,
         unlisted: str | None = None,
     ) -> Cost:
-        """The cost of one model call.
+        """Return the cost of one model call.
 
-        A custom price that overrides reported costs is trusted first, then what the provider charged or the
-        sender states, then custom prices, the price list, and last what a sender estimated without regard to
-        cached tokens.
+        Precedence: a custom price that overrides reported costs, the reported cost, other custom prices, the
+        price list, the sender's estimate.
 
-        `models` are names of the same model, best first: the one used, then the one asked for. `start_ns` is
-        the Unix time in nanoseconds at which the prices must have been valid. `unlisted` is the reason why
-        the list price does not hold (`terms.unlisted`).
+        `models` are names of one model in order of preference: the used one, then the requested one.
+        `start_ns` is the Unix time (ns) for which prices are looked up. `unlisted` is the reason why the list
+        price does not apply (`terms.unlisted`).
         """
         custom = None
         several_models = unlisted is not None and unlisted.startswith(SEVERAL_MODELS_PREFIX)
@@ -57,11 +56,11 @@ class Prices:
             computed, version = _list_cost(provider, models, usage, start_ns), PRICE_VERSION
         if computed is not None:
             return Cost(computed, "computed", version)
-        told = reported.estimate_nano_usd if reported.nano_usd is None else reported.nano_usd
-        return UNKNOWN_COST if told is None else Cost(told, "reported", None)
+        nano_usd = reported.estimate_nano_usd if reported.nano_usd is None else reported.nano_usd
+        return UNKNOWN_COST if nano_usd is None else Cost(nano_usd, "reported", None)
 
 
-#: Without custom prices.
+#: The prices of a project without custom prices.
 LIST_PRICES = Prices()
 
 

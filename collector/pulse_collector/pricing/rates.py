@@ -1,4 +1,4 @@
-"""Rates: the price of one model, linear in the counts of tokens within each tier."""
+"""The price of one model as integer rates, linear in the token counts within each tier."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pulse_collector.facts.usage import Usage
 _UNITS = Decimal(10) ** 24
 _UNITS_PER_NANO = 10**15
 
-#: The counts that are parts of another one, by the count of which they are a part.
+#: Counts that are a part of another count, by that count.
 PARTS = {
     "cache_read_tokens": "input_tokens",
     "cache_write_tokens": "input_tokens",
@@ -24,45 +24,46 @@ PARTS = {
     "output_image_tokens": "output_tokens",
 }
 
-#: Where Usage has audio and images, and what it has there of a call without them.
+#: The counts of audio and images in Usage, and their values in a call without any.
 _MODALITIES = slice(Usage._fields.index("input_audio_tokens"), None)
 _NO_MODALITIES = (None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """Prices per call and per token in whole units, for calls with more than `above` input tokens.
+    """Prices per call and per token as integers, for calls with more than `above` input tokens.
 
-    A unit is 1e-24 dollars until `rates_of` finds the largest that will do.
+    A unit is 1e-24 dollars until `rates_of` finds the largest common unit.
     """
 
     above: int
     call: int
     input: int
     output: int
-    #: Index of a count in Usage, and its price beyond that of its whole (`PARTS`), so often negative.
+    #: The index of a count in Usage, and its price minus that of its whole (`PARTS`), which is often
+    #: negative.
     parts: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Tiers, the highest first; a call pays the prices of one tier for all its tokens.
+    """Tiers, the highest first; the prices of one tier apply to all tokens of a call.
 
-    In whole numbers, which are exact and several times faster than decimals, and as small as they can be:
-    those of one machine word are faster still.
+    Integers are exact and several times faster than decimals. A large unit keeps them within one machine
+    word, which is faster still.
     """
 
     tiers: tuple[Tier, ...]
     #: Units in a billionth of a dollar.
     per_nano: int = 1
-    #: Indexes of counts in Usage, all of them audio or images, that have no known price.
+    #: Indexes of audio and image counts in Usage without a known price.
     unpriced: tuple[int, ...] = ()
 
     def cost_nano_usd(self, usage: Usage) -> int | None:
-        """Return what a call costs.
+        """Return the cost of a call.
 
-        None if the output has a price and its tokens are unknown, or if audio or image tokens have none. The
-        input is taken to be known, or free.
+        Returns None if the output has a price and its tokens are unknown, or if audio or image tokens have no
+        price. The input must be known or free.
         """
         if usage[_MODALITIES] != _NO_MODALITIES and any(usage[index] for index in self.unpriced):
             return None
@@ -83,14 +84,14 @@ class Rates:
         per_nano = self.per_nano
         nano_usd = cost // per_nano
         rest = 2 * (cost - nano_usd * per_nano)
-        # Half to even, as decimals are rounded.
+        # Round half to even, as decimals do.
         if rest > per_nano or (rest == per_nano and nano_usd % 2 == 1):
             nano_usd += 1
         return nano_usd
 
 
 def rates_of(tiers: Iterable[Tier], unpriced: tuple[int, ...] = ()) -> Rates:
-    """Return rates of tiers in 1e-24 dollars, in the largest unit of which all their prices are multiples."""
+    """Return rates of tiers in 1e-24 dollars, converted to the largest unit that divides all prices."""
     tiers = tuple(tiers)
     prices = [price for tier in tiers for price in (tier.call, tier.input, tier.output)]
     prices += [price for tier in tiers for _, price in tier.parts]
@@ -112,10 +113,10 @@ def rates_of(tiers: Iterable[Tier], unpriced: tuple[int, ...] = ()) -> Rates:
 
 
 def part_index(name: str) -> int:
-    """Where a count stands in Usage."""
+    """Return the index of a count in Usage."""
     return Usage._fields.index(name)
 
 
 def units(dollars: Decimal) -> int:
-    """Dollars in units of 1e-24 dollars."""
+    """Return dollars in units of 1e-24 dollars."""
     return int((dollars * _UNITS).to_integral_value(ROUND_HALF_EVEN))

@@ -1,4 +1,4 @@
-"""Prices calls that are stored already, by what their spans say themselves."""
+"""Prices stored spans again from their own facts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pulse_storage.rows import UNLISTED_PREFIX
 
 
 def span_pricing(prices: Prices) -> PriceSpan:
-    """What a stored span costs at these prices: the same as if it arrived now."""
+    """Return a function that prices a stored span as if it arrived now."""
 
-    def price(span: Skeleton, told: ToldCost) -> SpanCost:
+    def price(span: Skeleton, reported: ToldCost) -> SpanCost:
         usage = Usage(
             span.input_tokens,
             span.output_tokens,
@@ -31,7 +31,7 @@ def span_pricing(prices: Prices) -> PriceSpan:
             models=(span.model_used, span.model_requested),
             usage=usage,
             start_ns=span.start_ns,
-            reported=ReportedCost(told.reported_nano_usd, told.estimated_nano_usd),
+            reported=ReportedCost(reported.reported_nano_usd, reported.estimated_nano_usd),
             failed=span.status == "error",
             unlisted=_unlisted(span),
         )

@@ -1,4 +1,4 @@
-"""Terms of billing under which a call does not cost the list price."""
+"""Terms of billing under which the list price does not apply to a call."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pulse_collector.facts.cost_names import BillingTerm
 from pulse_storage.rows import BILLED_BY_PREFIX, SEVERAL_MODELS_PREFIX
 
-#: Values under which the list price holds. `auto` and `standard_only` are asked for; Groq's usual tier is
-#: `on_demand`; Anthropic reports `not_available` for models that run everywhere at one price.
+#: Values for which the list price applies. `auto` and `standard_only` are values of requests. Groq's usual
+#: tier is `on_demand`. Anthropic reports `not_available` for models with one price for all regions.
 _LISTED: dict[BillingTerm, frozenset[str]] = {
     "service_tier": frozenset(
         {"default", "standard", "standard_only", "auto", "on_demand", "on-demand", "ondemand", "none", "null"}
@@ -20,10 +20,10 @@ _LISTED: dict[BillingTerm, frozenset[str]] = {
 
 
 def unlisted(billing: Mapping[BillingTerm, tuple[str, bool]]) -> str | None:
-    """Return the `price_version` of a call that the list price does not hold for; None if it does.
+    """Return the `price_version` of a call to which the list price does not apply; None if it applies.
 
-    It names the first term that has a price of its own, which no list knows: flex, priority and batch tiers,
-    fast mode, inference in one country. Tokens of several models have no price at all.
+    It names the first term with a different price, which no list has: flex, priority and batch tiers, fast
+    mode, inference in one country. Tokens of several models have no common price.
     """
     if (others := billing.get("other_models")) is not None:
         return f"{SEVERAL_MODELS_PREFIX}, also {others[0][:64]}"

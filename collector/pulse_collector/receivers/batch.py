@@ -28,7 +28,7 @@ _JSON = "application/json"
 
 
 def batch_routes(collector: Collector) -> list[Route]:
-    """The one route; errors are `{"error": …}`, validation errors add `details`."""
+    """Return the route. Errors are `{"error": …}`; validation errors have `details` too."""
 
     async def post_traces_batch(request: Request) -> Response:
         headers = dict[str, str]()
@@ -76,7 +76,7 @@ async def _post(collector: Collector, request: Request) -> Response:
 async def _document(
     collector: Collector, project_id: str, ids: Sequence[UUID], part: list[dict[str, object]]
 ) -> AsyncIterator[bytes]:
-    """An answer that is larger than memory should hold, part by part; what fails here can only cut it."""
+    """Yield a response that may exceed memory, part by part. A failure can only truncate it."""
     yield b'{"count":%d,"traces":[' % len(ids)
     shown = 0
     while True:
@@ -102,9 +102,9 @@ def _read(
 
 
 async def _shown(collector: Collector, project_id: str, ids: Sequence[UUID]) -> list[dict[str, object]]:
-    """Rows as stored, which after a second delivery are those of the first; as many as fit in memory.
+    """Return stored rows, as many as fit in memory; of a repeated delivery the rows of the first one.
 
-    Raises Refusal if one is not there.
+    Raises Refusal if a row is missing.
     """
     records = await collector.storage.get_traces(project_id, ids)
     missing = [str(trace_id) for trace_id, record in zip(ids, records, strict=False) if record is None]

@@ -1,4 +1,4 @@
-"""Rows of the batch route: one call as the seed's schema tells it, into Pulse's columns."""
+"""Builds the rows of the batch route from calls in the seed's schema."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ _BLANK_ROW = SpanRow._make([None] * len(SpanRow._fields))._replace(tags=())
 
 
 def batch_row(project_id: str, trace: BatchTrace, prices: Prices = LIST_PRICES) -> SpanRow:
-    """The row of one trace of a batch. Its UUID serves as the OTel trace id, so it stays the visible id."""
+    """Return the row of one call of a batch.
+
+    Its UUID becomes the OTel trace id, and remains the visible id.
+    """
     start_ns = _unix_ns(trace.timestamp)
     reported = _reported(trace)
     cost = prices.price(
@@ -43,7 +46,7 @@ def batch_row(project_id: str, trace: BatchTrace, prices: Prices = LIST_PRICES) 
     return _BLANK_ROW._replace(
         project_id=project_id,
         otel_trace_id=trace.trace_id.bytes,
-        # Any span id that the trace id alone decides will do; zeros would mean none.
+        # Any nonzero span id derived from the trace id alone; zeros would mean none.
         otel_span_id=batch_span_id(trace.trace_id.bytes),
         start_ns=start_ns,
         latency_ms=trace.latency_ms,
@@ -78,13 +81,13 @@ def batch_row(project_id: str, trace: BatchTrace, prices: Prices = LIST_PRICES) 
 
 
 def _unix_ns(moment: datetime) -> int:
-    """Microseconds are counted, not converted from a float; a time without a zone is UTC."""
+    """Return Unix time in ns, computed in integers; a time without a zone is UTC."""
     aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     return (aware - _EPOCH) // _MICROSECOND * 1000
 
 
 def _operation(trace: BatchTrace) -> str:
-    """The seed's clients wrap chat and embeddings, and only embeddings take an `input` and no messages."""
+    """Return the operation: only embeddings have an `input`. The seed's clients send chat and embeddings."""
     is_embedding = "input" in trace.request_body and "embed" in trace.model_requested.lower()
     return "embeddings" if is_embedding else "chat"
 
@@ -92,7 +95,7 @@ def _operation(trace: BatchTrace) -> str:
 def _reported(trace: BatchTrace) -> ReportedCost:
     if trace.cost_cents is None:
         return NOT_REPORTED
-    # Through the shortest decimal that is this float, as the sender wrote it.
+    # By the float's shortest decimal, which is the number that the sender wrote.
     nano_usd = (Decimal(repr(trace.cost_cents)) * _NANO_USD_PER_CENT).to_integral_value(ROUND_HALF_EVEN)
     return ReportedCost(nano_usd=int(nano_usd))
 
@@ -113,7 +116,7 @@ def _cleaned(text: str | None) -> str | None:
 
 
 def _clean(text: str) -> str:
-    """NUL and halves of characters cannot be stored everywhere: they become U+FFFD."""
+    """Replace NUL and lone surrogates, which not every store can hold, by U+FFFD."""
     return text.replace("\x00", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 

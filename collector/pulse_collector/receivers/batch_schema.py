@@ -1,4 +1,4 @@
-"""The seed's trace schema: what `POST /v1/traces/batch` takes, and what is wrong with what it got."""
+"""The seed's trace schema: validates the body of `POST /v1/traces/batch`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pydantic_core import ErrorDetails
 
 MAX_TRACES = 100
 
-#: No real call used more; larger numbers are mistakes that would spoil every sum.
+#: No real call uses more tokens; a larger number is an error that would distort every sum.
 _Tokens = Annotated[int, Field(strict=True, ge=0, le=10_000_000_000)]
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1024)]
 
@@ -30,12 +30,12 @@ def _blank_is_none(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-#: A blank id is no id, as in an attribute of a span.
+#: A blank id means no id, as in an attribute of a span.
 _Id = Annotated[_Name | None, BeforeValidator(_blank_is_none)]
 
 
 def _iso_8601(value: object) -> object:
-    """pydantic would take numbers as Unix times, in a unit that it guesses."""
+    """Reject numbers: pydantic would read them as Unix times and guess the unit."""
     if not isinstance(value, str):
         raise ValueError("must be an ISO 8601 date and time")
     return value
@@ -48,7 +48,7 @@ def _not_nil(value: UUID) -> UUID:
 
 
 class BatchTrace(BaseModel):
-    """One call as a client without OpenTelemetry reports it. Keys not named here are kept in `metadata`."""
+    """One call in the seed's schema. Further keys are stored in `metadata`."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -76,7 +76,7 @@ _BATCH = TypeAdapter(Annotated[list[BatchTrace], Field(min_length=1, max_length=
 
 
 class InvalidBatch(ValueError):
-    """The body is not a batch; `details` names each place, as `0.latency_ms`, and what it must be."""
+    """The body is not a valid batch. `details` has each place (`0.latency_ms`) and its rule."""
 
     def __init__(self, sentence: str, details: list[dict[str, str]]) -> None:
         super().__init__(sentence)
@@ -84,7 +84,7 @@ class InvalidBatch(ValueError):
 
 
 def read_batch(body: bytes) -> list[BatchTrace]:
-    """The traces of a request body, all or nothing. Raises InvalidBatch."""
+    """Return the calls of a request body. Raises InvalidBatch if any of them is invalid."""
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -99,7 +99,7 @@ def read_batch(body: bytes) -> list[BatchTrace]:
         raise InvalidBatch("The batch is not valid; nothing of it was stored.", details) from error
 
 
-#: Beginnings of pydantic's error types, and the rule in words.
+#: Prefixes of pydantic's error types, and the rule in words.
 _RULES = (
     ("missing", "is required"),
     ("uuid", "must be a UUID"),
@@ -120,7 +120,7 @@ _RULES = (
 
 
 def _message(error: ErrorDetails) -> str:
-    """Return what a value must be, in the words of the contract."""
+    """Return the rule that a value violates, in the words of the contract."""
     bounds = error.get("ctx", {})
     if error["type"] == "greater_than_equal":
         return f"must be at least {bounds['ge']:g}"

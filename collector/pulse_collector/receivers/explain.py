@@ -1,4 +1,4 @@
-"""`POST /v1/explain`: how spans and log events would be read and counted; nothing is stored."""
+"""`POST /v1/explain`: explains how spans and log events are read and counted; stores nothing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PROBLEM_JSON = "application/problem+json"
 
 
 def explain_routes(explainer: Explainer) -> list[Route]:
-    """The one route, for keys of either scope; errors are RFC 9457 problem details."""
+    """Return the route, for keys of either scope. Errors are RFC 9457 problem details."""
 
     async def post_explain(request: Request) -> Response:
         try:

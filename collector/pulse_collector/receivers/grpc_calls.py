@@ -1,4 +1,4 @@
-"""How many gRPC calls may read and be handled at once, so that one project cannot hold all threads."""
+"""Limits how many gRPC calls read and are handled at once, so that one project cannot occupy all threads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pulse_collector.refusals import overloaded
 
 
 class Slots:
-    """Slots for calls, of which one project has no more than a share. Safe from any thread."""
+    """Slots for calls, with a maximum in total and for each project. Thread-safe."""
 
     def __init__(self, total: int, of_project: int, what: str) -> None:
         self._total = total
@@ -24,7 +24,7 @@ class Slots:
 
     @contextmanager
     def slot(self, project_id: str, wait_s: float = 0.0) -> Generator[None]:
-        """Hold a slot. Raises Refusal (503) if none is free within `wait_s`."""
+        """Occupy a slot while the block runs. Raises Refusal (503) if none is free within `wait_s`."""
         with self._changed:
             if not self._is_free(project_id) and not (
                 wait_s and self._changed.wait_for(lambda: self._is_free(project_id), wait_s)
@@ -49,12 +49,12 @@ class Slots:
 class Watchdog:
     """Cancels calls whose message does not arrive in time.
 
-    One thread looks at all of them twice a second: a timer for each call would cost more than the call.
+    One thread checks all of them twice a second: a timer for each call would cost more than the call.
     """
 
     def __init__(self, deadline_s: float) -> None:
         self._deadline_s = deadline_s
-        #: When each call is overdue, and how it is cancelled; in the order in which they began.
+        #: For each call its deadline and the function that cancels it, in the order in which they began.
         self._waiting: dict[object, tuple[float, Callable[[], object]]] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -74,7 +74,7 @@ class Watchdog:
                 self._waiting.pop(token, None)
 
     def stop(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         self._stopped.set()
         self._thread.join()
 

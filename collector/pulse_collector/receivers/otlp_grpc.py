@@ -1,10 +1,10 @@
 """OTLP over gRPC: the three Export services on a sync server.
 
-Sync grpcio costs less than grpc.aio for each call and keeps answering while the event loop is busy. Messages
-pass through undecoded: a deserializer that fails would surface as UNKNOWN instead of INVALID_ARGUMENT.
+Sync grpcio costs less than grpc.aio for each call, and answers while the event loop is busy. Messages are
+passed on as bytes: an error in a deserializer would be answered UNKNOWN instead of INVALID_ARGUMENT.
 
-The methods take a stream of requests, though clients send one message: only of a stream does grpcio leave it
-to the method when a message is read, so that the key is checked before.
+The methods accept a stream of requests, though clients send one message: only then does grpcio let the method
+decide when a message is read, so that the key is checked before.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from pulse_collector.refusals import Refusal, out_of_memory, store_unavailable, 
 from pulse_proto.otlp import LOGS, METRICS, TRACES, Signal, encode_grpc_response
 from pulse_proto.status import retry_info, status
 
-#: Threads for calls, most of which wait: for their message, a turn or a commit. They start when needed.
+#: Threads for calls. Most of them wait: for a message, a slot or a commit. They start when needed.
 _THREADS = 128
-#: Calls of one project at a time; further ones are answered UNAVAILABLE at once.
+#: Concurrent calls of one project; further ones are answered UNAVAILABLE at once.
 _CALLS_OF_PROJECT = 96
-#: Calls that may read a message at a time, in all and of one project: each may be of the largest size.
+#: Calls that read a message at the same time, in total and of one project: each may have the largest size.
 _READING, _READING_OF_PROJECT = 16, 12
-#: Calls that may decode, map and wait for their commit at a time.
+#: Calls that decode, map and wait for their commit at the same time.
 _WORKING = 16
-#: Calls that grpcio takes at all; it answers RESOURCE_EXHAUSTED to others, which most clients send again.
+#: Calls that grpcio accepts; it answers RESOURCE_EXHAUSTED to further ones, and most clients retry that.
 _MAX_CALLS = 1024
-#: A message that takes longer to arrive is given up, and so is the wait for a turn to read it.
+#: The time in which a message, and the slot for reading it, must arrive.
 MESSAGE_DEADLINE_S = 15.0
 _TURN_DEADLINE_S = 2.0
-#: How long a call waits for what the event loop looks up, whose own deadlines are shorter.
+#: How long a call waits for the key lookup on the event loop, whose own deadlines are shorter.
 _LOOKUP_DEADLINE_S = 2.0
 _HANDSHAKE_MS = 10_000
 _IDLE_MS = 90_000
@@ -58,7 +58,7 @@ _log = logging.getLogger(__name__)
 
 
 class GrpcServer:
-    """A running server; `port` is the one it listens on."""
+    """A running server; `port` is the port it listens on."""
 
     def __init__(self, server: grpc.Server, port: int, watchdog: Watchdog) -> None:
         self._server = server
@@ -66,30 +66,31 @@ class GrpcServer:
         self.port = port
 
     def stop(self, grace_s: float) -> None:
-        """Take no more calls, let those under way finish for up to `grace_s`, and wait until they have."""
+        """Accept no more calls, wait up to `grace_s` for calls in progress, then cancel them."""
         self._server.stop(grace_s).wait()
         self._watchdog.stop()
 
 
 def serve_otlp_grpc(collector: Collector, host: str, port: int) -> GrpcServer:
-    """Start the server from within a running event loop. Raises OSError if the port is taken."""
+    """Start the server from within a running event loop. Raises OSError if the port is in use."""
     watchdog = Watchdog(MESSAGE_DEADLINE_S)
     server = grpc.server(
         ThreadPoolExecutor(_THREADS, thread_name_prefix="pulse-grpc"),
         handlers=[_Exports(collector, asyncio.get_running_loop(), watchdog)],
         maximum_concurrent_rpcs=_MAX_CALLS,
         options=[
-            # Enforced after decompression too; answered RESOURCE_EXHAUSTED without RetryInfo: final.
+            # Also enforced after decompression. Answered RESOURCE_EXHAUSTED without RetryInfo, which is
+            # final.
             ("grpc.max_receive_message_length", collector.max_body_bytes),
             ("grpc.so_reuseport", 0),
             ("grpc.max_concurrent_streams", 128),
-            # Of a message that no method reads yet, the client may send so much and no more.
+            # The bytes that a client may send of a message which no method reads yet.
             ("grpc.http2.bdp_probe", 0),
             ("grpc.http2.lookahead_bytes", 65_536),
             ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
             ("grpc.max_connection_idle_ms", _IDLE_MS),
             ("grpc.max_allowed_incoming_connections", _MAX_CONNECTIONS),
-            # Exporters with a keepalive shorter than gRPC's default of 5 minutes are welcome.
+            # Allow exporters with a keepalive shorter than gRPC's default of 5 minutes.
             ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.keepalive_time_ms", 60_000),
@@ -115,7 +116,7 @@ class _Exports(grpc.GenericRpcHandler):
         self._calls = Slots(_THREADS, _CALLS_OF_PROJECT, "are under way")
         self._readers = Slots(_READING, _READING_OF_PROJECT, "send their messages")
         self._working = threading.BoundedSemaphore(_WORKING)
-        # Refusals need not wait for calls that do.
+        # Refusals must not wait for calls that do.
         self._refusing = ThreadPoolExecutor(2, thread_name_prefix="pulse-grpc-refuse")
 
     def service(
@@ -125,7 +126,7 @@ class _Exports(grpc.GenericRpcHandler):
         if signal is None:
             return None
         try:
-            # Only what is remembered: this runs in the thread that serves all connections.
+            # Only a cached key: this runs in the thread that serves all connections.
             key = self._collector.admit_cached(_authorization(handler_call_details.invocation_metadata))
         except Refusal as refusal:
             return _handler(self._refusing_with(signal, refusal))
@@ -135,7 +136,7 @@ class _Exports(grpc.GenericRpcHandler):
         def refuse(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             self._refuse(signal, refusal, context)
 
-        # grpcio runs a method in this pool instead of the server's.
+        # grpcio runs the method in this pool instead of the server's.
         refuse.experimental_thread_pool = self._refusing  # type: ignore[attr-defined]
         return refuse
 
@@ -148,7 +149,7 @@ class _Exports(grpc.GenericRpcHandler):
             except MemoryError:
                 self._refuse(signal, out_of_memory(), context)
             except grpc.RpcError:
-                # The client is gone, or the watchdog has cancelled the call.
+                # The client disconnected, or the watchdog cancelled the call.
                 self._collector.metrics.request("grpc", signal.name, "CANCELLED")
                 raise
             except Exception:
@@ -183,7 +184,7 @@ class _Exports(grpc.GenericRpcHandler):
             return asked.result(_LOOKUP_DEADLINE_S).project_id
         except FutureTimeout:
             asked.cancel()
-            raise store_unavailable("to look up the key takes too long") from None
+            raise store_unavailable("the lookup of the key takes too long") from None
 
     def _refuse(self, signal: Signal[Any], refusal: Refusal, context: grpc.ServicerContext) -> NoReturn:
         code = _CODES[refusal.grpc_code]
@@ -191,7 +192,7 @@ class _Exports(grpc.GenericRpcHandler):
         result = status(refusal.grpc_code, refusal.message, retry_after_s=refusal.retry_after_s)
         trailers: list[tuple[str, str | bytes]] = [("grpc-status-details-bin", result.SerializeToString())]
         if refusal.retry_after_s is not None:
-            # The stock Python exporter reads the delay from this one only.
+            # The stock Python exporter reads the delay only from this trailer.
             delay = retry_info(refusal.retry_after_s).SerializeToString()
             trailers.append(("google.rpc.retryinfo-bin", delay))
         context.set_trailing_metadata(tuple(trailers))
@@ -206,7 +207,7 @@ def _handler(behavior: _Behavior) -> grpc.RpcMethodHandler[bytes, bytes]:
 
 
 def _authorization(metadata: Any) -> str | None:
-    """The only `authorization` entry; two different ones are nobody's."""
+    """Return the `authorization` metadata; None if it is absent or has two different values."""
     values = {value for key, value in metadata or () if key == "authorization"}
     value = values.pop() if len(values) == 1 else None
     return value.decode("latin-1") if isinstance(value, bytes) else value

@@ -19,7 +19,7 @@ from pulse_collector.refusals import Refusal, out_of_memory, too_large, too_slow
 from pulse_proto.otlp import LOGS, METRICS, TRACES, Encoding, Signal, encode_response, encoding_of
 from pulse_proto.status import INTERNAL, encode_status, status
 
-#: A body that takes longer than this to arrive is given up; clients' own deadline is 10 s.
+#: The time in which a body must arrive; clients' own deadline is 10 s.
 BODY_DEADLINE_S = 30.0
 
 _log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ _Headers = list[tuple[bytes, bytes]]
 
 
 def otlp_routes(collector: Collector) -> list[Route]:
-    """The routes of the three signals, with and without a trailing slash."""
+    """Return the routes of the three signals, with and without a trailing slash."""
     return [
         Route(f"/v1/{signal.name}{slash}", _Export(collector, signal), methods=["POST"])
         for signal in (TRACES, LOGS, METRICS)
@@ -37,11 +37,11 @@ def otlp_routes(collector: Collector) -> list[Route]:
 
 
 class ClientGone(Exception):
-    """The client left before its request was whole; nobody waits for an answer."""
+    """The client disconnected before its request was complete, so no answer is sent."""
 
 
 class _Export:
-    """One signal's endpoint."""
+    """The endpoint of one signal."""
 
     def __init__(self, collector: Collector, signal: Signal[Any]) -> None:
         self._collector = collector
@@ -78,7 +78,7 @@ class _Export:
     async def _export(
         self, headers: dict[bytes, bytes], encoding: Encoding | None, receive: Receive
     ) -> bytes:
-        """Everything that headers can decide is decided before a byte of the body is read."""
+        """Answer an export. All checks of headers come before the first byte of the body is read."""
         key = await self._collector.admit(_text(headers.get(b"authorization")))
         if encoding is None:
             raise unsupported("Content-Type must be application/x-protobuf or application/json.")
@@ -96,7 +96,7 @@ class _Export:
 async def read_body(
     headers: dict[bytes, bytes], receive: Receive, limit_bytes: int, reservation: Reservation
 ) -> bytes:
-    """The whole body, charged to the reservation as it arrives.
+    """Return the whole body, charged to the reservation as it arrives.
 
     Raises Refusal (408, 413, 503) or ClientGone.
     """
@@ -133,15 +133,15 @@ def _error(refusal: Refusal, encoding: Encoding | None) -> tuple[bytes, _Headers
     if refusal.retry_after_s is not None:
         headers.append((b"retry-after", str(refusal.retry_after_s).encode()))
     if refusal.http_status == 408:
-        # Other refusals let the rest of the body come and be thrown away, or the client would see a broken
-        # connection instead of the answer.
+        # For other refusals the remaining body is read and discarded: a closed connection would hide the
+        # answer from the client.
         headers.append((b"connection", b"close"))
     result = status(refusal.grpc_code, refusal.message, retry_after_s=refusal.retry_after_s)
     return encode_status(result, _or_json(encoding)), headers
 
 
 def _or_json(encoding: Encoding | None) -> Encoding:
-    """Whoever sent no encoding of ours is most likely a person: JSON reads best."""
+    """Return the encoding, or JSON if the request has none that is supported."""
     return encoding or Encoding.JSON
 
 
