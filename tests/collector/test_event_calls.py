@@ -30,7 +30,7 @@ from tests.support.spans import (
 from pulse_collector.explain.attribution import Budget
 from pulse_collector.explain.explanation import explain
 from pulse_collector.mapping.logs import MappedLogs, map_logs
-from pulse_collector.mapping.spans import map_spans
+from pulse_collector.mapping.spans import SpanMapper, map_spans
 from pulse_collector.pricing import LIST_PRICES
 from pulse_storage import StorageAdapter, TraceRecord
 
@@ -112,7 +112,7 @@ def logs(*records: LogRecord, scope: str = "", service: str = "agent") -> Export
 
 
 def mapped(request: ExportLogsServiceRequest) -> MappedLogs:
-    return map_logs("p1", request, RECEIVED_NS, LIST_PRICES, lambda: None)
+    return map_logs(SpanMapper(), "p1", request, RECEIVED_NS, LIST_PRICES)
 
 
 def row_of(request: ExportLogsServiceRequest) -> dict[str, Value]:
@@ -343,7 +343,7 @@ def _stored(storage: StorageAdapter, requests: Sequence[Request]) -> list[TraceR
         project = await new_project(storage)
         for request in requests:
             if isinstance(request, ExportLogsServiceRequest):
-                rows = map_logs(project, request, RECEIVED_NS, LIST_PRICES, lambda: None).calls.rows
+                rows = map_logs(SpanMapper(), project, request, RECEIVED_NS, LIST_PRICES).calls.rows
             else:
                 rows = map_spans(project, request, RECEIVED_NS).rows
             await storage.ingest(rows)

@@ -158,7 +158,7 @@ def test_a_stored_trace_and_a_stored_row_are_explained(
     [
         (None, "is neither a file, nor a trace id (32 hexadecimal digits), nor a row's id (a UUID)"),
         (b"\xff\xff", "the body is not an ExportLogsServiceRequest in protobuf"),
-        (b'{"spans": []}', "neither 'resourceSpans' nor 'resourceLogs' is in it"),
+        (b'{"spans": []}', "neither 'resourceSpans' nor 'resourceLogs'"),
     ],
 )
 def test_what_cannot_be_read_is_one_line(

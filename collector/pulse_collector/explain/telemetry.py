@@ -50,7 +50,7 @@ def _read_json(body: bytes) -> Telemetry:
         if not (spans or logs):
             if not keys.isdisjoint(_METRICS):
                 raise Unreadable("it contains metrics, which Pulse does not store")
-            raise Unreadable("it is JSON without 'resourceSpans' and 'resourceLogs'")
+            raise Unreadable("it is JSON with neither 'resourceSpans' nor 'resourceLogs'")
         if spans:
             telemetry.spans.MergeFrom(decode_request(TRACES, document, Encoding.JSON))
         if logs:
