@@ -30,7 +30,7 @@ def configure(parser: Parser) -> None:
         "--dry-run", action="store_true", help="print how many rows would be deleted; change nothing"
     )
     parser.add_argument("--yes", action="store_true", help="delete without asking for confirmation")
-    parser.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
+    parser.add_argument("--json", action="store_true", help="print JSON with the HTTP API's field names")
     add_store_settings(parser)
     parser.set_defaults(run=run)
 

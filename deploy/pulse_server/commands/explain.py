@@ -52,7 +52,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "target", metavar="FILE|TRACE_ID", help="a file, '-', or the id of a stored trace or row"
     )
-    parser.add_argument("--json", action="store_true", help="print JSON, as returned by POST /v1/explain")
+    parser.add_argument("--json", action="store_true", help="print JSON as returned by POST /v1/explain")
     parser.add_argument(
         "--project",
         help="id or name of a project; for a file: use its own prices (default: none); for an id: "

@@ -58,7 +58,7 @@ def configure(parser: Parser) -> None:
     revoke.add_argument("key_id", metavar="KEY_ID", help="the key's id, as listed by `pulse keys list`")
     revoke.set_defaults(run=run_revoke)
     for action in (create, show, revoke):
-        action.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
+        action.add_argument("--json", action="store_true", help="print JSON with the HTTP API's field names")
         add_store_settings(action)
 
 

@@ -51,7 +51,7 @@ def configure(parser: Parser) -> None:
     clear.set_defaults(run=run_clear)
     for action in (put, show, clear):
         action.add_argument("project", metavar="PROJECT", help="the project's id or name")
-        action.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
+        action.add_argument("--json", action="store_true", help="print JSON with the HTTP API's field names")
         add_store_settings(action)
     put.add_argument("file", metavar="FILE", type=Path, help="TOML, or JSON if its name ends in .json")
 

@@ -65,7 +65,7 @@ def configure(parser: Parser) -> None:
     delete.add_argument("--confirm", metavar="NAME", help="the project's name; deletes it without asking")
     delete.set_defaults(run=run_delete)
     for action in (create, show, rename, delete):
-        action.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
+        action.add_argument("--json", action="store_true", help="print JSON with the HTTP API's field names")
         add_store_settings(action)
 
 

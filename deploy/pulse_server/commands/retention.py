@@ -82,7 +82,7 @@ def configure(parser: Parser) -> None:
     )
     now.set_defaults(run=run_now)
     for action in (change, show, now):
-        action.add_argument("--json", action="store_true", help="print JSON, with the names of the HTTP API")
+        action.add_argument("--json", action="store_true", help="print JSON with the HTTP API's field names")
         add_store_settings(action)
 
 
