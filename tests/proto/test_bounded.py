@@ -1,4 +1,4 @@
-"""Requests are decoded in pieces: all that is in them comes out, and nothing small becomes large."""
+"""Requests are decoded in pieces, completely and in bounded memory."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def test_pieces_have_all_spans_with_their_resources_and_scopes(seed: int, size: 
     assert all(len(piece.body) <= PIECE_BYTES + 3 * size + 1000 for piece in pieces(TRACES.request, body))
 
 
-def test_fields_may_come_in_any_order() -> None:
-    """What resource and scope say may follow the spans, and be in several places."""
+def test_fields_may_be_in_any_order() -> None:
+    """Fields of resource and scope may follow the spans, and may be repeated."""
     scope = b"".join(
         some.SerializeToString()
         for some in (
@@ -98,7 +98,7 @@ def test_fields_may_come_in_any_order() -> None:
 
 @pytest.mark.parametrize("encoding", [Encoding.PROTOBUF, Encoding.JSON])
 @pytest.mark.parametrize("limit", [0, 1, 30, 10_000])
-def test_items_beyond_the_limit_are_counted(encoding: Encoding, limit: int) -> None:
+def test_items_over_the_limit_are_counted(encoding: Encoding, limit: int) -> None:
     request = _request(1, 9_000)
     count = len(_items(request))
     body = request.SerializeToString() if encoding is Encoding.PROTOBUF else _as_json(request)
@@ -149,7 +149,7 @@ _IDS = _span(1, 1).SerializeToString()
     ],
     ids=["events", "links", "attributes", "list"],
 )
-def test_a_span_of_very_many_parts_is_refused_alone(item: bytes) -> None:
+def test_span_with_too_many_parts_is_refused_alone(item: bytes) -> None:
     good = _span(7, 1)
     body = _in_scope(_field(2, item) + _field(2, good.SerializeToString()))
     parts = list(decode_bounded(TRACES, body, Encoding.PROTOBUF, 1_000))
@@ -168,14 +168,14 @@ def test_a_span_of_very_many_parts_is_refused_alone(item: bytes) -> None:
     ],
     ids=["resources", "items", "resource attributes"],
 )
-def test_a_request_of_very_many_parts_is_refused(body: bytes) -> None:
+def test_request_with_too_many_parts_is_refused(body: bytes) -> None:
     with pytest.raises(TooManyParts):
         list(decode_bounded(TRACES, body, Encoding.PROTOBUF, 1_000))
     with pytest.raises(TooManyParts):
         list(decode_bounded(LOGS, body, Encoding.PROTOBUF, 1_000))
 
 
-def test_garbage_is_unreadable() -> None:
+def test_malformed_protobuf_is_unreadable() -> None:
     for body in (b"\xff" * _TINY, b"\x0a\xff\xff\xff\x7f" + b"x" * _TINY, b"\x0f" + b"x" * _TINY):
         with pytest.raises(Unreadable):
             list(decode_bounded(TRACES, body, Encoding.PROTOBUF, 1_000))
@@ -189,18 +189,18 @@ def test_garbage_is_unreadable() -> None:
         "[" + "1," * 3_000_001 + "1]",
     ],
 )
-def test_json_of_very_many_values_is_not_parsed(text: str) -> None:
+def test_json_with_too_many_values_is_not_parsed(text: str) -> None:
     with pytest.raises(TooManyParts):
         check_size(text.encode())
 
 
-def test_braces_within_texts_are_no_objects() -> None:
+def test_braces_within_strings_are_not_counted() -> None:
     text = json.dumps({"prompt": '{"a": [1, 2]}, \\"' * 400_000})
     assert text.count("{") + text.count("[") > MAX_OBJECTS
     check_size(text.encode())
 
 
-def test_json_spans_beyond_the_limit_take_little_memory() -> None:
+def test_json_spans_over_the_limit_need_little_memory() -> None:
     body = b'{"resourceSpans":[{"scopeSpans":[{"spans":[' + b"{}," * 500_000 + b"{}]}]}]}"
     tracemalloc.start()
     try:
@@ -212,7 +212,7 @@ def test_json_spans_beyond_the_limit_take_little_memory() -> None:
     assert peak < 100 << 20
 
 
-def test_log_records_are_cut_alike() -> None:
+def test_log_records_are_split_like_spans() -> None:
     records = [LogRecord(event_name="e", body=AnyValue(string_value="x" * 9_000)) for _ in range(50)]
     request = ExportLogsServiceRequest(
         resource_logs=[ResourceLogs(scope_logs=[ScopeLogs(log_records=records)])]

@@ -1,4 +1,4 @@
-"""OTLP requests are read by OTLP's rules, and refused with words."""
+"""OTLP requests are decoded by the rules of OTLP; invalid ones are refused with a reason."""
 
 from __future__ import annotations
 
@@ -87,13 +87,13 @@ def test_json_enums_are_integers_or_names() -> None:
     assert only_span(from_json(span_json(kind="SPAN_KIND_CLIENT"))).kind == Span.SPAN_KIND_CLIENT
 
 
-def test_json_snake_case_is_taken_and_unknown_fields_are_ignored() -> None:
+def test_json_snake_case_is_accepted_and_unknown_fields_ignored() -> None:
     span: dict[str, Any] = {"trace_id": "00" * 16, "new": {}}
     document = {"resource_spans": [{"scope_spans": [{"spans": [span]}]}]}
     assert only_span(from_json(document)).trace_id == bytes(16)
 
 
-def test_json_values_of_every_kind() -> None:
+def test_json_values_of_every_type_are_decoded() -> None:
     values: dict[str, Any] = {
         "stringValue": "é",
         "boolValue": True,
@@ -117,7 +117,7 @@ def test_json_values_of_every_kind() -> None:
     ]
 
 
-def test_json_with_half_an_emoji_is_taken() -> None:
+def test_json_with_a_lone_surrogate_is_accepted() -> None:
     body = json.dumps(span_json(name="\ud83d!")).encode()
     assert only_span(otlp.decode_request(otlp.TRACES, body, Encoding.JSON)).name == "�!"
 
@@ -138,7 +138,7 @@ def test_json_with_half_an_emoji_is_taken() -> None:
         (orjson.dumps(span_json(kind=True)), "kind must be an integer"),
     ],
 )
-def test_json_that_is_not_a_request_is_refused_with_the_place(body: bytes, words: str) -> None:
+def test_invalid_json_is_refused_with_the_field(body: bytes, words: str) -> None:
     with pytest.raises(Unreadable, match=words):
         otlp.decode_request(otlp.TRACES, body, Encoding.JSON)
 
@@ -157,12 +157,12 @@ def test_json_nesting_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("body", [b"\xff\xff", b"\x0a\x05abc", b"not protobuf at all"])
-def test_bytes_that_are_no_protobuf_are_refused(body: bytes) -> None:
+def test_malformed_protobuf_is_refused(body: bytes) -> None:
     with pytest.raises(Unreadable, match="not an ExportTraceServiceRequest"):
         otlp.decode_request(otlp.TRACES, body, Encoding.PROTOBUF)
 
 
-def test_protobuf_text_that_is_not_utf8_is_mended_and_costs_no_neighbour() -> None:
+def test_invalid_utf8_in_protobuf_strings_is_replaced() -> None:
     good = Span(name="good", trace_id=b"\xff" * 16)
     bad = Span(name="b@d", attributes=[KeyValue(key="k@", value=AnyValue(string_value="v@"))])
     body = request(good, bad).SerializeToString().replace(b"@", b"\xc3")
@@ -187,7 +187,9 @@ any_values = st.recursive(
 
 
 @given(st.binary(min_size=16, max_size=16), st.integers(0, 2**64 - 1), st.lists(any_values, max_size=4))
-def test_json_reads_back_what_protobuf_says(trace_id: bytes, time: int, values: list[AnyValue]) -> None:
+def test_json_and_protobuf_decode_to_the_same_request(
+    trace_id: bytes, time: int, values: list[AnyValue]
+) -> None:
     span = Span(
         trace_id=trace_id,
         start_time_unix_nano=time,
@@ -203,7 +205,7 @@ def test_success_is_empty_in_both_encodings() -> None:
     assert otlp.encode_response(otlp.TRACES, Encoding.JSON) == b"{}"
 
 
-def test_partial_success_counts_and_explains() -> None:
+def test_partial_success_has_count_and_message() -> None:
     protobuf = otlp.encode_response(otlp.TRACES, Encoding.PROTOBUF, rejected=2, message="no span id")
     answer = ExportTraceServiceResponse.FromString(protobuf)
     assert (answer.partial_success.rejected_spans, answer.partial_success.error_message) == (2, "no span id")
@@ -212,7 +214,7 @@ def test_partial_success_counts_and_explains() -> None:
     }
 
 
-def test_error_body_is_a_status_with_its_retry() -> None:
+def test_error_body_is_a_status_with_retry_info() -> None:
     error = status(RESOURCE_EXHAUSTED, "slow down", retry_after_s=1)
     assert orjson.loads(encode_status(error, Encoding.JSON)) == {"code": 8, "message": "slow down"}
     read = Status.FromString(encode_status(error, Encoding.PROTOBUF))

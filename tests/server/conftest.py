@@ -1,4 +1,4 @@
-"""Each kind of store in turn, for tests that run a server or a command on one."""
+"""Fixtures for tests that run a server or a command on a store of each engine."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 @pytest.fixture
 def database_url(backend: Backend, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty store; on SQLite the file of the data directory `data`."""
+    """Return the URL of an empty store of each engine; SQLite's file is in the data directory `data`."""
     folder = tmp_path / "data"
     yield backend.url(folder)
     backend.release(folder)

@@ -1,4 +1,4 @@
-"""A real `pulse serve` process, and what a test may ask of it."""
+"""Run `pulse serve` and other commands as processes, and query the server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _http = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Free ones, so that a server can be started again where its clients expect it."""
+    """Return fixed free ports, so that a restarted server has the ports that its clients use."""
 
     main: int
     otlp_http: int
@@ -34,7 +34,7 @@ class Ports:
 
 @dataclass(slots=True)
 class Serving:
-    """A server that is ready, with what it printed."""
+    """A server process that is ready, and its output."""
 
     process: subprocess.Popen[str]
     ports: Ports
@@ -47,7 +47,7 @@ class Serving:
 
     @property
     def exports(self) -> dict[str, str]:
-        """The two lines to paste, as environment variables."""
+        """Return the environment variables of the printed `export` lines."""
         lines = [line for line in self.printed if line.startswith("export ")]
         return dict(line.removeprefix("export ").split("=", 1) for line in lines)
 
@@ -56,14 +56,14 @@ class Serving:
         return self.exports["OTEL_EXPORTER_OTLP_HEADERS"].removeprefix("authorization=Bearer%20")
 
     def get(self, path: str, **query: str) -> dict[str, Any]:
-        """The JSON answer of a GET with the printed key. Raises HTTPError."""
+        """Send a GET request with the printed key and return its JSON. Raises HTTPError."""
         target = f"{self.url}{path}?{urlencode(query)}" if query else f"{self.url}{path}"
         request = urllib.request.Request(target, headers={"Authorization": f"Bearer {self.key}"})
         with _http.open(request, timeout=10) as answer:
             return cast(dict[str, Any], json.load(answer))
 
     def stored_spans(self) -> list[tuple[str, str]]:
-        """OTel trace and span id of every row, page by page."""
+        """Return the OTel trace and span ids of all rows."""
         found: list[tuple[str, str]] = []
         query = {"limit": "1000", "operation": "all", "counted": "all"}
         path: str | None = f"/v1/traces?{urlencode(query)}"
@@ -77,7 +77,7 @@ class Serving:
         return found
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Send the signal and wait for the end; the exit code."""
+        """Send a signal, wait for the end of the process, and return its exit code."""
         self.process.send_signal(number)
         return self.process.wait(30)
 
@@ -91,7 +91,7 @@ def free_ports() -> Ports:
 
 
 def environ_for(data_dir: Path, ports: Ports, **more: str) -> dict[str, str]:
-    """An environment with these settings and none of the caller's."""
+    """Return an environment with the given settings and without settings of this process."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -110,7 +110,7 @@ def environ_for(data_dir: Path, ports: Ports, **more: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def serving(data_dir: Path, ports: Ports | None = None, *options: str, **environ: str) -> Generator[Serving]:
-    """`pulse serve` with these options, ready; killed at the end unless it has ended before."""
+    """Run `pulse serve` with the given options; yield when it is ready, and kill it at the end."""
     ports = ports or free_ports()
     log = data_dir.parent / f"{data_dir.name}.log"
     with log.open("a") as log_file:
@@ -133,7 +133,7 @@ def serving(data_dir: Path, ports: Ports | None = None, *options: str, **environ
 def run_pulse(
     *arguments: str, environ: dict[str, str], timeout_s: float = 90
 ) -> subprocess.CompletedProcess[str]:
-    """One `pulse` command, to its end."""
+    """Run a `pulse` command to its end."""
     return subprocess.run(
         [sys.executable, "-m", "pulse_server", *arguments],
         env=environ,
@@ -145,7 +145,7 @@ def run_pulse(
 
 
 def _printed_until_ready(process: subprocess.Popen[str], log: Path) -> list[str]:
-    """What it prints up to the last line of the banner; its own word is what tells that it is ready."""
+    """Read the output up to the last line of the banner, which is printed when the server is ready."""
     assert process.stdout is not None
     overdue = threading.Timer(READY_WITHIN_S, process.kill)
     overdue.start()

@@ -1,4 +1,4 @@
-"""What is printed once a server is ready, for every way to start one."""
+"""The banner that `pulse serve` prints when it is ready."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from pulse_server.settings import read_settings
         ("pulse.local", "http://pulse.local:3000"),
     ],
 )
-def test_an_address_is_one_that_a_client_can_use(host: str, address: str) -> None:
+def test_url_is_reachable_from_this_machine(host: str, address: str) -> None:
     assert url(host, 3000) == address
 
 
-def test_without_a_known_key_it_says_where_to_get_one() -> None:
+def test_banner_without_a_key_names_the_command_that_creates_one() -> None:
     listening = Listening(main=3000, otlp_http=None, otlp_grpc=None, ingest=True, query=True)
     lines = banner(read_settings({}), listening, None, "web shop").splitlines()
     assert "export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:3000" in lines
@@ -31,13 +31,13 @@ def test_without_a_known_key_it_says_where_to_get_one() -> None:
     assert "Get a key with: pulse projects create default" in lines
 
 
-def test_a_process_that_only_answers_has_nothing_to_paste() -> None:
+def test_banner_of_the_query_role_has_no_export_lines() -> None:
     listening = Listening(main=3000, otlp_http=None, otlp_grpc=None, ingest=False, query=True)
     text = banner(read_settings({}), listening, "pulse_sk_x", "default")
     assert "export" not in text
     assert "pulse_sk_x" not in text
 
 
-def test_data_is_told_by_its_file_and_never_with_a_password() -> None:
+def test_banner_shows_the_data_location_without_password() -> None:
     assert store_location("sqlite:////var/lib/pulse.db") == "/var/lib/pulse.db"
     assert store_location("postgresql://a:secret@db/pulse") == "postgresql://a:***@db/pulse"

@@ -30,40 +30,40 @@ def _data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # pyrig
     monkeypatch.setenv("PULSE_DATA_DIR", str(tmp_path / "data"))
 
 
-def test_a_project_is_created_with_a_key_that_works(
+def test_created_project_has_a_key_that_works(
     database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
-    made = _json(capsys, "projects", "create", "shop", "--json")
-    assert (made.keys(), made["name"]) == ({"projectId", "apiKey", "name"}, "shop")
-    key = _stored_key(database_url, made["apiKey"])
+    created = _json(capsys, "projects", "create", "shop", "--json")
+    assert (created.keys(), created["name"]) == ({"projectId", "apiKey", "name"}, "shop")
+    key = _stored_key(database_url, created["apiKey"])
     assert key is not None
-    assert (key.project_id, key.scopes) == (made["projectId"], {"ingest", "read"})
-    assert [row["projectId"] for row in _json(capsys, "projects", "list", "--json")] == [made["projectId"]]
+    assert (key.project_id, key.scopes) == (created["projectId"], {"ingest", "read"})
+    assert [row["projectId"] for row in _json(capsys, "projects", "list", "--json")] == [created["projectId"]]
 
 
-def test_a_key_is_created_listed_and_revoked(
+def test_key_is_created_listed_and_revoked(
     database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
     _json(capsys, "projects", "create", "shop", "--json")
-    made = _json(capsys, "keys", "create", "shop", "--scopes", "read", "--expires-days", "1", "--json")
-    assert made["scopes"] == ["read"]
-    assert made["expiresAt"] > made["createdAt"]
-    assert main(["keys", "revoke", made["keyId"]]) == 0
+    created = _json(capsys, "keys", "create", "shop", "--scopes", "read", "--expires-days", "1", "--json")
+    assert created["scopes"] == ["read"]
+    assert created["expiresAt"] > created["createdAt"]
+    assert main(["keys", "revoke", created["keyId"]]) == 0
     capsys.readouterr()
     listed = _json(capsys, "keys", "list", "shop", "--json")
     assert [(row["scopes"], row["revokedAt"] is not None) for row in listed] == [
         (["ingest", "read"], False),
         (["read"], True),
     ]
-    assert made["apiKey"] not in json.dumps(listed)
-    key = _stored_key(database_url, made["apiKey"])
+    assert created["apiKey"] not in json.dumps(listed)
+    key = _stored_key(database_url, created["apiKey"])
     assert key is not None
     assert key.revoked_ns is not None
 
 
-def test_tables_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lists_are_printed_as_tables(capsys: pytest.CaptureFixture[str]) -> None:
     _json(capsys, "projects", "create", "a shop", "--json")
     assert main(["projects", "list"]) == 0
     heading, row = capsys.readouterr().out.splitlines()
@@ -74,11 +74,11 @@ def test_tables_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "output"),
     [
         (
-            ["keys", "create", "nobody"],
-            "no project has the id or name 'nobody'; `pulse projects list` lists all projects",
+            ["keys", "create", "unknown"],
+            "no project has the id or name 'unknown'; `pulse projects list` lists all projects",
         ),
         (["keys", "revoke", "none"], "no key has the id 'none'; `pulse keys list` lists the ids"),
         (
@@ -88,12 +88,12 @@ def test_tables_are_for_people(capsys: pytest.CaptureFixture[str]) -> None:
         ),
     ],
 )
-def test_a_failure_is_one_line_and_exit_code_1(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+def test_failure_is_one_line_and_exit_code_1(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], output: str
 ) -> None:
     _json(capsys, "projects", "create", "shop", "--json")
     assert main(arguments) == 1
-    assert capsys.readouterr() == ("", f"pulse: {said}\n")
+    assert capsys.readouterr() == ("", f"pulse: {output}\n")
 
 
 @pytest.mark.parametrize(
@@ -116,27 +116,27 @@ def test_wrong_usage_is_one_line_and_exit_code_2(
     assert captured.err.startswith("pulse")
 
 
-def test_a_second_project_of_a_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_second_project_with_the_same_name_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     _json(capsys, "projects", "create", "shop", "--json")
     assert main(["projects", "create", "shop"]) == 1
-    said = "there is already a project named 'shop'; to add a key to it, run: pulse keys create 'shop'"
-    assert capsys.readouterr() == ("", f"pulse: {said}\n")
+    output = "there is already a project named 'shop'; to add a key to it, run: pulse keys create 'shop'"
+    assert capsys.readouterr() == ("", f"pulse: {output}\n")
     assert len(_json(capsys, "projects", "list", "--json")) == 1
 
 
-def test_a_project_is_renamed_and_deleted_by_name(capsys: pytest.CaptureFixture[str]) -> None:
-    made = _json(capsys, "projects", "create", "shop", "--json")
+def test_project_is_renamed_and_deleted_by_name(capsys: pytest.CaptureFixture[str]) -> None:
+    created = _json(capsys, "projects", "create", "shop", "--json")
     _json(capsys, "projects", "create", "bank", "--json")
     assert main(["projects", "rename", "shop", "bank"]) == 1
     assert "there is already a project named 'bank'" in capsys.readouterr().err
     renamed = _json(capsys, "projects", "rename", "shop", "web shop", "--json")
-    assert (renamed["projectId"], renamed["name"]) == (made["projectId"], "web shop")
-    for options, said in (
+    assert (renamed["projectId"], renamed["name"]) == (created["projectId"], "web shop")
+    for options, output in (
         ([], "deleting cannot be undone: confirm with --confirm 'web shop'"),
         (["--confirm", "shop"], "nothing was deleted: the project's name is 'web shop', not 'shop'"),
     ):
         assert main(["projects", "delete", "web shop", *options]) == 1
-        assert capsys.readouterr().err == f"pulse: {said}\n"
+        assert capsys.readouterr().err == f"pulse: {output}\n"
     deleted = _json(capsys, "projects", "delete", "web shop", "--confirm", "web shop", "--json")
     assert (deleted["by"], deleted["finishedAt"] is not None) == ("project", True)
     assert [row["name"] for row in _json(capsys, "projects", "list", "--json")] == ["bank"]
@@ -160,17 +160,17 @@ def test_a_project_is_renamed_and_deleted_by_name(capsys: pytest.CaptureFixture[
     ],
     ids=" ".join,
 )
-def test_a_command_about_stored_data_never_creates_a_store(
+def test_command_on_stored_data_does_not_create_a_store(
     command: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(command) == 1
-    said = capsys.readouterr().err
-    assert f"there is no store at {tmp_path / 'data' / 'pulse.db'} yet; `pulse serve` creates it" in said
+    output = capsys.readouterr().err
+    assert f"there is no store at {tmp_path / 'data' / 'pulse.db'} yet; `pulse serve` creates it" in output
     assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "output"),
     [
         (["srve"], 2, "pulse: unknown command 'srve'; did you mean serve?"),
         (["help", "srve"], 2, "pulse: unknown command 'srve'; did you mean serve?"),
@@ -184,15 +184,15 @@ def test_a_command_about_stored_data_never_creates_a_store(
         (["serve", "--only", "both"], 2, "pulse serve: --only: 'both' is not one of collector, query"),
     ],
 )
-def test_a_misspelling_gets_the_nearest_word(
-    arguments: list[str], code: int, said: str, capsys: pytest.CaptureFixture[str]
+def test_misspelled_word_gets_a_suggestion(
+    arguments: list[str], code: int, output: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main(arguments)
-    assert (ended.value.code, capsys.readouterr().err.startswith(said)) == (code, True)
+    assert (ended.value.code, capsys.readouterr().err.startswith(output)) == (code, True)
 
 
-def test_a_wrong_value_is_reported_under_the_name_that_the_user_wrote(
+def test_invalid_value_is_reported_with_the_option_or_variable(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PORT", "x")
@@ -204,7 +204,7 @@ def test_a_wrong_value_is_reported_under_the_name_that_the_user_wrote(
 
 
 @pytest.mark.parametrize("words", [[], ["help"], ["--help"]], ids=" ".join)
-def test_help_and_a_bare_pulse_print_the_same_page(
+def test_help_and_no_command_print_the_same_page(
     words: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     if words:
@@ -216,12 +216,12 @@ def test_help_and_a_bare_pulse_print_the_same_page(
     assert capsys.readouterr().out.startswith("usage: pulse [-h] [--version] COMMAND ...\n")
 
 
-def test_version_is_an_option_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_option_prints_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert re.fullmatch(r"pulse \d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
 
 
-def test_migrate_says_what_it_would_do_then_does_it_once(
+def test_migrate_lists_then_applies_migrations_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["migrate", "--dry-run"]) == 0
@@ -235,14 +235,14 @@ def test_migrate_says_what_it_would_do_then_does_it_once(
         assert capsys.readouterr().out == "the schema is up to date\n"
 
 
-def test_version_leads_with_that_of_pulse(capsys: pytest.CaptureFixture[str]) -> None:
+def test_version_prints_pulse_first(capsys: pytest.CaptureFixture[str]) -> None:
     found = _json(capsys, "version", "--json")
     assert next(iter(found)) == "pulse"
     assert main(["version"]) == 0
     assert capsys.readouterr().out.startswith(f"pulse         {found['pulse']}\n")
 
 
-def test_doctor_finds_a_usable_setup_good_and_changes_nothing(
+def test_doctor_of_a_valid_setup_reports_ok_and_changes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("PORT", "PULSE_OTLP_HTTP_PORT", "PULSE_OTLP_GRPC_PORT"):
@@ -260,7 +260,7 @@ def test_doctor_finds_a_usable_setup_good_and_changes_nothing(
     assert not (tmp_path / "data").exists()
 
 
-def test_doctor_names_what_would_keep_the_server_from_running(
+def test_doctor_reports_problems_that_prevent_a_start(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "data").mkdir()
@@ -273,7 +273,7 @@ def test_doctor_names_what_would_keep_the_server_from_running(
     assert wrong == {("data", "warning"), ("store", "problem"), ("port", "problem")}
 
 
-def test_doctor_tells_a_wrong_setting(
+def test_doctor_reports_an_invalid_setting(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULSE_KEEP_SPANS", "some")
@@ -281,7 +281,7 @@ def test_doctor_tells_a_wrong_setting(
     assert capsys.readouterr().out == "FAIL  settings  PULSE_KEEP_SPANS: 'some' is not one of genai, all\n"
 
 
-def test_every_module_of_the_commands_is_one() -> None:
+def test_every_module_of_commands_is_a_command() -> None:
     assert {module.name for module in pkgutil.iter_modules(pulse_server.commands.__path__)} == set(COMMANDS)
 
 
@@ -301,36 +301,38 @@ def test_every_command_has_help_with_an_example(
 ) -> None:
     with pytest.raises(SystemExit) as ended:
         main([*command, "--help"])
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     assert ended.value.code == 0
-    assert re.search(rf"^Examples?:\n  pulse {' '.join(command)}\b", said, re.MULTILINE)
+    assert re.search(rf"^Examples?:\n  pulse {' '.join(command)}\b", output, re.MULTILINE)
 
 
 @pytest.mark.parametrize("columns", ["20", "80", "200"])
-def test_help_tells_every_setting_and_what_it_means(
+def test_help_of_serve_lists_settings_without_an_option(
     columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     with pytest.raises(SystemExit):
         main(["serve", "--help"])
-    said = " ".join(capsys.readouterr().out.split())
+    output = " ".join(capsys.readouterr().out.split())
     for setting in SETTINGS:
         if setting.option is None:
-            assert f" {setting.name} {setting.meaning} (default: {setting.default}) " in said
+            assert f" {setting.name} {setting.meaning} (default: {setting.default}) " in output
 
 
-def test_the_list_of_commands_says_what_each_is_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_command_with_its_purpose(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
-    said = " ".join(capsys.readouterr().out.split())
+    output = " ".join(capsys.readouterr().out.split())
     for name, line in COMMANDS.items():
-        assert f" {name} {line} " in said
+        assert f" {name} {line} " in output
 
 
-def test_a_command_brings_only_what_it_needs() -> None:
+def test_command_imports_only_what_it_needs() -> None:
     program = "import sys; from pulse_server.cli import main; main(['version']); print(*sys.modules)"
-    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
-    modules = said.splitlines()[-1].split()
+    output = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout
+    modules = output.splitlines()[-1].split()
     assert "pulse_server.commands.version" in modules
     assert not {"grpc", "starlette", "uvicorn", "pydantic", "rich", "pulse_server.run"} & set(modules)
 

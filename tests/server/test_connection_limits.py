@@ -1,4 +1,4 @@
-"""What one client can occupy of a listener: connections, memory and time, over real sockets."""
+"""Limits on connections, memory and time of a client, tested over real sockets."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from pulse_server.listen import listen, port_of
 _LIMIT = 32
 _GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 _CHUNKED = b"POST /%s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
-#: More than both ends of a connection buffer, and far less than a client would send for ever.
+#: More than the buffers of both ends of a connection can take.
 _MANY_BYTES = 64 << 20
 
 
 class _Slow:
-    """A route whose answers wait until the test lets them go."""
+    """A route that responds when the test sets `go`."""
 
     def __init__(self) -> None:
         self.waiting = threading.Semaphore(0)
@@ -47,7 +47,7 @@ async def _get(request: Request) -> Response:
 
 
 async def _refuse(request: Request) -> Response:
-    """As a route that finds no key: it reads no body."""
+    """Respond without reading the body, like a route that finds no key."""
     return PlainTextResponse("no", 401)
 
 
@@ -64,7 +64,7 @@ def slow() -> Iterator[_Slow]:
 
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch, slow: _Slow) -> Iterator[tuple[str, int]]:
-    """Where a server with few connections and short deadlines listens."""
+    """Run a server with few connections and short deadlines; yield its address."""
     monkeypatch.setattr(http_server, "connection_limit", lambda: _LIMIT)
     monkeypatch.setattr(http_protocol, "MESSAGE_TIMEOUT_S", 0.5)
     sock = listen("PORT", "127.0.0.1", 0)
@@ -88,7 +88,7 @@ def _connect(address: tuple[str, int], source: str = "127.0.0.1") -> socket.sock
 
 
 def _answer(client: socket.socket, request: bytes = _GET) -> bytes:
-    """The answer to a request; empty if the connection is closed."""
+    """Send a request and return the response; empty if the connection is closed."""
     answer = b""
     with contextlib.suppress(ConnectionError):
         client.sendall(request)
@@ -104,7 +104,7 @@ def _is_whole(answer: bytes) -> bool:
 
 
 @pytest.mark.parametrize("source", ["127.0.0.1", "127.0.0.2"])
-def test_idle_connections_keep_no_client_out(address: tuple[str, int], source: str) -> None:
+def test_idle_connections_do_not_block_another_client(address: tuple[str, int], source: str) -> None:
     with contextlib.ExitStack() as held:
         idle: list[socket.socket] = []
         for _ in range(3 * _LIMIT):
@@ -112,12 +112,12 @@ def test_idle_connections_keep_no_client_out(address: tuple[str, int], source: s
             assert _answer(idle[-1]).startswith(b"HTTP/1.1 200 ")
         with _connect(address, source) as client:
             assert _answer(client).startswith(b"HTTP/1.1 200 ")
-        # The longest idle ones are closed, the last ones are not.
+        # The longest idle connections are closed, the most recent ones stay open.
         assert _answer(idle[0]) == b""
         assert _answer(idle[-1]).startswith(b"HTTP/1.1 200 ")
 
 
-def test_silent_connections_keep_no_client_out(address: tuple[str, int]) -> None:
+def test_silent_connections_do_not_block_another_client(address: tuple[str, int]) -> None:
     with contextlib.ExitStack() as held:
         for _ in range(3 * _LIMIT):
             held.enter_context(_connect(address)).sendall(b"GET / HT")
@@ -126,7 +126,7 @@ def test_silent_connections_keep_no_client_out(address: tuple[str, int]) -> None
                 assert _answer(client).startswith(b"HTTP/1.1 200 ")
 
 
-def test_many_peers_share_the_connections(address: tuple[str, int]) -> None:
+def test_idle_connections_of_many_peers_are_closed_for_new_ones(address: tuple[str, int]) -> None:
     with contextlib.ExitStack() as held:
         for number in range(3 * _LIMIT):
             client = held.enter_context(_connect(address, f"127.0.1.{1 + number % 9}"))
@@ -135,7 +135,7 @@ def test_many_peers_share_the_connections(address: tuple[str, int]) -> None:
             assert _answer(client).startswith(b"HTTP/1.1 200 ")
 
 
-def test_busy_connections_are_not_closed_for_others(address: tuple[str, int], slow: _Slow) -> None:
+def test_busy_connections_are_not_closed_for_new_ones(address: tuple[str, int], slow: _Slow) -> None:
     with contextlib.ExitStack() as held:
         busy = [held.enter_context(_connect(address)) for _ in range(_LIMIT // 2)]
         for client in busy:
@@ -157,7 +157,9 @@ def test_busy_connections_are_not_closed_for_others(address: tuple[str, int], sl
     ids=["trailers", "trailer", "chunk extension", "short trailers", "chunk length"],
 )
 @pytest.mark.parametrize("path", [b"refuse", b"echo"])
-def test_what_is_no_body_has_an_end(address: tuple[str, int], path: bytes, endless: bytes) -> None:
+def test_endless_trailers_and_chunk_extensions_are_cut_off(
+    address: tuple[str, int], path: bytes, endless: bytes
+) -> None:
     last_chunk = b"" if endless[:1] in (b"5", b"0") else b"0\r\nX-U: " if endless[:1] == b"a" else b"0\r\n"
     with _connect(address) as client:
         client.sendall(_CHUNKED % path + last_chunk)
@@ -169,7 +171,7 @@ def test_what_is_no_body_has_an_end(address: tuple[str, int], path: bytes, endle
         assert sent < _MANY_BYTES
 
 
-def test_trailers_of_a_message_are_ignored(address: tuple[str, int]) -> None:
+def test_trailers_are_ignored(address: tuple[str, int]) -> None:
     with _connect(address) as client:
         for _ in range(2):
             answer = _answer(client, _CHUNKED % b"echo" + b"5\r\nhello\r\n0\r\nX-T: a\r\n\r\n")
@@ -179,7 +181,7 @@ def test_trailers_of_a_message_are_ignored(address: tuple[str, int]) -> None:
 
 @pytest.mark.parametrize("path", [b"refuse", b"echo"])
 @pytest.mark.parametrize("begun", [b"", b"5\r\nhel", b"0\r\nX-T: a"])
-def test_a_message_that_never_ends_is_cut_off(address: tuple[str, int], path: bytes, begun: bytes) -> None:
+def test_message_that_never_ends_is_cut_off(address: tuple[str, int], path: bytes, begun: bytes) -> None:
     with _connect(address) as client:
         client.sendall(_CHUNKED % path + begun)
         with contextlib.suppress(ConnectionError):
@@ -187,7 +189,7 @@ def test_a_message_that_never_ends_is_cut_off(address: tuple[str, int], path: by
                 pass
 
 
-def test_headers_that_come_at_once_have_a_limit_too(address: tuple[str, int]) -> None:
+def test_headers_in_one_read_have_a_size_limit(address: tuple[str, int]) -> None:
     with _connect(address) as client:
         filler = b"".join(b"X-%d: %s\r\n" % (n, b"a" * 500) for n in range(300))
         assert _answer(client, _GET[:-2] + filler + b"\r\n")[:13] in (b"HTTP/1.1 431 ", b"")
@@ -199,7 +201,7 @@ def test_endless_pipelined_requests_are_cut_off(address: tuple[str, int], slow: 
         assert client.recv(1000) == b""
 
 
-def test_peers_are_addresses_and_networks() -> None:
+def test_peer_is_an_ipv4_address_or_an_ipv6_network() -> None:
     assert peer_of(("192.0.2.1", 5)) == "192.0.2.1"
     assert peer_of(("::ffff:192.0.2.1", 5)) == "192.0.2.1"
     assert peer_of(("2001:db8::1", 5)) == peer_of(("2001:db8::2:3:4:5", 6))
@@ -208,7 +210,7 @@ def test_peers_are_addresses_and_networks() -> None:
     assert peer_of(None) is None
 
 
-def test_a_table_forgets_connections_that_are_gone() -> None:
+def test_removed_connections_are_not_counted() -> None:
     class Idle:
         def close_idle(self) -> None:
             raise AssertionError("there is room")

@@ -1,4 +1,4 @@
-"""`pulse explain` and `POST /v1/explain` as people use them: real command, real server."""
+"""`pulse explain` and `POST /v1/explain`, tested with the real command and server."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ SPANS = FOLDER / "openinference" / "a_cache.pb"
 LOGGED = FOLDER / "openllmetry-events" / "chat_tools"
 
 
-def test_the_command_and_the_server_tell_the_same(tmp_path: Path, database_url: str) -> None:
+def test_command_and_server_return_the_same_explanation(tmp_path: Path, database_url: str) -> None:
     prices = tmp_path / "prices.toml"
     prices.write_text('[[prices]]\nmodel = "claude-*"\ninput = 1.0\noutput = 2.0\n')
     environ = {"DATABASE_URL": database_url, "PULSE_PRICES_FILE": str(prices)}
     with (
         serving(tmp_path / "data", None, "--only", "collector", **environ) as server,
-        # Whoever looks at answers only asks there.
+        # Explanations are also served by a process with the role `query`.
         serving(tmp_path / "data", None, "--only", "query", **environ) as query,
     ):
         request = urllib.request.Request(
@@ -39,7 +39,7 @@ def test_the_command_and_the_server_tell_the_same(tmp_path: Path, database_url: 
             {"Authorization": f"Bearer {server.key}", "Content-Type": "application/x-protobuf"},
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
-            told = json.load(answer)
+            explanation = json.load(answer)
         request.remove_header("Authorization")
         with pytest.raises(urllib.error.HTTPError, match="401"):
             urllib.request.urlopen(request, timeout=30)
@@ -47,11 +47,11 @@ def test_the_command_and_the_server_tell_the_same(tmp_path: Path, database_url: 
         "explain", str(SPANS), "--json", environ=environ_for(tmp_path / "data", free_ports(), **environ)
     )
     assert printed.returncode == 0, printed.stderr
-    assert json.loads(printed.stdout) == told
-    assert [span["counted"] for span in told["spans"]] == [False, True]
+    assert json.loads(printed.stdout) == explanation
+    assert [span["counted"] for span in explanation["spans"]] == [False, True]
 
 
-def test_the_command_prices_by_the_file_and_the_projects_prices_as_the_server_does(
+def test_command_uses_the_prices_of_file_and_project(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     prices_file = tmp_path / "prices.toml"
@@ -64,21 +64,21 @@ def test_the_command_prices_by_the_file_and_the_projects_prices_as_the_server_do
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
 
-    def told(*options: str) -> tuple[object, object]:
+    def explained_cost(*options: str) -> tuple[object, object]:
         assert main(["explain", str(SPANS), "--json", *options]) == 0
         spans = json.loads(capsys.readouterr().out)["spans"]
         return spans[-1]["columns"]["cost_cents"]["value"], spans[-1]["cost"]
 
-    cost, why = told()
-    # 2109 tokens in at 1 dollar a million, 12 out at 2.
+    cost, why = explained_cost()
+    # 2109 input tokens at 1 dollar per million, 12 output tokens at 2.
     assert cost == 0.2133
     assert "computed by prices.toml@" in str(why)
-    cost, why = told("--project", "shop")
+    cost, why = explained_cost("--project", "shop")
     assert cost == 500.0
     assert "computed by project@" in str(why)
 
 
-def test_a_project_that_does_not_exist_is_one_line(
+def test_unknown_project_is_a_one_line_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PULSE_DATA_DIR", str(tmp_path))
@@ -88,7 +88,7 @@ def test_a_project_that_does_not_exist_is_one_line(
     assert "no project has the id or name 'unknown'" in capsys.readouterr().err
 
 
-def test_text_names_columns_their_sources_and_why_a_row_counts(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_has_columns_sources_and_reasons_of_counting(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(SPANS)]) == 0
     printed = capsys.readouterr().out
     assert (
@@ -100,12 +100,12 @@ def test_text_names_columns_their_sources_and_why_a_row_counts(capsys: pytest.Ca
     assert "input.mime_type: the row already has what it contains" in printed
 
 
-def test_a_capture_is_read_with_its_log_records(capsys: pytest.CaptureFixture[str]) -> None:
+def test_companion_file_of_log_records_is_read(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", str(LOGGED), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert told["logs"]
-    assert all(log["declined"] is None for log in told["logs"])
-    assert any("request_body" in span["completed"] for span in told["spans"])
+    explanation = json.loads(capsys.readouterr().out)
+    assert explanation["logs"]
+    assert all(log["declined"] is None for log in explanation["logs"])
+    assert any("request_body" in span["completed"] for span in explanation["spans"])
 
 
 def test_standard_input_is_read(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_standard_input_is_read(tmp_path: Path) -> None:
     assert (missing.returncode, missing.stdout) == (0, "The request is empty.\n")
 
 
-def test_a_stored_trace_and_a_stored_row_are_explained(
+def test_stored_trace_and_stored_row_are_explained(
     tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("PULSE_DATA_DIR", str(tmp_path / "data"))
@@ -135,12 +135,12 @@ def test_a_stored_trace_and_a_stored_row_are_explained(
 
     rows = asyncio.run(store())
     assert main(["explain", trace_id, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert [span["counted"] for span in told["spans"]] == [row.counted for row in rows]
-    assert [span["columns"]["trace_id"]["value"] for span in told["spans"]] == [
+    explanation = json.loads(capsys.readouterr().out)
+    assert [span["counted"] for span in explanation["spans"]] == [row.counted for row in rows]
+    assert [span["columns"]["trace_id"]["value"] for span in explanation["spans"]] == [
         str(row.trace_id) for row in rows
     ]
-    assert "read from the store, which does not keep the attributes" in told["notes"][0]
+    assert "read from the store, which does not keep the attributes" in explanation["notes"][0]
 
     [counted] = [row for row in rows if row.counted]
     assert main(["explain", str(counted.trace_id)]) == 0
@@ -161,7 +161,7 @@ def test_a_stored_trace_and_a_stored_row_are_explained(
         (b'{"spans": []}', "neither 'resourceSpans' nor 'resourceLogs'"),
     ],
 )
-def test_what_cannot_be_read_is_one_line(
+def test_unreadable_target_is_a_one_line_error(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, message: str
 ) -> None:
     path = tmp_path / "spans"

@@ -1,4 +1,4 @@
-"""Stock OpenTelemetry exporters, told nothing but what `pulse serve` prints."""
+"""Stock OpenTelemetry exporters, configured only with the output of `pulse serve`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.storage.backends import Backend
 
 @pytest.fixture(scope="module")
 def server(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """One server for all exporters, so that their spans share a store."""
+    """Run one server for all exporters."""
     data_dir = tmp_path_factory.mktemp("exporters") / "data"
     with serving(data_dir, DATABASE_URL=backend.url(data_dir)) as server:
         yield server
@@ -25,7 +25,7 @@ def server(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.mark.parametrize("exporter", [ProtobufExporter, JsonExporter])
-def test_a_http_exporter_needs_the_two_printed_lines(
+def test_http_exporter_works_with_the_printed_lines(
     server: Serving, monkeypatch: pytest.MonkeyPatch, exporter: type[SpanExporter]
 ) -> None:
     assert server.exports.keys() == {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_HEADERS"}
@@ -35,7 +35,7 @@ def test_a_http_exporter_needs_the_two_printed_lines(
     _expect_call(server, session_id=exporter.__module__)
 
 
-def test_a_grpc_exporter_needs_the_printed_grpc_endpoint(
+def test_grpc_exporter_works_with_the_printed_endpoint(
     server: Serving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     endpoint = f"http://127.0.0.1:{server.ports.otlp_grpc}"
@@ -46,8 +46,8 @@ def test_a_grpc_exporter_needs_the_printed_grpc_endpoint(
     _expect_call(server, session_id="grpc")
 
 
-def test_headers_that_an_exporter_does_not_decode_are_taken(server: Serving) -> None:
-    """LangSmith's exporters send the value of the variable as it is."""
+def test_authorization_that_is_not_url_decoded_is_accepted(server: Serving) -> None:
+    """LangSmith's exporters do not URL-decode the value of the variable."""
     headers = {"authorization": server.exports["OTEL_EXPORTER_OTLP_HEADERS"].removeprefix("authorization=")}
     assert headers["authorization"].startswith("Bearer%20")
     http, grpc = (f"http://127.0.0.1:{port}" for port in (server.ports.otlp_http, server.ports.otlp_grpc))
@@ -80,7 +80,7 @@ def _record_call(exporter: SpanExporter, session_id: str) -> None:
 
 
 def _expect_call(server: Serving, session_id: str) -> None:
-    """The very next question knows it (P3)."""
+    """Check that the first query after the export returns the call."""
     (row,) = server.get("/v1/traces", session_id=session_id)["traces"]
     assert (row["model_used"], row["input_tokens"], row["output_tokens"]) == (
         "gpt-4o-mini-2024-07-18",

@@ -1,4 +1,4 @@
-"""While PostgreSQL stands still every route answers 503 or UNAVAILABLE, before exporters give up."""
+"""While PostgreSQL hangs, every route responds 503 or UNAVAILABLE before exporters time out."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.server.serving import Serving, serving
 from tests.support.postgres import Server, own_server
 from tests.support.receiver import chat_span, request_of
 
-#: Of exporters, and longer than any answer may take.
+#: Timeout of the tests' requests: that of exporters.
 _PATIENCE_S = 10.0
-#: Reads have deadlines of their own, one after the other.
+#: Timeout of reads, which have several deadlines in sequence.
 _READ_PATIENCE_S = 60.0
 _SPANS = request_of(chat_span(1)).SerializeToString()
 _BATCH = json.dumps(
@@ -61,7 +61,7 @@ def _ask(
     key: str = "",
     patience_s: float = _PATIENCE_S,
 ) -> tuple[int, str | None]:
-    """The status of an HTTP request, and when to try again."""
+    """Send an HTTP request; return its status and Retry-After."""
     headers = {
         "content-type": kind,
         "authorization": f"Bearer {key or server.key}",
@@ -76,7 +76,7 @@ def _ask(
 
 
 def _call(server: Serving, service: str, key: str = "") -> tuple[str, bool]:
-    """The code of a gRPC call, and whether it says when to try again."""
+    """Make a gRPC call; return its code and whether it has a RetryInfo."""
     with grpc.insecure_channel(f"127.0.0.1:{server.ports.otlp_grpc}") as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
             f"/opentelemetry.proto.collector.{service}/Export"
@@ -90,7 +90,7 @@ def _call(server: Serving, service: str, key: str = "") -> tuple[str, bool]:
     return "OK", False
 
 
-def test_every_route_answers_while_the_store_hangs(postgres: Server, server: Serving) -> None:
+def test_every_route_responds_while_the_store_hangs(postgres: Server, server: Serving) -> None:
     posts = partial(_ask, server, body=_SPANS)
     read = partial(_ask, server, patience_s=_READ_PATIENCE_S)
     asked = {
@@ -113,18 +113,18 @@ def test_every_route_answers_while_the_store_hangs(postgres: Server, server: Ser
     assert _call(server, "trace.v1.TraceService") == ("OK", False)
     with ThreadPoolExecutor(20) as threads:
         with postgres.stands_still():
-            # What is remembered of the key and the prices is for some of them only, whichever comes first.
+            # Cached key and prices serve some of these calls, depending on their order.
             codes = {name: threads.submit(call) for name, call in called.items()}
             answers = {name: threads.submit(ask) for name, ask in asked.items()}
             given = {name: code.result() for name, code in codes.items()}
             got = {name: answer.result() for name, answer in answers.items()}
         assert given["traces"] == given["an unknown key"] == ("UNAVAILABLE", True)
-        # A call without records, and one that needs no look-up, may succeed.
+        # A call without records or with a cached key may succeed.
         assert given["logs"] in {("UNAVAILABLE", True), ("OK", False)}
         may_succeed = {"logs": (200, None), "explain": (200, None)}
         wrong = {name for name, answer in got.items() if answer not in ((503, "1"), may_succeed.get(name))}
         assert not wrong, got
-    # It goes on by itself.
+    # The server recovers without a restart.
     while _call(server, "trace.v1.TraceService")[0] != "OK":
         pass
     while _ask(server, "/v1/traces")[0] != 200:

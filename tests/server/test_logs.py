@@ -1,4 +1,4 @@
-"""Log lines: one a record, whatever the text in it."""
+"""Log lines: one line per record, for any text."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import logging
 from pulse_server.logs import JsonFormatter, TextFormatter
 
 
-def test_a_json_record_has_its_extra_fields_beside_the_message() -> None:
+def test_json_record_has_its_extra_fields() -> None:
     line = json.loads(JsonFormatter().format(_record("%s done", "all", status=200)))
     assert line.pop("time").endswith("Z")
     assert line == {"level": "info", "logger": "pulse.test", "message": "all done", "status": 200}
 
 
-def test_outside_text_can_neither_start_a_line_nor_colour_a_terminal() -> None:
+def test_control_characters_are_escaped() -> None:
     hostile = "ok\n2026 error pulse: forged\x1b[31m\r\x9b"
     for formatter in (JsonFormatter(), TextFormatter()):
         line = formatter.format(_record("%s", hostile, route=hostile))
@@ -22,12 +22,12 @@ def test_outside_text_can_neither_start_a_line_nor_colour_a_terminal() -> None:
         assert "forged" in line
 
 
-def test_what_json_cannot_say_is_written_as_its_repr() -> None:
+def test_value_that_json_does_not_support_is_logged_as_repr() -> None:
     line = json.loads(JsonFormatter().format(_record("x", route=b"\xff")))
     assert line["route"] == "b'\\xff'"
 
 
-def test_an_exception_is_part_of_its_record() -> None:
+def test_exception_is_part_of_its_record() -> None:
     try:
         raise ValueError("broken")
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""`opentelemetry-instrument python app.py`: an application without a line of Pulse, and variables only."""
+"""`opentelemetry-instrument python app.py`: an unmodified application, configured by variables only."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ APPLICATION = textwrap.dedent(
 
 
 def pulse_variables(server: Serving) -> dict[str, str]:
-    """Pulse's own variables: its exporter, without a distribution of OpenTelemetry."""
+    """Return Pulse's variables, for its own exporter without a distribution of OpenTelemetry."""
     return {
         "PULSE_API_KEY": server.key,
         "PULSE_API_URL": server.exports["OTEL_EXPORTER_OTLP_ENDPOINT"],
@@ -41,7 +41,7 @@ def pulse_variables(server: Serving) -> dict[str, str]:
 
 
 def otel_variables(server: Serving) -> dict[str, str]:
-    """The two lines that the server prints: the stock exporter, set up by `opentelemetry-distro`."""
+    """Return the variables of the server's `export` lines, for the exporter of `opentelemetry-distro`."""
     return {
         **server.exports,
         "OTEL_TRACES_EXPORTER": "otlp",
@@ -50,7 +50,7 @@ def otel_variables(server: Serving) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("variables", [pulse_variables, otel_variables])
-def test_calls_of_an_untouched_application_are_recorded(
+def test_calls_of_an_unmodified_application_are_recorded(
     tmp_path: Path, variables: Callable[[Serving], dict[str, str]]
 ) -> None:
     with serving(tmp_path / "data") as server:
@@ -62,11 +62,11 @@ def test_calls_of_an_untouched_application_are_recorded(
             ("anthropic", "claude-test-1"),
         ]
         assert [(row["input_tokens"], row["output_tokens"]) for row in rows] == [(11, 7), (11, 7), (2109, 12)]
-        # As OpenTelemetry has it, content stays where it is until somebody asks for it.
+        # OpenTelemetry does not capture content by default.
         assert "Hello" not in str([server.get(f"/v1/traces/{row['trace_id']}") for row in rows])
 
 
-def test_other_variables_of_opentelemetry_are_heeded(tmp_path: Path) -> None:
+def test_variables_of_opentelemetry_are_used(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as server:
         run_application(
             tmp_path,
@@ -82,7 +82,7 @@ def test_other_variables_of_opentelemetry_are_heeded(tmp_path: Path) -> None:
 
 
 def run_application(directory: Path, variables: dict[str, str]) -> list[str]:
-    """What the application prints when these variables are all that it is told."""
+    """Run the application with the given variables only; return its output."""
     program = directory / "app.py"
     program.write_text(APPLICATION)
     without = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PULSE_"))}
@@ -107,5 +107,5 @@ def run_application(directory: Path, variables: dict[str, str]) -> list[str]:
 
 
 def recorded(server: Serving) -> list[dict[str, Any]]:
-    """The calls in the order in which they were made."""
+    """Return the recorded calls, oldest first."""
     return sorted(server.get("/v1/traces")["traces"], key=lambda row: str(row["timestamp"]))

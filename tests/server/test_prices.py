@@ -1,4 +1,4 @@
-"""Custom prices from end to end: the file, a project's own, and what a batch then costs."""
+"""Custom prices from end to end: the prices file, a project's own prices, and the cost of a batch."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OWN = '[[prices]]\nmodel = "acme-1"\ninput = 2\noutput = 0\n'
 
 @pytest.fixture
 def environ(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The environment of a server and of commands: a data directory of their own, and a prices file."""
+    """Set the environment of a server and commands: a data directory and a prices file."""
     for name in list(os.environ):
         if name.startswith("PULSE_") or name in ("PORT", "DATABASE_URL", "ADMIN_KEY"):
             monkeypatch.delenv(name)
@@ -76,7 +76,7 @@ def stored(client: TestClient, key: str, number: int, model: str) -> dict[str, A
     }
 
 
-def test_calls_are_priced_by_the_project_then_by_the_file(client: TestClient) -> None:
+def test_project_prices_take_precedence_over_the_file(client: TestClient) -> None:
     project = made(client)
     path = f"/admin/projects/{project['projectId']}/prices"
     headers = {"X-Admin-Key": ADMIN_KEY, "Content-Type": "application/toml"}
@@ -92,7 +92,7 @@ def test_calls_are_priced_by_the_project_then_by_the_file(client: TestClient) ->
     }  # fmt: skip
 
 
-def test_commands_set_show_and_clear_what_a_server_uses(
+def test_commands_set_show_and_clear_prices_of_a_server(
     client: TestClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     project = made(client)
@@ -116,7 +116,7 @@ def test_commands_set_show_and_clear_what_a_server_uses(
     assert "has no prices of its own" in capsys.readouterr().err
 
 
-def test_what_show_prints_as_json_can_be_set_again(
+def test_json_output_of_show_can_be_set_again(
     client: TestClient, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     made(client)
@@ -126,7 +126,7 @@ def test_what_show_prints_as_json_can_be_set_again(
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "error"),
     [
         (None, "cannot be read (No such file or directory); give a readable file"),
         (b"\xff", "is not UTF-8; save it as UTF-8"),
@@ -141,23 +141,23 @@ def test_what_show_prints_as_json_can_be_set_again(
         ),
     ],
 )
-def test_a_file_that_cannot_be_used_is_one_line_with_its_name_and_the_mend(
+def test_invalid_file_is_a_one_line_error_with_name_and_fix(
     environ: dict[str, str],
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     content: bytes | None,
-    told: str,
+    error: str,
 ) -> None:
     path = tmp_path / "prices.toml"
     path.unlink()
     if content is not None:
         path.write_bytes(content)
     assert main(["prices", "set", "shop", str(path)]) == 2
-    assert capsys.readouterr().err == f"pulse: {path}: {told}\n"
+    assert capsys.readouterr().err == f"pulse: {path}: {error}\n"
     storage = open_storage(f"sqlite:///{tmp_path / 'pulse.db'}")
     with pytest.raises(SettingError) as refused:
         build_apps(read_settings(environ), storage, None)
     asyncio.run(storage.close())
-    assert str(refused.value) == f"PULSE_PRICES_FILE: {path}: {told}"
+    assert str(refused.value) == f"PULSE_PRICES_FILE: {path}: {error}"
     assert main(["doctor"]) == 1
-    assert f"FAIL  prices    PULSE_PRICES_FILE: {path}: {told}" in capsys.readouterr().out
+    assert f"FAIL  prices    PULSE_PRICES_FILE: {path}: {error}" in capsys.readouterr().out

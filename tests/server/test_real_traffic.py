@@ -1,4 +1,4 @@
-"""`pulse serve` on each engine with real clients of every kind at once, many of which leave in the middle."""
+"""`pulse serve` on each engine with many kinds of real clients at once, of which some disconnect early."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tests.soak.server import Target
 from tests.soak.verdict import deliver_unfinished, findings
 from tests.storage.backends import Backend
 
-#: Of each client: every question is asked at least once, on a kept connection and on fresh ones.
+#: Requests per client: enough for every query on a kept and on a new connection.
 _STEPS = 40
 
 
-def test_server_outlives_all_clients_and_has_each_span_once(backend: Backend, tmp_path: Path) -> None:
+def test_server_survives_all_clients_and_has_each_span_once(backend: Backend, tmp_path: Path) -> None:
     data_dir, ports = tmp_path / "data", free_ports()
     with serving(data_dir, ports, DATABASE_URL=backend.url(data_dir)) as server:
         target = Target(ports.main, ports.otlp_http, ports.otlp_grpc, server.key)

@@ -1,4 +1,4 @@
-"""`pulse serve` from outside: how it starts, what it prints, and one line when it cannot."""
+"""`pulse serve` as a process: its start, its output, and its one-line errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.storage.backends import Backend
 _KEY = "pulse_sk_01234567-89ab-cdef-0123-456789abcdef"
 
 
-def test_the_first_start_makes_a_key_that_later_starts_know(
+def test_first_start_creates_a_key_that_later_starts_use(
     tmp_path: Path, database_url: str, backend: Backend
 ) -> None:
     data_dir = tmp_path / "data"
@@ -38,7 +38,7 @@ def test_the_first_start_makes_a_key_that_later_starts_know(
         assert server.get("/v1/traces")["total"] == 0
 
 
-def test_a_given_key_opens_the_first_project_and_is_not_printed(tmp_path: Path, database_url: str) -> None:
+def test_configured_key_works_and_is_not_printed(tmp_path: Path, database_url: str) -> None:
     data_dir = tmp_path / "data"
     with serving(data_dir, DATABASE_URL=database_url, PULSE_API_KEY=_KEY) as server:
         assert server.key == "$PULSE_API_KEY"
@@ -51,16 +51,16 @@ def test_a_given_key_opens_the_first_project_and_is_not_printed(tmp_path: Path, 
     assert not any(_KEY.encode() in path.read_bytes() for path in data_dir.iterdir())
 
 
-def test_a_listener_with_port_0_is_off(tmp_path: Path) -> None:
+def test_listener_with_port_0_is_off(tmp_path: Path) -> None:
     with serving(tmp_path / "data", PULSE_OTLP_HTTP_PORT="0", PULSE_OTLP_GRPC_PORT="0") as server:
-        # The main port takes OTLP as well, so that is where exporters are sent.
+        # The printed endpoint is the main port, which accepts OTLP too.
         assert server.exports["OTEL_EXPORTER_OTLP_ENDPOINT"] == server.url
         for port in (server.ports.otlp_http, server.ports.otlp_grpc):
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection(("127.0.0.1", port))
 
 
-def test_collector_and_query_api_run_apart_on_one_store(tmp_path: Path, database_url: str) -> None:
+def test_collector_and_query_api_run_as_two_processes(tmp_path: Path, database_url: str) -> None:
     data_dir = tmp_path / "data"
     with (
         serving(data_dir, None, "--only", "collector", DATABASE_URL=database_url) as collector,
@@ -110,7 +110,7 @@ def test_two_servers_on_one_store_store_a_span_once(tmp_path: Path, database_url
 
 
 @pytest.mark.parametrize("name", ["PORT", "PULSE_OTLP_HTTP_PORT", "PULSE_OTLP_GRPC_PORT"])
-def test_a_taken_port_ends_with_one_line_that_names_the_setting(tmp_path: Path, name: str) -> None:
+def test_port_in_use_is_a_one_line_error_with_the_setting(tmp_path: Path, name: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         environ = environ_for(tmp_path / "data", free_ports(), **{name: str(port)})
@@ -122,14 +122,14 @@ def test_a_taken_port_ends_with_one_line_that_names_the_setting(tmp_path: Path, 
     )
 
 
-def test_an_unusable_data_directory_ends_with_one_line(tmp_path: Path) -> None:
+def test_unusable_data_directory_is_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     ended = run_pulse("serve", environ=environ_for(tmp_path / "file" / "data", free_ports()))
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
     assert ended.stderr.startswith("pulse: PULSE_DATA_DIR: cannot write to ")
 
 
-def test_a_wrong_setting_ends_with_one_line(tmp_path: Path) -> None:
+def test_invalid_setting_is_a_one_line_error(tmp_path: Path) -> None:
     environ = environ_for(tmp_path / "data", free_ports(), ADMIN_KEY="short")
     ended = run_pulse("serve", environ=environ)
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (2, "", 1)
@@ -137,10 +137,10 @@ def test_a_wrong_setting_ends_with_one_line(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_a_file_that_is_no_store_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+def test_file_that_is_not_a_store_is_refused_and_unchanged(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    garbage = b"this is somebody's diary\n" * 1000
+    garbage = b"this is not a database\n" * 1000
     (data_dir / "pulse.db").write_bytes(garbage)
     ended = run_pulse("serve", environ=environ_for(data_dir, free_ports()))
     assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)

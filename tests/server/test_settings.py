@@ -1,4 +1,4 @@
-"""The environment, read once: defaults, options, and errors that name the setting and the mend."""
+"""Settings: defaults, options, and errors with the setting's name and the fix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pulse_server.settings import (
 _KEY = "pulse_sk_01234567-89ab-cdef-0123-456789abcdef"
 
 
-def test_an_empty_environment_gives_the_documented_defaults() -> None:
+def test_empty_environment_gives_the_documented_defaults() -> None:
     settings = read_settings({})
     assert (settings.port, settings.otlp_http_port, settings.otlp_grpc_port) == (3000, 4318, 4317)
     assert (settings.host, settings.admin_key, settings.api_key) == ("127.0.0.1", None, None)
@@ -28,26 +28,26 @@ def test_an_empty_environment_gives_the_documented_defaults() -> None:
     assert settings.database_url == f"sqlite:///{settings.data_dir}/pulse.db"
 
 
-def test_an_option_replaces_the_environment() -> None:
+def test_option_takes_precedence_over_the_environment() -> None:
     assert read_settings({"PORT": "1", "PULSE_HOST": "::1"}, {"PORT": "2"}).port == 2
 
 
-def test_an_empty_value_counts_as_unset() -> None:
+def test_empty_value_counts_as_unset() -> None:
     assert read_settings({"ADMIN_KEY": "", "PORT": ""}) == read_settings({})
 
 
-def test_the_data_directory_holds_the_default_store(tmp_path: Path) -> None:
+def test_default_store_is_in_the_data_directory(tmp_path: Path) -> None:
     settings = read_settings({"PULSE_DATA_DIR": str(tmp_path)})
     assert settings.database_url == f"sqlite:///{tmp_path}/pulse.db"
 
 
 @pytest.mark.parametrize("url", ["postgresql://u:p@db:5432/pulse", "postgres:///pulse?host=/run/postgresql"])
-def test_a_postgresql_database_is_a_store(url: str) -> None:
+def test_postgresql_url_is_accepted(url: str) -> None:
     assert read_settings({"DATABASE_URL": url}).database_url == url
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "mend"),
+    ("name", "value", "fix"),
     [
         ("PORT", "http", "a number from 0 to 65535"),
         ("PORT", "65536", "a number from 0 to 65535"),
@@ -64,8 +64,8 @@ def test_a_postgresql_database_is_a_store(url: str) -> None:
         ("PULSE_LOG_FORMAT", "xml", "auto, text, json"),
     ],
 )
-def test_a_bad_value_names_its_setting_and_the_mend(name: str, value: str, mend: str) -> None:
-    with pytest.raises(SettingError, match=f"^{name}: .*{re.escape(mend)}") as caught:
+def test_invalid_value_is_an_error_with_setting_and_fix(name: str, value: str, fix: str) -> None:
+    with pytest.raises(SettingError, match=f"^{name}: .*{re.escape(fix)}") as caught:
         read_settings({name: value})
     assert "secret" not in str(caught.value)
 
@@ -79,12 +79,12 @@ def test_a_bad_value_names_its_setting_and_the_mend(name: str, value: str, mend:
         ("PULSE_KEEP_SPAN", "PULSE_KEEP_SPANS"),
     ],
 )
-def test_an_unknown_name_is_an_error_that_suggests_the_nearest(wrong: str, right: str) -> None:
+def test_unknown_name_is_an_error_with_a_suggestion(wrong: str, right: str) -> None:
     with pytest.raises(SettingError, match=f"^{wrong}: no such setting; did you mean {right}\\?$"):
         read_settings({wrong: "1"})
 
 
-def test_every_name_that_the_instrumentation_reads_is_known_here() -> None:
+def test_names_of_the_instrumentation_are_known() -> None:
     folder = Path(__file__).parents[2] / "instrumentation" / "pulse_instrumentation"
     text = "\n".join(path.read_text() for path in folder.rglob("*.py"))
     names = set(re.findall(r"[\"'](PULSE_[A-Z_]+)[\"']", text))
@@ -92,7 +92,7 @@ def test_every_name_that_the_instrumentation_reads_is_known_here() -> None:
     assert names <= CLIENT_NAMES | {setting.name for setting in SETTINGS}
 
 
-def test_what_may_be_shown_holds_no_secret() -> None:
+def test_settings_without_secrets_contain_no_secret() -> None:
     secret = "s" * 32
     shown = without_secrets(read_settings({"ADMIN_KEY": secret, "PULSE_API_KEY": _KEY}))
     assert shown.keys() == {setting.name for setting in SETTINGS}
@@ -101,7 +101,7 @@ def test_what_may_be_shown_holds_no_secret() -> None:
     assert _KEY not in str(shown)
 
 
-def test_a_database_password_is_not_shown() -> None:
+def test_database_password_is_hidden() -> None:
     assert hide_password("postgresql://pulse:secret@db:5432/x") == "postgresql://pulse:***@db:5432/x"
     assert hide_password("postgres://pulse:pa@ss/word@db/x") == "postgres://pulse:***@db/x"
     assert hide_password("postgres://db/x?user=u&password=s&sslmode=require") == (

@@ -1,4 +1,4 @@
-"""A 404 names the route of OTLP to exporters whose endpoint has a path too much, or too little."""
+"""A 404 has the right OTLP route if an exporter's endpoint has a wrong or missing path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pulse_storage import open_storage
 
 @pytest.fixture(params=["main", "otlp"])
 def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClient]:
-    """Each port that takes OTLP."""
+    """Return a client of each application that accepts OTLP."""
     settings = read_settings({"PULSE_DATA_DIR": str(tmp_path)})
     storage = open_storage(settings.database_url)
     apps = build_apps(settings, storage, None)
@@ -31,7 +31,7 @@ def client(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[TestClien
 @pytest.mark.parametrize("signal", ["traces", "logs", "metrics"])
 @pytest.mark.parametrize("before", ["/v1/traces", "/v1/logs", "/v1/metrics", "/otlp", "/api/public/otel"])
 @pytest.mark.parametrize("slash", ["", "/"])
-def test_a_path_that_has_the_signals_path_twice_is_told_the_right_one(
+def test_path_with_a_doubled_signal_path_gets_a_404_with_the_route(
     client: TestClient, signal: str, before: str, slash: str
 ) -> None:
     answer = client.post(f"{before}/v1/{signal}{slash}", content=b"")
@@ -39,18 +39,18 @@ def test_a_path_that_has_the_signals_path_twice_is_told_the_right_one(
 
 
 @pytest.mark.parametrize("path", ["/", "/v1", "/v1/"])
-def test_an_endpoint_without_the_signals_path_is_told_it(client: TestClient, path: str) -> None:
+def test_path_without_the_signal_path_gets_a_404_with_the_route(client: TestClient, path: str) -> None:
     answer = client.post(path, content=b"")
     assert (answer.status_code, answer.json()) == (404, {"error": _sentence("traces")})
 
 
 @pytest.mark.parametrize("path", ["/v1/spans", "/v2/traces", "/v1/traces2/x", "/favicon.ico"])
-def test_other_paths_are_only_unknown(client: TestClient, path: str) -> None:
+def test_other_unknown_paths_get_a_plain_404(client: TestClient, path: str) -> None:
     answer = client.post(path, content=b"")
     assert (answer.status_code, answer.json()) == (404, {"error": "There is no such route."})
 
 
-def test_a_process_that_takes_no_spans_names_no_route(tmp_path: Path) -> None:
+def test_query_role_names_no_otlp_route(tmp_path: Path) -> None:
     settings = read_settings({"PULSE_DATA_DIR": str(tmp_path)})
     storage = open_storage(settings.database_url)
     apps = build_apps(settings, storage, "query")
