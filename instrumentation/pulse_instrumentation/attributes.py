@@ -1,11 +1,11 @@
 """The names of the span attributes that Pulse writes.
 
-Our own table: OpenTelemetry's Python package marks every `gen_ai` constant as moved elsewhere.
+Not imported from OpenTelemetry's Python package, which has deprecated all its `gen_ai` constants.
 """
 
 from __future__ import annotations
 
-# The conventions' own repository; its releases, all of development so far, have schema URLs of their own.
+# The schema of the gen-ai conventions, whose releases, all of them development ones, have their own URLs.
 SCHEMA_URL = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 
 OPERATION_NAME = "gen_ai.operation.name"
@@ -38,7 +38,7 @@ RESPONSE_TIME_TO_FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
 USAGE_INPUT_TOKENS = "gen_ai.usage.input_tokens"
 USAGE_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 USAGE_CACHE_READ = "gen_ai.usage.cache_read.input_tokens"
-# Two names in the field for one figure: the released one, then the one that replaces it.
+# Two names of one count: the released name, then the name that replaces it.
 USAGE_CACHE_CREATION = "gen_ai.usage.cache_creation.input_tokens"
 USAGE_CACHE_WRITE = "gen_ai.usage.cache_write.input_tokens"
 USAGE_REASONING = "gen_ai.usage.reasoning.output_tokens"
@@ -76,13 +76,13 @@ OPENAI_RESPONSE_SERVICE_TIER = "openai.response.service_tier"
 OPENAI_SYSTEM_FINGERPRINT = "openai.response.system_fingerprint"
 OPENROUTER_PROVIDER = "openrouter.provider"
 
-# The Anthropic client's own names, for what the conventions do not name.
+# The Anthropic client's names of attributes that the conventions lack.
 ANTHROPIC_CACHE_5M = "anthropic.usage.cache_creation.ephemeral_5m_input_tokens"
 ANTHROPIC_CACHE_1H = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
 ANTHROPIC_REQUEST_SERVICE_TIER = "anthropic.request.service_tier"
 ANTHROPIC_RESPONSE_SERVICE_TIER = "anthropic.response.service_tier"
 ANTHROPIC_THINKING_BUDGET = "anthropic.thinking.budget_tokens"
-# In the manner of the service tier's, for what the client does not name yet.
+# Named after the service tier's attributes; the client has no names for these yet.
 ANTHROPIC_REQUEST_SPEED = "anthropic.request.speed"
 ANTHROPIC_RESPONSE_SPEED = "anthropic.response.speed"
 ANTHROPIC_REQUEST_INFERENCE_GEO = "anthropic.request.inference_geo"
@@ -90,7 +90,7 @@ ANTHROPIC_RESPONSE_INFERENCE_GEO = "anthropic.response.inference_geo"
 ANTHROPIC_COMPACTION_INPUT = "anthropic.usage.compaction.input_tokens"
 ANTHROPIC_COMPACTION_OUTPUT = "anthropic.usage.compaction.output_tokens"
 ANTHROPIC_WEB_SEARCHES = "anthropic.usage.server_tool_use.web_search_requests"
-# JSON: what other models than the one that answered used on behalf of the call, billed at their own prices.
+# JSON: the usage of further models that the provider ran for the call, billed at their own prices.
 OTHER_MODELS_USAGE = "pulse.usage.other_models"
 
 ERROR_TYPE = "error.type"

@@ -10,12 +10,12 @@ from typing import cast
 from pulse_instrumentation import blobs
 from pulse_instrumentation.fields import encodable
 
-# JSON text within JSON text; deeper it is searched as text.
+# Levels of JSON text within JSON text that are parsed; deeper levels are searched as text.
 _MAX_NESTING = 8
 _MAX_DEPTH = 64
 _SHORTEST = 8
 
-# Fields that declare what another field of the same object holds.
+# Fields that declare the media type of another field of the same object.
 _TYPE_FIELDS = ("media_type", "mime_type", "mimeType", "mimetype", "content_type", "contentType", "format")
 _FORMATS = frozenset(
     (
@@ -29,18 +29,18 @@ _MEDIA_KINDS = frozenset(
         *("input_image", "input_audio", "input_file", "input_video"),
     )
 )
-# Media of these types are often sent as they are.
+# Content of these types is often sent as text, not as base64.
 _TEXTUAL = ("text/", "application/json", "application/xml", "application/javascript", "application/x-ndjson")
-# Fields that hold the encoded bytes, and fields that may hold something else.
+# Fields that always contain base64 bytes, and fields that may contain other text.
 _DATA = frozenset(("data", "blob", "bytes"))
 _MAYBE_DATA = frozenset(("content", "body", "image", "audio", "video", "file", "result"))
 _ENCODED = re.compile(r"b64|ase64|(?:file|image|audio|video|media|binary)_?data$", re.IGNORECASE)
-# What JSON text with media declared by its fields has in it.
+# JSON text whose fields declare media contains at least one of these.
 _HINTS = ("b64", "ase64", "mime", "edia_type", "ontent_type", "ontentType", "format", "_data", "\\/")
 
 
 def without_media(value: str, nesting: int = 0) -> str:
-    """Return a string with the base64 media in it replaced: a whole string, in JSON text, or in prose."""
+    """Return a string with its base64 media replaced, whether all of it is media, JSON text or prose."""
     if len(value) < blobs.SHORTEST:
         return value
     if (whole := blobs.whole_blob(value)) is not None:
@@ -54,7 +54,7 @@ def without_media(value: str, nesting: int = 0) -> str:
 
 
 def declared_blob(fields: Mapping[object, object], key: object, value: str) -> str | None:
-    """Return the digest of a field that its own name or its object declares to be media; None otherwise."""
+    """Return the digest of a base64 field if its name or another field declares it as media, else None."""
     if len(value) < _SHORTEST or not isinstance(key, str):
         return None
     is_data, may_be_data = key in _DATA, key in _MAYBE_DATA
@@ -63,7 +63,7 @@ def declared_blob(fields: Mapping[object, object], key: object, value: str) -> s
     mime_type = _declared_type(fields)
     if mime_type is None and (is_data or may_be_data):
         return None
-    # A short word has the form of base64 too, so there must be a media type.
+    # Any short word is valid base64, so a short value needs a declared media type.
     if len(value) < blobs.SHORTEST and not mime_type:
         return None
     if not blobs.is_base64(value) or (may_be_data and not blobs.is_media(value)):
@@ -72,7 +72,7 @@ def declared_blob(fields: Mapping[object, object], key: object, value: str) -> s
 
 
 def _declared_type(fields: Mapping[object, object]) -> str | None:
-    """Return the media type that an object declares, empty if it declares media of an unknown type."""
+    """Return the media type that an object declares, "" for media of unknown type, None for no media."""
     for name in _TYPE_FIELDS:
         if isinstance(declared := fields.get(name), str):
             if declared.lower() in _FORMATS:
@@ -90,7 +90,7 @@ def _has_hint(value: str) -> bool:
 
 
 def _json_without_media(value: str, nesting: int) -> str:
-    """Return JSON text with its media replaced; the text itself if it has none, or is not JSON."""
+    """Return JSON text with its media replaced; the same text if it has no media or is not JSON."""
     try:
         parsed: object = json.loads(value)
         changed = _replaced(parsed, nesting + 1, 0)
@@ -100,7 +100,7 @@ def _json_without_media(value: str, nesting: int) -> str:
 
 
 def _replaced(value: object, nesting: int, depth: int) -> object:
-    """Return a JSON value with its media replaced; the value itself if it has none."""
+    """Return a JSON value with its media replaced; the same object if it has no media."""
     if isinstance(value, str):
         cleaned = without_media(value, nesting)
         return value if cleaned == value else cleaned

@@ -1,7 +1,7 @@
 """Find base64 media in text, and replace them by type, size and hash.
 
-Media are recognised by a `data:` address, by the bytes that open a file format, or, if long, by looking
-like nothing but base64. `blob_fields.py` recognises them by the fields of a JSON value.
+Media are recognised by a `data:` URL, by the first bytes of a known file format, or, if long, by their mix of
+base64 characters. `blob_fields.py` recognises media by the fields of a JSON value.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import re
 from urllib.parse import unquote_to_bytes
 
 SHORTEST = 20
-"""A shorter string is not looked at."""
+"""Shorter strings are not searched for media. In characters."""
 
-# A shorter run of base64 characters is a word, unless its surroundings declare what it is.
+# A shorter run of base64 characters is a word, unless a `data:` URL or a field declares it as media.
 _WINDOW = 40
-# From this length on, a run that no known file format opens is base64 if its characters are as mixed.
+# From this length on, a run without the first bytes of a known format is media if its characters are mixed.
 _LONG_RUN = 128
-# From this length on, a string that has no other character is base64 however it looks.
+# From this length on, a string with only base64 characters is media, whatever its mix of characters.
 _CERTAIN_RUN = 4096
 
 _CHARACTERS = r"A-Za-z0-9+/_\-"
-# All up to the first run of `_WINDOW`, each character looked at once.
+# Everything before the first run of `_WINDOW` characters; possessive, so that matching takes linear time.
 _WORDS = re.compile(rf"(?:[{_CHARACTERS}]{{0,{_WINDOW - 1}}}+[^{_CHARACTERS}]++)*+")
 _LINE = re.compile(rf"[{_CHARACTERS}]*")
-# As it is, and as it stands in JSON text.
+# A line end, and a line end escaped in JSON text.
 _LINE_END = re.compile(r"\r?\n|(?:\\r)?\\n")
 _PADDING = re.compile(r"={0,2}")
 # The lengths at which encoders wrap lines.
@@ -40,20 +40,20 @@ _MIME_TYPE = re.compile(r"[\w.+\-]{1,64}/[\w.+\-*]{1,64}")
 _ESCAPES = re.compile(r"\\/|%2[bf]|%3d|\\[rn]", re.IGNORECASE)
 _URL_SAFE = str.maketrans("-_", "+/")
 
-# How files of common formats begin: images, sound, video, documents, archives, fonts.
+# The base64 of the first bytes of common formats: images, sound, video, documents, archives, fonts.
 _SIGNATURES = (
     *("iVBORw0KGgo", "/9j/", "_9j_", "R0lGODlh", "R0lGODdh", "UklGR", "Qk0", "SUkqAA", "TU0AK", "AAABAA"),
     *("PHN2Zy", "PD94bWwg", "JVBERi0", "UEsDB", "H4sIA", "KLUv/", "Qlpo", "/Td6WFoA", "N3q8ry", "d09GR"),
     *("AAAAFGZ0eX", "AAAAGGZ0eX", "AAAAHGZ0eX", "AAAAIGZ0eX", "AAAAJGZ0eX", "GkXfo", "SUQz", "//uQ", "//sw"),
     *("//vQ", "//NE", "//OE", "T2dnUw", "ZkxhQw", "Rk9STQ"),
 )
-# Addresses of these types are media in any encoding; those of text are text.
+# A `data:` URL of one of these types is media in any encoding; a `data:` URL of text is text.
 _MEDIA_TYPES = ("image/", "audio/", "video/", "font/", "application/")
 _OPENINGS = (*_SIGNATURES, "data:", "Data:", "DATA:")
 
 
 def whole_blob(value: str) -> str | None:
-    """Return the digest, as JSON, of a string that is one piece of media and nothing else."""
+    """Return the digest, as JSON text, of a string that consists of one piece of media, else None."""
     if not value.startswith(_OPENINGS) and find_run(value[:_WINDOW], 0) is None:
         return None
     if value[:5].lower() == "data:":
@@ -64,14 +64,13 @@ def whole_blob(value: str) -> str | None:
 
 
 def without_blobs(value: str) -> str:
-    """Return a text with each piece of media in it replaced by a note in brackets.
+    """Return a text with each piece of media replaced by a note in brackets; the same text if it has none.
 
-    The note has no quotes, so that JSON and markup around it stay valid. Returns the text itself when
-    there is no media in it.
+    The note has no quotes, so that JSON or markup that contains it stays valid.
     """
     if ";base64," in value or ";BASE64," in value:
         value = _without_data_urls(value)
-    # JSON text may have its slashes escaped, which breaks the runs.
+    # JSON text may have escaped slashes, whose backslashes would interrupt the runs.
     searched = value.replace("\\/", "/") if "\\/" in value else value
     start = find_run(searched, 0)
     pieces: list[str] = []
@@ -87,18 +86,18 @@ def without_blobs(value: str) -> str:
 
 
 def find_run(value: str, start: int) -> int | None:
-    """Return where the next run of at least `_WINDOW` base64 characters begins; None if there is none."""
+    """Return the position of the next run of at least `_WINDOW` base64 characters; None if there is none."""
     found = _end(_WORDS, value, start)
     return found if len(value) - found >= _WINDOW else None
 
 
 def end_of_run(value: str, position: int) -> int:
-    """Return where the run of base64 characters that reaches over a position ends."""
+    """Return the end of the run of base64 characters that contains a position."""
     return _end(_LINE, value, position)
 
 
 def is_media(run: str) -> bool:
-    """Whether a run of base64 characters is media, and no long word, path or hash."""
+    """Return whether a run of base64 characters is media, and not a long word, path or hash."""
     if len(run) >= SHORTEST and run.startswith(_SIGNATURES):
         return True
     if len(run) < _LONG_RUN:
@@ -112,12 +111,12 @@ def is_media(run: str) -> bool:
 
 
 def is_base64(value: str) -> bool:
-    """Whether a string has the form of base64, as many words have."""
+    """Return whether a string has only base64 characters and padding. True for most words too."""
     return _BASE64.fullmatch(value) is not None
 
 
 def data_url(address: str) -> tuple[str | None, dict[str, object]] | None:
-    """Return media type and digest of a `data:` address; None for any other string."""
+    """Return the media type and digest of a `data:` URL; None for any other string."""
     if address[:5].lower() != "data:":
         return None
     header, comma, data = address[5:].partition(",")
@@ -131,12 +130,12 @@ def data_url(address: str) -> tuple[str | None, dict[str, object]] | None:
 
 
 def mime_name(value: str | None) -> str | None:
-    """Return a media type that has the form of one; None for anything else, which may be content."""
+    """Return the text if it has the form of a media type; None for any other text, which may be content."""
     return value if value and _MIME_TYPE.fullmatch(value) else None
 
 
 def digest(data: str) -> dict[str, object]:
-    """Return size and hash of the bytes that a base64 string encodes; only its length if it is invalid."""
+    """Return size and SHA-256 of the bytes that a base64 string encodes; only its length if it is invalid."""
     plain = _ESCAPES.sub(_unescape, data) if "\\" in data or "%" in data else data
     standard = plain.translate(_URL_SAFE) if "-" in plain or "_" in plain else plain
     core = standard.rstrip("=\r\n ")
@@ -156,7 +155,7 @@ def described(mime_type: str | None, digested: dict[str, object]) -> str | None:
 
 
 def _whole_data_url(value: str) -> str | None:
-    """Return the digest of a `data:` address that is the whole string; None if text follows, or is in it."""
+    """Return the digest of a string that consists of one `data:` URL; None if it contains other text."""
     if (head := _DATA_HEAD.match(value)) is not None:
         if _end(_DATA_BODY, value, head.end()) < len(value.rstrip()):
             return None
@@ -179,7 +178,7 @@ def _without_data_urls(value: str) -> str:
 
 
 def _run_end(value: str, start: int) -> int:
-    """Return where a run of base64 characters ends: after its padding, and after lines that are wrapped."""
+    """Return the end of a run of base64 characters, including padding and further wrapped lines."""
     end = _end(_LINE, value, start)
     width = end - start
     while width in _WRAPPED and (line := _end(_LINE_END, value, end)) > end:

@@ -1,8 +1,8 @@
-"""How message content becomes parts of a span: what is shown, redacted, cut or replaced.
+"""Make the parts of recorded messages: replace media, redact text, truncate long parts.
 
-The parts follow OpenTelemetry's JSON format for gen_ai messages. Base64 media are replaced by their
-type, size in bytes and SHA-256, wherever they stand; then every string passes `redact`, and a part
-longer than the limit is cut and has `truncated` and `size` (in bytes).
+The parts follow OpenTelemetry's JSON format for gen_ai messages. Base64 media anywhere in the content are
+replaced by their type, size in bytes and SHA-256. Then `redact` is called with every string, and a part
+longer than the limit is truncated and has `truncated` and `size` (in bytes).
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ REDACTION_FAILED = "[redaction failed]"
 
 # Deeper than any tool schema, shallower than Python's own limit.
 _MAX_DEPTH = 64
-# What is beyond is cut off in the end, so only the beginning of a longer text is looked at.
+# Longer texts are truncated later, so only this many characters are searched for media.
 _MAX_SEARCHED = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """How the content of one call is recorded. `metadata` keeps kinds and sizes, never words."""
+    """The settings for recording the content of one call. `metadata` records kinds and sizes, never text."""
 
     mode: ContentMode = "off"
     redact: Redact | None = None
@@ -39,29 +39,29 @@ class Capture:
 
     @property
     def full(self) -> bool:
-        """Whether words are recorded."""
+        """Whether text is recorded, not only kinds and sizes."""
         return self.mode == "full"
 
     def text_part(self, value: str, kind: str = "text") -> Part:
-        """A part that holds words: `text` or `reasoning`."""
+        """Return a part with text; `kind` is `text` or `reasoning`."""
         part: Part = {"type": kind}
         self._put(part, "content", value)
         return part
 
     def tool_call(self, id: object, name: object, arguments: object) -> Part:
-        """A call of a tool that the model asks for; arguments as JSON text or as an object."""
+        """Return the part for a tool call that the model requests; arguments are JSON text or an object."""
         part: Part = {"type": "tool_call", "id": text(id), "name": text(name)}
         self.put_value(part, "arguments", arguments)
         return part
 
     def tool_response(self, id: object, response: object) -> Part:
-        """What the application answered to a tool call."""
+        """Return the part for the application's result of a tool call."""
         part: Part = {"type": "tool_call_response", "id": text(id)}
         self.put_value(part, "response", response)
         return part
 
     def server_tool_call(self, id: object, name: object, kind: object, arguments: object) -> Part:
-        """A call of a tool that the provider runs. The conventions ask for its details as an object."""
+        """Return the part for a call of a tool that the provider runs; its details are a nested object."""
         details: Part = {"type": text(kind) or "unknown"}
         if arguments is not None:
             self.put_value(details, "arguments", arguments)
@@ -69,13 +69,13 @@ class Capture:
         return {"type": "server_tool_call", "id": text(id), "name": name, "server_tool_call": details}
 
     def server_tool_response(self, id: object, kind: object, response: object) -> Part:
-        """What a tool that the provider runs answered."""
+        """Return the part for the result of a tool that the provider runs."""
         details: Part = {"type": text(kind) or "unknown"}
         self.put_value(details, "response", response)
         return {"type": "server_tool_call_response", "id": text(id), "server_tool_call_response": details}
 
     def compaction(self, id: object, summary: object, opaque: object) -> Part:
-        """The summary of a conversation that was compacted; its size if only the model can read it."""
+        """Return the part for the summary of a compacted conversation; only its size if it is encrypted."""
         part: Part = {"type": "compaction"}
         if id is not None:
             part["id"] = text(id)
@@ -86,7 +86,7 @@ class Capture:
         return part
 
     def blob(self, data: object, mime_type: object, modality: str) -> Part:
-        """Base64 media, replaced by type, size and hash."""
+        """Return the part for base64 media: their type, size and hash."""
         if isinstance(data, str) and (parsed := data_url(data)) is not None:
             named, digested = parsed
         else:
@@ -97,7 +97,7 @@ class Capture:
         return {**part, **digested}
 
     def uri(self, uri: object, modality: str) -> Part:
-        """Media by address; a `data:` address is a blob."""
+        """Return the part for media at a URL; for a `data:` URL that of a blob."""
         address = text(uri) or ""
         if address[:5].lower() == "data:":
             return self.blob(address, None, modality)
@@ -106,11 +106,11 @@ class Capture:
         return part
 
     def file(self, file_id: object, modality: str) -> Part:
-        """A file that the provider already has."""
+        """Return the part for a file that is stored at the provider."""
         return {"type": "file", "modality": modality, "file_id": text(file_id)}
 
     def other(self, value: object) -> Part:
-        """A part of a kind that Pulse has no own form for."""
+        """Return the part for a value of a kind that the conventions do not define."""
         if isinstance(value, str):
             return self.text_part(value)
         part: Part = {"type": text(field(value, "type")) or "unknown"}
@@ -118,7 +118,7 @@ class Capture:
         return part
 
     def tool_definition(self, name: object, description: object, parameters: object) -> Part:
-        """A function that the model may call."""
+        """Return the definition of a function that the model may call."""
         definition: Part = {"type": "function", "name": text(name)}
         if words := text(description):
             self._put(definition, "description", words)
@@ -127,12 +127,12 @@ class Capture:
         return definition
 
     def tool(self, tool: object, name: object) -> Part:
-        """A tool that the provider has built in; each has a name, if only that of its kind."""
+        """Return the definition of a tool of the provider; its type is the name if it has none."""
         part = self.other(tool)
         return {"type": part["type"], "name": text(name) or part["type"], **part}
 
     def put_value(self, part: Part, key: str, value: object) -> None:
-        """Put any JSON value into a part, cut as text when it is too long."""
+        """Set a field of a part to a JSON value; to truncated JSON text if that exceeds the limit."""
         if isinstance(value, str):
             self._put(part, key, value)
             return
@@ -146,12 +146,12 @@ class Capture:
             part[key] = plain
 
     def put_name(self, message: Part, name: object) -> None:
-        """Put the name of who speaks into a message. It is chosen freely, so it counts as words."""
+        """Set the participant name of a message. Applications choose it freely, so it is content."""
         if self.full and (words := text(name)):
             message["name"] = encodable(self._words(words))
 
     def error_message(self, message: str) -> str | None:
-        """The words of an error, which may quote the prompt; None unless content is full."""
+        """Return an error message, which may quote the prompt, truncated; None unless content is full."""
         return encodable(self._words(message))[: self.part_limit] if self.full else None
 
     def _put(self, part: Part, key: str, value: str) -> None:
@@ -160,7 +160,7 @@ class Capture:
             return
         searched = value
         if len(value) > (most := max(_MAX_SEARCHED, self.part_limit)) and " " in value[:most]:
-            # Not all of it is media, so it stays as long as it is, and is cut; but not within media.
+            # A text with a space is not one piece of media. Ends after a piece, so that none is divided.
             searched = value[: end_of_run(value, most)]
         words = self._words(searched)
         beyond = _size(value[len(searched) :])
@@ -181,24 +181,24 @@ class Capture:
         try:
             redacted = self.redact(value)
         except Exception:
-            # A broken redaction must not let through what it was meant to hide.
+            # The text must not be recorded without redaction.
             return REDACTION_FAILED
         return redacted if isinstance(cast("object", redacted), str) else REDACTION_FAILED
 
 
 def dumps(value: object) -> str:
-    """Compact JSON that every OTLP encoder takes: no lone surrogates, no unknown types."""
+    """Return compact JSON text that can be encoded as UTF-8; values of unknown types as `str()` of them."""
     return encodable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str))
 
 
 def modality(mime_type: object, default: str = "document") -> str:
-    """`image`, `audio`, `video` or the default, from a media type."""
+    """Return `image`, `audio` or `video` from a media type; the default for any other type."""
     kind = (text(mime_type) or "").partition("/")[0]
     return kind if kind in {"image", "audio", "video"} else default
 
 
 def _plain(value: object, words: Callable[[str], str], depth: int) -> object:
-    """A copy made of JSON types only, each string seen by `words`."""
+    """Return a copy that has JSON types only, with each string replaced by `words(string)`."""
     if isinstance(value, str):
         return words(value)
     if value is None or isinstance(value, (bool, int, float)):
@@ -227,7 +227,7 @@ def _plain_fields(fields: Mapping[object, object], words: Callable[[str], str], 
 
 
 def _model_fields(value: object) -> dict[str, object] | None:
-    """The fields of a client's model, or of a TypedDict-like object; None for anything else."""
+    """Return the declared and extra fields of a pydantic model; None for any other value."""
     if not hasattr(type(value), "model_fields"):
         return None
     extra = cast("dict[str, object] | None", getattr(value, "__pydantic_extra__", None))

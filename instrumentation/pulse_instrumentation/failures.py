@@ -1,4 +1,4 @@
-"""What happens when Pulse itself fails: said once per place, never raised."""
+"""Report failures of the instrumentation itself: logged once per place, never raised."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _reported: set[str] = set()
 
 
 def report_failure(place: str, error: Exception) -> None:
-    """Log a failure of ours once per place and type.
+    """Log a failure of the instrumentation once per place and exception type.
 
-    The warning carries no message of the exception, which could quote a prompt; the traceback
-    goes to debug level.
+    The warning does not contain the exception's message, which could quote a prompt. The traceback is
+    logged at debug level.
     """
     key = f"{place}:{type(error).__name__}"
     if key in _reported:

@@ -1,6 +1,6 @@
-"""Reading values whose shape the provider decides: a client's model, a plain dict or anything else.
+"""Read fields of values whose type the provider decides: a client's model, a plain dict or anything else.
 
-A field that is missing, or not of the type asked for, reads as absent; nothing here raises on odd data.
+A field that is missing or has another type is read as absent. No function here raises for unexpected data.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from opentelemetry.util.types import AttributeValue
 
 Attributes = dict[str, AttributeValue]
 
-# `isinstance` that needs no `cast`, a call of its own, to tell the type checker what is in the list.
+# An `isinstance` that narrows to `list[object]` for the type checker, without the cost of calling `cast`.
 _is_list = cast("Callable[[object], TypeGuard[list[object]]]", list.__instancecheck__)
 
 _NOTHING: tuple[object, ...] = ()
@@ -22,10 +22,10 @@ _NO_PAIRS: tuple[tuple[str, object], ...] = ()
 
 
 def field(value: object, name: str) -> object:
-    """The field of a mapping or the attribute of a model; None when there is none."""
+    """Return a field of a mapping or an attribute of a model; None if it has none of this name."""
     if isinstance(value, dict):
         return cast("dict[str, object]", value).get(name)
-    # Straight to where a model keeps its fields: asking it for one that it lacks is slow.
+    # Read from the model's `__dict__`: `getattr` for a missing attribute of a pydantic model is slow.
     fields: dict[str, object] = getattr(value, "__dict__", _NO_FIELDS)
     if name in fields:
         return fields[name]
@@ -36,7 +36,7 @@ def field(value: object, name: str) -> object:
 
 
 def pairs(value: object) -> Iterable[tuple[str, object]]:
-    """The fields of a mapping or model with their names; none for everything else."""
+    """Return the names and values of the fields of a mapping or model; nothing for any other value."""
     if isinstance(value, dict):
         return cast("dict[str, object]", value).items()
     shape = _shape(type(value))
@@ -49,14 +49,14 @@ def pairs(value: object) -> Iterable[tuple[str, object]]:
 
 @lru_cache(maxsize=512)
 def _shape(value_class: type) -> Literal["mapping", "model", "neither"]:
-    """What the values of a class are. Most of anthropic's arguments are marks of absent ones: neither."""
+    """Return how the values of a class have fields. The anthropic client's `omit` markers have none."""
     if hasattr(value_class, "__pydantic_extra__"):
         return "model"
     return "mapping" if issubclass(value_class, Mapping) else "neither"
 
 
 def own_fields(value: object) -> Mapping[str, object]:
-    """The fields of a mapping, or those that a model declares; none for everything else."""
+    """Return the fields of a mapping, or the declared fields of a model; nothing for any other value."""
     if isinstance(value, dict):
         return cast("dict[str, object]", value)
     fields: dict[str, object] = getattr(value, "__dict__", _NO_FIELDS)
@@ -64,28 +64,28 @@ def own_fields(value: object) -> Mapping[str, object]:
 
 
 def items(value: object) -> Sequence[object]:
-    """The elements of a list or tuple; empty for everything else."""
+    """Return a list or tuple as it is; an empty tuple for any other value."""
     if _is_list(value):
         return value
     return cast("Sequence[object]", value) if isinstance(value, tuple) else _NOTHING
 
 
 def text(value: object) -> str | None:
-    """A string that every encoder takes, else None. Enum members of a string type are strings."""
+    """Return a string, encodable as UTF-8; None for any other value. Members of a `StrEnum` are strings."""
     if not isinstance(value, str):
         return None
     return value if value.isascii() else encodable(value)
 
 
 def encodable(value: str) -> str:
-    """The string with lone surrogates, which UTF-8 cannot say, replaced by question marks."""
+    """Return the string with lone surrogates, which UTF-8 cannot encode, replaced by question marks."""
     if value.isascii():
         return value
     return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def integer(value: object) -> int | None:
-    """An int of 64 bits that is not a bool, else None. A whole float counts: some servers send 12.0."""
+    """Return a 64-bit integer; None for any other value. `12.0`, which some servers send, is read as 12."""
     if type(value) is int:
         return value if -(2**63) <= value < 2**63 else None
     if isinstance(value, float) and value.is_integer():
@@ -95,7 +95,7 @@ def integer(value: object) -> int | None:
 
 
 def count(value: object) -> int | None:
-    """An integer that is not negative, else None."""
+    """Return a 64-bit integer that is not negative; None for any other value."""
     if type(value) is int and 0 <= value < 2**63:
         return value
     number_ = integer(value)
@@ -103,16 +103,16 @@ def count(value: object) -> int | None:
 
 
 def number(value: object) -> float | None:
-    """An int or finite float as float, else None."""
+    """Return an integer or finite float as a float; None for any other value."""
     if isinstance(value, float):
-        # NaN and the infinities compare false.
+        # Comparisons with NaN and the infinities are false.
         return value if -1e308 < value < 1e308 else None
     whole = integer(value)
     return None if whole is None else float(whole)
 
 
 def texts(value: object) -> list[str] | None:
-    """The strings of a list, or one string as a list of one; None when there is none."""
+    """Return the strings of a list, or a single string as a list of one; None if there is no string."""
     if isinstance(value, str):
         return [encodable(value)]
     found = [encodable(item) for item in items(value) if isinstance(item, str)]

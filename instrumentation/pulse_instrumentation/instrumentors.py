@@ -1,4 +1,4 @@
-"""The two instrumentors, as OpenTelemetry's tools find them, and the hooks that they install."""
+"""The two instrumentors, found by OpenTelemetry's tools as entry points, and the hooks that they install."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from pulse_instrumentation.recording.recorder import Library, Recorder
 from pulse_instrumentation.settings import CallSettings, content_mode
 
 _hooks: dict[type, Hook] = {}
-# Clients with a recorder of their own, by whose hooks the classes must stay replaced.
+# Clients with their own recorder. Their base classes stay hooked without an instrumentor.
 observed: WeakSet[object] = WeakSet()
 
 
 class _ClientInstrumentor:
-    """Records every call of one library's clients, whether made before or after.
+    """Records every call of one library's clients, also of clients made before `instrument()`.
 
-    Has all methods of OpenTelemetry's BaseInstrumentor, and there is one of each class as there. It
-    does not inherit: importing that class takes several times as long as importing all of Pulse.
+    Has all methods of OpenTelemetry's BaseInstrumentor, and is a singleton like it. It does not inherit
+    from it, because the import of that class takes several times as long as that of this package.
     """
 
     _library: Library
@@ -47,23 +47,27 @@ class _ClientInstrumentor:
 
     @property
     def is_instrumented_by_opentelemetry(self) -> bool:
-        """Whether `instrument` is in force."""
+        """Whether `instrument()` was called, and `uninstrument()` was not called after it."""
         return self._recorder is not None
 
     def instrumentation_dependencies(self) -> Collection[str]:
-        """The library with its oldest version that can be recorded."""
+        """Return the requirement of the client library, such as `openai >= 1.66`."""
         major, minor = self._oldest
         return (f"{self._library.name} >= {major}.{minor}",)
 
     def instrument(self, **kwargs: object) -> None:
-        """Record from now on.
+        """Record every call from now on. Logs a warning and changes nothing if called twice.
 
-        Keywords: `tracer_provider`, `meter_provider`, `capture_content`, `redact`, `provider`, and
-        `skip_dep_check` to record clients of whatever version.
+        Args:
+            kwargs: `tracer_provider` and `meter_provider`, by default the global ones; `capture_content`
+                (`False`, `True`, `"off"`, `"metadata"`, `"full"`; by default OpenTelemetry's variable, else
+                off); `redact`, a function from recorded text to the text to send; `provider`, the name to
+                record instead of the detected one; `skip_dep_check=True` to record clients of any version;
+                `raise_exception_on_conflict=True`, which `opentelemetry-instrument` passes.
 
         Raises:
-            DependencyConflictError: the library is absent or too old, and the keyword
-                `raise_exception_on_conflict`, which `opentelemetry-instrument` passes, is true.
+            DependencyConflictError: The library is not installed or too old, and
+                `raise_exception_on_conflict` is true.
         """
         if self._recorder is not None:
             logger.warning("%s is on already; uninstrument first.", type(self).__name__)
@@ -84,7 +88,7 @@ class _ClientInstrumentor:
             cast("MeterProvider | None", kwargs.get("meter_provider")),
         )
         active.instrumented(self._library.name, self._recorder)
-        # Not imported here: an application that never uses the library need not pay for it.
+        # Not imported here, so that an application that never uses the library does not wait for its import.
         module = f"{self._library.name}._base_client"
         if module in sys.modules:
             self._install(sys.modules[module])
@@ -94,7 +98,7 @@ class _ClientInstrumentor:
             wrapt.register_post_import_hook(self._install, module)
 
     def uninstrument(self, **kwargs: object) -> None:
-        """Give the clients their own methods back. There are no keywords; any are accepted."""
+        """Stop recording, and restore the methods of the client library. Ignores all keywords."""
         if self._recorder is None:
             logger.warning("%s is off already.", type(self).__name__)
             return
@@ -113,7 +117,7 @@ class _ClientInstrumentor:
             raise dependencies.DependencyConflictError(conflict)
 
     def _install(self, module: object) -> None:
-        """Hook the base classes, unless uninstrumented while the import was still to come."""
+        """Hook the base classes of the module, unless `uninstrument()` was called before its import."""
         if self._recorder is None or not (self._any_version or self._is_new_enough()):
             return
         for name in BASE_CLASSES:
@@ -129,7 +133,7 @@ class _ClientInstrumentor:
             if (int(major), int(minor)) >= self._oldest:
                 return True
         except (ImportError, AttributeError, ValueError):
-            # A version that cannot be told is one of the future.
+            # A version in an unknown form is newer than this package.
             return True
         (wanted,) = self.instrumentation_dependencies()
         logger.error("Calls of %s %s are not recorded; install %s.", self._library.name, found, wanted)
@@ -151,7 +155,7 @@ class PulseAnthropicInstrumentor(_ClientInstrumentor):
 
 
 def hook_of(owner: type) -> Hook:
-    """The hook on a base class, installed if it is not, or not any more."""
+    """Return the hook of a base class; install it if it is absent or another library has replaced it."""
     hook = _hooks.get(owner)
     if hook is not None and not hook.installed:
         hook.remove()

@@ -1,4 +1,4 @@
-"""`observe(client)`: record one client and leave all others alone."""
+"""`observe(client)`: record the calls of one client only."""
 
 from __future__ import annotations
 
@@ -33,11 +33,23 @@ def observe(
     tracer_provider: TracerProvider | None = None,
     meter_provider: MeterProvider | None = None,
 ) -> Client:
-    """Record the calls of one client, and of the copies made of it from now on.
+    """Record the calls of one client, and of the copies that are made of it afterwards.
 
-    Returns the same client. `provider` says who serves it when its URL does not (a proxy, say).
-    Content is captured unless `capture_content` or the environment says otherwise. An object that
-    is no client of openai or anthropic is returned as it is, with an error in the log.
+    Only records: to send the spans, call `init()` in the same process or pass a TracerProvider.
+
+    Args:
+        client: A client of openai or anthropic, sync or async.
+        provider: The provider to record, for a client whose URL does not show it, such as that of a proxy.
+            `"auto"` detects it from the client's class and host.
+        capture_content: As for `init()`: full by default.
+        redact: As for `init()`.
+        tracer_provider: Where spans go; by default to the global provider.
+        meter_provider: Where metrics go; by default to the global provider.
+
+    Returns:
+        The same client. An object of another type is returned unchanged, with an error in the log.
+
+    Never raises.
     """
     try:
         library = _library(type(client))
@@ -72,7 +84,7 @@ def _attach(client: object, recorder: Recorder) -> None:
 
 
 def _follow_copies(owner: type) -> None:
-    """Let copies of an observed client be observed; copies of others stay as they are."""
+    """Replace a class's `copy` so that copies of an observed client are observed too."""
     original = vars(owner).get("copy")
     if original is None or hasattr(original, OWN_RECORDER):
         return

@@ -1,4 +1,4 @@
-"""What the application chose: read from arguments and the environment once, then passed along."""
+"""The settings of the application, from arguments and the environment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_FLUSH_INTERVAL_MS = 5000
 _KEY_IN_HEADERS = re.compile(r"(?i:authorization\s*=\s*bearer(?:%20|\s)+)(pulse_sk_[0-9a-f-]{36})")
 _URL = re.compile(r"(?i)https?://[^/\s]+")
 
-# The values of OpenTelemetry's variable, its older boolean ones, and Pulse's own.
+# The values of OpenTelemetry's variable, its older boolean values, and Pulse's own values.
 _CONTENT_MODES: dict[str, ContentMode] = {
     "no_content": "off",
     "false": "off",
@@ -35,7 +35,7 @@ _CONTENT_MODES: dict[str, ContentMode] = {
 
 @dataclass(frozen=True, slots=True)
 class CallSettings:
-    """How calls are recorded, for the process or for one client."""
+    """Settings for recording calls, of the process or of one client."""
 
     content: ContentMode = "off"
     provider: str | None = None
@@ -45,7 +45,7 @@ class CallSettings:
 
 @dataclass(frozen=True, slots=True)
 class ExportSettings:
-    """Where and how spans are sent."""
+    """Settings for sending spans to Pulse."""
 
     api_key: str | None
     api_url: str
@@ -57,7 +57,10 @@ class ExportSettings:
 
 
 def content_mode(chosen: object, default: ContentMode) -> ContentMode:
-    """The content mode: an argument (True, False or a name), else the environment, else `default`."""
+    """Return the content mode from an argument (a bool or a name), else the environment, else `default`.
+
+    An unknown name is logged, and turns content off.
+    """
     if isinstance(chosen, bool):
         return "full" if chosen else "off"
     source = "capture_content" if chosen is not None else CAPTURE_CONTENT_VARIABLE
@@ -86,8 +89,9 @@ def export_settings(
 ) -> ExportSettings:
     """Return the arguments of `init()`, completed from the environment.
 
-    PULSE_API_KEY and PULSE_API_URL come first. Without a key of their own, the two lines that `pulse serve`
-    prints for every exporter are enough: their header has a key of Pulse, so their endpoint is a Pulse.
+    PULSE_API_KEY and PULSE_API_URL take precedence. Without a key, a key of Pulse in
+    OTEL_EXPORTER_OTLP_HEADERS is used, together with OTEL_EXPORTER_OTLP_ENDPOINT as the URL: `pulse serve`
+    prints these two variables for every exporter.
     """
     api_key = api_key or os.environ.get("PULSE_API_KEY") or None
     api_url = api_url or os.environ.get("PULSE_API_URL") or None
@@ -105,7 +109,7 @@ def export_settings(
 
 
 def _key_in_headers() -> str | None:
-    """Return the key of Pulse in OTEL_EXPORTER_OTLP_HEADERS; None if they have none."""
+    """Return the key of Pulse in OTEL_EXPORTER_OTLP_HEADERS; None if it contains none."""
     found = _KEY_IN_HEADERS.search(os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", ""))
     return None if found is None else found[1]
 
@@ -118,7 +122,7 @@ def _checked_url(url: str) -> str:
 
 
 def sdk_disabled() -> bool:
-    """Whether OTEL_SDK_DISABLED turns telemetry off for the process."""
+    """Return whether OTEL_SDK_DISABLED is true, which turns telemetry off for the process."""
     return os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
 
 

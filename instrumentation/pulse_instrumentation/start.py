@@ -1,4 +1,4 @@
-"""`init()`, `flush()` and `shutdown()`: Pulse for a whole process."""
+"""`init()`, `flush()` and `shutdown()`: record the calls of a whole process and send them to Pulse."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pulse_instrumentation.delivery.celery_workers import send_from_workers
 from pulse_instrumentation.delivery.termination import flush_on_termination
 from pulse_instrumentation.failures import logger, report_failure
 from pulse_instrumentation.instrumentors import PulseAnthropicInstrumentor, PulseOpenAIInstrumentor
-from pulse_instrumentation.recording.abandoned import end_abandoned, leave_streams
+from pulse_instrumentation.recording.abandoned import abandon_open_streams, end_abandoned
 from pulse_instrumentation.settings import (
     DEFAULT_BATCH_SIZE,
     DEFAULT_FLUSH_INTERVAL_MS,
@@ -53,11 +53,28 @@ def init(
     release: str | None = None,
     redact: Redact | None = None,
 ) -> None:
-    """Record every call of the openai and anthropic clients of this process and send it to Pulse.
+    """Record every call of the openai and anthropic clients of this process, and send the spans to Pulse.
 
-    Uses the application's TracerProvider when there is one, else makes one and sets it; so call it
-    after your own OpenTelemetry setup. A second call changes nothing. Never raises: what is wrong is
-    said in the log, and the application runs on unrecorded.
+    Call it once, after your own OpenTelemetry setup: spans are sent through the application's
+    TracerProvider, or through a new global one if there is none. Clients made before the call are recorded
+    too. A second call changes nothing. Never raises: problems are logged by the logger
+    `pulse_instrumentation`, and the application continues unrecorded.
+
+    Args:
+        api_key: The key of the project; by default `PULSE_API_KEY`, else a key of Pulse in
+            `OTEL_EXPORTER_OTLP_HEADERS`.
+        api_url: The address of Pulse, to which `/v1/traces` is added; by default `PULSE_API_URL`, else
+            `http://127.0.0.1:4318`.
+        batch_size: The number of spans in one request. A full batch is sent at once.
+        flush_interval_ms: The longest time that a span waits to be sent, in milliseconds.
+        enabled: False to do nothing, as with `OTEL_SDK_DISABLED=true`.
+        capture_content: How much content is recorded: `True` or `"full"`, `"metadata"` (kinds and sizes),
+            `False` or `"off"`. By default `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT`, else full.
+        service_name: The resource attribute `service.name`.
+        environment: The resource attribute `deployment.environment.name`.
+        release: The resource attribute `service.version`.
+        redact: A function that is called with every string of content and returns the string to send. If
+            it raises, `[redaction failed]` is sent.
     """
 
     def instrument(provider: TracerProvider) -> None:
@@ -85,14 +102,14 @@ def init(
 
 
 def init_from_environment() -> None:
-    """What `opentelemetry-instrument` calls last: sends to Pulse when PULSE_API_KEY is set.
+    """Send spans to Pulse if the environment has a key. The last entry point of `opentelemetry-instrument`.
 
-    The instrumentors stay as that command has set them: on or off, and without content unless
-    OpenTelemetry's variable says otherwise.
+    Does not change the instrumentors: that command has switched each on or off, without content unless
+    OpenTelemetry's variable for content is set.
     """
 
     def instrument(provider: TracerProvider) -> None:
-        """They are on already, and follow the process's tracer provider."""
+        """Do nothing: the instrumentors are on, and use the global tracer provider."""
 
     try:
         settings = export_settings()
@@ -103,7 +120,7 @@ def init_from_environment() -> None:
 
 
 def _run(settings: ExportSettings, instrument: Callable[[TracerProvider], None]) -> None:
-    """Send from now on, unless that has begun before."""
+    """Start the exporter and call `instrument` with its provider, unless an exporter is running."""
     global _running
     with _lock:
         if _running is not None:
@@ -114,12 +131,22 @@ def _run(settings: ExportSettings, instrument: Callable[[TracerProvider], None])
         _running = running
     instrument(running.provider)
     atexit.register(shutdown)
-    flush_on_termination(flush, leave_streams)
+    flush_on_termination(flush, abandon_open_streams)
     send_from_workers(_send_soon, shutdown)
 
 
 def flush(timeout_ms: int = 10_000) -> bool:
-    """Send what has been recorded so far. False when Pulse did not take all of it in time."""
+    """Send all spans that have ended so far, and wait for the answer.
+
+    Args:
+        timeout_ms: The longest time to wait, in milliseconds.
+
+    Returns:
+        False if Pulse did not accept all spans in time. True without `init()`, when there is nothing to
+        send.
+
+    Never raises.
+    """
     try:
         running = _running
         if running is not None:
@@ -140,9 +167,10 @@ def _send_soon() -> None:
 
 
 def shutdown() -> None:
-    """Send what has been recorded, for at most 1.5 seconds, and record nothing more.
+    """Send all spans, for at most 1.5 seconds, and stop recording. Called at exit by itself.
 
-    Streams that are still open end here, as streams that were closed early.
+    The spans of open streams are ended with `pulse.stream.closed_early`. `init()` may be called again.
+    Never raises.
     """
     global _running
     try:
@@ -153,7 +181,7 @@ def shutdown() -> None:
         for instrumentor in (PulseOpenAIInstrumentor(), PulseAnthropicInstrumentor()):
             if instrumentor.is_instrumented_by_opentelemetry:
                 instrumentor.uninstrument()
-        leave_streams()
+        abandon_open_streams()
         running.processor.shutdown()
         atexit.unregister(shutdown)
     except Exception as error:
@@ -161,7 +189,7 @@ def shutdown() -> None:
 
 
 def _started(settings: ExportSettings) -> _Running | None:
-    """The processor on a provider; None, with the reason in the log, when there can be none."""
+    """Add a span processor to a provider; return both, or None with an error in the log without the SDK."""
     try:
         from pulse_instrumentation.delivery.processor import PulseSpanProcessor
         from pulse_instrumentation.delivery.sender import Sender
@@ -204,7 +232,7 @@ def _provider_with(processor: PulseSpanProcessor) -> TracerProvider:
         return provider
     own = OwnTracerProvider()
     own.add_span_processor(processor)
-    # A provider of another kind stays the application's; ours then serves our spans only.
+    # A provider that is not the SDK's stays the global one. Then the new one has only Pulse's spans.
     if isinstance(provider, trace.ProxyTracerProvider):
         trace.set_tracer_provider(own)
     return own

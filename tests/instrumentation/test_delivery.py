@@ -18,7 +18,7 @@ from pulse_instrumentation.delivery import processor as delivery
 from pulse_instrumentation.delivery import span_queue
 from pulse_instrumentation.delivery.processor import PulseSpanProcessor, pause_s
 from pulse_instrumentation.delivery.sender import Outcome, Sender
-from pulse_instrumentation.recording.abandoned import leave
+from pulse_instrumentation.recording.abandoned import end_soon
 
 
 @pytest.fixture(name="collector")
@@ -304,6 +304,6 @@ def test_thread_waits_in_queues_of_the_kind_there_is_when_it_starts(
 def test_flush_includes_what_was_abandoned(collector: Sink) -> None:
     with tracing(collector.url) as (tracer, processor):
         span = tracer.start_span("dropped")
-        leave(span.end)
+        end_soon(span.end)
         assert processor.force_flush()
     assert collector.names == ["dropped"]

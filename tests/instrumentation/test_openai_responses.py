@@ -87,10 +87,10 @@ def test_resumed_stream_of_a_background_response_is_recorded(instrumented: Recor
     assert span.attributes["gen_ai.usage.output_tokens"] == 7
 
 
-def test_tokens_of_a_background_response_are_told_once_however_often_it_is_streamed(
+def test_tokens_of_a_repeatedly_streamed_background_response_count_once(
     instrumented: Recorded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openai_responses, "_told", deque[str]())
+    monkeypatch.setattr(openai_responses, "_recorded_ids", deque[str]())
     events = response_events("Hello")
     for event in events:
         if "response" in event:
@@ -100,8 +100,8 @@ def test_tokens_of_a_background_response_are_told_once_however_often_it_is_strea
     list(client.responses.create(model="gpt-4o", input="Hi", stream=True, extra_body={"background": True}))
     for _ in range(2):
         list(client.get("/responses/resp_1", cast_to=object, stream=True, stream_cls=openai.Stream[Any]))
-    told = [span.attributes.get("gen_ai.usage.output_tokens") for span in instrumented.spans]
-    assert told == [7, None, None]
+    counts = [span.attributes.get("gen_ai.usage.output_tokens") for span in instrumented.spans]
+    assert counts == [7, None, None]
     assert {span.attributes["gen_ai.response.id"] for span in instrumented.spans} == {"resp_1"}
 
 

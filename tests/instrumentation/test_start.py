@@ -142,9 +142,7 @@ def test_a_url_without_its_scheme_is_reported() -> None:
 def test_process_that_ends_with_nobody_listening_says_what_is_lost() -> None:
     output = run("pulse.init(); call(); pulse.flush(1); call()", "http://127.0.0.1:9")
     assert "Pulse lost 2 spans" in output
-    assert (
-        output.count("Pulse keeps spans and tries again (http://127.0.0.1:9/v1/traces cannot be reached") == 1
-    )
+    assert output.count("Pulse keeps spans and retries (http://127.0.0.1:9/v1/traces cannot be reached") == 1
 
 
 def test_process_ends_long_before_a_silent_collector_times_out(collector: Sink) -> None:

@@ -1,1 +1,1 @@
-"""Finished spans on their way to Pulse."""
+"""Send ended spans to Pulse: queue, encoding, HTTP, forks and termination."""

@@ -1,4 +1,4 @@
-"""Celery: its workers leave by `os._exit()`, so they send when it says that a task or a process ends."""
+"""Send spans from Celery's workers, which exit by `os._exit()`, when a task or a worker process ends."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class _Signal(Protocol):
 
 
 class _Signals(Protocol):
-    """What is used of the module."""
+    """The part of `celery.signals` that is used."""
 
     task_postrun: _Signal
     worker_process_shutdown: _Signal
 
 
 def send_from_workers(send_soon: Callable[[], None], shutdown: Callable[[], None]) -> None:
-    """Have `send_soon` called after each task and `shutdown` when a worker process ends in peace.
+    """Register `send_soon` for the end of each task and `shutdown` for the regular end of a worker process.
 
-    A worker that is told to stop at once dies of SIGTERM, and of no handler of ours, as a task may keep
-    Python from running one: what tasks recorded that had ended is on its way by then. Does nothing where
-    Celery is not installed; may be called before Celery is imported, and again.
+    A worker that is stopped at once (cold shutdown, time limit) dies of SIGTERM without a handler, because a
+    task in C code would delay a Python handler. `send_soon` has then sent the spans of the tasks that have
+    ended. Does nothing without Celery. May be called before Celery is imported, and several times.
     """
 
     def connect(signals: object) -> None:

@@ -1,4 +1,4 @@
-"""Spans to the bytes of an OTLP request, and how many those will be."""
+"""Encode spans as an OTLP request, and estimate their encoded size."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from opentelemetry.util.types import AttributeValue
 
 from pulse_instrumentation import attributes as names
 
-# Ids, times, kind and resource reference of a span, and each attribute's key and framing.
+# Estimated bytes: of the ids, times and kind of a span, and of the framing of each attribute.
 _SPAN_BYTES = 600
 _ATTRIBUTE_BYTES = 48
 
 
 def span_size(span: ReadableSpan) -> int:
-    """Roughly what a span takes when encoded, in bytes."""
+    """Estimate the encoded size of a span, in bytes."""
     size = _SPAN_BYTES + _attributes_size(span.attributes)
     for event in span.events:
         size += _SPAN_BYTES + _attributes_size(event.attributes)
@@ -26,13 +26,13 @@ def span_size(span: ReadableSpan) -> int:
 
 
 class SpanEncoder:
-    """Encodes batches. `resource` holds attributes that replace those of the spans' own resource."""
+    """Encodes batches. `resource` contains attributes that replace those of the spans' resource."""
 
     def __init__(self, resource: Mapping[str, str]) -> None:
         self._resource = resource
 
     def encode(self, spans: list[ReadableSpan]) -> tuple[bytes, list[ReadableSpan]]:
-        """The request for a batch, and the spans in it: those that cannot be encoded are left out."""
+        """Return the encoded request and the spans that it contains: without those that cannot be encoded."""
         try:
             return self._encoded(spans), spans
         except Exception:
@@ -40,7 +40,7 @@ class SpanEncoder:
             return (self._encoded(good) if good else b""), good
 
     def encode_without_content(self, span: ReadableSpan) -> bytes | None:
-        """The request for one span whose content is too large for the collector; None if it has none."""
+        """Return the encoded request for one span without its content; None if it has no content."""
         request = ExportTraceServiceRequest.FromString(self._encoded([span]))
         encoded = request.resource_spans[0].scope_spans[0].spans[0]
         kept = [attribute for attribute in encoded.attributes if attribute.key not in names.CONTENT]

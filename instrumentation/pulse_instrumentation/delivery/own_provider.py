@@ -10,17 +10,17 @@ from opentelemetry.sdk.trace import TracerProvider
 
 
 class OwnTracerProvider(TracerProvider):
-    """OpenTelemetry's provider, safe to fork under gevent; whoever made it shuts it down."""
+    """OpenTelemetry's provider, safe to fork under gevent. Not shut down at exit: the caller does that."""
 
     def __init__(self) -> None:
         super().__init__(shutdown_on_exit=False)
 
     def _handle_fork(self) -> None:
-        """Look at the resource again in a forked child, as newer versions of the SDK do.
+        """Update the resource in a forked child as newer SDKs do, but not where threads are greenlets.
 
-        It starts threads for that. Where threads are greenlets, waiting for them lets the child go on
-        with the work of its parent, even one that gevent has forked only to start another program:
-        the clients do that for their first request, so each child would fork more children.
+        The SDK starts threads for the update. Under gevent, waiting for them makes the child continue the
+        parent's work, also a child that gevent forked only to start another program. The clients start a
+        program for their first request, so each child would fork further children.
         """
         look_again = cast("Callable[[], None] | None", getattr(super(), "_handle_fork", None))
         if look_again is not None and not _threads_are_greenlets():

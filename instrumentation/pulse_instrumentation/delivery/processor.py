@@ -1,7 +1,7 @@
-"""The span processor that brings finished spans to Pulse: a bounded queue and one thread.
+"""The span processor that sends ended spans to Pulse: a bounded queue and one thread.
 
-It never blocks the application and never grows beyond its bounds. A batch that Pulse cannot take
-now is tried again until it can, while newer spans wait; what no longer fits is dropped and counted.
+It never blocks the application. A batch that Pulse cannot accept now is retried until it is accepted, while
+newer spans wait in the queue. Spans that exceed the queue are dropped and counted.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ SEND_TIMEOUT_S = 10.0
 FIRST_BACKOFF_S = 0.5
 LAST_BACKOFF_S = 15.0
 MAX_REASONS = 8
-# A process must be gone within two seconds of its end, whatever state Pulse is in.
+# A process must exit within two seconds, also while Pulse cannot be reached.
 SHUTDOWN_TIMEOUT_S = 1.5
 
 Answers: TypeAlias = "queue.SimpleQueue[bool]"
-"""Where whoever asked for a flush waits for whether it succeeded."""
+"""The queue of one `force_flush()`, which waits there for its result."""
 
 
 class PulseSpanProcessor(SpanProcessor):
-    """Queues spans as they end; a daemon thread sends them.
+    """Queues spans when they end; a daemon thread sends them.
 
-    `resource` holds attributes to set on the spans' resource on their way out: what `init()` was
-    told about the service when the tracer provider, and so the resource, is the application's.
+    `resource` contains the service attributes of `init()`. They replace those of the spans' resource in the
+    request, because the application's tracer provider has its own resource.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class PulseSpanProcessor(SpanProcessor):
         reference: weakref.ref[PulseSpanProcessor] = weakref.ref(self)
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=lambda: _after_fork(reference))
-        # A child of multiprocessing leaves without the interpreter's exit handlers.
+        # A child process of multiprocessing exits without running `atexit` handlers.
         multiprocessing_util.register_after_fork(self, _finalize_in_child)
         if parent_process() is not None:
             _finalize_in_child(self)
@@ -83,7 +83,7 @@ class PulseSpanProcessor(SpanProcessor):
         self._waking = False
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
-        """Set the session in force on spans of other instrumentors, which may record a call instead of us."""
+        """Set the session of the context on another instrumentor's span, which may record a model call."""
         try:
             share_session(span, parent_context)
         except Exception as error:
@@ -97,13 +97,13 @@ class PulseSpanProcessor(SpanProcessor):
             self._drop(1, "the queue is full, as Pulse has not taken spans for a while")
         if self._thread is None:
             self._start_thread()
-        # Two threads may both do so, which wakes the thread once for nothing.
+        # If two threads do so at once, the sending thread wakes once too often.
         if not self._waking and self._queue.has_full_batch:
             self._waking = True
             self._wake.put(None)
 
     def send_soon(self) -> None:
-        """Let the thread send what waits without waiting for the interval. Never blocks."""
+        """Make the thread send all queued spans now, without the interval. Never blocks."""
         if self._closed or not (self._queue or any_abandoned()):
             return
         if self._thread is None:
@@ -113,10 +113,10 @@ class PulseSpanProcessor(SpanProcessor):
             self._wake.put(None)
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Send what is queued now. False when that did not succeed in time. Safe in signal handlers.
+        """Send all queued spans; return False if not all were accepted in time. Safe in signal handlers.
 
-        Spans of abandoned streams are ended by the thread, so that a signal handler, which may have
-        interrupted another span processor, ends none.
+        The thread also ends the spans of abandoned streams first. The caller does not, because a signal
+        handler may have interrupted another span processor.
         """
         with self._lock:
             if not self._queue and self._thread is None and not any_abandoned():
@@ -131,7 +131,7 @@ class PulseSpanProcessor(SpanProcessor):
             return False
 
     def shutdown(self) -> None:
-        """Send what is queued, for at most 1.5 seconds, then stop for good."""
+        """Send all queued spans, for at most 1.5 seconds, then stop the thread."""
         if self._closed:
             return
         self._ending = True
@@ -151,24 +151,24 @@ class PulseSpanProcessor(SpanProcessor):
         with self._lock:
             if self._thread is not None or self._closed:
                 return
-            # Made here, of the class that belongs to this thread: gevent may have replaced both of them
-            # since Pulse was imported, and its threads must not wait in queues that are not its own.
+            # Made together, not at import: gevent may have replaced the classes of threads and queues since
+            # then, and a thread must not wait on a queue of the other kind.
             self._wake = queue.SimpleQueue()
             self._thread = threading.Thread(target=self._run, name="pulse-delivery", daemon=True)
             try:
                 self._thread.start()
             except RuntimeError:
-                # The interpreter is ending and takes no new threads.
+                # The interpreter is shutting down and starts no new threads.
                 self._thread = None
 
     def _run(self) -> None:
         with suppress_instrumentation():
-            left_alone = False
-            while not self._closed and not left_alone:
+            orphaned = False
+            while not self._closed and not orphaned:
                 waiting = self._wait()
-                left_alone = self._is_left_alone()
+                orphaned = self._is_orphaned_child()
                 try:
-                    # Less than a signal handler waits, which may have interrupted what ends them.
+                    # Shorter than a signal handler waits, which may have interrupted a thread that ends them.
                     end_abandoned(timeout_s=0.5)
                     sent = self._send_queued(waiting)
                 except Exception as error:
@@ -176,21 +176,21 @@ class PulseSpanProcessor(SpanProcessor):
                     sent = False
                 for done in waiting:
                     done.put(sent)
-            # Another one is started if spans should end after all.
+            # A new thread is started if another span ends.
             self._thread = None
 
-    def _is_left_alone(self) -> bool:
-        """Whether, in a forked child, the thread that forked has ended, and with it what the child was for.
+    def _is_orphaned_child(self) -> bool:
+        """Return whether this is a forked child whose main thread has ended.
 
-        Such a child ends with its last thread, which must not be this one.
+        Such a process exits when its last thread ends, so the sending thread must end too.
         """
         return self._in_child and not threading.main_thread().is_alive()
 
     def _wait(self) -> list[Answers]:
-        """Sleep until the interval is over, a batch is full or somebody wants a flush."""
+        """Wait until the interval is over, a batch is full or a flush is requested."""
         waiting: list[Answers] = []
         with self._lock:
-            # It may have filled while the last one was being sent.
+            # A batch may have become full while the last one was sent.
             timeout_s = 0.0 if self._queue.has_full_batch else self._interval_s
         try:
             request = self._wake.get(timeout=timeout_s)
@@ -202,7 +202,7 @@ class PulseSpanProcessor(SpanProcessor):
         return waiting
 
     def _send_queued(self, waiting: list[Answers]) -> bool:
-        """Send all that was queued when we began; True when all of it arrived."""
+        """Send all spans that are queued now; return True if all were accepted."""
         with self._lock:
             left = len(self._queue)
         complete = True
@@ -210,14 +210,14 @@ class PulseSpanProcessor(SpanProcessor):
             batch = self._queue.batch(left)
             left -= len(batch)
             delivered = self._deliver([span for span, _ in batch], waiting)
-            if self._give_up.is_set() or (not delivered and self._is_left_alone()):
+            if self._give_up.is_set() or (not delivered and self._is_orphaned_child()):
                 return False
             complete &= delivered
             self._queue.remove(batch)
         return complete
 
     def _deliver(self, spans: list[ReadableSpan], waiting: list[Answers]) -> bool:
-        """Send a batch until it is taken or refused for good."""
+        """Send a batch, with retries, until it is accepted or rejected permanently. True if accepted."""
         body, good = self._encoder.encode(spans)
         self._drop(len(spans) - len(good), "they cannot be encoded")
         spans = good
@@ -234,7 +234,7 @@ class PulseSpanProcessor(SpanProcessor):
                 first = self._deliver(spans[:middle], waiting)
                 return self._deliver(spans[middle:], waiting) and first
             if outcome.verdict == "too_large" and not stripped:
-                # The numbers of a call matter more than its words.
+                # Tokens and times are sent without the content, which is the large part.
                 stripped = self._encoder.encode_without_content(spans[0])
                 if stripped is not None:
                     body = stripped
@@ -243,24 +243,24 @@ class PulseSpanProcessor(SpanProcessor):
                 self._drop(len(spans), outcome.reason)
                 return False
             self._warn_of_retries(outcome)
-            # Whoever waits for a flush need not wait for the collector to come back. At the end there is
-            # no later time, and one that is there may take the spans before ours is over.
+            # A caller of `force_flush()` does not wait until the collector is back. At shutdown it waits for
+            # a busy collector, which may accept the spans before the deadline.
             while waiting and not (self._ending and outcome.busy):
                 waiting.pop().put(False)
             self._pause(outcome, backoff_s, waiting)
-            if self._give_up.is_set() or self._is_left_alone():
+            if self._give_up.is_set() or self._is_orphaned_child():
                 return False
             backoff_s = min(backoff_s * 2, LAST_BACKOFF_S)
         return True
 
     def _warn_of_retries(self, outcome: Outcome) -> None:
-        """Log once that Pulse cannot be reached; an answer of a busy one is no cause for concern."""
+        """Log once that Pulse cannot be reached. An answer "busy" is not logged."""
         if not outcome.busy and not self._has_warned:
             self._has_warned = True
-            logger.warning("Pulse keeps spans and tries again (%s). Said once.", outcome.reason)
+            logger.warning("Pulse keeps spans and retries (%s). Logged once.", outcome.reason)
 
     def _pause(self, outcome: Outcome, backoff_s: float, waiting: list[Answers]) -> None:
-        """Wait before the next try; a flush that is asked for meanwhile tries at once."""
+        """Wait before the next attempt. Returns at once when a flush is requested."""
         until = time.monotonic() + pause_s(outcome, backoff_s)
         while (left_s := until - time.monotonic()) > 0 and not self._closed:
             try:
@@ -277,17 +277,17 @@ class PulseSpanProcessor(SpanProcessor):
             return
         with self._lock:
             first = not self._dropped
-            # The words may be the collector's, so there may be no end of them.
+            # The reason may come from the collector, so the number of different reasons is limited.
             known = reason in self._dropped or len(self._dropped) < MAX_REASONS
             self._dropped[reason if known else "other reasons"] += count
         if first:
-            logger.warning("Pulse drops spans (%s). Said once; the total is reported at the end.", reason)
+            logger.warning("Pulse drops spans (%s). Logged once; the total is logged at the end.", reason)
 
 
 def pause_s(outcome: Outcome, backoff_s: float) -> float:
-    """How long to wait before a batch is tried again: what the collector says, else the backoff, scattered.
+    """Return the seconds before the next attempt: `Retry-After` of the answer, else the backoff with jitter.
 
-    A collector that says `Retry-After: 0` is not asked without end, at the application's cost.
+    At least 0.8 of the first backoff, so that `Retry-After: 0` does not cause a busy loop.
     """
     wait_s = outcome.retry_after_s
     if wait_s is None:
@@ -296,7 +296,7 @@ def pause_s(outcome: Outcome, backoff_s: float) -> float:
 
 
 def _after_fork(reference: weakref.ref[PulseSpanProcessor]) -> None:
-    """In the child: what is queued is the parent's to send, and the thread stayed there."""
+    """Reset a processor in a forked child: the parent sends the queued spans and has the thread."""
     processor = reference()
     if processor is not None:
         processor._reset()  # pyright: ignore[reportPrivateUsage]

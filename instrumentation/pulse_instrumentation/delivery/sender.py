@@ -1,4 +1,4 @@
-"""Sends one batch to Pulse over HTTP and says what became of it."""
+"""Send one batch to Pulse over HTTP and return the outcome."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from typing import IO, Literal
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-# An answer says little; a hostile one must not fill the memory of the application.
+# Answers are short. The limit protects the application's memory from a hostile server.
 MAX_ANSWER_BYTES = 64 * 1024
-# The codes that OTLP calls retryable.
+# The HTTP status codes that OTLP defines as retryable.
 _RETRYABLE = frozenset({429, 502, 503, 504})
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a batch."""
+    """The outcome of sending a batch."""
 
     verdict: Literal["sent", "retry", "refused", "too_large"]
     reason: str = ""
     rejected: int = 0
-    """Spans that were refused out of a batch that was sent."""
+    """The number of spans that were rejected from a batch that was sent."""
     retry_after_s: float | None = None
     busy: bool = False
-    """Whether the collector is there, and asked for patience."""
+    """Whether the collector has answered that it is overloaded."""
 
 
 class Sender:
-    """Posts encoded batches to one address with one key."""
+    """Posts encoded batches to one URL with one key."""
 
     def __init__(self, api_url: str, api_key: str | None) -> None:
         self.url = f"{api_url}/v1/traces"
@@ -48,7 +48,7 @@ class Sender:
             self._headers["Authorization"] = f"Bearer {api_key}"
         handlers: list[urllib.request.BaseHandler] = [_NoRedirect()]
         if _is_loopback(api_url):
-            # Whatever proxy the environment names, it does not lead to this machine.
+            # A proxy from the environment cannot reach this machine's loopback interface.
             handlers.append(urllib.request.ProxyHandler({}))
         self._opener = urllib.request.build_opener(*handlers)
 
@@ -73,7 +73,7 @@ class Sender:
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect could carry the key to another host."""
+    """Follows no redirect, which could send the key to another host."""
 
     def redirect_request(
         self,
@@ -96,7 +96,7 @@ def _is_loopback(url: str) -> bool:
 
 
 def _beginning(answer: http.client.HTTPResponse, deadline_s: float) -> bytes:
-    """What an answer says until it is over, says too much or takes too long."""
+    """Return the body of an answer, at most `MAX_ANSWER_BYTES` of it and until the deadline."""
     beginning = b""
     while len(beginning) < MAX_ANSWER_BYTES and time.monotonic() < deadline_s:
         piece = answer.read1(MAX_ANSWER_BYTES - len(beginning))
@@ -127,7 +127,7 @@ def _refused(error: urllib.error.HTTPError, url: str) -> Outcome:
 
 
 def _seconds(error: urllib.error.HTTPError) -> float | None:
-    """How long `Retry-After` says to wait, at most 5 minutes: it holds seconds or a date."""
+    """Return the seconds of `Retry-After` (seconds or a date), at most 300; None if it has neither."""
     value = error.headers.get("Retry-After", "")
     try:
         seconds = float(value)
@@ -136,5 +136,5 @@ def _seconds(error: urllib.error.HTTPError) -> float | None:
             seconds = parsedate_to_datetime(value).timestamp() - time.time()
         except (ValueError, OverflowError):
             return None
-    # NaN compares false.
+    # A comparison with NaN is false.
     return min(seconds, 300.0) if seconds > 0 else 0.0

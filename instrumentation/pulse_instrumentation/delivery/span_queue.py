@@ -1,4 +1,4 @@
-"""The queue of finished spans: bounded in bytes, taken from in batches."""
+"""The queue of ended spans: bounded in bytes, read in batches."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ MAX_QUEUE_BYTES = 32 * 1024 * 1024
 MAX_BATCH_BYTES = 4 * 1024 * 1024
 
 Batch = list[tuple[ReadableSpan, int]]
-"""Spans with what each takes, in bytes."""
+"""Spans with their estimated encoded size in bytes."""
 
 
 class SpanQueue:
-    """Spans in the order in which they ended. What it is full of stays; what comes then is declined."""
+    """Spans in the order in which they ended. A full queue keeps its spans and declines new ones."""
 
     def __init__(self, max_bytes: int, batch_size: int) -> None:
-        # An RLock: a signal handler or a destructor may come in while its own thread holds it.
+        # An RLock: a signal handler or destructor may run in the thread that holds it.
         self.lock = threading.RLock()
         self._max_bytes = max_bytes
         self._batch_size = batch_size
@@ -31,7 +31,7 @@ class SpanQueue:
         return len(self._spans)
 
     def offer(self, span: ReadableSpan) -> bool:
-        """Take a span; False when there is no room for it."""
+        """Append a span; return False if it would exceed the bound."""
         size = span_size(span)
         with self.lock:
             if self._bytes + size > self._max_bytes:
@@ -42,11 +42,11 @@ class SpanQueue:
 
     @property
     def has_full_batch(self) -> bool:
-        """Whether there is enough for a request."""
+        """Whether the queued spans fill a request, by number or by bytes."""
         return len(self._spans) >= self._batch_size or self._bytes >= MAX_BATCH_BYTES
 
     def batch(self, most: int) -> Batch:
-        """The first spans, at least one: as many as one request may have, and at most `most`. They stay."""
+        """Return the first spans, without removing them: as many as fit into one request, at most `most`."""
         batch: Batch = []
         total = 0
         with self.lock:
@@ -58,7 +58,7 @@ class SpanQueue:
         return batch
 
     def remove(self, batch: Batch) -> None:
-        """Let go of the batch that was first. Until here it counts, so that it stays within the bound."""
+        """Remove the first batch after it was sent. Until then its spans count towards the bound."""
         with self.lock:
             for _, size in batch:
                 self._spans.popleft()

@@ -1,4 +1,4 @@
-"""SIGTERM: what is recorded is sent first, then the application's own behaviour follows."""
+"""Send spans on SIGTERM, then let the application's own handler or the default action follow."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ FLUSH_TIMEOUT_MS = 1000
 
 
 def flush_on_termination(flush: Callable[[int], bool], before_death: Callable[[], None]) -> None:
-    """Flush before the present handler of SIGTERM acts, or before the process dies of it.
+    """Install a handler of SIGTERM that flushes, then calls the present handler or ends the process.
 
-    `before_death` is called first when no handler will act, so that the process is sure to die.
+    `before_death` is called first if there is no present handler, so that the process is sure to end.
 
-    A signal that the application ignores stays ignored; a handler that it installs later replaces
-    this one. Outside the main thread Python allows no handlers, so nothing happens there. In a child of
-    multiprocessing a signal that nobody handles keeps killing at once: Python lets a handler wait for
-    whatever blocks in C, and a pool that ends its workers by this signal would wait with it.
+    Does nothing if the application ignores the signal, and outside the main thread, where Python allows no
+    handlers. A handler that the application installs later replaces this one. Does nothing either in a child
+    process of multiprocessing without a handler: Python delays a handler while C code blocks, and a pool
+    that ends its workers by SIGTERM would wait for it.
     """
     if threading.current_thread() is not threading.main_thread():
         return
     previous = signal.getsignal(signal.SIGTERM)
-    # None: a handler that was not installed from Python, which cannot be chained.
+    # None: the handler was not installed from Python, so it cannot be called.
     if previous is None or previous == signal.SIG_IGN:
         return
     if not callable(previous) and _is_child():
@@ -46,18 +46,18 @@ def flush_on_termination(flush: Callable[[int], bool], before_death: Callable[[]
 
     signal.signal(signal.SIGTERM, handle)
     if not callable(previous):
-        multiprocessing_util.register_after_fork(handle, _let_it_kill)
+        multiprocessing_util.register_after_fork(handle, _restore_default_action)
 
 
 def _is_child() -> bool:
-    """Whether this is a child of multiprocessing, or of billiard, which is Celery's own edition of it.
+    """Return whether this is a child process of multiprocessing, or of billiard, Celery's fork of it.
 
-    Billiard tells multiprocessing of its processes, though not of their parents.
+    Billiard registers its processes with multiprocessing, but not their parents.
     """
     return parent_process() is not None or getattr(current_process(), "_parent_pid", None) is not None
 
 
-def _let_it_kill(handle: Callable[[int, FrameType | None], None]) -> None:
-    """In a forked child of multiprocessing: no handler where the parent had none of its own."""
+def _restore_default_action(handle: Callable[[int, FrameType | None], None]) -> None:
+    """Restore the default action of SIGTERM in a forked child of multiprocessing."""
     if signal.getsignal(signal.SIGTERM) is handle:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)

@@ -1,1 +1,1 @@
-"""What each API's requests and answers say, as attributes of a span."""
+"""Read the requests and answers of each API as span attributes."""

@@ -1,4 +1,4 @@
-"""Reads the bodies of Anthropic's Messages API, plain and streamed."""
+"""Read the bodies of Anthropic's Messages API."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pulse_instrumentation.readers.anthropic_stream import MessageFold
 from pulse_instrumentation.readers.anthropic_usage import USAGE, completed_usage
 from pulse_instrumentation.readers.errors import body_failure
 from pulse_instrumentation.readers.operations import Body, Operation
-from pulse_instrumentation.readers.tables import Table, filled, output_type, read, true
+from pulse_instrumentation.readers.tables import Table, non_empty_text, output_type, read, true_only
 
 
 def request_attributes(body: Body) -> Attributes:
@@ -25,7 +25,7 @@ def request_attributes(body: Body) -> Attributes:
 
 
 def response_attributes(response: object) -> Attributes:
-    """Read what came back."""
+    """Return the attributes of a message or text completion, without content."""
     return completed_usage(read(response, _RESPONSE), field(response, "usage"))
 
 
@@ -37,12 +37,12 @@ _REQUEST: Table = {
     "top_p": (names.REQUEST_TOP_P, number),
     "top_k": (names.REQUEST_TOP_K, number),
     "stop_sequences": (names.REQUEST_STOP_SEQUENCES, texts),
-    "stream": (names.REQUEST_STREAM, true),
+    "stream": (names.REQUEST_STREAM, true_only),
     "output_config": {
         "effort": (names.REQUEST_REASONING_LEVEL, text),
         "format": (names.OUTPUT_TYPE, output_type),
     },
-    # Its name before `output_config` had it.
+    # The older field, before `output_config`.
     "output_format": (names.OUTPUT_TYPE, output_type),
     "service_tier": (names.ANTHROPIC_REQUEST_SERVICE_TIER, text),
     "speed": (names.ANTHROPIC_REQUEST_SPEED, text),
@@ -50,8 +50,8 @@ _REQUEST: Table = {
     "thinking": {"budget_tokens": (names.ANTHROPIC_THINKING_BUDGET, integer)},
 }
 _RESPONSE: Table = {
-    "id": (names.RESPONSE_ID, filled),
-    "model": (names.RESPONSE_MODEL, filled),
+    "id": (names.RESPONSE_ID, non_empty_text),
+    "model": (names.RESPONSE_MODEL, non_empty_text),
     "stop_reason": (names.RESPONSE_FINISH_REASONS, texts),
     "usage": USAGE,
 }
@@ -102,7 +102,7 @@ def _part(block: object, capture: Capture) -> Part:
     if kind == "thinking":
         return capture.text_part(text(field(block, "thinking")) or "", "reasoning")
     if kind == "redacted_thinking":
-        # Opaque by design, so it cannot be the conventions' `reasoning`, which has words.
+        # Encrypted, so it cannot be a `reasoning` part of the conventions, which has text.
         return {"type": "redacted_thinking", "size": len(text(field(block, "data")) or "")}
     if kind == "compaction":
         return capture.compaction(None, field(block, "content"), field(block, "encrypted_content"))
@@ -134,7 +134,7 @@ def _part(block: object, capture: Capture) -> Part:
 
 
 def _fallback(block: object) -> Part:
-    """The point where one model's output ends and another's begins."""
+    """Return the part for a `fallback` block, after which another model continues the output."""
     before = field(block, "from") or field(block, "from_")
     return {
         "type": "fallback",
@@ -186,7 +186,7 @@ def _tool_definition(tool: object, capture: Capture) -> Part:
 
 
 def completion_request_content(body: Body, capture: Capture) -> Attributes:
-    """The prompt of the text completions that clients before 1.0 had."""
+    """Return the prompt of a text completion, an API of clients before 1.0."""
     if (prompt := text(body.get("prompt"))) is None:
         return {}
     message: Part = {"role": "user", "parts": [capture.text_part(prompt)]}

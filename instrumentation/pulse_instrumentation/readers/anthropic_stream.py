@@ -1,4 +1,4 @@
-"""Folds the events of a streamed Anthropic message into one message."""
+"""Fold the events of a streamed Anthropic message into one message."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 from pulse_instrumentation.fields import field, own_fields, pairs, text
 
-# The kinds of delta with the fields that they have in common with the block that they extend.
+# The types of delta that extend text of a block, with the field, which delta and block both have.
 _DELTAS = {
     "text_delta": (("text", "text"),),
     "thinking_delta": (("thinking", "thinking"),),
@@ -14,12 +14,12 @@ _DELTAS = {
     "input_json_delta": (("partial_json", "input"),),
     "compaction_delta": (("content", "content"), ("encrypted_content", "encrypted_content")),
 }
-# Fields of a usage object that are no counts of one attempt: they hold after a fallback too.
+# Fields of a usage object that are not counts of one attempt, so they stay valid after a fallback.
 _LASTING = frozenset({"service_tier", "inference_geo"})
 
 
 class MessageFold:
-    """One message from its events. Without content only the first and last events are looked into."""
+    """Folds events into one message. Without content it reads only the first and the last events."""
 
     __slots__ = (
         "_blocks",
@@ -39,7 +39,7 @@ class MessageFold:
         self._stop_reason: object = None
         self._usage: dict[str, object] = {}
         self._counted = False
-        """Whether the output has been counted: at its end, by the event that also tells why it stopped."""
+        """Whether the output tokens have been counted, by the `message_delta` event with the stop reason."""
         self._fell_back = False
         self._error: object = None
         self._blocks: list[_Block] = []
@@ -74,7 +74,7 @@ class MessageFold:
 
     def response(self) -> object:
         if not self._counted:
-            # The opening counts the output up to itself, a token or two: how many came is not known.
+            # `message_start` counts only the first one or two output tokens, so the real count is unknown.
             for name in ("output_tokens", "output_tokens_details"):
                 self._usage.pop(name, None)
         return {
@@ -87,7 +87,7 @@ class MessageFold:
 
     def _open_block(self, index: object, opening: object) -> None:
         if field(opening, "type") == "fallback":
-            # Another model goes on: the counts so far are those of the one that declined.
+            # Another model continues. The counts before are those of the model that declined.
             self._head["model"] = field(field(opening, "to"), "model") or self._head.get("model")
             self._usage = {name: value for name, value in self._usage.items() if name in _LASTING}
             self._fell_back = True
@@ -97,19 +97,19 @@ class MessageFold:
             self._blocks.append(block)
 
     def _take_usage(self, usage: object) -> None:
-        # The counts are cumulative: a later one replaces an earlier one, an absent one does not.
+        # The counts are cumulative: a later count replaces an earlier one; an absent count does not.
         for name, value in pairs(usage):
             if value is None:
                 continue
             known = self._usage.get(name)
             if type(value) is int and type(known) is int and name != "output_tokens":
-                # Some servers have zeros in place of what the opening has counted.
+                # Some servers send zeros for counts that `message_start` has reported.
                 value = max(known, value)
             self._usage[name] = value
 
 
 class _Block:
-    """One content block as its deltas arrive."""
+    """One content block, while its deltas arrive."""
 
     __slots__ = ("_citations", "_opening", "_pieces")
 
@@ -129,11 +129,11 @@ class _Block:
                 self._pieces.setdefault(target, []).append(piece)
 
     def whole(self) -> object:
-        """The block with all fields that it was opened with, and what its deltas added."""
+        """Return the block: the fields of its first event, extended by its deltas."""
         block = {name: value for name, value in pairs(self._opening) if value is not None}
         for name, pieces in self._pieces.items():
             if not (joined := "".join(pieces)):
-                # A tool without arguments: its one delta is empty, and the opening has the object.
+                # A tool without arguments: its delta is empty, and `content_block_start` has the object.
                 continue
             opening = block.get(name)
             block[name] = _parsed(joined) if name == "input" else f"{text(opening) or ''}{joined}"
@@ -144,7 +144,7 @@ class _Block:
 
 
 def _parsed(arguments: str) -> object:
-    """The tool input as an object; as the text itself when the stream broke off within it."""
+    """Return the tool input parsed from JSON; the unparsed text if the stream ended within it."""
     try:
         return json.loads(arguments)
     except ValueError:

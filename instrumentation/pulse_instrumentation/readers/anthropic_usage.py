@@ -1,4 +1,4 @@
-"""Reads the usage of Anthropic's messages, with what is billed beyond its top-level counts."""
+"""Read the usage of Anthropic's messages, including billed tokens that the top-level counts lack."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.fields import Attributes, count, field, items, text
-from pulse_instrumentation.readers.tables import Table, read, some
+from pulse_instrumentation.readers.tables import Table, non_zero_count, read
 from pulse_instrumentation.readers.usage import (
     COST,
     ModelUsage,
@@ -24,13 +24,13 @@ USAGE: Table = {
     },
     "output_tokens": (names.USAGE_OUTPUT_TOKENS, count),
     "output_tokens_details": {"thinking_tokens": (names.USAGE_REASONING, count)},
-    "server_tool_use": {"web_search_requests": (names.ANTHROPIC_WEB_SEARCHES, some)},
+    "server_tool_use": {"web_search_requests": (names.ANTHROPIC_WEB_SEARCHES, non_zero_count)},
     "service_tier": (names.ANTHROPIC_RESPONSE_SERVICE_TIER, text),
     "speed": (names.ANTHROPIC_RESPONSE_SPEED, text),
     "inference_geo": (names.ANTHROPIC_RESPONSE_INFERENCE_GEO, text),
     **COST,
 }
-# The counts that add up: all but those that are parts of another one.
+# The counts that are summed, without those that are parts of another count.
 _SUMMED = (
     names.USAGE_INPUT_TOKENS,
     names.USAGE_OUTPUT_TOKENS,
@@ -42,9 +42,9 @@ _SAMPLED = ("message", "fallback_message")
 
 
 def completed_usage(attributes: Attributes, usage: object) -> Attributes:
-    """Complete the counts that `USAGE` found in a usage object.
+    """Return the attributes that `USAGE` read, with derived counts.
 
-    Anthropic counts cached input apart; ours includes it, as the conventions ask.
+    Anthropic's input tokens exclude cached tokens. The conventions' count includes them, so they are added.
     """
     if iterations := items(field(usage, "iterations")):
         _add_iterations(attributes, [_Iteration(iteration) for iteration in iterations])
@@ -58,7 +58,7 @@ def completed_usage(attributes: Attributes, usage: object) -> Attributes:
 
 
 class _Iteration:
-    """One of the samplings that a call consists of."""
+    """The usage of one sampling of a call, an element of `usage.iterations`."""
 
     __slots__ = ("counts", "kind", "model")
 
@@ -72,17 +72,17 @@ class _Iteration:
         return value if isinstance(value, int) else 0
 
     @property
-    def summed(self) -> int:
-        """All of its tokens."""
+    def total(self) -> int:
+        """The sum of its tokens of every kind."""
         return sum(map(self.get, _SUMMED))
 
 
 def _add_iterations(attributes: Attributes, iterations: list[_Iteration]) -> None:
-    """Add what is billed but not in the top-level counts.
+    """Add the tokens of iterations that the top-level counts do not include.
 
-    These cover the samplings of the model that answered. Compactions, consultations of an advisor, and the
-    attempts of models that declined after they had begun to answer are billed in addition: those of the same
-    model are added to the counts, those of other models stand in an attribute of their own.
+    The top-level counts cover the samplings of the model that answered. Compactions, calls of an advisor, and
+    attempts of models that declined during their output are billed in addition. Those of the same model are
+    added to the counts; those of other models are set as the attribute `pulse.usage.other_models`.
     """
     sampled = [iteration for iteration in iterations if iteration.kind in _SAMPLED]
     answered = next((iteration.model for iteration in reversed(sampled) if iteration.model), None)
@@ -90,15 +90,15 @@ def _add_iterations(attributes: Attributes, iterations: list[_Iteration]) -> Non
         attributes[names.RESPONSE_MODEL] = answered
     covered = [iteration for iteration in sampled if iteration.model in {None, answered}]
     for name in _COUNTS:
-        # Only the iterations have what the events after a fallback leave out.
+        # After a fallback, only the iterations contain these counts.
         if name not in attributes and any(name in iteration.counts for iteration in covered):
             attributes[name] = _sum(covered, name)
-    if _tokens(attributes) == sum(iteration.summed for iteration in iterations):
+    if _tokens(attributes) == sum(iteration.total for iteration in iterations):
         return
     billed = [
         iteration
         for iteration in iterations
-        # An attempt that declined before any output is not billed.
+        # A model that declined before its first output is not billed.
         if iteration not in covered and (iteration.kind not in _SAMPLED or iteration.get(_SUMMED[1]))
     ]
     own_models = (None, answered, attributes.get(names.RESPONSE_MODEL))
@@ -125,7 +125,7 @@ def _sum(iterations: Iterable[_Iteration], name: str) -> int:
 
 
 def _input(iteration: _Iteration) -> int:
-    return iteration.summed - iteration.get(names.USAGE_OUTPUT_TOKENS)
+    return iteration.total - iteration.get(names.USAGE_OUTPUT_TOKENS)
 
 
 def _model_usage(iteration: _Iteration) -> ModelUsage:

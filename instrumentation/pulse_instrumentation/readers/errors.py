@@ -1,4 +1,4 @@
-"""Reads failures from answers whose HTTP status reports success."""
+"""Read errors from answers with HTTP status 200."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pulse_instrumentation.fields import field, items, pairs, text
 from pulse_instrumentation.readers.operations import Failure
 
 _UNNAMED = "error"
-# A longer text, or one with spaces, is a message and not the name of a type.
+# A longer text, or a text with spaces, is a message and not an error type.
 _MAX_TYPE_LENGTH = 64
 
 
 def body_failure(response: object) -> Failure | None:
-    """Read the failure of a body: its `error`, itself where it is one, or MiniMax's status."""
+    """Return the failure in a body: its `error` field, the body if it is an error, or MiniMax's status."""
     if _is_reported(error := field(response, "error")):
         return failure_of(error)
     if field(response, "object") == "error":
@@ -23,7 +23,7 @@ def body_failure(response: object) -> Failure | None:
 
 
 def choices_failure(response: object) -> Failure | None:
-    """Read the failure of a body with choices: its own, that of a choice, or that of Groq's extension."""
+    """Return the failure in a body with choices: of the body, of a choice, or in Groq's `x_groq`."""
     if (failure := body_failure(response)) is not None:
         return failure
     for choice in items(field(response, "choices")):
@@ -36,12 +36,12 @@ def choices_failure(response: object) -> Failure | None:
 
 
 def _is_reported(error: object) -> bool:
-    """Whether a field reports an error: some servers always send it, with nothing in it."""
+    """Return whether an `error` field reports an error: some servers always send the field, empty."""
     return bool(error) and (isinstance(error, str) or any(value for _, value in pairs(error)))
 
 
 def failure_of(error: object, unnamed: str = _UNNAMED) -> Failure:
-    """Read an error object, or an error that is a mere text. `unnamed` is the type of one without a type."""
+    """Return the failure in an error object or error text. `unnamed` is the type of an error without one."""
     if isinstance(error, str):
         return Failure(_name(error) or unnamed, text(error))
     code = field(error, "code")
@@ -56,7 +56,7 @@ def failure_of(error: object, unnamed: str = _UNNAMED) -> Failure:
 
 
 def _name(value: object) -> str | None:
-    """A text that can name a type. `error` names none: it is what events with errors are called."""
+    """Return a text that can be an error type, else None. `error`, the type of error events, is not one."""
     name = text(value)
     is_name = name and name != "error" and len(name) <= _MAX_TYPE_LENGTH and not name.count(" ")
     return name if is_name else None

@@ -1,4 +1,4 @@
-"""Reads the bodies of OpenAI's chat completions, as OpenAI and all compatible servers write them."""
+"""Read the bodies of chat completions, of OpenAI and of all compatible servers."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from pulse_instrumentation.readers.operations import Body, Operation
 from pulse_instrumentation.readers.pieces import thoughts
 from pulse_instrumentation.readers.tables import (
     Table,
-    filled,
+    choice_count,
+    non_empty_text,
     output_modality,
     output_type,
     read,
-    several,
-    true,
+    true_only,
 )
 from pulse_instrumentation.readers.usage import USAGE, completed_usage, usage_of_choices
 
 
 def request_attributes(body: Body) -> Attributes:
-    """What is asked for, without any words. Shared by the legacy completions."""
+    """Return the attributes of a request of chat or legacy completions, without content."""
     attributes = read(body, _REQUEST)
     if limit := integer(body.get("max_completion_tokens")):
         attributes[names.REQUEST_MAX_TOKENS] = limit
@@ -38,19 +38,19 @@ def request_attributes(body: Body) -> Attributes:
 
 
 def response_attributes(response: object) -> Attributes:
-    """Read what came back, without any words. Shared by the legacy completions.
+    """Return the attributes of a chat or legacy completion, without content.
 
-    A reported cost is in dollars. Input tokens include what was cached.
+    A reported cost is in dollars. Input tokens include cached tokens.
     """
     attributes = read(response, _RESPONSE)
     if not attributes.get(names.USAGE_INPUT_TOKENS) and not attributes.get(names.USAGE_OUTPUT_TOKENS):
-        # Absent, or not filled in.
+        # Some servers send a usage object without counts.
         attributes.update(usage_of_choices(items(field(response, "choices"))))
     return completed_usage(attributes)
 
 
 def _finish_reasons(choices: object) -> list[str] | None:
-    """The reason of each choice, at its position: `error` for one that was cut off while others ended."""
+    """Return the finish reason of each choice, by position. `error` if only other choices have one."""
     found = [text(field(choice, "finish_reason")) for choice in items(choices)]
     return [reason or "error" for reason in found] if any(found) else None
 
@@ -65,28 +65,28 @@ _REQUEST: Table = {
     "presence_penalty": (names.REQUEST_PRESENCE_PENALTY, number),
     "seed": (names.REQUEST_SEED, integer),
     "stop": (names.REQUEST_STOP_SEQUENCES, texts),
-    "n": (names.REQUEST_CHOICE_COUNT, several),
-    "stream": (names.REQUEST_STREAM, true),
+    "n": (names.REQUEST_CHOICE_COUNT, choice_count),
+    "stream": (names.REQUEST_STREAM, true_only),
     "response_format": (names.OUTPUT_TYPE, output_type),
     "modalities": (names.OUTPUT_TYPE, output_modality),
     "reasoning_effort": (names.REQUEST_REASONING_LEVEL, text),
     "service_tier": (names.OPENAI_REQUEST_SERVICE_TIER, text),
 }
 _RESPONSE: Table = {
-    "id": (names.RESPONSE_ID, filled),
-    "model": (names.RESPONSE_MODEL, filled),
+    "id": (names.RESPONSE_ID, non_empty_text),
+    "model": (names.RESPONSE_MODEL, non_empty_text),
     "choices": (names.RESPONSE_FINISH_REASONS, _finish_reasons),
     "system_fingerprint": (names.OPENAI_SYSTEM_FINGERPRINT, text),
     "service_tier": (names.OPENAI_RESPONSE_SERVICE_TIER, text),
     "provider": (names.OPENROUTER_PROVIDER, text),
     "usage": USAGE,
-    # Groq's streams.
+    # Streams of Groq.
     "x_groq": {"usage": USAGE},
 }
 
 
 def request_content(body: Body, capture: Capture) -> Attributes:
-    """The messages and the tools."""
+    """Return the input messages and tool definitions as attributes."""
     attributes: Attributes = {}
     messages = [message(item, capture) for item in items(body.get("messages"))]
     if messages:
@@ -98,7 +98,7 @@ def request_content(body: Body, capture: Capture) -> Attributes:
 
 
 def response_content(response: object, capture: Capture) -> Attributes:
-    """One message per choice, in the order of the choices."""
+    """Return one output message per choice, in the order of the choices, as an attribute."""
     messages: list[Part] = []
     for choice in items(field(response, "choices")):
         output = message(field(choice, "message"), capture, role="assistant")
@@ -108,7 +108,7 @@ def response_content(response: object, capture: Capture) -> Attributes:
 
 
 def message(value: object, capture: Capture, role: str = "user") -> Part:
-    """One chat message in the parts format."""
+    """Return a chat message in the conventions' parts format."""
     role = text(field(value, "role")) or role
     converted: Part = {"role": role, "parts": _parts(value, role, capture)}
     if (name := field(value, "name")) is not None:
@@ -117,7 +117,7 @@ def message(value: object, capture: Capture, role: str = "user") -> Part:
 
 
 def tool_definition(tool: object, capture: Capture) -> Part:
-    """A tool of chat completions (nested under `function`) or of responses (flat)."""
+    """Return the definition of a tool of chat completions (nested in `function`) or of responses (flat)."""
     kind = text(field(tool, "type"))
     function = field(tool, "function")
     if function is None and kind != "function":
@@ -142,7 +142,7 @@ def _parts(value: object, role: str, capture: Capture) -> list[Part]:
         parts.extend(_content_part(part, capture) for part in items(content))
     if refusal := text(field(value, "refusal")):
         parts.append(capture.text_part(refusal, "refusal"))
-    # Pictures of a model's answer, as OpenRouter sends them.
+    # Images in an answer of OpenRouter.
     parts.extend(_content_part(image, capture) for image in items(field(value, "images")))
     if (audio := field(value, "audio")) is not None:
         parts.extend(_audio_parts(audio, capture))
@@ -154,7 +154,7 @@ def _parts(value: object, role: str, capture: Capture) -> list[Part]:
 
 
 def _reasoning(value: object) -> str | None:
-    """The reasoning of a message, under the names that compatible servers have for it."""
+    """Return the reasoning of a message, from the field names of all compatible servers."""
     for key in ("reasoning", "reasoning_content", "reasoning_text", "thinking"):
         if words := text(field(value, key)):
             return words
@@ -169,7 +169,7 @@ def _content_part(part: object, capture: Capture) -> Part:
     if kind == "thinking":
         return capture.text_part(thoughts(part), "reasoning")
     if isinstance(kind, str) and (modality_ := _ADDRESSED.get(kind)) is not None:
-        # Mistral has the address itself where OpenAI has an object with it.
+        # Mistral sends a URL where OpenAI sends an object with a URL.
         address = field(part, kind)
         return capture.uri(address if isinstance(address, str) else field(address, "url"), modality_)
     if kind == "input_audio":
@@ -199,7 +199,7 @@ def _audio_parts(audio: object, capture: Capture) -> list[Part]:
     if (data := text(field(audio, "data"))) is not None:
         parts.append(capture.blob(data, None, "audio"))
     if not parts and (id := field(audio, "id")) is not None:
-        # An earlier answer, referred to in a request.
+        # The audio of an earlier answer, referenced by id in a request.
         parts.append(capture.file(id, "audio"))
     return parts
 
@@ -213,7 +213,7 @@ def _tool_call(call: object, capture: Capture) -> Part:
 
 
 def chat_request(body: Body) -> Attributes:
-    """Read what is asked for, and by which API."""
+    """Return the attributes of a chat request, with the API type."""
     return {names.OPENAI_API_TYPE: "chat_completions", **request_attributes(body)}
 
 

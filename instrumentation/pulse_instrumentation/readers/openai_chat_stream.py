@@ -1,4 +1,4 @@
-"""Folds the chunks of a streamed chat completion into one completion."""
+"""Fold the chunks of a streamed chat completion into one completion."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pulse_instrumentation.fields import field, items, own_fields, pairs
 from pulse_instrumentation.readers.pieces import joined_words
 from pulse_instrumentation.readers.tool_calls import ToolCall, ToolCalls
 
-# The fields of a delta that hold words; `text` is the legacy completions' own.
+# The fields of a delta that contain text; `text` is that of legacy completions.
 _WORDS = frozenset(
     {"content", "reasoning", "reasoning_content", "reasoning_text", "thinking", "refusal", "text"}
 )
 _OTHER_OUTPUT = frozenset({"tool_calls", "function_call", "images", "reasoning_details", "audio"})
-# The fields of a completion that any chunk may be the first to have: Azure's first has them empty.
+# The fields of a completion taken from the first chunk with a value: Azure's first chunk has them empty.
 _HEAD = ("id", "model", "system_fingerprint", "service_tier", "provider")
 
 
 class ChatFold:
-    """One completion from its chunks; serves the legacy completions too.
+    """Folds chunks into one chat or legacy completion.
 
-    Tolerates what compatible servers send: null choices, tool calls without an index, usage in any
-    chunk and in several places of it, several choices interleaved.
+    Accepts the chunks of compatible servers: null choices, tool calls without an index, usage in any chunk
+    and in several places of it, several choices interleaved.
     """
 
     __slots__ = ("_choices", "_content", "_error", "_groq", "_head", "_missing", "_usage")
@@ -37,7 +37,7 @@ class ChatFold:
 
     def add(self, chunk: object) -> bool:
         fields = own_fields(chunk)
-        # What the client's model does not declare.
+        # Fields that the client's model does not declare.
         extra = fields if fields is chunk else getattr(chunk, "__pydantic_extra__", None)
         if self._missing:
             self._take_head(fields)
@@ -58,11 +58,11 @@ class ChatFold:
             if extra := parts if parts is piece else getattr(piece, "__pydantic_extra__", None):
                 choice.usage = extra.get("usage") or choice.usage
                 choice.error = extra.get("error") or choice.error
-            # Once output has been seen and words are not wanted, deltas need no look.
+            # Without content, deltas after the first output are not needed.
             if self._content or not choice.started:
                 delta = parts.get("delta")
                 if delta is None:
-                    # The legacy completions stream has the text on the choice itself.
+                    # A choice of legacy completions has the text itself, without a delta.
                     delta = piece
                 output |= choice.add(delta, self._content)
         return output
@@ -78,7 +78,7 @@ class ChatFold:
         if error := extra.get("error"):
             self._error = error
         groq = extra.get("x_groq")
-        # The first chunk has one as well, with an id only.
+        # The first chunk has one too, with only an id.
         if groq is not None and (field(groq, "usage") or field(groq, "error")):
             self._groq = groq
 
@@ -93,12 +93,12 @@ class ChatFold:
 
 
 def _counts(usage: object) -> bool:
-    """Whether a usage object has any count: some servers end a stream with one that is not filled in."""
+    """Return whether a usage object has any count: some servers end a stream with an empty one."""
     return any(isinstance(value, int) and value > 0 for _, value in pairs(usage))
 
 
 class _Choice:
-    """One choice as its deltas arrive; strings are joined once, at the end."""
+    """One choice, while its deltas arrive. Texts are joined once, at the end."""
 
     __slots__ = (
         "_details",
@@ -126,7 +126,7 @@ class _Choice:
         self._details: list[object] = []
         self._transcript: list[str] = []
         self._function: ToolCall | None = None
-        """The call of a function in the way before there were tools."""
+        """The deprecated `function_call`, which preceded `tool_calls`."""
 
     def add(self, delta: object, content: bool) -> bool:
         output = False
@@ -134,7 +134,7 @@ class _Choice:
             if not value:
                 continue
             if name in _WORDS:
-                # Mistral's content is a list of parts while the model thinks.
+                # Mistral sends content as a list of parts during reasoning.
                 if isinstance(value, str) or items(value):
                     output = True
                     if content:
@@ -160,11 +160,11 @@ class _Choice:
         elif name == "reasoning_details":
             self._details.extend(items(value))
         elif isinstance(words := field(value, "transcript"), str):
-            # Of speech the words alone: its sound would be kept until the end of the stream.
+            # Only the transcript of audio: its data would be kept in memory until the end of the stream.
             self._transcript.append(words)
 
     def whole(self) -> object:
-        """The choice as a completion that is not streamed has it."""
+        """Return the choice in the form of a completion that is not streamed."""
         message: dict[str, object] = {"role": self.role or "assistant"}
         for name, pieces in self._words.items():
             message[name] = joined_words(pieces)
@@ -178,7 +178,7 @@ class _Choice:
         message.update((name, value) for name, value in found.items() if value)
         return {
             "message": message,
-            # Together's legacy completions have a delta with content, as chats have.
+            # Legacy completions of Together have a delta with content, as chat completions have.
             "text": message.get("text") or message.get("content"),
             "finish_reason": self.finish_reason,
             "usage": self.usage,

@@ -1,4 +1,4 @@
-"""Reads the bodies of OpenAI's decisions: questions about an input, answered by probabilities."""
+"""Read the bodies of OpenAI's decisions: questions about an input, answered by probabilities."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pulse_instrumentation.readers.operations import Body, Operation
 
 
 def decision_request(body: Body) -> Attributes:
-    """What is asked for. The input has the form of the Responses API's."""
+    """Return the attributes of a decision request. Its input has the form of the Responses API."""
     return {**request_attributes(body), names.OPENAI_API_TYPE: "decisions"}
 
 
 def decision_request_content(body: Body, capture: Capture) -> Attributes:
-    """The input, and the questions in the place of instructions."""
+    """Return the input as messages, and the questions as system instructions."""
     attributes = request_content(body, capture)
     questions = [_part(question, "question", capture) for question in items(body.get("questions"))]
     if questions:
@@ -29,7 +29,7 @@ def decision_request_content(body: Body, capture: Capture) -> Attributes:
 
 
 def decision_content(response: object, capture: Capture) -> Attributes:
-    """The answers, in the order of the questions."""
+    """Return the answers as output messages, in the order of the questions."""
     parts = [_part(answer, "answer", capture) for answer in items(field(response, "answers"))]
     if not parts:
         return {}
@@ -44,7 +44,7 @@ def _part(value: object, kind: str, capture: Capture) -> Part:
 
 
 DECISION = Operation(
-    # The conventions' name for what is neither a chat nor a completion.
+    # The operation name of the conventions for calls that are neither chat nor text completion.
     name="generate_content",
     request=decision_request,
     response=response_attributes,

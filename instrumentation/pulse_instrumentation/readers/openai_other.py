@@ -1,4 +1,4 @@
-"""Reads the bodies of OpenAI's smaller APIs: completions, embeddings, images, audio, moderations."""
+"""Read the bodies of OpenAI's other APIs: completions, embeddings, images, audio, moderations."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pulse_instrumentation.readers.errors import body_failure, choices_failure
 from pulse_instrumentation.readers.openai_chat import request_attributes, response_attributes
 from pulse_instrumentation.readers.openai_chat_stream import ChatFold
 from pulse_instrumentation.readers.operations import Body, Operation
-from pulse_instrumentation.readers.tables import Table, filled, read, several, true
+from pulse_instrumentation.readers.tables import Table, choice_count, non_empty_text, read, true_only
 from pulse_instrumentation.readers.usage import USAGE, completed_usage, model_usage, other_models_usage
 
 
@@ -47,12 +47,12 @@ def embeddings_request_content(body: Body, capture: Capture) -> Attributes:
 
 
 def media_request(body: Body) -> Attributes:
-    """Images, audio and moderations: the model that was asked for."""
+    """Return the attributes of a request for images, audio or moderation: the model."""
     return read(body, _MEDIA_REQUEST)
 
 
 def media_response(response: object) -> Attributes:
-    """Only what the provider reports; many of these APIs report no tokens."""
+    """Return the attributes of such an answer: model, tokens and cost, if the provider reports them."""
     attributes = completed_usage(read(response, _RESPONSE))
     if (drawn := field(response, "svg_usage")) is not None:
         attributes.update(other_models_usage([model_usage(drawn)]))
@@ -79,19 +79,19 @@ _EMBEDDINGS_REQUEST: Table = {
 }
 _MEDIA_REQUEST: Table = {
     "model": (names.REQUEST_MODEL, text),
-    "n": (names.REQUEST_CHOICE_COUNT, several),
-    "stream": (names.REQUEST_STREAM, true),
+    "n": (names.REQUEST_CHOICE_COUNT, choice_count),
+    "stream": (names.REQUEST_STREAM, true_only),
 }
 _RESPONSE: Table = {
-    "id": (names.RESPONSE_ID, filled),
-    "model": (names.RESPONSE_MODEL, filled),
+    "id": (names.RESPONSE_ID, non_empty_text),
+    "model": (names.RESPONSE_MODEL, non_empty_text),
     "provider": (names.OPENROUTER_PROVIDER, text),
     "usage": USAGE,
 }
 
 
 def _prompts(given: object, capture: Capture) -> Attributes:
-    """A prompt is text, a list of texts, or tokens that only the model can read."""
+    """Return the texts of a prompt: a text or a list of texts. None are in a prompt of token ids."""
     parts: list[Part] = []
     for prompt in [given] if isinstance(given, str) else items(given):
         if isinstance(prompt, str):
@@ -111,7 +111,7 @@ def _tokens(value: object) -> Part:
 
 
 class MediaFold:
-    """One answer from the events of an image, a transcript or speech: its usage and its words."""
+    """Folds the events of an image, a transcript or speech into one answer with usage and text."""
 
     __slots__ = ("_content", "_found", "_words")
 

@@ -1,4 +1,4 @@
-"""Reads the bodies of OpenAI's Responses API, plain and streamed."""
+"""Read the bodies of OpenAI's Responses API."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pulse_instrumentation.readers.errors import body_failure, failure_of
 from pulse_instrumentation.readers.openai_chat import tool_definition
 from pulse_instrumentation.readers.openai_responses_stream import ResponsesFold
 from pulse_instrumentation.readers.operations import Body, Failure, Operation
-from pulse_instrumentation.readers.tables import Table, filled, output_type, read, true
+from pulse_instrumentation.readers.tables import Table, non_empty_text, output_type, read, true_only
 from pulse_instrumentation.readers.usage import USAGE, completed_usage
 
-# The last background responses whose tokens were told.
-_told: deque[str] = deque(maxlen=1024)
+# The ids of the last background responses whose tokens this process has recorded.
+_recorded_ids: deque[str] = deque(maxlen=1024)
 
 
 def request_attributes(body: Body) -> Attributes:
@@ -29,28 +29,28 @@ def response_attributes(response: object) -> Attributes:
     if (reason := finish_reason(response)) is not None:
         attributes[names.RESPONSE_FINISH_REASONS] = [reason]
     if field(response, "background") is True:
-        _tell_tokens_once(attributes)
+        _record_usage_once(attributes)
     return attributes
 
 
-def _tell_tokens_once(attributes: Attributes) -> None:
-    """Leave out the usage of a background response that this process has told before.
+def _record_usage_once(attributes: Attributes) -> None:
+    """Remove the usage of a background response whose usage this process has already recorded.
 
-    Such a response can be streamed again and again, and reports its tokens each time.
+    Such a response can be streamed several times, and reports its tokens each time.
     """
     id = attributes.get(names.RESPONSE_ID)
-    told = [name for name in attributes if name.startswith("gen_ai.usage.")]
-    if not isinstance(id, str) or not told:
+    usage = [name for name in attributes if name.startswith("gen_ai.usage.")]
+    if not isinstance(id, str) or not usage:
         return
-    if id in _told:
-        for name in told:
+    if id in _recorded_ids:
+        for name in usage:
             del attributes[name]
     else:
-        _told.append(id)
+        _recorded_ids.append(id)
 
 
 def finish_reason(response: object) -> str | None:
-    """Why the model stopped, in the words of chat completions; None while it has not."""
+    """Return the finish reason as chat completions name it; None for a response in progress."""
     status = field(response, "status")
     if status == "completed":
         output = items(field(response, "output"))
@@ -62,7 +62,7 @@ def finish_reason(response: object) -> str | None:
 
 
 def failure(response: object) -> Failure | None:
-    """Read the failure of a response: it can fail after the HTTP call succeeded, and raises nothing then."""
+    """Return the failure of a response that has HTTP status 200, for which the client raises nothing."""
     if field(response, "status") == "failed":
         return failure_of(field(response, "error"), "failed")
     return body_failure(response)
@@ -114,12 +114,12 @@ _REQUEST: Table = {
     "previous_response_id": (names.REQUEST_PREVIOUS_RESPONSE_ID, text),
     "prompt": {"id": (names.PROMPT_NAME, text), "version": (names.PROMPT_VERSION, text)},
     "conversation": (names.CONVERSATION_ID, _conversation),
-    "stream": (names.REQUEST_STREAM, true),
+    "stream": (names.REQUEST_STREAM, true_only),
     "text": (names.OUTPUT_TYPE, _format),
 }
 _RESPONSE: Table = {
-    "id": (names.RESPONSE_ID, filled),
-    "model": (names.RESPONSE_MODEL, filled),
+    "id": (names.RESPONSE_ID, non_empty_text),
+    "model": (names.RESPONSE_MODEL, non_empty_text),
     "service_tier": (names.OPENAI_RESPONSE_SERVICE_TIER, text),
     "provider": (names.OPENROUTER_PROVIDER, text),
     "usage": USAGE,
@@ -141,7 +141,7 @@ def _role(item: object) -> str:
 
 def _item_parts(item: object, capture: Capture) -> list[Part]:
     kind = field(item, "type")
-    # An input message may leave its type out.
+    # The type of an input message is optional.
     if kind == "message" or (kind is None and field(item, "role") is not None):
         content = field(item, "content")
         if isinstance(content, str):
@@ -166,12 +166,12 @@ def _item_parts(item: object, capture: Capture) -> list[Part]:
 
 
 _SERVER_TOOLS = frozenset({"web_search_call", "file_search_call", "code_interpreter_call", "mcp_call"})
-# Where such an item has what the tool answered.
+# The fields with the result of a tool, by the type of the item.
 _ANSWERS = ("output", "outputs", "results", "error")
 
 
 def _server_tool(item: object, kind: str, capture: Capture) -> list[Part]:
-    """A call of a tool that the provider runs, and its answer, which is in the same item."""
+    """Return the parts for a call of a tool that the provider runs and for its result, from one item."""
     given = {name: value for name, value in pairs(item) if value is not None}
     id, name = given.get("id"), given.get("name")
     answers = [given[name] for name in _ANSWERS if given.get(name)]

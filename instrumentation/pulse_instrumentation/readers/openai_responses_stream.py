@@ -1,4 +1,4 @@
-"""Folds the events of a streamed answer of the Responses API into one response."""
+"""Fold the events of a streamed answer of the Responses API into one response."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from pulse_instrumentation.fields import field, items, own_fields, pairs
 
-# The events that end a stream, with the status that they report.
+# The last events of a stream, with the status that each reports.
 _FINAL_EVENTS = {
     "response.completed": "completed",
     "response.incomplete": "incomplete",
     "response.failed": "failed",
 }
-# What the pieces of an item extend, by the name of their events (`.delta` and `.done`): the item's field, and
-# for one with parts the kind of the part, its field with words, and the event's field with its index.
+# The text that `.delta` and `.done` events extend, by their name: the field of the item, and for a field with
+# parts the type of the part, its text field, and the event's field with the index of the part.
 _TEXT = ("content", "output_text", "text", "content_index")
 _EXTENDED: dict[str, tuple[str, str, str, str]] = {
     "response.output_text": _TEXT,
@@ -25,7 +25,7 @@ _EXTENDED: dict[str, tuple[str, str, str, str]] = {
     "response.custom_tool_call_input": ("input", "", "input", ""),
     "response.code_interpreter_call_code": ("code", "", "code", ""),
 }
-# The item that pieces belong to when no event opens it.
+# The type of the item of a delta whose item was not added by an event.
 _ITEM_TYPES = {
     "response.reasoning_text": "reasoning",
     "response.reasoning_summary_text": "reasoning",
@@ -34,18 +34,18 @@ _ITEM_TYPES = {
     "response.custom_tool_call_input": "custom_tool_call",
     "response.code_interpreter_call_code": "code_interpreter_call",
 }
-# Where an item has what the model wrote.
+# The fields of an item that contain output of the model.
 _WRITTEN = ("content", "summary", "arguments", "input", "code", "output", "result", "encrypted_content")
 
-# Where pieces belong: the kind of event, the index and the id of the item, the index of the part.
+# The place of a delta: the name of its event, the index and id of its item, the index of its part.
 _Place = tuple[str, object, object, object]
 
 
 class ResponsesFold:
-    """One response from its events.
+    """Folds events into one response.
 
-    The last event should carry all of it. What it lacks is put together from what came before: the
-    items that are done, and those still open with their deltas.
+    The last event should contain the complete response. Items that it lacks are taken from earlier events:
+    finished items, and unfinished ones with their deltas.
     """
 
     __slots__ = ("_content", "_head", "_items", "_output", "_pieces")
@@ -53,7 +53,7 @@ class ResponsesFold:
     def __init__(self, content: bool) -> None:
         self._content = content
         self._head: dict[str, object] = {}
-        """The fields of the response, each from the last event that has it."""
+        """The fields of the response, each from the last event that contains it."""
         self._output: Sequence[object] = ()
         self._items: list[_Item] = []
         self._pieces: dict[_Place, list[str]] = {}
@@ -62,7 +62,7 @@ class ResponsesFold:
         fields = own_fields(chunk)
         kind = fields.get("type")
         if kind == "response.output_text.delta":
-            # By far the most frequent.
+            # Most events are deltas.
             if self._content and isinstance(delta := fields.get("delta"), str):
                 key = (
                     "response.output_text",
@@ -73,13 +73,13 @@ class ResponsesFold:
                 self._pieces_of(key).append(delta)
             return True
         if kind is None and field(chunk, "event") == "error":
-            # As clients before 1.70 wrap it.
+            # Clients before 1.70 wrap the event so.
             chunk = field(chunk, "data")
             kind = "error"
         return isinstance(kind, str) and self._take(kind, chunk)
 
     def _take(self, kind: str, chunk: object) -> bool:
-        """Take any other event. A client that is older than its kind has it as some other model."""
+        """Fold an event that is no delta. A client older than the event's type parses it as another model."""
         name, _, suffix = kind.rpartition(".")
         if name == "response":
             self._take_response(kind, field(chunk, "response"))
@@ -163,7 +163,7 @@ _HEAD = frozenset(
 
 
 class _Item:
-    """One item of the output as its events arrive."""
+    """One item of the output, while its events arrive."""
 
     __slots__ = ("done", "id", "index", "item", "words")
 
@@ -173,10 +173,10 @@ class _Item:
         self.item = item
         self.done = done
         self.words: list[tuple[str, str, str, object, str]] = []
-        """The item's field, the part's kind, the part's field, the part's index, and the words."""
+        """The item's field, the part's type, the part's field, the part's index, and the text."""
 
     def whole(self) -> object:
-        """The item, with the words of its deltas as far as it has none itself."""
+        """Return the item, with the text of its deltas in fields that are empty."""
         if not self.words or (self.done and _is_written(self.item)):
             return self.item
         whole = {name: value for name, value in pairs(self.item) if value is not None}
@@ -193,7 +193,7 @@ class _Item:
 
 
 def _item_of(found: Sequence[_Item], index: object, id: object) -> _Item | None:
-    """The item that a delta extends: by index and id, else by one of them."""
+    """Return the item that a delta extends, found by index and id, else by one of the two."""
     by_id = [item for item in found if id is not None and item.id == id]
     by_index = [item for item in found if index is not None and item.index == index]
     both = [item for item in by_id if item in by_index]
@@ -201,7 +201,7 @@ def _item_of(found: Sequence[_Item], index: object, id: object) -> _Item | None:
 
 
 def _is_written(item: object) -> bool:
-    """Whether an item has anything that the model wrote."""
+    """Return whether an item contains output of the model."""
     for name in _WRITTEN:
         value = field(item, name)
         parts = items(value)
@@ -211,7 +211,7 @@ def _is_written(item: object) -> bool:
 
 
 def _merged(final: Sequence[object], found: Sequence[_Item]) -> Sequence[object]:
-    """The items of the last event that has some, with what only earlier events have."""
+    """Return the items of the last event, completed by items and output of earlier events."""
     in_order = sorted(found, key=lambda item: item.index if isinstance(item.index, int) else len(found))
     if not final:
         return [item.whole() for item in in_order]
@@ -223,7 +223,7 @@ def _merged(final: Sequence[object], found: Sequence[_Item]) -> Sequence[object]
             missing.append(item)
         elif not _is_written(final[position]) and _is_written(whole := item.whole()):
             merged[position] = whole
-    # As many items as before are all of them, even if they have other ids now.
+    # An equal number of items means that no item is missing, even if their ids differ.
     for item in missing if len(final) < len(found) else ():
         place = item.index if isinstance(item.index, int) else len(merged)
         merged.insert(min(place, len(merged)), item.whole())
@@ -231,7 +231,7 @@ def _merged(final: Sequence[object], found: Sequence[_Item]) -> Sequence[object]
 
 
 def _position(final: Sequence[object], item: _Item) -> int | None:
-    """Where the last event has the item: by its id, else by its index and type."""
+    """Return the position of an item in the last event, found by id, else by index and type."""
     for position, other in enumerate(final):
         if item.id is not None and field(other, "id") == item.id:
             return position

@@ -1,4 +1,4 @@
-"""What Pulse knows about one kind of model call: the protocol that each API's reader fulfils."""
+"""The protocol of the readers: the functions that read the bodies of one API."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ Body = Mapping[str, object]
 
 
 class Fold(Protocol):
-    """Takes the chunks of a stream one by one and keeps only what the span will need."""
+    """Folds the chunks of a stream, and keeps only the data that the span needs."""
 
     def add(self, chunk: object) -> bool:
-        """Take one chunk. True when it carries output of the model (not just an opening)."""
+        """Fold one chunk. Return True if it contains output of the model."""
         ...
 
     def response(self) -> object:
-        """What has arrived so far, in the shape of the API's whole response."""
+        """Return the data of all chunks so far, in the form of the API's response."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A response that reports a failure although the HTTP call succeeded."""
+    """An error that a response with HTTP status 200 reports."""
 
     type: str
     message: str | None = None
 
 
 def no_content(_value: object, _capture: Capture) -> Attributes:
-    """The content of a call that has none worth recording."""
+    """Return no attributes, for an API whose content is not recorded."""
     return {}
 
 
 def no_failure(_response: object) -> Failure | None:
-    """The failure of an API that reports failures by HTTP status alone."""
+    """Return None, for an API that reports errors only by HTTP status."""
     return None
 
 
@@ -46,8 +46,8 @@ def no_failure(_response: object) -> Failure | None:
 class Operation:
     """One API: its operation name and the pure functions that read its bodies.
 
-    `request` and `response` give what is recorded always, the two `_content` functions what is
-    recorded only when content is captured.
+    `request` and `response` return the attributes that are always recorded, the two `_content` functions
+    those that are recorded only with content.
     """
 
     name: str
@@ -57,4 +57,4 @@ class Operation:
     response_content: Callable[[object, Capture], Attributes] = no_content
     failure: Callable[[object], Failure | None] = no_failure
     fold: Callable[[bool], Fold] | None = None
-    """Makes the fold of a stream; its argument says whether content is wanted."""
+    """Creates the fold of a stream; the argument is whether content is recorded."""

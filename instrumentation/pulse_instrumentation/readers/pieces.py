@@ -1,4 +1,4 @@
-"""Joins what a stream sends in pieces: words, and lists of parts."""
+"""Join the pieces of a stream: texts, and lists of parts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pulse_instrumentation.fields import field, items, text
 
 
 def joined_words(pieces: Sequence[object]) -> object:
-    """Join texts to one text; to a list of parts, neighbours of a kind joined, if one piece is a list."""
+    """Join texts; if a piece is a list of parts, return a list with adjacent parts of one kind joined."""
     words = [piece for piece in pieces if isinstance(piece, str)]
     if len(words) == len(pieces):
         return "".join(words)
@@ -27,7 +27,7 @@ def joined_words(pieces: Sequence[object]) -> object:
 
 
 class _Run:
-    """Neighbouring pieces of one kind."""
+    """Adjacent pieces of one kind."""
 
     __slots__ = ("kind", "words")
 
@@ -36,12 +36,12 @@ class _Run:
         self.words = words
 
     def part(self) -> object:
-        """The part that the pieces are of."""
+        """Return one part with the joined text of the pieces."""
         return {"type": self.kind, self.kind: "".join(self.words)}
 
 
 def _kind_and_words(part: object) -> tuple[str | None, str]:
-    """The kind of a part that can be joined to its neighbour, and its words."""
+    """Return the kind and text of a part that can be joined with an adjacent one; None for other parts."""
     if isinstance(part, str):
         return "text", part
     kind = field(part, "type")
@@ -51,7 +51,7 @@ def _kind_and_words(part: object) -> tuple[str | None, str]:
 
 
 def thoughts(part: object) -> str:
-    """Read the words of a part with thoughts: a text, or a list of parts with text (Mistral)."""
+    """Return the text of a part with reasoning: a text, or a list of parts with text (Mistral)."""
     words = field(part, "thinking")
     if isinstance(words, str):
         return text(words) or ""

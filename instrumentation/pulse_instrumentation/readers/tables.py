@@ -1,4 +1,4 @@
-"""Bodies to span attributes by tables: which field becomes which attribute, read as what."""
+"""Read bodies as span attributes by tables of (field, attribute, reader)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Table: TypeAlias = "Mapping[str, tuple[str, Reader] | Table]"
 
 
 def read(value: object, table: Table) -> Attributes:
-    """The attributes that a table finds in a mapping or model; a table within it reads a field of its own."""
+    """Return the attributes of a mapping or model by a table. A nested table reads the fields of a field."""
     found: Attributes = {}
     _read_into(found, value, table)
     return found
 
 
 def _read_into(found: Attributes, value: object, table: Table) -> None:
-    # By the fields that are there, as most of what could be is not.
+    # Iterates over the fields of the value, because most fields of a table are absent.
     for name, item in pairs(value):
         if item is None or (entry := table.get(name)) is None:
             continue
@@ -29,46 +29,46 @@ def _read_into(found: Attributes, value: object, table: Table) -> None:
             attribute, reader = entry
             if (converted := reader(item)) is not None:
                 known = found.get(attribute)
-                # One count under two names: a server that fills in only one of them has 0 in the other.
+                # One count with two names: some servers set one of them and send 0 for the other.
                 if not (type(known) is int and type(converted) is int and known > converted):
                     found[attribute] = converted
         else:
             _read_into(found, item, entry)
 
 
-def true(value: object) -> bool | None:
-    """True, else nothing."""
+def true_only(value: object) -> bool | None:
+    """Return True for True; None for any other value."""
     return True if value is True else None
 
 
-def filled(value: object) -> str | None:
-    """A text with something in it, else nothing: Azure and others have empty ids and models."""
+def non_empty_text(value: object) -> str | None:
+    """Return a text that is not empty, else None: Azure and other servers send empty ids and models."""
     return text(value) or None
 
 
 def boolean(value: object) -> bool | None:
-    """True or False, else nothing."""
+    """Return a bool; None for any other value."""
     return value if isinstance(value, bool) else None
 
 
-def several(value: object) -> int | None:
-    """A number of choices, unless it is the usual one."""
+def choice_count(value: object) -> int | None:
+    """Return a number of choices; None for 1, the default."""
     choices = integer(value)
     return None if choices == 1 else choices
 
 
-def some(value: object) -> int | None:
-    """A count that is not zero: most calls have no audio and no images, and say so."""
+def non_zero_count(value: object) -> int | None:
+    """Return a count that is not zero, else None: most calls report 0 audio and image tokens."""
     return count(value) or None
 
 
 def output_type(value: object) -> str | None:
-    """What the answer shall be, from the format that is asked for."""
+    """Return `gen_ai.output.type` for the requested response format."""
     kind = text(field(value, "type"))
     return "json" if kind and kind.startswith("json") else kind or None
 
 
 def output_modality(value: object) -> str | None:
-    """What the answer shall be besides text, from the modalities that are asked for."""
+    """Return `gen_ai.output.type` for the requested modalities; None if only text is requested."""
     asked = texts(value) or ()
     return "speech" if "audio" in asked else "image" if "image" in asked else None

@@ -1,4 +1,4 @@
-"""Joins the pieces of tool calls of a streamed chat completion."""
+"""Join the pieces of tool calls of a streamed chat completion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pulse_instrumentation.fields import field
 
 
 class ToolCalls:
-    """The tool calls of one choice, in the order in which they began."""
+    """The tool calls of one choice, in the order of their first pieces."""
 
     __slots__ = ("_calls",)
 
@@ -17,7 +17,7 @@ class ToolCalls:
         self._calls: list[ToolCall] = []
 
     def add(self, piece: object) -> None:
-        """Take one entry of a delta's `tool_calls`."""
+        """Add one element of a delta's `tool_calls`."""
         index, id, custom = field(piece, "index"), field(piece, "id") or None, field(piece, "custom")
         function = field(piece, "function") if custom is None else custom
         call = self._continued(index, id, function)
@@ -29,10 +29,10 @@ class ToolCalls:
         call.add(function)
 
     def _continued(self, index: object, id: object, function: object) -> ToolCall | None:
-        """The call that a piece belongs to; None if the piece begins a call.
+        """Return the call that a piece continues; None if the piece begins a new call.
 
-        The index decides, or the id where there is no index. Servers that give every call the same index
-        begin a call by a name together with another id, or, without ids, by a name after a whole call.
+        The call is found by index, or by id without an index. A server that sends the same index for all
+        calls begins a call by a name with another id, or, without ids, by a name after a complete call.
         """
         calls = [call for call in self._calls if index is None or call.index == index]
         if not calls:
@@ -44,16 +44,16 @@ class ToolCalls:
         same = next((call for call in reversed(calls) if call.id == id), None)
         if same is not None or last.id is None:
             return same or last
-        # Some servers send another id with each piece.
+        # Some servers send a new id with each piece.
         return None if named or index is None else last
 
     def whole(self) -> list[object]:
-        """The calls as a whole message has them."""
+        """Return the calls in the form of a message that is not streamed."""
         return [call.whole() for call in self._calls]
 
 
 class ToolCall:
-    """One call of a function, or of a custom tool, as its pieces arrive."""
+    """One call of a function or custom tool, while its pieces arrive."""
 
     __slots__ = ("_arguments", "_name", "custom", "id", "index")
 
@@ -65,18 +65,18 @@ class ToolCall:
         self._arguments: list[str] = []
 
     def add(self, piece: object) -> None:
-        """Take a piece of the function or of the custom tool."""
+        """Add a piece of the function or custom tool."""
         self._name = self._name or field(piece, "name")
         # A function has arguments, a custom tool has input.
         for key in ("arguments", "input"):
             if isinstance(words := field(piece, key), str):
                 self._arguments.append(words)
             elif words and issubclass(type(words), (dict, list)):
-                # Some servers send the arguments as an object, as a whole.
+                # Some servers send the complete arguments as an object.
                 self._arguments.append(dumps(words))
 
     def is_followed_by(self, piece: object) -> bool:
-        """Whether a piece with a name, but without an id, begins another call: some repeat the name."""
+        """Return whether a piece with a name but no id begins a new call. Some servers repeat the name."""
         name = field(piece, "name")
         if self._name is None or (self.id is not None and name == self._name):
             return False
@@ -86,11 +86,11 @@ class ToolCall:
         return begins and _is_object("".join(self._arguments))
 
     def function(self) -> object:
-        """What is called, with its arguments."""
+        """Return the name of the function or tool with its joined arguments."""
         return {"name": self._name, "input" if self.custom else "arguments": "".join(self._arguments)}
 
     def whole(self) -> object:
-        """The call as a whole message has it."""
+        """Return the call in the form of a message that is not streamed."""
         return {"id": self.id, "custom" if self.custom else "function": self.function()}
 
 

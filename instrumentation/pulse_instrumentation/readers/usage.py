@@ -1,7 +1,7 @@
-"""Reads the usage objects of OpenAI's APIs and of the servers that are compatible with them.
+"""Read the usage objects of OpenAI's APIs and of compatible servers.
 
-Fields are read by name, whatever the API and the provider: many servers answer one API with the usage
-object of another, or put a count where no other server has it.
+Fields are read by name, independent of the API and provider: many servers answer one API with the usage
+object of another API, or put a count in a place of their own.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from typing import NamedTuple
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.content import dumps
 from pulse_instrumentation.fields import Attributes, count, field, number, text
-from pulse_instrumentation.readers.tables import Table, boolean, read, some
+from pulse_instrumentation.readers.tables import Table, boolean, non_zero_count, read
 
-# Read in order to compare it with its parts, never exported.
+# Read only to compare it with its parts; not set on spans.
 _TOTAL = "total_tokens"
 _TICKS_PER_DOLLAR = 10**10
 
 
 def cost_usd(value: object) -> float | None:
-    """Read a cost in dollars: a number, or an object with a total (Perplexity)."""
+    """Return a cost in dollars from a number, or from an object with a total (Perplexity)."""
     if (dollars := number(value)) is not None:
         return dollars
     return number(field(value, "total_cost")) if field(value, "currency") in {None, "USD"} else None
 
 
 def _ticks(value: object) -> float | None:
-    """Read xAI's cost, which counts ten-billionths of a dollar."""
+    """Return a cost in dollars from xAI's unit, a ten-billionth of a dollar."""
     ticks = number(value)
     return None if ticks is None else ticks / _TICKS_PER_DOLLAR
 
@@ -35,13 +35,13 @@ def _ticks(value: object) -> float | None:
 _INPUT_DETAILS: Table = {
     "cached_tokens": (names.USAGE_CACHE_READ, count),
     "cache_write_tokens": (names.USAGE_CACHE_WRITE, count),
-    "audio_tokens": (names.USAGE_AUDIO_INPUT, some),
-    "image_tokens": (names.USAGE_IMAGE_INPUT, some),
+    "audio_tokens": (names.USAGE_AUDIO_INPUT, non_zero_count),
+    "image_tokens": (names.USAGE_IMAGE_INPUT, non_zero_count),
 }
 _OUTPUT_DETAILS: Table = {
     "reasoning_tokens": (names.USAGE_REASONING, count),
-    "audio_tokens": (names.USAGE_AUDIO_OUTPUT, some),
-    "image_tokens": (names.USAGE_IMAGE_OUTPUT, some),
+    "audio_tokens": (names.USAGE_AUDIO_OUTPUT, non_zero_count),
+    "image_tokens": (names.USAGE_IMAGE_OUTPUT, non_zero_count),
 }
 COST: Table = {
     "cost": (names.USAGE_COST, cost_usd),
@@ -50,7 +50,7 @@ COST: Table = {
     "is_byok": (names.USAGE_IS_BYOK, boolean),
 }
 USAGE: Table = {
-    # Chat, completions and embeddings have the first name of a pair; responses, images and audio the second.
+    # Chat, completions and embeddings use the first name of a pair; responses, images and audio the second.
     "prompt_tokens": (names.USAGE_INPUT_TOKENS, count),
     "input_tokens": (names.USAGE_INPUT_TOKENS, count),
     "completion_tokens": (names.USAGE_OUTPUT_TOKENS, count),
@@ -62,7 +62,7 @@ USAGE: Table = {
     "completion_tokens_details": _OUTPUT_DETAILS,
     "output_tokens_details": _OUTPUT_DETAILS,
     "output_token_details": _OUTPUT_DETAILS,
-    # DeepSeek's and Moonshot's names; below them LiteLLM's for Anthropic's models.
+    # Names of DeepSeek and Moonshot; below, names of LiteLLM for Anthropic's models.
     "prompt_cache_hit_tokens": (names.USAGE_CACHE_READ, count),
     "cached_tokens": (names.USAGE_CACHE_READ, count),
     "cache_read_input_tokens": (names.USAGE_CACHE_READ, count),
@@ -73,7 +73,7 @@ USAGE: Table = {
 
 
 def completed_usage(attributes: Attributes, *, has_output: bool = True) -> Attributes:
-    """Complete the counts that `USAGE` found. `has_output`: the API counts output tokens at all."""
+    """Return the attributes that `USAGE` read, with derived counts. `has_output`: the API has output."""
     total = attributes.pop(_TOTAL, None)
     if isinstance(total, int):
         _apply_total(attributes, total, has_output)
@@ -84,7 +84,7 @@ def _apply_total(attributes: Attributes, total: int, has_output: bool) -> None:
     input, output = attributes.get(names.USAGE_INPUT_TOKENS), attributes.get(names.USAGE_OUTPUT_TOKENS)
     reasoning = attributes.get(names.USAGE_REASONING)
     if isinstance(input, int) and isinstance(output, int) and isinstance(reasoning, int):
-        # xAI counts reasoning apart from the output; the conventions count it within.
+        # xAI's output tokens exclude reasoning tokens; those of the conventions include them.
         if reasoning and total == input + output + reasoning:
             attributes[names.USAGE_OUTPUT_TOKENS] = output + reasoning
     elif input is None and not has_output:
@@ -92,7 +92,7 @@ def _apply_total(attributes: Attributes, total: int, has_output: bool) -> None:
 
 
 def usage_of_choices(choices: Sequence[object]) -> Attributes:
-    """Read usage that the choices have, each its own (Moonshot): they share the input, not the output."""
+    """Return the usage of a completion whose choices have usage (Moonshot): same input, summed output."""
     shared: Attributes = {}
     for choice in choices:
         if (usage := field(choice, "usage")) is None:
@@ -103,20 +103,20 @@ def usage_of_choices(choices: Sequence[object]) -> Attributes:
                 value = known + value if ".output_tokens" in name else max(known, value)
             shared[name] = value
     if len(choices) > 1:
-        # The total of one choice says nothing about their sum.
+        # The total of one choice is not the total of the call.
         shared.pop(_TOTAL, None)
     return shared
 
 
 def with_both_cache_writes(attributes: Attributes) -> Attributes:
-    """Return the attributes with the tokens written to a cache under both of their names."""
+    """Return the attributes with both names of the tokens that were written to a cache."""
     if (written := attributes.get(names.USAGE_CACHE_WRITE)) is not None:
         attributes[names.USAGE_CACHE_CREATION] = written
     return attributes
 
 
 class ModelUsage(NamedTuple):
-    """What one model used on behalf of a call. Input includes what was read from and written to a cache."""
+    """The tokens that one model used for a call. Input includes cache reads and cache writes."""
 
     model: str | None
     input_tokens: int
@@ -127,7 +127,7 @@ class ModelUsage(NamedTuple):
 
 
 def model_usage(usage: object) -> ModelUsage:
-    """Read a usage object that names its model, its input inclusive of cached tokens."""
+    """Return the usage of a model from an object that contains its name; input includes cached tokens."""
     return ModelUsage(
         text(field(usage, "model")) or None,
         count(field(usage, "input_tokens")) or 0,
@@ -136,7 +136,7 @@ def model_usage(usage: object) -> ModelUsage:
 
 
 def other_models_usage(used: Iterable[ModelUsage]) -> Attributes:
-    """Return the attribute for what other models than the one that answered used, each at its own price."""
+    """Return the attribute with the usage of models other than the one that answered, as JSON."""
     found = [
         {name: value for name, value in usage._asdict().items() if value}
         for usage in used

@@ -1,1 +1,1 @@
-"""A call from the client's request to the end of its span."""
+"""Record a model call, from the client's request to the end of its span."""

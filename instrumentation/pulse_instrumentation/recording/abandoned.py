@@ -1,9 +1,8 @@
-"""End calls whose stream was dropped or left open by the application, soon and outside its own code.
+"""End calls whose stream the application has dropped or left open, in a thread.
 
-A destructor may run anywhere, also inside a lock of a span processor. So it only leaves the call here,
-and starts a thread that ends it, with the time of its last chunk. The thread ends when nothing is left;
-a process without dropped streams never has one. Where no thread can be started, the next call, `flush()`
-or the exporter's thread ends the call.
+A destructor may run anywhere, also while a span processor holds a lock. So it only queues the end of the
+call, and starts a thread that ends it with the time of its last chunk. The thread exits when the queue is
+empty. If no thread can be started, the next call, `flush()` or the exporter's thread ends the call.
 """
 
 from __future__ import annotations
@@ -20,47 +19,49 @@ from weakref import ReferenceType, ref
 
 from pulse_instrumentation.failures import report_failure
 
-# Its methods are atomic, and safe where a destructor interrupts another of them.
+# The methods of a deque are atomic, also when a destructor interrupts one of them.
 _waiting: deque[Callable[[], None]] = deque()
-# Held while calls are ended. Reentrant, as a span processor may cause further ones to be left, and ended.
+# Held while calls are ended. Reentrant, as a span processor may drop and end further streams.
 _ending = threading.RLock()
 _thread_runs = False
 
 process = object()
-"""Stands for this process: another object in each forked child. Read it as an attribute of the module."""
+"""Identifies this process: each forked child has a new object. Read it as `abandoned.process`."""
 
 
 class Stream(Protocol):
-    """A streamed call that can be left."""
+    """A streamed call that can be abandoned."""
 
     def abandon(self) -> None:
-        """End soon, unless ended. Safe in destructors and signal handlers."""
+        """Queue the end of the call, unless it has ended. Safe in destructors and signal handlers."""
         ...
 
 
-# A plain dict: one with weak values takes several times as long to note a stream.
+# A plain dict: inserting into a `WeakValueDictionary` takes several times as long.
 _streams: dict[int, ReferenceType[Stream]] = {}
 
 
-def leave(end: Callable[[], None]) -> None:
-    """Leave what ends a call to a thread. Safe in destructors and signal handlers."""
+def end_soon(end: Callable[[], None]) -> None:
+    """Call `end` soon, in a thread. Safe in destructors and signal handlers."""
     global _thread_runs
     _waiting.append(end)
     if _thread_runs:
         return
     _thread_runs = True
     try:
-        # Not `threading.Thread`, whose start takes locks that the interrupted code may hold. The attribute
-        # is read now, as gevent replaces it.
+        # Not `threading.Thread`, whose start takes locks that the interrupted code may hold. The function
+        # is looked up at each call, as gevent replaces it.
         _thread.start_new_thread(_end_all, ())
     except Exception:
-        # The interpreter is ending, or the platform has no threads.
+        # The interpreter is shutting down, or the platform has no threads.
         _thread_runs = False
 
 
 def end_after(delay_s: float, end: Callable[[], None]) -> None:
-    """Call `end` in a thread after a delay. Safe in destructors and signal handlers."""
-    # Where no thread can be started, the garbage collector causes the same end.
+    """Call `end` in a thread after a delay. Safe in destructors and signal handlers.
+
+    Does nothing if no thread can be started; the garbage collector ends the call later.
+    """
     with suppress(Exception):
         _thread.start_new_thread(_end_after, (delay_s, end))
 
@@ -74,12 +75,12 @@ def _end_after(delay_s: float, end: Callable[[], None]) -> None:
 
 
 def any_abandoned() -> bool:
-    """Whether a call waits to be ended."""
+    """Return whether abandoned calls are queued."""
     return bool(_waiting)
 
 
 def end_abandoned(timeout_s: float = 1.0) -> bool:
-    """End every call that was left. False if those that a thread is ending take longer than the timeout."""
+    """End every queued call. Return False if another thread is ending calls and exceeds the timeout."""
     if not _ending.acquire(timeout=timeout_s):
         return False
     try:
@@ -100,7 +101,7 @@ def _end_all() -> None:
         while True:
             done = end_abandoned(timeout_s=60.0)
             _thread_runs = False
-            # A call may have been left before the flag was cleared: no other thread was started for it.
+            # A call may have been queued before the flag was cleared, without a new thread for it.
             if not (done and _waiting):
                 return
             _thread_runs = True
@@ -109,26 +110,26 @@ def _end_all() -> None:
         report_failure("ending a dropped stream", error)
 
 
-def remember_stream(stream: Stream) -> None:
-    """Take note of a stream until it is forgotten, in case the process ends before it does."""
+def register_stream(stream: Stream) -> None:
+    """Register an open stream, so that `abandon_open_streams()` ends it when the process ends."""
     _streams[id(stream)] = ref(stream)
 
 
-def forget_stream(stream: Stream) -> None:
-    """Take note that a stream has ended, or is about to be freed. Safe in destructors and signal handlers."""
+def unregister_stream(stream: Stream) -> None:
+    """Unregister a stream that has ended or is being freed. Safe in destructors and signal handlers."""
     _streams.pop(id(stream), None)
 
 
-def leave_streams() -> None:
-    """Leave every stream that is open, because nobody will read on: the process is about to end."""
-    # Of a copy, which is made at once: streams may be forgotten meanwhile.
+def abandon_open_streams() -> None:
+    """Abandon every open stream, because the process is about to end."""
+    # Over a copy, as other threads may unregister streams during the loop.
     for reference in _streams.copy().values():
         if (stream := reference()) is not None:
             stream.abandon()
 
 
-def _forget() -> None:
-    """In a forked child: what was running is the parent's to end."""
+def _reset_child() -> None:
+    """Reset the module in a forked child: the parent ends the queued calls and open streams."""
     global process, _ending, _thread_runs
     process = object()
     _ending = threading.RLock()
@@ -137,4 +138,4 @@ def _forget() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_reset_child)

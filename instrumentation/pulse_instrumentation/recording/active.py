@@ -1,4 +1,4 @@
-"""The recorder in force for the process: it decides where spans go that belong to no client."""
+"""The recorder of the process, which decides where the spans of `trace()` and `tool()` go."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _observed: ReferenceType[Recorder] | None = None
 
 
 def instrumented(library: str, recorder: Recorder | None) -> None:
-    """Take note of the recorder of an instrumentor, or that there is none any more."""
+    """Set the recorder of an instrumentor; None removes it."""
     if recorder is None:
         _instrumented.pop(library, None)
     else:
@@ -19,7 +19,7 @@ def instrumented(library: str, recorder: Recorder | None) -> None:
 
 
 def observed(recorder: Recorder) -> None:
-    """Take note of the recorder of a client; the last one applies, for as long as its client lives."""
+    """Set the recorder of the last observed client, by a weak reference, so until the client is freed."""
     global _observed
     _observed = ref(recorder)
 

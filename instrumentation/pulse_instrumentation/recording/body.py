@@ -1,8 +1,7 @@
-"""Wrap the body of an HTTP response, to learn when it is closed and to see its bytes when they are read.
+"""Wrap the body of an HTTP response, to observe when it is closed and which bytes are read.
 
-Every way to close a response ends in the `close` of its body, and every way to read one iterates over
-it. The wrapper refers to the body only, never to the response, so it keeps nothing alive and works
-within the garbage collector as well.
+Every way to close a response calls `close` of its body, and every way to read it iterates over the body. The
+wrapper refers to the body and not to the response, so it does not keep the response alive.
 """
 
 from __future__ import annotations
@@ -14,38 +13,38 @@ from typing import Protocol, cast
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import field
 
-# What both HTTP libraries call the base classes of bodies, and check with isinstance.
+# The names of the base classes of bodies in both HTTP libraries, which check them with isinstance.
 _BASES = ("SyncByteStream", "AsyncByteStream")
 
 
 class Tap(Protocol):
-    """Sees the bytes of one body as they were sent. Its methods never raise."""
+    """Observes the bytes of one body as they were sent, before decoding. Its methods never raise."""
 
     def begin(self, reader: object) -> None:
-        """Take note of the generator through which the body is read."""
+        """Observe the first iteration over the body; `reader` is its generator."""
         ...
 
     def take(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Observe the next bytes."""
         ...
 
     def end(self) -> None:
-        """The body has been read to its end."""
+        """Observe that the body was read to its end."""
         ...
 
-    def leave(self) -> None:
-        """The reader has stopped before the end."""
+    def abandon(self) -> None:
+        """Observe that the application stopped reading before the end."""
         ...
 
     def fail(self, error: BaseException) -> None:
-        """Reading has raised."""
+        """Observe that reading raised this exception."""
         ...
 
 
 def watch_body(
     response: object, closed: Callable[[], None], open_tap: Callable[[], Tap | None] | None = None
 ) -> None:
-    """Call `closed` after each closing of the response's body, and `open_tap` when it begins to be read.
+    """Call `closed` after each `close` of the response's body, and `open_tap` at its first iteration.
 
     Raises:
         LookupError: the response has no body of httpx or httpx2.
@@ -55,12 +54,12 @@ def watch_body(
 
 
 def refers_to_itself(response: object) -> bool:
-    """Whether only the cyclic garbage collector frees an unread response: `httpx` binds the body to it."""
+    """Return whether an unread response is part of a reference cycle: its body refers to it in `httpx`."""
     return type(response).__module__.partition(".")[0] == "httpx"
 
 
 def is_running(reader: object) -> bool:
-    """Whether a generator is at work, and not waiting to be asked for more."""
+    """Return whether a generator, synchronous or asynchronous, is executing, not suspended or finished."""
     return bool(getattr(reader, "gi_running", False) or getattr(reader, "ag_running", False))
 
 
@@ -75,7 +74,7 @@ class _Body(Protocol):
 
 
 class _WatchedBody:
-    """The body of a response, watched."""
+    """The body of a response, which reports when it is read and closed."""
 
     def __init__(
         self, body: _Body, closed: Callable[[], None], open_tap: Callable[[], Tap | None] | None
@@ -83,11 +82,11 @@ class _WatchedBody:
         self._body = body
         self._closed = closed
         self._open_tap = open_tap
-        # The anthropic client asks for it at every event; finding it here is quicker than there.
+        # The anthropic client reads this attribute at every event; here it needs no `__getattr__`.
         self.stream_observer: object = getattr(body, "stream_observer", None)
 
     def __getattr__(self, name: str) -> object:
-        # What other code looks for on a body is on the body itself.
+        # Other code may use attributes of the wrapped body.
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._body, name)
@@ -121,7 +120,7 @@ class _WatchedBody:
             self._closed()
 
     def _tap(self) -> Tap | None:
-        """Return the tap of the first reading, if it shall have one."""
+        """Return the tap at the first iteration; None at later ones, or if the body is not observed."""
         open_tap, self._open_tap = self._open_tap, None
         try:
             return None if open_tap is None else open_tap()
@@ -137,11 +136,11 @@ def _read(chunks: Iterator[bytes], tap: Tap) -> Generator[bytes, None, None]:
             try:
                 yield chunk
             except BaseException:
-                # Thrown in from outside, not met while reading.
-                tap.leave()
+                # Raised at the `yield` by the caller (`throw`, `close`), not while reading.
+                tap.abandon()
                 raise
     except GeneratorExit:
-        tap.leave()
+        tap.abandon()
         raise
     except BaseException as error:
         tap.fail(error)
@@ -160,11 +159,11 @@ async def _read_async(chunks: AsyncIterator[bytes], tap: Tap) -> AsyncGenerator[
             try:
                 yield chunk
             except BaseException:
-                # Thrown in from outside, not met while reading.
-                tap.leave()
+                # Raised at the `yield` by the caller (`throw`, `close`), not while reading.
+                tap.abandon()
                 raise
     except GeneratorExit:
-        tap.leave()
+        tap.abandon()
         raise
     except BaseException as error:
         tap.fail(error)
@@ -178,7 +177,7 @@ async def _read_async(chunks: AsyncIterator[bytes], tap: Tap) -> AsyncGenerator[
 
 @lru_cache(maxsize=32)
 def _wrapper_class(body_class: type) -> type[_WatchedBody]:
-    """Return the wrapper for bodies of a class: it derives from the same of the two base classes."""
+    """Return the wrapper class for bodies of a class, with the same HTTP base classes."""
     bases = tuple(base for base in body_class.__mro__ if base.__name__ in _BASES)
     if not bases:
         raise LookupError(f"{body_class.__name__} is no body of an HTTP response")

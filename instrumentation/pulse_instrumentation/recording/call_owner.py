@@ -1,8 +1,8 @@
-"""End the call of an unread response of `httpx`, which outlives the stream that the application dropped.
+"""End the call of an unread response of `httpx`, which is not freed when the application drops its stream.
 
-A response of `httpx` refers to itself, so only the cyclic garbage collector frees it, and with it the call.
-(One of `httpx2` is freed with its stream.) Therefore the raw response and the stream share a `CallOwner`,
-which is freed with the last of them.
+A response of `httpx` is part of a reference cycle, so only the cyclic garbage collector frees it, and with it
+the call. (A response of `httpx2` is freed with its stream.) Therefore the raw response and the stream share a
+`CallOwner`, which is freed with the last of the two.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _ATTRIBUTE = "_pulse_call_owner"
 
 
 class CallOwner:
-    """Ends an unread call soon after the last object that holds this owner was freed."""
+    """Ends an unread call half a second after the last object that refers to this owner was freed."""
 
     __slots__ = ("_call",)
 
@@ -28,13 +28,13 @@ class CallOwner:
         self._call = weakref.ref(call)
 
     def add_holder(self, stream: object) -> None:
-        """Let a stream hold this owner."""
+        """Make a stream refer to this owner."""
         vars(stream)[_ATTRIBUTE] = self
 
     def __del__(self) -> None:
         call = self._call()
         if call is not None and call.is_unread and not sys.is_finalizing():
-            # By the weak reference, as the call of a response that is freed now ends at once.
+            # With a weak reference: if the response is freed too, its call must end at once.
             end_after(_DELAY_S, partial(_end_unread, self._call))
 
 

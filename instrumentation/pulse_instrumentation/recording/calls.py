@@ -1,4 +1,4 @@
-"""One recorded model call: its span from the request until the answer, the failure or the last chunk."""
+"""One recorded model call: its span from the request to the answer, the exception or the last chunk."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pulse_instrumentation.recording.metrics import CallMetrics
 
 
 class Call:
-    """Ends its span exactly once, whoever comes first, and never raises."""
+    """The span of one call. The first method that ends it wins; no method raises."""
 
     __slots__ = (
         "__weakref__",
@@ -50,7 +50,7 @@ class Call:
         metrics: CallMetrics | None,
     ) -> None:
         self.context = context
-        """The context in which the HTTP request runs: the span is its current one."""
+        """The context in which the HTTP request runs, with the span as the current one."""
         self.rejected: object = None
         """The response whose parsing by the client raised."""
         self.awaits_reader = False
@@ -65,13 +65,13 @@ class Call:
         self._streams = False
         self._first_chunk_ns = 0
         self._last_chunk_ns = 0
-        # Popped by whoever ends the call: atomic, so that two threads cannot both. A forked child
-        # inherits the call of its parent, but may not end it.
+        # Popped by the thread that ends the call: atomic, so that two threads cannot both end it. A forked
+        # child has a copy of its parent's call, but must not end it.
         self._open = [abandoned.process]
 
     @property
     def recording(self) -> bool:
-        """Whether anything about the call is kept: false for a call that was not sampled."""
+        """Whether the span is recorded or metrics are collected: false for a call that was not sampled."""
         return self._metrics is not None or self._span.is_recording()
 
     @property
@@ -85,50 +85,53 @@ class Call:
         return self.awaits_reader and not self._last_chunk_ns and bool(self._open)
 
     def start_stream(self) -> None:
-        """From now on the answer arrives in chunks."""
+        """Prepare for an answer that arrives in chunks."""
         make_fold = self._operation.fold
         self._streams = True
-        abandoned.remember_stream(self)
+        abandoned.register_stream(self)
         self._fold = None if make_fold is None else make_fold(self._capture.mode != "off")
 
     def chunk(self, chunk: object) -> None:
-        """Take a chunk on its way to the application."""
+        """Observe a chunk that the application is about to receive."""
         self._last_chunk_ns = time_ns()
         try:
             if (self._fold is None or self._fold.add(chunk)) and not self._first_chunk_ns:
                 self._first_chunk_ns = self._last_chunk_ns
         except Exception as error:
-            # What was folded so far stays usable; the rest of this stream is not looked at.
+            # The chunks before this one stay folded. Reported once, so later failures are not logged again.
             report_failure(f"folding a stream of {self._operation.name}", error)
 
     def succeed(self, response: object) -> None:
-        """End with the whole response."""
+        """End the call with its complete response."""
         if self._claim():
             self._end(response=response)
 
     def end_stream(self) -> None:
-        """End after the last chunk."""
+        """End the call after the last chunk of its stream."""
         if self._claim():
             self._end()
 
     def close_stream(self) -> None:
-        """End because the application closed the stream, after the last chunk or before."""
+        """End the call because the application closed the stream, before or after the last chunk."""
         if self._claim():
             self._end(closed=True)
 
     def fail(self, error: BaseException) -> None:
-        """End with the exception that the application is about to see."""
+        """End the call with the exception that is raised to the application."""
         if self._claim():
             self._end(error=error)
 
     def abandon(self, error: BaseException | None = None) -> None:
-        """End soon, because the application dropped the stream, or met this error. Safe in destructors."""
+        """Queue the end of the call, at its last chunk: its stream was dropped, or `error` was raised.
+
+        Safe in destructors.
+        """
         if self._claim():
             end_ns = self._last_chunk_ns or time_ns()
-            abandoned.leave(lambda: self._end(error=error, end_ns=end_ns, closed=error is None))
+            abandoned.end_soon(lambda: self._end(error=error, end_ns=end_ns, closed=error is None))
 
     def __del__(self) -> None:
-        # A stream that nobody ever read ends here; every other call has ended before.
+        # Only the call of a stream that was never read is still open here.
         if self._open and not sys.is_finalizing():
             self.abandon()
 
@@ -137,7 +140,7 @@ class Call:
             process = self._open.pop()
         except IndexError:
             return False
-        abandoned.forget_stream(self)
+        abandoned.unregister_stream(self)
         return process is abandoned.process
 
     def _folded(self) -> object:
@@ -165,7 +168,7 @@ class Call:
         except Exception as failure:
             report_failure(f"recording the end of {self._operation.name}", failure)
         finally:
-            # Also when the application is interrupted meanwhile.
+            # In a `finally`, so that KeyboardInterrupt does not leave the span open.
             try:
                 self._span.end(end_ns)
             except Exception as failure:
@@ -174,7 +177,7 @@ class Call:
     def _describe(self, response: object, error: BaseException | None, end_ns: int, closed: bool) -> None:
         attributes: Attributes = {}
         if error is not None:
-            # First, as it does not depend on what can be read of the response.
+            # First, as reading the response may fail.
             attributes.update(error_attributes(error))
             self._span.set_status(Status(StatusCode.ERROR, error_words(error, self._capture)))
         if response is None:
@@ -186,7 +189,7 @@ class Call:
         reasons = attributes.get(names.RESPONSE_FINISH_REASONS)
         if closed and (not isinstance(reasons, list) or "error" in reasons):
             attributes[names.STREAM_CLOSED_EARLY] = True
-        # What the provider reports says more than that its answer could not be parsed.
+        # An error that the response reports is more specific than the exception of the client's parser.
         if response is not None and (error is None or self.rejected is not None):
             self._describe_failure(response, attributes)
         self._span.set_attributes(attributes)
@@ -202,7 +205,7 @@ class Call:
             self._span.set_status(Status(StatusCode.ERROR, words))
 
     def _response_attributes(self, response: object) -> Attributes:
-        """Return the attributes of a response, as far as it can be read."""
+        """Return the attributes of a response; without those whose reader raised."""
         if response is None:
             return {}
         try:

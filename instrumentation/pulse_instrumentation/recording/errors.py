@@ -1,4 +1,4 @@
-"""Read an exception of the application: its type, HTTP status, request id and words."""
+"""Read an exception: its type, HTTP status, request id and message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pulse_instrumentation.fields import Attributes, field, integer
 
 
 def error_attributes(error: BaseException) -> Attributes:
-    """Return the attributes of an exception, without any words of it."""
+    """Return the span attributes of an exception, without its message."""
     attributes: Attributes = {names.ERROR_TYPE: type(error).__name__}
     try:
         if (status := integer(field(error, "status_code"))) is not None:
@@ -19,7 +19,7 @@ def error_attributes(error: BaseException) -> Attributes:
     except KeyboardInterrupt:
         raise
     except BaseException as failure:
-        # A property is the application's code, as `__str__` is.
+        # A property may run code of the application, as `__str__` may.
         if isinstance(failure, Exception):
             report_failure(f"reading a {type(error).__name__}", failure)
     return attributes
@@ -27,7 +27,7 @@ def error_attributes(error: BaseException) -> Attributes:
 
 def completion_of(error: BaseException | None) -> object:
     """Return the completion that the client could not parse; None for any other exception."""
-    # Not by `error.__dict__`, which a class of the application can have replaced.
+    # Not by `error.__dict__`, which a class of the application may override.
     fields: dict[str, object] = {} if error is None else object.__getattribute__(error, "__dict__")
     return fields.get("completion")
 
@@ -35,8 +35,8 @@ def completion_of(error: BaseException | None) -> object:
 def error_words(error: BaseException, capture: Capture) -> str | None:
     """Return the message of an exception; None if content is not recorded, or the message is empty.
 
-    The message may quote the prompt, so it is content. `__str__` is the application's code: whatever
-    it raises must neither replace the exception nor leave the span without its status.
+    The message may quote the prompt, so it is content. `__str__` may be code of the application: an exception
+    that it raises is reported in the log, so that the span still gets its status.
     """
     if not capture.full:
         return None

@@ -1,8 +1,8 @@
-"""The one place where Pulse enters the clients: the `request` method of their base classes.
+"""Replace the `request` method of the clients' base classes, the only method that is replaced.
 
-Every model call of every kind passes through it exactly once, with the body as it will be sent and
-outside the client's retries. The method is replaced on the class; a client can carry a recorder of
-its own (`observe`), else the class's recorder applies, if there is one.
+Every model call calls it exactly once, with the request body as it will be sent, outside the client's
+retries. A client that was passed to `observe()` has its own recorder; for other clients the recorder of the
+class is used, if there is one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pulse_instrumentation.recording.streams import record_stream
 
 OWN_RECORDER = "_pulse_recorder"
 _METHOD = "request"
-# What both libraries call the classes from which their clients derive.
+# The names of the base classes of the clients in both libraries.
 BASE_CLASSES = ("SyncAPIClient", "AsyncAPIClient")
 _MOST_WRAPPERS = 32
 
@@ -35,7 +35,7 @@ class Hook:
     def __init__(self, owner: type) -> None:
         self.owner = owner
         self.recorder: Recorder | None = None
-        """Records every client of the class that has no recorder of its own."""
+        """Records every client of the class that has no own recorder."""
         self._removed = False
         self._original = cast("Request", vars(owner)[_METHOD])
         if inspect.iscoroutinefunction(self._original):
@@ -46,7 +46,7 @@ class Hook:
 
     @property
     def installed(self) -> bool:
-        """Whether calls still pass here: nobody has put another method in place of ours."""
+        """Whether the class's method is still the replacement, or a wrapper of it."""
         method: object = vars(self.owner).get(_METHOD)
         for _ in range(_MOST_WRAPPERS):
             if method is None or method is self._replacement:
@@ -55,14 +55,14 @@ class Hook:
         return method is self._replacement
 
     def remove(self) -> None:
-        """Put the original back. When somebody wrapped ours since, it stays, and does nothing."""
+        """Restore the original method. If another library has wrapped the replacement, only disable it."""
         self.recorder = None
         self._removed = True
         if vars(self.owner).get(_METHOD) is self._replacement:
             setattr(self.owner, _METHOD, self._original)
 
     def recorder_of(self, client: object) -> Recorder | None:
-        """Who records this client's calls."""
+        """Return the recorder of a client: its own, else that of the class; None if it is not recorded."""
         if self._removed:
             return None
         own = vars(client).get(OWN_RECORDER)
@@ -70,13 +70,12 @@ class Hook:
 
 
 def base_class(client_class: type) -> type:
-    """The class of a client's bases in which its library defines `request`.
+    """Return the base class of a client in which its library defines `request`.
 
-    Classes derived from it may have a `request` of their own, an application's or another library's,
-    which calls it.
+    A subclass of an application or another library may override `request` and call this one.
 
     Raises:
-        LookupError: there is none, so the class is no client that Pulse knows.
+        LookupError: The class is not derived from a client of openai or anthropic.
     """
     for base in client_class.__mro__:
         if base.__name__ in BASE_CLASSES and _METHOD in vars(base):
@@ -107,7 +106,7 @@ def _request(original: Request, hook: Hook) -> Request:
 
 
 def _binding(method: Request) -> Callable[[object, type], Request]:
-    """What binds a method to a client. Wrappers of other libraries learn their client only by being bound."""
+    """Return `__get__` of the method, which binds it to a client. Wrappers of other libraries need that."""
     return cast("_Descriptor", method).__get__
 
 
@@ -127,7 +126,7 @@ def _async_request(original: Request, hook: Hook) -> Request:
         try:
             result = await cast("Awaitable[object]", bind(self, type(self))(*args, **kwargs))
         except GeneratorExit:
-            # The task is being torn down from a foreign context, where our token means nothing.
+            # The coroutine is closed in another context, where the token of `attach` is invalid.
             call.abandon()
             raise
         except BaseException as error:
@@ -144,7 +143,7 @@ def _async_request(original: Request, hook: Hook) -> Request:
 def _start(
     hook: Hook, client: object, args: tuple[object, ...], kwargs: dict[str, object]
 ) -> tuple[Call | None, tuple[object, ...], dict[str, object]]:
-    """The call to record, if any, with the arguments to go on with."""
+    """Start to record a call. Return it, or None, with the arguments for the original method."""
     try:
         recorder = hook.recorder_of(client)
         if recorder is None:
@@ -167,7 +166,7 @@ def _start(
 
 
 def _finish(call: Call, result: object) -> None:
-    """Record the result, or arrange for it to be recorded while the application reads it."""
+    """Record the result now, or while the application reads it if it is a stream or unread response."""
     try:
         kind = _kind(type(result))
         if kind == "value" or not call.recording:
@@ -185,7 +184,7 @@ def _finish(call: Call, result: object) -> None:
 
 @lru_cache(maxsize=512)
 def _kind(result_class: type) -> Literal["value", "stream", "response"]:
-    """What the results of a class are. A raw response says so by its field, or can be read as bytes."""
+    """Return the kind of the results of a class. A raw response is neither a model nor a stream."""
     has = partial(hasattr, result_class)
     if issubclass(result_class, (str, bytes, Mapping)) or has("model_fields"):
         return "value"
@@ -193,7 +192,7 @@ def _kind(result_class: type) -> Literal["value", "stream", "response"]:
 
 
 def _http_response(result: object) -> object | None:
-    """The HTTP response inside a raw response or a binary one, or the result if it is one itself."""
+    """Return the HTTP response in a raw or binary response, or the result if it is one; else None."""
     fields = getattr(result, "__dict__", {})
     if "http_response" in fields:
         return fields["http_response"]

@@ -1,4 +1,4 @@
-"""The two client libraries: which request is which model call."""
+"""The two client libraries: the operation of each request, and how its options are prepared."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _OPENAI_PATHS = {
     "audio/translations": openai_other.TRANSLATION,
     "moderations": openai_other.MODERATION,
 }
-# Counting tokens is not here: it runs no model and is not billed.
+# Without `messages/count_tokens`, which runs no model and is not billed.
 _ANTHROPIC_PATHS = {
     "messages": anthropic_messages.MESSAGES,
     "complete": anthropic_messages.COMPLETION,
@@ -45,33 +45,33 @@ _ANTHROPIC_PATHS = {
 
 @lru_cache(maxsize=256)
 def openai_operation(method: str, url: str, stream: bool) -> Operation | None:
-    """The operation of a request of the openai client."""
+    """Return the operation of a request of the openai client; None if it is no model call."""
     path = _path(url)
     if method.lower() == "post":
         return _OPENAI_PATHS.get(path)
-    # A background response is picked up again, and its answer arrives, as a stream.
+    # `responses.retrieve(id, stream=True)` streams the answer of a background response.
     resumed = stream and path.startswith("responses/") and path.count("/") == 1
     return openai_responses.RESPONSES if resumed else None
 
 
 @lru_cache(maxsize=256)
 def anthropic_operation(method: str, url: str, stream: bool) -> Operation | None:
-    """The operation of a request of the anthropic client."""
+    """Return the operation of a request of the anthropic client; None if it is no model call."""
     return _ANTHROPIC_PATHS.get(_path(url)) if method.lower() == "post" else None
 
 
 def _path(url: str) -> str:
-    """`/v1/messages?beta=true` and `messages` are one path."""
+    """Return the path without version, query and slashes: `messages` for `/v1/messages?beta=true`."""
     return url.partition("?")[0].strip("/").removeprefix("v1/")
 
 
 def as_given(client: object, options: object) -> object:
-    """The openai client has read its arguments by now: the body holds lists only."""
+    """Return the options unchanged: the openai client has already replaced iterators in the body by lists."""
     return options
 
 
 def with_lists(client: object, options: object) -> object:
-    """The anthropic client (1.0 on) reads one-shot iterators later, and must still find them full."""
+    """Replace iterators in the body by lists: the anthropic client since 1.0 reads them after this hook."""
     if not hasattr(client, "_copy_and_prepare"):
         return options
     body = field(options, "json_data")
@@ -80,21 +80,20 @@ def with_lists(client: object, options: object) -> object:
 
 
 def unchanged(client: object, options: object, context: Context) -> object:
-    """The openai client sends what it was given."""
+    """Return the options unchanged: the openai client has no own span."""
     return options
 
 
 def without_native_span(client: object, options: object, context: Context) -> object:
-    """The options without the name under which the anthropic client (2.0 on) opens its own span.
+    """Return options without the name of the span that the anthropic client opens since 2.0.
 
-    That span would count the call a second time. The trace context that it would have sent is sent
-    from ours, except by clients that sign their headers (Bedrock and its like): a header that
-    somebody changes after it was signed makes the request invalid. A client whose own spans go to a
-    tracer provider of their own keeps them.
+    That span would count the call a second time. The trace context in its headers is replaced by that of
+    Pulse's span; not for a client that signs its headers, such as Bedrock's, where a changed header would
+    make the signature invalid. A client with a separate tracer provider for its spans keeps them.
     """
     if not field(options, "span_name"):
         return options
-    # A property of the client, so `field` would take the long way to it.
+    # A property of the client, which `getattr` finds faster than `field`.
     telemetry: object = getattr(client, "open_telemetry", None)
     if not isinstance(telemetry, (dict, Mapping)):
         return options
@@ -119,13 +118,13 @@ def without_native_span(client: object, options: object, context: Context) -> ob
 
 @lru_cache(maxsize=64)
 def _signs_requests(client_class: type) -> bool:
-    """Whether a client does something to its finished requests; the base class's method does not."""
+    """Return whether a client class overrides `_prepare_request`, as those that sign requests do."""
     overriding = [base for base in client_class.__mro__ if "_prepare_request" in vars(base)]
     return len(overriding) > 1
 
 
 class _Options(Protocol):
-    """What is used of the client's request options."""
+    """The part of the client's request options that is used."""
 
     def model_copy(self, *, update: Mapping[str, object]) -> object: ...
 

@@ -1,4 +1,4 @@
-"""The three histograms of the gen_ai conventions, recorded once per call when metrics are collected."""
+"""The histograms of the gen_ai conventions: duration, tokens and time to first chunk, once per call."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from opentelemetry.util.types import AttributeValue
 
 from pulse_instrumentation import attributes as names
 
-# Bucket boundaries as the conventions advise them.
+# The bucket boundaries that the conventions recommend.
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TOKENS = (1, 4, 16, 64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216, 67108864)
 
@@ -53,9 +53,8 @@ class CallMetrics:
 
     @property
     def collected(self) -> bool:
-        """Whether anybody collects metrics: the API's own providers only stand in for one."""
-        # What stands in for an instrument until there is a provider is quicker to ask than the
-        # provider, which looks into the environment each time.
+        """Whether metrics are collected: false with the API's proxy or no-op provider."""
+        # The proxy of an instrument is checked first: `get_meter_provider()` reads the environment each time.
         if getattr(self._duration, "_real_instrument", self._duration) is None:
             return False
         provider = self._provider or metrics.get_meter_provider()

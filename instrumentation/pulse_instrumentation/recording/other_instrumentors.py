@@ -1,4 +1,4 @@
-"""Other instrumentors in the same process: which calls they record, and our session on their spans."""
+"""Detect calls that another instrumentor in this process records, and set the session on its spans."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from opentelemetry.trace import Span
 from pulse_instrumentation import attributes as names
 from pulse_instrumentation.session_facts import session_attributes
 
-# Other instrumentors of these very clients, by complete names: `openinference.instrumentation.openai` is one,
-# `openinference.instrumentation.openai_agents` is a framework's, whose spans are above the client's.
+# The scopes of instrumentors of the same clients. Complete names: `openinference.instrumentation.openai`
+# records the client, `openinference.instrumentation.openai_agents` a framework, whose spans are parents.
 _CLIENTS = (
     "opentelemetry.instrumentation.openai",
     "opentelemetry.instrumentation.openai_v2",
@@ -30,7 +30,7 @@ _CLIENTS = (
     "logfire.openai",
     "logfire.anthropic",
 )
-# Instrumentors of frameworks, which may suppress ours, and that set attributes only after the start.
+# Instrumentors of frameworks, which may suppress Pulse's spans and set their attributes after the start.
 _FRAMEWORKS = (
     *(
         "openinference.instrumentation",
@@ -47,11 +47,11 @@ _FRAMEWORKS = (
     ),
 )
 _SUPPRESSIONS = (
-    # What `suppress_instrumentation()` sets, in its present form and its older one. To import it from the
-    # instrumentation package would cost more than all the rest of the recording.
+    # The context keys of `suppress_instrumentation()`, the present one and the older one. Not imported from
+    # the instrumentation package, because its import takes longer than that of all of Pulse.
     cast("str", getattr(otel_context, "_SUPPRESS_INSTRUMENTATION_KEY", "")),
     "suppress_instrumentation",
-    # Set by OpenLLMetry's framework instrumentors around clients whose calls they record themselves.
+    # Set by OpenLLMetry's instrumentors of frameworks while they call a client whose call they record.
     "suppress_language_model_instrumentation",
 )
 _MODEL_OPERATIONS = frozenset({"chat", "text_completion", "generate_content", "embeddings"})
@@ -59,12 +59,12 @@ _KEYS = ("gen_ai.", "llm.", "openinference.", "traceloop.")
 
 
 def is_suppressed(context: Context) -> bool:
-    """Whether nothing may be recorded in a context."""
+    """Return whether `suppress_instrumentation()`, or OpenLLMetry's equivalent, is active in the context."""
     return any(map(context.get, _SUPPRESSIONS))
 
 
 def recorded_elsewhere(context: Context) -> bool:
-    """Whether another instrumentor of the same client has its span of this call open."""
+    """Return whether the current span of the context is another instrumentor's span of the same call."""
     span = trace.get_current_span(context)
     if not span.is_recording() or not _is_within(_scope(span), _CLIENTS):
         return False
@@ -78,9 +78,9 @@ def recorded_elsewhere(context: Context) -> bool:
 
 
 def share_session(span: Span, context: Context | None) -> None:
-    """Set the session of a context on a span of another instrumentor, where the span has none of its own.
+    """Set the session of the context on another instrumentor's span, without replacing its own attributes.
 
-    The context is the one in which the span was started, or in which it is the current one.
+    The context is that in which the span was started, or that in which it is current.
     """
     session = session_attributes(context)
     if not session or not span.is_recording():
@@ -91,7 +91,7 @@ def share_session(span: Span, context: Context | None) -> None:
         return
     missing = {name: value for name, value in session.items() if name not in found}
     if names.SESSION_ID in found or names.CONVERSATION_ID in found:
-        # Two names of one id, which must not differ.
+        # Two names of the same id, so neither is set if the span has the other.
         missing.pop(names.SESSION_ID, None)
         missing.pop(names.CONVERSATION_ID, None)
     if missing:
@@ -100,7 +100,7 @@ def share_session(span: Span, context: Context | None) -> None:
 
 @lru_cache(maxsize=256)
 def _is_within(scope: str, known: tuple[str, ...]) -> bool:
-    """Whether a scope is one of these, or continues one after a dot."""
+    """Return whether a scope is one of the names, or a name followed by a dot and more."""
     return any(scope == name or scope.startswith(f"{name}.") for name in known)
 
 

@@ -1,4 +1,4 @@
-"""Who serves a client's calls: provider name and server address, from the client's class and URL."""
+"""Detect the provider and the server address of a client from its class and base URL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pulse_instrumentation.fields import Attributes, field, integer, text
 
 OPENROUTER = "openrouter"
 
-# A class says more than its URL: an Azure resource has any host. First match wins along the MRO.
+# By client class, before the host: an Azure resource may have any host. The first match in the MRO is used.
 _CLASSES = {
     "AzureOpenAI": "azure.ai.openai",
     "AsyncAzureOpenAI": "azure.ai.openai",
@@ -30,7 +30,7 @@ _CLASSES = {
     "AsyncAnthropicFoundry": "azure.ai.inference",
 }
 
-# A host, or the domain that it lies under. The names are the conventions' where they have one.
+# By host or parent domain. The names are those of the conventions, where these define one.
 _HOSTS = {
     "openrouter.ai": OPENROUTER,
     "api.openai.com": "openai",
@@ -72,15 +72,15 @@ _HOSTS = {
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Where a client sends its calls."""
+    """The provider and address to which a client sends its calls."""
 
     provider: str
     attributes: Attributes
 
 
 def server_of(client: object, chosen: str | None, default: str) -> Server:
-    """The server behind a client: the provider is the one `chosen`, else the client class's, else
-    the one that the host belongs to, else `default` (the library's own)."""
+    """Return the server of a client. The provider is `chosen`, else found by class, else by host, else
+    `default`, which is the library's own provider."""
     url = base_url(client)
     host = text(field(url, "host"))
     port = integer(field(url, "port"))
@@ -95,15 +95,15 @@ def server_of(client: object, chosen: str | None, default: str) -> Server:
 
 
 def base_url(client: object) -> object:
-    """The base URL of a client, from the field in which both libraries keep it: openai's property for it
-    imports a module each time that it is asked."""
+    """Return the base URL of a client. Read from the private attribute, as openai's property is slow: it
+    executes an import at each access."""
     url: object = vars(client).get("_base_url") if _keeps_base_url(type(client)) else None
     return getattr(client, "base_url", None) if url is None else url
 
 
 @lru_cache(maxsize=64)
 def _keeps_base_url(client_class: type) -> bool:
-    """Whether the property is the library's own, and not a subclass's that may give another URL."""
+    """Return whether `base_url` is the library's property, and no subclass has overridden it."""
     getter: object = getattr(getattr(client_class, "base_url", None), "fget", None)
     return getattr(getter, "__module__", "").startswith(("openai.", "anthropic."))
 
@@ -117,8 +117,8 @@ def _by_class(client_class: type) -> str | None:
 
 def _by_host(host: str | None) -> str | None:
     domain = (host or "").lower()
-    # bedrock-runtime.eu-west-1.amazonaws.com, bedrock-mantle.us-east-1.api.aws and their like; any
-    # other host at Amazon serves who knows what.
+    # bedrock-runtime.eu-west-1.amazonaws.com, bedrock-mantle.us-east-1.api.aws and similar hosts. Other hosts
+    # of Amazon may serve any provider.
     if domain.startswith("bedrock-") and domain.endswith((".amazonaws.com", ".amazonaws.com.cn", ".api.aws")):
         return "aws.bedrock"
     if domain.endswith("-aiplatform.googleapis.com"):

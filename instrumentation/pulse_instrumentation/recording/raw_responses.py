@@ -1,8 +1,8 @@
-"""Record an answer that the application reads itself, byte by byte, from a raw response.
+"""Record an answer while the application reads its bytes from a raw response.
 
-`with_streaming_response`, and `with_raw_response` with a stream, hand out the response before its body
-has been read; so does the `response` of a stream. The bytes are looked at as they pass, in whatever way
-they are read: `iter_raw`, `iter_bytes`, `iter_lines`, `read`, `parse`.
+`with_streaming_response`, `with_raw_response` with a stream, and the `response` of a stream return a response
+whose body has not been read. Its bytes are observed by whatever method they are read: `iter_raw`,
+`iter_bytes`, `iter_lines`, `read` or `parse`.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from pulse_instrumentation.fields import field, own_fields, text
 from pulse_instrumentation.recording.body import is_running, refers_to_itself, watch_body
 from pulse_instrumentation.recording.calls import Call
 
-# A JSON answer, or a single one of the server-sent events, that is longer is not kept for reading.
+# A longer JSON answer, or a longer server-sent event, is not recorded.
 MAX_BODY_BYTES = 8 * 1024 * 1024
 
 MediaType = Literal["json", "events", "unknown", "other"]
-# The event after which nothing follows.
+# The types of the last event of a stream.
 _LAST_EVENTS = frozenset({"message_stop", "response.completed", "response.incomplete", "response.failed"})
 
 
 def record_response(response: object, call: Call) -> None:
-    """Record the answer in an HTTP response: at once if it has been read, else while it is read."""
+    """Record the answer in an HTTP response: now if its body has been read, else while it is read."""
     tap = BodyTap(call, _media_type(response), None)
     if field(response, "is_closed") is True:
         tap.take(_content(response))
@@ -39,7 +39,7 @@ def record_response(response: object, call: Call) -> None:
 
 
 def tap_of_stream(response: object, call: Call) -> BodyTap:
-    """Return the tap of a stream's response that is read past the stream."""
+    """Return the tap for a stream's response that the application reads without the stream."""
     return BodyTap(call, "events", _decoder(response))
 
 
@@ -57,14 +57,14 @@ def _media_type(response: object) -> MediaType:
     kind = _header(response, "content-type").partition(";")[0].strip().lower()
     if kind == "text/event-stream":
         return "events"
-    # Some servers stream events without stating it.
+    # Some servers stream events with another media type, or without one.
     if kind in {"", "text/plain"}:
         return "unknown"
     return "json" if kind.endswith("json") else "other"
 
 
 class _Decoder(Protocol):
-    """What decodes a body: to bytes in httpx, to pieces of them in httpx2."""
+    """Decodes the content encoding of a body: to bytes in httpx, to an iterable of bytes in httpx2."""
 
     def decode(self, data: bytes) -> bytes | Iterable[bytes]: ...
 
@@ -72,11 +72,11 @@ class _Decoder(Protocol):
 
 
 def _decoder(response: object) -> _Decoder | None:
-    """Return what decodes the content encoding of a response, from its HTTP library; None if it has none."""
+    """Return a new decoder, from its HTTP library, for the content encoding of a response; None for none."""
     encoding = _header(response, "content-encoding")
     if encoding.strip().lower() in {"", "identity"}:
         return None
-    # A response of its own, as the decoder has a state, and the application's response uses its own.
+    # From a new response, because a decoder has a state and the application's response uses its decoder.
     other = type(response)(200, headers={"content-encoding": encoding})  # pyright: ignore[reportCallIssue]
     return cast("_Decoder", cast("Callable[[], object]", getattr(other, "_get_content_decoder"))())  # noqa: B009
 
@@ -89,7 +89,7 @@ def _json(body: bytes) -> object:
 
 
 class BodyTap:
-    """Reads the bytes of one body as they pass, and ends the call with what they contain."""
+    """Reads the bytes of one body while the application does, and ends the call with the answer in them."""
 
     def __init__(self, call: Call, media_type: MediaType, decoder: _Decoder | None) -> None:
         self._call = call
@@ -123,7 +123,7 @@ class BodyTap:
             for piece in (decoded,) if isinstance(decoded, bytes) else decoded:
                 self._take(piece)
         except Exception as error:
-            # The decoder that the application uses is about to raise the same.
+            # The application's decoder is about to raise the same exception.
             self._broken = error
 
     def _take(self, data: bytes) -> None:
@@ -154,7 +154,7 @@ class BodyTap:
             self._call.succeed(self._whole())
 
     def _whole(self) -> object:
-        """Return the JSON document that was read; None if it was none, or too long to keep."""
+        """Return the JSON document that was read; None if the body was no JSON or exceeds the limit."""
         if self._media_type != "json" or self._size > MAX_BODY_BYTES:
             return None
         try:
@@ -163,14 +163,14 @@ class BodyTap:
             report_failure("reading a raw response", error)
             return None
 
-    def leave(self) -> None:
+    def abandon(self) -> None:
         self._call.abandon(self._broken)
 
     def close(self) -> None:
-        """End the call because the response was closed, unless it is being read at this moment.
+        """End the call because the response was closed, unless the body is being read at this moment.
 
-        A response is also closed from within, when its last byte has been read, and by the client's stream
-        when it is freed, in which no span should end.
+        The HTTP library closes a response itself after its last byte; then `end` follows. The client's stream
+        closes its response when it is freed; then the end is queued, as no span should end in a destructor.
         """
         reader = None if self._reader is None else self._reader()
         if self._reader is not None and not is_running(reader):
@@ -192,7 +192,7 @@ class BodyTap:
         elif (event := _json(data)) is not None:
             self._call.chunk(event)
             if own_fields(event).get("type") in _LAST_EVENTS:
-                # Nothing follows, however long the application waits before it reads on.
+                # The last event. The application may never read the end of the body.
                 self._call.end_stream()
 
 

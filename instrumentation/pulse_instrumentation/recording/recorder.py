@@ -1,4 +1,4 @@
-"""Starts the recording of a call: decides whether to, opens its span, reads its request."""
+"""Start to record a call: decide whether it is recorded, start its span, read its request."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ SCOPE = "pulse.instrumentation"
 
 @dataclass(frozen=True, slots=True)
 class Library:
-    """What tells one client library from another."""
+    """The functions that differ between the two client libraries."""
 
     name: str
-    """The name of the package, which is also the provider when nothing says otherwise."""
+    """The name of the package, and the provider of a client whose class and host are unknown."""
     operation: Callable[[str, str, bool], Operation | None]
-    """The operation of an HTTP method, a path and whether it streams; None for no model call."""
+    """Return the operation for an HTTP method, a path and whether it streams; None for no model call."""
     readable: Callable[[object, object], object]
-    """The request options of a client with a body that can be read before it is sent."""
+    """Return request options of a client with a body that can be read several times."""
     prepare: Callable[[object, object, Context], object]
-    """The request options of a client as they must be sent while the call is recorded."""
+    """Return the request options of a client to send while the call is recorded in this context."""
 
 
 def package_version() -> str:
-    """The version of this distribution; `0` when it runs without being installed."""
+    """Return the version of this distribution; `0` if it is not installed."""
     try:
         return version("pulse-instrumentation")
     except PackageNotFoundError:
@@ -60,7 +60,7 @@ def package_version() -> str:
 
 
 class Recorder:
-    """Records the calls of clients that share settings and a destination."""
+    """Records the calls of all clients with the same settings and tracer provider."""
 
     def __init__(
         self,
@@ -78,9 +78,9 @@ class Recorder:
         self._servers: WeakKeyDictionary[object, tuple[object, Server]] = WeakKeyDictionary()
 
     def start(self, client: object, options: object, *, stream: bool) -> tuple[Call, object] | None:
-        """The call that this request is, recording, and the request options to go on with.
+        """Start a span for a request. Return the call and the request options to send.
 
-        None when the request is no model call, or is not to be recorded.
+        Returns None if the request is no model call, is suppressed, or is recorded by another instrumentor.
         """
         fields = own_fields(options)
         method, path = fields.get("method"), fields.get("url")
@@ -90,10 +90,10 @@ class Recorder:
         if operation is None:
             return None
         if any_abandoned():
-            # The application does not wait for a thread that ends some already.
+            # Without waiting for another thread that is ending calls.
             end_abandoned(timeout_s=0.0)
         context = otel_context.get_current()
-        # Most contexts are empty.
+        # Most contexts are empty, so their check is skipped.
         if context and (is_suppressed(context) or recorded_elsewhere(context)):
             share_session(trace.get_current_span(context), context)
             return None
@@ -121,7 +121,7 @@ class Recorder:
         body = _body(options)
         session = session_attributes(context)
         attributes: Attributes = {
-            # First, because a span that has too many attributes loses the first ones; and last, as it wins.
+            # First, as a span with too many attributes drops the first ones; and last, to take precedence.
             **session,
             names.OPERATION_NAME: operation.name,
             **self._server(client).attributes,
@@ -158,10 +158,10 @@ class Recorder:
     def _server(self, client: object) -> Server:
         url = base_url(client)
         if type(client).__hash__ is None:
-            # A class that an application derived with an equality of its own.
+            # An application's subclass that defines `__eq__`, so it cannot be a key.
             return server_of(client, self._provider_name, self.library.name)
         known = self._servers.get(client)
-        # The URL object is replaced, not changed, when somebody sets another base URL.
+        # Setting another base URL replaces the URL object.
         if known is not None and known[0] is url:
             return known[1]
         server = server_of(client, self._provider_name, self.library.name)
@@ -170,7 +170,7 @@ class Recorder:
 
 
 def _body(options: object) -> Body:
-    """The JSON body as it will be sent: `extra_body` is merged over the arguments."""
+    """Return the JSON body as it will be sent: the arguments, updated by `extra_body`."""
     fields = own_fields(options)
     given, extra = fields.get("json_data"), fields.get("extra_json")
     body: Body = cast("Body", given) if isinstance(given, (dict, Mapping)) else {}

@@ -1,4 +1,4 @@
-"""Request bodies that can be read only once, made readable twice: by Pulse and by the client."""
+"""Replace one-shot iterators in a request body, so that Pulse and the client can both read it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _SCALARS = (str, bytes, bytearray, int, float, type(None))
 
 
 def replayable(value: object) -> object:
-    """The value with every iterator in it replaced by the list of what it yields.
+    """Return the value with every iterator in it replaced by a list of its items.
 
-    Returns the value itself when there is none; never changes the caller's containers. An iterator
-    that raises becomes one that yields and raises the same, so that the client meets the exception.
+    Returns the value itself if it contains none; never changes the caller's containers. An iterator that
+    raises is replaced by one that yields the same items and raises the same exception to the client.
     """
     if isinstance(value, _SCALARS):
         return value
@@ -26,7 +26,7 @@ def replayable(value: object) -> object:
         items = [replayable(item) for item in sequence]
         same = all(new is old for new, old in zip(items, sequence, strict=True))
         return sequence if same else items
-    # A file is an iterator too, and is the client's to read.
+    # A file is an iterator too, but only the client reads it.
     if isinstance(value, Iterator) and not hasattr(cast("object", value), "read"):
         return _read(cast("Iterator[object]", value))
     return cast("object", value)

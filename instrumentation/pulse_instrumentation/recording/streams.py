@@ -1,8 +1,8 @@
-"""Recording a stream while the application reads it.
+"""Record a stream while the application reads it.
 
-The client's own stream object stays in place, with its type and all its methods. Only the iterator
-inside it, through which every helper reads, passes each chunk by the call on its way; and the HTTP
-response says when it is closed before the last chunk.
+The application gets the client's stream object, with its type and methods. Only its inner iterator, which
+every helper reads, is replaced by one that passes each chunk to the call; and its HTTP response reports when
+it is closed before the last chunk.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ AsyncChunks = AsyncGenerator[object, None]
 
 
 def record_stream(stream: object, call: Call) -> None:
-    """Let the call see what the application reads from the stream."""
+    """Pass each chunk that the application reads from the stream to the call, and end it with the stream."""
     inner = getattr(stream, ITERATOR)
     call.start_stream()
     reader: Chunks | AsyncChunks
@@ -35,7 +35,7 @@ def record_stream(stream: object, call: Call) -> None:
     try:
         watch_reading(field(stream, "response"), reader, call)
     except Exception as error:
-        # A stream over a response that is not an HTTP library's: it is recorded when it is read.
+        # The response is not of an HTTP library. The chunks of the stream are recorded all the same.
         report_failure("watching a stream", error)
 
 
@@ -46,10 +46,10 @@ def _read(inner: Iterator[object], call: Call) -> Chunks:
             try:
                 yield chunk
             except BaseException:
-                # Thrown in by whoever tears the reader down, not met while reading.
+                # Raised at the `yield` by the caller (`throw`, `close`), not while reading.
                 call.abandon()
                 raise
-            # The application's alone from here on: the next chunk takes its memory, as without Pulse.
+            # Without this reference the chunk is freed as early as without Pulse.
             del chunk
     except GeneratorExit:
         call.abandon()
@@ -71,10 +71,10 @@ async def _read_async(inner: AsyncIterator[object], call: Call) -> AsyncChunks:
             try:
                 yield chunk
             except BaseException:
-                # Thrown in by whoever tears the reader down, not met while reading.
+                # Raised at the `yield` by the caller (`throw`, `close`), not while reading.
                 call.abandon()
                 raise
-            # The application's alone from here on: the next chunk takes its memory, as without Pulse.
+            # Without this reference the chunk is freed as early as without Pulse.
             del chunk
     except GeneratorExit:
         call.abandon()
@@ -90,11 +90,11 @@ async def _read_async(inner: AsyncIterator[object], call: Call) -> AsyncChunks:
 
 
 def watch_reading(response: object, reader: object, call: Call) -> None:
-    """End the call when the response is closed while the stream is not being read, and see other readers.
+    """End the call when the application closes the response, and observe bytes read without the stream.
 
-    A response is also closed from within, when its last byte has been read; then the reader, which
-    still has chunks to give, ends the call. The references are weak, so that a dropped stream is freed
-    as soon as without Pulse.
+    The HTTP library closes a response itself after its last byte; then the reader, which may have further
+    chunks, ends the call. The references are weak, so that a dropped stream is freed as early as without
+    Pulse.
     """
     reference = weakref.ref(reader)
     response_reference = weakref.ref(response)
@@ -102,13 +102,13 @@ def watch_reading(response: object, reader: object, call: Call) -> None:
     def closed() -> None:
         alive = reference()
         if alive is None:
-            # Closed by the garbage collector, in which no span should end.
+            # Closed while the stream is being freed. No span should end in a destructor.
             call.abandon()
         elif not is_running(alive):
             call.close_stream()
 
     def open_tap() -> Tap | None:
-        # The application reads the response itself, by `stream.response`.
+        # If the reader is not running, the application reads `stream.response` itself.
         return None if is_running(reference()) else tap_of_stream(response_reference(), call)
 
     watch_body(response, closed, open_tap)

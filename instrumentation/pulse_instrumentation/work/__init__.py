@@ -1,1 +1,1 @@
-"""Spans of the application's own work, `trace()` and `tool()`, above those of its model calls."""
+"""The spans and contexts that an application opens around its model calls: `trace`, `tool`, `session`."""

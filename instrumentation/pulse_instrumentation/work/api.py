@@ -1,4 +1,4 @@
-"""`trace(name)` and `tool(name)`: a span around a block or a function, above the model calls made in it."""
+"""`trace(name)` and `tool(name)`: a span around a block or function, the parent of the model calls in it."""
 
 from __future__ import annotations
 
@@ -23,12 +23,22 @@ def trace(name: str | None = None, *, tracer_provider: TracerProvider | None = N
 
 
 def trace(name: object = None, *, tracer_provider: TracerProvider | None = None) -> object:
-    """Open a span that is the parent of everything recorded in the block, or in each call of the function.
+    """Open a span around a block or each call of a function: the parent of all spans recorded in it.
 
     `with pulse.trace("answer question"):`, `async with`, or a decorator (`@pulse.trace("answer question")`,
     `@pulse.trace`) on functions, coroutines, generators and asynchronous generators. An exception sets the
-    span's status and goes on. Spans go where the process's model calls go: to the tracer provider given
-    here, else that of `init()`, an instrumentor or `observe()`, else the global one.
+    span's status and is raised unchanged. The span of a generator ends when that is exhausted, closed or
+    dropped.
+
+    Args:
+        name: The name of the span; of a decorated function its own name by default.
+        tracer_provider: Where the span goes; by default to the provider of `init()`, else of an
+            instrumentor, else of the last observed client, else to the global provider.
+
+    Returns:
+        A context manager and decorator, or the decorated function for `@pulse.trace` without arguments.
+
+    Never raises.
     """
     return _scope("invoke_workflow", name, None, None, tracer_provider)
 
@@ -54,11 +64,21 @@ def tool(
     call_id: str | None = None,
     tracer_provider: TracerProvider | None = None,
 ) -> object:
-    """Open a span for the execution of a tool, like `trace()`.
+    """Open a span for the execution of a tool, around a block or each call of a function.
 
-    Where content is recorded, a decorated function's arguments and result are recorded too; of a `with`
-    block those that are given, by `arguments` and `record_result()`. `call_id` is the model's id of the
-    tool call.
+    Used like `trace()`. If content is recorded, the arguments and the result of a decorated function are
+    recorded too. For a `with` block, pass `arguments` and call `record_result()` of the block's object.
+
+    Args:
+        name: The name of the tool; of a decorated function its own name by default.
+        arguments: The arguments of the tool, as a JSON value or text, for a block.
+        call_id: The model's id of the tool call.
+        tracer_provider: As for `trace()`.
+
+    Returns:
+        A context manager and decorator, or the decorated function for `@pulse.tool` without arguments.
+
+    Never raises.
     """
     return _scope("execute_tool", name, arguments, call_id, tracer_provider)
 

@@ -1,4 +1,4 @@
-"""One span of the application's own work, from its start until it ends: well, by an exception, or left."""
+"""The span of a block or function: started, entered, and ended by return, exception or abandonment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from pulse_instrumentation.work.values import content_value
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a span is about."""
+    """The operation and name of a span."""
 
     operation: str
     """`invoke_workflow` or `execute_tool`."""
@@ -39,14 +39,14 @@ class Work:
 
     @property
     def span_name(self) -> str:
-        """The name of the span: the conventions' for a tool, the application's own for a trace."""
+        """The name of the span: `execute_tool {name}` for a tool, the application's name for a trace."""
         if self.operation == "execute_tool":
             return f"execute_tool {self.name}".rstrip()
         return self.name or "trace"
 
     @property
     def attributes(self) -> Attributes:
-        """What is known at the start, without any content."""
+        """The attributes at the start of the span, without content."""
         if self.operation != "execute_tool":
             return {names.OPERATION_NAME: self.operation, names.WORKFLOW_NAME: self.name}
         found: Attributes = {
@@ -60,14 +60,14 @@ class Work:
 
 
 class WorkSpan:
-    """An open span. Ends exactly once, and never raises."""
+    """An open span. The first method that ends it wins; no method raises."""
 
     __slots__ = ("__weakref__", "_capture", "_open", "_outer", "_span", "_token", "context")
 
     def __init__(self, span: Span, outer: Context, capture: Capture) -> None:
         recorded = span.get_span_context().is_valid
         self.context = otel_trace.set_span_in_context(span, outer) if recorded else outer
-        """The context in which the work goes on: the span is its current one, unless an inner one is."""
+        """The context to enter, with this span as the current one, or a span that the work has opened."""
         self._span = span
         self._outer = outer
         self._capture = capture
@@ -91,25 +91,24 @@ class WorkSpan:
         try:
             known.var.reset(known)
         except (ValueError, RuntimeError):
-            # Left in another task or thread than it was entered in. There the context is not ours, unless it
-            # has been carried there.
+            # Exited in another task or thread, where the current context is another one unless it was copied.
             if otel_context.get_current() is self.context:
                 otel_context.attach(self._outer)
 
     def pause(self) -> None:
-        """Like `exit`, and go on later in the context that is current now: a generator has given a value."""
+        """Exit the context of a suspended generator. The next `enter` enters the present context again."""
         self.context = otel_context.get_current()
         self.exit()
 
     def record(self, name: str, value: object) -> None:
-        """Set an attribute that holds content."""
+        """Set an attribute to a value as redacted, truncated content; nothing if content is not recorded."""
         try:
             if self._span.is_recording() and (content := content_value(value, self._capture)) is not None:
                 self._span.set_attribute(name, content)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            # Containers and texts of classes of the application run its code when they are read.
+            # Reading a container or text of an application's class runs its code.
             if isinstance(error, Exception):
                 report_failure("the content of a tool", error)
 
@@ -124,30 +123,30 @@ class WorkSpan:
             self._end(time_ns(), None)
 
     def fail(self, error: BaseException) -> None:
-        """End the span by an exception that the application is about to see."""
+        """End the span with the exception that is raised to the application."""
         if isinstance(error, GeneratorExit):
-            self.leave()
+            self.abandon()
         elif isinstance(error, SystemExit) and error.code in (None, 0):
             self.end()
         elif self._claim():
             self._end(time_ns(), error)
 
-    def leave(self) -> None:
-        """End the span soon, because a generator was closed or dropped. Safe in destructors."""
+    def abandon(self) -> None:
+        """Queue the end of the span, because a generator was closed or dropped. Safe in destructors."""
         if self._claim():
             end_ns = time_ns()
-            abandoned.leave(lambda: self._end(end_ns, None))
+            abandoned.end_soon(lambda: self._end(end_ns, None))
 
     def __del__(self) -> None:
         if self._open and not sys.is_finalizing():
-            self.leave()
+            self.abandon()
 
     def _claim(self) -> bool:
         try:
             process = self._open.pop()
         except IndexError:
             return False
-        # A forked child inherits the span of its parent, but may not end it.
+        # A forked child has a copy of its parent's span, but must not end it.
         return process is abandoned.process
 
     def _end(self, end_ns: int, error: BaseException | None) -> None:
@@ -165,12 +164,12 @@ class WorkSpan:
 
 
 def context_only(context: Context) -> WorkSpan:
-    """Return a span that is not recorded; it can only be entered, which makes the context the current one."""
+    """Return a span that is not recorded. Entering it makes the context the current one."""
     return WorkSpan(INVALID_SPAN, context, Capture())
 
 
 def start(work: Work) -> WorkSpan | None:
-    """Start a span in the current context; None if nothing is to be recorded. Does not enter it."""
+    """Start a span in the current context, without entering it; None if it is suppressed or not recorded."""
     try:
         outer = otel_context.get_current()
         if is_suppressed(outer):
@@ -185,7 +184,7 @@ def start(work: Work) -> WorkSpan | None:
         span = tracer.start_span(encodable(work.span_name), outer, SpanKind.INTERNAL, attributes)
         parent = otel_trace.get_current_span(outer).get_span_context()
         if span.get_span_context().span_id in (0, parent.span_id):
-            # Of a provider that records nothing: the application's own span stays the current one.
+            # The provider records nothing, so the application's span stays the current one.
             return None
         return WorkSpan(span, outer, capture)
     except Exception as error:

@@ -1,4 +1,4 @@
-"""Arguments and results of functions as JSON values: bounded, and without calling code of the application."""
+"""Convert arguments and results of functions to JSON values of limited size, without running `__str__`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pulse_instrumentation.content import Capture, Part, dumps
 # More values than fit into a part.
 _MAX_VALUES = 10_000
 _MAX_DEPTH = 32
-# Values of these modules are written as they print.
+# Values of these modules are recorded as `str()` of them.
 _PRINTED = frozenset({"datetime", "decimal", "fractions", "ipaddress", "pathlib", "uuid"})
 
 
 def content_value(value: object, capture: Capture) -> str | None:
-    """Return a value as content of a span: text as it is, everything else as JSON; None if not recorded."""
+    """Return a value as content: text unchanged, other values as JSON; None if content is not recorded."""
     if not capture.full:
         return None
     part: Part = {}
@@ -35,7 +35,7 @@ def arguments_of(
         try:
             named = dict(signature.bind(*args, **kwargs).arguments)
         except TypeError:
-            # The call itself is about to raise it.
+            # The call of the function is about to raise the same.
             named = None
         if named is not None:
             first = next(iter(signature.parameters), None)
@@ -46,7 +46,7 @@ def arguments_of(
 
 
 def signature_of(function: Callable[..., object]) -> inspect.Signature | None:
-    """Return the signature of a function; None for one that has none, as some built-in ones."""
+    """Return the signature of a function; None if it has none, as some built-in functions."""
     try:
         return inspect.signature(function)
     except (TypeError, ValueError):
@@ -54,7 +54,7 @@ def signature_of(function: Callable[..., object]) -> inspect.Signature | None:
 
 
 class _Copy:
-    """Copies a value into lists and dictionaries, up to a number of values."""
+    """Copies a value into lists and dictionaries, at most `_MAX_VALUES` values."""
 
     def __init__(self) -> None:
         self._left = _MAX_VALUES

@@ -50,8 +50,8 @@ def _wrapper(function: Function) -> Callable[[Function, Calls], Function]:
     return _generator if inspect.isgeneratorfunction(function) else _plain
 
 
-def _made(function: Function, args: Any, kwargs: Any, span: WorkSpan) -> Any:
-    """Call the function, which only makes a coroutine or generator, unless its arguments are wrong."""
+def _create(function: Function, args: Any, kwargs: Any, span: WorkSpan) -> Any:
+    """Create the coroutine or generator; end the span if that raises because of wrong arguments."""
     try:
         return function(*args, **kwargs)
     except BaseException as error:
@@ -73,9 +73,9 @@ def _plain(function: Function, calls: Calls) -> Function:
             span.fail(error)
             raise
         span.exit()
-        # Not by `isinstance`, which asks the result for its `__class__`.
+        # Not by `isinstance`, which reads `__class__` and so may run code of the result's class.
         if type(result) is CoroutineType:
-            # A decorator in between made a plain function of a coroutine's.
+            # The function is a plain wrapper, by another decorator, of a coroutine function.
             return _awaited(cast("Awaitable[Any]", result), span, calls)
         calls.end(span, result)
         return result
@@ -89,7 +89,7 @@ def _coroutine(function: Function, calls: Calls) -> Function:
         span = calls.start(args, kwargs)
         if span is None:
             return await function(*args, **kwargs)
-        return await _awaited(_made(function, args, kwargs, span), span, calls)
+        return await _awaited(_create(function, args, kwargs, span), span, calls)
 
     return call
 
@@ -113,8 +113,8 @@ def _generator(function: Function, calls: Calls) -> Function:
         span = calls.start(args, kwargs)
         if span is None:
             return (yield from cast("Generator[Any, Any, Any]", function(*args, **kwargs)))
-        # Does what `yield from` does, with the span's context around each step.
-        inner = cast("Generator[Any, Any, Any]", _made(function, args, kwargs, span))
+        # Equivalent to `yield from inner`, with the span's context entered around each step.
+        inner = cast("Generator[Any, Any, Any]", _create(function, args, kwargs, span))
         items = calls.items(span)
         step: Callable[[], Any] = partial(next, inner)
         closed = False
@@ -125,7 +125,7 @@ def _generator(function: Function, calls: Calls) -> Function:
             except StopIteration as stop:
                 span.exit()
                 if closed:
-                    span.leave()
+                    span.abandon()
                 else:
                     calls.end(span, items.kept if items and items.kept else stop.value)
                 return cast("object", stop.value)
@@ -142,9 +142,9 @@ def _generator(function: Function, calls: Calls) -> Function:
                 if isinstance(error, GeneratorExit):
                     closed = True
                     calls.record_items(span, items)
-                # GeneratorExit as well: `inner.close()` would hide what the generator does with it.
+                # GeneratorExit too: `inner.close()` would hide the inner generator's response to it.
                 step = partial(inner.throw, error)
-            # The application's alone from here on.
+            # Without this reference the item is freed as early as without Pulse.
             del item
 
     return call
@@ -171,7 +171,7 @@ def _async_generator(function: Function, calls: Calls) -> Function:
         if span is None:
             # Python has no asynchronous `yield from`, so the loop below runs without a span.
             span = context_only(otel_context.get_current())
-        inner = cast("AsyncGenerator[Any, Any]", _made(function, args, kwargs, span))
+        inner = cast("AsyncGenerator[Any, Any]", _create(function, args, kwargs, span))
         items = calls.items(span)
         step: Callable[[], Awaitable[Any]] = partial(_first, inner)
         closed = False
@@ -182,7 +182,7 @@ def _async_generator(function: Function, calls: Calls) -> Function:
             except StopAsyncIteration:
                 span.exit()
                 if closed:
-                    span.leave()
+                    span.abandon()
                 else:
                     calls.end(span, items.kept if items else None)
                 return
@@ -200,7 +200,7 @@ def _async_generator(function: Function, calls: Calls) -> Function:
                     closed = True
                     calls.record_items(span, items)
                 step = partial(inner.athrow, error)
-            # The application's alone from here on.
+            # Without this reference the item is freed as early as without Pulse.
             del item
 
     return call
