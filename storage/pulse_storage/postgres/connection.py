@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -16,7 +17,7 @@ from psycopg.types.string import BytesBinaryDumper
 
 from pulse_storage.errors import StoreUnusable
 from pulse_storage.postgres.dialect import PostgresDialect, bigints
-from pulse_storage.postgres.locks import PROJECTS, STORING, USAGE_KEYS, lock_key, response_lock_key
+from pulse_storage.postgres.locks import NEXT_TURN, PROJECTS, STORING, USAGE_KEYS, lock_key, response_lock_key
 from pulse_storage.postgres.statements import PREPARE_AFTER, Rows, Statements
 from pulse_storage.reconciliation.partner_keys import partner_fact
 from pulse_storage.runtime.read_priority import RightOfWay
@@ -37,6 +38,12 @@ _DEFAULTS = {
     "keepalives_count": "3",
     "tcp_user_timeout": "30000",
 }
+
+
+#: Excludes all other processes that store, if none does now; returns the turn, else NULL.
+_TRY_ALONE = f"SELECT CASE WHEN pg_try_advisory_xact_lock(?) THEN {NEXT_TURN} END"
+#: How long (seconds) transactions share `STORING` after another process was found to store.
+_SHARE_S = 10.0
 
 
 class NeedsExclusiveLock(Exception):
@@ -120,6 +127,10 @@ class PostgresConnection:
         #: Not where nobody else stores meanwhile, nor where nothing is written.
         self._needs_locks = True
         self._locked: frozenset[int] = frozenset()
+        #: The turn of the last transaction that excluded all others from storing; None after any other one.
+        self._last_turn: int | None = None
+        #: Until this time (monotonic seconds) transactions share `STORING`: another process stores too.
+        self._shares_until_s = 0.0
 
     @property
     def in_transaction(self) -> bool:
@@ -137,7 +148,7 @@ class PostgresConnection:
         self._needs_locks = not exclusive
         self._locked = frozenset()
         sets = "".join(f"; SET LOCAL {setting}" for setting in settings.split("; "))
-        lock = f"; SELECT pg_advisory_xact_lock({STORING:d})" if exclusive else ""
+        lock = f"; SELECT pg_advisory_xact_lock({STORING:d}); SELECT {NEXT_TURN}" if exclusive else ""
         self._begins = None
         self._statements.command(f"BEGIN {mode or _WRITES}{sets}{lock}")
 
@@ -191,21 +202,37 @@ class PostgresConnection:
         self.sync()
         self.raw.cursor().executemany(_translated(sql), [[*map(_clean, row)] for row in rows])
 
-    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> None:
-        """See Connection."""
+    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> bool:
+        """See Connection. A process that stores alone takes one lock, which excludes all others."""
+        before, self._last_turn = self._last_turn, None
         if not self._needs_locks:
-            return
+            return False
+        if time.monotonic() >= self._shares_until_s:
+            self._last_turn = cast("int | None", self.execute(_TRY_ALONE, (STORING,)).get)
+            self._needs_locks = self._last_turn is None
+            is_only_writer = before is not None and self._last_turn == before + 1
+            if self._last_turn is None or (before is not None and not is_only_writer):
+                self._shares_until_s = time.monotonic() + _SHARE_S
+            if not self._needs_locks:
+                return is_only_writer
+        self._lock_each(spans)
+        return False
+
+    def _lock_each(self, spans: Iterable[tuple[int, bytes, str | None, str | None]]) -> None:
         keys: set[int] = set()
         for span in spans:
             keys.update(_span_keys(*span))
             if len(keys) > _MAX_LOCKS:
-                self.execute("SELECT pg_advisory_xact_lock(?)", (STORING,))
+                self.execute(
+                    f"SELECT pg_advisory_xact_lock(?)::text UNION ALL SELECT {NEXT_TURN}::text", (STORING,)
+                )
                 self._needs_locks = False
                 return
         # All in one order, so that no two processes wait for each other.
         self.execute(
-            "SELECT pg_advisory_xact_lock_shared(?) UNION ALL"
-            " SELECT pg_advisory_xact_lock(key) FROM unnest(?::bigint[]) AS key",
+            "SELECT pg_advisory_xact_lock_shared(?)::text UNION ALL"
+            " SELECT pg_advisory_xact_lock(key)::text FROM unnest(?::bigint[]) AS key UNION ALL"
+            f" SELECT {NEXT_TURN}::text",
             (STORING, bigints(sorted(keys))),
         )
         self._locked = frozenset(keys)

@@ -122,6 +122,10 @@ class PostgresDialect:
         """See SqlDialect."""
         return bigints(values)
 
+    def text_end(self, text: str, characters: int) -> str:
+        """See Dialect."""
+        return f"right({text}, {characters:d})"
+
     def by_response(
         self,
         connection: Connection,

@@ -18,7 +18,10 @@ def response_lock_key(project: int, response_id: str) -> int:
     return (project & 0x3FFFFFFF) << 32 | crc32(response_id.encode(errors="backslashreplace"))
 
 
-#: Held shared by whoever stores a few traces, and alone by whoever stores many.
+#: Each transaction that stores spans takes the next number while it holds `STORING`. Two consecutive
+#: numbers of a process that held `STORING` exclusively mean that no other process stored between them.
+NEXT_TURN = "nextval('storing_turns')"
+#: Held shared by a process that stores a few traces while others store too, else exclusively.
 STORING = lock_key("storing")
 USAGE_KEYS = lock_key("usage keys")
 PROJECTS = lock_key("projects")

@@ -56,10 +56,12 @@ class Connection(Protocol):
         """Run a statement that answers nothing once for each row of bindings."""
         ...
 
-    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> None:
-        """Let no other process store spans of these traces and calls until the transaction ends.
+    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> bool:
+        """Keep other processes from storing spans of these traces and calls until the transaction ends.
 
-        Each is a project, a trace id, a response id and a partner key. Call it first in a transaction.
+        Each is a project, a trace id, a response id and a partner key. Call it first in a transaction. Return
+        True if no other connection can store any span until the transaction ends, and none has stored one
+        since the previous call.
         """
         ...
 
@@ -146,6 +148,10 @@ class SqlDialect(Protocol):
 
     def integers(self, values: Sequence[int]) -> SqlValue:
         """Return an array of whole numbers to be bound; it must not be empty."""
+        ...
+
+    def text_end(self, text: str, characters: int) -> str:
+        """Return an expression for the last characters of a text, as the index of response ids has it."""
         ...
 
     def by_response(

@@ -33,6 +33,7 @@ class SqliteConnection(apsw.Connection):
     """The driver's connection, and how to talk to it."""
 
     dialect: SqlDialect = SqliteDialect()
+    _data_version: object = None
 
     def enqueue(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Cursor:
         """See ApswConnection: there is nobody else who could work meanwhile."""
@@ -42,7 +43,11 @@ class SqliteConnection(apsw.Connection):
     def sync(self) -> None: ...
 
     # A transaction that writes has the whole file for itself.
-    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> None: ...
+    def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> bool:
+        """See Connection: SQLite counts the commits of other connections."""
+        before, self._data_version = self._data_version, cast("ApswConnection", self).pragma("data_version")
+        return self._data_version == before
+
     def lock_more(self, project: int, trace_ids: Sequence[bytes], /) -> None: ...
     def require_exclusive(self) -> None: ...
     def lock_usage_keys(self) -> None: ...

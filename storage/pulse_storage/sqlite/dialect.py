@@ -84,6 +84,10 @@ class SqliteDialect:
         """See SqlDialect."""
         return cast("SqlValue", apsw.carray(array("q", values)))  # pyright: ignore[reportUnknownMemberType]
 
+    def text_end(self, text: str, characters: int) -> str:
+        """See Dialect."""
+        return f"substr({text}, -{characters:d})"
+
     def by_response(
         self,
         connection: Connection,

@@ -186,6 +186,7 @@ class _Project:
         carried: Sequence[tuple[RawRow, Bodies]],
         stored: dict[bytes, RawRow],
     ) -> None:
+        ingest.forget_recent_ids()
         put_rows(connection, ingest.usage_keys, self._key(connection), carried, stored)
 
     async def _events(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from pulse_storage.ids import time_floor
-from pulse_storage.reconciliation.partner_keys import SLOT, SLOT_BITS
+from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, SLOT, SLOT_BITS
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue, Values
 
 #: What is read of a partner, in the order of `PartnerSpan`.
@@ -25,6 +25,17 @@ def request_by_response(
     ids = _ids(min(ends) << SLOT_BITS, (max(ends) + 1) << SLOT_BITS)
     return connection.dialect.by_response(
         connection, _COLUMNS, f"{condition} AND {_IN_TIME}", (project, ends, ids)
+    )
+
+
+def request_response_ends(connection: Connection, project: int, slot: int, limit: int) -> Cursor:
+    """Request the ends of the response ids of the model calls that start in a slot, up to a limit."""
+    dialect = connection.dialect
+    return connection.ask(
+        f"SELECT {dialect.text_end('provider_request_id', RESPONSE_ID_CHARS)}"
+        f" FROM spans{dialect.indexed_by('spans_by_response')} WHERE project = ? AND {SLOT} = ?"
+        f" AND model_call AND provider_request_id IS NOT NULL AND {_IN_TIME} LIMIT {limit:d}",
+        (project, slot, *_ids(slot << SLOT_BITS, (slot + 1) << SLOT_BITS)),
     )
 
 

@@ -73,7 +73,7 @@ class Arrivals:
         self._rows: list[tuple[bytes, SpanRow]] = []
         self._sources = sources
         self._only_source: Cursor | None = None
-        self._partners = Partners(revision.connection, revision.project)
+        self._partners = Partners(revision.connection, revision.project, revision.recent_ids)
         self._plain: dict[bytes, dict[bytes, Overrides]] = {}
         self._verdicts: dict[SpanKey, Verdict] | None = None
         self._decided: list[_Decided] = []
@@ -140,6 +140,7 @@ class Arrivals:
                     counted, overrides = verdict
                     overrides = revision.marks.without_old_content(row.start_ns, overrides)
                     shown, lent = shown_row(row, overrides), borrowed(row, overrides)
+                    revision.note_response_id(shown)
             # What rows inherit is none of the facts.
             facts = revision.facts(shown, row.operation) if counted else None
             self._decided.append((id, row, shown, lent, facts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -18,6 +18,7 @@ from pulse_storage.sql.tables.rollups import RollupDelta, UsageKeys
 from pulse_storage.sql.tables.watermarks import read_marks
 from pulse_storage.sql.writing.arrivals import Arrival, Arrivals, Outcome
 from pulse_storage.sql.writing.neighbourhood import LargeTraces, Neighbourhood
+from pulse_storage.sql.writing.recent_ids import RecentIds
 from pulse_storage.sql.writing.removal import Removed, remove
 from pulse_storage.sql.writing.revision import Revision
 from pulse_storage.sql.writing.sources import CallSources
@@ -34,6 +35,7 @@ class Ingest:
         self._projects: dict[str, tuple[int, float]] = {}
         self._large_traces = LargeTraces()
         self._sources = CallSources(connection)
+        self._recent_ids = RecentIds(connection)
 
     @property
     def usage_keys(self) -> UsageKeys:
@@ -45,10 +47,15 @@ class Ingest:
         self._usage_keys.forget()
         self._large_traces.forget()
         self._sources.forget()
+        self._recent_ids.forget()
+
+    def forget_recent_ids(self) -> None:
+        """Must follow an insertion of rows by other means than this object."""
+        self._recent_ids.forget()
 
     def store(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
         """The outcome of each row. Within a transaction; rows that the engine refuses do not harm others."""
-        self._connection.lock_spans(
+        self._lock(
             (
                 project,
                 row.otel_trace_id,
@@ -65,7 +72,7 @@ class Ingest:
         project = self._project(project_id)
         if project is None:
             return IngestResult(rejected=tuple((i, _NO_PROJECT) for i in range(len(parts))))
-        self._connection.lock_spans((project, part.otel_trace_id, None, None) for part in parts)
+        self._lock((project, part.otel_trace_id, None, None) for part in parts)
         marks = read_marks(self._connection, project)
         refused = [
             (i, reason) for i, part in enumerate(parts) if (reason := marks.event_refusal(part.order[0]))
@@ -105,7 +112,7 @@ class Ingest:
         somebody else. Afterwards it is as if they had never come: what other rows had from them is decided
         anew, and the sums move. Within a transaction.
         """
-        self._connection.lock_spans((project, trace_id, None, None) for trace_id, _ in keys)
+        self._lock((project, trace_id, None, None) for trace_id, _ in keys)
         delta = RollupDelta()
         removed = remove(self._revision(project, delta), keys, column, value)
         delta.write(self._connection)
@@ -166,7 +173,10 @@ class Ingest:
 
     def _revision(self, project: int, delta: RollupDelta) -> Revision:
         near = Neighbourhood(self._connection, project, self._large_traces)
-        return Revision(self._connection, project, near, self._usage_keys, delta)
+        return Revision(self._connection, project, near, self._usage_keys, self._recent_ids, delta)
+
+    def _lock(self, spans: Iterable[tuple[int, bytes, str | None, str | None]]) -> None:
+        self._recent_ids.begin(is_only_writer=self._connection.lock_spans(spans))
 
     def _project(self, project_id: str) -> int | None:
         """Return the number of a project; None if there is none, or it was deleted over a second ago."""

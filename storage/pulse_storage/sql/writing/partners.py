@@ -32,6 +32,7 @@ from pulse_storage.sql.tables.partners import (
     request_by_partner_key,
     request_by_response,
 )
+from pulse_storage.sql.writing.recent_ids import RecentIds
 
 #: So many keys are looked up by one statement.
 _KEYS_A_STATEMENT = 500
@@ -71,9 +72,10 @@ def partner_span(span: SpanRow | Skeleton) -> PartnerSpan:
 class Partners:
     """The spans of a project that may be of the same calls as others, in other traces."""
 
-    def __init__(self, connection: Connection, project: int) -> None:
+    def __init__(self, connection: Connection, project: int, recent: RecentIds | None = None) -> None:
         self._connection = connection
         self._project = project
+        self._recent = recent
         self._requested: list[Iterable[Values]] = []
         self._any_outer: Cursor | None = None
         self._spans: list[SpanRow | Skeleton] = []
@@ -97,15 +99,16 @@ class Partners:
         by_response: dict[int, list[str]] = {}
         keyed: list[SpanRow | Skeleton] = []
         has_roots = False
+        recent = self._recent
         for span in calls:
             response_id = span.provider_request_id
             if response_id is not None:
                 end = response_id[-RESPONSE_ID_CHARS:]
-                for slot in slots_of(span.start_ns):
-                    if slot in by_response:
-                        by_response[slot].append(end)
-                    else:
-                        by_response[slot] = [end]
+                if recent is None or recent.may_be_stored(self._project, end, span.start_ns):
+                    for slot in slots_of(span.start_ns):
+                        by_response.setdefault(slot, []).append(end)
+                if recent is not None:
+                    recent.add(self._project, response_id, span.start_ns)
                 has_roots = has_roots or span.parent_span_id is None
             if span.partner_key is not None:
                 keyed.append(span)

@@ -21,20 +21,28 @@ from pulse_storage.sql.tables.spans import (
 )
 from pulse_storage.sql.tables.watermarks import Marks, parse_marks, request_marks
 from pulse_storage.sql.writing.neighbourhood import Neighbourhood
+from pulse_storage.sql.writing.recent_ids import RecentIds
 
 
 class Revision:
     """The rows of one project that a transaction changes, and the sums that it moves."""
 
     def __init__(
-        self, connection: Connection, project: int, near: Neighbourhood, keys: UsageKeys, delta: RollupDelta
+        self,
+        connection: Connection,
+        project: int,
+        near: Neighbourhood,
+        usage_keys: UsageKeys,
+        recent_ids: RecentIds,
+        delta: RollupDelta,
     ) -> None:
         self.connection = connection
         self.project = project
         self._marks = request_marks(connection, project)
         #: The stored spans that may change.
         self.near = near
-        self.usage_keys = keys
+        self.usage_keys = usage_keys
+        self.recent_ids = recent_ids
         self._delta = delta
 
     @cached_property
@@ -93,6 +101,7 @@ class Revision:
                 continue
             self.uncount(stored)
             after = shown_skeleton(span, overrides)
+            self.note_response_id(after)
             bucket = latency_bucket(after.latency_ms)
             usage_key = None
             if counted:
@@ -107,6 +116,11 @@ class Revision:
         shown = shown_skeleton(stored.skeleton, stored.overrides)
         self.move(-1, stored.usage_key, shown, latency_bucket(shown.latency_ms))
         return shown
+
+    def note_response_id(self, shown: SpanRow | Skeleton) -> None:
+        """Note the response id that a row has now: it may be that of another span of the call."""
+        if shown.provider_request_id is not None:
+            self.recent_ids.add(self.project, shown.provider_request_id, shown.start_ns)
 
     def facts(self, shown: SpanRow | Skeleton, operation: str | None) -> Facts:
         """By what a row is summed."""
