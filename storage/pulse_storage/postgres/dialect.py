@@ -122,8 +122,12 @@ class PostgresDialect:
         """See SqlDialect."""
         return bigints(values)
 
+    def in_slots(self, first: int, last: int) -> tuple[str, Values]:
+        """See SqlDialect."""
+        return f"{SLOT} BETWEEN ? AND ? AND ", (first, last)
+
     def text_end(self, text: str, characters: int) -> str:
-        """See Dialect."""
+        """See SqlDialect."""
         return f"right({text}, {characters:d})"
 
     def by_response(

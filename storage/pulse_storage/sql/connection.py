@@ -150,6 +150,13 @@ class SqlDialect(Protocol):
         """Return an array of whole numbers to be bound; it must not be empty."""
         ...
 
+    def in_slots(self, first: int, last: int) -> tuple[str, Values]:
+        """Return a term for `spans_by_response` that holds for starts in these slots, and its bindings.
+
+        AND follows the term. It is empty where the index is sorted by row id, of which there is a range too.
+        """
+        ...
+
     def text_end(self, text: str, characters: int) -> str:
         """Return an expression for the last characters of a text, as the index of response ids has it."""
         ...
@@ -163,7 +170,7 @@ class SqlDialect(Protocol):
     ) -> list[Iterable[Values]]:
         """Request rows of `spans` by the index of response ids, `spans_by_response`.
 
-        `wanted` are the project, ends of ids by slot of the start, and what the condition binds.
+        `wanted` are the project, the ends of ids by slot of the start, and the bindings of the condition.
         """
         ...
 

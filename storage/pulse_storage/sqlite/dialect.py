@@ -10,7 +10,8 @@ from typing import cast
 
 import apsw
 
-from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, SLOT
+from pulse_storage.ids import time_floor
+from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, SLOT_BITS
 from pulse_storage.rows import SpanRow, UnfitValue
 from pulse_storage.sql.connection import Connection, IdRange, SqlValue, Values
 from pulse_storage.sql.tables.spans import BODY_COLUMNS, COLUMNS
@@ -24,6 +25,7 @@ _INSERT_BODIES = (
 _TRACES_A_STATEMENT = 64
 _FEW_SPANS = 1_000
 _RESPONSE_END = f"substr(provider_request_id, -{RESPONSE_ID_CHARS:d})"
+_US = 1_000
 #: So many rows are changed by one statement.
 _ROWS_A_STATEMENT = 8
 
@@ -84,8 +86,12 @@ class SqliteDialect:
         """See SqlDialect."""
         return cast("SqlValue", apsw.carray(array("q", values)))  # pyright: ignore[reportUnknownMemberType]
 
+    def in_slots(self, first: int, last: int) -> tuple[str, Values]:
+        """See SqlDialect."""
+        return "", ()
+
     def text_end(self, text: str, characters: int) -> str:
-        """See Dialect."""
+        """See SqlDialect."""
         return f"substr({text}, -{characters:d})"
 
     def by_response(
@@ -95,14 +101,15 @@ class SqliteDialect:
         condition: str,
         wanted: tuple[int, Mapping[int, Sequence[str]], Values],
     ) -> list[Iterable[Values]]:
-        """See SqlDialect: a statement for each slot, of which a batch has few."""
+        """See SqlDialect: a statement for each slot, which reads the index entries of the slot."""
         project, ends, bindings = wanted
         select = (
-            f"SELECT {columns} FROM carray(?) AS wanted CROSS JOIN spans INDEXED BY spans_by_response"
-            f" WHERE project = ? AND {SLOT} = ? AND {_RESPONSE_END} = wanted.value AND {condition}"
+            f"SELECT {columns} FROM spans INDEXED BY spans_by_response"
+            f" WHERE project = ? AND id >= ? AND id < ? AND {_RESPONSE_END} IN (SELECT value FROM carray(?))"
+            f" AND {condition}"
         )
         return [
-            connection.execute(select, (self.texts(some), project, slot, *bindings))
+            connection.execute(select, (project, *_ids_of(slot), self.texts(some), *bindings))
             for slot, some in ends.items()
         ]
 
@@ -215,6 +222,11 @@ class SqliteDialect:
     def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:
         """See SqlDialect."""
         connection.executemany("UPDATE usage_keys SET calls = calls + ?2 WHERE key = ?1", calls)
+
+
+def _ids_of(slot: int) -> IdRange:
+    """Return a range that contains the row ids of a slot; an id stands for a quarter of a microsecond."""
+    return time_floor(slot << SLOT_BITS), time_floor(((slot + 1) << SLOT_BITS) + _US)
 
 
 @lru_cache(64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence, Set
 
 from pulse_storage.ids import time_floor
-from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, SLOT, SLOT_BITS
+from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, SLOT_BITS
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue, Values
 
 #: What is read of a partner, in the order of `PartnerSpan`.
@@ -31,11 +31,12 @@ def request_by_response(
 def request_response_ends(connection: Connection, project: int, slot: int, limit: int) -> Cursor:
     """Request the ends of the response ids of the model calls that start in a slot, up to a limit."""
     dialect = connection.dialect
-    return connection.ask(
+    in_slot, bindings = dialect.in_slots(slot, slot)
+    return connection.enqueue(
         f"SELECT {dialect.text_end('provider_request_id', RESPONSE_ID_CHARS)}"
-        f" FROM spans{dialect.indexed_by('spans_by_response')} WHERE project = ? AND {SLOT} = ?"
-        f" AND model_call AND provider_request_id IS NOT NULL AND {_IN_TIME} LIMIT {limit:d}",
-        (project, slot, *_ids(slot << SLOT_BITS, (slot + 1) << SLOT_BITS)),
+        f" FROM spans{dialect.indexed_by('spans_by_response')} WHERE project = ? AND {in_slot}"
+        f"model_call AND provider_request_id IS NOT NULL AND {_IN_TIME} LIMIT {limit:d}",
+        (project, *bindings, *_ids(slot << SLOT_BITS, (slot + 1) << SLOT_BITS)),
     )
 
 
@@ -53,13 +54,14 @@ def request_by_output(
         conditions.append((dialect.in_array("output_tokens"), (dialect.integers(known),)))
     if None in outputs:
         conditions.append(("output_tokens IS NULL", ()))
+    in_slots, first_and_last = dialect.in_slots(*slots)
     times = slots[0] << SLOT_BITS, (slots[1] + 1) << SLOT_BITS
     return [
         connection.enqueue(
             f"SELECT {_COLUMNS} FROM spans{dialect.indexed_by('spans_by_response')} WHERE project = ?"
-            f" AND {SLOT} BETWEEN ? AND ? AND model_call AND provider_request_id IS NOT NULL"
+            f" AND {in_slots}model_call AND provider_request_id IS NOT NULL"
             f" AND {condition} AND parent_span_id IS NULL AND {_IN_TIME} LIMIT {_MAX_ROWS:d}",
-            (project, *slots, *bindings, *_ids(*times)),
+            (project, *first_and_last, *bindings, *_ids(*times)),
         )
         for condition, bindings in conditions
     ]

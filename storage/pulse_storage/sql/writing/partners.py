@@ -79,6 +79,8 @@ class Partners:
         self._requested: list[Iterable[Values]] = []
         self._any_outer: Cursor | None = None
         self._spans: list[SpanRow | Skeleton] = []
+        #: False if no two of the spans have a response id or a partner key in common.
+        self._may_be_linked = False
 
     def request(self, spans: Iterable[SpanRow | Skeleton], *, only_keys_without_side: bool = False) -> None:
         """Request the stored spans that may be partners of these; `linked` reads the answers.
@@ -88,37 +90,25 @@ class Partners:
         calls = [
             span
             for span in spans
-            if (span.partner_key is not None or (span.provider_request_id and not only_keys_without_side))
-            and span.model_call
+            if span.model_call
+            and (span.partner_key is not None or (span.provider_request_id and not only_keys_without_side))
         ]
         if only_keys_without_side:
             calls = [span for span in calls if not has_side(span.partner_key or "")]
         if not calls:
             return
         self._spans += calls
-        by_response: dict[int, list[str]] = {}
-        keyed: list[SpanRow | Skeleton] = []
-        has_roots = False
-        recent = self._recent
-        for span in calls:
-            response_id = span.provider_request_id
-            if response_id is not None:
-                end = response_id[-RESPONSE_ID_CHARS:]
-                if recent is None or recent.may_be_stored(self._project, end, span.start_ns):
-                    for slot in slots_of(span.start_ns):
-                        by_response.setdefault(slot, []).append(end)
-                if recent is not None:
-                    recent.add(self._project, response_id, span.start_ns)
-                has_roots = has_roots or span.parent_span_id is None
-            if span.partner_key is not None:
-                keyed.append(span)
+        recent = None if only_keys_without_side else self._recent
+        by_response = _response_ends(calls) if recent is None else recent.take(self._project, calls)
         if by_response:
             self._requested += request_by_response(self._connection, self._project, by_response)
+        keyed = [span for span in calls if span.partner_key is not None]
+        self._may_be_linked = self._may_be_linked or bool(by_response or keyed)
         starts = [span.start_ns for span in calls]
         within_ns = min(starts), max(starts)
         if keyed:
             self._request_partners_of(keyed, within_ns)
-        if has_roots:
+        if any(span.parent_span_id is None and span.provider_request_id is not None for span in calls):
             keys = outer_key_range(*within_ns)
             self._any_outer = request_any_key(self._connection, self._project, keys)
 
@@ -142,7 +132,8 @@ class Partners:
             self._request_outer_of(spans)
         stored = [PartnerSpan._make(cast("_Columns", values)) for rows in self._requested for values in rows]
         self._spans, self._requested, self._any_outer = [], [], None
-        if not stored and _are_apart(spans):
+        may_be_linked, self._may_be_linked = self._may_be_linked, False
+        if not stored and (not may_be_linked or _are_apart(spans)):
             return []
         return linked_spans([partner_span(span) for span in spans] + stored)
 
@@ -154,6 +145,16 @@ class Partners:
         starts = [span.start_ns for span in roots]
         keys = [key for span in roots for key in outer_keys_of(span.output_tokens, span.start_ns)]
         self._request_by_key(keys, (min(starts), max(starts)), PARTNER_START_NS)
+
+
+def _response_ends(calls: Iterable[SpanRow | Skeleton]) -> dict[int, list[str]]:
+    """Return the ends of response ids by each slot in which a partner may start."""
+    ends: dict[int, list[str]] = {}
+    for call in calls:
+        if call.provider_request_id is not None:
+            for slot in slots_of(call.start_ns):
+                ends.setdefault(slot, []).append(call.provider_request_id[-RESPONSE_ID_CHARS:])
+    return ends
 
 
 def _some_at_a_time(keys: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, slots_of
+from pulse_storage.reconciliation.skeletons import Skeleton
+from pulse_storage.rows import SpanRow
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.tables.partners import request_response_ends
 
-#: The bound of the memory, checked once per transaction: about 100 bytes per id or slot.
-_MAX_ENTRIES = 50_000
+#: The bound of the memory: about 100 bytes per id or slot.
+_MAX_ENTRIES = 100_000
 #: A slot with more stored calls is not read into memory; its ids are looked up in the index.
-_MAX_READ_IDS = 2_000
+_MAX_READ_IDS = 10_000
 
 
 class RecentIds:
@@ -24,51 +27,60 @@ class RecentIds:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._is_valid = False
-        #: Ends of ids by project and slot; None for a slot with too many. The slot read first is first.
-        self._slots: dict[tuple[int, int], set[str] | None] = {}
+        #: Ends of ids by project and slot; None for a slot with too many.
+        self._slots: dict[int, dict[int, set[str] | None]] = {}
+        #: At most this many ids and slots are in memory.
         self._entries = 0
 
     def begin(self, *, is_only_writer: bool) -> None:
         """Begin a transaction; `is_only_writer` is the result of `Connection.lock_spans`."""
         self._is_valid = is_only_writer
-        if not is_only_writer:
+        if not is_only_writer or self._entries > _MAX_ENTRIES:
             self.forget()
-        while self._entries > _MAX_ENTRIES:
-            ends = self._slots.pop(next(iter(self._slots)))
-            self._entries -= 1 + len(ends or ())
 
     def forget(self) -> None:
         """Forget all ids."""
         self._slots.clear()
         self._entries = 0
 
-    def may_be_stored(self, project: int, end: str, start_ns: int) -> bool:
-        """Return False if no call with an id that has this end is stored in the slots of this start."""
-        if not self._is_valid:
-            return True
-        for slot in slots_of(start_ns):
-            known = self._slots.get((project, slot), _UNREAD)
-            if known is _UNREAD:
-                known = self._read(project, slot)
-            if known is None or end in known:
-                return True
-        return False
+    def take(self, project: int, calls: Sequence[SpanRow | Skeleton]) -> dict[int, list[str]]:
+        """Remember the response ids of calls; return the ends that stored calls may have too, by slot.
+
+        Call it for all calls of a project before they are inserted.
+        """
+        slots = self._slots.setdefault(project, {})
+        found: dict[int, list[str]] = {}
+        self._entries += len(calls)
+        for call in calls:
+            response_id = call.provider_request_id
+            if response_id is None:
+                continue
+            end = response_id[-RESPONSE_ID_CHARS:]
+            slot, near = slots_of(call.start_ns)
+            if self._is_valid:
+                ids = slots[slot] if slot in slots else self._read(project, slot)
+                others = slots[near] if near in slots else self._read(project, near)
+                if ids is not None and others is not None and end not in ids and end not in others:
+                    ids.add(end)
+                    continue
+                if ids is not None:
+                    ids.add(end)
+            found.setdefault(slot, []).append(end)
+            found.setdefault(near, []).append(end)
+        return found
 
     def add(self, project: int, response_id: str, start_ns: int) -> None:
-        """Add a call that this transaction stores, or a stored call that takes this id from another span."""
-        known = self._slots.get((project, slots_of(start_ns)[0]))
-        if known is not None:
-            before = len(known)
-            known.add(response_id[-RESPONSE_ID_CHARS:])
-            self._entries += len(known) - before
+        """Remember the id that a row takes from another span of its call."""
+        ids = self._slots.get(project, _NO_SLOTS).get(slots_of(start_ns)[0])
+        if ids is not None:
+            ids.add(response_id[-RESPONSE_ID_CHARS:])
 
     def _read(self, project: int, slot: int) -> set[str] | None:
         rows = request_response_ends(self._connection, project, slot, _MAX_READ_IDS + 1).fetchall()
-        known = None if len(rows) > _MAX_READ_IDS else {cast("str", end) for (end,) in rows}
-        self._slots[project, slot] = known
-        self._entries += 1 + len(known or ())
-        return known
+        ends = None if len(rows) > _MAX_READ_IDS else {cast("str", end) for (end,) in rows}
+        self._slots[project][slot] = ends
+        self._entries += 1 + len(ends or ())
+        return ends
 
 
-#: Stands for a slot that was not read.
-_UNREAD: set[str] = set()
+_NO_SLOTS: dict[int, set[str] | None] = {}
