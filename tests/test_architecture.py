@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
 
@@ -28,6 +29,11 @@ PACKAGES: dict[str, tuple[str, frozenset[str]]] = {
 INDEPENDENT_OF: dict[str, tuple[str, ...]] = {
     "pulse_collector.facts": ("pulse_collector.dialects", "pulse_collector.mapping"),
     "pulse_collector.dialects": ("pulse_collector.mapping",),
+}
+#: Class names that a package defines more than once; new ones are refused.
+REPEATED_CLASS_NAMES: dict[str, set[str]] = {
+    "pulse_storage": {"Engine", "Readers"},
+    "pulse_instrumentation": {"_Options"},
 }
 #: The demo's program is an application, not a part of the server: it alone may use the instrumentation.
 DEMO_PROGRAM = ROOT / "deploy" / "pulse_server" / "demo" / "program.py"
@@ -140,6 +146,18 @@ def test_no_top_level_folder_is_importable() -> None:
         check=True,
     ).stdout
     assert Path(origin).parent.parent.name == "site-packages"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_class_names_are_unique_within_a_package(package: str) -> None:
+    names = Counter(
+        node.name
+        for path in sources(package)
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef)
+    )
+    repeated = {name for name, times in names.items() if times > 1}
+    assert repeated <= REPEATED_CLASS_NAMES.get(package, set()), package
 
 
 @pytest.mark.parametrize("package", PACKAGES)
