@@ -1,4 +1,4 @@
-"""What the documentation says is what the code has."""
+"""The documentation matches the code: settings, routes, commands, links and file names."""
 
 from __future__ import annotations
 
@@ -38,23 +38,25 @@ def test_every_setting_is_documented_as_the_code_has_it() -> None:
     rows = re.findall(
         r"^\| `([A-Z_]+)` \| (.+) \| (.+) \|$", (DOCS / "settings.md").read_text(), re.MULTILINE
     )
-    told = {name: (default.replace("`", ""), meaning.replace("`", "")) for name, default, meaning in rows}
-    assert told == {
+    documented = {
+        name: (default.replace("`", ""), meaning.replace("`", "")) for name, default, meaning in rows
+    }
+    assert documented == {
         setting.name: (setting.default, _with_option(setting.meaning, setting.option)) for setting in SETTINGS
     }
 
 
 def test_every_route_is_documented(routes: list[Route]) -> None:
-    told = set(re.findall(r"`((?:GET|POST|DELETE|PUT|PATCH) /[^`?]*)`", (DOCS / "api.md").read_text()))
-    there = {
+    documented = set(re.findall(r"`((?:GET|POST|DELETE|PUT|PATCH) /[^`?]*)`", (DOCS / "api.md").read_text()))
+    routed = {
         f"{method} {re.sub(r':[a-z]+}', '}', route.path)}"
         for route in routes
         for method in (route.methods or set()) - {"HEAD"}
         # OTLP ignores a slash at the end; one line for both is enough.
         if not route.path.endswith("/")
     }
-    assert {"GET /v1/traces", "POST /v1/traces", "GET /health"} <= there
-    assert there <= told, f"docs/api.md does not tell of {sorted(there - told)}"
+    assert {"GET /v1/traces", "POST /v1/traces", "GET /health"} <= routed
+    assert routed <= documented, f"docs/api.md lacks {sorted(routed - documented)}"
 
 
 def test_every_field_of_a_row_is_documented() -> None:
@@ -82,10 +84,10 @@ def test_commands_in_the_documentation_exist() -> None:
 def test_make_targets_in_the_documentation_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in (ROOT / "README.md", ROOT / "CONTRIBUTING.md"):
-        told = set(re.findall(r"^(?:\$ )?make ([a-z-]+)", page.read_text(), re.MULTILINE))
-        told |= set(re.findall(r"`make ([a-z-]+)", page.read_text()))
-        assert told
-        assert told <= targets
+        documented = set(re.findall(r"^(?:\$ )?make ([a-z-]+)", page.read_text(), re.MULTILINE))
+        documented |= set(re.findall(r"`make ([a-z-]+)", page.read_text()))
+        assert documented
+        assert documented <= targets
 
 
 def test_site_navigation_has_every_page() -> None:
