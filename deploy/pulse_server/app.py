@@ -42,7 +42,7 @@ class Apps:
     explainer: Explainer
 
     def close(self) -> None:
-        """Release the threads of collector and explainer; call it after the applications have stopped."""
+        """Stop the threads of collector and explainer. Call it after the applications have stopped."""
         if self.collector is not None:
             self.collector.close()
         self.explainer.close()

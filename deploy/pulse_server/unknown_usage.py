@@ -11,7 +11,7 @@ from pulse_storage.rows import Project
 
 _DAYS = 30
 _DAY_NS = 86_400_000_000_000
-#: Models listed per project; the rest are counted.
+#: Maximum number of models listed per project; further models are only counted.
 _MAX_LISTED = 10
 
 
