@@ -7,12 +7,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from tests.support.waiting import wait_until
 
 Stage = Literal["receive", "map", "store"]
 
@@ -67,11 +68,13 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _wait_until_listening(port: int, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + 30
-    while time.monotonic() < until and server.poll() is None:
+    def listens() -> bool:
+        if server.poll() is not None:
+            raise RuntimeError("the server did not start")
         try:
             socket.create_connection(("127.0.0.1", port), 1).close()
-            return
         except OSError:
-            time.sleep(0.05)
-    raise RuntimeError("the server did not start")
+            return False
+        return True
+
+    wait_until(listens)

@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 from tests.server.serving import Ports
+from tests.support.waiting import wait_until
 
 SpanKey = tuple[str, str]
 
@@ -61,7 +62,6 @@ class Load:
 
     def __init__(self, ports: Ports, key: str, seed: int) -> None:
         self.sent = Sent()
-        self.flowing = threading.Event()
         self._ports = ports
         self._key = key
         self._stop = threading.Event()
@@ -73,8 +73,12 @@ class Load:
         for thread in self._threads:
             thread.start()
 
+    def wait_until_acknowledged(self, spans: int = 50) -> None:
+        """Return once the server has acknowledged this many spans."""
+        wait_until(lambda: len(self.sent.acknowledged) >= spans)
+
     def stop(self) -> Sent:
-        """End the load; what was sent and acknowledged."""
+        """End the threads; return what was sent and what was acknowledged."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
@@ -119,8 +123,6 @@ class Load:
                 self.sent.acknowledged.update(keys)
             else:
                 self.sent.refused.append(answer)
-        if len(self.sent.acknowledged) > 50:
-            self.flowing.set()
 
 
 def send_again(ports: Ports, key: str, sent: Sent) -> None:

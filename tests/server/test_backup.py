@@ -14,7 +14,7 @@ def test_a_backup_under_load_has_what_was_acknowledged_before_and_serves_again(t
     with serving(data_dir) as server:
         environ = environ_for(data_dir, server.ports)
         load = Load(server.ports, server.key, seed=5)
-        assert load.flowing.wait(20)
+        load.wait_until_acknowledged()
         acknowledged = set(load.sent.acknowledged)
         made = run_pulse("backup", str(copy), "--json", environ=environ)
         sent = load.stop()

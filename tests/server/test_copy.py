@@ -7,20 +7,19 @@ import json
 import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.server.load import Load
 from tests.server.serving import environ_for, free_ports, run_pulse, serving
 from tests.support.postgres import Server, execute, own_server
+from tests.support.waiting import wait_until
 
 from pulse_storage import migrate
 
 #: So many rows are there when the copy begins: several pages.
 _ROWS = 2_500
-_GIVE_UP_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +40,11 @@ def test_a_copy_that_is_killed_while_the_source_serves_goes_on_and_is_the_same(
     environ = environ_for(data_dir, ports)
     with serving(data_dir, ports, DATABASE_URL=source) as server:
         load = Load(ports, server.key, seed=11)
-        _wait_until(lambda: len(load.sent.acknowledged) > _ROWS)
+        load.wait_until_acknowledged(_ROWS)
         copying = subprocess.Popen(
             [sys.executable, "-m", "pulse_server", "copy", source, target], env=environ, text=True
         )
-        _wait_until(lambda: _rows(target) > 0)
+        wait_until(lambda: _rows(target) > 0)
         copying.kill()
         copying.wait()
         carried = _rows(target)
@@ -83,10 +82,3 @@ def _run(url: str, sql: str) -> list[tuple[object, ...]]:
         return execute(url, sql)
     with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection, connection:
         return connection.execute(sql).fetchall()
-
-
-def _wait_until(holds: Callable[[], bool]) -> None:
-    give_up_s = time.monotonic() + _GIVE_UP_S
-    while not holds():
-        assert time.monotonic() < give_up_s
-        time.sleep(0.01)

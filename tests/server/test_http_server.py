@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from tests.support.waiting import wait_until
 
 from pulse_server import http_protocol
 from pulse_server.http_server import HttpServer
@@ -174,10 +175,8 @@ def test_an_answer_that_nobody_reads_is_given_up(server: HttpServer, address: tu
     with socket.create_connection(address, timeout=10) as client:
         client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
         # Only when the server has let go do we begin to read.
-        while not server.server_state.connections:
-            pass
-        while server.server_state.connections:
-            pass
+        wait_until(lambda: server.server_state.connections)
+        wait_until(lambda: not server.server_state.connections)
         received = 0
         with contextlib.suppress(ConnectionResetError):
             while chunk := client.recv(1 << 20):

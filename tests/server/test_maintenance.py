@@ -63,7 +63,7 @@ def test_commands_work_beside_a_server_under_load(tmp_path: Path, database_url: 
     with serving(data_dir, DATABASE_URL=database_url) as server:
         environ = environ_for(data_dir, server.ports, DATABASE_URL=database_url)
         load = Load(server.ports, server.key, seed=7)
-        assert load.flowing.wait(20)
+        load.wait_until_acknowledged()
         ran = run_pulse("retention", "run", "--json", environ=environ)
         assert ran.returncode == 0, ran.stderr
         erased = run_pulse(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from tests.server.load import Load, send_again
 from tests.server.serving import free_ports, serving
 from tests.storage.recount import recount
 from tests.support.postgres import Server, execute, own_server
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(
     data_dir, ports = tmp_path / "data", free_ports()
     with serving(data_dir, ports, DATABASE_URL=url) as server:
         load = Load(ports, server.key, seed=3)
-        assert load.flowing.wait(20)
+        load.wait_until_acknowledged()
         server.process.kill()
         server.process.wait()
         sent = load.stop()
@@ -49,12 +49,12 @@ def test_a_server_that_crashes_under_load_is_answered_with_503_and_loses_nothing
     ports = free_ports()
     with serving(tmp_path / "data", ports, DATABASE_URL=url) as server:
         load = Load(ports, server.key, seed=4)
-        assert load.flowing.wait(20)
+        load.wait_until_acknowledged()
         postgres.stop("immediate")
-        _wait_until(lambda: bool(load.sent.refused))
+        wait_until(lambda: load.sent.refused)
         postgres.start()
         before = len(load.sent.acknowledged)
-        _wait_until(lambda: len(load.sent.acknowledged) > before)
+        load.wait_until_acknowledged(before + 1)
         sent = load.stop()
         # gRPC's load ends at its first refusal.
         assert set(sent.refused) == {"HTTP 503"}
@@ -71,7 +71,7 @@ def test_lists_sessions_and_groups_are_answered_again_and_again(postgres: Server
     """Each start once ended by SIGSEGV within the first lists: see ADR 0017."""
     with serving(tmp_path / "data", DATABASE_URL=postgres.store("lists")) as server:
         load = Load(server.ports, server.key, seed=5)
-        assert load.flowing.wait(20)
+        load.wait_until_acknowledged()
         for _ in range(5):
             for name in ("session_id", "user_id", "tag", "service", "environment", "model", "q"):
                 assert server.get("/v1/traces", **{name: "some"})["traces"] == []
@@ -79,10 +79,3 @@ def test_lists_sessions_and_groups_are_answered_again_and_again(postgres: Server
             assert server.get("/v1/traces")["traces"]
         load.stop()
         assert server.stop() == 0
-
-
-def _wait_until(holds: Callable[[], bool]) -> None:
-    give_up_s = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < give_up_s
-        time.sleep(0.01)

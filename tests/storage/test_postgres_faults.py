@@ -19,6 +19,7 @@ from tests.storage.recount import recount
 from tests.support.cut_link import CutLink
 from tests.support.postgres import Server, execute
 from tests.support.rows import project, span
+from tests.support.waiting import retry_while
 
 from pulse_storage import IngestResult, SpanRow, StorageAdapter, StoreUnavailable, open_storage
 from pulse_storage.filters import Page, TraceFilter
@@ -40,11 +41,7 @@ async def _opened(url: str) -> AsyncGenerator[StorageAdapter]:
 
 async def _stored_in_the_end(storage: StorageAdapter, rows: Sequence[SpanRow]) -> IngestResult:
     """What exporters do: send again until it is stored."""
-    while True:
-        try:
-            return await storage.ingest(rows)
-        except StoreUnavailable:
-            await asyncio.sleep(0.01)
+    return await retry_while(StoreUnavailable, lambda: storage.ingest(rows))
 
 
 def _seen(url: str) -> list[int]:
@@ -105,12 +102,7 @@ def test_a_server_that_stands_still_is_told_and_what_waited_is_stored(
                 assert not waiting.done()
             assert await asyncio.wrap_future(waiting) == IngestResult(stored=1)
             assert (await storage.ingest([span(1), span(2)])).duplicates == 2
-            while True:
-                try:
-                    assert len(await storage.list_projects()) == 1
-                    break
-                except StoreUnavailable:
-                    await asyncio.sleep(0.01)
+            assert len(await retry_while(StoreUnavailable, storage.list_projects)) == 1
 
     asyncio.run(use())
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
 
 import psycopg
 import pytest
 from tests.support.postgres import Server, execute
+from tests.support.waiting import wait_until
 
 from pulse_storage import SchemaTooNew, StoreUnusable, migrate, open_storage
 from pulse_storage.sql.migrations import known
@@ -98,5 +98,4 @@ def test_projects_of_one_name_get_names_of_their_own(server: Server) -> None:
 
 
 def _wait_until(url: str, counting: str, number: int) -> None:
-    while execute(url, counting) != [(number,)]:
-        time.sleep(0.01)
+    wait_until(lambda: execute(url, counting) == [(number,)])

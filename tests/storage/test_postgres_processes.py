@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.storage.model import snapshot
 from tests.storage.recount import recount
 from tests.support.postgres import Server, execute
 from tests.support.rows import DAY_NS, NOON_NS, project, span
+from tests.support.waiting import retry_while
 
 from pulse_storage import IngestResult, StoreUnavailable, TraceRecord, open_storage
 from pulse_storage.content.bodies import pack
@@ -131,11 +133,7 @@ async def store_until_killed(url: str) -> None:
     number = 1
     while True:
         rows = [span(number + index, trace=number) for index in range(20)]
-        try:
-            await storage.ingest(rows)
-        except StoreUnavailable:
-            await asyncio.sleep(0.05)
-            continue
+        await retry_while(StoreUnavailable, partial(storage.ingest, rows))
         print(number, flush=True)
         number += 20
 
@@ -183,12 +181,8 @@ def test_a_server_that_is_away_is_told_at_once_and_found_again(server: Server) -
                 await storage.check_writable()
         finally:
             server.start()
-        while True:
-            try:
-                assert await storage.ingest([span(1)]) == IngestResult(stored=1)
-                break
-            except StoreUnavailable:
-                await asyncio.sleep(0.05)
+        stored = await retry_while(StoreUnavailable, lambda: storage.ingest([span(1)]))
+        assert stored == IngestResult(stored=1)
         await storage.close()
 
     asyncio.run(use())

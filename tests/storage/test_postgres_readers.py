@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 import psycopg
 import pytest
 from tests.support.postgres import Server, execute
+from tests.support.waiting import wait_until
 
 from pulse_storage import StoreUnavailable
 from pulse_storage.errors import QueryTooSlow
@@ -50,8 +51,7 @@ async def _lock(server: Server) -> AsyncGenerator[Callable[[], None]]:
 
 
 async def _until(server: Server, sql: str, answer: list[tuple[object, ...]]) -> None:
-    while execute(server.url(), sql) != answer:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(wait_until, lambda: execute(server.url(), sql) == answer)
 
 
 async def _until_waiting(server: Server, count: int) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
-import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,7 @@ from typing import Literal
 import psycopg
 import pytest
 from tests.support.postgres import Server
+from tests.support.waiting import wait_until
 
 _PORT = 6432
 
@@ -72,12 +72,13 @@ default_pool_size = {20 if mode == "session" else 3}
 
 
 def _wait_for(process: subprocess.Popen[bytes], url: str) -> None:
-    while True:
+    def accepts_connections() -> bool:
         try:
             psycopg.connect(url).close()
         except psycopg.OperationalError:
             if process.poll() is not None:
                 raise
-            time.sleep(0.02)
-        else:
-            return
+            return False
+        return True
+
+    wait_until(accepts_connections)
