@@ -6,9 +6,9 @@ import shlex
 import shutil
 import sys
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
+from pulse_server import __version__
 from pulse_server.settings import Settings, hide_password
 
 
@@ -38,7 +38,7 @@ def banner(settings: Settings, listening: Listening, key: str | None, project: s
     if listening.otlp_grpc is not None:
         rows.append(("OTLP/gRPC", url(settings.host, listening.otlp_grpc)))
     rows.append(("Data", store_location(settings.database_url)))
-    lines = [f"Pulse {version('pulse-server')} is ready", *(f"  {name:<22}{value}" for name, value in rows)]
+    lines = [f"Pulse {__version__} is ready", *(f"  {name:<22}{value}" for name, value in rows)]
     if listening.ingest:
         lines += [
             "",

@@ -7,12 +7,12 @@ line on stderr.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import os
 import sys
 from collections.abc import Callable, Collection, Sequence
 from typing import cast
 
+from pulse_server import __version__
 from pulse_server.arguments import CommandFailed, Parser, WrongUsage
 from pulse_server.settings import SettingError
 from pulse_storage.errors import StorageError
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     arguments = parser.parse_args(words)
     if arguments.version:
-        print(f"pulse {importlib.metadata.version('pulse-server')}")
+        print(f"pulse {__version__}")
         return 0
     if arguments.command is None:
         parser.error("a command is missing")

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 import apsw
 
+from pulse_server import __version__
 from pulse_server.arguments import Parser
 
 
@@ -31,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
 def versions() -> dict[str, str]:
     """Return the versions by name, `pulse` first."""
     return {
-        "pulse": version("pulse-server"),
+        "pulse": __version__,
         "python": platform.python_version(),
         "sqlite": apsw.sqlite_lib_version(),
         "grpcio": version("grpcio"),
