@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DOCS_STAMP := $(VENV)/.installed-docs
-# What the server and the demo need, without linters, type checkers and test tools.
+# Dependencies of the server and the demo only: no linters, type checkers or test tools.
 RUN_STAMP := $(VENV)/.installed-to-run
 
 # A second environment: the oldest clients and OpenTelemetry that the instrumentation supports.
@@ -15,23 +15,27 @@ OLDEST_STAMP := $(OLDEST)/.installed
 # Folders with the programs of PostgreSQL servers, for test-postgres.
 POSTGRES_BINS ?= $(sort $(wildcard /usr/lib/postgresql/*/bin))
 
-# Of soak: minutes on each engine (sqlite, postgres or both), and the pause of each client between its requests.
+# soak: minutes per engine (sqlite, postgres or both), and the pause of each client between requests.
 MINUTES  ?= 10
 ENGINE   ?= both
 PAUSE_MS ?= 50
 
-# Processes that run the tests; files of tests are dealt out whole.
+# Processes that run the tests.
 JOBS ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
+
+# Minor versions of Python on which check-pythons runs the tests, in addition to that of .venv.
+PYTHONS ?= 3.11 3.12 3.13 3.14
 
 PIP := -m pip --disable-pip-version-check --quiet install
-# Pins are complete, so nothing is left to resolve; modules are compiled when they are first imported.
+# The pins are complete, so pip resolves nothing; modules are compiled at their first import.
 PINNED := $(PIP) --require-hashes --no-deps --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-oldest test-postgres soak check lint types docs docs-serve fmt pins clean
+.PHONY: help setup demo serve test test-all test-oldest test-postgres soak check check-pythons lint types docs docs-serve fmt pins clean
 
 help:  ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## make .venv with everything: server, demo, tests, linters, type checker
 
@@ -41,23 +45,37 @@ demo: $(RUN_STAMP)  ## see Pulse record real client calls, without accounts or n
 serve: $(RUN_STAMP)  ## run the server
 	@$(BIN)/pulse serve
 
-test: $(STAMP)  ## run the tests, in JOBS processes
-	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
+test: $(STAMP)  ## run all tests but the slow ones (3 s or more each), in JOBS processes
+	$(PYTEST) -m "not slow" --hypothesis-profile fast
+
+test-all: $(STAMP)  ## run all tests, with all Hypothesis examples
+	$(PYTEST) --hypothesis-profile full
 
 test-oldest: $(OLDEST_STAMP)  ## run the instrumentation's tests on the oldest clients that it supports
 	$(OLDEST)/bin/python -m pytest -q -p no:cacheprovider tests/instrumentation
 
 test-postgres: $(STAMP)  ## run the tests of PostgreSQL on each server of POSTGRES_BINS="FOLDER ..." in turn
-	@test -n "$(strip $(POSTGRES_BINS))" || { echo 'say where servers are: make test-postgres POSTGRES_BINS="/usr/lib/postgresql/18/bin ..."' >&2; exit 2; }
+	@test -n "$(strip $(POSTGRES_BINS))" || { echo 'no PostgreSQL server found; name their folders: make test-postgres POSTGRES_BINS="/usr/lib/postgresql/18/bin ..."' >&2; exit 2; }
 	@set -e; for bin in $(POSTGRES_BINS); do $$bin/postgres --version; CI=1 PULSE_TEST_POSTGRES_URL= PULSE_TEST_POSTGRES_BIN=$$bin \
-	  $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile tests/storage tests/collector tests/query_api tests/server -k postgres; done
+	  $(PYTEST) --hypothesis-profile full tests/storage tests/collector tests/query_api tests/server -k postgres; done
 
 soak: $(STAMP)  ## run mixed real traffic against the server on each engine: make soak MINUTES=10 ENGINE=both PAUSE_MS=50
 	$(BIN)/python -m tests.soak --minutes $(MINUTES) --engine $(ENGINE) --pause-ms $(PAUSE_MS)
 
-check: $(STAMP)  ## everything that CI runs
+check: $(STAMP)  ## lint, types, documentation site, all tests, tests on the oldest clients
 	$(MAKE) --jobs=2 --output-sync=target lint types docs $(OLDEST_STAMP)
-	$(MAKE) test test-oldest
+	$(MAKE) test-all test-oldest
+
+check-pythons: $(STAMP)  ## run the tests (without slow ones) on every other Python of PYTHONS="3.11 ..." on PATH
+	@main=$$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); tested= missing=; \
+	for version in $(PYTHONS); do \
+	  if [ $$version = $$main ]; then continue; fi; \
+	  if python$$version -c '' 2>/dev/null; then \
+	    echo "== Python $$version"; tested="$$tested $$version"; \
+	    $(MAKE) test PYTHON=python$$version VENV=.venv-$$version || exit 1; \
+	  else missing="$$missing $$version"; fi; \
+	done; \
+	echo "Python versions: $$main is that of $(VENV); tested in addition:$${tested:- none}; not on PATH:$${missing:- none}"
 
 lint: $(STAMP)  ## style and formatting, without changing anything
 	$(BIN)/ruff check .
@@ -73,7 +91,7 @@ docs: $(DOCS_STAMP)  ## build the documentation site into site/; a broken link i
 docs-serve: docs  ## build the documentation site and serve it on http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory site 8000
 
-fmt: $(STAMP)  ## format, and mend what can be mended
+fmt: $(STAMP)  ## format, and apply the fixes of ruff
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
@@ -91,11 +109,11 @@ pins:  ## compile deploy/requirements from both pyproject.toml; UPGRADE=--upgrad
 	$(COMPILE) --group docs --constraint $(PINS)/dev.txt -o $(PINS)/docs.txt
 	$(COMPILE) --resolution lowest-direct --all-extras instrumentation/pyproject.toml --group oldest -o $(PINS)/oldest.txt
 
-clean:  ## remove what make and the tools made
-	rm -rf $(VENV) $(OLDEST) .pytest_cache .ruff_cache .hypothesis dist build site
+clean:  ## remove the environments and the files that make and the tools created
+	rm -rf $(VENV) .venv-3.* $(OLDEST) .pytest_cache .ruff_cache .hypothesis dist build site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps are younger than what they were made from, so later runs need no registry.
+# A stamp is newer than the files it depends on, so later runs need no registry.
 $(RUN_STAMP): deploy/requirements/server.txt deploy/requirements/build.txt pyproject.toml instrumentation/pyproject.toml
 	@$(NEW_ENOUGH)
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

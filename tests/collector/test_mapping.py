@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
 from tests.support.captures import captures
+from tests.support.examples import examples
 from tests.support.spans import (
     CHAT,
     RECEIVED_NS,
@@ -348,7 +349,7 @@ KEYS = sorted(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(
     captured=st.sampled_from(CAPTURED),
     changes=st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=12),

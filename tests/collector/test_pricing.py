@@ -12,6 +12,7 @@ import pytest
 from genai_prices.data import providers as price_lists
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing import LIST_PRICES, NOT_REPORTED, UNKNOWN_COST, Cost, reported_cost
@@ -157,7 +158,7 @@ def usages(draw: st.DrawFn) -> Usage:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(priced=st.sampled_from(MODELS), usage=usages(), minute=st.integers(28_000_000, 30_500_000))
 def test_computed_costs_are_those_of_genai_prices(priced: tuple[str, str], usage: Usage, minute: int) -> None:
     price_list, model = priced

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from tests.storage.backends import BACKENDS, lasting_store
 from tests.storage.model import anonymous, assert_summary, matching, new_project
+from tests.support.examples import examples
 from tests.support.rows import DAY_NS
 from tests.support.spans import RECEIVED_NS, START_NS
 from tests.support.telemetry import Sent, requests, telemetry
@@ -34,7 +35,9 @@ def lasting(
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(sent=telemetry(), seed=st.integers(0, 1 << 32))
 def test_the_whole_store_depends_on_the_set_of_telemetry_only(
@@ -47,7 +50,7 @@ def test_the_whole_store_depends_on_the_set_of_telemetry_only(
     assert_summary(analytics.total, matching(rows, TraceFilter(operation="all")))
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sent=telemetry(), seed=st.integers(0, 1 << 32))
 def test_every_call_counts_once_however_many_spans_tell_of_it(
     lasting: StorageAdapter, sent: list[Sent], seed: int

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 from tests.query_api.support import DAY_NS, HOUR_NS, SECOND_NS, Tenant, document, new_tenant, visible_id
+from tests.support.examples import examples
 
 from pulse_storage.content.bodies import pack
 
@@ -216,7 +217,9 @@ def test_invalid_parameters_are_listed_in_details(tenant: Tenant) -> None:
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     # Few distinct times, so that several rows have the same time.
     starts=st.lists(st.integers(0, 3), min_size=0, max_size=12),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.storage.backends import Backend
 from tests.storage.model import EVERYTHING, everything
 from tests.support.conversations import Conversations
+from tests.support.examples import examples
 from tests.support.rows import DAY_NS, NOON_NS, SECOND_NS, project, span
 
 from pulse_storage import IngestResult, SpanRow, StorageAdapter
@@ -156,7 +157,7 @@ async def test_damaged_content_is_told_and_its_row_still_shown(
     await again.close()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 1 << 32), st.booleans())
 def test_any_order_repetition_and_batching_gives_the_same_documents(
     backend: Backend, seed: int, one_process: bool

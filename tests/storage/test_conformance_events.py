@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.storage.model import anonymous, new_project, snapshot
+from tests.support.examples import examples
 from tests.support.rows import span, step
 
 from pulse_storage import SpanRow, StorageAdapter, TraceRecord
@@ -128,7 +129,7 @@ def _span_id(row: SpanRow) -> bytes:
     return row.otel_span_id
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.lists(
         st.builds(_silent, st.booleans(), st.integers(1, 5), st.none() | st.integers(1, 5)),

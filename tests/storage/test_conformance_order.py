@@ -9,6 +9,7 @@ from random import Random
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.storage.model import anonymous, assert_summary, matching, new_project
+from tests.support.examples import examples
 from tests.support.rows import HOUR_NS, NOON_NS, span, step
 
 from pulse_storage import SpanRow, StorageAdapter, TraceRecord
@@ -99,7 +100,9 @@ def _span(draw: st.DrawFn, key: int) -> SpanRow:
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(rows=_spans(), seed=st.integers(0, 1 << 32))
 def test_final_state_depends_on_the_set_of_spans_only(

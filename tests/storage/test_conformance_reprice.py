@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.storage.backends import Backend
 from tests.storage.model import anonymous, everything, new_project
+from tests.support.examples import examples
 from tests.support.rows import HOUR_NS, NOON_NS, SECOND_NS, project, span, step
 
 from pulse_storage import SpanRow, StorageAdapter, TraceRecord
@@ -121,7 +122,7 @@ def _call(draw: st.DrawFn, key: int) -> SpanRow:
     )
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=calls(), override=st.booleans(), limit=st.integers(1, 5))
 def test_a_repriced_store_is_one_that_had_the_new_prices_from_the_start(
     lasting: StorageAdapter, rows: list[SpanRow], override: bool, limit: int
