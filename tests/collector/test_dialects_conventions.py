@@ -396,3 +396,108 @@ def test_the_anthropic_client() -> None:
             "scope": {"name": "com.anthropic.sdk.python"},
         },
     }
+
+
+def test_cache_writes_by_lifetime_without_their_sum_are_added() -> None:
+    row = row_of(
+        span(
+            {
+                "gen_ai.provider.name": "anthropic",
+                "gen_ai.operation.name": "chat",
+                "gen_ai.request.model": "claude-sonnet-4-5",
+                "gen_ai.usage.input_tokens": 2109,
+                "gen_ai.usage.output_tokens": 12,
+                "gen_ai.usage.cache_creation.ephemeral_5m_input_tokens": 100,
+                "gen_ai.usage.cache_creation.ephemeral_1h_input_tokens": 88,
+            },
+        ),
+    )
+    assert known_columns(row) == {
+        "model_call": True,
+        "operation": "chat",
+        "name": "chat gpt-4o-mini",
+        "provider": "anthropic",
+        "model_requested": "claude-sonnet-4-5",
+        "dialect": "otel-genai",
+        "input_tokens": 2109,
+        "output_tokens": 12,
+        "cache_write_tokens": 188,
+        "cache_write_1h_tokens": 88,
+        "cost_nano_usd": 6846000,
+        "cost_source": "computed",
+        "metadata": {"attributes": {"gen_ai.usage.cache_creation.ephemeral_5m_input_tokens": 100}},
+    }
+
+
+def test_one_lifetime_of_cache_writes_alone_is_no_sum() -> None:
+    usage = {"gen_ai.usage.cache_creation.ephemeral_1h_input_tokens": 88}
+    row = row_of(span({"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 2109, **usage}))
+    assert (row.cache_write_tokens, row.cache_write_1h_tokens) == (None, None)
+
+
+def test_tools_without_messages_are_stored_as_the_request() -> None:
+    row = row_of(
+        span(
+            {
+                "gen_ai.provider.name": "openai",
+                "gen_ai.operation.name": "chat",
+                "gen_ai.request.model": "gpt-4o-mini",
+                "gen_ai.request.temperature": 0.5,
+                "gen_ai.tool.definitions": '[{"type":"function","name":"weather"}]',
+            },
+        ),
+    )
+    assert known_columns(row) == {
+        "model_call": True,
+        "operation": "chat",
+        "name": "chat gpt-4o-mini",
+        "provider": "openai",
+        "model_requested": "gpt-4o-mini",
+        "dialect": "otel-genai",
+        "request_body": {
+            "model": "gpt-4o-mini",
+            "tools": [{"type": "function", "name": "weather"}],
+            "temperature": 0.5,
+        },
+        "metadata": {"attributes": {"gen_ai.request.temperature": 0.5}},
+    }
+
+
+def test_system_and_tools_of_the_request_are_content() -> None:
+    row = row_of(
+        span(
+            {
+                "gen_ai.provider.name": "openai",
+                "gen_ai.operation.name": "chat",
+                "gen_ai.request.model": "gpt-4o-mini",
+                "gen_ai.request.system": "Be brief.",
+                "gen_ai.request.tools": '[{"type":"function","name":"weather"}]',
+                "gen_ai.input.messages": '[{"role":"user","content":"Hi?"}]',
+            },
+        ),
+    )
+    assert known_columns(row) == {
+        "model_call": True,
+        "operation": "chat",
+        "name": "chat gpt-4o-mini",
+        "provider": "openai",
+        "model_requested": "gpt-4o-mini",
+        "dialect": "otel-genai",
+        "input_preview": "Hi?",
+        "request_body": {
+            "model": "gpt-4o-mini",
+            "system_instructions": "Be brief.",
+            "messages": [{"role": "user", "content": "Hi?"}],
+            "tools": [{"type": "function", "name": "weather"}],
+        },
+        "metadata": {},
+    }
+
+
+def test_content_of_unknown_gen_ai_events_is_not_metadata() -> None:
+    attributes = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini"}
+    values = {"content": "secret", "index": 1}
+    row = row_of(span(attributes, events=[event("gen_ai.guardrail", values), event("retry", values)]))
+    kept = known_columns(row)["metadata"]
+    assert isinstance(kept, dict)
+    assert [event["attributes"] for event in kept["events"]] == [{"index": 1}, values]

@@ -43,7 +43,14 @@ from pulse_collector.facts.usage_names import CountColumn
                 "cache_creation_input_tokens": 188,
                 "cache_creation": {"ephemeral_5m_input_tokens": 100, "ephemeral_1h_input_tokens": 88},
             },
-            {"input": 2109, "output": 12, "cache_read": 1900, "cache_write": 188, "cache_write_1h": 88},
+            {
+                "input": 2109,
+                "output": 12,
+                "cache_read": 1900,
+                "cache_write": 188,
+                "cache_write_5m": 100,
+                "cache_write_1h": 88,
+            },
         ),
         (
             {
@@ -102,7 +109,7 @@ from pulse_collector.facts.usage_names import CountColumn
                 "cacheWriteInputTokens": 188,
                 "cacheDetails": [{"ttl": "5m", "inputTokens": 100}, {"ttl": "1h", "inputTokens": 88}],
             },
-            {"input": 209, "output": 12, "cache_write": 188, "cache_write_1h": 88},
+            {"input": 209, "output": 12, "cache_write": 188, "cache_write_5m": 100, "cache_write_1h": 88},
         ),
         (
             {"inputTokens": 21, "outputTokens": 12, "cacheReadInputTokens": 1900},
@@ -241,7 +248,11 @@ def test_buckets_are_never_negative_and_come_to_what_is_billed(counts: Counts, e
             elif "total" not in counts:
                 assert usage.output_tokens == counts["output"]
     for column in get_args(CountColumn):
-        if column not in ("input", "output", "total") and column not in counts:
+        if column in ("input", "output", "total", "cache_write_5m") or column in counts:
+            continue
+        if column == "cache_write" and {"cache_write_5m", "cache_write_1h"} <= counts.keys():
+            assert usage.cache_write_tokens == counts["cache_write_5m"] + counts["cache_write_1h"]
+        else:
             assert getattr(usage, f"{column}_tokens") is None
     if not counts.keys() & {"input", "total"}:
         assert usage.input_tokens is None

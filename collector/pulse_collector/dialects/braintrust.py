@@ -31,6 +31,7 @@ _COUNTS: dict[CountColumn, str] = {
     "total": "tokens",
     "cache_read": "prompt_cached_tokens",
     "cache_write": "prompt_cache_creation_tokens",
+    "cache_write_5m": "prompt_cache_creation_5m_tokens",
     "cache_write_1h": "prompt_cache_creation_1h_tokens",
     "reasoning": "completion_reasoning_tokens",
     "input_audio": "prompt_audio_tokens",

@@ -35,6 +35,8 @@ _MESSAGE_EVENTS = {
     "gen_ai.tool.message": "tool",
 }
 _MESSAGE_KEYS = frozenset({"gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions"})
+_SYSTEM_KEYS = ("gen_ai.system_instructions", "gen_ai.request.system")
+_TOOL_KEYS = ("gen_ai.tool.definitions", "gen_ai.request.tools")
 _SEARCHES = frozenset({"retrieval", "rerank"})
 _QUERIES = ("gen_ai.retrieval.query.text", "gen_ai.retrieval.query", "gen_ai.rerank.query")
 CHUNK_EVENT = "gen_ai.content.completion.chunk"
@@ -61,23 +63,29 @@ def read_content(facts: SpanFacts) -> None:
         return
     attributes = facts.attributes
     messages = content_of(attributes.get("gen_ai.input.messages"))
-    system = content_of(attributes.get("gen_ai.system_instructions"))
+    system = _first_content(attributes, _SYSTEM_KEYS)
     answers = content_of(attributes.get("gen_ai.output.messages"))
     if messages is None and answers is None and system is None:
         messages, answers = _older_content(facts)
     if facts.events and messages is None and answers is None:
         messages, answers = _event_content(facts)
-    tools = content_of(attributes.get("gen_ai.tool.definitions"))
+    tools = _first_content(attributes, _TOOL_KEYS)
     if facts.events and (details := _details(facts)) is not None:
-        system = system or content_of(details.get("gen_ai.system_instructions"))
-        tools = tools or content_of(details.get("gen_ai.tool.definitions"))
+        system = system or _first_content(details, _SYSTEM_KEYS)
+        tools = tools or _first_content(details, _TOOL_KEYS)
     set_messages(facts, messages=messages, system=system, tools=tools, answers=answers)
+    if messages is None and system is None and tools is not None:
+        facts.tools = tools
     if facts.operation == "execute_tool":
         _read_tool(facts)
     elif facts.operation in _SEARCHES:
         _read_search(facts)
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
         read_first_event(facts, CHUNK_EVENT)
+
+
+def _first_content(attributes: Attributes, keys: Sequence[str]) -> Content | None:
+    return next((content for key in keys if (content := content_of(attributes.get(key))) is not None), None)
 
 
 def read_missing_content(facts: SpanFacts) -> None:
@@ -96,7 +104,7 @@ def set_messages(
 ) -> None:
     """Set bodies, texts and finish reasons from messages, if they are unset."""
     texts = facts.texts
-    if facts.request is None:
+    if facts.request is None and (messages is not None or system is not None):
         facts.request = request_body(
             model=texts.get("model_requested"),
             messages=messages,
@@ -359,8 +367,8 @@ DIALECT = Dialect(
     content=(
         "gen_ai.input.messages",
         "gen_ai.output.messages",
-        "gen_ai.system_instructions",
-        "gen_ai.tool.definitions",
+        *_SYSTEM_KEYS,
+        *_TOOL_KEYS,
         "gen_ai.tool.call.arguments",
         "gen_ai.tool.call.result",
         "gen_ai.prompt",

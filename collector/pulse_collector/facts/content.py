@@ -61,9 +61,9 @@ def request_body(
 ) -> bytes | None:
     """Rebuild a request body from model, system instructions, messages, tools and parameters.
 
-    Returns None without messages and system instructions: parameters alone are no request body.
+    Returns None without messages, system instructions and tools: parameters alone are no request body.
     """
-    if messages is None and system is None:
+    if messages is None and system is None and tools is None:
         return None
     body: dict[str, object] = {}
     if model is not None:

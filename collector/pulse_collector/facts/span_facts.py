@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from pulse_collector.facts.attributes import AttributeValue
+from pulse_collector.facts.content import Content
 from pulse_collector.facts.cost_names import BillingTerm
 from pulse_collector.facts.json_text import JsonObject
 from pulse_collector.facts.usage import Counts
@@ -71,6 +72,7 @@ class SpanFacts:
         "start_ns",
         "tags",
         "texts",
+        "tools",
         "unread",
     )
 
@@ -121,6 +123,8 @@ class SpanFacts:
         #: Request and response as JSON documents.
         self.request: bytes | None = None
         self.response: bytes | None = None
+        #: Tool definitions of a span without messages, for a request that no dialect has.
+        self.tools: Content | None = None
         self.input_text: str | None = None
         self.output_text: str | None = None
         self.partner_key: str | None = None

@@ -42,7 +42,7 @@ def usage_of(counts: Counts, *, excludes_cache: bool) -> Usage:
         return NO_USAGE
     get = counts.get
     input_tokens, output_tokens = get("input"), get("output")
-    cache_read, cache_write = get("cache_read"), get("cache_write")
+    cache_read, cache_write = get("cache_read"), _cache_write(counts)
     reasoning, total = get("reasoning"), get("total")
     cached = (cache_read or 0) + (cache_write or 0)
     if (
@@ -89,6 +89,15 @@ def usage_of(counts: Counts, *, excludes_cache: bool) -> Usage:
             output_image,
         )
     )
+
+
+def _cache_write(counts: Counts) -> int | None:
+    """Return the cache writes, or the sum of the writes by lifetime if both lifetimes are known."""
+    written = counts.get("cache_write")
+    if written is not None:
+        return written
+    five_minutes, hour = counts.get("cache_write_5m"), counts.get("cache_write_1h")
+    return None if five_minutes is None or hour is None else five_minutes + hour
 
 
 def _lies_outside(
@@ -203,6 +212,7 @@ def _anthropic_or_responses(usage: JsonObject) -> Counts:
         total=usage.get("total_tokens"),
         cache_read=usage.get("cache_read_input_tokens", inputs.get("cached_tokens")),
         cache_write=usage.get("cache_creation_input_tokens", inputs.get("cache_write_tokens")),
+        cache_write_5m=lifetimes.get("ephemeral_5m_input_tokens"),
         cache_write_1h=lifetimes.get("ephemeral_1h_input_tokens"),
         reasoning=outputs.get("reasoning_tokens", outputs.get("thinking_tokens")),
         input_audio=inputs.get("audio_tokens"),
@@ -211,7 +221,7 @@ def _anthropic_or_responses(usage: JsonObject) -> Counts:
         output_image=outputs.get("image_tokens"),
     )
     # Anthropic's input excludes cache reads and writes; OpenAI's includes them.
-    if "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage:
+    if lifetimes or "cache_read_input_tokens" in usage or "cache_creation_input_tokens" in usage:
         _include_cache(counts)
     return counts
 
@@ -274,6 +284,7 @@ def _bedrock(usage: JsonObject) -> Counts:
         output=usage.get("outputTokens"),
         cache_read=usage.get("cacheReadInputTokens"),
         cache_write=usage.get("cacheWriteInputTokens"),
+        cache_write_5m=_entry(usage.get("cacheDetails"), "ttl", "5m").get("inputTokens"),
         cache_write_1h=_entry(usage.get("cacheDetails"), "ttl", "1h").get("inputTokens"),
     )
     _include_cache(counts)
@@ -309,7 +320,7 @@ def _langchain(usage: JsonObject) -> Counts:
 
 def _include_cache(counts: Counts) -> None:
     if "input" in counts:
-        counts["input"] += counts.get("cache_read", 0) + counts.get("cache_write", 0)
+        counts["input"] += counts.get("cache_read", 0) + (_cache_write(counts) or 0)
 
 
 def _counts(**values: Json) -> Counts:

@@ -16,6 +16,7 @@ CountColumn = Literal[
     "total",
     "cache_read",
     "cache_write",
+    "cache_write_5m",
     "cache_write_1h",
     "reasoning",
     "input_audio",
@@ -39,13 +40,14 @@ _MEANINGS: dict[str, str] = {
     "image": "image",
     "ephemeral": "write",
     "1h": "hour",
+    "5m": "minutes",
     "total": "total",
     # Ollama's `prompt_eval_count` and `eval_count`.
     "eval": "eval",
     **dict.fromkeys(
         ("token", "tokens", "count", "details", "detail", "num", "experimental", "content"), "unit"
     ),
-    **dict.fromkeys(("text", "video", "miss", "5m", "accepted", "rejected", "prediction"), "apart"),
+    **dict.fromkeys(("text", "video", "miss", "accepted", "rejected", "prediction"), "apart"),
 }
 
 #: Words before `usage` that do not change its meaning. `aggregated_usage` and `session.usage` are sums.
@@ -120,6 +122,7 @@ def _columns() -> dict[frozenset[str], CountColumn]:
     named: tuple[tuple[CountColumn, str, tuple[tuple[str, ...], ...]], ...] = (
         ("cache_read", "input", (("cache", "read"), ("cache",))),
         ("cache_write", "input", (("cache", "write"),)),
+        ("cache_write_5m", "input", (("cache", "write", "minutes"), ("write", "minutes"))),
         ("cache_write_1h", "input", (("cache", "write", "hour"), ("write", "hour"))),
         ("reasoning", "output", (("reasoning",),)),
     )

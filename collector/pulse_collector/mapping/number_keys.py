@@ -13,6 +13,10 @@ from pulse_collector.facts.usage_names import CountColumn, count_column, is_usag
 _OF_ONE_DIALECT = ("llm.token_count.", "ai.usage.")
 
 
+#: Counts that only complete another one.
+_WITHOUT_COLUMN = frozenset[CountColumn](("cache_write_5m",))
+
+
 class NumberKeys(NamedTuple):
     """Attribute keys by the number or term that they contain."""
 
@@ -39,9 +43,10 @@ class NumberKeys(NamedTuple):
     @property
     def used(self) -> frozenset[str]:
         """The keys that fill a column and therefore are not stored in the metadata."""
-        return frozenset(
-            (*(key for keys in self.counts.values() for key in keys), *self.cost_usd, *self.objects)
+        counts = (
+            key for column, keys in self.counts.items() if column not in _WITHOUT_COLUMN for key in keys
         )
+        return frozenset((*counts, *self.cost_usd, *self.objects))
 
 
 def number_keys(keys: Iterable[str], table: Table) -> NumberKeys:

@@ -98,6 +98,7 @@ def _merge(facts: SpanFacts, second: SpanFacts) -> None:
     facts.tags = facts.tags or second.tags
     facts.finish_reasons = facts.finish_reasons or second.finish_reasons
     facts.request = facts.request or second.request
+    facts.tools = facts.tools or second.tools
     facts.response = facts.response or second.response
     facts.input_text = facts.input_text or second.input_text
     facts.output_text = facts.output_text or second.output_text

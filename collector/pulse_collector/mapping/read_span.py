@@ -7,6 +7,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from pulse_collector.dialects import MODEL_OPERATIONS, OTHER_OPERATIONS, CompiledDialect, operation_of
 from pulse_collector.dialects.operation_names import may_be_call
 from pulse_collector.facts.attributes import AttributeValue, read_attributes
+from pulse_collector.facts.content import request_body
 from pulse_collector.facts.span_facts import Event, SpanFacts, clean_text
 from pulse_collector.facts.times import span_time
 from pulse_collector.mapping.body_texts import fill_texts
@@ -92,6 +93,14 @@ def read_content(reading: Reading) -> None:
     read_outcome(facts, span.status)
     if not facts.model_call:
         fill_texts(facts)
+    if facts.tools is not None and facts.request is None:
+        # After the texts: definitions of tools are no preview.
+        facts.request = request_body(
+            model=facts.texts.get("model_requested"),
+            messages=None,
+            tools=facts.tools,
+            parameters=facts.parameters,
+        )
     if span.dropped_attributes_count:
         facts.notes.append(f"the sender dropped {span.dropped_attributes_count} attributes")
 

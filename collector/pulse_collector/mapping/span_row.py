@@ -240,7 +240,7 @@ def _kept_events(facts: SpanFacts) -> list[Json]:
                 "name": event.name,
                 "after_ms": (event.time_ns - facts.start_ns) / 1e6,
                 "attributes": kept_attributes(
-                    {key: value for key, value in event.attributes.items() if not is_content(key)}
+                    {key: value for key, value in event.attributes.items() if not is_content(event.name, key)}
                 ),
             }
         )

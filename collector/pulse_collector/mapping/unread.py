@@ -42,7 +42,7 @@ _NO_USAGE = frozenset(
     }
 )
 #: Parts of names that belong in the metadata: sums of an agent, differences between other counts.
-_KEPT = ("aggregated_usage", "ephemeral_5m", "established_tokens")
+_KEPT = ("aggregated_usage", "_5m", "established_tokens")
 _INPUTS = frozenset(
     {
         *("messages", "input_messages", "input_message", "request_messages", "prompt", "prompts"),
@@ -61,6 +61,11 @@ _MAYBE: dict[str, UnreadKind] = {
     **dict.fromkeys(("input", "inputs"), "maybe input"),
     **dict.fromkeys(("output", "outputs", "transcript"), "maybe output"),
 }
+
+
+#: Prefixes of names of gen-ai events, and their attributes that are content on no other events.
+_GEN_AI_EVENTS = ("gen_ai.", "genai.", "llm.", "ai.", "openai.", "anthropic.")
+_EVENT_CONTENTS = frozenset({"content", "body", "message", "text"})
 
 
 @lru_cache(maxsize=8192)
@@ -92,9 +97,11 @@ def unread_names(metadata: str | None) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-def is_content(key: str) -> bool:
-    """Return whether an attribute of an event has messages, or may have some, by its name alone."""
-    return unread_kind(key) not in (None, "usage")
+def is_content(event: str, key: str) -> bool:
+    """Return whether an attribute of an event has messages, or may have some, by the names of both."""
+    if unread_kind(key) not in (None, "usage"):
+        return True
+    return event.startswith(_GEN_AI_EVENTS) and _SEPARATORS.split(key.lower())[-1] in _EVENT_CONTENTS
 
 
 def read_unread(facts: SpanFacts, keys: Sequence[tuple[str, UnreadKind]]) -> None:
