@@ -1,4 +1,4 @@
-"""Each backend in turn, for tests that store what a receiver takes."""
+"""Runs tests that store rows on each backend."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`POST /v1/traces/batch`: the seed's schema, all or nothing, the same answer each time."""
+"""`POST /v1/traces/batch`: the seed's schema, all or nothing, and the same response to a repeated batch."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_smallest_trace_comes_back_as_a_row(receiver: Receiver) -> None:
     assert (row["operation"], row["counted"], row["input_preview"]) == ("chat", True, "Hi?")
 
 
-def test_every_field_is_kept(receiver: Receiver) -> None:
+def test_every_field_is_stored(receiver: Receiver) -> None:
     full = call(
         response_body={"choices": []},
         input_tokens=1000,
@@ -85,7 +85,7 @@ def test_every_field_is_kept(receiver: Receiver) -> None:
     assert orjson.loads(record.request_body or b"") == CALL["request_body"]
 
 
-def test_missing_cost_is_computed_and_says_so(receiver: Receiver) -> None:
+def test_missing_cost_is_computed_and_marked_as_computed(receiver: Receiver) -> None:
     [row] = orjson.loads(post(receiver, [call(input_tokens=1000, output_tokens=100)]).content)["traces"]
     assert row["cost_source"] == "computed"
     assert row["cost_cents"] == pytest.approx(0.021)
@@ -110,7 +110,7 @@ def test_ids_and_names_are_trimmed_and_blank_ones_are_unknown(receiver: Receiver
     )
 
 
-def test_error_is_kept_with_type_and_message(receiver: Receiver) -> None:
+def test_error_is_stored_with_type_and_message(receiver: Receiver) -> None:
     failed = call(status="error", error={"type": "RateLimitError", "message": "slow down"})
     [row] = orjson.loads(post(receiver, [failed]).content)["traces"]
     assert (row["status"], row["error"]) == ("error", {"type": "RateLimitError", "message": "slow down"})
@@ -130,7 +130,7 @@ def test_same_id_with_another_timestamp_is_the_same_row(receiver: Receiver) -> N
     assert len(receiver.rows()) == 1
 
 
-def test_an_answer_larger_than_one_request_is_whole(receiver: Receiver) -> None:
+def test_response_larger_than_one_part_is_complete(receiver: Receiver) -> None:
     texts = ["x" * 9_000_000, "y" * 9_000_000, "z", "é" * 9_000_000]
     batch = [call(output_text=text) for text in texts]
     for each in batch:
@@ -167,7 +167,7 @@ def test_rows_come_back_in_input_order(receiver: Receiver) -> None:
         ({"metadata": []}, "0.metadata"),
     ],
 )
-def test_one_bad_trace_refuses_the_batch_and_names_the_place(
+def test_one_invalid_trace_refuses_the_batch_and_names_its_place(
     receiver: Receiver, changes: dict[str, Any], path: str
 ) -> None:
     answer = post(receiver, [CALL | changes, call()])
@@ -178,7 +178,7 @@ def test_one_bad_trace_refuses_the_batch_and_names_the_place(
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"{}", b"[]", orjson.dumps([call() for _ in range(101)])])
-def test_bodies_that_are_no_batch_are_refused(receiver: Receiver, body: bytes) -> None:
+def test_bodies_that_are_not_a_batch_are_refused(receiver: Receiver, body: bytes) -> None:
     answer = post(receiver, body)
     assert answer.status_code == 400
     assert orjson.loads(answer.content)["error"]
@@ -190,12 +190,12 @@ def test_hundred_traces_are_a_batch(receiver: Receiver) -> None:
     assert receiver.metric("pulse_spans_received_total", transport="batch") == 100
 
 
-def test_compressed_batch_is_taken(receiver: Receiver) -> None:
+def test_compressed_batch_is_accepted(receiver: Receiver) -> None:
     headers = receiver.bearer | {"content-encoding": "gzip"}
     assert post(receiver, gzip.compress(orjson.dumps([CALL])), headers).status_code == 202
 
 
-def test_strangers_and_readers_are_refused(receiver: Receiver) -> None:
+def test_unknown_keys_and_read_keys_are_refused(receiver: Receiver) -> None:
     assert post(receiver, [CALL], {}).status_code == 401
     key = new_key()
     receiver.run(
@@ -219,7 +219,7 @@ def test_closed_store_is_a_503(receiver: Receiver) -> None:
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
 
 
-def test_text_that_no_store_could_hold_is_mended(receiver: Receiver) -> None:
+def test_text_that_no_store_can_hold_is_corrected(receiver: Receiver) -> None:
     body = orjson.dumps([CALL | {"session_id": "S", "output_text": "T"}])
     body = body.replace(b'"S"', b'"a\\u0000b"').replace(b'"T"', b'"\\u0000"')
     [row] = orjson.loads(post(receiver, body).content)["traces"]

@@ -1,4 +1,4 @@
-"""Every fact that a real instrumentor sends comes out right, and once, however its spans arrive."""
+"""Recorded exports of real instrumentors: every fact is read, and every call counts once in any order."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[StorageAdap
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=by_name)
-async def test_a_capture_gives_each_call_once_with_all_its_facts(
+async def test_capture_has_each_call_once_with_all_its_facts(
     storage: StorageAdapter, capture: Capture
 ) -> None:
     logs = [] if capture.logs is None else [capture.logs]
@@ -67,10 +67,10 @@ async def test_a_capture_gives_each_call_once_with_all_its_facts(
 
 
 @pytest.mark.parametrize("how", ["in order", "twice", "shuffled, one span a request"])
-async def test_all_captures_in_one_project_give_the_calls_of_each_alone(
+async def test_all_captures_in_one_project_have_the_same_calls_as_each_alone(
     storage: StorageAdapter, how: str
 ) -> None:
-    """They hold the same calls, with the same response ids, through different instrumentors."""
+    """The captures have the same calls, with the same response ids, recorded by different instrumentors."""
     alone: list[dict[str, Json]] = []
     for capture in CAPTURES:
         project = Project(capture.name, capture.name, 0)
@@ -100,11 +100,11 @@ async def test_all_captures_in_one_project_give_the_calls_of_each_alone(
 
     together = await stored_calls(storage, "everything")
     assert _totals(together) == _totals(alone)
-    assert sorted(map(_told, together)) == sorted(map(_told, alone))
+    assert sorted(map(_as_text, together)) == sorted(map(_as_text, alone))
 
 
 def _totals(calls: Sequence[dict[str, Json]]) -> dict[str, float]:
-    """Calls, and the sums of what is added up anywhere."""
+    """Return the number of calls, and the sums of all columns that are summed anywhere."""
     summed = ("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens", "cost_cents")
     return {
         "calls": len(calls),
@@ -112,11 +112,11 @@ def _totals(calls: Sequence[dict[str, Json]]) -> dict[str, float]:
     }
 
 
-def _told(call: dict[str, Json]) -> str:
-    """All of a call but for what the project makes of it."""
+def _as_text(call: dict[str, Json]) -> str:
+    """Return a call as text without what depends on the project."""
     return str(sorted((field, value) for field, value in _without_id(call).items() if field != "project_id"))
 
 
 def _without_id(call: dict[str, Json]) -> dict[str, Json]:
-    """Ids differ between projects."""
+    """Return a call without its id, which differs between projects."""
     return {field: value for field, value in call.items() if field != "trace_id"}

@@ -1,4 +1,4 @@
-"""Content-Encoding is undone within bounds, or refused with words."""
+"""Content-Encoding: decompression within limits, and refusals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Compress = Callable[[bytes], bytes]
 
 
 def uncharged(count: int) -> None:
-    """A budget without end."""
+    """Accept any number of bytes."""
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -37,12 +37,12 @@ CASES = [(name, compress) for name, compressors in COMPRESSORS.items() for compr
 
 @pytest.mark.parametrize(("name", "compress"), CASES)
 @given(data=st.binary(max_size=2000))
-def test_what_was_compressed_comes_back(name: str, compress: Compress, data: bytes) -> None:
+def test_compressed_bodies_are_decompressed(name: str, compress: Compress, data: bytes) -> None:
     assert inflate(name, compress(data), LIMIT, uncharged) == data
 
 
 @pytest.mark.parametrize(("name", "compress"), CASES)
-def test_large_and_repetitive_bodies_come_back(name: str, compress: Compress) -> None:
+def test_large_and_repetitive_bodies_are_decompressed(name: str, compress: Compress) -> None:
     data = bytes(range(256)) * 3000
     assert inflate(name.upper(), compress(data), LIMIT, uncharged) == data
 
@@ -92,13 +92,13 @@ def test_several_members_are_one_body(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", COMPRESSORS)
-def test_garbage_behind_the_end_is_refused(name: str) -> None:
+def test_garbage_after_the_end_is_refused(name: str) -> None:
     with pytest.raises(Refusal) as refused:
         inflate(name, COMPRESSORS[name][0](b"abc") + b"garbage", LIMIT, uncharged)
     assert refused.value.http_status == 400
 
 
-def test_the_budget_may_stop_it() -> None:
+def test_budget_can_stop_decompression() -> None:
     def spent(count: int) -> None:
         raise Refusal(503, 14, "no room")
 

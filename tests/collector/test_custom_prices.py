@@ -1,4 +1,4 @@
-"""Custom prices: which entry counts for a call, what it costs by it, and whom it yields to."""
+"""Custom prices: which entry applies to a call, the cost by it, and the precedence over other prices."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ def dollars(found: Cost) -> Decimal | None:
     return None if found.nano_usd is None else Decimal(found.nano_usd) / 10**9
 
 
-def test_a_model_that_no_list_knows_gets_a_price_with_the_name_of_its_document() -> None:
+def test_unlisted_model_has_a_custom_price_and_its_documents_name() -> None:
     prices = custom(entry(model="acme-1", input=2, output=8.5))
     assert cost(prices) == Cost(10_500_000_000, "computed", f"prices.toml@{prices.document.digest}")
     assert cost(prices, models=("acme-2",)) == UNKNOWN_COST
 
 
-def test_a_custom_price_beats_the_price_list() -> None:
+def test_custom_price_precedes_the_price_list() -> None:
     prices = custom(entry(provider="openai", model="gpt-4o-mini", input=1, output=1))
     assert dollars(cost(prices, provider="openai", models=("gpt-4o-mini",))) == 2
     listed = cost(prices, provider="azure", models=("gpt-4o-mini",))
     assert listed.version == PRICE_VERSION
 
 
-def test_a_projects_price_beats_that_of_the_file() -> None:
+def test_project_price_precedes_the_file() -> None:
     file = custom(entry(model="acme-1", input=1, output=1) + entry(model="acme-2", input=1, output=1))
     own = custom(entry(model="acme-*", input=3, output=3), "project")
     assert cost(own, file).version == own.version
@@ -69,7 +69,7 @@ def test_a_projects_price_beats_that_of_the_file() -> None:
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_the_most_particular_entry_counts_whatever_the_order(order: int) -> None:
+def test_most_specific_entry_applies_in_any_order(order: int) -> None:
     entries = [
         entry(model="*", input=1, output=0),
         entry(model="acme-*", input=2, output=0),
@@ -91,7 +91,7 @@ def test_the_most_particular_entry_counts_whatever_the_order(order: int) -> None
     assert price(None, "acme") == 1
 
 
-def test_the_used_model_is_looked_up_before_the_one_asked_for() -> None:
+def test_used_model_is_looked_up_before_the_requested_one() -> None:
     prices = custom(entry(model="asked", input=1, output=0) + entry(model="used", input=2, output=0))
     assert dollars(cost(prices, models=("used", "asked"))) == 2
     assert dollars(cost(prices, models=("other", "asked"))) == 1
@@ -110,7 +110,7 @@ def test_prices_change_by_the_time_of_the_span() -> None:
     assert dollars(cost(prices, start_ns=0)) == 9
 
 
-def test_parts_cost_what_is_given_else_what_their_whole_costs() -> None:
+def test_parts_without_a_price_cost_the_price_of_their_whole() -> None:
     usage = Usage(
         input_tokens=10_000_000,
         output_tokens=10_000_000,
@@ -135,7 +135,7 @@ def test_parts_cost_what_is_given_else_what_their_whole_costs() -> None:
     assert dollars(cost(every, usage=usage)) == Decimal("129.35")
 
 
-def test_a_long_call_pays_its_tier_for_all_tokens() -> None:
+def test_tier_of_a_long_call_applies_to_all_tokens() -> None:
     prices = custom(
         entry(model="acme-1", input=1, output=10, cache_read=0.5)
         + "tiers = [{ above = 200_000, input = 2 },"
@@ -156,18 +156,18 @@ def test_a_long_call_pays_its_tier_for_all_tokens() -> None:
         (Usage(10, 0), True, Decimal("0.04")),
     ],
 )
-def test_a_price_by_the_call_needs_no_tokens(usage: Usage, failed: bool, expected: Decimal | None) -> None:
+def test_price_per_call_needs_no_tokens(usage: Usage, failed: bool, expected: Decimal | None) -> None:
     prices = custom(entry(model="acme-1", per_call=0.04))
     assert dollars(cost(prices, usage=usage, failed=failed)) == expected
 
 
-def test_unknown_tokens_have_no_cost_where_tokens_have_a_price() -> None:
+def test_unknown_tokens_have_no_cost_if_tokens_have_a_price() -> None:
     prices = custom(entry(model="acme-1", input=1, output=1, per_call=0.04))
     assert cost(prices, usage=Usage()) == UNKNOWN_COST
     assert cost(prices, usage=Usage(None, 5)) == UNKNOWN_COST
 
 
-def test_a_reported_cost_beats_a_price_unless_its_entry_says_otherwise() -> None:
+def test_reported_cost_precedes_a_price_unless_its_entry_overrides_it() -> None:
     yields = custom(entry(model="acme-1", input=1, output=1))
     insists = custom(entry(model="acme-1", input=1, output=1, override_reported=True))
     assert cost(yields, reported=ReportedCost(7)) == Cost(7, "reported", None)
@@ -177,7 +177,7 @@ def test_a_reported_cost_beats_a_price_unless_its_entry_says_otherwise() -> None
     assert dollars(cost(yields, reported=ReportedCost(estimate_nano_usd=7))) == 2
 
 
-def test_a_pattern_of_many_stars_is_matched_in_no_time() -> None:
+def test_pattern_with_many_stars_does_not_backtrack() -> None:
     prices = custom(entry(model="*a" * 100 + "b", input=1, output=1))
     assert cost(prices, models=("a" * 1024,)) == UNKNOWN_COST
 

@@ -1,4 +1,4 @@
-"""Numbers that one dialect writes in a way of its own."""
+"""Numbers that one dialect writes differently from all others."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def langfuse(usage: dict[str, Value], *, model: str = "gpt-4o-mini", **attribute
             {"input_tokens": 6000, "output_tokens": 44, "cache_read_input_tokens": 5100},
             (11_100, 44, 5100, None, None),
         ),
-        # Anthropic's names beside Langfuse's; the total shows whether the input includes them.
+        # Anthropic's names together with Langfuse's; the total shows whether the input includes them.
         ({"input": 6000, "output": 44, "cache_read_input_tokens": 5100}, (11_100, 44, 5100, None, None)),
         (
             {"input": 6000, "output": 44, "total": 6044, "cache_read_input_tokens": 5100},
@@ -92,12 +92,12 @@ def test_langfuse_usage(usage: dict[str, Value], expected: tuple[int | None, ...
         ({"input": 0.003, "output": 0.002, "total": 0.0049}, 4_900_000),
     ],
 )
-def test_langfuse_costs_are_their_total_else_their_sum(costs: dict[str, Value], nano_usd: int) -> None:
+def test_langfuse_cost_is_the_total_else_the_sum(costs: dict[str, Value], nano_usd: int) -> None:
     row = langfuse({"input": 40, "output": 8}, **{"langfuse.observation.cost_details": as_json(costs)})
     assert (row.cost_nano_usd, row.cost_source) == (nano_usd, "reported")
 
 
-def test_a_failed_langfuse_call_has_no_cost_instead_of_zero() -> None:
+def test_failed_langfuse_call_with_cost_zero_has_no_cost() -> None:
     row = langfuse(
         {},
         **{
@@ -124,7 +124,8 @@ def test_langfuse_generations_of_an_embedding_model_are_embeddings() -> None:
 @pytest.mark.parametrize(
     ("name", "usage", "output_tokens"),
     [
-        # OpenAI's plug-in: inside. Google's: beside, whether or not something else is in the total.
+        # OpenAI's plug-in includes thoughts in the output; Google's excludes them, whatever the total
+        # includes.
         ("openai/gpt-5-mini", {"outputTokens": 200, "thoughtsTokens": 150, "totalTokens": 1100}, 200),
         ("openai/gpt-5-mini", {"outputTokens": 200, "thoughtsTokens": 150}, 200),
         ("googleai/gemini-2.5-flash", {"outputTokens": 200, "thoughtsTokens": 150, "totalTokens": 1250}, 350),
@@ -164,7 +165,7 @@ def vercel(metadata: dict[str, Value], **attributes: Value) -> SpanRow:
     )
 
 
-def test_vercel_passes_on_bedrocks_input_without_the_cache_before_version_6() -> None:
+def test_vercel_before_6_excludes_the_cache_from_bedrocks_input() -> None:
     usage: dict[str, Value] = {"cacheReadInputTokens": 300, "cacheWriteInputTokens": 50}
     row = vercel({"bedrock": {"usage": usage}})
     assert (row.provider, row.input_tokens) == ("bedrock", 1050)
@@ -175,12 +176,12 @@ def test_vercel_passes_on_bedrocks_input_without_the_cache_before_version_6() ->
     assert row.input_tokens == 700
 
 
-def test_vercels_gateway_states_its_charge() -> None:
+def test_vercel_gateway_reports_its_cost() -> None:
     row = vercel({"gateway": {"routing": {}, "cost": "0.00123"}}, **{"ai.model.provider": "gateway"})
     assert (row.cost_nano_usd, row.cost_source) == (1_230_000, "reported")
 
 
-def test_litellm_names_the_model_that_was_sent() -> None:
+def test_litellm_reports_the_model_that_was_sent() -> None:
     row = row_of(
         span(
             {
@@ -248,7 +249,7 @@ _GEMINI: dict[str, Value] = {
         ),
     ],
 )
-def test_what_googles_tools_fed_back_is_input(scope: str, attributes: dict[str, Value]) -> None:
+def test_tool_results_fed_back_by_google_are_input(scope: str, attributes: dict[str, Value]) -> None:
     row = row_of(span({"gen_ai.request.model": "gemini-2.5-flash", **attributes}), scope=scope)
     assert (row.input_tokens, row.output_tokens, row.reasoning_tokens) == (850, 108, 33)
     assert row.cost_nano_usd == 850 * 300 + 108 * 2500
@@ -261,7 +262,7 @@ def test_what_googles_tools_fed_back_is_input(scope: str, attributes: dict[str, 
         ({"input_cost": 0.001, "output_cost": 0.0015}, 2_500_000),
     ],
 )
-def test_langsmith_states_costs_in_the_usage_metadata(costs: dict[str, Value], nano_usd: int) -> None:
+def test_langsmith_reports_costs_in_the_usage_metadata(costs: dict[str, Value], nano_usd: int) -> None:
     usage = {"input_tokens": 40, "output_tokens": 8, "total_tokens": 48, **costs}
     row = row_of(
         span({"langsmith.span.kind": "llm", "langsmith.metadata.usage_metadata": as_json(usage)}),
@@ -285,7 +286,7 @@ def test_the_first_known_host_decides() -> None:
     assert row.provider == "deepseek"
 
 
-def test_ollamas_own_answer_has_its_counts_at_the_top() -> None:
+def test_native_ollama_response_has_counts_at_the_top_level() -> None:
     answer = {
         "model": "llama3.2",
         "message": {"role": "assistant", "content": "Ebb."},

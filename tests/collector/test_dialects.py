@@ -1,4 +1,4 @@
-"""The dialects as a whole: how a span's is told, and that each is documented."""
+"""All dialects: how the dialect of a span is chosen, and that each is documented."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_every_dialect_has_a_section_a_row_and_a_snippet() -> None:
         assert "```" in sections[name]
 
 
-def test_names_and_scopes_of_dialects_are_their_own() -> None:
+def test_names_and_scopes_of_dialects_are_unique() -> None:
     names = [dialect.name for dialect in DIALECTS]
     scopes = [scope for dialect in DIALECTS for scope in dialect.scopes]
     assert len(set(names)) == len(names)
@@ -56,7 +56,7 @@ def test_operations_of_dialects_are_known() -> None:
         ("shop.web", None),
     ],
 )
-def test_a_scope_tells_the_dialect_by_whole_words(scope: str, expected: str | None) -> None:
+def test_scope_selects_the_dialect_by_whole_words(scope: str, expected: str | None) -> None:
     spoken = dialect_of_scope(scope)
     assert (spoken and spoken.dialect.name) == expected
 
@@ -75,11 +75,11 @@ def test_a_scope_tells_the_dialect_by_whole_words(scope: str, expected: str | No
         ("http.route", "otel-genai"),
     ],
 )
-def test_an_attribute_tells_the_dialect_where_the_scope_does_not(key: str, expected: str) -> None:
+def test_attribute_selects_the_dialect_of_an_unknown_scope(key: str, expected: str) -> None:
     assert dialect_of_attributes({key: "x"}).dialect.name == expected
 
 
-def test_no_attribute_that_a_dialect_reads_is_taken_for_a_secret() -> None:
+def test_no_attribute_of_a_dialect_counts_as_a_secret() -> None:
     read = {
         key
         for dialect in DIALECTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.spans import as_json, event, known_columns, row_of, span
 
 
-def test_strands_newest_form_has_its_messages_in_details_events() -> None:
+def test_strands_newest_version_has_messages_in_details_events() -> None:
     row = row_of(
         span(
             {
@@ -87,7 +87,7 @@ def test_strands_newest_form_has_its_messages_in_details_events() -> None:
     }
 
 
-def test_google_adk_counts_thoughts_whatever_its_attribute_says() -> None:
+def test_google_adk_counts_thoughts_if_its_attribute_excludes_them() -> None:
     row = row_of(
         span(
             {
@@ -164,7 +164,7 @@ def test_google_adk_counts_thoughts_whatever_its_attribute_says() -> None:
     }
 
 
-def test_google_adk_models_of_others_are_named_as_litellm_names_them() -> None:
+def test_google_adk_models_of_others_have_litellms_names() -> None:
     row = row_of(
         span(
             {
@@ -229,7 +229,7 @@ def test_google_adk_tools_have_arguments_and_a_result() -> None:
     }
 
 
-def test_agent_framework_has_cached_and_reasoning_tokens_under_the_providers_names() -> None:
+def test_agent_framework_reads_the_providers_names_of_token_counts() -> None:
     row = row_of(
         span(
             {
@@ -273,7 +273,7 @@ def test_agent_framework_has_cached_and_reasoning_tokens_under_the_providers_nam
     }
 
 
-def test_semantic_kernel_has_operations_and_counts_of_its_own_spelling() -> None:
+def test_semantic_kernel_operations_and_counts_are_recognised() -> None:
     row = row_of(
         span(
             {

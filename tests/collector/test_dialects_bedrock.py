@@ -1,11 +1,11 @@
-"""Golden rows of Bedrock's calls: whose input tokens include the cache, and whose leave it out."""
+"""Golden rows of Bedrock calls: senders whose input tokens include the cache, and senders that exclude it."""
 
 from __future__ import annotations
 
 from tests.support.spans import as_json, known_columns, row_of, span
 
 
-def test_aws_sdk_leaves_cached_tokens_out_of_the_input() -> None:
+def test_aws_sdk_excludes_cached_tokens_from_the_input() -> None:
     row = row_of(
         span(
             {
@@ -41,7 +41,7 @@ def test_aws_sdk_leaves_cached_tokens_out_of_the_input() -> None:
     }
 
 
-def test_openllmetry_leaves_cached_tokens_out_of_bedrocks_input() -> None:
+def test_openllmetry_excludes_cached_tokens_from_bedrocks_input() -> None:
     row = row_of(
         span(
             {
@@ -76,7 +76,7 @@ def test_openllmetry_leaves_cached_tokens_out_of_bedrocks_input() -> None:
     }
 
 
-def test_openinference_includes_what_is_cached_where_the_total_is_the_sum() -> None:
+def test_openinference_includes_cached_tokens_if_the_total_is_the_sum() -> None:
     row = row_of(
         span(
             {
@@ -114,7 +114,7 @@ def test_openinference_includes_what_is_cached_where_the_total_is_the_sum() -> N
     }
 
 
-def test_openinference_includes_what_is_cached_where_the_answer_has_less_input() -> None:
+def test_openinference_includes_cached_tokens_if_the_response_has_less() -> None:
     row = row_of(
         span(
             {
@@ -171,7 +171,7 @@ def test_openinference_includes_what_is_cached_where_the_answer_has_less_input()
     }
 
 
-def test_strands_includes_what_is_cached_since_its_names_are_the_conventions() -> None:
+def test_strands_with_conventional_names_includes_cached_tokens() -> None:
     row = row_of(
         span(
             {
@@ -214,7 +214,7 @@ def test_strands_includes_what_is_cached_since_its_names_are_the_conventions() -
     }
 
 
-def test_strands_left_it_out_while_it_had_names_of_its_own() -> None:
+def test_strands_with_its_own_names_excludes_cached_tokens() -> None:
     row = row_of(
         span(
             {

@@ -100,7 +100,7 @@ def test_azure_inference_has_messages_in_events() -> None:
     }
 
 
-def test_cloudflare_has_the_documents_of_the_provider() -> None:
+def test_cloudflare_has_the_providers_documents() -> None:
     row = row_of(
         span(
             {

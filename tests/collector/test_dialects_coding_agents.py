@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.spans import as_json, known_columns, row_of, span
 
 
-def test_claude_code_requests_are_calls_whose_input_excludes_the_cache() -> None:
+def test_claude_code_requests_are_calls_with_input_without_the_cache() -> None:
     row = row_of(
         span(
             {
@@ -247,7 +247,7 @@ def test_codex_turns_repeat_the_sums_of_their_calls() -> None:
     }
 
 
-def test_gemini_cli_operations_have_names_of_their_own() -> None:
+def test_gemini_cli_operation_names_are_recognised() -> None:
     row = row_of(
         span(
             {

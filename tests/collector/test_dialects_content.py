@@ -1,4 +1,4 @@
-"""What is read as content under any of its keys, and the previews of spans that have no text."""
+"""Content under all of its keys, and previews of spans without text."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_other_media_are_named_too(part: Value, shown: str | None) -> None:
     assert row.get("input_preview") == shown
 
 
-def test_an_image_beside_text_changes_nothing() -> None:
+def test_image_with_text_does_not_change_the_preview() -> None:
     parts: list[Value] = [{"type": "text", "content": "What is it?"}, {"type": "uri", "modality": "image"}]
     row = facts({**CHAT, "gen_ai.input.messages": as_json([{"role": "user", "parts": parts}])})
     assert row["input_preview"] == "What is it?"
@@ -72,7 +72,7 @@ def test_an_answer_in_audio_shows_its_transcript() -> None:
     assert row["output_preview"] == "Yes."
 
 
-def test_an_end_before_the_start_is_no_latency_of_zero() -> None:
+def test_end_before_the_start_is_an_unknown_latency() -> None:
     row = row_of(span(CHAT, duration_ms=-3.0), scope=PLAIN)
     assert row.latency_ms is None
 
@@ -291,7 +291,7 @@ def test_completions_of_openinference_have_their_texts() -> None:
         ("ChatMessage(role=<MessageRole.USER: 'user'>)", "assistant: 2864 m"),
     ],
 )
-def test_messages_go_before_the_repr_that_llama_index_writes(asked: str, answered: str) -> None:
+def test_messages_precede_the_repr_that_llama_index_writes(asked: str, answered: str) -> None:
     row = facts(
         {
             "openinference.span.kind": "LLM",
@@ -328,7 +328,7 @@ _ITEM_TEXT: Value = [{"type": "output_text", "text": "Hi"}]
         ({"id": "chatcmpl-1", "object": "chat.completion", "choices": []}, "chatcmpl-1"),
     ],
 )
-def test_the_id_of_a_part_is_not_that_of_the_response(output: Value, response_id: str | None) -> None:
+def test_id_of_a_part_is_not_the_response_id(output: Value, response_id: str | None) -> None:
     row = facts(
         {"langfuse.observation.type": "generation", "langfuse.observation.output": as_json(output)},
         scope="langfuse-sdk",
@@ -394,12 +394,12 @@ def test_agents_of_haystack_3_call_models_in_steps() -> None:
         ("haystack.async_pipeline.run", "invoke_workflow"),
     ],
 )
-def test_other_spans_of_haystack_are_known_by_their_names(name: str, operation: str) -> None:
+def test_other_spans_of_haystack_are_recognised_by_name(name: str, operation: str) -> None:
     row = facts({}, scope="haystack", name=name)
     assert (row["operation"], row["model_call"]) == (operation, False)
 
 
-def test_what_is_set_for_a_whole_langfuse_trace_is_kept() -> None:
+def test_input_and_output_of_a_langfuse_trace_are_stored() -> None:
     row = facts(
         {
             "langfuse.observation.type": "span",
@@ -436,7 +436,7 @@ def test_levels_of_failures(level: str, scope: str) -> None:
 
 
 @pytest.mark.parametrize("scope", ["langfuse-sdk", "openinference.instrumentation.openai"])
-def test_the_message_of_a_warning_is_kept(scope: str) -> None:
+def test_message_of_a_warning_is_stored(scope: str) -> None:
     row = facts(
         {
             "langfuse.observation.type": "generation",
@@ -449,7 +449,7 @@ def test_the_message_of_a_warning_is_kept(scope: str) -> None:
     assert "slow answer" in str(row["metadata"])
 
 
-def test_the_details_event_of_a_span_has_what_the_span_lacks() -> None:
+def test_details_event_of_a_span_completes_it() -> None:
     row = known_columns(
         row_of(
             span(

@@ -1,4 +1,4 @@
-"""Golden rows of OpenTelemetry's conventions, old and new, and of the Anthropic client."""
+"""Golden rows of OpenTelemetry's conventions, old and current, and of the Anthropic client."""
 
 from __future__ import annotations
 
@@ -429,7 +429,7 @@ def test_cache_writes_by_lifetime_without_their_sum_are_added() -> None:
     }
 
 
-def test_one_lifetime_of_cache_writes_alone_is_no_sum() -> None:
+def test_one_lifetime_of_cache_writes_alone_is_not_a_sum() -> None:
     usage = {"gen_ai.usage.cache_creation.ephemeral_1h_input_tokens": 88}
     row = row_of(span({"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 2109, **usage}))
     assert (row.cache_write_tokens, row.cache_write_1h_tokens) == (None, None)

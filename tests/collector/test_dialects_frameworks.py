@@ -1,4 +1,4 @@
-"""Golden rows of the other agent frameworks."""
+"""Golden rows of LiteLLM, Strands, Google's ADK, AutoGen, Microsoft's agent framework and smolagents."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_litellm_calls_have_an_invented_id_and_a_cost() -> None:
     }
 
 
-def test_litellm_raw_requests_are_no_calls() -> None:
+def test_litellm_raw_requests_are_not_calls() -> None:
     row = row_of(
         span(
             {"gen_ai.system": "anthropic", "llm.anthropic.model": "claude-sonnet-4-5"},
@@ -200,7 +200,7 @@ def test_google_adk_calls() -> None:
     }
 
 
-def test_autogen_messages_are_no_calls() -> None:
+def test_autogen_messages_are_not_calls() -> None:
     row = row_of(
         span({"gen_ai.system": "autogen", "messaging.operation": "publish"}, name="autogen publish x"),
         scope="autogen-core",

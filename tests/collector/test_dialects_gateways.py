@@ -1,4 +1,4 @@
-"""Golden rows of LiteLLM, MLflow, and Langfuse and Vercel's SDK in versions between."""
+"""Golden rows of LiteLLM and MLflow, and of intermediate versions of Langfuse and Vercel's SDK."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.spans import as_json, known_columns, row_of, span
 _RAW_USAGE = "{'input_tokens': 21, 'cache_read_input_tokens': 1900, 'output_tokens': 12}"
 
 
-def test_litellm_awaited_calls_are_chats() -> None:
+def test_litellm_asynchronous_calls_are_chats() -> None:
     row = row_of(
         span(
             {
@@ -82,7 +82,7 @@ def test_litellm_awaited_calls_are_chats() -> None:
     }
 
 
-def test_litellm_embeddings_without_content_are_told_by_the_function() -> None:
+def test_litellm_embeddings_without_content_are_known_by_the_function() -> None:
     row = row_of(
         span(
             {
@@ -188,7 +188,7 @@ def test_mlflow_cost_is_an_estimate() -> None:
     }
 
 
-def test_litellm_raw_requests_tell_what_the_provider_said() -> None:
+def test_litellm_raw_requests_have_the_providers_facts() -> None:
     row = row_of(
         span(
             {
@@ -230,7 +230,7 @@ def test_litellm_raw_requests_tell_what_the_provider_said() -> None:
     }
 
 
-def test_langfuse_langchain_callback_takes_parts_out_of_their_wholes() -> None:
+def test_langfuse_langchain_callback_subtracts_parts() -> None:
     row = row_of(
         span(
             {
@@ -268,7 +268,7 @@ def test_langfuse_langchain_callback_takes_parts_out_of_their_wholes() -> None:
     }
 
 
-def test_langfuse_parts_that_overlap_leave_the_total_to_tell() -> None:
+def test_langfuse_overlapping_parts_are_resolved_by_the_total() -> None:
     row = row_of(
         span(
             {
@@ -309,7 +309,7 @@ def test_langfuse_parts_that_overlap_leave_the_total_to_tell() -> None:
     }
 
 
-def test_vercel_5_leaves_cached_tokens_out_of_anthropics_input() -> None:
+def test_vercel_5_excludes_cached_tokens_from_anthropics_input() -> None:
     row = row_of(
         span(
             {

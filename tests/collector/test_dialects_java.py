@@ -47,7 +47,7 @@ def test_spring_ai_models_are_calls_whose_values_are_texts() -> None:
     }
 
 
-def test_spring_ai_clients_repeat_the_calls_below_them() -> None:
+def test_spring_ai_clients_repeat_their_child_calls() -> None:
     row = row_of(
         span(
             {
@@ -78,7 +78,7 @@ def test_spring_ai_clients_repeat_the_calls_below_them() -> None:
     }
 
 
-def test_spring_ai_conversations_called_default_are_no_sessions() -> None:
+def test_spring_ai_conversations_called_default_are_not_sessions() -> None:
     row = row_of(
         span(
             {
@@ -169,7 +169,7 @@ def test_spring_ai_vector_stores_are_retrievals() -> None:
     }
 
 
-def test_langchain4j_tools_are_told_by_name() -> None:
+def test_langchain4j_tools_are_recognised_by_name() -> None:
     row = row_of(
         span(
             {"gen_ai.tool.call.arguments": as_json({"city": "Ulm"}), "gen_ai.tool.call.result": "Sunny"},

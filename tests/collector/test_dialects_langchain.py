@@ -137,7 +137,7 @@ def test_langchain_by_openinference() -> None:
     }
 
 
-def test_langsmith_takes_openrouters_vendor_for_the_provider() -> None:
+def test_langsmith_vendor_of_an_openrouter_call_is_not_the_provider() -> None:
     row = row_of(
         span(
             {
@@ -170,7 +170,7 @@ def test_langsmith_takes_openrouters_vendor_for_the_provider() -> None:
     }
 
 
-def test_langchain_responses_end_as_their_status_says() -> None:
+def test_langchain_finish_reason_follows_from_the_status() -> None:
     row = row_of(
         span(
             {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.spans import as_json, known_columns, row_of, span
 
 
-def test_langfuse_with_usage_given_by_hand() -> None:
+def test_langfuse_usage_set_by_the_application() -> None:
     row = row_of(
         span(
             {
@@ -167,7 +167,7 @@ def test_langsmith_with_usage_in_pythons_repr() -> None:
     }
 
 
-def test_langsmith_retrievers_are_no_embeddings() -> None:
+def test_langsmith_retrievers_are_not_embeddings() -> None:
     row = row_of(
         span(
             {
@@ -253,7 +253,7 @@ def test_mlflow_with_every_value_in_json() -> None:
     }
 
 
-def test_langfuse_langchain_callback_notes_model_and_session_in_metadata() -> None:
+def test_langfuse_langchain_callback_has_model_and_session_in_metadata() -> None:
     row = row_of(
         span(
             {

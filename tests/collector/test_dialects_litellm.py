@@ -1,4 +1,4 @@
-"""Golden rows of what LiteLLM tells of its calls elsewhere than other dialects."""
+"""Golden rows of facts that LiteLLM writes into other attributes than other dialects."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_litellm_has_cached_tokens_and_openrouters_price_in_its_usage_object() -
     }
 
 
-def test_litellm_ids_of_its_own_are_no_response_ids() -> None:
+def test_litellm_ids_of_its_own_are_not_response_ids() -> None:
     row = row_of(
         span(
             {
@@ -85,7 +85,7 @@ def test_litellm_ids_of_its_own_are_no_response_ids() -> None:
     }
 
 
-def test_litellm_ids_of_responses_hide_the_providers() -> None:
+def test_litellm_response_ids_contain_the_providers_id() -> None:
     row = row_of(
         span(
             {
@@ -115,7 +115,7 @@ def test_litellm_ids_of_responses_hide_the_providers() -> None:
     }
 
 
-def test_litellm_calls_of_tools_stand_beside_its_messages() -> None:
+def test_litellm_tool_calls_are_added_to_its_messages() -> None:
     row = row_of(
         span(
             {

@@ -135,7 +135,7 @@ def test_chat_completions_have_messages_on_both_sides() -> None:
     }
 
 
-def test_runs_of_an_agent_are_no_calls() -> None:
+def test_runs_of_an_agent_are_not_calls() -> None:
     row = row_of(
         span({"gen_ai.system": "openai", "name": "A", "tools": "[]"}, name="Agent run: {name!r}"),
         scope="logfire.openai_agents",
@@ -232,7 +232,7 @@ def test_handoffs_are_spans() -> None:
     }
 
 
-def test_traces_name_the_group_as_session() -> None:
+def test_group_of_a_trace_is_the_session() -> None:
     row = row_of(
         span({"name": "wf", "group_id": "s1", "metadata": "null"}, name="OpenAI Agents trace: {name}"),
         scope="logfire.openai_agents",

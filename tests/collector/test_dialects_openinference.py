@@ -232,7 +232,7 @@ def test_openllmetry_before_the_conventions() -> None:
     }
 
 
-def test_openllmetry_streams_tell_the_first_chunk_by_an_event() -> None:
+def test_openllmetry_event_dates_the_first_chunk_of_a_stream() -> None:
     row = row_of(
         span(
             {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.spans import as_json, known_columns, row_of, span
 
 
-def test_openlit_leaves_cached_tokens_out() -> None:
+def test_openlit_excludes_cached_tokens_from_the_input() -> None:
     row = row_of(
         span(
             {
@@ -52,7 +52,7 @@ def test_openlit_leaves_cached_tokens_out() -> None:
     }
 
 
-def test_openlit_streams_tell_the_first_token() -> None:
+def test_openlit_streams_have_a_time_to_the_first_token() -> None:
     row = row_of(
         span(
             {
@@ -182,7 +182,7 @@ def test_logfire_with_json_lists_and_raw_usage() -> None:
     }
 
 
-def test_logfire_pending_spans_announce_nothing_of_their_own() -> None:
+def test_logfire_pending_spans_are_not_calls() -> None:
     row = row_of(
         span(
             {

@@ -1,11 +1,11 @@
-"""Golden rows of what OpenLLMetry known_columns in other places before, or tells by the total only."""
+"""Golden rows of older OpenLLMetry attributes, and of a total with unexplained tokens."""
 
 from __future__ import annotations
 
 from tests.support.spans import event, known_columns, row_of, span
 
 
-def test_openllmetry_prompts_of_completions_stood_under_their_role() -> None:
+def test_openllmetry_older_completion_prompts_are_under_their_role() -> None:
     row = row_of(
         span(
             {
@@ -79,7 +79,7 @@ def test_openllmetry_chunks_had_another_name() -> None:
     }
 
 
-def test_tokens_that_only_googles_total_has_are_not_output_and_leave_the_cost_unknown() -> None:
+def test_unexplained_tokens_of_googles_total_leave_the_cost_unknown() -> None:
     row = row_of(
         span(
             {

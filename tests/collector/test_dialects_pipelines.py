@@ -59,7 +59,7 @@ def test_spring_ai_writes_every_value_as_a_text() -> None:
     }
 
 
-def test_spring_ai_clients_are_no_calls() -> None:
+def test_spring_ai_clients_are_not_calls() -> None:
     row = row_of(
         span(
             {
@@ -136,7 +136,7 @@ def test_genkit_models() -> None:
     }
 
 
-def test_genkit_flows_fail_as_their_state_says() -> None:
+def test_genkit_flows_fail_by_their_state() -> None:
     row = row_of(
         span(
             {

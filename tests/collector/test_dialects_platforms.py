@@ -1,4 +1,4 @@
-"""Golden rows of LangWatch, Braintrust, Laminar, Sentry, Dify, and OpenRouter's broadcast."""
+"""Golden rows of LangWatch, Braintrust, Laminar, Sentry, Dify, and OpenRouter's export."""
 
 from __future__ import annotations
 
@@ -230,7 +230,7 @@ def test_laminar_spans_have_input_and_output() -> None:
     }
 
 
-def test_laminar_answers_from_its_cache_are_no_calls() -> None:
+def test_laminar_answers_from_its_cache_are_not_calls() -> None:
     row = row_of(
         span(
             {
@@ -258,7 +258,7 @@ def test_laminar_answers_from_its_cache_are_no_calls() -> None:
     }
 
 
-def test_openrouter_states_what_it_charged() -> None:
+def test_openrouter_reports_its_cost() -> None:
     row = row_of(
         span(
             {
@@ -328,7 +328,7 @@ def test_openrouter_states_what_it_charged() -> None:
     }
 
 
-def test_sentry_has_spellings_of_its_own() -> None:
+def test_sentry_names_are_recognised() -> None:
     row = row_of(
         span(
             {
@@ -417,7 +417,7 @@ def test_sentry_tools_have_input_and_output() -> None:
     }
 
 
-def test_sentry_spans_of_other_operations_are_none_of_a_model() -> None:
+def test_sentry_spans_of_other_operations_are_not_gen_ai() -> None:
     row = row_of(
         span({"sentry.op": "http.client", "sentry.environment": "prod"}, name="GET /"), scope="sentry"
     )

@@ -1,4 +1,4 @@
-"""Spans that have a second dialect's attributes under the scope of a first, as span processors leave them."""
+"""Spans with a second dialect's attributes under the scope of a first, as span processors leave them."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_a_call_is_read_by_its_attributes_under_every_scope(form: str, scope: st
 @pytest.mark.parametrize("scope", SCOPES)
 @pytest.mark.parametrize("form", FORMS)
 def test_content_of_a_second_dialect_is_never_metadata(form: str, scope: str) -> None:
-    """The conventions' own attributes stay: their usage counts, the second content only goes."""
+    """The conventions' own attributes stay: their usage counts; only the second content is removed."""
     row = row_of(span({**FORMS[form], **FORMS["conventions"]}, name="call", parent_id=9), scope=scope)
 
     assert (row.input_tokens, row.output_tokens) == (700, 31)
@@ -174,7 +174,7 @@ def test_content_of_a_second_dialect_is_never_metadata(form: str, scope: str) ->
 
 
 def test_the_scopes_own_usage_is_not_mixed_with_the_translation() -> None:
-    """Strands counts Bedrock's input without the cache, OpenInference with it: one of them is taken whole."""
+    """Strands' input excludes Bedrock's cache, OpenInference's includes it: usage comes from one of them."""
     row = row_of(
         span(
             {

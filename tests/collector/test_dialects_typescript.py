@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.spans import as_json, known_columns, row_of, span
 
 
-def test_mastra_generations_know_when_the_answer_began() -> None:
+def test_mastra_generations_have_a_time_to_the_first_token() -> None:
     row = row_of(
         span(
             {
@@ -157,7 +157,7 @@ def test_mastra_tools_have_arguments_and_a_result() -> None:
     }
 
 
-def test_voltagent_calls_are_told_by_the_type_of_the_span() -> None:
+def test_voltagent_calls_are_recognised_by_the_type_of_the_span() -> None:
     row = row_of(
         span(
             {

@@ -19,7 +19,7 @@ _GOOGLES_USAGE = as_json(
 )
 
 
-def test_vercel_4_leaves_cached_tokens_to_the_providers_metadata() -> None:
+def test_vercel_4_has_cached_tokens_in_the_providers_metadata() -> None:
     row = row_of(
         span(
             {
@@ -275,7 +275,7 @@ def test_pydantic_ai_agents() -> None:
     }
 
 
-def test_vercel_5_counts_googles_thoughts_beside_the_output() -> None:
+def test_vercel_5_excludes_googles_thoughts_from_the_output() -> None:
     row = row_of(
         span(
             {
@@ -310,7 +310,7 @@ def test_vercel_5_counts_googles_thoughts_beside_the_output() -> None:
     }
 
 
-def test_vercel_4_leaves_parts_of_openais_usage_to_the_providers_metadata() -> None:
+def test_vercel_4_has_parts_of_openais_usage_in_the_providers_metadata() -> None:
     row = row_of(
         span(
             {
@@ -353,7 +353,7 @@ def test_vercel_4_leaves_parts_of_openais_usage_to_the_providers_metadata() -> N
     }
 
 
-def test_vercel_5_leaves_googles_thoughts_to_the_providers_metadata() -> None:
+def test_vercel_5_has_googles_thoughts_in_the_providers_metadata() -> None:
     row = row_of(
         span(
             {

@@ -1,4 +1,4 @@
-"""Golden rows of first versions and of OpenInference for other clients."""
+"""Golden rows of first versions, and of OpenInference for further clients."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_pydantic_ai_first_version_has_its_messages_as_events() -> None:
     }
 
 
-def test_pydantic_ai_first_version_agents_are_told_by_their_name() -> None:
+def test_pydantic_ai_first_version_agents_are_recognised_by_name() -> None:
     row = row_of(
         span(
             {
@@ -161,7 +161,7 @@ def test_logfire_responses_have_their_messages_as_events() -> None:
     }
 
 
-def test_openinference_bedrock_leaves_cached_tokens_out() -> None:
+def test_openinference_bedrock_excludes_cached_tokens() -> None:
     row = row_of(
         span(
             {

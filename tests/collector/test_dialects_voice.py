@@ -74,7 +74,7 @@ def test_livekit_requests_have_messages_in_items() -> None:
     }
 
 
-def test_livekit_turns_and_tools_are_told_by_name() -> None:
+def test_livekit_turns_and_tools_are_recognised_by_name() -> None:
     row = row_of(
         span(
             {
@@ -106,7 +106,7 @@ def test_livekit_turns_and_tools_are_told_by_name() -> None:
     }
 
 
-def test_livekit_speech_is_a_call_with_the_spoken_text() -> None:
+def test_livekit_speech_is_a_call_with_its_text() -> None:
     row = row_of(
         span(
             {
@@ -135,7 +135,7 @@ def test_livekit_speech_is_a_call_with_the_spoken_text() -> None:
     }
 
 
-def test_pipecat_chats_have_content_under_bare_names() -> None:
+def test_pipecat_chats_have_content_under_unprefixed_names() -> None:
     row = row_of(
         span(
             {

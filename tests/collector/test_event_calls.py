@@ -1,4 +1,4 @@
-"""Calls that coding agents report in log events become rows, and never count twice beside their spans."""
+"""Calls that coding agents report in log events become rows, and count once if they have spans too."""
 
 from __future__ import annotations
 
@@ -219,7 +219,7 @@ def test_thoughts_and_tools_of_gemini_cli_are_added() -> None:
     }
 
 
-def test_parts_of_streams_and_other_events_are_no_calls() -> None:
+def test_parts_of_streams_and_other_events_are_not_calls() -> None:
     request = logs(
         record({"event.name": "codex.sse_event", "event.kind": "response.output_text.delta"}),
         record({"event.name": "codex.tool_result"}),
@@ -314,14 +314,14 @@ def test_a_call_with_span_and_event_counts_once(
 ) -> None:
     own = span(attributes, name=name, span_id=2, parent_id=1)
     in_trace = context != "none"
-    beside = record(
+    log_record = record(
         event,
         f"claude_code.{event['event.name']}",
         trace_id=TRACE_ID if in_trace else b"",
         span_id=(2 if context == "the call's span" else 1).to_bytes(8, "big") if in_trace else b"",
     )
     traces = trace_request(own, scope=scope)
-    events = logs(beside, scope=CLAUDE if scope.startswith("com.anthropic") else "")
+    events = logs(log_record, scope=CLAUDE if scope.startswith("com.anthropic") else "")
     for order in permutations((traces, events, events)):
         rows = _stored(store, order)
         counted = [row for row in rows if row.counted]

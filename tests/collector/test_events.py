@@ -1,4 +1,4 @@
-"""Log events become the content of the span they name, however they come."""
+"""Log events become the content of their span, in any order and number of requests."""
 
 from __future__ import annotations
 
@@ -55,37 +55,41 @@ CONVERSATION = [
 
 
 def test_messages_and_choices_make_a_request_and_a_response() -> None:
-    told = content(*CONVERSATION)
-    assert (told.input_preview, told.output_preview, told.finish_reason) == ("Weather?", "Cloudy.", "stop")
-    assert told.request_body is not None
-    assert orjson.loads(unpack(told.request_body)) == {
+    result = content(*CONVERSATION)
+    assert (result.input_preview, result.output_preview, result.finish_reason) == (
+        "Weather?",
+        "Cloudy.",
+        "stop",
+    )
+    assert result.request_body is not None
+    assert orjson.loads(unpack(result.request_body)) == {
         "messages": [{"role": "system", "content": "Be terse."}, {"role": "user", "content": "Weather?"}]
     }
-    assert told.response_body is not None
-    assert orjson.loads(unpack(told.response_body)) == {
+    assert result.response_body is not None
+    assert orjson.loads(unpack(result.response_body)) == {
         "messages": [{"role": "assistant", "content": "Cloudy.", "finish_reason": "stop"}],
         "finish_reasons": ["stop"],
     }
 
 
 @given(st.lists(st.sampled_from(CONVERSATION), max_size=8).map(lambda extra: [*extra, *CONVERSATION]))
-def test_order_and_repetition_change_nothing(records: list[LogRecord]) -> None:
+def test_order_and_repetition_of_records_have_no_effect(records: list[LogRecord]) -> None:
     assert content(*records) == content(*CONVERSATION)
 
 
-def test_records_of_the_same_time_stand_in_the_order_of_their_roles() -> None:
+def test_records_of_the_same_time_are_ordered_by_role() -> None:
     answer = record("gen_ai.assistant.message", {"content": "Hello."})
     question = record("gen_ai.user.message", {"content": "Hi."})
-    told = content(answer, question)
-    assert told.request_body is not None
-    assert [message["role"] for message in orjson.loads(unpack(told.request_body))["messages"]] == [
+    result = content(answer, question)
+    assert result.request_body is not None
+    assert [message["role"] for message in orjson.loads(unpack(result.request_body))["messages"]] == [
         "user",
         "assistant",
     ]
 
 
-def test_details_carry_everything_in_attributes() -> None:
-    told = content(
+def test_details_event_has_all_content_in_attributes() -> None:
+    result = content(
         record(
             "gen_ai.client.inference.operation.details",
             attributes={
@@ -97,24 +101,24 @@ def test_details_carry_everything_in_attributes() -> None:
             },
         )
     )
-    assert (told.input_preview, told.output_preview, told.finish_reason) == ("Hi.", "Hello.", "length")
-    assert told.request_body is not None
-    assert orjson.loads(unpack(told.request_body))["model"] == "gpt-4o-mini"
+    assert (result.input_preview, result.output_preview, result.finish_reason) == ("Hi.", "Hello.", "length")
+    assert result.request_body is not None
+    assert orjson.loads(unpack(result.request_body))["model"] == "gpt-4o-mini"
 
 
-def test_a_choice_without_content_tells_only_why_it_ended() -> None:
+def test_choice_without_content_has_only_a_finish_reason() -> None:
     silent = record(
         "gen_ai.choice", {"index": 0, "finish_reason": "tool_calls", "message": {"role": "assistant"}}
     )
     assert content(silent) == NOTHING._replace(finish_reason="tool_calls")
 
 
-def test_the_name_may_stand_in_an_attribute_and_the_body_in_text() -> None:
+def test_event_name_may_be_an_attribute_and_the_body_json_text() -> None:
     old = record("", '{"content": "Hi."}', attributes={"event.name": "gen_ai.user.message"})
     assert content(old).input_preview == "Hi."
 
 
-def test_records_that_are_no_content_of_a_span_are_counted() -> None:
+def test_records_without_content_of_a_span_are_counted() -> None:
     mapped = event_parts(
         logs(
             record("gen_ai.user.message", {"content": "Hi."}, trace_id=b""),
@@ -126,19 +130,19 @@ def test_records_that_are_no_content_of_a_span_are_counted() -> None:
     assert (mapped.parts, mapped.ignored) == ([], 4)
 
 
-def test_nothing_is_the_content_of_no_parts() -> None:
+def test_no_parts_have_no_content() -> None:
     assert content_of_parts([]) == NOTHING
 
 
-def test_bodies_of_any_shape_are_no_trouble() -> None:
+def test_bodies_of_any_shape_do_not_raise() -> None:
     odd: list[Value] = [None, "", 7, float("nan"), [1], {"message": 5}, {"message": None}, b"\xff", "text"]
     names = ["gen_ai.user.message", "gen_ai.choice", "gen_ai.client.inference.operation.details"]
     records = [record(name, body, after_ns=index) for name in names for index, body in enumerate(odd)]
     assert content(*records).input_preview == "text"
 
 
-def test_litellm_names_its_records_in_an_attribute() -> None:
-    told = content(
+def test_litellm_has_the_event_name_in_an_attribute() -> None:
+    result = content(
         record(
             "", {"role": "user", "content": "Weather?"}, attributes={"event_name": "gen_ai.content.prompt"}
         ),
@@ -149,13 +153,21 @@ def test_litellm_names_its_records_in_an_attribute() -> None:
             after_ns=1,
         ),
     )
-    assert (told.input_preview, told.output_preview, told.finish_reason) == ("Weather?", "Cloudy.", "stop")
+    assert (result.input_preview, result.output_preview, result.finish_reason) == (
+        "Weather?",
+        "Cloudy.",
+        "stop",
+    )
 
 
-def test_googles_choices_have_their_content_in_themselves() -> None:
+def test_google_choices_have_content_without_a_message() -> None:
     parts = {"role": "model", "parts": [{"text": "Cloudy."}]}
-    told = content(
+    result = content(
         record("gen_ai.user.message", {"content": {"role": "user", "parts": [{"text": "Weather?"}]}}),
         record("gen_ai.choice", {"index": 0, "content": parts, "finish_reason": "STOP"}, after_ns=1),
     )
-    assert (told.input_preview, told.output_preview, told.finish_reason) == ("Weather?", "Cloudy.", "stop")
+    assert (result.input_preview, result.output_preview, result.finish_reason) == (
+        "Weather?",
+        "Cloudy.",
+        "stop",
+    )

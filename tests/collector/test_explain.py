@@ -1,4 +1,4 @@
-"""Explanations: every statement of them is held against what mapping and counting really do."""
+"""Explanations: every statement agrees with what mapping and counting do."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def logs_request(*records: LogRecord) -> ExportLogsServiceRequest:
     return ExportLogsServiceRequest(resource_logs=[ResourceLogs(scope_logs=[ScopeLogs(log_records=records)])])
 
 
-def test_each_column_names_the_attribute_that_feeds_it_and_those_that_it_overrules() -> None:
-    (told,) = explained(
+def test_each_column_has_its_source_and_the_overruled_attributes() -> None:
+    (explanation,) = explained(
         span(
             {
                 "gen_ai.operation.name": "chat",
@@ -59,9 +59,9 @@ def test_each_column_names_the_attribute_that_feeds_it_and_those_that_it_overrul
             }
         )
     )
-    assert told["dialect"] == "otel-genai"
-    assert told["recognised_by"] == f"its scope '{GENAI}'"
-    columns = told["columns"]
+    assert explanation["dialect"] == "otel-genai"
+    assert explanation["recognised_by"] == f"its scope '{GENAI}'"
+    columns = explanation["columns"]
     # Equal values too: the one that would follow feeds nothing.
     assert columns["provider"] == {
         "value": "openai",
@@ -83,19 +83,21 @@ def test_each_column_names_the_attribute_that_feeds_it_and_those_that_it_overrul
     }
     assert columns["latency_ms"] == {"value": 250.0, "from": ["span times"]}
     assert columns["operation"]["from"] == ["gen_ai.operation.name"]
-    assert told["ignored"] == []
+    assert explanation["ignored"] == []
 
 
-def test_a_dialect_is_told_by_its_attribute_where_the_scope_does_not() -> None:
-    (told,) = explained(span({"openinference.span.kind": "LLM", "llm.model_name": "gpt-5"}), scope="my-app")
-    assert (told["dialect"], told["operation"]) == ("openinference", "chat")
-    assert told["recognised_by"] == "its attribute 'openinference.span.kind'"
+def test_dialect_of_an_unknown_scope_is_recognised_by_its_attribute() -> None:
+    (explanation,) = explained(
+        span({"openinference.span.kind": "LLM", "llm.model_name": "gpt-5"}), scope="my-app"
+    )
+    assert (explanation["dialect"], explanation["operation"]) == ("openinference", "chat")
+    assert explanation["recognised_by"] == "its attribute 'openinference.span.kind'"
     (plain,) = explained(span({"gen_ai.request.model": "gpt-5"}), scope="my-app")
     assert plain["recognised_by"] == "neither its scope nor its attributes name another dialect"
 
 
-def test_other_dialects_that_are_read_too_are_named() -> None:
-    (told,) = explained(
+def test_further_dialects_are_named() -> None:
+    (explanation,) = explained(
         span(
             {
                 "gen_ai.operation.name": "chat",
@@ -107,23 +109,23 @@ def test_other_dialects_that_are_read_too_are_named() -> None:
             }
         )
     )
-    assert told["dialect"] == "otel-genai"
-    assert told["recognised_by"] == (
+    assert explanation["dialect"] == "otel-genai"
+    assert explanation["recognised_by"] == (
         f"its scope '{GENAI}'; and openinference by its attribute 'openinference.span.kind'"
     )
-    assert told["columns"]["input_tokens"] == {"value": 3, "from": ["llm.token_count.prompt"]}
-    assert {entry["part"]: entry["why"] for entry in told["ignored"]} == {
+    assert explanation["columns"]["input_tokens"] == {"value": 3, "from": ["llm.token_count.prompt"]}
+    assert {entry["part"]: entry["why"] for entry in explanation["ignored"]} == {
         "openinference.span.kind": "another attribute has the kind of the span"
     }
-    assert told["columns"]["output_preview"] == {
+    assert explanation["columns"]["output_preview"] == {
         "value": "Hello",
         "from": ["gen_ai.output.messages"],
         "overruled": [{"part": "output.value", "value": "Hello"}],
     }
 
 
-def test_what_is_ignored_says_why() -> None:
-    (told,) = explained(
+def test_ignored_parts_have_reasons() -> None:
+    (explanation,) = explained(
         span(
             {
                 "langsmith.span.kind": "llm",
@@ -138,7 +140,7 @@ def test_what_is_ignored_says_why() -> None:
         ),
         scope="langsmith",
     )
-    assert {entry["part"]: entry["why"] for entry in told["ignored"]} == {
+    assert {entry["part"]: entry["why"] for entry in explanation["ignored"]} == {
         "langsmith.metadata.LANGSMITH_API_KEY": "its name suggests a secret",
         "http.request.header.authorization": "its name suggests a secret",
         "gen_ai.usage.input_token_details": "it contains nothing about the call",
@@ -147,28 +149,28 @@ def test_what_is_ignored_says_why() -> None:
     }
 
 
-def test_what_no_column_holds_is_told_as_metadata() -> None:
-    (told,) = explained(
+def test_values_without_a_column_are_shown_as_metadata() -> None:
+    (explanation,) = explained(
         span({"gen_ai.request.model": "gpt-5", "app.plan": "pro", "pulse.metadata.tier": "gold"}),
         resource={"host.name": "h1"},
     )
-    metadata = told["metadata"]
+    metadata = explanation["metadata"]
     assert metadata["attributes.app.plan"] == ["app.plan"]
     assert metadata["tier"] == ["pulse.metadata.tier"]
     assert metadata["resource.host.name"] == ["resource host.name"]
 
 
-def test_what_two_parts_say_alike_comes_from_the_first() -> None:
+def test_equal_values_of_two_parts_come_from_the_first() -> None:
     answer = '[{"role":"assistant","parts":[{"type":"text","content":"18."}],"finish_reason":"stop"}]'
-    (told,) = explained(
+    (explanation,) = explained(
         span({**CALL, "gen_ai.response.finish_reasons": ["stop"], "gen_ai.output.messages": answer})
     )
-    body = told["columns"]["response_body"]
+    body = explanation["columns"]["response_body"]
     assert "gen_ai.response.finish_reasons" in body["from"]
     assert "overruled" not in body
 
 
-def test_a_wrapper_and_the_calls_below_it_say_why_they_count() -> None:
+def test_wrapper_and_its_calls_have_reasons_for_counting() -> None:
     chat = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
@@ -206,10 +208,10 @@ def test_two_spans_of_one_call_name_each_other_and_what_is_completed() -> None:
     }
 
 
-def test_log_records_join_their_span_or_say_why_they_are_declined() -> None:
+def test_log_records_complete_their_span_or_have_a_reason() -> None:
     nameless = log_record("gen_ai.user.message", {"content": "Weather?"})
     nameless.span_id = b""
-    told = answer(
+    explanation = answer(
         trace_request(chat_span(), scope=GENAI),
         logs_request(
             log_record("gen_ai.user.message", {"content": "Weather in Paris?"}),
@@ -217,30 +219,33 @@ def test_log_records_join_their_span_or_say_why_they_are_declined() -> None:
             nameless,
         ),
     )
-    assert [record["declined"] for record in told["logs"]] == [
+    assert [record["declined"] for record in explanation["logs"]] == [
         None,
         "it is not a known gen-ai event",
         "it belongs to no span: trace id and span id are missing or all zero",
     ]
-    assert told["spans"][0]["completed"]["input_preview"] == {
+    assert explanation["spans"][0]["completed"]["input_preview"] == {
         "own": None,
         "shown": "Weather in Paris?",
         "from": "log events",
     }
 
 
-def test_events_of_a_span_feed_columns_too() -> None:
-    (told,) = explained(
+def test_events_of_a_span_are_sources_of_columns() -> None:
+    (explanation,) = explained(
         span(
             {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5"},
             events=[event("gen_ai.user.message", {"content": "Weather?"})],
         )
     )
-    assert told["columns"]["input_preview"] == {"value": "Weather?", "from": ["event gen_ai.user.message"]}
+    assert explanation["columns"]["input_preview"] == {
+        "value": "Weather?",
+        "from": ["event gen_ai.user.message"],
+    }
 
 
 def test_flattened_lists_are_one_part() -> None:
-    (told,) = explained(
+    (explanation,) = explained(
         span(
             {
                 "gen_ai.request.model": "gpt-4",
@@ -252,10 +257,10 @@ def test_flattened_lists_are_one_part() -> None:
         ),
         scope="opentelemetry.instrumentation.openai.v1",
     )
-    assert told["columns"]["input_preview"]["from"] == ["gen_ai.prompt.N"]
+    assert explanation["columns"]["input_preview"]["from"] == ["gen_ai.prompt.N"]
 
 
-def test_spans_that_cannot_be_rows_say_why_and_others_that_they_would_be_left_out() -> None:
+def test_refused_and_left_out_spans_have_reasons() -> None:
     broken = span({"gen_ai.request.model": "gpt-5"}, span_id=2)
     broken.span_id = b"12"
     first, second = explained(broken, span({"http.method": "GET"}, name="GET /"), scope="http")
@@ -266,17 +271,17 @@ def test_spans_that_cannot_be_rows_say_why_and_others_that_they_would_be_left_ou
     )
 
 
-def test_work_is_bounded_and_the_answer_says_what_was_not_looked_at() -> None:
+def test_work_is_bounded_and_notes_name_what_was_not_examined() -> None:
     request = trace_request(*(chat_span(span_id=number) for number in range(1, 51)), scope=GENAI)
     budget = Budget(600, 1 << 30)
-    told = explanation_json(explain(request, None, received_ns=RECEIVED_NS, budget=budget))
+    explanation = explanation_json(explain(request, None, received_ns=RECEIVED_NS, budget=budget))
     assert budget.mappings >= 0
-    spans: Any = told["spans"]
+    spans: Any = explanation["spans"]
     sourced = [bool(one["columns"]["provider"]["from"]) for one in spans]
     assert 0 < sum(sourced) < 50
-    # All the rest is told of every span.
+    # All the rest is explanation of every span.
     assert all(one["counted"] for one in spans)
-    assert told["notes"] == [
+    assert explanation["notes"] == [
         f"of {50 - sum(sourced)} of 50 spans the sources were not searched, since that takes too long; "
         "explain them in a separate request, or with `pulse explain` on a file"
     ]
@@ -287,24 +292,24 @@ def by_name(capture: Capture) -> str:
 
 
 @pytest.mark.parametrize("capture", captures()[::3], ids=by_name)
-def test_every_capture_can_be_explained_and_what_counts_is_what_the_store_counts(capture: Capture) -> None:
-    told = explain(
+def test_explained_captures_count_the_same_calls_as_the_store(capture: Capture) -> None:
+    explanation = explain(
         capture.request, capture.logs, received_ns=capture.received_ns, budget=Budget(20_000, 1 << 30)
     )
-    assert not told.notes
-    counted = sum(one.counting is not None and one.counting.counted for one in told.spans)
+    assert not explanation.notes
+    counted = sum(one.counting is not None and one.counting.counted for one in explanation.spans)
     expected = capture.expected["rows_counted"]
     allowed = expected["any"] if isinstance(expected, dict) else [expected]
     assert isinstance(allowed, list)
     assert counted in allowed
     # Whatever has a value has a part of the span that gives it.
-    for one in told.spans:
+    for one in explanation.spans:
         for name, column in one.columns.items():
             assert column.sources, f"{one.name}: {name} comes from nowhere"
-    assert explanation_text(told).count("counted  ") == len(told.spans)
+    assert explanation_text(explanation).count("counted  ") == len(explanation.spans)
 
 
-def test_bytes_tell_by_themselves_what_they_are() -> None:
+def test_signal_and_encoding_are_detected() -> None:
     spans = trace_request(chat_span(), scope=GENAI)
     logs = logs_request(log_record("gen_ai.user.message", {"content": "Weather?"}))
     assert read_telemetry(spans.SerializeToString()).spans == spans
@@ -325,12 +330,12 @@ def test_bytes_tell_by_themselves_what_they_are() -> None:
         (b"\xff\xff\xff", "protobuf"),
     ],
 )
-def test_bytes_that_are_no_telemetry_say_what_is_wrong(body: bytes, reason: str) -> None:
+def test_bytes_that_are_not_telemetry_are_unreadable(body: bytes, reason: str) -> None:
     with pytest.raises(Unreadable, match=reason):
         read_telemetry(body)
 
 
-def test_attributes_of_every_kind_of_value_can_be_altered() -> None:
+def test_attributes_of_every_kind_of_value_can_be_changed() -> None:
     values: dict[str, Value] = {
         "text": "a",
         "number": 1,
@@ -343,8 +348,8 @@ def test_attributes_of_every_kind_of_value_can_be_altered() -> None:
         "numeral": "41",
         "nothing": None,
     }
-    (told,) = explained(span({"gen_ai.request.model": "gpt-5", **values}))
-    assert {name for name in told["metadata"] if name.startswith("attributes.")} == {
+    (explanation,) = explained(span({"gen_ai.request.model": "gpt-5", **values}))
+    assert {name for name in explanation["metadata"] if name.startswith("attributes.")} == {
         f"attributes.{key}" for key in values if key != "nothing"
     }
     assert key_values(values)

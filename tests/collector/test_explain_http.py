@@ -1,4 +1,4 @@
-"""`POST /v1/explain`: who may ask, what is taken, and that nothing is stored."""
+"""`POST /v1/explain`: accepted keys and bodies, and that nothing is stored."""
 
 from __future__ import annotations
 
@@ -36,39 +36,39 @@ def ask(receiver: Receiver, body: bytes, headers: dict[str, str] | None = None) 
 def test_spans_are_explained_and_not_stored(receiver: Receiver) -> None:
     answer = ask(receiver, request_of(chat_span(1, session__id="chat-42")).SerializeToString())
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
-    told = answer.json()
-    assert told.keys() == {"spans", "logs", "notes"}
-    (span,) = told["spans"]
+    explanation = answer.json()
+    assert explanation.keys() == {"spans", "logs", "notes"}
+    (span,) = explanation["spans"]
     assert span["columns"]["session_id"] == {"value": "chat-42", "from": ["session.id"]}
     assert span["counted"]
     assert receiver.rows() == []
     assert receiver.metric("pulse_spans_received_total", transport="http") == 0
 
 
-def test_json_with_spans_and_logs_and_compression_are_taken(receiver: Receiver) -> None:
+def test_json_with_spans_and_logs_and_compression_are_accepted(receiver: Receiver) -> None:
     body = (
         b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"traceId":"0af7651916cd43dd8448eb211c80319c",'
         b'"spanId":"b7ad6b7169203331","name":"chat","attributes":[{"key":"gen_ai.request.model",'
         b'"value":{"stringValue":"gpt-5"}}]}]}]}],"resourceLogs":[{"scopeLogs":[{"logRecords":[{"body":'
         b'{"stringValue":"GET /"}}]}]}]}'
     )
-    told = ask(receiver, gzip.compress(body), {**JSON, "content-encoding": "gzip"}).json()
-    assert [span["name"] for span in told["spans"]] == ["chat"]
-    assert [log["declined"] for log in told["logs"]] == ["it is not a known gen-ai event"]
+    explanation = ask(receiver, gzip.compress(body), {**JSON, "content-encoding": "gzip"}).json()
+    assert [span["name"] for span in explanation["spans"]] == ["chat"]
+    assert [log["declined"] for log in explanation["logs"]] == ["it is not a known gen-ai event"]
 
 
-def test_log_records_in_protobuf_are_told_apart_from_spans(receiver: Receiver) -> None:
+def test_log_records_in_protobuf_are_distinguished_from_spans(receiver: Receiver) -> None:
     record = LogRecord(trace_id=b"t" * 16, span_id=b"s" * 8, event_name="gen_ai.user.message")
     logs = ExportLogsServiceRequest(
         resource_logs=[ResourceLogs(scope_logs=[ScopeLogs(log_records=[record])])]
     )
-    told = ask(receiver, logs.SerializeToString()).json()
-    assert told["spans"] == []
-    assert [(log["event"], log["declined"]) for log in told["logs"]] == [("gen_ai.user.message", None)]
+    explanation = ask(receiver, logs.SerializeToString()).json()
+    assert explanation["spans"] == []
+    assert [(log["event"], log["declined"]) for log in explanation["logs"]] == [("gen_ai.user.message", None)]
 
 
 @pytest.mark.parametrize("scope", ["read", "ingest"])
-def test_a_key_of_either_scope_may_ask(receiver: Receiver, scope: str) -> None:
+def test_key_of_either_scope_is_accepted(receiver: Receiver, scope: str) -> None:
     key = new_key()
     record = key_record(key, receiver.project_id, scopes={scope}, created_ns=NOW_NS)
     receiver.run(receiver.storage.create_key(record))
@@ -97,7 +97,7 @@ def test_refusals_are_problem_details(
     assert (answer.headers.get("www-authenticate") == "Bearer") == (status == 401)
 
 
-def test_the_body_limit_of_ingest_holds(tmp_path: Path, backend: Backend) -> None:
+def test_body_limit_of_ingest_applies(tmp_path: Path, backend: Backend) -> None:
     with running_receiver(tmp_path, backend, max_body_bytes=1024) as receiver:
         assert ask(receiver, b"x" * 2000).status_code == 413
         assert ask(receiver, gzip.compress(b"x" * 5000), {"content-encoding": "gzip"}).status_code == 413

@@ -1,4 +1,4 @@
-"""Explanations of tokens and costs: where each number comes from, and why there is none."""
+"""Explanations of tokens and costs: the origin of each number, or why it is unknown."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ from pulse_storage.price_document import PriceDocument, PriceEntry
         (GENAI, 2109, "the input includes the 2088 cached tokens, as sent"),
     ],
 )
-def test_usage_says_how_the_cache_came_into_the_input(scope: str, input_tokens: int, usage: str) -> None:
-    (told,) = explained(
+def test_usage_explains_how_the_input_includes_the_cache(scope: str, input_tokens: int, usage: str) -> None:
+    (explanation,) = explained(
         span(
             {
                 "gen_ai.operation.name": "chat",
@@ -41,8 +41,8 @@ def test_usage_says_how_the_cache_came_into_the_input(scope: str, input_tokens: 
         ),
         scope=scope,
     )
-    assert told["columns"]["input_tokens"]["value"] == 2109
-    assert told["usage"] == usage
+    assert explanation["columns"]["input_tokens"]["value"] == 2109
+    assert explanation["usage"] == usage
 
 
 @pytest.mark.parametrize(
@@ -57,66 +57,66 @@ def test_usage_says_how_the_cache_came_into_the_input(scope: str, input_tokens: 
         ),
     ],
 )
-def test_cost_says_where_it_comes_from_or_why_there_is_none(attributes: dict[str, Value], cost: str) -> None:
-    told_of: dict[str, Value] = {
+def test_cost_has_its_origin_or_the_reason_why_it_is_unknown(attributes: dict[str, Value], cost: str) -> None:
+    attributes_of_call: dict[str, Value] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
         "gen_ai.request.model": "gpt-4o-mini",
         "gen_ai.usage.input_tokens": 42,
         "gen_ai.usage.output_tokens": 12,
     }
-    (told,) = explained(span(told_of | attributes))
-    assert told["cost"] == cost
+    (explanation,) = explained(span(attributes_of_call | attributes))
+    assert explanation["cost"] == cost
 
 
-def test_a_computed_cost_overrules_nothing_that_it_was_computed_from() -> None:
-    (told,) = explained(span({"gen_ai.usage.cost": 0} | CALL))
-    cost = told["columns"]["cost_cents"]
+def test_computed_cost_does_not_overrule_its_inputs() -> None:
+    (explanation,) = explained(span({"gen_ai.usage.cost": 0} | CALL))
+    cost = explanation["columns"]["cost_cents"]
     assert cost["from"] == [
         "gen_ai.provider.name",
         "gen_ai.usage.input_tokens",
         "gen_ai.usage.output_tokens",
         "gen_ai.usage.cache_read.input_tokens",
     ]
-    # Neither the provider, which the model tells too, nor a cost that is not believed, wherever it stands.
+    # Neither the provider, which the model implies, nor an ignored cost.
     assert "overruled" not in cost
-    assert [part["why"] for part in told["ignored"]] == ["a cost of 0 for used tokens is ignored"]
+    assert [part["why"] for part in explanation["ignored"]] == ["a cost of 0 for used tokens is ignored"]
 
 
-def test_a_stated_cost_overrules_no_tokens() -> None:
-    (told,) = explained(span({**CALL, "gen_ai.usage.cost": 0.5}))
-    assert told["columns"]["cost_cents"] == {"value": 50.0, "from": ["gen_ai.usage.cost"]}
+def test_reported_cost_does_not_overrule_tokens() -> None:
+    (explanation,) = explained(span({**CALL, "gen_ai.usage.cost": 0.5}))
+    assert explanation["columns"]["cost_cents"] == {"value": 50.0, "from": ["gen_ai.usage.cost"]}
 
 
-def test_an_estimate_is_overruled_by_a_computed_cost_and_named_where_it_stands() -> None:
+def test_estimate_is_overruled_by_a_computed_cost() -> None:
     chat = {**CALL, "gen_ai.usage.cost": 0.5}
     (priced,) = explained(span(chat), scope="openlit.instrumentation.openai")
     assert priced["columns"]["cost_cents"]["overruled"] == [{"part": "gen_ai.usage.cost", "value": 0.5}]
     unpriced = {**chat, "gen_ai.request.model": "my-model", "gen_ai.response.model": "my-model"}
-    (told,) = explained(span(unpriced), scope="openlit.instrumentation.openai")
-    assert told["cost"] == (
+    (explanation,) = explained(span(unpriced), scope="openlit.instrumentation.openai")
+    assert explanation["cost"] == (
         "the sender's estimate in gen_ai.usage.cost: there is no price to compute a better one"
     )
 
 
-def test_a_price_that_overrides_the_stated_cost_says_so() -> None:
+def test_price_that_overrides_the_reported_cost_is_explained() -> None:
     entry = PriceEntry(model="gpt-4o*", per_call=2.0, override_reported=True)
     prices = Prices(CustomPrices(PriceDocument(prices=[entry]), "prices.toml"))
     request = trace_request(span({**CALL, "gen_ai.usage.cost": 0.5}), scope=GENAI)
-    told = explain(
+    explanation = explain(
         request, None, received_ns=RECEIVED_NS, budget=Budget(10_000, 1 << 30), prices=prices
     ).spans[0]
-    assert told.cost is not None
-    assert told.cost.startswith("computed by prices.toml@")
-    assert told.cost.endswith("at the time of the span, which overrides the reported 50 cents")
+    assert explanation.cost is not None
+    assert explanation.cost.startswith("computed by prices.toml@")
+    assert explanation.cost.endswith("at the time of the span, which overrides the reported 50 cents")
 
 
-def test_completed_costs_are_in_cents_and_durations_of_streams_say_how_they_came() -> None:
+def test_completed_costs_are_in_cents_and_stream_durations_explained() -> None:
     capture = next(one for one in captures() if one.name == "logfire/a_stream")
-    told = explain(
+    explanation = explain(
         capture.request, capture.logs, received_ns=capture.received_ns, budget=Budget(20_000, 1 << 30)
     )
-    text = explanation_text(told)
+    text = explanation_text(explanation)
     assert "cost_cents 0.0306 from" in text
     assert "cost_nano_usd" not in text
     assert "from the start of the request to the end of its stream" in " ".join(text.split())
@@ -142,6 +142,6 @@ def test_completed_costs_are_in_cents_and_durations_of_streams_say_how_they_came
         ),
     ],
 )
-def test_usage_says_how_the_input_came(attributes: dict[str, Value], usage: str) -> None:
-    (told,) = explained(span(attributes))
-    assert told["usage"] == usage
+def test_usage_explains_the_origin_of_the_input(attributes: dict[str, Value], usage: str) -> None:
+    (explanation,) = explained(span(attributes))
+    assert explanation["usage"] == usage

@@ -68,7 +68,7 @@ def test_langfuse_names_are_read_on_spans_of_others(scope: str) -> None:
     assert orjson.loads(row.metadata or "")["plan"] == "pro"
 
 
-def test_a_resource_stands_in_for_what_its_spans_lack() -> None:
+def test_resource_completes_what_its_spans_lack() -> None:
     resource = {
         "session.id": "s1",
         "user.id": "u1",
@@ -83,7 +83,7 @@ def test_a_resource_stands_in_for_what_its_spans_lack() -> None:
     assert (own.session_id, own.user_id) == ("session-1", "user-1")
 
 
-def test_ids_beside_a_key_are_no_secrets() -> None:
+def test_names_and_ids_of_keys_are_not_secrets() -> None:
     row = row_of(
         span(
             {

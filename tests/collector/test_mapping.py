@@ -1,4 +1,4 @@
-"""What every span becomes, whatever dialect it speaks, and whatever is wrong with it."""
+"""What every span becomes in any dialect, and with any error in it."""
 
 from __future__ import annotations
 
@@ -72,13 +72,13 @@ def test_mapper_calls_the_checkpoint_at_least_once_for_each_span() -> None:
 
 
 @pytest.mark.parametrize("parent_id", [b"", b"short", bytes(8)])
-def test_a_parent_that_cannot_be_is_none(parent_id: bytes) -> None:
+def test_invalid_parent_is_none(parent_id: bytes) -> None:
     orphan = chat_span()
     orphan.parent_span_id = parent_id
     assert row_of(orphan).parent_span_id is None
 
 
-def test_a_span_that_knows_no_dialect_is_kept_with_what_it_says_of_its_trace() -> None:
+def test_span_without_a_dialect_is_stored_with_session_user_and_tags() -> None:
     web = span({"http.route": "/chat", "session.id": "s1", "user.id": "u1"}, name="POST /chat")
     assert known_columns(row_of(web, scope="shop.web", resource={"service.name": "shop"})) == {
         "model_call": False,
@@ -116,7 +116,7 @@ def test_a_span_that_knows_no_dialect_is_kept_with_what_it_says_of_its_trace() -
         ),
     ],
 )
-def test_times_that_cannot_be_are_mended_and_noted(
+def test_impossible_times_are_corrected_and_noted(
     start_ns: int, end_ns: int, expected: tuple[int, float | None, str | None]
 ) -> None:
     timed = span(NOWHERE)
@@ -136,7 +136,7 @@ def test_attributes_keep_their_dotted_names() -> None:
     }
 
 
-def test_values_that_json_cannot_hold_become_text() -> None:
+def test_values_that_json_cannot_represent_become_text() -> None:
     odd: dict[str, Value] = {
         "nan": float("nan"),
         "infinite": float("-inf"),
@@ -167,11 +167,11 @@ def test_credentials_and_settings_are_dropped() -> None:
         "metadata.user_api_key_hash": "x",
         "app.password": "x",
     }
-    told_of = metadata_of({**NOWHERE, **secret}, process_command_args=["--token", "x"], host_name="h")
-    assert told_of == {"resource": {"host.name": "h"}}
+    metadata = metadata_of({**NOWHERE, **secret}, process_command_args=["--token", "x"], host_name="h")
+    assert metadata == {"resource": {"host.name": "h"}}
 
 
-def test_metadata_is_bounded_and_says_so() -> None:
+def test_metadata_is_bounded_and_has_a_note() -> None:
     many: dict[str, Value] = {f"key.{index}": "x" * 3000 for index in range(200)}
     row = row_of(span({**NOWHERE, **many, "huge": "y" * 1_000_000}))
     assert row.metadata is not None
@@ -179,7 +179,7 @@ def test_metadata_is_bounded_and_says_so() -> None:
     assert "its largest members were left out" in orjson.loads(row.metadata)["notes"][0]
 
 
-def test_the_applications_metadata_stands_at_the_top() -> None:
+def test_application_metadata_is_at_the_top_level() -> None:
     own: dict[str, Value] = {"pulse.metadata.plan": "pro", "pulse.metadata.resource": "mine"}
     assert metadata_of({**NOWHERE, **own}, service_name="shop") == {
         "plan": "pro",
@@ -188,7 +188,7 @@ def test_the_applications_metadata_stands_at_the_top() -> None:
     }
 
 
-def test_what_the_sender_dropped_is_noted() -> None:
+def test_dropped_attributes_are_noted() -> None:
     cut = chat_span()
     cut.dropped_attributes_count = 7
     notes = orjson.loads(row_of(cut).metadata or "")["notes"]
@@ -237,7 +237,7 @@ def test_events_are_kept_with_their_time_but_for_content() -> None:
     ]
 
 
-def test_long_texts_are_cut_for_previews_and_kept_whole_beside() -> None:
+def test_long_texts_are_cut_in_previews_and_stored_in_full() -> None:
     question, answer = "q" * 600, "a" * 600
     messages = [{"role": "user", "parts": [{"type": "text", "content": question}]}]
     answers = [{"role": "assistant", "parts": [{"type": "text", "content": answer}]}]
@@ -248,7 +248,7 @@ def test_long_texts_are_cut_for_previews_and_kept_whole_beside() -> None:
     assert unpack(row.output_text).decode() == answer
 
 
-def test_content_that_was_cut_off_is_kept_raw() -> None:
+def test_truncated_content_is_stored_raw() -> None:
     row = row_of(span({**NOWHERE, "gen_ai.input.messages": '[{"role":"user","parts":[{"ty'}))
     assert row.request_body is not None
     assert orjson.loads(unpack_document(row.request_body)) == {
@@ -256,7 +256,7 @@ def test_content_that_was_cut_off_is_kept_raw() -> None:
     }
 
 
-def test_lone_surrogates_in_content_are_replaced_and_nul_where_it_is_shown() -> None:
+def test_lone_surrogates_and_nul_in_content_are_replaced() -> None:
     row = row_of(
         span({**NOWHERE, "gen_ai.output.messages": r'[{"role":"assistant","content":"\ud800 \u0000"}]'})
     )
@@ -265,14 +265,14 @@ def test_lone_surrogates_in_content_are_replaced_and_nul_where_it_is_shown() -> 
     assert orjson.loads(unpack_document(row.response_body))["messages"][0]["content"] == "\ufffd \x00"
 
 
-def test_tokens_that_cannot_be_are_unknown_and_kept_as_they_came() -> None:
+def test_impossible_tokens_are_unknown_and_stay_in_the_metadata() -> None:
     odd: dict[str, Value] = {"gen_ai.usage.input_tokens": -1, "gen_ai.usage.output_tokens": "12"}
     row = row_of(span({**NOWHERE, **odd}))
     assert (row.input_tokens, row.output_tokens) == (None, 12)
     assert orjson.loads(row.metadata or "")["attributes"] == {"gen_ai.usage.input_tokens": -1}
 
 
-def test_an_unknown_operation_is_a_model_call_if_a_provider_answered_it() -> None:
+def test_unknown_operation_with_a_provider_response_is_a_model_call() -> None:
     answered: dict[str, Value] = {
         "gen_ai.operation.name": "dream",
         "gen_ai.response.id": "r1",
@@ -283,7 +283,7 @@ def test_an_unknown_operation_is_a_model_call_if_a_provider_answered_it() -> Non
     assert not row_of(span({**answered, "gen_ai.operation.name": "invoke_agent"})).model_call
 
 
-def test_a_fault_in_reading_content_costs_only_the_content(caplog: pytest.LogCaptureFixture) -> None:
+def test_error_in_reading_content_loses_only_the_content(caplog: pytest.LogCaptureFixture) -> None:
     def fail(facts: object) -> None:
         raise ZeroDivisionError
 
@@ -301,7 +301,7 @@ def test_a_fault_in_reading_content_costs_only_the_content(caplog: pytest.LogCap
     assert len(caplog.records) == 1
 
 
-def test_a_fault_in_mapping_rejects_only_its_span(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_in_mapping_rejects_only_its_span(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(facts: object, status: Status) -> None:
         if status.message == "bad":
             raise ZeroDivisionError
@@ -382,13 +382,13 @@ def test_no_value_of_any_attribute_loses_a_span(
                 assert -MAX_INT64 - 1 <= column <= MAX_INT64
 
 
-def test_metadata_that_is_nested_too_deeply_is_no_reason_to_lose_a_span() -> None:
+def test_span_with_deeply_nested_metadata_is_stored() -> None:
     deep = '{"a":' * 600 + "1" + "}" * 600
     row = row_of(span({"openinference.span.kind": "LLM", "metadata": deep, "llm.token_count.prompt": 3}))
     assert row.input_tokens == 3
 
 
-def test_indices_of_flattened_messages_may_have_gaps_and_be_nonsense() -> None:
+def test_indices_of_flattened_messages_may_be_sparse_or_invalid() -> None:
     flattened: dict[str, Value] = {
         "gen_ai.prompt.999999999.role": "user",
         "gen_ai.prompt.999999999.content": "last",

@@ -1,4 +1,4 @@
-"""A model's name implies a provider, and prices and groups like the bare name whatever stands before it."""
+"""A model's name implies a provider; any prefix leaves its price and its group unchanged."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_a_bare_name(model: str, provider: str | None, expected: str) -> None:
         ("gcp.vertex_ai", "google/gemini-2.5-flash-lite"),
     ],
 )
-def test_resource_names_price_and_group_like_the_bare_one(provider: str, model: str) -> None:
+def test_resource_names_have_the_price_and_group_of_the_bare_name(provider: str, model: str) -> None:
     def named(name: str) -> tuple[str | None, str | None, int | None]:
         row = row_of(
             span(

@@ -1,4 +1,4 @@
-"""Providers and finish reasons have one name each, whatever a sender calls them."""
+"""Providers and finish reasons have one name each, whatever the sender writes."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ from pulse_collector.facts.providers import provider_name
         ("generativelanguage.googleapis.com", "google"),
         ("europe-west4-aiplatform.googleapis.com", "vertex"),
         ("bedrock-runtime.eu-central-1.amazonaws.com", "bedrock"),
-        # Who only speaks like OpenAI is not OpenAI.
+        # A service that only implements OpenAI's interface is not OpenAI.
         ("openai-compatible", "openai-compatible"),
         ("acme", "acme"),
         ("acme.chat", "acme"),
@@ -91,7 +91,7 @@ def test_providers(raw: str | None, expected: str | None) -> None:
         ("openai", None, "gen-1", None, "openrouter"),
         ("openai", None, "chatcmpl-1", "anthropic/claude-sonnet-4.5", "openrouter"),
         ("anthropic", "api.anthropic.com", "msg_1", "claude-sonnet-4-5", "anthropic"),
-        # A gateway that speaks OpenAI's language is not told apart by its host.
+        # The host of an unknown gateway with OpenAI's interface does not identify a provider.
         ("openai", "llm.example.com", None, "gpt-4o-mini", "openai"),
         ("openai", "llm.example.com", None, "meta-llama/Llama-3.1-8B", "openai"),
         ("langchain", None, None, "claude-sonnet-4-5", "anthropic"),
@@ -99,7 +99,7 @@ def test_providers(raw: str | None, expected: str | None) -> None:
         (None, None, None, "gemini-2.5-flash", "google"),
         (None, None, None, "anthropic/claude-sonnet-4.5", "openrouter"),
         (None, None, None, "our-own-model", None),
-        # The host names the company; OpenAI's client reaches them all.
+        # The host identifies the company; OpenAI's client calls all of them.
         ("openai", "api.deepseek.com", None, "deepseek-chat", "deepseek"),
         ("openai", "api.x.ai:443", None, "grok-4", "xai"),
         ("openai", "https://api.groq.com/openai/v1", None, "openai/gpt-oss-120b", "groq"),
@@ -131,11 +131,11 @@ def test_providers(raw: str | None, expected: str | None) -> None:
         (None, None, None, "mistralai/Mistral-7B-Instruct-v0.2", None),
         (None, None, None, "openai/gpt-oss-20b", None),
         ("huggingface", None, None, "Qwen/Qwen2.5-72B-Instruct", "huggingface"),
-        # Who names another provider is believed, slash or not.
+        # Another provider's name is used, with or without a slash.
         ("together", None, None, "meta-llama/Llama-3", "together"),
     ],
 )
-def test_providers_told_by_their_calls(
+def test_providers_by_host_response_id_and_model(
     raw: str | None, host: str | None, response_id: str | None, model: str | None, expected: str | None
 ) -> None:
     assert provider_name(raw, host=host, response_id=response_id, model=model) == expected

@@ -1,4 +1,4 @@
-"""One model call is one counted row, whatever spans, traces and services record it, in whatever order."""
+"""One model call is one counted row, for all combinations of spans, traces, services and orders."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ QUESTION: Value = as_json([{"role": "user", "parts": [{"type": "text", "content"
 
 
 class Sent(NamedTuple):
-    """A span with what sends it."""
+    """A span with its scope and service."""
 
     span: Span
     scope: str
@@ -41,7 +41,7 @@ class Sent(NamedTuple):
 
 
 class Case(NamedTuple):
-    """Spans, and how many calls with how many tokens they are of."""
+    """Spans, and the expected number of calls and tokens."""
 
     sent: list[Sent]
     calls: int
@@ -59,7 +59,7 @@ def sent(
     service: str | None = None,
     failed: bool = False,
 ) -> Sent:
-    """A span between two times after START_NS, in a trace of its own unless one is given."""
+    """Return a span between two times after START_NS, in its own trace unless one is given."""
     item = span(
         attributes,
         trace_id=(trace or number).to_bytes(16, "big"),
@@ -80,7 +80,7 @@ def chat(
     provider: str = "openai",
     answered: str | None = None,
 ) -> dict[str, Value]:
-    """The attributes of a call by the conventions."""
+    """Return the attributes of a call by the conventions."""
     found: dict[str, Value] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": provider,
@@ -97,7 +97,7 @@ def chat(
 def openinference(
     model: str, id: str | None = None, tokens: tuple[int, int] | None = (900, 60)
 ) -> dict[str, Value]:
-    """The attributes of a call by OpenInference."""
+    """Return the attributes of a call by OpenInference."""
     found: dict[str, Value] = {
         "openinference.span.kind": "LLM",
         "llm.system": "openai",
@@ -257,7 +257,7 @@ CASES: dict[str, Case] = {
         2,
         1920,
     ),
-    "LangChain beside the client": Case(
+    "LangChain with the client": Case(
         [
             sent(LANGCHAIN, 1, openinference("gpt-4o-mini", "chatcmpl-1")),
             sent(OPENAI, 2, chat(id="chatcmpl-1", answered="gpt-4o-mini-2024-07-18"), ms=(10, 990)),
@@ -265,7 +265,7 @@ CASES: dict[str, Case] = {
         1,
         960,
     ),
-    "LangChain's stream beside the client": Case(
+    "LangChain's stream with the client": Case(
         [
             sent(LANGCHAIN, 1, openinference("gpt-4o-mini")),
             sent(OPENAI, 2, {**chat(id="chatcmpl-1"), **STREAM}, ms=(10, 990)),
@@ -273,7 +273,7 @@ CASES: dict[str, Case] = {
         1,
         960,
     ),
-    "LangSmith's stream without usage beside the client": Case(
+    "LangSmith's stream without usage with the client": Case(
         [
             sent(
                 LANGSMITH,
@@ -296,7 +296,7 @@ CASES: dict[str, Case] = {
         1,
         0,
     ),
-    "LangSmith's stream without usage beside the client without content": Case(
+    "LangSmith's stream without usage with the client without content": Case(
         [
             sent(
                 LANGSMITH,
@@ -314,7 +314,7 @@ CASES: dict[str, Case] = {
         2,
         0,
     ),
-    "LangChain's stream of Anthropic beside the client's own span": Case(
+    "LangChain's stream of Anthropic with the client's own span": Case(
         [
             sent(LANGCHAIN, 1, {**openinference(CLAUDE, None, (0, 60)), "llm.system": "anthropic"}),
             sent(SDK, 2, chat(CLAUDE, "msg_1", provider="anthropic", answered=CLAUDE_DATED), ms=(10, 990)),
@@ -322,7 +322,7 @@ CASES: dict[str, Case] = {
         1,
         960,
     ),
-    "an instrumentor without id and model beside the client's own span": Case(
+    "an instrumentor without id and model with the client's own span": Case(
         [
             sent(
                 OPENLLMETRY,
@@ -355,7 +355,7 @@ CASES: dict[str, Case] = {
         1,
         960,
     ),
-    "calls of other tokens beside LlamaIndex": Case(
+    "calls of other tokens with LlamaIndex": Case(
         [
             sent(LLAMA_INDEX, 1, openinference("gpt-4o-mini"), trace=1, parent=9, ms=(0, 70)),
             sent(OPENAI, 2, chat(id="chatcmpl-1", tokens=(901, 61)), trace=1, parent=9, ms=(300, 900)),
@@ -416,7 +416,7 @@ CASES: dict[str, Case] = {
 def store(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StorageAdapter]:
-    """One store for all cases, each in a project of its own; its sums are recounted after the last."""
+    """Open one store for all cases, each in its own project; its sums are recounted after the last."""
     yield from lasting_store(request.param, tmp_path_factory.mktemp("one_call"))
 
 
@@ -435,7 +435,7 @@ def test_calls_and_tokens_are_counted_once(store: StorageAdapter, name: str) -> 
     assert all(rows == states[0] for rows in states)
 
 
-def test_content_of_a_span_above_attempts_goes_to_the_answered_one(store: StorageAdapter) -> None:
+def test_content_of_a_span_above_attempts_completes_the_successful_one(store: StorageAdapter) -> None:
     attempts = CASES["failed and answered attempt"].sent[1:]
     above = sent(OPENAI_V2, 1, {**chat(), "gen_ai.input.messages": QUESTION}, trace=1, service="app")
     for order in permutations((above, *attempts)):
@@ -446,7 +446,7 @@ def test_content_of_a_span_above_attempts_goes_to_the_answered_one(store: Storag
         assert failed.input_preview is None
 
 
-def test_a_session_of_a_partners_trace_stays_when_more_of_its_own_comes(store: StorageAdapter) -> None:
+def test_session_from_a_partners_trace_remains_after_later_spans(store: StorageAdapter) -> None:
     client = sent(OPENAI_V2, 1, {**chat(id="chatcmpl-eg1"), "session.id": "s1"}, service="app")
     gateway = sent(ENVOY, 2, chat(id="chatcmpl-eg1"), trace=2, parent=3, ms=(30, 950), service="gateway")
     server = sent(ENVOY, 3, SERVER, trace=2, ms=(20, 960), service="gateway")
@@ -456,7 +456,7 @@ def test_a_session_of_a_partners_trace_stays_when_more_of_its_own_comes(store: S
 
 
 def _orders(sent: Sequence[Sent]) -> list[Sequence[Sent]]:
-    """All orders of few spans, some of more."""
+    """Return all orders of few spans, some orders of more."""
     if len(sent) < 4:
         return list(permutations(sent))
     random = Random(len(sent))

@@ -1,4 +1,4 @@
-"""Which operations are calls of a model, by all the names that senders have for them."""
+"""Which operations are model calls, by all names that senders write."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_spellings_of_calls_count_without_usage_and_response_id(name: str, opera
         ("ocr", None, True),
         ("summarize", None, True),
         ("video_generation", None, True),
-        # What is around calls repeats their tokens.
+        # Spans around calls repeat their tokens.
         ("run_agent", None, False),
         ("crew.kickoff", None, False),
         ("pipeline_step", None, False),
         ("run_agent", "resp_1", True),
-        # What reads a stored answer again is no second call.
+        # Reading a stored response again is not a second call.
         ("fetch_response", "resp_1", False),
         ("responses.retrieve", "resp_1", False),
         ("get_response", "resp_1", False),
@@ -57,7 +57,7 @@ def test_unknown_operations_with_tokens(name: str, response_id: str | None, is_c
     assert row.input_tokens == (500 if is_call else None)
 
 
-def test_unknown_operations_without_tokens_are_no_calls() -> None:
+def test_unknown_operations_without_tokens_are_not_calls() -> None:
     assert not row_of(span({"gen_ai.operation.name": "summarize", **_MODEL})).model_call
 
 

@@ -1,4 +1,4 @@
-"""Known facts under names, in places and under scopes where their dialect does not usually have them."""
+"""Known facts under unusual names, in unusual places and under scopes of other dialects."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_base_urls_name_the_provider(key: str) -> None:
     assert row.provider == "deepseek"
 
 
-def test_base_urls_of_unknown_hosts_leave_the_stated_provider() -> None:
+def test_base_urls_of_unknown_hosts_keep_the_reported_provider() -> None:
     row = row_of(span({**CHAT, "gen_ai.provider.name": "groq", "shop.base_url": "https://shop.example"}))
     assert row.provider == "groq"
 
@@ -44,7 +44,7 @@ def test_base_urls_of_unknown_hosts_leave_the_stated_provider() -> None:
 @pytest.mark.parametrize(
     ("level", "status"), [("ERROR", "error"), ("error", "error"), ("FATAL", "error"), ("WARNING", "success")]
 )
-def test_a_level_tells_the_outcome_under_every_scope(level: str, status: str, scope: str) -> None:
+def test_level_decides_the_outcome_under_every_scope(level: str, status: str, scope: str) -> None:
     attributes: dict[str, Value] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.request.model": "gpt-4o-mini",
@@ -79,7 +79,7 @@ def test_kinds_in_any_case(key: str, kind: str, operation: str) -> None:
     assert row_of(span({key: kind})).operation == operation
 
 
-def test_livekit_tools_are_tools_whatever_their_spans_are_called() -> None:
+def test_livekit_tools_are_tools_under_any_span_name() -> None:
     row = row_of(
         span(
             {
@@ -94,7 +94,7 @@ def test_livekit_tools_are_tools_whatever_their_spans_are_called() -> None:
     assert (row.operation, row.model_call, row.output_preview) == ("execute_tool", False, ANSWER)
 
 
-def test_openllmetry_once_had_other_names_for_messages_and_models() -> None:
+def test_older_openllmetry_names_of_messages_and_models_are_read() -> None:
     said = known_columns(
         row_of(
             span(
@@ -176,7 +176,7 @@ def test_content_in_events_is_never_metadata(scope: str, name: str, attributes: 
         {"output": ANSWER},
     ],
 )
-def test_answers_in_frameworks_forms_have_a_preview(output: Value) -> None:
+def test_answers_in_framework_formats_have_a_preview(output: Value) -> None:
     attributes: dict[str, Value] = {
         "openinference.span.kind": "LLM",
         "llm.model_name": "gpt-4o-mini",
@@ -210,6 +210,6 @@ def test_urls_in_the_metadata_have_no_credentials(key: str, url: str, scope: str
     assert "S3" not in str(kept[key])
 
 
-def test_urls_keep_what_is_no_credential() -> None:
+def test_urls_keep_parts_that_are_not_credentials() -> None:
     url = "https://acme.example:8443/v1/chat?api-version=2024-10-21&tokens=5&keyboard=a#top"
     assert without_credentials(url) == url

@@ -117,7 +117,7 @@ def test_garbage_is_an_invalid_argument_with_details(receiver: Receiver, channel
 
 
 @pytest.mark.parametrize("key", [None, "wrong", "pulse_sk_11111111-1111-4111-8111-111111111111"])
-def test_strangers_are_turned_away_again_and_again(
+def test_unknown_keys_are_refused_repeatedly(
     receiver: Receiver, channel: grpc.Channel, key: str | None
 ) -> None:
     for _ in range(3):
@@ -137,7 +137,7 @@ def test_unknown_service_is_unimplemented(receiver: Receiver, channel: grpc.Chan
     assert error.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-def test_batch_of_the_sdks_default_size_with_content_is_taken(
+def test_batch_of_the_sdks_default_size_with_content_is_accepted(
     receiver: Receiver, channel: grpc.Channel
 ) -> None:
     spans = [chat_span(n + 1, gen_ai__input__messages="x" * 10_000) for n in range(500)]

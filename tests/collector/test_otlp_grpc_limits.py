@@ -1,4 +1,4 @@
-"""What callers can occupy of the gRPC server, with and without a key."""
+"""What clients can occupy of the gRPC server, with and without a key."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _export(target: str, key: str, number: int = 1) -> bytes:
 
 @contextlib.contextmanager
 def _silent_calls(target: str, key: str | None, count: int) -> Generator[list[Any]]:
-    """Calls that send headers and no message."""
+    """Open calls that send headers and no message."""
     over = threading.Event()
 
     def never() -> Iterator[bytes]:
@@ -79,7 +79,7 @@ def _silent_calls(target: str, key: str | None, count: int) -> Generator[list[An
 
 
 def _code(call: Any) -> grpc.StatusCode:
-    """The code of the error with which a call ends."""
+    """Return the status code of the error with which a call ends."""
     return call.exception(timeout=20).code()
 
 
@@ -91,12 +91,12 @@ def _other_project(receiver: Receiver) -> str:
 
 
 @pytest.mark.parametrize("key", [None, "wrong", _STRANGER])
-def test_strangers_are_answered_before_they_send_a_message(target: str, key: str | None) -> None:
+def test_calls_without_a_key_are_answered_before_their_message(target: str, key: str | None) -> None:
     with _silent_calls(target, key, 100) as calls:
         assert {_code(call) for call in calls} == {grpc.StatusCode.UNAUTHENTICATED}
 
 
-def test_messages_of_strangers_are_not_read(target: str) -> None:
+def test_messages_of_calls_without_a_key_are_not_read(target: str) -> None:
     body = bytes(19 << 20)
     with _channel(target) as channel:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_TRACES)
@@ -105,7 +105,9 @@ def test_messages_of_strangers_are_not_read(target: str) -> None:
 
 
 @pytest.mark.parametrize("count", [20, 120])
-def test_silent_calls_of_one_project_do_not_stop_another(receiver: Receiver, target: str, count: int) -> None:
+def test_silent_calls_of_one_project_do_not_block_another(
+    receiver: Receiver, target: str, count: int
+) -> None:
     other = _other_project(receiver)
     _export(target, receiver.key)
     with _silent_calls(target, other, count) as calls:
@@ -116,7 +118,7 @@ def test_silent_calls_of_one_project_do_not_stop_another(receiver: Receiver, tar
     assert _export(target, other) == b""
 
 
-def test_a_message_that_does_not_come_is_given_up(
+def test_message_that_does_not_arrive_is_cancelled(
     receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(otlp_grpc, "MESSAGE_DEADLINE_S", 0.2)
@@ -178,7 +180,7 @@ def test_a_call_without_a_message_is_invalid(receiver: Receiver, target: str) ->
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
-def test_slots_are_shared() -> None:
+def test_slots_are_limited_per_project() -> None:
     slots = Slots(3, 2, "run")
     with slots.slot("a"), slots.slot("a"):
         with pytest.raises(Refusal, match="Too many calls run already"):

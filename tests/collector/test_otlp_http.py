@@ -1,4 +1,4 @@
-"""Every duty of OTLP/HTTP: what is stored, what is answered, and that the server stays healthy."""
+"""OTLP/HTTP: what is stored, the responses, and that the server survives invalid requests."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def raw_deflate(data: bytes) -> bytes:
         ("zstd", zstandard.compress),
     ],
 )
-def test_compressed_bodies_are_taken(receiver: Receiver, encoding: str, compress: Any) -> None:
+def test_compressed_bodies_are_accepted(receiver: Receiver, encoding: str, compress: Any) -> None:
     body = compress(request_of(chat_span(1)).SerializeToString())
     assert post(receiver, body, PROTOBUF | {"content-encoding": encoding}).status_code == 200
     assert len(receiver.rows()) == 1
@@ -166,7 +166,7 @@ def test_events_that_report_calls_are_stored_as_calls(receiver: Receiver) -> Non
     assert receiver.metric("pulse_log_records_total", outcome="ignored") in (None, 0)
 
 
-def test_logs_that_are_not_ours_are_declined_with_a_count(receiver: Receiver) -> None:
+def test_log_records_without_gen_ai_events_are_declined_with_a_count(receiver: Receiver) -> None:
     logs = orjson.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [{}, {}, {}]}]}]})
     answer = post(receiver, logs, JSON, "/v1/logs")
     assert answer.status_code == 200
@@ -229,7 +229,7 @@ def test_same_batch_again_changes_nothing(receiver: Receiver) -> None:
         chat_span(1, x=2**63 - 1),
     ],
 )
-def test_poison_values_are_stored_beside_their_neighbour(receiver: Receiver, span: Any) -> None:
+def test_extreme_values_do_not_affect_the_neighbour(receiver: Receiver, span: Any) -> None:
     span.name = "nul \0 name"
     span.start_time_unix_nano = 2**64 - 1
     span.end_time_unix_nano = 2**64 - 1
@@ -238,7 +238,7 @@ def test_poison_values_are_stored_beside_their_neighbour(receiver: Receiver, spa
     assert len(receiver.rows()) == 2
 
 
-def test_text_that_is_not_utf8_is_mended(receiver: Receiver) -> None:
+def test_text_that_is_not_utf8_is_corrected(receiver: Receiver) -> None:
     span = chat_span(1)
     span.name = "caf@"
     body = request_of(span, chat_span(2)).SerializeToString().replace(b"caf@", b"caf\xe9")
@@ -252,7 +252,7 @@ def varint(number: int) -> bytes:
 
 
 def nested(levels: int) -> bytes:
-    """Written by hand: protobuf itself refuses to build what it would not read."""
+    """Return encoded spans by hand: protobuf refuses to build what it cannot parse."""
     value = AnyValue(string_value="core").SerializeToString()
     for _ in range(levels):
         array = b"\x0a" + varint(len(value)) + value
@@ -314,7 +314,7 @@ def test_bad_input_is_answered_with_a_status(
         {"x-api-key": "pulse_sk_x"},
     ],
 )
-def test_strangers_get_one_answer_whatever_they_send(receiver: Receiver, auth: dict[str, str]) -> None:
+def test_unknown_keys_get_the_same_answer_for_every_body(receiver: Receiver, auth: dict[str, str]) -> None:
     answer = post(receiver, b"\xff garbage", auth=auth)
     known = post(receiver, b"", auth={"authorization": "Bearer wrong"})
     assert answer.status_code == 401
@@ -364,7 +364,7 @@ def test_key_is_checked_before_the_body_is_read(receiver: Receiver) -> None:
     assert not read
 
 
-def test_spans_that_are_not_gen_ai_are_left_out_unless_their_trace_is(receiver: Receiver) -> None:
+def test_spans_that_are_not_gen_ai_are_left_out_without_a_gen_ai_trace(receiver: Receiver) -> None:
     lone, parent, call = chat_span(1), chat_span(2), chat_span(3)
     del lone.attributes[:]
     del parent.attributes[:]
@@ -375,7 +375,7 @@ def test_spans_that_are_not_gen_ai_are_left_out_unless_their_trace_is(receiver: 
     assert receiver.metric("pulse_spans_left_out_total") == 1
 
 
-def test_every_span_is_kept_when_the_setting_says_so(tmp_path: Path, backend: Backend) -> None:
+def test_every_span_is_stored_with_keep_all(tmp_path: Path, backend: Backend) -> None:
     with running_receiver(tmp_path, backend, keep="all") as receiver:
         lone = chat_span(1)
         del lone.attributes[:]

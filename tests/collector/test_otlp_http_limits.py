@@ -1,4 +1,4 @@
-"""What is too large, too slow or too much at once is answered, and costs no more than the limits allow."""
+"""Requests that are too large, too slow or too many are refused within the limits of memory and time."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_unannounced_size_over_the_limit_is_refused(small: Receiver) -> None:
     assert post(small, chunks()).status_code == 413
 
 
-def test_requests_beyond_the_byte_budget_are_told_to_come_back(small: Receiver) -> None:
+def test_requests_beyond_the_byte_budget_are_answered_503(small: Receiver) -> None:
     with small.collector.budget.reservation() as others:
         others.take(2 << 20)
         answer = post(small, request_of(chat_span(1)).SerializeToString())
@@ -62,7 +62,7 @@ def test_requests_beyond_the_byte_budget_are_told_to_come_back(small: Receiver) 
     assert post(small, request_of(chat_span(1)).SerializeToString()).status_code == 200
 
 
-def test_slow_body_is_given_up(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_body_is_answered_408(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(otlp_http, "BODY_DEADLINE_S", 0.01)
 
     async def chunks() -> AsyncGenerator[bytes]:

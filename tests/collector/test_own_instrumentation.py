@@ -1,4 +1,4 @@
-"""What Pulse's own instrumentation states beyond the conventions reaches the right columns."""
+"""Attributes of Pulse's own instrumentation beyond the conventions."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_tokens_of_other_models_are_counted_and_have_no_price() -> None:
     assert (row.cost_nano_usd, row.cost_source, row.price_version) == (None, None, SEVERAL)
 
 
-def test_a_reported_cost_holds_for_several_models() -> None:
+def test_reported_cost_applies_to_several_models() -> None:
     row = row_of(span({**ADVISED, "gen_ai.usage.cost": 0.25}), scope="pulse.instrumentation")
     assert (row.cost_nano_usd, row.cost_source) == (250_000_000, "reported")
 
 
-def test_a_custom_price_of_one_model_does_not_hold_for_several() -> None:
+def test_custom_price_of_one_model_does_not_apply_to_several() -> None:
     prices = Prices(CustomPrices(read_toml('[[prices]]\nmodel = "claude-*"\ninput = 1\noutput = 5'), "p"))
     usage = Usage(930, 172)
     models = ("claude-haiku-4-5", None)
@@ -65,13 +65,13 @@ def test_an_unknown_count_stays_unknown() -> None:
 
 
 @pytest.mark.parametrize("value", ["", "[]", "{}", "[1, null]", "no JSON", 7])
-def test_other_models_without_any_change_nothing(value: Value) -> None:
+def test_empty_other_models_have_no_effect(value: Value) -> None:
     row = row_of(span({**ADVISED, "pulse.usage.other_models": value}), scope="pulse.instrumentation")
     assert (row.input_tokens, row.output_tokens) == (30, 12)
     assert row.cost_source == "computed"
 
 
-def test_a_compaction_is_counted_once_as_it_is_in_the_tokens_already() -> None:
+def test_compaction_is_counted_once() -> None:
     shown: dict[str, Value] = {
         "anthropic.usage.compaction.input_tokens": 20,
         "anthropic.usage.compaction.output_tokens": 5,

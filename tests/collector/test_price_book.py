@@ -1,4 +1,4 @@
-"""Which prices are in force for a project, and how soon a change is seen."""
+"""The prices of a project, and when a change takes effect."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def dollars(prices: Prices, model: str = "acme-1") -> float | None:
     return None if found.nano_usd is None else found.nano_usd / 1e9
 
 
-async def test_a_projects_own_prices_stand_above_the_files(storage: StorageAdapter) -> None:
+async def test_project_prices_precede_the_files(storage: StorageAdapter) -> None:
     file = CustomPrices(document(model="acme-*", input=1), "prices.toml")
     own = document(model="acme-1", input=2)
     await storage.put_project_prices("p", ProjectPrices(own.text, NOON_NS))
@@ -53,7 +53,7 @@ async def test_a_projects_own_prices_stand_above_the_files(storage: StorageAdapt
     assert (dollars(p), dollars(p, "acme-2"), dollars(q)) == (2, 1, 1)
 
 
-async def test_a_change_is_seen_once_what_is_remembered_is_too_old(storage: StorageAdapter) -> None:
+async def test_change_is_seen_after_the_ttl(storage: StorageAdapter) -> None:
     patient, eager = PriceBook(storage, ttl_s=3600), PriceBook(storage, ttl_s=0)
     for book in (patient, eager):
         assert dollars(await book.of("p")) is None
@@ -61,7 +61,7 @@ async def test_a_change_is_seen_once_what_is_remembered_is_too_old(storage: Stor
     assert dollars(await patient.of("p")) is None
     first = await eager.of("p")
     assert dollars(first) == 2
-    # What did not change is not read anew.
+    # An unchanged document is not parsed again.
     assert await eager.of("p") is first
     assert eager.of_cached("p") is None
     assert patient.of_cached("p") is await patient.of("p")
@@ -77,7 +77,7 @@ async def test_memory_is_bounded(storage: StorageAdapter) -> None:
     assert book.of_cached("q") is not None
 
 
-async def test_prices_that_cannot_be_read_stop_no_span(
+async def test_unreadable_prices_do_not_stop_spans(
     storage: StorageAdapter, caplog: pytest.LogCaptureFixture
 ) -> None:
     await storage.put_project_prices("p", ProjectPrices('{"prices":[{"model":"m","per_second":1}]}', NOON_NS))

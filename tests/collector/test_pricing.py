@@ -1,4 +1,4 @@
-"""Costs: who is trusted, and that ours are genai-prices' own to the nano-dollar."""
+"""Costs: their precedence, and that computed ones equal genai-prices' to the nano-dollar."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def cost(
     )
 
 
-def test_a_reported_cost_is_taken_as_it_was_written() -> None:
+def test_reported_cost_is_exact() -> None:
     assert cost(Usage(42, 12), reported_usd=0.000264) == Cost(264_000, "reported", None)
 
 
-def test_an_estimate_yields_to_our_own_prices_but_not_to_ignorance() -> None:
+def test_estimate_is_used_only_without_a_price() -> None:
     anthropic = ("claude-sonnet-4-5-20250929",)
     known = cost(CACHED, provider="anthropic", models=anthropic, reported_usd=0.000243, estimate=True)
     assert known == Cost(1_716_000, "computed", PRICE_VERSION)
@@ -75,11 +75,11 @@ def test_a_reported_zero_for_used_tokens_is_no_cost() -> None:
         ("openai", ("gpt-4o-mini",), Usage(None, 12)),
         ("openai", ("gpt-4o-mini",), Usage(42, None)),
         ("openai", ("gpt-4o-mini",), Usage(0, 0)),
-        # Priced by the hour of audio, of which spans say nothing.
+        # Priced per hour of audio, which spans do not report.
         ("groq", ("whisper-large-v3",), Usage(42, 12)),
     ],
 )
-def test_what_cannot_be_priced_has_no_cost(
+def test_calls_without_a_price_have_no_cost(
     provider: str | None, models: tuple[str | None, ...], usage: Usage
 ) -> None:
     assert cost(usage, provider=provider, models=models) == UNKNOWN_COST
@@ -89,12 +89,12 @@ def test_an_output_that_is_free_need_not_be_known() -> None:
     assert cost(Usage(1000, None), models=("text-embedding-3-small",)).nano_usd == 20_000
 
 
-def test_the_model_used_is_priced_before_the_one_asked_for() -> None:
+def test_used_model_is_priced_before_the_requested_one() -> None:
     assert cost(Usage(1000, 0), models=("gpt-4o-mini-2024-07-18", "gpt-4o")).nano_usd == 150_000
     assert cost(Usage(1000, 0), models=("our-own-name", "gpt-4o-mini")).nano_usd == 150_000
 
 
-def test_prices_are_those_of_the_spans_own_time() -> None:
+def test_prices_are_those_at_the_time_of_the_span() -> None:
     january_2025, december_2025 = 1_736_000_000_000_000_000, 1_765_000_000_000_000_000
     million = Usage(1_000_000, 0)
     assert cost(million, models=("o3",), start_ns=january_2025).nano_usd == 10_000_000_000
@@ -117,7 +117,7 @@ def test_prices_are_those_of_the_spans_own_time() -> None:
         ("openai", "ft:gpt-4o-mini-2024-07-18:org::abc"),
     ],
 )
-def test_our_names_of_providers_find_their_prices(provider: str, model: str) -> None:
+def test_normalized_provider_names_have_prices(provider: str, model: str) -> None:
     assert cost(Usage(1000, 1000), provider=provider, models=(model,)).source == "computed"
 
 
@@ -132,7 +132,7 @@ MODELS = [
 
 @st.composite
 def usages(draw: st.DrawFn) -> Usage:
-    """Usage as mapping makes it: the parts are no more than the whole."""
+    """Draw a usage as mapping makes it: parts do not exceed their whole."""
     edges = st.sampled_from([0, 1, 128_000, 128_001, 200_000, 200_001, 272_000, 272_001])
     input_tokens = draw(edges | st.integers(0, 5_000_000))
     output_tokens = draw(st.integers(0, 500_000))
@@ -197,7 +197,7 @@ def test_computed_costs_are_those_of_genai_prices(priced: tuple[str, str], usage
         assert ours.nano_usd == int((theirs.total_price * 10**9).to_integral_value(ROUND_HALF_EVEN))
 
 
-def test_warming_up_loads_the_prices_without_the_network() -> None:
+def test_warm_up_loads_the_prices_without_the_network() -> None:
     program = (
         "import socket, sys\n"
         "def refuse(*args, **kwargs): raise SystemExit('the network was used')\n"
@@ -230,7 +230,7 @@ def test_warming_up_loads_the_prices_without_the_network() -> None:
         ("openai", "gpt-image-1", Usage(700, 90, output_image_tokens=90), 7_100_000),
     ],
 )
-def test_audio_and_images_are_priced_as_text_only_by_who_charges_them_so(
+def test_audio_and_images_cost_as_text_only_at_providers_that_charge_so(
     provider: str, model: str, usage: Usage, expected: int | None
 ) -> None:
     assert cost(usage, provider=provider, models=(model,)).nano_usd == expected

@@ -1,4 +1,4 @@
-"""Limits on what a request becomes when it is decoded: spans, parts, memory; the rest of it is stored."""
+"""Limits of a decoded request: spans, parts, memory. What is within the limits is stored."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_rows_are_charged_to_the_budget(tmp_path: Path, backend: Backend) -> Non
         assert post(receiver, request_of(*spans[:200]).SerializeToString()).status_code == 200
 
 
-def test_what_others_hold_is_refused_for_now_and_what_never_fits_for_good() -> None:
+def test_full_budget_is_503_and_exceeded_budget_is_413() -> None:
     budget = ByteBudget(100)
     with budget.reservation() as one, budget.reservation() as other:
         one.take(60)
@@ -108,9 +108,7 @@ def test_many_parts_in_few_bytes_are_too_large(
 
 
 @pytest.mark.parametrize("path", ["/v1/traces", "/v1/logs", "/v1/traces/batch", "/v1/explain"])
-def test_memory_that_runs_out_is_for_now(
-    receiver: Receiver, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_memory_error_is_answered_503(receiver: Receiver, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(wbits: int) -> object:
         raise MemoryError
 

@@ -1,4 +1,4 @@
-"""Conversations through each receiver: every turn comes back whole, and is stored in parts."""
+"""Conversations through each receiver: every turn is read back unchanged, and stored in shared parts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def receiver(tmp_path: Path, backend: Backend) -> Generator[Receiver]:
         yield receiver
 
 
-def test_turns_sent_as_spans_come_back_whole(receiver: Receiver) -> None:
+def test_turns_sent_as_spans_are_read_back_unchanged(receiver: Receiver) -> None:
     spans = [
         chat_span(
             span_id=number,
@@ -50,7 +50,7 @@ def test_turns_sent_as_spans_come_back_whole(receiver: Receiver) -> None:
     assert found == {span.span_id: document["messages"] for span, document in zip(spans, SAID, strict=True)}
 
 
-def test_turns_sent_as_a_batch_come_back_whole(receiver: Receiver) -> None:
+def test_turns_sent_as_a_batch_are_read_back_unchanged(receiver: Receiver) -> None:
     calls = [call(request_body=document) for document in SAID]
     assert post_batch(receiver, calls).status_code == 202
     for sent in calls:

@@ -1,4 +1,4 @@
-"""Counters of spans: each received span is counted once more, as stored, duplicate, left out or rejected."""
+"""Counters: each received span is counted once more, as stored, duplicate, left out or rejected."""
 
 from __future__ import annotations
 

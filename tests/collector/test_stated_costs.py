@@ -1,4 +1,4 @@
-"""What a sender states of a call's cost is taken in any spelling, and never for more than it is."""
+"""Reported costs under any name, never more than the cost of the call."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _USED: dict[str, Value] = {
         ("cost", None),
     ],
 )
-def test_a_key_states_a_part_of_the_cost(key: str, part: str | None) -> None:
+def test_key_names_a_part_of_the_cost(key: str, part: str | None) -> None:
     assert cost_part(key) == part
 
 
@@ -85,7 +85,7 @@ def test_a_key_states_a_part_of_the_cost(key: str, part: str | None) -> None:
     ],
 )
 @pytest.mark.parametrize("scope", ["", "openinference.instrumentation.openai", "litellm", "ai"])
-def test_a_stated_cost(stated: dict[str, Value], nano_usd: int | None, scope: str) -> None:
+def test_reported_costs(stated: dict[str, Value], nano_usd: int | None, scope: str) -> None:
     row = row_of(span({**_USED, **stated}), scope=scope)
     assert row.cost_nano_usd == nano_usd
     assert row.cost_source == (None if nano_usd is None else "reported")
@@ -121,7 +121,7 @@ def test_zero_is_the_price_of_a_free_model_only() -> None:
     ],
 )
 @pytest.mark.parametrize("dialect", ["openinference", "langsmith", "langfuse", "mlflow", "logfire", "vercel"])
-def test_a_provider_states_its_charge_in_the_usage(
+def test_provider_reports_its_cost_in_the_usage(
     usage: dict[str, Value], nano_usd: int | None, dialect: str
 ) -> None:
     answer = {"id": "gen-9", "usage": {"prompt_tokens": 300, "completion_tokens": 20, **usage}}
@@ -163,7 +163,7 @@ def test_a_provider_states_its_charge_in_the_usage(
         ("service_tier", None),
     ],
 )
-def test_a_key_states_a_term_of_billing(key: str, term: str | None) -> None:
+def test_key_names_a_term_of_billing(key: str, term: str | None) -> None:
     assert billing_term(key) == term
 
 
@@ -174,7 +174,7 @@ def test_a_key_states_a_term_of_billing(key: str, term: str | None) -> None:
         ({"openai.request.service_tier": "auto"}, None),
         ({"anthropic.response.service_tier": "standard"}, None),
         ({"anthropic.response.speed": "standard", "anthropic.response.inference_geo": "global"}, None),
-        # The answer overrules what was asked for.
+        # The response's term replaces the requested one.
         ({"openai.request.service_tier": "priority", "openai.response.service_tier": "default"}, None),
         (
             {"openai.request.service_tier": "auto", "openai.response.service_tier": "flex"},
@@ -196,7 +196,7 @@ def test_a_call_under_other_terms_has_no_list_price(stated: dict[str, Value], re
         assert row.price_version == f"unpriced: billed by {reason}"
 
 
-def test_documents_state_terms_of_billing() -> None:
+def test_documents_have_terms_of_billing() -> None:
     used = {"prompt_tokens": 300, "completion_tokens": 20}
 
     def version(asked: dict[str, Value], answer: dict[str, Value]) -> str | None:
@@ -224,6 +224,6 @@ def test_documents_state_terms_of_billing() -> None:
     assert "genai-prices" in (version({}, {"usage": {**used, "trafficType": "ON_DEMAND"}}) or "")
 
 
-def test_a_stated_cost_holds_under_any_terms() -> None:
+def test_reported_cost_applies_under_any_terms() -> None:
     row = row_of(span({**CHAT, "openai.response.service_tier": "flex", "gen_ai.usage.cost": 0.0007}))
     assert (row.cost_nano_usd, row.cost_source) == (700_000, "reported")

@@ -1,4 +1,4 @@
-"""Ids and names have no blanks around them, whichever attribute or document they come from."""
+"""Ids and names are trimmed, in every attribute and document."""
 
 from __future__ import annotations
 

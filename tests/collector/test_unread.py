@@ -51,11 +51,11 @@ _MESSAGES = as_json([{"role": "user", "content": "How tall is Triglav?"}])
         ("", None),
     ],
 )
-def test_what_a_name_seems_to_hold(name: str, kind: str | None) -> None:
+def test_kind_of_an_unread_name(name: str, kind: str | None) -> None:
     assert unread_kind(name) == kind
 
 
-def test_messages_go_to_the_bodies_and_names_to_the_metadata() -> None:
+def test_unread_messages_are_in_bodies_and_names_in_metadata() -> None:
     row = row_of(
         span(
             {
@@ -82,7 +82,7 @@ def test_messages_go_to_the_bodies_and_names_to_the_metadata() -> None:
     assert (row.input_preview, row.output_preview) == ("How tall is Triglav?", "2864 m")
 
 
-def test_messages_beside_known_content_join_its_body() -> None:
+def test_unread_messages_are_added_to_the_body_of_known_content() -> None:
     row = row_of(
         span(
             {**CHAT, "gen_ai.input.messages": _MESSAGES, "acme.system_prompt": "Be brief."},
@@ -100,7 +100,7 @@ def test_messages_beside_known_content_join_its_body() -> None:
     ("name", "value"),
     [("acme.usage.prompt_tokens", 12), ("acme.usage.prompt_tokens", "12"), ("acme.prompt", "Hi")],
 )
-def test_a_span_of_an_unknown_sender_is_kept(name: str, value: Value) -> None:
+def test_span_of_an_unknown_sender_is_stored(name: str, value: Value) -> None:
     row = row_of(span({name: value}, name="step"), scope=SCOPE)
     assert (row.gen_ai, row.model_call, row.operation, row.dialect) == (True, False, None, None)
     assert unread_names(row.metadata) == [name]
@@ -153,6 +153,6 @@ def test_explanations_name_them() -> None:
     assert explained_span["unread"] == ["acme.prompt"]
 
 
-def test_no_known_sender_has_any() -> None:
+def test_captures_of_known_senders_have_no_unread_names() -> None:
     for capture in captures():
         assert map_spans("p", capture.request, RECEIVED_NS).unread == [], capture.name

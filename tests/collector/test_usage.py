@@ -1,4 +1,4 @@
-"""Token counts come out in one form, whoever counted."""
+"""Token counts are normalized, whatever the sender includes in them."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ from pulse_collector.facts.usage_names import CountColumn
             },
             {"input": 850, "output": 108, "total": 958, "reasoning": 33, "input_audio": 12},
         ),
-        # Written in Google's form by a framework whose count of the answer includes the thoughts.
+        # Google's format written by a framework whose output count includes the thoughts.
         (
             {
                 "prompt_token_count": 640,
@@ -174,7 +174,7 @@ def test_documents_of_providers(document: Json, expected: Counts) -> None:
     [
         ({"input": 42, "output": 12}, False, Usage(42, 12)),
         ({"input": 42}, False, Usage(42, None)),
-        # The total helps only where a side is missing.
+        # The total is used only where a side is missing.
         ({"input": 42, "output": 12, "total": 99}, False, Usage(42, 12)),
         ({"input": 42, "total": 54}, False, Usage(42, 12)),
         ({"output": 12, "total": 54}, False, Usage(42, 12)),
@@ -182,7 +182,7 @@ def test_documents_of_providers(document: Json, expected: Counts) -> None:
         ({"input": 21, "cache_read": 1900, "cache_write": 188}, False, Usage(2109, None, 1900, 188)),
         ({"input": 2109, "cache_read": 1900, "cache_write": 188}, False, Usage(2109, None, 1900, 188)),
         ({"input": 5000, "cache_read": 1900}, True, Usage(6900, None, 1900)),
-        # The total is reached only with what was cached, and with reasoning beside the output.
+        # The total is reached only with cached tokens, and with reasoning excluded from the output.
         ({"input": 5000, "output": 40, "cache_read": 1900, "total": 6940}, False, Usage(6900, 40, 1900)),
         (
             {"input": 5000, "output": 40, "cache_read": 1900, "reasoning": 30, "total": 6970},
@@ -195,7 +195,7 @@ def test_documents_of_providers(document: Json, expected: Counts) -> None:
             Usage(6900, 40, 1900, None, 30),
         ),
         ({"input": 5000, "output": 40, "cache_read": 1900, "total": 5040}, False, Usage(5000, 40, 1900)),
-        # A total that nothing explains changes nothing.
+        # A total without an explanation is ignored.
         ({"input": 5000, "output": 40, "cache_read": 1900, "total": 6000}, False, Usage(5000, 40, 1900)),
         ({"cache_read": 5}, False, Usage(None, None, 5)),
         ({"output": 12, "reasoning": 256}, False, Usage(None, 268, None, None, 256)),
@@ -206,7 +206,7 @@ def test_documents_of_providers(document: Json, expected: Counts) -> None:
             False,
             Usage(90, 50, input_audio_tokens=60, input_image_tokens=30, output_audio_tokens=50),
         ),
-        # Parts that do not fit into their whole cannot be what they are called.
+        # Parts that exceed their whole are unknown.
         (
             {"input": 90, "output": 50, "reasoning": 30, "input_audio": 91, "output_image": 21},
             False,
@@ -223,7 +223,7 @@ def test_counts_of_senders(counts: Counts, excludes_cache: bool, expected: Usage
     counts=st.dictionaries(st.sampled_from(get_args(CountColumn)), st.integers(0, 50)),
     excludes_cache=st.booleans(),
 )
-def test_buckets_are_never_negative_and_come_to_what_is_billed(counts: Counts, excludes_cache: bool) -> None:
+def test_parts_of_usage_are_never_negative_and_add_up(counts: Counts, excludes_cache: bool) -> None:
     usage = usage_of(counts, excludes_cache=excludes_cache)
     if usage.input_tokens is not None:
         cached = (usage.cache_read_tokens or 0) + (usage.cache_write_tokens or 0)
@@ -231,7 +231,7 @@ def test_buckets_are_never_negative_and_come_to_what_is_billed(counts: Counts, e
         unheard = usage.input_tokens - (usage.input_audio_tokens or 0) - (usage.input_image_tokens or 0)
         assert min(usage.input_tokens - cached, of_five_minutes, unheard) >= 0
         if "input" in counts:
-            # What the sender reports, with what it leaves out: nothing twice, nothing lost.
+            # The reported input, with what the sender excludes: each token exactly once.
             assert usage.input_tokens in (counts["input"], counts["input"] + cached)
             if excludes_cache or cached > counts["input"]:
                 assert usage.input_tokens == counts["input"] + cached

@@ -1,4 +1,4 @@
-"""Token counts are read under any spelling of their names, in every dialect."""
+"""Token counts are recognised under any spelling of their names, in every dialect."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from pulse_collector.facts.usage_names import count_column, member_column
         ("llm.usage.completion_tokens", "output"),
         ("gen_ai.usage.totalTokens", "total"),
         ("output_tokens", "output"),
-        # None of them is a count of one call that a column has.
+        # None of them is a count of one call with a column.
         ("gen_ai.usage.prompt_cache_miss_tokens", None),
         ("gen_ai.usage.details.audio_tokens", None),
         ("gen_ai.usage.details.rejected_prediction_tokens", None),
@@ -59,11 +59,11 @@ from pulse_collector.facts.usage_names import count_column, member_column
         ("tokens", None),
     ],
 )
-def test_a_key_is_read_by_its_words(key: str, column: str | None) -> None:
+def test_key_is_recognised_by_its_words(key: str, column: str | None) -> None:
     assert count_column(key) == column
 
 
-def test_members_of_usage_objects_are_read_by_their_words() -> None:
+def test_members_of_usage_objects_are_recognised_by_words() -> None:
     names = {
         "cachedContentTokenCount": "cache_read",
         "cacheWriteInputTokens": "cache_write",
@@ -107,7 +107,7 @@ def test_every_dialect_reads_other_spellings(scope: str) -> None:
     assert "cached" not in (row.metadata or "")
 
 
-def test_a_listed_key_goes_before_other_spellings_and_counts_that_are_none_stay() -> None:
+def test_listed_key_precedes_other_spellings_and_invalid_counts_stay() -> None:
     row = row_of(
         span(
             {
@@ -124,7 +124,7 @@ def test_a_listed_key_goes_before_other_spellings_and_counts_that_are_none_stay(
     assert "many" in (row.metadata or "")
 
 
-def test_counts_of_a_span_around_calls_are_no_tokens_of_its_own() -> None:
+def test_counts_of_a_span_around_calls_are_not_its_tokens() -> None:
     row = row_of(span({"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.cached_tokens": 9}))
     assert row.cache_read_tokens is None
     assert '"cache_read":9' in (row.metadata or "")
@@ -142,7 +142,7 @@ def test_a_whole_usage_object_in_an_attribute_is_read(key: str, written: str) ->
     assert "640" not in (row.metadata or "")
 
 
-def test_what_is_no_usage_object_stays_in_the_metadata() -> None:
+def test_other_objects_stay_in_the_metadata() -> None:
     row = row_of(span({"gen_ai.operation.name": "chat", "gen_ai.usage": "plenty", "disk.usage": "{}"}))
     assert "plenty" in (row.metadata or "")
     assert "disk.usage" in (row.metadata or "")

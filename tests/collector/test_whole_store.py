@@ -1,4 +1,4 @@
-"""From telemetry of several dialects to the whole store: neither order, repetition nor batching change it."""
+"""From telemetry of several dialects to the whole store: order, repetition and batching have no effect."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _State = tuple[list[TraceRecord], Analytics]
 def lasting(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[StorageAdapter]:
-    """One store for all examples, each in projects of its own; its sums are recounted after the last."""
+    """Open one store for all examples, each in its own projects; its sums are recounted after the last."""
     yield from lasting_store(request.param, tmp_path_factory.mktemp("lasting"))
 
 
@@ -40,7 +40,7 @@ def lasting(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(sent=telemetry(), seed=st.integers(0, 1 << 32))
-def test_the_whole_store_depends_on_the_set_of_telemetry_only(
+def test_store_depends_only_on_the_set_of_telemetry(
     lasting: StorageAdapter, sent: list[Sent], seed: int
 ) -> None:
     at_once = _stored(lasting, [sent])
@@ -52,7 +52,7 @@ def test_the_whole_store_depends_on_the_set_of_telemetry_only(
 
 @settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sent=telemetry(), seed=st.integers(0, 1 << 32))
-def test_every_call_counts_once_however_many_spans_tell_of_it(
+def test_every_call_counts_once_in_any_number_of_spans(
     lasting: StorageAdapter, sent: list[Sent], seed: int
 ) -> None:
     rows, _ = _stored(lasting, _delivered(sent, Random(seed)))
@@ -62,7 +62,7 @@ def test_every_call_counts_once_however_many_spans_tell_of_it(
 
 
 def _delivered(sent: Sequence[Sent], random: Random) -> list[list[Sent]]:
-    """In another order, some of it twice, cut into other requests."""
+    """Return the requests reordered, partly repeated, and cut differently."""
     again = [*sent, *random.choices(sent, k=random.randrange(len(sent) + 1))]
     random.shuffle(again)
     batches: list[list[Sent]] = [[]]
@@ -74,7 +74,7 @@ def _delivered(sent: Sequence[Sent], random: Random) -> list[list[Sent]]:
 
 
 def _stored(storage: StorageAdapter, batches: Sequence[Sequence[Sent]]) -> _State:
-    """What a project of its own holds after these requests."""
+    """Return the rows and sums of a new project after these requests."""
 
     async def deliver() -> _State:
         id = await new_project(storage)

@@ -1,11 +1,11 @@
-"""Golden rows of OpenInference for frameworks, whose calls the client's instrumentor may record too."""
+"""Golden rows of OpenInference for frameworks whose calls the client's instrumentor may record too."""
 
 from __future__ import annotations
 
 from tests.support.spans import as_json, known_columns, row_of, span
 
 
-def test_langchain_names_the_response_that_its_clients_span_names_too() -> None:
+def test_langchain_has_the_response_id_of_its_clients_span() -> None:
     row = row_of(
         span(
             {
@@ -39,7 +39,7 @@ def test_langchain_names_the_response_that_its_clients_span_names_too() -> None:
     }
 
 
-def test_the_clients_span_without_a_parent_may_be_langchains() -> None:
+def test_client_span_without_a_parent_has_a_partner_key() -> None:
     row = row_of(
         span(
             {
@@ -68,7 +68,7 @@ def test_the_clients_span_without_a_parent_may_be_langchains() -> None:
     }
 
 
-def test_the_clients_span_with_a_parent_has_its_own_trace_to_tell() -> None:
+def test_client_span_with_a_parent_has_no_partner_key() -> None:
     row = row_of(
         span(
             {
@@ -99,7 +99,7 @@ def test_the_clients_span_with_a_parent_has_its_own_trace_to_tell() -> None:
     }
 
 
-def test_litellm_models_begin_with_the_provider() -> None:
+def test_litellm_models_have_the_provider_as_prefix() -> None:
     row = row_of(
         span(
             {
@@ -133,7 +133,7 @@ def test_litellm_models_begin_with_the_provider() -> None:
     }
 
 
-def test_llama_index_steps_on_the_way_to_a_call_are_none() -> None:
+def test_llama_index_internal_steps_are_not_calls() -> None:
     row = row_of(
         span(
             {
