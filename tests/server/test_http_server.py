@@ -1,4 +1,4 @@
-"""The deadlines and limits that uvicorn lacks, over real sockets."""
+"""Deadlines and limits of connections that uvicorn does not have, tested over real sockets."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pulse_server.listen import listen, port_of
 _REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n"
 
 
-#: As Java's HttpClient sends the first request of a connection.
+#: The first request of a connection of Java's HttpClient.
 _UPGRADE = (
     b"POST /echo HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 5\r\nHost: x\r\n"
     b"HTTP2-Settings: AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA\r\nUpgrade: h2c\r\n\r\nhello"
@@ -44,21 +44,21 @@ async def _post_echo(request: Request) -> Response:
     return Response(await request.body())
 
 
-#: Set by a request that has begun, and by one whose client has left.
-_begun, _left = threading.Event(), threading.Event()
+#: Set at the start of a request, and when its client has disconnected.
+_started, _disconnected = threading.Event(), threading.Event()
 
 
-async def _get_until_left(request: Request) -> Response:
-    _begun.set()
+async def _get_until_disconnected(request: Request) -> Response:
+    _started.set()
     while (await request.receive())["type"] != "http.disconnect":
         pass
-    _left.set()
+    _disconnected.set()
     return PlainTextResponse("too late")
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
-    """A server whose deadlines are over within the patience of a test."""
+    """Run a server with short deadlines."""
     monkeypatch.setattr(http_protocol, "HEADER_TIMEOUT_S", 0.3)
     monkeypatch.setattr(http_protocol, "WRITE_TIMEOUT_S", 0.3)
     sock = listen("PORT", "127.0.0.1", 0)
@@ -66,7 +66,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
         routes=[
             Route("/", _get),
             Route("/large", _get_large),
-            Route("/left", _get_until_left),
+            Route("/left", _get_until_disconnected),
             Route("/echo", _post_echo, methods=["POST"]),
         ]
     )
@@ -80,11 +80,11 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpServer]:
 
 @pytest.fixture
 def address(server: HttpServer) -> tuple[str, int]:
-    """Where it listens."""
+    """Return the address of the server."""
     return "127.0.0.1", port_of(server.sock)
 
 
-def test_a_silent_connection_is_closed(address: tuple[str, int]) -> None:
+def test_silent_connection_is_closed(address: tuple[str, int]) -> None:
     with socket.create_connection(address, timeout=10) as client:
         assert client.recv(100) == b""
 
@@ -95,37 +95,37 @@ def test_headers_that_never_end_are_cut_off(address: tuple[str, int]) -> None:
         assert client.recv(100) == b""
 
 
-def test_headers_of_a_second_request_have_a_deadline_too(address: tuple[str, int]) -> None:
+def test_headers_of_a_second_request_have_a_deadline(address: tuple[str, int]) -> None:
     with socket.create_connection(address, timeout=10) as client:
-        assert _asked(client).startswith(b"HTTP/1.1 200 ")
+        assert _request(client).startswith(b"HTTP/1.1 200 ")
         client.sendall(_REQUEST)
         assert client.recv(100) == b""
 
 
-def test_a_connection_is_kept_for_a_request_that_comes_later(address: tuple[str, int]) -> None:
+def test_idle_connection_is_kept_for_a_later_request(address: tuple[str, int]) -> None:
     with socket.create_connection(address, timeout=10) as client:
         for _ in range(2):
-            assert _asked(client).startswith(b"HTTP/1.1 200 ")
-            # Longer than the deadline for headers, which must not run between requests.
+            assert _request(client).startswith(b"HTTP/1.1 200 ")
+            # Longer than the deadline for headers, which must not apply between requests.
             client.settimeout(0.5)
             with pytest.raises(TimeoutError):
                 client.recv(100)
             client.settimeout(10)
 
 
-def test_a_pipelined_request_learns_that_its_client_left(address: tuple[str, int]) -> None:
-    _begun.clear()
-    _left.clear()
+def test_pipelined_request_is_notified_of_a_disconnect(address: tuple[str, int]) -> None:
+    _started.clear()
+    _disconnected.clear()
     with socket.create_connection(address, timeout=10) as client:
         pipelined = [b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path for path in (b"/large", b"/left", b"/")]
         client.sendall(b"".join(pipelined))
-        # The answer to the first fills the buffers, so the second runs and the third waits.
-        assert _begun.wait(10)
+        # The response to the first request fills the buffers, so the second one runs and the third one waits.
+        assert _started.wait(10)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    assert _left.wait(10)
+    assert _disconnected.wait(10)
 
 
-def test_headers_without_end_in_size_are_refused(address: tuple[str, int]) -> None:
+def test_headers_over_the_size_limit_are_refused(address: tuple[str, int]) -> None:
     with socket.create_connection(address, timeout=10) as client:
         client.sendall(_REQUEST + b"X-Filler: " + b"x" * (2 * http_protocol.MAX_HEADER_BYTES))
         assert client.recv(100).startswith(b"HTTP/1.1 431 ")
@@ -133,14 +133,12 @@ def test_headers_without_end_in_size_are_refused(address: tuple[str, int]) -> No
 
 @pytest.mark.parametrize("pieces", [1, 2, 3, 7, len(_UPGRADE)])
 @pytest.mark.parametrize("before", [b"", _REQUEST + b"\r\n"])
-def test_a_wish_for_another_protocol_costs_no_byte_of_the_body(
-    address: tuple[str, int], pieces: int, before: bytes
-) -> None:
+def test_upgrade_request_keeps_its_body(address: tuple[str, int], pieces: int, before: bytes) -> None:
     size = -(-len(_UPGRADE) // pieces)
     with socket.create_connection(address, timeout=10) as client:
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if before:
-            assert _asked(client).startswith(b"HTTP/1.1 200 ")
+            assert _request(client).startswith(b"HTTP/1.1 200 ")
         for start in range(0, len(_UPGRADE), size):
             client.sendall(_UPGRADE[start : start + size])
         answer = b""
@@ -149,7 +147,7 @@ def test_a_wish_for_another_protocol_costs_no_byte_of_the_body(
             assert received, f"closed after {answer!r}"
             answer += received
         assert answer.startswith(b"HTTP/1.1 200 ")
-        assert _asked(client).startswith(b"HTTP/1.1 200 ")
+        assert _request(client).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize(
@@ -159,9 +157,7 @@ def test_a_wish_for_another_protocol_costs_no_byte_of_the_body(
         b"CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n",
     ],
 )
-def test_what_cannot_be_read_without_the_upgrade_is_refused(
-    address: tuple[str, int], request_bytes: bytes
-) -> None:
+def test_pipelined_upgrade_and_connect_are_refused(address: tuple[str, int], request_bytes: bytes) -> None:
     with socket.create_connection(address, timeout=10) as client:
         client.sendall(request_bytes)
         answer = b""
@@ -184,13 +180,13 @@ def test_an_answer_that_nobody_reads_is_given_up(server: HttpServer, address: tu
         assert 0 < received < len(_LARGE)
 
 
-def test_the_server_does_not_name_itself(address: tuple[str, int]) -> None:
+def test_response_has_no_server_header(address: tuple[str, int]) -> None:
     with socket.create_connection(address, timeout=10) as client:
-        assert b"\r\nserver:" not in _asked(client).lower()
+        assert b"\r\nserver:" not in _request(client).lower()
 
 
-def _asked(client: socket.socket) -> bytes:
-    """One request, and the whole of its answer."""
+def _request(client: socket.socket) -> bytes:
+    """Send a request and return its complete response."""
     client.sendall(_REQUEST + b"\r\n")
     answer = b""
     while not answer.endswith(b"\r\n\r\nok"):
