@@ -1,4 +1,4 @@
-"""Messages of Anthropic with a usage object and blocks of choice, plain or as events."""
+"""Build Anthropic messages with given usage and blocks, as a body or as stream events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def counts(
 
 
 def answer(form: Form, usage: dict[str, Any], *blocks: dict[str, Any], **changes: Any) -> Any:
-    """A message with this usage, or the events of one whose last has the counts of it."""
+    """Return a message with this usage, or stream events whose last one has these counts."""
     blocks = blocks or (TEXT,)
     if form[0] == "plain":
         return message(*blocks, usage=usage, **changes)

@@ -1,4 +1,4 @@
-"""Spans of the instrumented clients, collected in memory."""
+"""Fixtures that collect the spans of the instrumented clients in memory."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pulse_instrumentation import PulseAnthropicInstrumentor, PulseOpenAIInstrum
 
 @pytest.fixture
 def recorded() -> Recorded:
-    """What has been recorded so far, on a provider of its own."""
+    """The spans recorded so far, of a new provider."""
     return recording_provider()
 
 
 @pytest.fixture
 def provider(recorded: Recorded) -> TracerProvider:
-    """The tracer provider behind `recorded`."""
+    """The tracer provider of `recorded`."""
     return recorded.provider
 
 
 @pytest.fixture
 def instrumented(recorded: Recorded) -> Iterator[Recorded]:
-    """Both instrumentors on, content captured."""
+    """The spans recorded so far, with both instrumentors on and content captured."""
     instrumentors = (PulseOpenAIInstrumentor(), PulseAnthropicInstrumentor())
     for instrumentor in instrumentors:
         instrumentor.instrument(tracer_provider=recorded.provider, capture_content=True)

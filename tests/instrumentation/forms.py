@@ -1,4 +1,4 @@
-"""One call in every form: plain, streamed, streamed and read as bytes; sync and async."""
+"""Make one call in every form: plain, streamed, streamed and read as bytes; sync and async."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from inspect import signature
 from typing import Any
 
 import pytest
+from tests.instrumentation.api_cases import ASKED, MESSAGES, OPENAI, call, server
 from tests.instrumentation.recorded import FIRST_CHUNK, Recorded, SpanValue
-from tests.instrumentation.ways import ASKED, MESSAGES, OPENAI, call, server
 from tests.support.llm_clients import KINDS, anthropic_client, openai_client, result_of
 from tests.support.llm_http import FakeProvider, event_answer, json_answer
 
@@ -31,7 +31,7 @@ streamed_forms = pytest.mark.parametrize("form", STREAMED, ids=_id)
 
 @dataclass(frozen=True)
 class Called:
-    """An API with arguments, and what its span has whatever is answered."""
+    """An API with arguments, and the span attributes that do not depend on the answer."""
 
     path: str
     arguments: dict[str, Any]
@@ -40,14 +40,14 @@ class Called:
     method: str = "create"
 
     def span(self, form: Form, answered: dict[str, Any], **changes: Any) -> SpanValue:
-        """The span of a call that was answered so."""
+        """Return the expected span of a call with these response attributes."""
         streamed = {STREAM: True, FIRST_CHUNK: True} if form[0] != "plain" else {}
         attributes = {**self.asked, **streamed, **answered}
         operation, model = attributes["gen_ai.operation.name"], attributes["gen_ai.request.model"]
         return SpanValue(f"{operation} {model}", attributes, **changes)
 
     def make(self, recorded: Recorded, form: Form, answer: Any, **arguments: Any) -> SpanValue:
-        """The span of one call: `answer` is a body, or the events of a stream."""
+        """Make one call and return its span. `answer` is a body, or the events of a stream."""
         how, kind = form
         done = self.client is openai_client
         http_answer = event_answer(answer, done=done) if how != "plain" else json_answer(answer)

@@ -1,4 +1,4 @@
-"""Programs that run in processes of their own, and what they left at the collector."""
+"""Run programs in separate processes, and read the spans that they sent to a collector."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def call(model="gpt-4o"):
 
 
 def run(program: str, url: str, expect: int = 0, **environment: str) -> str:
-    """Run a program whose environment names the collector; what it wrote to both streams."""
+    """Run a program with the collector in its environment; return its output and error output."""
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", PRELUDE + textwrap.dedent(program)],
         stdout=subprocess.PIPE,
@@ -58,7 +58,7 @@ def run(program: str, url: str, expect: int = 0, **environment: str) -> str:
 
 
 def closed_early(collector: Sink) -> list[str]:
-    """The names of the calls that were left before their end."""
+    """Return the names of the spans with `pulse.stream.closed_early`."""
     return [
         span.name
         for delivery in collector.deliveries

@@ -1,4 +1,4 @@
-"""Open raw responses of both clients, and read them in every way."""
+"""Open raw responses of both clients, and read them by every method."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from tests.instrumentation.api_cases import ApiCase, take
 from tests.instrumentation.recorded import Recorded, SpanValue, span_value
-from tests.instrumentation.ways import Way, take
 from tests.support.llm_http import Answer, FakeProvider
 
 CLOSED = "pulse.stream.closed_early"
-HOW = ("with_raw_response", "with_streaming_response")
-both_hows = pytest.mark.parametrize("how", HOW)
+RAW_METHODS = ("with_raw_response", "with_streaming_response")
+both_raw_methods = pytest.mark.parametrize("how", RAW_METHODS)
 
 
 def ended(recorded: Recorded) -> list[SpanValue]:
-    """The spans that have ended so far, without ending any."""
+    """Return the spans that have ended so far, without waiting for abandoned ones."""
     return [span_value(span) for span in recorded.exporter.get_finished_spans()]
 
 
@@ -27,10 +27,10 @@ async def settled(value: Any) -> Any:
 
 @asynccontextmanager
 async def raw_response(
-    way: Way, answer: Answer, kind: str, how: str, **arguments: Any
+    api: ApiCase, answer: Answer, kind: str, how: str, **arguments: Any
 ) -> AsyncGenerator[Any]:
-    """The raw response that a client of either kind gives, open."""
-    result = getattr(way.resource(FakeProvider(answer), kind), how).create(**way.arguments, **arguments)
+    """Yield an open raw response of a client; `kind` is sync or async, `how` the raw method."""
+    result = getattr(api.resource(FakeProvider(answer), kind), how).create(**api.arguments, **arguments)
     if hasattr(result, "__aenter__"):
         async with result as response:
             yield response
@@ -42,7 +42,7 @@ async def raw_response(
 
 
 def reading(response: Any, kind: str, reader: str) -> Any:
-    """An iterator over a raw response, by one of the ways to read it."""
+    """Return an iterator over a raw response by one of `READERS`."""
     http_response = response.http_response
     if reader == "body":
         return http_response.stream
@@ -64,7 +64,7 @@ READERS = (
 
 
 async def read(response: Any, kind: str, reader: str) -> None:
-    """Read a raw response to its end."""
+    """Read a raw response to its end by one of `READERS`."""
     if reader == "parse":
         assert await take(await settled(response.parse()))
     elif reader == "read":

@@ -1,4 +1,4 @@
-"""Finished spans as plain values, so that a test compares a whole span with one literal."""
+"""Ended spans as plain values, so that a test compares a complete span with one literal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FIRST_CHUNK = "gen_ai.response.time_to_first_chunk"
 
 @dataclass(frozen=True)
 class SpanValue:
-    """What a test looks at: JSON attributes decoded, the measured time to the first chunk apart."""
+    """The compared values of a span: with JSON attributes decoded and measured times replaced."""
 
     name: str
     attributes: dict[str, Any]
@@ -44,7 +44,7 @@ class Recorded:
 
     @property
     def raw(self) -> list[ReadableSpan]:
-        """The spans themselves, abandoned ones included."""
+        """The ended spans, after abandoned ones have been ended."""
         end_abandoned()
         return list(self.exporter.get_finished_spans())
 
@@ -55,18 +55,18 @@ class Recorded:
 
     @property
     def only(self) -> SpanValue:
-        """The one span there is."""
+        """The only span; fails if there are several."""
         (span,) = self.spans
         return span
 
     @property
     def attributes(self) -> dict[str, Any]:
-        """The attributes of the one span there is."""
+        """The attributes of the only span."""
         return self.only.attributes
 
 
 def recording_provider() -> Recorded:
-    """A fresh provider that keeps its spans."""
+    """Return a new provider that keeps its spans in memory."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -74,7 +74,7 @@ def recording_provider() -> Recorded:
 
 
 def span_value(span: ReadableSpan) -> SpanValue:
-    """A span as a value. The time to the first chunk becomes True when it is a sane float."""
+    """Return a span as a value, with a plausible time to the first chunk replaced by True."""
     attributes: dict[str, Any] = dict(span.attributes or {})
     for key in _JSON:
         if key in attributes:

@@ -1,4 +1,4 @@
-"""A collector on loopback: keeps what arrives, answers as it is told, can fall silent."""
+"""A collector on loopback that keeps requests and sends scripted answers, or none."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 @dataclass(frozen=True)
 class Delivery:
-    """One request that arrived."""
+    """One received request."""
 
     path: str
     headers: dict[str, str]
@@ -43,7 +43,7 @@ class Delivery:
 
 @dataclass
 class Sink:
-    """What a test scripts and reads. An unscripted request is accepted."""
+    """The script and the received requests of a collector. It accepts requests without a scripted answer."""
 
     url: str = ""
     statuses: list[int] = field(default_factory=lambda: [])
@@ -63,7 +63,7 @@ class Sink:
 
 @contextmanager
 def sink(port: int = 0) -> Generator[Sink]:
-    """A collector that listens while the block runs."""
+    """Run a collector during the block."""
     state = Sink()
 
     class Handler(BaseHTTPRequestHandler):
@@ -98,7 +98,7 @@ def sink(port: int = 0) -> Generator[Sink]:
             self.wfile.write(answer)
 
         def log_message(self, format: str, *args: object) -> None:
-            """Silence."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True

@@ -51,7 +51,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_plain_call_is_recorded_whole(instrumented: Recorded, kind: str) -> None:
+def test_plain_call_records_the_complete_span(instrumented: Recorded, kind: str) -> None:
     client = anthropic_client(FakeProvider(json_answer(message())), kind)
     result = result_of(client.messages.create(**ARGUMENTS))
     assert result.content[0].text == "Hello"
@@ -59,7 +59,7 @@ def test_plain_call_is_recorded_whole(instrumented: Recorded, kind: str) -> None
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_streamed_call_is_recorded_whole(instrumented: Recorded, kind: str) -> None:
+def test_streamed_call_records_the_complete_span(instrumented: Recorded, kind: str) -> None:
     client = anthropic_client(FakeProvider(event_answer(message_events("Hel", "lo"))), kind)
     events = result_of(client.messages.create(**ARGUMENTS, stream=True))
     assert len(events) == 7
@@ -100,13 +100,13 @@ def test_beta_messages_are_recorded(instrumented: Recorded) -> None:
     assert instrumented.spans == [SpanValue("chat claude-test", EXPECTED)]
 
 
-def test_counting_tokens_is_no_model_call(instrumented: Recorded) -> None:
+def test_counting_tokens_is_not_recorded(instrumented: Recorded) -> None:
     client = anthropic_client(FakeProvider(json_answer({"input_tokens": 5})))
     client.messages.count_tokens(model="claude-test", messages=MESSAGES)
     assert instrumented.spans == []
 
 
-def test_one_shot_messages_reach_both_the_provider_and_the_span(instrumented: Recorded) -> None:
+def test_messages_from_an_iterator_are_sent_and_recorded(instrumented: Recorded) -> None:
     provider = FakeProvider(json_answer(message()))
     client = anthropic_client(provider)
     client.messages.create(**{**ARGUMENTS, "messages": (item for item in MESSAGES)})
@@ -114,7 +114,7 @@ def test_one_shot_messages_reach_both_the_provider_and_the_span(instrumented: Re
     assert instrumented.attributes["gen_ai.input.messages"] == EXPECTED["gen_ai.input.messages"]
 
 
-def test_thinking_and_tool_use_are_parts(instrumented: Recorded) -> None:
+def test_thinking_and_tool_use_are_recorded_as_parts(instrumented: Recorded) -> None:
     answer = message(
         {"type": "thinking", "thinking": "Hm.", "signature": "sig"},
         {"type": "redacted_thinking", "data": "opaque"},
@@ -224,7 +224,7 @@ def test_error_event_within_a_stream_is_raised_and_recorded(instrumented: Record
     assert span.attributes["gen_ai.output.messages"][0]["parts"][0]["content"] == "Hel"
 
 
-def test_messages_that_fail_to_come_raise_as_without_pulse(instrumented: Recorded) -> None:
+def test_iterator_of_messages_that_raises_raises_as_without_pulse(instrumented: Recorded) -> None:
     def messages() -> Iterator[Any]:
         yield MESSAGES[0]
         raise LookupError("no more history")
@@ -235,7 +235,7 @@ def test_messages_that_fail_to_come_raise_as_without_pulse(instrumented: Recorde
 
 
 @pytest.mark.skipif(not hasattr(anthropic, "beta_tool"), reason="needs a client with tool runners")
-def test_tool_runner_gives_one_span_per_model_call(instrumented: Recorded) -> None:
+def test_tool_runner_records_one_span_per_model_call(instrumented: Recorded) -> None:
     @anthropic.beta_tool
     def get_weather(city: str) -> str:
         """Weather in a city.

@@ -1,4 +1,4 @@
-"""The anthropic client's own spans beside ours: one call must never be counted twice."""
+"""The anthropic client's own spans together with Pulse's: one call is never counted twice."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PROGRAM = textwrap.dedent(
 
 
 @pytest.mark.skipif(not ANTHROPIC_TRACES_ITSELF, reason="this client has no spans of its own")
-def test_native_span_gives_way_and_its_trace_header_is_kept() -> None:
+def test_native_span_is_replaced_and_its_trace_header_is_kept() -> None:
     output = subprocess.run(
         [sys.executable, "-c", PROGRAM],
         capture_output=True,

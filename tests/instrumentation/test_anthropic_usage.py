@@ -1,4 +1,4 @@
-"""What Anthropic bills beside the answer: compactions, advisors, fallbacks; and the terms of billing."""
+"""Tokens that Anthropic bills in addition to the answer: compactions, advisors, fallbacks; billing terms."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from tests.instrumentation.anthropic_answers import answer, counts
+from tests.instrumentation.api_cases import output_messages
 from tests.instrumentation.forms import ANTHROPIC, Form, every_form, streamed_forms
 from tests.instrumentation.recorded import Recorded
-from tests.instrumentation.ways import said
 from tests.support.llm_bodies import message, text_delta
 
 IN, OUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
@@ -30,7 +30,7 @@ def iteration(kind: str, *numbers: int, model: str | None = None) -> dict[str, A
 
 
 def expected(input: int, output: int, read: int = 0, written: int = 0, long: int = 0) -> dict[str, Any]:
-    """The attributes of these counts, input inclusive."""
+    """Return the attributes of these counts, with input tokens that include cached ones."""
     return {
         IN: input + read + written,
         OUT: output,
@@ -163,13 +163,13 @@ BILLED: dict[str, tuple[dict[str, Any], dict[str, Any], list[dict[str, Any]]]] =
 
 @every_form
 @pytest.mark.parametrize("case", BILLED)
-def test_what_is_billed_beside_the_answer(instrumented: Recorded, form: Form, case: str) -> None:
+def test_tokens_billed_in_addition_to_the_answer(instrumented: Recorded, form: Form, case: str) -> None:
     usage, known, others = BILLED[case]
     span = ANTHROPIC.make(instrumented, form, answer(form, usage))
     found = json.loads(span.attributes.pop(OTHERS, "[]"))
     assert found == others
     assert span == ANTHROPIC.span(
-        form, {**HEAD, **known, "gen_ai.output.messages": said("Hello", "end_turn")}
+        form, {**HEAD, **known, "gen_ai.output.messages": output_messages("Hello", "end_turn")}
     )
 
 
@@ -232,7 +232,7 @@ def test_fallback_in_the_middle_of_a_stream(instrumented: Recorded, form: Form, 
 
 
 @streamed_forms
-def test_stream_that_ends_after_a_fallback_has_no_counts_of_the_model_that_declined(
+def test_stream_that_ends_after_a_fallback_omits_counts_of_the_first_model(
     instrumented: Recorded, form: Form
 ) -> None:
     change = {"type": "fallback", "from": {"model": "claude-test-1"}, "to": {"model": OPUS}}
@@ -253,7 +253,7 @@ def test_terms_of_billing(instrumented: Recorded, form: Form) -> None:
         server_tool_use={"web_search_requests": 2, "web_fetch_requests": 0},
     )
     asked = {"service_tier": "auto", "speed": "fast", "inference_geo": "us"}
-    # Older clients lack the arguments, not the fields of the body.
+    # Older clients lack these arguments, but send the fields from `extra_body`.
     span = ANTHROPIC.make(instrumented, form, answer(form, usage), extra_body=asked)
     assert span == ANTHROPIC.span(
         form,
@@ -267,7 +267,7 @@ def test_terms_of_billing(instrumented: Recorded, form: Form) -> None:
             "anthropic.response.speed": "fast",
             "anthropic.response.inference_geo": "us",
             "anthropic.usage.server_tool_use.web_search_requests": 2,
-            "gen_ai.output.messages": said("Hello", "end_turn"),
+            "gen_ai.output.messages": output_messages("Hello", "end_turn"),
         },
     )
 
@@ -283,15 +283,15 @@ def test_cost_of_a_gateway(instrumented: Recorded, form: Form) -> None:
             "gen_ai.usage.cost": 0.1,
             "gen_ai.usage.is_byok": True,
             "gen_ai.usage.cost_details.upstream_inference_cost": 0.4,
-            "gen_ai.output.messages": said("Hello", "end_turn"),
+            "gen_ai.output.messages": output_messages("Hello", "end_turn"),
         },
     )
 
 
 @streamed_forms
-def test_zeros_in_the_last_event_do_not_take_back_the_input(instrumented: Recorded, form: Form) -> None:
+def test_zeros_in_the_last_event_keep_the_input_count(instrumented: Recorded, form: Form) -> None:
     events = answer(form, counts(30, 12, 8))
     events[-2]["usage"] = {"input_tokens": 0, "output_tokens": 12, "cache_read_input_tokens": 0}
     assert ANTHROPIC.make(instrumented, form, events) == ANTHROPIC.span(
-        form, {**HEAD, **expected(30, 12, 8), "gen_ai.output.messages": said("Hello", "end_turn")}
+        form, {**HEAD, **expected(30, 12, 8), "gen_ai.output.messages": output_messages("Hello", "end_turn")}
     )

@@ -1,4 +1,4 @@
-"""Base64 media never leave as bytes: of any length, in any place, in text, JSON text and JSON within it."""
+"""Base64 media are never exported: of any length, in text, JSON text and JSON text within it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
+from tests.instrumentation.api_cases import both_kinds, call
 from tests.instrumentation.recorded import Recorded
-from tests.instrumentation.ways import both_kinds, call
 from tests.support.llm_bodies import choice, completion, message, response
 from tests.support.llm_clients import anthropic_client, openai_client, result_of
 from tests.support.llm_http import FakeProvider, json_answer
@@ -19,7 +19,7 @@ from tests.support.llm_http import FakeProvider, json_answer
 from pulse_instrumentation.blob_fields import without_media
 from pulse_instrumentation.content import Capture
 
-# The smallest PNG there is, a JPEG that is nearly all slashes, and bytes that no file format opens.
+# A minimal PNG, a JPEG whose base64 is mostly slashes, and bytes of no known file format.
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
@@ -95,7 +95,7 @@ def test_media_within_text_become_notes(text: str, expected: str) -> None:
 JSON_VALUES: list[tuple[Any, Any]] = [
     ({"image": encoded(PNG), "n": 1.5}, {"image": described(PNG), "n": 1.5}),
     ([data_url(TINY)], [described(TINY, mime_type="image/png")]),
-    # As MCP, Gemini, OpenAI, Anthropic and the API of GitHub write them.
+    # In the forms of MCP, Gemini, OpenAI, Anthropic and the GitHub API.
     (
         [{"type": "audio", "data": encoded(TINY), "mimeType": "audio/pcm"}],
         [{"type": "audio", "data": described(TINY, mime_type="audio/pcm"), "mimeType": "audio/pcm"}],
@@ -127,7 +127,7 @@ JSON_VALUES: list[tuple[Any, Any]] = [
 
 
 def plain(value: Any) -> Any:
-    """A JSON value with the digests in it, which stand in strings, decoded."""
+    """Return a JSON value with the digests in its strings decoded."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in cast("dict[str, Any]", value).items()}
     if isinstance(value, list):
@@ -177,11 +177,11 @@ def test_media_within_json_values_become_digests(value: Any, expected: Any) -> N
         "[" * 3000,
     ],
 )
-def test_other_text_stays_as_it_is(text: str) -> None:
+def test_text_without_media_is_unchanged(text: str) -> None:
     assert without_media(text) is text or without_media(text) == text
 
 
-def test_redaction_sees_the_digest_and_not_the_media() -> None:
+def test_redact_receives_the_digest_and_not_the_media() -> None:
     seen: list[str] = []
 
     def redact(text: str) -> str:
@@ -192,7 +192,7 @@ def test_redaction_sees_the_digest_and_not_the_media() -> None:
     assert seen == [f"shot: {note(PNG)}"]
 
 
-def test_media_in_a_text_without_end_are_described_whole() -> None:
+def test_media_in_a_very_long_text_are_replaced_completely() -> None:
     picture = random.Random(1).randbytes(1_200_000)
     text = f"shot: {encoded(picture)} and {'so on ' * 300_000}"
     part = Capture("full").text_part(text)
@@ -202,13 +202,13 @@ def test_media_in_a_text_without_end_are_described_whole() -> None:
 
 
 @pytest.mark.parametrize("media_type", ["the secret word", "image/png secret", "x" * 500, 7])
-def test_media_type_that_is_none_is_left_out(media_type: Any) -> None:
+def test_invalid_media_type_is_omitted(media_type: Any) -> None:
     part = Capture("full").blob(encoded(TINY), media_type, "image")
     assert part == {**described(TINY), "modality": "image"}
 
 
 @pytest.mark.parametrize("address", ["data:" + encoded(TINY), "data:secret word;base64," + encoded(TINY)])
-def test_address_without_a_media_type_is_media_all_the_same(address: str) -> None:
+def test_data_url_without_a_media_type_is_media(address: str) -> None:
     assert Capture("full").uri(address, "image") == {**described(TINY), "modality": "image"}
 
 

@@ -1,4 +1,4 @@
-"""Celery's workers, which leave by `os._exit()`: what they recorded is sent when Celery says so."""
+"""Celery's workers, which exit by `os._exit()`: spans are sent at Celery's signals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.instrumentation.sink import Sink, sink
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
-# As much of the library as Pulse meets: receivers are called with whatever facts there are.
+# The part of Celery that Pulse uses: signals that call their receivers with keyword arguments.
 _SIGNALS = """
 class Signal:
     def __init__(self):
@@ -47,7 +47,7 @@ def library_fixture(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("imported", ["before", "after"])
-def test_worker_that_ends_sends_what_waits(imported: str, library: str, collector: Sink) -> None:
+def test_worker_that_ends_sends_queued_spans(imported: str, library: str, collector: Sink) -> None:
     run(
         """
         sys.path.append(os.environ["LIBRARY"])

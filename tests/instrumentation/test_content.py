@@ -1,4 +1,4 @@
-"""What of the content is recorded: by mode, redacted, cut, without media, never through the back door."""
+"""Recorded content: by mode, redacted, truncated, without media, also in error messages."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ MESSAGES: list[Any] = [{"role": "user", "content": SECRET}]
 
 
 def call(recorded: Recorded, messages: list[Any] = MESSAGES, answer: Any = None, **options: Any) -> Any:
-    """The attributes of one chat completion recorded with these options."""
+    """Return the attributes of one chat completion that is recorded with these options."""
     client = openai_client(FakeProvider(json_answer(answer or completion(SECRET))))
     pulse.observe(client, tracer_provider=recorded.provider, **options)
     client.chat.completions.create(model="gpt-4o", messages=messages)
     return recorded.attributes
 
 
-def test_metadata_mode_records_kinds_and_sizes_without_words(recorded: Recorded) -> None:
+def test_metadata_mode_records_kinds_and_sizes_without_text(recorded: Recorded) -> None:
     tool_call = {"id": "t1", "type": "function", "function": {"name": "f", "arguments": '{"a":"secret"}'}}
     answer = completion(choices=[choice({"role": "assistant", "tool_calls": [tool_call]}, "tool_calls")])
     attributes = call(recorded, answer=answer, capture_content="metadata")
@@ -52,7 +52,7 @@ def test_off_mode_records_numbers_only(recorded: Recorded) -> None:
     assert "secret" not in json.dumps(attributes)
 
 
-def test_redact_sees_every_string_and_nothing_passes_it_by(recorded: Recorded) -> None:
+def test_redact_receives_every_recorded_string(recorded: Recorded) -> None:
     tool: Any = {
         "type": "function",
         "function": {"name": "f", "description": SECRET, "parameters": {"enum": [SECRET]}},
@@ -72,7 +72,7 @@ def test_redact_sees_every_string_and_nothing_passes_it_by(recorded: Recorded) -
     assert shown.count("[hidden]") == 7
 
 
-def test_redaction_that_fails_hides_the_text(recorded: Recorded) -> None:
+def test_redact_that_raises_hides_the_text(recorded: Recorded) -> None:
     def fails(text: str) -> str:
         raise ValueError(text)
 
@@ -81,7 +81,7 @@ def test_redaction_that_fails_hides_the_text(recorded: Recorded) -> None:
     assert parts == [{"type": "text", "content": "[redaction failed]"}]
 
 
-def test_long_part_is_cut_and_says_so(recorded: Recorded) -> None:
+def test_long_part_is_truncated_and_marked(recorded: Recorded) -> None:
     words = "ä b " * 20_000
     attributes = call(recorded, [{"role": "user", "content": words}])
     (part,) = attributes["gen_ai.input.messages"][0]["parts"]
@@ -90,7 +90,7 @@ def test_long_part_is_cut_and_says_so(recorded: Recorded) -> None:
     assert words.startswith(part["content"])
 
 
-def test_long_value_is_cut_by_bytes_too(recorded: Recorded) -> None:
+def test_long_value_is_truncated_by_bytes(recorded: Recorded) -> None:
     parameters = {"enum": ["ä" * 9, "b c " * 10_000]}
     tool: Any = {"type": "function", "function": {"name": "f", "parameters": parameters}}
     client = openai_client(FakeProvider(json_answer(completion())))
@@ -121,7 +121,7 @@ def test_media_are_replaced_by_type_size_and_hash(recorded: Recorded) -> None:
     assert len(json.dumps(attributes)) < 3000
 
 
-def test_lone_surrogates_do_not_spoil_the_span(recorded: Recorded) -> None:
+def test_lone_surrogates_are_replaced(recorded: Recorded) -> None:
     broken = "half \ud83d a pair"
     error = {"error": {"message": broken}}
     answers = (json_answer(completion(broken, model=broken)), json_answer(error, status=400))
@@ -134,7 +134,7 @@ def test_lone_surrogates_do_not_spoil_the_span(recorded: Recorded) -> None:
 
 
 @pytest.mark.parametrize(("captured", "shown"), [(True, True), ("metadata", False), (False, False)])
-def test_error_texts_count_as_content(recorded: Recorded, captured: Any, shown: bool) -> None:
+def test_error_messages_are_content(recorded: Recorded, captured: Any, shown: bool) -> None:
     error = {"error": {"message": f"bad prompt: {SECRET}"}}
     client = openai_client(FakeProvider(json_answer(error, status=400)))
     pulse.observe(client, tracer_provider=recorded.provider, capture_content=captured)
@@ -146,7 +146,7 @@ def test_error_texts_count_as_content(recorded: Recorded, captured: Any, shown: 
     assert span.events == 0
 
 
-def test_one_block_can_choose_otherwise(recorded: Recorded) -> None:
+def test_capture_content_replaces_the_mode_in_its_block(recorded: Recorded) -> None:
     client = openai_client(FakeProvider(*(json_answer(completion()) for _ in range(3))))
     pulse.observe(client, tracer_provider=recorded.provider, capture_content=True)
     arguments: dict[str, Any] = {"model": "gpt-4o", "messages": MESSAGES}
@@ -176,7 +176,7 @@ def test_one_block_can_choose_otherwise(recorded: Recorded) -> None:
         (5, None, "off"),
     ],
 )
-def test_argument_wins_over_environment_over_default(
+def test_content_mode_argument_precedes_environment_and_default(
     monkeypatch: pytest.MonkeyPatch, chosen: object, variable: str | None, expected: str
 ) -> None:
     name = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
@@ -186,7 +186,7 @@ def test_argument_wins_over_environment_over_default(
     assert content_mode(chosen, default="metadata") == expected
 
 
-def test_values_nested_without_end_are_cut_off() -> None:
+def test_deeply_nested_values_are_truncated() -> None:
     endless: list[Any] = []
     endless.append(endless)
     part = Capture("full").other({"type": "novel", "value": endless})

@@ -1,4 +1,4 @@
-"""Whose child a call is, what is current while it runs, and what is not between chunks."""
+"""The context of a call: its parent span, the current span during the request and between chunks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_span_is_current_during_the_request_and_not_after(instrumented: Recorded
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_callers_context_is_untouched_between_chunks(instrumented: Recorded, kind: str) -> None:
+def test_callers_context_is_unchanged_between_chunks(instrumented: Recorded, kind: str) -> None:
     tracer = instrumented.provider.get_tracer("app")
     seen: list[bool] = []
 
@@ -61,7 +61,7 @@ def test_callers_context_is_untouched_between_chunks(instrumented: Recorded, kin
     assert seen == [True] * 5
 
 
-def test_anthropic_stream_helper_leaks_no_context(instrumented: Recorded) -> None:
+def test_anthropic_stream_helper_restores_the_context(instrumented: Recorded) -> None:
     client = anthropic_client(FakeProvider(event_answer(message_events("Hi"))))
     before = context.get_current()
     with client.messages.stream(model="m", max_tokens=1, messages=MESSAGES) as stream:
@@ -71,7 +71,7 @@ def test_anthropic_stream_helper_leaks_no_context(instrumented: Recorded) -> Non
     assert context.get_current() == before
 
 
-def test_stream_finished_by_another_task_detaches_nothing(
+def test_stream_read_to_its_end_by_another_task_logs_nothing(
     instrumented: Recorded, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def run() -> None:
@@ -102,7 +102,7 @@ def test_suppressed_calls_are_not_recorded(instrumented: Recorded) -> None:
     assert instrumented.spans == []
 
 
-def test_call_that_another_client_instrumentor_records_is_left_to_it(
+def test_call_recorded_by_another_client_instrumentor_is_not_recorded(
     instrumented: Recorded,
 ) -> None:
     provider = FakeProvider(*(json_answer(completion()) for _ in range(2)))
@@ -122,7 +122,7 @@ def test_call_that_another_client_instrumentor_records_is_left_to_it(
     ]
 
 
-def test_session_facts_are_on_every_call_below_and_nest(instrumented: Recorded) -> None:
+def test_nested_sessions_are_merged_on_every_call(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(*(json_answer(completion()) for _ in range(3))))
     with pulse.session("chat-42", user_id="u1", tags=["beta"], metadata={"plan": "pro", "n": 1}):
         client.chat.completions.create(**CHAT)
@@ -152,7 +152,7 @@ def test_session_facts_are_on_every_call_below_and_nest(instrumented: Recorded) 
     ]
 
 
-def test_more_metadata_than_a_span_holds_displaces_nothing_else(instrumented: Recorded) -> None:
+def test_metadata_beyond_the_attribute_limit_removes_no_other_attribute(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(json_answer(completion())))
     client.chat.completions.create(**CHAT)
     alone = instrumented.attributes
@@ -187,14 +187,14 @@ def test_session_with_unusable_facts_records_the_call_without_them(instrumented:
     assert "session.id" not in instrumented.attributes
 
 
-def test_session_stays_at_home_unless_it_is_sent_as_baggage(instrumented: Recorded) -> None:
+def test_session_is_in_baggage_only_with_baggage_true(instrumented: Recorded) -> None:
     with pulse.session("s-1", user_id="u-1"):
         assert baggage.get_all() == {}
     with pulse.session("s-1", user_id="u-1", baggage=True):
         assert baggage.get_all() == {"session.id": "s-1", "user.id": "u-1"}
 
 
-def test_session_is_taken_from_baggage_when_asked(instrumented: Recorded) -> None:
+def test_session_with_baggage_true_reads_incoming_baggage(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(*(json_answer(completion()) for _ in range(2))))
     token = context.attach(baggage.set_baggage("session.id", "from-far"))
     client.chat.completions.create(**CHAT)

@@ -1,4 +1,4 @@
-"""Names and forms of OpenTelemetry's gen-ai conventions, as their registry and JSON schemas have them."""
+"""Attribute names and message parts as in the registry and JSON schemas of the gen-ai conventions."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from opentelemetry.trace import StatusCode
+from tests.instrumentation.api_cases import MESSAGES, both_kinds, call, take
 from tests.instrumentation.recorded import Recorded
-from tests.instrumentation.ways import MESSAGES, both_kinds, call, take
 from tests.support.llm_bodies import (
     choice,
     chunk,
@@ -68,7 +68,7 @@ def parts(recorded: Recorded) -> list[Any]:
     return recorded.attributes["gen_ai.output.messages"][0]["parts"]
 
 
-def test_schema_is_that_of_the_names(instrumented: Recorded) -> None:
+def test_schema_url_is_that_of_the_attribute_names(instrumented: Recorded) -> None:
     chat()
     (span,) = instrumented.raw
     assert span.instrumentation_scope is not None
@@ -330,7 +330,7 @@ def test_choice_that_was_cut_off_is_an_error_at_its_position(instrumented: Recor
 
 
 @both_kinds
-def test_choice_that_was_left_is_an_error_at_its_position(instrumented: Recorded, kind: str) -> None:
+def test_unfinished_choice_is_an_error_at_its_position(instrumented: Recorded, kind: str) -> None:
     async def run() -> None:
         client = openai_client(FakeProvider(event_answer(CUT_OFF)), kind)
         stream = client.chat.completions.create(**CHAT, n=2, stream=True)
@@ -346,7 +346,7 @@ def test_choice_that_was_left_is_an_error_at_its_position(instrumented: Recorded
     assert found["pulse.stream.closed_early"] is True
 
 
-def test_choice_without_a_reason_beside_others(instrumented: Recorded) -> None:
+def test_choice_without_a_finish_reason_among_finished_ones(instrumented: Recorded) -> None:
     cut: Any = choice({"role": "assistant", "content": "b"}, index=1)
     body = completion(choices=[choice({"role": "assistant", "content": "a"}), {**cut, "finish_reason": None}])
     openai_client(FakeProvider(json_answer(body))).chat.completions.create(**CHAT)

@@ -1,4 +1,4 @@
-"""The way of finished spans to the collector: batches, bounds, retries, what is lost and said."""
+"""Sending ended spans to the collector: batches, bounds, retries, logged losses."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def end_spans(tracer: Tracer, *names: str, **attributes: Any) -> None:
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Poll a condition that another thread brings about; fails after 30 seconds."""
+    """Wait until another thread has made a condition true; fail after 30 seconds."""
     beat = threading.Event()
     for _ in range(3000):
         if condition():
@@ -57,7 +57,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     raise AssertionError("it did not come to pass in 30 seconds")
 
 
-def test_spans_are_sent_in_batches_of_the_size_asked_for(collector: Sink) -> None:
+def test_spans_are_sent_in_batches_of_the_configured_size(collector: Sink) -> None:
     with tracing(collector.url, batch_size=2) as (tracer, processor):
         end_spans(tracer, "a", "b", "c", "d", "e")
         assert processor.force_flush()
@@ -71,7 +71,7 @@ def test_full_batch_is_sent_without_waiting_for_the_interval(collector: Sink) ->
         wait_until(lambda: collector.names == ["a", "b"])
 
 
-def test_interval_sends_what_there_is(collector: Sink) -> None:
+def test_interval_sends_an_incomplete_batch(collector: Sink) -> None:
     with tracing(collector.url, flush_interval_ms=10) as (tracer, _):
         end_spans(tracer, "a")
         wait_until(lambda: collector.names == ["a"])
@@ -85,7 +85,7 @@ def test_batches_are_bounded_in_bytes(collector: Sink, monkeypatch: pytest.Monke
     assert [delivery.names for delivery in collector.deliveries] == [["a"], ["b"], ["c"]]
 
 
-def test_busy_collector_gets_the_batch_again(collector: Sink) -> None:
+def test_batch_is_resent_to_a_busy_collector(collector: Sink) -> None:
     collector.statuses = [503, 429, 502]
     with tracing(collector.url, batch_size=1) as (tracer, _):
         end_spans(tracer, "a")
@@ -93,7 +93,7 @@ def test_busy_collector_gets_the_batch_again(collector: Sink) -> None:
     assert collector.refused == 3
 
 
-def test_collector_that_comes_back_gets_all_that_was_recorded_meanwhile() -> None:
+def test_collector_that_recovers_receives_all_queued_spans() -> None:
     with sink() as first:
         url = first.url
     port = int(url.rpartition(":")[2])
@@ -105,9 +105,7 @@ def test_collector_that_comes_back_gets_all_that_was_recorded_meanwhile() -> Non
             wait_until(lambda: second.names == ["a", "b", "c"])
 
 
-def test_shutdown_is_patient_with_a_collector_that_is_there(
-    collector: Sink, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_shutdown_retries_with_a_busy_collector(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
     with tracing(collector.url) as (tracer, processor):
         end_spans(tracer, "a")
         collector.statuses = [503, 429]
@@ -124,7 +122,7 @@ def test_flush_does_not_wait_for_an_absent_collector() -> None:
         assert not processor.force_flush(60_000)
 
 
-def test_refused_batch_is_dropped_and_said_once(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
+def test_rejected_batch_is_dropped_and_logged_once(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
     collector.statuses = [401, 401]
     with tracing(collector.url) as (tracer, processor):
         for name in ("a", "b", "c"):
@@ -173,7 +171,7 @@ def test_spans_that_pulse_rejects_are_counted(collector: Sink, caplog: pytest.Lo
     assert "Pulse lost 1 spans" in caplog.records[-1].getMessage()
 
 
-def test_losses_are_told_by_reason_and_reasons_are_bounded(
+def test_losses_are_logged_by_a_bounded_number_of_reasons(
     collector: Sink, caplog: pytest.LogCaptureFixture
 ) -> None:
     with tracing(collector.url, max_queue_bytes=15_000) as (tracer, processor):
@@ -189,9 +187,7 @@ def test_losses_are_told_by_reason_and_reasons_are_bounded(
     assert total.count(";") == 8
 
 
-def test_queue_is_bounded_in_bytes_and_keeps_what_came_first(
-    collector: Sink, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_full_queue_keeps_the_first_spans(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
     with tracing(collector.url, max_queue_bytes=15_000) as (tracer, processor):
         end_spans(tracer, "a", "b", "c", "d", text="x" * 6_000)
         assert processor.force_flush()
@@ -202,7 +198,7 @@ def test_queue_is_bounded_in_bytes_and_keeps_what_came_first(
     assert "Pulse lost 2 spans" in caplog.records[-1].getMessage()
 
 
-def test_span_that_cannot_be_encoded_takes_no_neighbour_with_it(
+def test_span_that_cannot_be_encoded_is_dropped_alone(
     collector: Sink, caplog: pytest.LogCaptureFixture
 ) -> None:
     with tracing(collector.url) as (tracer, processor):
@@ -215,13 +211,13 @@ def test_span_that_cannot_be_encoded_takes_no_neighbour_with_it(
 
 
 @pytest.mark.parametrize(
-    ("told_s", "least_s", "most_s"), [(None, 3.2, 4.8), (7.0, 7.0, 7.0), (0.0, 0.4, 0.5)]
+    ("retry_after_s", "least_s", "most_s"), [(None, 3.2, 4.8), (7.0, 7.0, 7.0), (0.0, 0.4, 0.5)]
 )
-def test_next_try_waits_as_told_but_never_hammers(
-    monkeypatch: pytest.MonkeyPatch, told_s: float | None, least_s: float, most_s: float
+def test_next_attempt_waits_for_retry_after_within_bounds(
+    monkeypatch: pytest.MonkeyPatch, retry_after_s: float | None, least_s: float, most_s: float
 ) -> None:
     monkeypatch.setattr(delivery, "FIRST_BACKOFF_S", 0.5)
-    outcome = Outcome("retry", retry_after_s=told_s)
+    outcome = Outcome("retry", retry_after_s=retry_after_s)
     assert least_s <= pause_s(outcome, backoff_s=4.0) <= most_s
 
 
@@ -235,7 +231,7 @@ def test_redirect_is_not_followed_with_the_key(collector: Sink) -> None:
         assert elsewhere.deliveries == []
 
 
-def test_ending_a_span_never_waits_for_a_silent_collector(collector: Sink) -> None:
+def test_ending_a_span_does_not_wait_for_an_unresponsive_collector(collector: Sink) -> None:
     collector.hang = threading.Event()
     with tracing(collector.url, batch_size=1) as (tracer, processor):
         end_spans(tracer, *"abc")
@@ -254,7 +250,7 @@ def test_nothing_is_sent_after_shutdown(collector: Sink, caplog: pytest.LogCaptu
     assert caplog.records == []
 
 
-def test_export_is_not_traced_itself(collector: Sink) -> None:
+def test_export_creates_no_spans(collector: Sink) -> None:
     from opentelemetry.instrumentation.utils import is_instrumentation_enabled
 
     enabled: list[bool] = []
@@ -273,7 +269,7 @@ def test_export_is_not_traced_itself(collector: Sink) -> None:
     assert enabled == [False]
 
 
-def test_log_level_of_losses_is_a_warning(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
+def test_losses_are_logged_as_warnings(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
     collector.statuses = [400]
     with tracing(collector.url) as (tracer, processor):
         end_spans(tracer, "a")
@@ -281,10 +277,10 @@ def test_log_level_of_losses_is_a_warning(collector: Sink, caplog: pytest.LogCap
     assert {record.levelno for record in caplog.records} == {logging.WARNING}
 
 
-def test_thread_waits_in_queues_of_the_kind_there_is_when_it_starts(
+def test_queue_class_is_looked_up_when_the_thread_starts(
     collector: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """gevent replaces threads and queues after Pulse was imported, as in gunicorn's preloaded workers."""
+    """gevent replaces threads and queues after the import of Pulse, as in gunicorn's preloaded workers."""
     waited: list[object] = []
 
     class Later(queue.SimpleQueue[Any]):
@@ -296,12 +292,12 @@ def test_thread_waits_in_queues_of_the_kind_there_is_when_it_starts(
         monkeypatch.setattr(queue, "SimpleQueue", Later)
         end_spans(tracer, "a")
         assert processor.force_flush()
-    # The thread for something to do, and whoever asked for the flush.
+    # The queue of the sending thread, and the queue of the caller of `force_flush()`.
     assert len({id(queue_) for queue_ in waited}) >= 2
     assert collector.names == ["a"]
 
 
-def test_flush_includes_what_was_abandoned(collector: Sink) -> None:
+def test_flush_sends_abandoned_spans(collector: Sink) -> None:
     with tracing(collector.url) as (tracer, processor):
         span = tracer.start_span("dropped")
         end_soon(span.end)

@@ -12,18 +12,18 @@ from typing import Any, cast
 import openai
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
-from tests.instrumentation.raw_reading import CLOSED, HOW, ended, read, settled
-from tests.instrumentation.recorded import FIRST_CHUNK, Recorded
-from tests.instrumentation.ways import (
+from tests.instrumentation.api_cases import (
+    API_CASES,
     STREAM,
-    WAYS,
-    Way,
+    ApiCase,
     both_kinds,
     event_stream,
     opened,
-    streamed_ways,
+    streamed_apis,
     take,
 )
+from tests.instrumentation.raw_reading import CLOSED, RAW_METHODS, ended, read, settled
+from tests.instrumentation.recorded import FIRST_CHUNK, Recorded
 from tests.support.llm_clients import openai_client
 from tests.support.llm_http import FakeProvider, json_answer
 
@@ -32,7 +32,7 @@ from pulse_instrumentation.recording.stream_cycle import ITERATOR
 
 
 class Waiting(SpanProcessor):
-    """A span processor of the application's own, which waits for spans, not for calls of Pulse."""
+    """A span processor of the application with an event for the first ended span."""
 
     def __init__(self) -> None:
         self.spans: list[ReadableSpan] = []
@@ -54,13 +54,13 @@ def without_collector() -> Iterator[None]:
     gc.enable()
 
 
-async def open_stream(way: Way, kind: str, how: str, provider: TracerProvider) -> Any:
+async def open_stream(api: ApiCase, kind: str, how: str, provider: TracerProvider) -> Any:
     """Return the stream of a recorded call, of which the caller has the only reference."""
-    resource = way.resource(FakeProvider(event_stream(way)), kind)
+    resource = api.resource(FakeProvider(event_stream(api)), kind)
     pulse.observe(resource._client, tracer_provider=provider)
     if how == "create":
-        return await settled(resource.create(**way.arguments, stream=True))
-    result = getattr(resource, how).create(**way.arguments, stream=True)
+        return await settled(resource.create(**api.arguments, stream=True))
+    result = getattr(resource, how).create(**api.arguments, stream=True)
     if how == "with_raw_response":
         response = await settled(result)
     else:
@@ -70,17 +70,17 @@ async def open_stream(way: Way, kind: str, how: str, provider: TracerProvider) -
 
 @both_kinds
 @pytest.mark.parametrize("chunks", [0, 1])
-@pytest.mark.parametrize("how", ["create", *HOW])
-@streamed_ways
+@pytest.mark.parametrize("how", ["create", *RAW_METHODS])
+@streamed_apis
 @pytest.mark.usefixtures("without_collector")
-def test_dropped_stream_ends_by_itself(way: Way, how: str, chunks: int, kind: str) -> None:
+def test_dropped_stream_ends_by_itself(api: ApiCase, how: str, chunks: int, kind: str) -> None:
     """No call follows, no flush and no export by Pulse: the tracer provider is the application's."""
     provider = TracerProvider(shutdown_on_exit=False)
     processor = Waiting()
     provider.add_span_processor(processor)
 
     async def run() -> None:
-        stream = await open_stream(way, kind, how, provider)
+        stream = await open_stream(api, kind, how, provider)
         await take(stream, chunks)
         freed = weakref.ref(stream)
         del stream
@@ -98,24 +98,24 @@ def test_dropped_stream_ends_by_itself(way: Way, how: str, chunks: int, kind: st
 def test_raw_response_dropped_without_its_stream_keeps_the_call_open(
     instrumented: Recorded, kind: str
 ) -> None:
-    way = WAYS[0]
+    api = API_CASES[0]
 
     async def run() -> None:
-        stream = await open_stream(way, kind, "with_raw_response", instrumented.provider)
+        stream = await open_stream(api, kind, "with_raw_response", instrumented.provider)
         assert ended(instrumented) == []
         assert len(await take(stream)) == 5
 
     asyncio.run(run())
-    assert ended(instrumented) == [way.span({STREAM: True, FIRST_CHUNK: True}, way.answered)]
+    assert ended(instrumented) == [api.span({STREAM: True, FIRST_CHUNK: True}, api.answered)]
 
 
 @both_kinds
-@streamed_ways
-def test_reading_leaves_the_attributes_of_a_clients_stream_unchanged(way: Way, kind: str) -> None:
+@streamed_apis
+def test_reading_leaves_the_attributes_of_a_clients_stream_unchanged(api: ApiCase, kind: str) -> None:
     """Pulse lets a stream iterate over a copy of itself, which would hide a change from the application."""
 
     async def run() -> None:
-        stream = await opened(way, FakeProvider(event_stream(way)), kind)
+        stream = await opened(api, FakeProvider(event_stream(api)), kind)
         getattr(stream, ITERATOR)
         attributes = cast("dict[str, Any]", vars(stream))
         before = dict(attributes)
@@ -131,12 +131,12 @@ def test_dropped_raw_response_ends_by_itself(kind: str) -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     processor = Waiting()
     provider.add_span_processor(processor)
-    way = WAYS[0]
+    api = API_CASES[0]
 
     async def run() -> None:
-        resource = way.resource(FakeProvider(event_stream(way)), kind)
+        resource = api.resource(FakeProvider(event_stream(api)), kind)
         pulse.observe(resource._client, tracer_provider=provider)
-        response = await settled(resource.with_raw_response.create(**way.arguments, stream=True))
+        response = await settled(resource.with_raw_response.create(**api.arguments, stream=True))
         del response
         await asyncio.to_thread(processor.arrived.wait, 10)
 
@@ -148,16 +148,18 @@ def test_dropped_raw_response_ends_by_itself(kind: str) -> None:
 @both_kinds
 def test_response_outlives_its_stream(instrumented: Recorded, kind: str) -> None:
     async def run() -> None:
-        stream = await opened(WAYS[0], FakeProvider(event_stream(WAYS[0])), kind)
+        stream = await opened(API_CASES[0], FakeProvider(event_stream(API_CASES[0])), kind)
         holder = type("Holder", (), {"http_response": stream.response})
         del stream
         await read(holder, kind, "iter_lines")
 
     asyncio.run(run())
-    assert ended(instrumented) == [WAYS[0].span({STREAM: True, FIRST_CHUNK: True}, WAYS[0].answered)]
+    assert ended(instrumented) == [
+        API_CASES[0].span({STREAM: True, FIRST_CHUNK: True}, API_CASES[0].answered)
+    ]
 
 
-def test_stream_of_the_applications_own_class_is_iterated_by_its_own_generator(
+def test_stream_of_an_application_class_keeps_its_generator(
     instrumented: Recorded,
 ) -> None:
     class Counting(openai.Stream[Any]):
@@ -168,19 +170,19 @@ def test_stream_of_the_applications_own_class_is_iterated_by_its_own_generator(
                 self.count += 1
                 yield chunk
 
-    client = openai_client(FakeProvider(event_stream(WAYS[0])))
-    body = {**WAYS[0].arguments, "stream": True}
+    client = openai_client(FakeProvider(event_stream(API_CASES[0])))
+    body = {**API_CASES[0].arguments, "stream": True}
     stream = client.post("/chat/completions", cast_to=object, body=body, stream=True, stream_cls=Counting)
     assert len(list(stream)) == stream.count == 5
     assert len(ended(instrumented)) == 1
 
 
-def test_streams_dropped_at_once_all_end(recorded: Recorded) -> None:
-    way = WAYS[0]
-    provider = FakeProvider(*(event_stream(way) for _ in range(50)))
-    resource = way.resource(provider, "sync")
+def test_many_streams_dropped_together_all_end(recorded: Recorded) -> None:
+    api = API_CASES[0]
+    provider = FakeProvider(*(event_stream(api) for _ in range(50)))
+    resource = api.resource(provider, "sync")
     pulse.observe(resource._client, tracer_provider=recorded.provider)
-    streams = [resource.create(**way.arguments, stream=True) for _ in range(50)]
+    streams = [resource.create(**api.arguments, stream=True) for _ in range(50)]
     streams.clear()
     gc.collect()
     assert len(recorded.spans) == 50
@@ -193,12 +195,12 @@ def test_process_without_threads_ends_dropped_streams_at_the_next_call(
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr("_thread.start_new_thread", no_thread)
-    way = WAYS[0]
-    resource = way.resource(FakeProvider(event_stream(way), json_answer(way.plain)), "sync")
+    api = API_CASES[0]
+    resource = api.resource(FakeProvider(event_stream(api), json_answer(api.plain)), "sync")
     pulse.observe(resource._client, tracer_provider=recorded.provider)
-    stream = resource.create(**way.arguments, stream=True)
+    stream = resource.create(**api.arguments, stream=True)
     del stream
     gc.collect()
     assert ended(recorded) == []
-    resource.create(**way.arguments)
+    resource.create(**api.arguments)
     assert len(ended(recorded)) == 2

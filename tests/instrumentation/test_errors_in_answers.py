@@ -1,4 +1,4 @@
-"""Failures that an answer reports although its HTTP status says success."""
+"""Errors that answers with HTTP status 200 report."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from opentelemetry.trace import StatusCode
+from tests.instrumentation.api_cases import MESSAGES, OPENAI, output_messages
 from tests.instrumentation.forms import (
     ANTHROPIC,
     CHAT,
@@ -21,7 +22,6 @@ from tests.instrumentation.forms import (
     streamed_forms,
 )
 from tests.instrumentation.recorded import FIRST_CHUNK, Recorded, SpanValue
-from tests.instrumentation.ways import MESSAGES, OPENAI, said
 from tests.support.llm_bodies import chunk, completion, delta, message, message_events, response_events
 from tests.support.llm_clients import openai_client, result_of
 from tests.support.llm_http import FakeProvider, json_answer
@@ -39,7 +39,7 @@ ERRORS: dict[str, tuple[Any, str, str | None]] = {
                "server_error", "busy"),
     "OpenAI with a code": ({"message": "busy", "type": "requests", "code": "rate_limit_exceeded"},
                            "rate_limit_exceeded", "busy"),
-    "a type beside a numeric code": ({"message": "busy", "type": "overloaded", "code": 529},
+    "a type and a numeric code": ({"message": "busy", "type": "overloaded", "code": 529},
                                      "overloaded", "busy"),
     "a name": ("over_capacity", "over_capacity", "over_capacity"),
     "a sentence": ("The model is busy.", "error", "The model is busy."),
@@ -70,13 +70,13 @@ def test_error_of_a_choice_that_was_cut_off(instrumented: Recorded, form: Form, 
     answered = {
         **HEAD,
         "gen_ai.response.finish_reasons": ("error",),
-        "gen_ai.output.messages": said("Hel", "error"),
+        "gen_ai.output.messages": output_messages("Hel", "error"),
     }
     assert span == failed(CHAT, form, answered, type, words)
 
 
 @every_form
-def test_finish_reason_alone(instrumented: Recorded, form: Form) -> None:
+def test_finish_reason_error_without_an_error_field(instrumented: Recorded, form: Form) -> None:
     events = [chunk(delta(role="assistant", content="Hel")), chunk(delta(finish_reason="error"))]
     body = completion("Hel", usage=None)
     body["choices"][0]["finish_reason"] = "error"
@@ -84,7 +84,7 @@ def test_finish_reason_alone(instrumented: Recorded, form: Form) -> None:
     answered = {
         **HEAD,
         "gen_ai.response.finish_reasons": ("error",),
-        "gen_ai.output.messages": said("Hel", "error"),
+        "gen_ai.output.messages": output_messages("Hel", "error"),
     }
     assert span == failed(CHAT, form, answered, "error", None)
 
@@ -98,15 +98,15 @@ def test_error_in_groqs_extension(instrumented: Recorded, form: Form) -> None:
     answered = {
         **HEAD,
         "gen_ai.response.finish_reasons": ("stop",),
-        "gen_ai.output.messages": said("Hel", "stop"),
+        "gen_ai.output.messages": output_messages("Hel", "stop"),
     }
     span = CHAT.make(instrumented, form, events)
     assert span == failed(CHAT, form, answered, "over_capacity", "over_capacity")
 
 
 @pytest.mark.parametrize("form", [("bytes", "sync"), ("bytes", "async")])
-def test_error_of_a_chunk_that_the_client_does_not_parse(instrumented: Recorded, form: Form) -> None:
-    # A stream that the client parses raises it.
+def test_error_chunk_that_the_client_does_not_parse(instrumented: Recorded, form: Form) -> None:
+    # The client raises it for a stream that it parses.
     events = [
         chunk(delta(role="assistant", content="Hel")),
         {**chunk(delta(finish_reason="error")), "error": {"code": 502, "message": "busy"}},
@@ -114,7 +114,7 @@ def test_error_of_a_chunk_that_the_client_does_not_parse(instrumented: Recorded,
     answered = {
         **HEAD,
         "gen_ai.response.finish_reasons": ("error",),
-        "gen_ai.output.messages": said("Hel", "error"),
+        "gen_ai.output.messages": output_messages("Hel", "error"),
     }
     assert CHAT.make(instrumented, form, events) == failed(CHAT, form, answered, "502", "busy")
 
@@ -131,10 +131,10 @@ def test_error_of_the_body_of_every_api(instrumented: Recorded, form: Form, call
 
 
 @plain_forms
-def test_error_that_the_client_meets_as_missing_data(instrumented: Recorded, form: Form) -> None:
+def test_error_that_the_client_reports_as_missing_data(instrumented: Recorded, form: Form) -> None:
     body = {"error": {"code": 502, "message": "busy"}}
     client = openai_client(FakeProvider(json_answer(body)), form[1])
-    # The client finds no vector; its older versions fail over that.
+    # The answer has no vector. Older clients raise an exception for that.
     with pytest.raises((ValueError, TypeError), match=r"No embedding data received|not iterable"):
         result_of(client.embeddings.create(model="m", input="Hi"))
     asked = {**EMBEDDINGS.asked, "gen_ai.request.encoding_formats": ("base64",)}
@@ -149,14 +149,14 @@ def test_error_of_a_response(instrumented: Recorded, form: Form) -> None:
         **HEAD,
         "gen_ai.response.id": "resp_1",
         "gen_ai.response.finish_reasons": ("error",),
-        "gen_ai.output.messages": said("Hello", "error"),
+        "gen_ai.output.messages": output_messages("Hello", "error"),
     }
     span = RESPONSES.make(instrumented, form, events)
     assert span == failed(RESPONSES, form, answered, "server_error", "busy")
 
 
 @streamed_forms
-def test_failed_response_keeps_what_was_written(instrumented: Recorded, form: Form) -> None:
+def test_failed_response_keeps_its_output(instrumented: Recorded, form: Form) -> None:
     last = {
         "type": "response.failed",
         "response": {
@@ -169,7 +169,7 @@ def test_failed_response_keeps_what_was_written(instrumented: Recorded, form: Fo
         **HEAD,
         "gen_ai.response.id": "resp_1",
         "gen_ai.response.finish_reasons": ("error",),
-        "gen_ai.output.messages": said("Hello", "error"),
+        "gen_ai.output.messages": output_messages("Hello", "error"),
     }
     span = RESPONSES.make(instrumented, form, response_events("Hel", "lo", last=last))
     assert span == failed(RESPONSES, form, answered, "server_error", "busy")
@@ -182,13 +182,13 @@ def test_error_of_a_message(instrumented: Recorded, form: Form) -> None:
     assert span == failed(ANTHROPIC, form, {}, "overloaded_error", "busy")
 
 
-def test_error_event_of_a_message_that_is_read_as_bytes(instrumented: Recorded) -> None:
+def test_error_event_of_a_message_read_as_bytes(instrumented: Recorded) -> None:
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "busy"}}
     form = ("bytes", "sync")
     span = ANTHROPIC.make(instrumented, form, [*message_events("Hel")[:3], error])
     assert (span.status, span.message) == (StatusCode.ERROR, "busy")
     assert span.attributes["error.type"] == "overloaded_error"
-    assert span.attributes["gen_ai.output.messages"] == said("Hel", None)
+    assert span.attributes["gen_ai.output.messages"] == output_messages("Hel", None)
     assert span.attributes[FIRST_CHUNK] is True
 
 
@@ -218,7 +218,7 @@ def test_answers_without_an_error_have_none(instrumented: Recorded, form: Form, 
     assert span.status is StatusCode.UNSET
 
 
-def test_words_of_an_error_are_content(recorded: Recorded) -> None:
+def test_error_message_in_an_answer_is_content(recorded: Recorded) -> None:
     client = observe(
         openai_client(FakeProvider(json_answer({"error": {"code": 502, "message": "You said: secret"}}))),
         tracer_provider=recorded.provider,

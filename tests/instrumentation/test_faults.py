@@ -1,4 +1,4 @@
-"""Whatever goes wrong in Pulse or comes over the wire, the caller gets what the bare client gives."""
+"""With failures inside Pulse or unexpected answers, the caller gets the same result as without Pulse."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ MESSAGES: list[Any] = [{"role": "user", "content": "Hi"}]
 
 @dataclass(frozen=True)
 class Api:
-    """One way to call a model."""
+    """One API with a call and an answer."""
 
     name: str
     call: Callable[[FakeProvider, str], Any]
@@ -130,8 +130,8 @@ IDS = [api.name for api in APIS]
 
 
 def outcome(api: Api, answer: Answer, kind: str) -> Any:
-    """What the caller gets: the result as JSON, or the exception's type and text."""
-    # A body can be read once: the bare and the recorded call each get one of their own.
+    """Return the result for the caller: as JSON, or the exception's type and message."""
+    # A body can be read once, so the bare and the recorded call each get a new one.
     own = replace(answer, body=Body(answer.body.pieces, answer.body.breaks_with))
     try:
         result = api.call(FakeProvider(own), kind)
@@ -156,7 +156,7 @@ def recorded_outcome(api: Api, answer: Answer, kind: str) -> tuple[Any, Recorded
             instrumentor.uninstrument()
 
 
-# Every place at which the clients' calls enter code of ours, and what those call.
+# The functions of Pulse that run during a client's call.
 HOOKS: list[tuple[Any, str]] = [
     (Hook, "recorder_of"),
     (hook_module, "_kind"),
@@ -206,7 +206,7 @@ HOOKS: list[tuple[Any, str]] = [
     (Capture, "text_part"),
     (content, "dumps"),
     (tables, "pairs"),
-    # What is not ours, and may fail as well: the tracer of the application, and its spans.
+    # Functions of the application's tracer and spans.
     (Tracer, "start_span"),
     (_Span, "set_attributes"),
     (_Span, "set_status"),
@@ -217,7 +217,7 @@ HOOKS: list[tuple[Any, str]] = [
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("hook", HOOKS, ids=lambda hook: hook[1])
 @pytest.mark.parametrize("api", APIS, ids=IDS)
-def test_failing_hook_of_ours_changes_nothing(
+def test_failure_inside_pulse_does_not_change_the_result(
     monkeypatch: pytest.MonkeyPatch, api: Api, hook: tuple[Any, str], kind: str
 ) -> None:
     expected = outcome(api, api.answer(), kind)
@@ -230,7 +230,7 @@ def test_failing_hook_of_ours_changes_nothing(
     assert found == expected
 
 
-def test_failing_fold_costs_the_span_its_words_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_fold_removes_only_the_content(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_args: object) -> bool:
         raise RuntimeError("ours is broken")
 
@@ -241,7 +241,7 @@ def test_failing_fold_costs_the_span_its_words_only(monkeypatch: pytest.MonkeyPa
     assert recorded.only.name == "chat m"
 
 
-def test_stream_that_cannot_be_watched_is_recorded_when_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stream_whose_body_cannot_be_wrapped_is_recorded_when_read(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_args: object) -> None:
         raise LookupError("this response is of no HTTP library")
 
@@ -279,7 +279,7 @@ STREAMED = [api for api in APIS if api.name.endswith("stream")]
 
 @pytest.mark.parametrize("odd", ODD_JSON)
 @pytest.mark.parametrize("api", PLAIN, ids=lambda api: api.name)
-def test_odd_bodies_give_the_caller_what_the_bare_client_gives(api: Api, odd: str) -> None:
+def test_unexpected_bodies_give_the_result_of_the_bare_client(api: Api, odd: str) -> None:
     answer = json_answer(ODD_JSON[odd])
     expected = outcome(api, answer, "sync")
     found, recorded = recorded_outcome(api, answer, "sync")
@@ -298,9 +298,7 @@ ODD_BYTES = {
 @pytest.mark.parametrize("content_type", ["application/json", "text/html"])
 @pytest.mark.parametrize("odd", ODD_BYTES)
 @pytest.mark.parametrize("api", APIS, ids=IDS)
-def test_broken_bytes_give_the_caller_what_the_bare_client_gives(
-    api: Api, odd: str, content_type: str
-) -> None:
+def test_invalid_bytes_give_the_result_of_the_bare_client(api: Api, odd: str, content_type: str) -> None:
     answer = raw_answer(ODD_BYTES[odd], content_type)
     expected = outcome(api, answer, "sync")
     found, recorded = recorded_outcome(api, answer, "sync")
@@ -339,7 +337,7 @@ ODD_EVENTS: dict[str, list[Any]] = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("odd", ODD_EVENTS)
 @pytest.mark.parametrize("api", STREAMED, ids=lambda api: api.name)
-def test_odd_streams_give_the_caller_what_the_bare_client_gives(api: Api, odd: str, kind: str) -> None:
+def test_unexpected_streams_give_the_result_of_the_bare_client(api: Api, odd: str, kind: str) -> None:
     answer = event_answer(ODD_EVENTS[odd])
     expected = outcome(api, answer, kind)
     found, recorded = recorded_outcome(api, answer, kind)
@@ -347,7 +345,7 @@ def test_odd_streams_give_the_caller_what_the_bare_client_gives(api: Api, odd: s
     assert len(recorded.spans) == 1
 
 
-def test_failure_of_ours_is_said_once_without_the_prompt(
+def test_failure_inside_pulse_is_logged_once_without_the_prompt(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(*_args: object) -> Any:
@@ -363,7 +361,7 @@ def test_failure_of_ours_is_said_once_without_the_prompt(
     assert "secret" not in caplog.text
 
 
-def test_odd_request_bodies_are_sent_as_they_are(instrumented: Recorded) -> None:
+def test_unexpected_request_bodies_are_sent_unchanged(instrumented: Recorded) -> None:
     odd: Any = [None, 5, {"role": 3, "content": [{"type": "image_url", "image_url": 7}, None]}]
     provider = FakeProvider(json_answer(completion()))
     openai_client(provider).post(

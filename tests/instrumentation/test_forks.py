@@ -1,4 +1,4 @@
-"""Forked processes: each sends its own spans, no other's, and ends as it would without Pulse."""
+"""Forked processes: each sends only its own spans, and ends as without Pulse."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def collector_fixture() -> Iterator[Sink]:
 
 @pytest.mark.skipif(not hasattr(TracerProvider, "_handle_fork"), reason="this SDK does nothing at forks")
 @pytest.mark.parametrize(("patched", "looks"), [("threading", 0), ("socket", 1)])
-def test_own_provider_starts_no_threads_in_a_forked_child_where_they_are_greenlets(
+def test_own_provider_starts_no_threads_in_a_forked_child_under_gevent(
     monkeypatch: pytest.MonkeyPatch, patched: str, looks: int
 ) -> None:
     def is_module_patched(name: str) -> bool:
@@ -64,7 +64,7 @@ def test_forked_children_send_their_own_spans_only(collector: Sink) -> None:
     assert sorted(collector.names) == ["chat forked", "chat parent", "chat worker"]
 
 
-def test_fork_after_fork_leaves_nothing_behind_in_the_parent(collector: Sink) -> None:
+def test_repeated_forks_keep_no_state_in_the_parent(collector: Sink) -> None:
     run(
         """
         import threading
@@ -109,7 +109,7 @@ def test_forked_child_does_not_end_the_streams_of_its_parent(collector: Sink) ->
     assert closed_early(collector) == ["chat left by the parent"]
 
 
-def test_child_of_multiprocessing_that_starts_pulse_itself_sends_at_its_end(collector: Sink) -> None:
+def test_multiprocessing_child_that_calls_init_sends_at_its_end(collector: Sink) -> None:
     run(
         """
         import multiprocessing
@@ -125,7 +125,7 @@ def test_child_of_multiprocessing_that_starts_pulse_itself_sends_at_its_end(coll
     assert collector.names == ["chat worker"]
 
 
-def test_child_that_ends_with_the_thread_that_forked_it_still_ends(collector: Sink) -> None:
+def test_forked_child_ends_when_its_forking_thread_ends(collector: Sink) -> None:
     run(
         """
         pulse.init(flush_interval_ms=100)
@@ -144,9 +144,7 @@ def test_child_that_ends_with_the_thread_that_forked_it_still_ends(collector: Si
 
 
 @pytest.mark.parametrize("starts", ["before the fork", "in the child"])
-def test_child_of_multiprocessing_that_is_busy_in_c_is_terminated_at_once(
-    starts: str, collector: Sink
-) -> None:
+def test_multiprocessing_child_busy_in_c_code_terminates_at_once(starts: str, collector: Sink) -> None:
     run(
         """
         import multiprocessing

@@ -1,4 +1,4 @@
-"""A collector that lies, floods or drips: the sender takes what it can use and goes on."""
+"""A collector with invalid, endless or slow answers: the sender reads a bounded part of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pulse_instrumentation.delivery.sender import MAX_ANSWER_BYTES, Sender
 
 @contextmanager
 def answering(answer: Callable[[socket.socket], None]) -> Generator[str]:
-    """A server that reads a request and then does as told with its connection."""
+    """Run a server that reads a request and then calls `answer` with its connection."""
     server = socket.create_server(("127.0.0.1", 0))
     stopped = threading.Event()
 
@@ -30,7 +30,7 @@ def answering(answer: Callable[[socket.socket], None]) -> Generator[str]:
                 try:
                     answer(connection)
                 except OSError:
-                    # The sender hung up, as it should on most of what is sent here.
+                    # The sender has closed the connection, as expected for most of these answers.
                     continue
 
     thread = threading.Thread(target=serve)
@@ -45,7 +45,7 @@ def answering(answer: Callable[[socket.socket], None]) -> Generator[str]:
 
 
 def _flood(status: str) -> tuple[Callable[[socket.socket], None], list[int]]:
-    """Promises a gigabyte, and counts what of it could be sent."""
+    """Announce a gigabyte, and count the bytes that could be sent."""
     sent: list[int] = []
 
     def answer(connection: socket.socket) -> None:
@@ -61,15 +61,15 @@ def _flood(status: str) -> tuple[Callable[[socket.socket], None], list[int]]:
 @pytest.mark.parametrize(
     ("status", "verdict"), [("200 OK", "sent"), ("500 Oops", "refused"), ("503 Busy", "retry")]
 )
-def test_endless_answer_is_not_read(status: str, verdict: str) -> None:
+def test_endless_answer_is_not_read_completely(status: str, verdict: str) -> None:
     answer, sent = _flood(status)
     with answering(answer) as url:
         assert Sender(url, "k").send(b"spans", 10).verdict == verdict
-    # What fits into the buffers of two sockets, and no more.
+    # At most the size of the buffers of two sockets.
     assert sum(sent) < 64 * 2**20
 
 
-def test_answer_that_drips_is_given_up_when_the_time_is_over() -> None:
+def test_slow_answer_is_abandoned_at_the_deadline() -> None:
     released = threading.Event()
 
     def drip(connection: socket.socket) -> None:
@@ -80,12 +80,12 @@ def test_answer_that_drips_is_given_up_when_the_time_is_over() -> None:
     with answering(drip) as url:
         outcome = Sender(url, "k").send(b"spans", 0.5)
         released.set()
-    # The status said that they were taken; to send them again would be no better.
+    # The status reported success, so the spans are not sent again.
     assert outcome.verdict == "sent"
 
 
 @pytest.mark.parametrize(("lie", "believed"), [(10**12, 10**12), (-5, 0), (0, 0)])
-def test_count_of_rejected_spans_is_a_count(lie: int, believed: int) -> None:
+def test_negative_count_of_rejected_spans_is_zero(lie: int, believed: int) -> None:
     reply = ExportTraceServiceResponse()
     reply.partial_success.rejected_spans = lie
     body = reply.SerializeToString()
@@ -98,7 +98,7 @@ def test_count_of_rejected_spans_is_a_count(lie: int, believed: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "waited_s"),
+    ("retry_after", "waited_s"),
     [
         ("7", 7.0),
         ("0.5", 0.5),
@@ -111,16 +111,18 @@ def test_count_of_rejected_spans_is_a_count(lie: int, believed: int) -> None:
         ("", None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_within_bounds(said: str, waited_s: float | None) -> None:
+def test_retry_after_is_seconds_or_a_date_within_bounds(retry_after: str, waited_s: float | None) -> None:
     def answer(connection: socket.socket) -> None:
-        connection.sendall(f"HTTP/1.1 503 Busy\r\nRetry-After: {said}\r\nContent-Length: 0\r\n\r\n".encode())
+        connection.sendall(
+            f"HTTP/1.1 503 Busy\r\nRetry-After: {retry_after}\r\nContent-Length: 0\r\n\r\n".encode()
+        )
 
     with answering(answer) as url:
         assert Sender(url, "k").send(b"spans", 10).retry_after_s == waited_s
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\x00\xff" * 50, b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 abc\r\n\r\n"])
-def test_what_is_no_http_is_tried_again(garbage: bytes) -> None:
+def test_answer_that_is_not_http_is_retried(garbage: bytes) -> None:
     def answer(connection: socket.socket) -> None:
         connection.sendall(garbage)
 

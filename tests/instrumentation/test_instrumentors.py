@@ -1,4 +1,4 @@
-"""The instrumentors as OpenTelemetry's tools use them: found, idempotent, reversible."""
+"""The instrumentors as OpenTelemetry's tools use them: entry points, repeated calls, `uninstrument()`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_entry_points_name_the_instrumentors() -> None:
     }
 
 
-def test_bare_instrumentor_captures_no_content(recorded: Recorded) -> None:
+def test_instrumentor_records_no_content_by_default(recorded: Recorded) -> None:
     client = openai_client(FakeProvider(json_answer(completion())))
     instrumentor = PulseOpenAIInstrumentor()
     instrumentor.instrument(tracer_provider=recorded.provider)
@@ -54,7 +54,7 @@ def test_uninstrument_restores_the_clients_own_methods(recorded: Recorded) -> No
         assert [vars(client)["request"] for client in classes] == before
 
 
-def test_wrapper_put_around_ours_survives_uninstrument(recorded: Recorded) -> None:
+def test_wrapper_of_the_hook_survives_uninstrument(recorded: Recorded) -> None:
     original = vars(base.SyncAPIClient)["request"]
     seen: list[str] = []
 
@@ -78,7 +78,7 @@ def test_wrapper_put_around_ours_survives_uninstrument(recorded: Recorded) -> No
         base.SyncAPIClient.request = original
 
 
-def test_wrapper_that_was_there_before_ours_still_sees_its_client(recorded: Recorded) -> None:
+def test_wrapper_below_the_hook_receives_its_client(recorded: Recorded) -> None:
     original = vars(base.SyncAPIClient)["request"]
     seen: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""The gen_ai metrics: one point per call, only when somebody collects them."""
+"""The gen_ai metrics: one point per call, only with a meter provider."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reader_fixture() -> InMemoryMetricReader:
     return InMemoryMetricReader()
 
 
-def test_streamed_call_gives_one_point_of_each_metric(
+def test_streamed_call_records_one_point_of_each_metric(
     recorded: Recorded, reader: InMemoryMetricReader
 ) -> None:
     meters = MeterProvider([reader], shutdown_on_exit=False)
@@ -60,7 +60,7 @@ def test_streamed_call_gives_one_point_of_each_metric(
     meters.shutdown()
 
 
-def test_failed_call_counts_with_its_error(recorded: Recorded, reader: InMemoryMetricReader) -> None:
+def test_failed_call_is_measured_with_its_error(recorded: Recorded, reader: InMemoryMetricReader) -> None:
     meters = MeterProvider([reader], shutdown_on_exit=False)
     client = openai_client(FakeProvider(json_answer({}, status=429)))
     pulse.observe(client, tracer_provider=recorded.provider, meter_provider=meters)
@@ -71,7 +71,7 @@ def test_failed_call_counts_with_its_error(recorded: Recorded, reader: InMemoryM
     meters.shutdown()
 
 
-def test_calls_that_are_not_sampled_are_measured_all_the_same(reader: InMemoryMetricReader) -> None:
+def test_unsampled_calls_are_measured(reader: InMemoryMetricReader) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 

@@ -1,4 +1,4 @@
-"""`observe(client)`: this client and its copies, no other."""
+"""`observe(client)`: only this client and its copies are recorded."""
 
 from __future__ import annotations
 
@@ -85,10 +85,8 @@ def test_observing_twice_records_once_with_the_later_settings(recorded: Recorded
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_client_of_a_class_with_a_request_of_its_own_is_recorded_once(
-    instrumented: Recorded, kind: str
-) -> None:
-    """As applications derive it, and as other instrumentations leave openai's own classes behind."""
+def test_client_class_that_overrides_request_is_recorded_once(instrumented: Recorded, kind: str) -> None:
+    """Applications derive such classes, and other instrumentations leave such methods on openai's classes."""
 
     class Sync(openai.OpenAI):
         def request(self, *args: Any, **kwargs: Any) -> Any:
@@ -129,7 +127,7 @@ def test_client_that_cannot_be_hashed_is_recorded(recorded: Recorded) -> None:
     assert recorded.attributes["gen_ai.provider.name"] == "openai"
 
 
-def test_something_that_is_no_client_comes_back_as_it_is(caplog: pytest.LogCaptureFixture) -> None:
+def test_object_that_is_not_a_client_is_returned_unchanged(caplog: pytest.LogCaptureFixture) -> None:
     class Mine:
         def request(self) -> None: ...
 

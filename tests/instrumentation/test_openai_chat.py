@@ -49,7 +49,7 @@ EXPECTED = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_plain_call_is_recorded_whole(instrumented: Recorded, kind: str) -> None:
+def test_plain_call_records_the_complete_span(instrumented: Recorded, kind: str) -> None:
     client = openai_client(FakeProvider(json_answer(completion())), kind)
     result = result_of(client.chat.completions.create(model="gpt-4o", messages=MESSAGES))
     assert result.choices[0].message.content == "Hello"
@@ -57,7 +57,7 @@ def test_plain_call_is_recorded_whole(instrumented: Recorded, kind: str) -> None
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_streamed_call_is_recorded_whole(instrumented: Recorded, kind: str) -> None:
+def test_streamed_call_records_the_complete_span(instrumented: Recorded, kind: str) -> None:
     client = openai_client(FakeProvider(event_answer(chat_chunks("Hel", "lo"), done=True)), kind)
     chunks = result_of(client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True))
     assert len(chunks) == 5
@@ -220,7 +220,7 @@ def test_streamed_tool_calls_are_joined_per_choice_and_index(instrumented: Recor
     ]
 
 
-def test_streamed_functions_custom_tools_and_spoken_words_are_joined(instrumented: Recorded) -> None:
+def test_streamed_functions_custom_tools_and_transcripts_are_joined(instrumented: Recorded) -> None:
     def custom(**fields: Any) -> dict[str, Any]:
         return delta(tool_calls=[{"index": 0, "custom": fields}])
 
@@ -246,7 +246,7 @@ def test_streamed_functions_custom_tools_and_spoken_words_are_joined(instrumente
 @pytest.mark.parametrize(
     ("name", "value"), [("function_call", {"name": "f"}), ("audio", {"transcript": "Good"})]
 )
-def test_functions_and_spoken_words_are_output_without_content_too(
+def test_functions_and_transcripts_are_output_without_content(
     recorded: Recorded, name: str, value: Any
 ) -> None:
     client = openai_client(FakeProvider(event_answer([chunk(delta(**{name: value}))], done=True)))

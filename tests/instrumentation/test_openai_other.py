@@ -18,7 +18,7 @@ SERVER = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_embeddings_are_recorded_whole(instrumented: Recorded, kind: str) -> None:
+def test_embeddings_record_the_complete_span(instrumented: Recorded, kind: str) -> None:
     client = openai_client(FakeProvider(json_answer(embedding())), kind)
     call = client.embeddings.create(model="text-embedding-3-small", input=["a", "b"], encoding_format="float")
     assert result_of(call).data[0].embedding == [0.5, 0.25, 0.125]
@@ -47,7 +47,7 @@ def test_embeddings_are_recorded_whole(instrumented: Recorded, kind: str) -> Non
     ]
 
 
-def test_embedded_tokens_are_counted_not_copied(instrumented: Recorded) -> None:
+def test_embedded_token_ids_are_counted_not_recorded(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(json_answer(embedding())))
     client.embeddings.create(model="m", input=[1, 2, 3], encoding_format="float")
     messages = instrumented.attributes["gen_ai.input.messages"]
@@ -107,7 +107,7 @@ def test_images_report_only_what_the_provider_reports(instrumented: Recorded) ->
     assert not any(name.startswith("gen_ai.usage") for name in second.attributes)
 
 
-def test_speech_is_recorded_without_its_sound(instrumented: Recorded) -> None:
+def test_speech_is_recorded_without_audio_data(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(raw_answer(b"\x00\x01", "audio/mpeg")))
     result = client.audio.speech.create(model="tts-1", voice="alloy", input="Hello")
     assert result.content == b"\x00\x01"
@@ -132,7 +132,7 @@ def test_transcription_is_recorded_without_the_upload(instrumented: Recorded) ->
     assert span.attributes["gen_ai.output.messages"][0]["parts"] == [{"type": "text", "content": "Hello"}]
 
 
-def test_moderation_is_a_call_without_tokens(instrumented: Recorded) -> None:
+def test_moderation_has_no_tokens(instrumented: Recorded) -> None:
     body: dict[str, Any] = {"id": "modr-1", "model": "omni-moderation-latest", "results": []}
     client = openai_client(FakeProvider(json_answer(body)))
     client.moderations.create(model="omni-moderation-latest", input="Hi")
@@ -141,7 +141,7 @@ def test_moderation_is_a_call_without_tokens(instrumented: Recorded) -> None:
     assert span.attributes["gen_ai.response.id"] == "modr-1"
 
 
-def test_other_requests_are_left_alone(instrumented: Recorded) -> None:
+def test_other_requests_are_not_recorded(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(json_answer({"object": "list", "data": []})))
     assert client.models.list().data == []
     assert instrumented.spans == []

@@ -46,14 +46,14 @@ STREAMED = {"gen_ai.request.stream": True, "gen_ai.response.time_to_first_chunk"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_plain_call_is_recorded_whole(instrumented: Recorded, kind: str) -> None:
+def test_plain_call_records_the_complete_span(instrumented: Recorded, kind: str) -> None:
     client = openai_client(FakeProvider(json_answer(response())), kind)
     assert result_of(client.responses.create(**ARGUMENTS)).output_text == "Hello"
     assert instrumented.spans == [SpanValue("chat gpt-4o", EXPECTED)]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_streamed_call_is_recorded_whole(instrumented: Recorded, kind: str) -> None:
+def test_streamed_call_records_the_complete_span(instrumented: Recorded, kind: str) -> None:
     client = openai_client(FakeProvider(event_answer(response_events("Hel", "lo"))), kind)
     events = result_of(client.responses.create(**ARGUMENTS, stream=True))
     assert events[-1].type == "response.completed"
@@ -105,7 +105,7 @@ def test_tokens_of_a_repeatedly_streamed_background_response_count_once(
     assert {span.attributes["gen_ai.response.id"] for span in instrumented.spans} == {"resp_1"}
 
 
-def test_looking_a_response_up_is_no_model_call(instrumented: Recorded) -> None:
+def test_retrieving_a_response_is_not_recorded(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(json_answer(response()), json_answer(response())))
     client.responses.retrieve("resp_1")
     client.responses.input_items.list("resp_1")
@@ -113,7 +113,7 @@ def test_looking_a_response_up_is_no_model_call(instrumented: Recorded) -> None:
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-def test_failed_response_is_an_error_though_nothing_is_raised(instrumented: Recorded, streamed: bool) -> None:
+def test_failed_response_is_an_error_without_an_exception(instrumented: Recorded, streamed: bool) -> None:
     failed = response(
         status="failed",
         output=[],
@@ -130,7 +130,7 @@ def test_failed_response_is_an_error_though_nothing_is_raised(instrumented: Reco
     assert span.attributes["gen_ai.response.finish_reasons"] == ("error",)
 
 
-def test_incomplete_response_names_its_reason(instrumented: Recorded) -> None:
+def test_incomplete_response_has_its_finish_reason(instrumented: Recorded) -> None:
     body = response(status="incomplete", incomplete_details={"reason": "max_output_tokens"})
     client = openai_client(FakeProvider(json_answer(body)))
     client.responses.create(**ARGUMENTS)
@@ -190,7 +190,7 @@ def test_items_become_messages_and_parts(instrumented: Recorded) -> None:
     ]
 
 
-def test_stream_closed_early_keeps_the_words_so_far(instrumented: Recorded) -> None:
+def test_stream_closed_early_keeps_the_received_text(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(event_answer(response_events("Hel", "lo"))))
     stream = client.responses.create(**ARGUMENTS, stream=True)
     for event in stream:
@@ -217,7 +217,7 @@ def test_decisions_are_model_calls_with_their_tokens(instrumented: Recorded) -> 
     }
     question = {"type": "predicate", "name": "rude", "question": "Is it rude?"}
     client = openai_client(FakeProvider(json_answer(answer)))
-    # Older clients lack the method, not the way.
+    # Older clients lack the method, but can send the request.
     client.post(
         "/decisions",
         cast_to=object,

@@ -1,4 +1,4 @@
-"""Beside other instrumentors: whose call it is, and that the session reaches the span that records it."""
+"""With other instrumentors: which one records a call, and that its span has the session."""
 
 from __future__ import annotations
 
@@ -60,10 +60,10 @@ def call(kind: str, streamed: bool = False) -> Any:
     return result_of(client.chat.completions.create(**CHAT, stream=streamed))
 
 
-def spans_beside(
+def spans_inside(
     recorded: Recorded, scope: str, attributes: dict[str, Any], kind: str, streamed: bool = False
 ) -> list[SpanValue]:
-    """The spans of a call within one of another instrumentor."""
+    """Return the spans of a call inside a span of another instrumentor."""
     tracer = recorded.provider.get_tracer(scope)
     with session(), tracer.start_as_current_span("theirs", attributes=attributes):
         call(kind, streamed)
@@ -73,29 +73,29 @@ def spans_beside(
 @pytest.mark.parametrize("streamed", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("scope", "attributes"), CLIENTS)
-def test_call_that_a_client_instrumentor_records_is_left_to_it_and_has_the_session(
+def test_span_of_another_client_instrumentor_has_the_session(
     instrumented: Recorded, scope: str, attributes: dict[str, Any], kind: str, streamed: bool
 ) -> None:
-    (theirs,) = spans_beside(instrumented, scope, attributes, kind, streamed)
+    (theirs,) = spans_inside(instrumented, scope, attributes, kind, streamed)
     assert theirs.attributes == {**attributes, **WHO}
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("scope", "attributes"), FRAMEWORKS)
-def test_call_below_a_framework_is_recorded(
+def test_call_below_a_framework_span_is_recorded(
     instrumented: Recorded, scope: str, attributes: dict[str, Any], kind: str
 ) -> None:
-    names = [span.name for span in spans_beside(instrumented, scope, attributes, kind)]
+    names = [span.name for span in spans_inside(instrumented, scope, attributes, kind)]
     assert names == ["chat gpt-4o", "theirs"]
 
 
-def test_session_that_a_span_has_already_stays(instrumented: Recorded) -> None:
+def test_existing_session_of_a_span_is_kept(instrumented: Recorded) -> None:
     own = {"openinference.span.kind": "LLM", "session.id": "theirs", "user.id": "theirs"}
-    (theirs,) = spans_beside(instrumented, "openinference.instrumentation.openai", own, "sync")
+    (theirs,) = spans_inside(instrumented, "openinference.instrumentation.openai", own, "sync")
     assert theirs.attributes == {**own, "pulse.tags": ("beta",), "pulse.metadata.plan": "pro"}
 
 
-def test_span_of_a_framework_that_suppresses_ours_has_the_session(instrumented: Recorded) -> None:
+def test_framework_span_that_suppresses_the_call_has_the_session(instrumented: Recorded) -> None:
     tracer = instrumented.provider.get_tracer("opentelemetry.instrumentation.langchain")
     with session(), tracer.start_as_current_span("theirs"):
         token = otel_context.attach(otel_context.set_value("suppress_language_model_instrumentation", True))
@@ -104,7 +104,7 @@ def test_span_of_a_framework_that_suppresses_ours_has_the_session(instrumented: 
     assert instrumented.attributes == WHO
 
 
-def test_span_of_the_application_around_a_suppressed_call_is_left_as_it_is(instrumented: Recorded) -> None:
+def test_application_span_around_a_suppressed_call_is_unchanged(instrumented: Recorded) -> None:
     tracer = instrumented.provider.get_tracer("my.app")
     with session(), tracer.start_as_current_span("mine", attributes={"a": 1}):
         token = otel_context.attach(otel_context.set_value("suppress_instrumentation", True))
@@ -129,14 +129,14 @@ def test_span_of_the_application_around_a_suppressed_call_is_left_as_it_is(instr
 def test_processor_sets_the_session_when_a_span_starts(
     recorded: Recorded, scope: str, attributes: dict[str, Any], shared: bool
 ) -> None:
-    """Also where the call is no model call of ours, or the span is never the current one."""
+    """Also for a call that Pulse does not record, or a span that is never the current one."""
     recorded.provider.add_span_processor(processor())
     with session():
         recorded.provider.get_tracer(scope).start_span("theirs", attributes=attributes).end()
     assert recorded.attributes == {**attributes, **(WHO if shared else {})}
 
 
-def test_processor_takes_the_session_of_the_context_that_a_span_is_given(recorded: Recorded) -> None:
+def test_processor_uses_the_context_that_a_span_starts_in(recorded: Recorded) -> None:
     recorded.provider.add_span_processor(processor())
     tracer = recorded.provider.get_tracer("openinference.instrumentation.openai")
     with session():
@@ -150,7 +150,9 @@ def processor() -> PulseSpanProcessor:
     return PulseSpanProcessor(Sender("http://127.0.0.1:9", None), batch_size=512, flush_interval_ms=600_000)
 
 
-def test_failing_session_harms_no_span(recorded: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_session_leaves_the_span_unchanged(
+    recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fails(*_args: object) -> None:
         raise RuntimeError("ours is broken")
 

@@ -1,4 +1,4 @@
-"""Answers that the client's `parse` and its like reject: the span has what the provider sent."""
+"""Answers that the client's `parse` and similar methods reject: the span has the provider's answer."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import openai
 import pytest
 from opentelemetry.trace import StatusCode
 from pydantic import BaseModel, ValidationError
+from tests.instrumentation.api_cases import output_messages
 from tests.instrumentation.forms import ANTHROPIC, CHAT, RESPONSES, Form, plain_forms
 from tests.instrumentation.recorded import Recorded
-from tests.instrumentation.ways import said
 from tests.support.llm_bodies import choice, completion, message, response
 from tests.support.llm_clients import anthropic_client, chat_helpers, openai_client, result_of
 from tests.support.llm_http import FakeProvider, json_answer
@@ -19,7 +19,7 @@ CUT = '{"city": "Bo'
 
 
 class Reply(BaseModel):
-    """What the answer should be parsed to."""
+    """The type to which the answer is parsed."""
 
     city: str
 
@@ -42,7 +42,7 @@ HEAD = {
         ("content_filter", openai.ContentFilterFinishReasonError),
     ],
 )
-def test_chat_that_was_cut_off(
+def test_rejected_truncated_chat(
     instrumented: Recorded, form: Form, reason: str, raised: type[Exception]
 ) -> None:
     body = completion(choices=[choice({"role": "assistant", "content": CUT}, reason)])
@@ -55,7 +55,7 @@ def test_chat_that_was_cut_off(
             **HEAD,
             "gen_ai.response.id": "chatcmpl-1",
             "gen_ai.response.finish_reasons": (reason,),
-            "gen_ai.output.messages": said(CUT, reason),
+            "gen_ai.output.messages": output_messages(CUT, reason),
             "error.type": raised.__name__,
         },
         status=StatusCode.ERROR,
@@ -64,7 +64,7 @@ def test_chat_that_was_cut_off(
 
 
 @plain_forms
-def test_response_that_was_cut_off(instrumented: Recorded, form: Form) -> None:
+def test_rejected_truncated_response(instrumented: Recorded, form: Form) -> None:
     body = response(CUT, status="incomplete", incomplete_details={"reason": "max_output_tokens"})
     client = openai_client(FakeProvider(json_answer(body)), form[1])
     with pytest.raises(ValidationError) as error:
@@ -75,7 +75,7 @@ def test_response_that_was_cut_off(instrumented: Recorded, form: Form) -> None:
             **HEAD,
             "gen_ai.response.id": "resp_1",
             "gen_ai.response.finish_reasons": ("max_output_tokens",),
-            "gen_ai.output.messages": said(CUT, "max_output_tokens"),
+            "gen_ai.output.messages": output_messages(CUT, "max_output_tokens"),
             "error.type": "ValidationError",
         },
         status=StatusCode.ERROR,
@@ -84,7 +84,7 @@ def test_response_that_was_cut_off(instrumented: Recorded, form: Form) -> None:
 
 
 @plain_forms
-def test_message_that_was_cut_off(instrumented: Recorded, form: Form) -> None:
+def test_rejected_truncated_message(instrumented: Recorded, form: Form) -> None:
     body = message({"type": "text", "text": CUT}, stop_reason="max_tokens")
     client = anthropic_client(FakeProvider(json_answer(body)), form[1])
     if not hasattr(client.messages, "parse"):
@@ -95,7 +95,7 @@ def test_message_that_was_cut_off(instrumented: Recorded, form: Form) -> None:
     assert (span.status, span.message) == (StatusCode.ERROR, str(error.value))
     assert span.attributes["gen_ai.usage.output_tokens"] == 12
     assert span.attributes["gen_ai.response.finish_reasons"] == ("max_tokens",)
-    assert span.attributes["gen_ai.output.messages"] == said(CUT, "max_tokens")
+    assert span.attributes["gen_ai.output.messages"] == output_messages(CUT, "max_tokens")
     assert span.attributes["error.type"] == "ValidationError"
 
 
@@ -111,6 +111,6 @@ def test_parser_is_called_once_with_the_clients_response(instrumented: Recorded,
             **HEAD,
             "gen_ai.response.id": "chatcmpl-1",
             "gen_ai.response.finish_reasons": ("stop",),
-            "gen_ai.output.messages": said('{"city": "Bonn"}', "stop"),
+            "gen_ai.output.messages": output_messages('{"city": "Bonn"}', "stop"),
         },
     )

@@ -1,4 +1,4 @@
-"""Who is named as provider and server: argument, then client class, then host."""
+"""The recorded provider and server: by argument, else by client class, else by host."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ CLAUDE: dict[str, Any] = {"model": "claude-test", "max_tokens": 1, "messages": C
         ("http://llm.internal/v1", ("openai", "llm.internal", 80)),
     ],
 )
-def test_host_names_the_provider(instrumented: Recorded, base_url: str, expected: Any) -> None:
+def test_provider_is_found_by_host(instrumented: Recorded, base_url: str, expected: Any) -> None:
     openai_client(FakeProvider(json_answer(completion())), base_url=base_url).chat.completions.create(**CHAT)
     assert who(instrumented) == expected
 
@@ -53,13 +53,13 @@ def who(recorded: Recorded) -> tuple[Any, ...]:
     return tuple(attributes[n] for n in ("gen_ai.provider.name", "server.address", "server.port"))
 
 
-def test_argument_wins_over_the_host(recorded: Recorded) -> None:
+def test_provider_argument_precedes_the_host(recorded: Recorded) -> None:
     client = openai_client(FakeProvider(json_answer(completion())), base_url="http://proxy:9/v1")
     pulse.observe(client, "openrouter", tracer_provider=recorded.provider).chat.completions.create(**CHAT)
     assert who(recorded) == ("openrouter", "proxy", 9)
 
 
-def test_base_url_changed_later_is_noticed(instrumented: Recorded) -> None:
+def test_changed_base_url_changes_the_server(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(*(json_answer(completion()) for _ in range(2))))
     client.chat.completions.create(**CHAT)
     client.base_url = "https://openrouter.ai/api/v1"
@@ -68,7 +68,7 @@ def test_base_url_changed_later_is_noticed(instrumented: Recorded) -> None:
     assert names == ["openai", "openrouter"]
 
 
-def test_azure_client_is_azure_with_the_deployment_as_model(instrumented: Recorded) -> None:
+def test_azure_client_has_the_deployment_as_model(instrumented: Recorded) -> None:
     provider = FakeProvider(json_answer(completion()))
     client = openai.AzureOpenAI(
         api_key="test",
@@ -125,7 +125,7 @@ def test_bedrock_client_is_bedrock_and_recorded_once(instrumented: Recorded) -> 
     client.messages.create(**CLAUDE)
     client.beta.messages.create(**CLAUDE)
     assert [span.attributes["gen_ai.provider.name"] for span in instrumented.spans] == ["aws.bedrock"] * 2
-    # What is signed must not be touched again by other instrumentation of the HTTP library.
+    # A signed request must not be changed by another instrumentation of the HTTP library.
     assert not any("traceparent" in request.headers for request in provider.requests)
 
 

@@ -1,4 +1,4 @@
-"""`with_raw_response` and `with_streaming_response`: the client's own objects, recorded all the same."""
+"""`with_raw_response` and `with_streaming_response`: the client's objects stay unchanged and are recorded."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_raw_response_with_a_stream_is_recorded_when_its_stream_is_read(
 
 
 def read_all(response: Any, reader: str) -> Any:
-    """Read a response in one of the ways that it offers."""
+    """Read a response by one of its methods."""
     if reader == "parse":
         return response.parse().id
     if reader == "bytes":
@@ -62,7 +62,7 @@ def read_all(response: Any, reader: str) -> Any:
 
 
 @pytest.mark.parametrize("reader", ["parse", "json", "read", "bytes", "lines"])
-def test_streaming_response_is_recorded_however_it_is_read(instrumented: Recorded, reader: str) -> None:
+def test_streaming_response_is_recorded_by_every_reader(instrumented: Recorded, reader: str) -> None:
     client = openai_client(FakeProvider(json_answer(completion())))
     with client.chat.completions.with_streaming_response.create(**CHAT) as response:
         assert read_all(response, reader)
@@ -101,7 +101,7 @@ def test_streaming_response_that_is_not_read_ends_its_span(instrumented: Recorde
     assert "gen_ai.output.messages" not in instrumented.attributes
 
 
-def test_raw_stream_that_is_dropped_ends_its_span(instrumented: Recorded) -> None:
+def test_dropped_raw_stream_ends_its_span(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(event_answer(chat_chunks("Hi"))))
     raw = client.chat.completions.with_raw_response.create(**CHAT, stream=True)
     del raw
@@ -109,7 +109,7 @@ def test_raw_stream_that_is_dropped_ends_its_span(instrumented: Recorded) -> Non
     assert instrumented.attributes["pulse.stream.closed_early"] is True
 
 
-def test_response_that_was_read_has_nothing_of_ours_on_it(instrumented: Recorded) -> None:
+def test_read_response_has_no_attributes_of_pulse(instrumented: Recorded) -> None:
     client = openai_client(FakeProvider(json_answer(completion())))
     with client.chat.completions.with_streaming_response.create(**CHAT) as response:
         response.read()
@@ -118,7 +118,7 @@ def test_response_that_was_read_has_nothing_of_ours_on_it(instrumented: Recorded
     assert pickle.loads(pickle.dumps(response.http_response)).content == response.read()
 
 
-def test_cached_raw_methods_fall_silent_with_the_instrumentor(recorded: Recorded) -> None:
+def test_cached_raw_methods_record_nothing_after_uninstrument(recorded: Recorded) -> None:
     provider = FakeProvider(*(json_answer(completion()) for _ in range(2)))
     client = openai_client(provider)
     cached = client.chat.completions.with_raw_response

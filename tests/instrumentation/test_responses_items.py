@@ -1,4 +1,4 @@
-"""Streamed responses whose last event lacks their items, or never arrives."""
+"""Streamed responses without a last event, or with one that lacks their items."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PARTS = [
     {"type": "tool_call", "id": "call_1", "name": "get_weather", "arguments": '{"city":"Bonn"}'},
     {"type": "tool_call", "id": "call_2", "name": "sh", "arguments": "ls -l"},
 ]
-# What each item lacks when it is opened, and the events that add it.
+# The fields that each item lacks when it is added, and the events that add them.
 EMPTY: dict[str, dict[str, Any]] = {
     "rs_1": {"summary": []},
     "msg_1": {"content": []},
@@ -52,7 +52,7 @@ DELTAS: dict[str, tuple[str, dict[str, Any], str, tuple[str, ...]]] = {
 
 
 def events_of(item: dict[str, Any], index: int, *, parts: str) -> list[dict[str, Any]]:
-    """The events of an item: as far as `parts` names them (added, delta, whole, done)."""
+    """Return the events of an item that `parts` names: added, delta, whole, done."""
     place = {"output_index": index, "item_id": item["id"]}
     name, more, field, words = DELTAS[item["id"]]
     added = {
@@ -71,7 +71,7 @@ def events_of(item: dict[str, Any], index: int, *, parts: str) -> list[dict[str,
 
 
 def stream(*parts: str, last: dict[str, Any] | None = None) -> list[dict[str, Any]]:
-    """The events of a stream whose items have these events, one entry for each item."""
+    """Return the events of a stream from those of its items, one argument per item."""
     events: list[dict[str, Any]] = [{"type": "response.created", "response": OPENING}]
     for index, (item, its) in enumerate(zip(ITEMS, parts, strict=True)):
         events += events_of(item, index, parts=its)
@@ -99,7 +99,7 @@ def output(finish_reason: str | None, parts: list[Any] = PARTS) -> dict[str, Any
     ],
 )
 @pytest.mark.parametrize("final", ["empty", "partial", "whole"])
-def test_items_that_the_last_event_lacks(instrumented: Recorded, form: Form, parts: str, final: str) -> None:
+def test_items_missing_in_the_last_event(instrumented: Recorded, form: Form, parts: str, final: str) -> None:
     left = {"empty": [], "partial": ITEMS[:2], "whole": ITEMS}[final]
     events = stream(*[parts] * 4, last=completed(output=left))
     assert RESPONSES.make(instrumented, form, events) == _streamed(
@@ -114,7 +114,7 @@ def test_items_without_a_last_event(instrumented: Recorded, form: Form, parts: s
 
 
 def _streamed(form: Form, parts: str, answered: dict[str, Any]) -> Any:
-    """The expected span: only deltas and items that are done are output on their way."""
+    """Return the expected span: only deltas and finished items set the time to the first chunk."""
     span = RESPONSES.span(form, {**HEAD, **answered})
     if "delta" not in parts and "done" not in parts:
         del span.attributes["gen_ai.response.time_to_first_chunk"]
@@ -123,7 +123,7 @@ def _streamed(form: Form, parts: str, answered: dict[str, Any]) -> Any:
 
 @streamed_forms
 def test_pieces_without_an_item(instrumented: Recorded, form: Form) -> None:
-    # The function's name is not in them.
+    # The events do not contain the function's name.
     events = stream("delta", "delta", "delta", "delta", last=completed(output=[]))
     unnamed = [{**PARTS[2], "id": None, "name": None}, {**PARTS[3], "id": None, "name": None}]
     assert RESPONSES.make(instrumented, form, events) == RESPONSES.span(
@@ -138,7 +138,7 @@ def test_pieces_without_an_item(instrumented: Recorded, form: Form) -> None:
 
 
 @streamed_forms
-def test_call_that_was_cut_off_keeps_its_arguments_so_far(instrumented: Recorded, form: Form) -> None:
+def test_unfinished_call_keeps_its_received_arguments(instrumented: Recorded, form: Form) -> None:
     events = stream("done", "done", "added delta", "added", last=None)[:-2]
     assert RESPONSES.make(instrumented, form, events) == RESPONSES.span(
         form, {**HEAD, **output(None, [*PARTS[:2], {**PARTS[2], "arguments": '{"city":'}])}
@@ -146,12 +146,12 @@ def test_call_that_was_cut_off_keeps_its_arguments_so_far(instrumented: Recorded
 
 
 @streamed_forms
-def test_incomplete_response_keeps_the_item_that_is_open(instrumented: Recorded, form: Form) -> None:
+def test_incomplete_response_keeps_its_open_item(instrumented: Recorded, form: Form) -> None:
     body = response(
         status="incomplete",
         usage=COUNTS,
         incomplete_details={"reason": "max_output_tokens"},
-        # The open item is there, but without its words.
+        # The response has the open item, but without its text.
         output=[THOUGHTS, {**MESSAGE, "content": [{"type": "output_text", "text": ""}]}],
     )
     last = {"type": "response.incomplete", "response": body}
@@ -188,7 +188,7 @@ def test_items_that_all_have_index_0(instrumented: Recorded, form: Form) -> None
 
 
 @streamed_forms
-def test_last_event_without_head_and_status(instrumented: Recorded, form: Form) -> None:
+def test_last_event_without_id_and_status(instrumented: Recorded, form: Form) -> None:
     last = {"type": "response.completed", "response": {"id": "", "model": "", "usage": COUNTS}}
     events = stream("done", "done", "", "", last=last)
     assert RESPONSES.make(instrumented, form, events) == RESPONSES.span(

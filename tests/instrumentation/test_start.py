@@ -1,4 +1,4 @@
-"""`init()`, `flush()` and `shutdown()` in processes of their own, against a collector on loopback."""
+"""`init()`, `flush()` and `shutdown()` in separate processes, with a collector on loopback."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_init_sends_calls_of_both_clients_at_exit(collector: Sink) -> None:
     assert resource["service.version"] == "1.2"
 
 
-def test_content_is_captured_by_default_and_off_when_asked(collector: Sink) -> None:
+def test_init_records_content_unless_switched_off(collector: Sink) -> None:
     run("pulse.init(); call()", collector.url)
     run("pulse.init(capture_content=False); call()", collector.url)
     run(
@@ -104,12 +104,12 @@ def test_flush_sends_now_and_shutdown_restores_the_clients(collector: Sink) -> N
     assert collector.names == ["chat first", "chat third"]
 
 
-def test_missing_key_is_said_and_harms_nothing(collector: Sink) -> None:
+def test_missing_key_is_logged(collector: Sink) -> None:
     output = run("pulse.init(); call()", collector.url, PULSE_API_KEY="")
     assert "PULSE_API_KEY" in output
 
 
-def test_the_two_lines_for_exporters_are_enough(collector: Sink) -> None:
+def test_exporter_variables_with_a_pulse_key_configure_init(collector: Sink) -> None:
     key = "pulse_sk_00000000-0000-4000-8000-000000000001"
     run(
         "pulse.init(); call()",
@@ -122,7 +122,7 @@ def test_the_two_lines_for_exporters_are_enough(collector: Sink) -> None:
     assert delivery.headers["authorization"] == f"Bearer {key}"
 
 
-def test_the_endpoint_of_another_backend_gets_nothing(collector: Sink) -> None:
+def test_endpoint_of_another_backend_is_not_used(collector: Sink) -> None:
     output = run(
         "pulse.init(); call()",
         "http://127.0.0.1:9",
@@ -134,18 +134,18 @@ def test_the_endpoint_of_another_backend_gets_nothing(collector: Sink) -> None:
     assert not collector.deliveries
 
 
-def test_a_url_without_its_scheme_is_reported() -> None:
+def test_url_without_scheme_is_logged() -> None:
     output = run("pulse.init(); call()", "127.0.0.1:9")
     assert "api_url (or PULSE_API_URL) '127.0.0.1:9' is not a URL; use http://HOST:PORT." in output
 
 
-def test_process_that_ends_with_nobody_listening_says_what_is_lost() -> None:
+def test_process_that_ends_without_a_collector_logs_the_loss() -> None:
     output = run("pulse.init(); call(); pulse.flush(1); call()", "http://127.0.0.1:9")
     assert "Pulse lost 2 spans" in output
     assert output.count("Pulse keeps spans and retries (http://127.0.0.1:9/v1/traces cannot be reached") == 1
 
 
-def test_process_ends_long_before_a_silent_collector_times_out(collector: Sink) -> None:
+def test_process_ends_before_an_unresponsive_collector_times_out(collector: Sink) -> None:
     collector.hang = threading.Event()
     output = run(
         """
@@ -160,7 +160,7 @@ def test_process_ends_long_before_a_silent_collector_times_out(collector: Sink) 
     assert "waited True" in output
 
 
-def test_streams_that_are_open_or_dropped_at_the_end_are_sent(collector: Sink) -> None:
+def test_open_and_dropped_streams_are_sent_at_exit(collector: Sink) -> None:
     run(
         """
         pulse.init()
@@ -176,7 +176,7 @@ def test_streams_that_are_open_or_dropped_at_the_end_are_sent(collector: Sink) -
     assert sorted(closed_early(collector)) == ["chat dropped", "chat kept"]
 
 
-def test_sigterm_sends_first_then_kills(collector: Sink) -> None:
+def test_sigterm_sends_spans_and_ends_the_process(collector: Sink) -> None:
     program = """
         pulse.init()
         call()
@@ -188,7 +188,7 @@ def test_sigterm_sends_first_then_kills(collector: Sink) -> None:
     assert closed_early(collector) == ["chat open"]
 
 
-def test_sigterm_handler_of_the_application_still_decides(collector: Sink) -> None:
+def test_sigterm_handler_of_the_application_is_called(collector: Sink) -> None:
     output = run(
         """
         signal.signal(signal.SIGTERM, lambda number, frame: print("mine", number, frame is not None))

@@ -1,13 +1,13 @@
-"""Streams whose pieces lie otherwise than OpenAI's: empty heads, equal indices, lists of parts, pictures."""
+"""Streams that differ from OpenAI's: empty first chunks, equal indices, lists of parts, images."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from tests.instrumentation.api_cases import LEGACY_USAGE, legacy, output_messages
 from tests.instrumentation.forms import CHAT, COMPLETIONS, Form, every_form, streamed_forms
 from tests.instrumentation.recorded import Recorded
-from tests.instrumentation.ways import LEGACY_USAGE, legacy, said
 from tests.support.llm_bodies import choice, chunk, completion, delta
 from tests.support.llm_clients import openai_client
 from tests.support.llm_http import FakeProvider, event_answer
@@ -19,7 +19,7 @@ STOP = {"gen_ai.response.finish_reasons": ("stop",)}
 
 
 def filters(**changes: Any) -> dict[str, Any]:
-    """Azure's first chunk."""
+    """Return Azure's first chunk, with filter results only."""
     results = [{"prompt_index": 0, "content_filter_results": {"hate": {"filtered": False}}}]
     return {**chunk(id="", model="", created=0), "prompt_filter_results": results, **changes}
 
@@ -36,7 +36,7 @@ def test_empty_first_chunk_of_azure(instrumented: Recorded, form: Form) -> None:
         filters(),
         chunk(delta(role="assistant", content="")),
         chunk(delta(content="Hello"), system_fingerprint="fp_1"),
-        # The asynchronous filter has chunks of its own.
+        # The asynchronous filter sends separate chunks.
         {**chunk(annotation), "id": "", "model": ""},
         chunk(delta(finish_reason="stop"), service_tier="default"),
         chunk(usage={"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}),
@@ -50,7 +50,7 @@ def test_empty_first_chunk_of_azure(instrumented: Recorded, form: Form) -> None:
             "openai.response.service_tier": "default",
             "gen_ai.usage.input_tokens": 11,
             "gen_ai.usage.output_tokens": 7,
-            "gen_ai.output.messages": said("Hello", "stop"),
+            "gen_ai.output.messages": output_messages("Hello", "stop"),
         },
     )
 
@@ -60,7 +60,7 @@ def test_empty_first_chunk_of_a_legacy_completion(instrumented: Recorded, form: 
     events: list[dict[str, Any]] = [
         {**legacy(""), "id": "", "model": "", "choices": []},
         legacy("Hello"),
-        # An empty reason is none, and takes none back.
+        # An empty reason does not replace an earlier one.
         legacy("", "stop"),
         legacy("", "", usage=LEGACY_USAGE),
     ]
@@ -72,29 +72,29 @@ def test_empty_first_chunk_of_a_legacy_completion(instrumented: Recorded, form: 
             "gen_ai.response.model": "gpt-4o",
             "gen_ai.usage.input_tokens": 11,
             "gen_ai.usage.output_tokens": 7,
-            "gen_ai.output.messages": said("Hello", "stop"),
+            "gen_ai.output.messages": output_messages("Hello", "stop"),
         },
     )
 
 
 @streamed_forms
 def test_deltas_of_a_legacy_completion(instrumented: Recorded, form: Form) -> None:
-    # Together's chunks have the words twice.
+    # Chunks of Together have the text twice.
     def both(word: str, reason: str | None = None) -> dict[str, Any]:
         body = legacy(word, reason)
         body["choices"][0]["delta"] = {"content": word}
         return body
 
     span = COMPLETIONS.make(instrumented, form, [both("Hel"), both("lo", "stop")])
-    assert span.attributes["gen_ai.output.messages"] == said("Hello", "stop")
+    assert span.attributes["gen_ai.output.messages"] == output_messages("Hello", "stop")
 
 
 @every_form
-def test_stream_that_never_names_its_model(instrumented: Recorded, form: Form) -> None:
+def test_stream_without_a_model(instrumented: Recorded, form: Form) -> None:
     body = completion(id="", model="", usage=None)
     events = [{**chunk(delta(content="Hello", finish_reason="stop")), "id": "", "model": ""}]
     span = CHAT.make(instrumented, form, body if form[0] == "plain" else events)
-    assert span == CHAT.span(form, {**STOP, "gen_ai.output.messages": said("Hello", "stop")})
+    assert span == CHAT.span(form, {**STOP, "gen_ai.output.messages": output_messages("Hello", "stop")})
 
 
 def piece(arguments: Any, *, index: int | None = 0, id: str | None = None, name: str | None = None) -> Any:
@@ -182,7 +182,7 @@ def test_tool_calls_in_pieces(instrumented: Recorded, form: Form, case: str) -> 
 
 
 def thinking(words: str) -> dict[str, Any]:
-    """Mistral's part with thoughts."""
+    """Return Mistral's part with reasoning."""
     return {"type": "thinking", "thinking": [{"type": "text", "text": words}]}
 
 
@@ -249,7 +249,7 @@ def test_parts_of_an_answer(instrumented: Recorded, form: Form, case: str) -> No
     )
 
 
-def test_pictures_are_output_without_content_too(recorded: Recorded) -> None:
+def test_images_are_output_without_content(recorded: Recorded) -> None:
     client = openai_client(FakeProvider(event_answer([chunk(delta(images=[IMAGE]))], done=True)))
     observe(client, tracer_provider=recorded.provider, capture_content=False)
     list(client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}], stream=True))
@@ -293,7 +293,7 @@ def test_parts_of_a_request(instrumented: Recorded, form: Form, message: Any, pa
             **HEAD,
             **STOP,
             "gen_ai.input.messages": [{"role": message["role"], "parts": parts}],
-            "gen_ai.output.messages": said("Hello", "stop"),
+            "gen_ai.output.messages": output_messages("Hello", "stop"),
         },
     )
 
@@ -310,5 +310,5 @@ def test_modalities(
     body = completion(usage=None)
     events = [chunk(delta(content="Hello", finish_reason="stop"))]
     span = CHAT.make(instrumented, form, body if form[0] == "plain" else events, modalities=modalities)
-    answered = {**HEAD, **STOP, "gen_ai.output.messages": said("Hello", "stop")}
+    answered = {**HEAD, **STOP, "gen_ai.output.messages": output_messages("Hello", "stop")}
     assert span == CHAT.span(form, {**answered, **expected})

@@ -1,4 +1,4 @@
-"""The life of a stream: read, closed, dropped, broken, cancelled; its object stays the client's."""
+"""Streams that are read, closed, dropped, broken or cancelled; their objects stay the client's."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def test_stream_closed_early_ends_its_span_at_once(instrumented: Recorded) -> No
     assert stream.response.is_closed
 
 
-def test_stream_left_by_its_with_block_ends_its_span(instrumented: Recorded) -> None:
+def test_stream_closed_by_its_with_block_ends_its_span(instrumented: Recorded) -> None:
     with chat_stream() as stream:
         for _ in stream:
             break
     assert instrumented.attributes[CLOSED] is True
 
 
-def test_async_stream_left_by_its_with_block_ends_its_span(instrumented: Recorded) -> None:
+def test_async_stream_closed_by_its_with_block_ends_its_span(instrumented: Recorded) -> None:
     async def run() -> None:
         async with await chat_stream("async") as stream:
             async for _ in stream:
@@ -117,9 +117,9 @@ def test_dropped_async_stream_ends_its_span(instrumented: Recorded) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_connection_lost_within_a_stream_is_raised_and_recorded(instrumented: Recorded, kind: str) -> None:
+def test_connection_lost_during_a_stream_is_raised_and_recorded(instrumented: Recorded, kind: str) -> None:
     lost = http.ReadError("connection lost")
-    # The oldest clients let the HTTP library's own exception through.
+    # The oldest clients raise the HTTP library's exception.
     with pytest.raises((openai.APIConnectionError, http.ReadError)) as raised:
         result_of(chat_stream(kind, breaks_with=lost))
     span = instrumented.only
@@ -127,7 +127,7 @@ def test_connection_lost_within_a_stream_is_raised_and_recorded(instrumented: Re
     assert span.attributes["gen_ai.response.id"] == "chatcmpl-1"
 
 
-def test_stream_that_was_read_is_done(instrumented: Recorded) -> None:
+def test_stream_read_to_its_end_stays_exhausted(instrumented: Recorded) -> None:
     stream = chat_stream(done=True)
     assert len(list(stream)) == 5
     assert list(stream) == []
@@ -168,7 +168,7 @@ def test_cancelled_reader_of_a_stream_ends_the_span(instrumented: Recorded) -> N
     assert instrumented.attributes["error.type"] == "CancelledError"
 
 
-def test_first_chunk_with_output_counts_not_the_opening(instrumented: Recorded) -> None:
+def test_time_to_first_chunk_ignores_chunks_without_output(instrumented: Recorded) -> None:
     stream = chat_stream()
     next(stream)
     stream.close()

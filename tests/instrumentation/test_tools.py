@@ -1,4 +1,4 @@
-"""`tool()`: arguments and results of every type, recorded only where content is."""
+"""`tool()`: arguments and results of every type, recorded only with content."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_tool_records_no_content_unless_captured(instrumented: Recorded, kind: s
     assert [span.attributes.get("error.type") for span in instrumented.spans] == [None, None, "ValueError"]
 
 
-def test_tool_block_records_what_it_is_given(instrumented: Recorded) -> None:
+def test_tool_block_records_given_arguments_and_result(instrumented: Recorded) -> None:
     with pulse.tool("look up", arguments={"city": "Bern"}, call_id="call_1") as tool:
         tool.record_result("sunny")
     facts = {"gen_ai.tool.call.id": "call_1", ARGUMENTS: '{"city":"Bern"}', RESULT: "sunny"}
@@ -77,14 +77,14 @@ class Weather:
     ],
     ids=range(7),
 )
-def test_result_of_any_kind_is_returned_and_recorded(
+def test_result_of_any_type_is_returned_and_recorded(
     instrumented: Recorded, value: Any, expected: str
 ) -> None:
     assert pulse.tool("look up")(lambda: value)() is value
     assert instrumented.attributes[RESULT] == expected
 
 
-def test_result_without_end_is_cut(instrumented: Recorded) -> None:
+def test_very_large_result_is_truncated(instrumented: Recorded) -> None:
     endless: list[Any] = []
     endless.append(endless)
     for value in ("long " * 1_000_000, list(range(1_000_000)), endless):
@@ -92,6 +92,6 @@ def test_result_without_end_is_cut(instrumented: Recorded) -> None:
     assert all(len(span.attributes[RESULT]) <= 64 * 1024 for span in instrumented.spans)
 
 
-def test_one_shot_iterator_among_the_arguments_is_left_full(instrumented: Recorded) -> None:
+def test_iterator_argument_is_not_consumed(instrumented: Recorded) -> None:
     assert pulse.tool("sum")(sum)(iter([1, 2])) == 3
     assert instrumented.attributes[RESULT] == "3"

@@ -31,7 +31,7 @@ import pulse_instrumentation as pulse
 from pulse_instrumentation.work import api, spans
 
 
-def test_calls_of_a_block_share_a_trace(instrumented: Recorded) -> None:
+def test_calls_in_a_block_share_a_trace(instrumented: Recorded) -> None:
     with pulse.session("s-1", user_id="u-1", tags=["beta"]), pulse.trace("answer question"):
         client().chat.completions.create(**CHAT)
         client().chat.completions.create(**CHAT)
@@ -43,7 +43,7 @@ def test_calls_of_a_block_share_a_trace(instrumented: Recorded) -> None:
     assert times == sorted(time or 0 for time in times)
 
 
-def test_an_agent_is_one_tree(instrumented: Recorded) -> None:
+def test_agent_records_one_tree_of_spans(instrumented: Recorded) -> None:
     @pulse.tool
     def search(query: str, *, limit: int = 3) -> list[str]:
         client().embeddings  # noqa: B018
@@ -68,7 +68,7 @@ def test_an_agent_is_one_tree(instrumented: Recorded) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_function_stays_what_it_is(instrumented: Recorded, kind: str) -> None:
+def test_decorated_function_keeps_kind_and_signature(instrumented: Recorded, kind: str) -> None:
     bare = decorated(kind, lambda function: function)
     for decorate in (pulse.trace, pulse.trace("x"), pulse.trace(), pulse.tool, pulse.tool("y")):
         function = decorated(kind, decorate)
@@ -80,7 +80,7 @@ def test_function_stays_what_it_is(instrumented: Recorded, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_call_of_a_function_has_a_span_of_its_own(instrumented: Recorded, kind: str) -> None:
+def test_each_call_of_a_function_has_its_own_span(instrumented: Recorded, kind: str) -> None:
     function = decorated(kind, pulse.trace("work"), lambda: client().chat.completions.create(**CHAT).id)
     once = consumed(kind, function)
     assert once == (["chatcmpl-1"] * 2 if "generator" in kind else "chatcmpl-1")
@@ -91,7 +91,7 @@ def test_each_call_of_a_function_has_a_span_of_its_own(instrumented: Recorded, k
     assert len({span.parent.span_id for span in calls if span.parent}) == 2
 
 
-def test_async_block(instrumented: Recorded) -> None:
+def test_async_block_opens_a_span(instrumented: Recorded) -> None:
     async def run() -> None:
         async with pulse.trace("outer"), pulse.tool("inner"):
             await client("async").chat.completions.create(**CHAT)
@@ -105,7 +105,7 @@ def test_async_block(instrumented: Recorded) -> None:
 
 
 class Broken(BaseException):
-    """Derived from BaseException, and not to be printed."""
+    """Derived from BaseException, with a `__str__` that raises."""
 
     def __str__(self) -> str:
         raise RuntimeError("no words")
@@ -113,7 +113,7 @@ class Broken(BaseException):
 
 @pytest.mark.parametrize("error", [ValueError("it broke"), KeyboardInterrupt(), Broken(), SystemExit(3)])
 @pytest.mark.parametrize("kind", KINDS)
-def test_exception_is_recorded_and_raised_as_it_is(
+def test_exception_is_recorded_and_raised_unchanged(
     instrumented: Recorded, kind: str, error: BaseException
 ) -> None:
     def body() -> None:
@@ -130,7 +130,7 @@ def test_exception_is_recorded_and_raised_as_it_is(
     )
 
 
-def test_exit_of_the_process_in_good_order_is_no_error(instrumented: Recorded) -> None:
+def test_system_exit_with_code_0_is_not_an_error(instrumented: Recorded) -> None:
     with pytest.raises(SystemExit), pulse.trace("work"):
         raise SystemExit(0)
     assert instrumented.spans == [workflow("work")]
@@ -152,7 +152,7 @@ def test_cancelled_coroutine_is_an_error_of_its_kind(instrumented: Recorded) -> 
     assert instrumented.attributes["error.type"] == "CancelledError"
 
 
-def test_tasks_share_one_object(instrumented: Recorded) -> None:
+def test_tasks_share_one_trace_object(instrumented: Recorded) -> None:
     shared = pulse.trace("shared")
     both = asyncio.Barrier(2)
 
@@ -175,7 +175,7 @@ def test_tasks_share_one_object(instrumented: Recorded) -> None:
         assert (middle.name, parents[middle.parent.span_id].name) == ("shared", name)
 
 
-def test_methods_and_wrong_arguments(instrumented: Recorded) -> None:
+def test_tool_on_methods_and_with_wrong_arguments(instrumented: Recorded) -> None:
     class Tools:
         @pulse.tool
         def own(self, city: str) -> str:
@@ -205,7 +205,7 @@ def test_methods_and_wrong_arguments(instrumented: Recorded) -> None:
     ]
 
 
-def test_decorators_between_and_partials(instrumented: Recorded) -> None:
+def test_tool_on_plain_wrappers_and_partials_of_coroutines(instrumented: Recorded) -> None:
     async def work(city: str) -> str:
         await client("async").chat.completions.create(**CHAT)
         return city
@@ -227,7 +227,7 @@ def test_decorators_between_and_partials(instrumented: Recorded) -> None:
     "odd",
     [type("Odd", (), {}), type("Odd", (), {"__call__": same_value})(), functools.lru_cache(lambda: 5)],
 )
-def test_what_is_no_function_is_left_as_it_is(instrumented: Recorded, odd: Any) -> None:
+def test_object_that_is_not_a_function_is_returned_unchanged(instrumented: Recorded, odd: Any) -> None:
     assert pulse.trace("x")(odd) is odd
     odd()
     assert instrumented.spans == []
@@ -235,7 +235,7 @@ def test_what_is_no_function_is_left_as_it_is(instrumented: Recorded, odd: Any) 
 
 @pytest.mark.parametrize("place", ["start", "content_value", "error_words"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_failure_of_ours_changes_nothing(
+def test_failure_inside_trace_does_not_change_the_result(
     instrumented: Recorded, monkeypatch: pytest.MonkeyPatch, kind: str, place: str
 ) -> None:
     def fails(*_args: object, **_kwargs: object) -> Any:
@@ -251,13 +251,13 @@ def test_failure_of_ours_changes_nothing(
         raise ValueError("theirs")
 
 
-def test_nothing_is_recorded_where_it_is_suppressed(instrumented: Recorded) -> None:
+def test_suppressed_block_records_nothing(instrumented: Recorded) -> None:
     with suppress_instrumentation(), pulse.trace("work"):
         consumed("async generator", decorated("async generator", pulse.trace("work")))
     assert instrumented.spans == []
 
 
-def test_without_a_provider_the_applications_span_stays_current(recorded: Recorded) -> None:
+def test_trace_without_provider_keeps_the_current_span(recorded: Recorded) -> None:
     tracer = recorded.provider.get_tracer("app")
     with tracer.start_as_current_span("own") as own:
         with pulse.trace("work"):
@@ -273,7 +273,7 @@ def test_provider_of_an_observed_client_is_used(recorded: Recorded) -> None:
     assert tree(recorded) == {"chat gpt-4o": "work", "work": None}
 
 
-def test_provider_that_is_named_is_used(instrumented: Recorded) -> None:
+def test_tracer_provider_argument_is_used(instrumented: Recorded) -> None:
     from tests.instrumentation.recorded import recording_provider
 
     other = recording_provider()
@@ -282,7 +282,7 @@ def test_provider_that_is_named_is_used(instrumented: Recorded) -> None:
     assert (other.spans, instrumented.spans) == ([workflow("work")], [])
 
 
-def test_names_of_any_kind(instrumented: Recorded) -> None:
+def test_names_of_any_type(instrumented: Recorded) -> None:
     odd: Any = 7
     with pulse.trace(odd), pulse.trace(), pulse.trace("half \ud83d"), pulse.tool(Hostile()):  # type: ignore[call-overload]
         pass

@@ -1,4 +1,4 @@
-"""Functions under `trace()` and `tool()` behave as without them: exits of generators, values that fail."""
+"""Functions under `trace()` and `tool()` behave as without them: generators that exit, values that raise."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ async def async_goes_on(seen: list[Any]) -> AsyncGenerator[int]:
 
 
 def outcome(step: Callable[[], Any], exit: BaseException, seen: list[Any]) -> tuple[Any, ...]:
-    """What a step returns or raises, and whether the generator and its reader saw the exit itself."""
+    """Return the result or exception of a step, and whether generator and reader received `exit` itself."""
     try:
         return step(), [one is exit for one in seen]
     except BaseException as error:
@@ -118,20 +118,20 @@ def test_generator_left_open_is_closed_with_its_loop(
 
     with caplog.at_level(logging.WARNING):
         asyncio.run(run())
-    # The loop has closed the outer generator only, and that one the inner.
+    # The loop has closed only the outer generator, which has closed the inner one.
     assert (cleaned, caplog.records) == ([True], [])
     assert instrumented.only.name == "work"
 
 
 class Fields(dict[str, int]):
-    """Ends the process when it is read."""
+    """Raises SystemExit when it is read."""
 
     def items(self) -> Any:
         raise SystemExit(3)
 
 
 class Words(str):
-    """Ends the process when it is read."""
+    """Raises SystemExit when it is read."""
 
     __slots__ = ()
 
@@ -143,7 +143,7 @@ class Words(str):
 
 
 class Closed:
-    """Ends the process when it is asked for anything."""
+    """Raises SystemExit when any attribute is read."""
 
     def __getattribute__(self, name: str) -> Any:
         raise SystemExit(3)
@@ -167,7 +167,7 @@ def test_value_that_fails_when_it_is_read_is_returned(
     def each(given: Any) -> Generator[Any]:
         yield given
 
-    # Compared by identity before pytest looks at them.
+    # Compared by identity, as pytest's assertion would read them.
     returned = same(value) is value
     given = [one is value for one in each(value)]
     assert (returned, given) == (True, [True])

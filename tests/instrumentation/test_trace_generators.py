@@ -76,7 +76,7 @@ def test_reader_of_a_generator_is_outside_its_span(instrumented: Recorded, kind:
     }
 
 
-def test_generator_passes_everything_on(instrumented: Recorded) -> None:
+def test_generator_forwards_send_throw_and_return(instrumented: Recorded) -> None:
     @pulse.trace("work")
     def work(start: int) -> Generator[int, int, str]:
         total = start
@@ -97,7 +97,7 @@ def test_generator_passes_everything_on(instrumented: Recorded) -> None:
     assert instrumented.spans == [workflow("work")]
 
 
-def test_async_generator_passes_everything_on(instrumented: Recorded) -> None:
+def test_async_generator_forwards_asend_athrow_and_aclose(instrumented: Recorded) -> None:
     @pulse.trace("work")
     async def work() -> AsyncGenerator[Any, Any]:
         got = None
@@ -122,7 +122,7 @@ def test_async_generator_passes_everything_on(instrumented: Recorded) -> None:
 
 @pytest.mark.parametrize("leave", ["closed", "dropped", "abandoned loop"])
 @pytest.mark.parametrize("kind", ["generator", "async generator"])
-def test_generator_that_is_left_ends_its_span_and_cleans_up(
+def test_unfinished_generator_ends_its_span_and_cleans_up(
     instrumented: Recorded, kind: str, leave: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     cleaned: list[bool] = []
@@ -163,7 +163,7 @@ def test_generator_that_is_left_ends_its_span_and_cleans_up(
         gc.collect()
     assert cleaned == [True]
     assert caplog.records == []
-    # A loop that ends cancels what closes the generators that are left.
+    # A loop that ends cancels the tasks that close unfinished generators.
     cancelled = kind == "async generator" and leave == "abandoned loop"
     status = StatusCode.ERROR if cancelled else StatusCode.UNSET
     assert [span.status for span in instrumented.spans] == [status] * 2

@@ -1,10 +1,11 @@
-"""Token counts and costs in every place where servers behind the openai client have them."""
+"""Token counts and costs in every place where servers for the openai client send them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+from tests.instrumentation.api_cases import output_messages
 from tests.instrumentation.forms import (
     CHAT,
     EMBEDDINGS,
@@ -17,14 +18,13 @@ from tests.instrumentation.forms import (
     streamed_forms,
 )
 from tests.instrumentation.recorded import Recorded
-from tests.instrumentation.ways import said
 from tests.support.llm_bodies import chunk, completion, delta, embedding, response, response_events
 
 ANSWERED = {
     "gen_ai.response.id": "chatcmpl-1",
     "gen_ai.response.model": "gpt-4o-2024-08-06",
     "gen_ai.response.finish_reasons": ("stop",),
-    "gen_ai.output.messages": said("Hello", "stop"),
+    "gen_ai.output.messages": output_messages("Hello", "stop"),
 }
 IN, OUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"
 CACHED = "gen_ai.usage.cache_read.input_tokens"
@@ -35,7 +35,7 @@ TOKENS = {IN: 100, OUT: 20}
 
 
 def chat_answer(form: Form, **changes: Any) -> Any:
-    """A completion with fields of its own, or the chunks of one whose last has them."""
+    """Return a completion with these fields, or chunks whose last one has them."""
     if form[0] == "plain":
         return {**completion(usage=None), **changes}
     return [
@@ -78,7 +78,7 @@ USAGES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
             "gen_ai.usage.audio.output_tokens": 3,
         },
     ),
-    "xAI: reasoning beside the output": (
+    "xAI: reasoning in addition to the output": (
         {
             "prompt_tokens": 100,
             "completion_tokens": 20,
@@ -158,7 +158,7 @@ def test_usage_on_the_choice(instrumented: Recorded, form: Form) -> None:
 
 
 @every_form
-def test_usage_on_the_choice_beside_one_that_is_not_filled_in(instrumented: Recorded, form: Form) -> None:
+def test_usage_on_the_choice_with_an_empty_top_level_usage(instrumented: Recorded, form: Form) -> None:
     empty = dict.fromkeys(COUNTS, 0)
     body = chat_answer(form, usage=empty)
     target = body if form[0] == "plain" else body[2]
@@ -167,7 +167,7 @@ def test_usage_on_the_choice_beside_one_that_is_not_filled_in(instrumented: Reco
 
 
 @streamed_forms
-def test_usage_before_one_that_is_not_filled_in(instrumented: Recorded, form: Form) -> None:
+def test_usage_before_an_empty_usage(instrumented: Recorded, form: Form) -> None:
     events = chat_answer(form, usage=COUNTS)
     events.append(chunk(usage={**dict.fromkeys(COUNTS, 0), "prompt_tokens_details": None}))
     assert CHAT.make(instrumented, form, events) == CHAT.span(form, {**ANSWERED, **TOKENS})
@@ -185,7 +185,7 @@ def test_usage_on_two_choices_shares_the_input_only(instrumented: Recorded, form
         {
             **ANSWERED,
             "gen_ai.response.finish_reasons": ("stop", "stop"),
-            "gen_ai.output.messages": said("Hello", "stop") * 2,
+            "gen_ai.output.messages": output_messages("Hello", "stop") * 2,
             IN: 100,
             OUT: 40,
         },
@@ -292,7 +292,7 @@ def test_usage_of_images(instrumented: Recorded, form: Form, usage: dict[str, An
 
 
 @plain_forms
-def test_usage_of_another_model_behind_an_image(instrumented: Recorded, form: Form) -> None:
+def test_usage_of_another_model_for_an_image(instrumented: Recorded, form: Form) -> None:
     drawn = {
         "model": "gpt-svg",
         "input_tokens": 7,
@@ -353,7 +353,7 @@ def test_cost_of_a_transcript(
 
 @streamed_forms
 @pytest.mark.parametrize("ends", [True, False])
-def test_words_and_usage_of_a_streamed_transcript(instrumented: Recorded, form: Form, ends: bool) -> None:
+def test_text_and_usage_of_a_streamed_transcript(instrumented: Recorded, form: Form, ends: bool) -> None:
     usage = {"type": "tokens", "input_tokens": 100, "output_tokens": 20, "total_tokens": 120}
     events: list[Any] = [{"type": "transcript.text.delta", "delta": word} for word in ("Hel", "lo")]
     if ends:

@@ -1,4 +1,4 @@
-"""The oldest versions that are promised are those that `make test-oldest` runs on."""
+"""The lower bounds of the dependencies are the versions that `make test-oldest` runs with."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 from opentelemetry.instrumentation import dependencies
+from tests.instrumentation.recorded import Recorded
+from tests.support.llm_bodies import completion
+from tests.support.llm_clients import openai_client
+from tests.support.llm_http import FakeProvider, json_answer
 
+import pulse_instrumentation as pulse
 from pulse_instrumentation import PulseAnthropicInstrumentor, PulseOpenAIInstrumentor
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +31,7 @@ def _versions(*texts: str) -> dict[str, str]:
     return dict(_NAME_AND_VERSION.findall("\n".join(texts)))
 
 
-def test_pins_of_the_oldest_run_are_the_lower_bounds() -> None:
+def test_pins_of_the_oldest_environment_are_the_lower_bounds() -> None:
     extras = _project()["optional-dependencies"]
     floors = _versions(*_project()["dependencies"], *extras["export"], *extras["instruments-any"])
     pins = _versions((ROOT / "deploy/requirements/oldest.txt").read_text())
@@ -35,7 +40,7 @@ def test_pins_of_the_oldest_run_are_the_lower_bounds() -> None:
         assert re.fullmatch(rf"{re.escape(floor)}(\.0)*", pins[name]), f"{name}>={floor} runs as {pins[name]}"
 
 
-def test_instrumentors_ask_for_what_the_package_declares() -> None:
+def test_instrumentors_require_the_declared_versions() -> None:
     declared = _versions(*_project()["optional-dependencies"]["instruments-any"])
     asked = _versions(
         *PulseOpenAIInstrumentor().instrumentation_dependencies(),
@@ -45,7 +50,7 @@ def test_instrumentors_ask_for_what_the_package_declares() -> None:
 
 
 class _Declared(Distribution):
-    """The package as its project file declares it, which may be newer than what is installed."""
+    """The package as its project file declares it, which may be newer than the installed metadata."""
 
     def read_text(self, filename: str) -> str | None:
         if filename != "METADATA":
@@ -62,7 +67,7 @@ class _Declared(Distribution):
 
 
 @pytest.mark.parametrize("installed", ["openai", "anthropic"])
-def test_opentelemetry_instrument_is_content_with_one_of_the_clients(
+def test_opentelemetry_instrument_needs_only_one_of_the_clients(
     installed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def version(name: str) -> str:
@@ -82,9 +87,19 @@ def test_no_dependency_has_an_upper_bound() -> None:
         assert not re.search(r"[<~!]|==", " ".join(requirements)), requirements
 
 
-def test_base_install_needs_the_api_the_instrumentation_package_and_wrapt_only() -> None:
+def test_base_install_has_three_dependencies() -> None:
     assert set(_versions(*_project()["dependencies"])) == {
         "opentelemetry-api",
         "opentelemetry-instrumentation",
         "wrapt",
     }
+
+
+def test_package_version_is_the_version_of_its_spans(instrumented: Recorded) -> None:
+    client = openai_client(FakeProvider(json_answer(completion())))
+    client.chat.completions.create(model="m", messages=[{"role": "user", "content": "Hi"}])
+    with pulse.trace("work"):
+        pass
+    scopes = [span.instrumentation_scope for span in instrumented.raw]
+    assert [scope and scope.version for scope in scopes] == [pulse.__version__] * 2
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", pulse.__version__)

@@ -1,4 +1,4 @@
-"""Functions of every kind to decorate, and the spans that are expected of them."""
+"""Functions of every kind to decorate, and the expected spans of their calls."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def execution(name: str, **changes: Any) -> SpanValue:
 
 
 def tree(recorded: Recorded) -> dict[str, str | None]:
-    """The name of each span with that of its parent."""
+    """Return the name of each span with the name of its parent."""
     found = {span.context.span_id: span.name for span in recorded.raw if span.context}
     return {span.name: found[span.parent.span_id] if span.parent else None for span in recorded.raw}
 
 
 def decorated(kind: str, decorate: Callable[[Any], Any], body: Callable[..., Any] = lambda *_: None) -> Any:
-    """A function of a kind that calls the body, and returns or yields what that returns."""
+    """Return a decorated function of a kind, which calls the body and returns or yields its result."""
 
     def plain(*args: Any) -> Any:
         return body(*args)
@@ -71,7 +71,7 @@ def decorated(kind: str, decorate: Callable[[Any], Any], body: Callable[..., Any
 
 
 def consumed(kind: str, function: Any, *args: Any) -> Any:
-    """What a function of a kind gives, read to its end."""
+    """Return the result of a function of a kind; of a generator all its items."""
 
     async def run() -> Any:
         if kind == "coroutine":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from time import time_ns
 from typing import cast
 from weakref import WeakKeyDictionary
@@ -33,6 +32,7 @@ from pulse_instrumentation.recording.parsing import watch_parsing
 from pulse_instrumentation.recording.provider import Server, base_url, server_of
 from pulse_instrumentation.session_facts import session_attributes
 from pulse_instrumentation.settings import CallSettings
+from pulse_instrumentation.version import __version__
 
 SCOPE = "pulse.instrumentation"
 
@@ -51,14 +51,6 @@ class Library:
     """Return the request options of a client to send while the call is recorded in this context."""
 
 
-def package_version() -> str:
-    """Return the version of this distribution; `0` if it is not installed."""
-    try:
-        return version("pulse-instrumentation")
-    except PackageNotFoundError:
-        return "0"
-
-
 class Recorder:
     """Records the calls of all clients with the same settings and tracer provider."""
 
@@ -72,9 +64,8 @@ class Recorder:
         self.library = library
         self._provider_name = settings.provider
         self.capture = Capture(settings.content, settings.redact, settings.part_limit)
-        package = package_version()
-        self.tracer = trace.get_tracer(SCOPE, package, tracer_provider, names.SCHEMA_URL)
-        self._metrics = CallMetrics(meter_provider, SCOPE, package)
+        self.tracer = trace.get_tracer(SCOPE, __version__, tracer_provider, names.SCHEMA_URL)
+        self._metrics = CallMetrics(meter_provider, SCOPE, __version__)
         self._servers: WeakKeyDictionary[object, tuple[object, Server]] = WeakKeyDictionary()
 
     def start(self, client: object, options: object, *, stream: bool) -> tuple[Call, object] | None:

@@ -22,8 +22,9 @@ from pulse_instrumentation.recording import abandoned
 from pulse_instrumentation.recording.active import active_recorder
 from pulse_instrumentation.recording.errors import error_attributes, error_words
 from pulse_instrumentation.recording.other_instrumentors import is_suppressed
-from pulse_instrumentation.recording.recorder import SCOPE, package_version
+from pulse_instrumentation.recording.recorder import SCOPE
 from pulse_instrumentation.session_facts import session_attributes
+from pulse_instrumentation.version import __version__
 from pulse_instrumentation.work.values import content_value
 
 
@@ -178,7 +179,7 @@ def start(work: Work) -> WorkSpan | None:
         if work.tracer_provider is None and recorder is not None:
             tracer = recorder.tracer
         else:
-            tracer = otel_trace.get_tracer(SCOPE, package_version(), work.tracer_provider, names.SCHEMA_URL)
+            tracer = otel_trace.get_tracer(SCOPE, __version__, work.tracer_provider, names.SCHEMA_URL)
         capture = capture_in(outer, Capture() if recorder is None else recorder.capture)
         attributes = {**work.attributes, **session_attributes(outer)}
         span = tracer.start_span(encodable(work.span_name), outer, SpanKind.INTERNAL, attributes)

@@ -1,4 +1,4 @@
-"""The APIs that are recorded, each with a call, the provider's answer and the facts of its span."""
+"""The recorded APIs, each with a call, the provider's answer and the expected span."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ ASKED = [{"role": "user", "parts": [{"type": "text", "content": "Hi"}]}]
 
 
 @dataclass(frozen=True)
-class Way:
-    """One API: how it is called, what the provider answers, and what its span says."""
+class ApiCase:
+    """One API: the arguments of a call, the provider's answer and the expected attributes."""
 
     name: str
     client: Callable[..., Any]
@@ -40,19 +40,19 @@ class Way:
     answered: dict[str, Any]
     events: tuple[Any, ...] = ()
     read: int = 0
-    """How many chunks are read before the application leaves; they hold the word 'Hel'."""
+    """The number of chunks that the application reads before it stops; they contain the text 'Hel'."""
     begun: tuple[str, ...] = ("gen_ai.response.id", "gen_ai.response.model")
-    """What of the answer those chunks tell."""
+    """The names of the attributes of `answered` that those chunks contain."""
 
     def resource(self, provider: FakeProvider, kind: str) -> Any:
-        """The resource of a fresh client."""
+        """Return the resource of a new client."""
         target: Any = self.client(provider, kind)
         for name in self.path.split("."):
             target = getattr(target, name)
         return target
 
     def span(self, *facts: dict[str, Any], **changes: Any) -> SpanValue:
-        """The span that has what was asked and these facts."""
+        """Return the expected span, with the request attributes and these attributes."""
         attributes = dict(self.asked)
         for fact in facts:
             attributes.update(fact)
@@ -61,12 +61,12 @@ class Way:
 
     @property
     def partial(self) -> dict[str, Any]:
-        """What is known when the application leaves the stream after the first word."""
+        """The attributes of a stream that the application closes after `read` chunks."""
         known = {name: self.answered[name] for name in self.begun}
-        return {STREAM: True, FIRST_CHUNK: True, **known, OUTPUT: said("Hel", None)}
+        return {STREAM: True, FIRST_CHUNK: True, **known, OUTPUT: output_messages("Hel", None)}
 
 
-def said(words: str, finish_reason: str | None) -> list[Any]:
+def output_messages(words: str, finish_reason: str | None) -> list[Any]:
     return [
         {
             "role": "assistant",
@@ -96,8 +96,8 @@ def legacy(text: str, finish_reason: str | None = None, **changes: Any) -> dict[
     return {**LEGACY, "choices": [piece], **changes}
 
 
-WAYS = [
-    Way(
+API_CASES = [
+    ApiCase(
         "chat",
         openai_client,
         "chat.completions",
@@ -115,12 +115,12 @@ WAYS = [
             "gen_ai.response.model": "gpt-4o-2024-08-06",
             "gen_ai.response.finish_reasons": ("stop",),
             **OPENAI_USAGE,
-            OUTPUT: said("Hello", "stop"),
+            OUTPUT: output_messages("Hello", "stop"),
         },
         tuple(chat_chunks("Hel", "lo")),
         read=2,
     ),
-    Way(
+    ApiCase(
         "responses",
         openai_client,
         "responses",
@@ -138,12 +138,12 @@ WAYS = [
             "gen_ai.response.model": "gpt-4o-2024-08-06",
             "gen_ai.response.finish_reasons": ("stop",),
             **OPENAI_USAGE,
-            OUTPUT: said("Hello", "stop"),
+            OUTPUT: output_messages("Hello", "stop"),
         },
         tuple(response_events("Hel", "lo")),
         read=5,
     ),
-    Way(
+    ApiCase(
         "legacy completions",
         openai_client,
         "completions",
@@ -161,12 +161,12 @@ WAYS = [
             "gen_ai.response.finish_reasons": ("stop",),
             "gen_ai.usage.input_tokens": 11,
             "gen_ai.usage.output_tokens": 7,
-            OUTPUT: said("Hello", "stop"),
+            OUTPUT: output_messages("Hello", "stop"),
         },
         (legacy("Hel"), legacy("lo", "stop"), {**LEGACY, "choices": [], "usage": LEGACY_USAGE}),
         read=1,
     ),
-    Way(
+    ApiCase(
         "messages",
         anthropic_client,
         "messages",
@@ -190,11 +190,11 @@ WAYS = [
             "gen_ai.usage.cache_write.input_tokens": 188,
             "anthropic.usage.cache_creation.ephemeral_5m_input_tokens": 100,
             "anthropic.usage.cache_creation.ephemeral_1h_input_tokens": 88,
-            OUTPUT: said("Hello", "end_turn"),
+            OUTPUT: output_messages("Hello", "end_turn"),
         },
         tuple(message_events("Hel", "lo")),
         read=3,
-        # The opening tells the input; how much output there was is told at its end only.
+        # The first event has the input tokens, the last event the output tokens.
         begun=(
             "gen_ai.response.id",
             "gen_ai.response.model",
@@ -208,7 +208,7 @@ WAYS = [
     ),
 ]
 PLAIN_ONLY = [
-    Way(
+    ApiCase(
         "embeddings",
         openai_client,
         "embeddings",
@@ -227,7 +227,7 @@ PLAIN_ONLY = [
             "gen_ai.embeddings.dimension.count": 3,
         },
     ),
-    Way(
+    ApiCase(
         "moderations",
         openai_client,
         "moderations",
@@ -243,17 +243,17 @@ PLAIN_ONLY = [
     ),
 ]
 
-every_way = pytest.mark.parametrize("way", [*WAYS, *PLAIN_ONLY], ids=lambda way: way.name)
-streamed_ways = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.name)
+every_api = pytest.mark.parametrize("api", [*API_CASES, *PLAIN_ONLY], ids=lambda api: api.name)
+streamed_apis = pytest.mark.parametrize("api", API_CASES, ids=lambda api: api.name)
 both_kinds = pytest.mark.parametrize("kind", KINDS)
 
 
-def event_stream(way: Way, **options: Any) -> Answer:
-    return event_answer(way.events, done=way.client is openai_client, **options)
+def event_stream(api: ApiCase, **options: Any) -> Answer:
+    return event_answer(api.events, done=api.client is openai_client, **options)
 
 
 def call(kind: str, step: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-    """Call a method of a sync or async client, within a loop where there must be one."""
+    """Call a method of a sync client, or of an async client in a new event loop."""
     if kind == "sync":
         return step(*arguments, **options)
 
@@ -264,7 +264,7 @@ def call(kind: str, step: Callable[..., Any], *arguments: Any, **options: Any) -
 
 
 async def take(stream: Any, most: int | None = None) -> list[Any]:
-    """Chunks of a stream of either kind: all, or the first ones."""
+    """Read the chunks of a sync or async stream: all, or the first `most`."""
     taken: list[Any] = []
     while most is None or len(taken) < most:
         try:
@@ -274,6 +274,6 @@ async def take(stream: Any, most: int | None = None) -> list[Any]:
     return taken
 
 
-async def opened(way: Way, provider: FakeProvider, kind: str) -> Any:
-    stream = way.resource(provider, kind).create(**way.arguments, stream=True)
+async def opened(api: ApiCase, provider: FakeProvider, kind: str) -> Any:
+    stream = api.resource(provider, kind).create(**api.arguments, stream=True)
     return stream if kind == "sync" else await stream

@@ -1,4 +1,4 @@
-"""What is no model call, or not to be understood, passes through untouched."""
+"""Requests that are not model calls, and unexpected values, are sent unchanged."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_other_requests_of_the_anthropic_client(instrumented: Recorded, path: st
     assert instrumented.spans == []
 
 
-def test_polling_a_background_response_counts_it_once_only(instrumented: Recorded) -> None:
+def test_polled_background_response_counts_once(instrumented: Recorded) -> None:
     queued = response(status="queued", output=[], usage=None, background=True)
     client = openai_client(FakeProvider(*map(json_answer, [queued, queued, response()])))
     started = client.responses.create(model="gpt-4o", input="Hi", extra_body={"background": True})
@@ -62,13 +62,13 @@ def test_polling_a_background_response_counts_it_once_only(instrumented: Recorde
     assert started.usage.output_tokens == 7
     span = instrumented.only
     assert span.attributes["gen_ai.response.id"] == "resp_1"
-    # The tokens were not known when the call ended: nothing is invented.
+    # The tokens were unknown when the call ended, so they are not recorded.
     assert not any(name.startswith("gen_ai.usage") for name in span.attributes)
     assert "gen_ai.response.finish_reasons" not in span.attributes
 
 
 @pytest.mark.parametrize("sentinel", ["NOT_GIVEN", "omit"])
-def test_sentinels_are_no_values(instrumented: Recorded, sentinel: str) -> None:
+def test_sentinels_are_not_recorded(instrumented: Recorded, sentinel: str) -> None:
     for client, library, option in (
         (openai_client(FakeProvider(json_answer(completion()))).chat.completions, openai, "stop"),
         (anthropic_client(FakeProvider(json_answer(message()))).messages, anthropic, "stop_sequences"),
@@ -83,7 +83,7 @@ def test_sentinels_are_no_values(instrumented: Recorded, sentinel: str) -> None:
         assert not any("NotGiven" in str(value) or "Omit" in str(value) for value in span.attributes.values())
 
 
-def test_one_shot_iterables_reach_both_the_provider_and_the_span(instrumented: Recorded) -> None:
+def test_iterables_are_sent_and_recorded(instrumented: Recorded) -> None:
     provider = FakeProvider(json_answer(completion()), json_answer(embedding()))
     client = openai_client(provider)
     client.chat.completions.create(model="m", messages=(item for item in MESSAGES))

@@ -1,4 +1,4 @@
-"""Exceptions whose own code fails: the application gets the same exception, the span its status."""
+"""Exceptions whose own code raises: the application receives the same exception, the span has its status."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 import pytest
 from opentelemetry.trace import StatusCode
-from tests.instrumentation.recorded import Recorded
-from tests.instrumentation.ways import (
-    Way,
+from tests.instrumentation.api_cases import (
+    ApiCase,
     both_kinds,
     call,
     event_stream,
-    every_way,
+    every_api,
     opened,
-    streamed_ways,
+    streamed_apis,
     take,
 )
+from tests.instrumentation.recorded import Recorded
 from tests.support.llm_http import FakeProvider
 
 from pulse_instrumentation.content import Capture
@@ -26,7 +26,7 @@ from pulse_instrumentation.recording.errors import error_attributes, error_words
 
 
 class Unprintable(BaseException):
-    """Not wrapped by the clients, and raises when it is printed."""
+    """Raises in `__str__`. Not wrapped by the clients."""
 
     failure: BaseException = ValueError("no words")
 
@@ -35,13 +35,13 @@ class Unprintable(BaseException):
 
 
 class Exiting(Unprintable):
-    """Ends the process when it is printed."""
+    """Raises SystemExit in `__str__`."""
 
     failure = SystemExit(3)
 
 
 class Speechless(BaseException):
-    """Has a `__str__` that returns no string."""
+    """Returns no string from `__str__`."""
 
     def __str__(self) -> str:
         words: Any = 7
@@ -49,7 +49,7 @@ class Speechless(BaseException):
 
 
 class Opaque(Exception):
-    """Raises when its fields are read."""
+    """Raises when its attributes are read."""
 
     @property
     def status_code(self) -> int:
@@ -57,7 +57,7 @@ class Opaque(Exception):
 
 
 class Leaving(BaseException):
-    """Ends the process when its fields are read."""
+    """Raises SystemExit when its attributes are read."""
 
     @property
     def status_code(self) -> int:
@@ -65,7 +65,7 @@ class Leaving(BaseException):
 
 
 class Guarded(BaseException):
-    """Ends the process when it is asked for anything that it declares itself."""
+    """Raises SystemExit when an attribute that its class defines is read."""
 
     def __getattribute__(self, name: str) -> Any:
         if name in {"__dict__", "status_code"}:
@@ -74,32 +74,34 @@ class Guarded(BaseException):
 
 
 @both_kinds
-@every_way
+@every_api
 @pytest.mark.parametrize("kind_of_error", [Unprintable, Exiting, Speechless, Leaving, Guarded])
-def test_plain_call(instrumented: Recorded, way: Way, kind: str, kind_of_error: type[BaseException]) -> None:
+def test_plain_call(
+    instrumented: Recorded, api: ApiCase, kind: str, kind_of_error: type[BaseException]
+) -> None:
     error = kind_of_error()
-    resource = way.resource(FakeProvider(error), kind)
+    resource = api.resource(FakeProvider(error), kind)
     with pytest.raises(kind_of_error) as raised:
-        call(kind, resource.create, **way.arguments)
+        call(kind, resource.create, **api.arguments)
     assert raised.value is error
     facts = {"error.type": kind_of_error.__name__}
-    assert instrumented.spans == [way.span(facts, status=StatusCode.ERROR)]
+    assert instrumented.spans == [api.span(facts, status=StatusCode.ERROR)]
 
 
 @both_kinds
-@streamed_ways
-def test_streamed_call(instrumented: Recorded, way: Way, kind: str) -> None:
+@streamed_apis
+def test_streamed_call(instrumented: Recorded, api: ApiCase, kind: str) -> None:
     error = Unprintable()
-    answer = event_stream(replace(way, events=way.events[: way.read]), breaks_with=error)
+    answer = event_stream(replace(api, events=api.events[: api.read]), breaks_with=error)
     answer.body.pieces = [piece for piece in answer.body.pieces if b"[DONE]" not in piece]
 
     async def run() -> None:
-        await take(await opened(way, FakeProvider(answer), kind))
+        await take(await opened(api, FakeProvider(answer), kind))
 
     with pytest.raises(Unprintable) as raised:
         asyncio.run(run())
     assert raised.value is error
-    expected = way.span({**way.partial, "error.type": "Unprintable"}, status=StatusCode.ERROR)
+    expected = api.span({**api.partial, "error.type": "Unprintable"}, status=StatusCode.ERROR)
     assert instrumented.spans == [expected]
 
 
