@@ -118,6 +118,10 @@ class SpanRow(NamedTuple):
     partner_key: str | None
 
 
+#: A row whose columns are all unknown, as the start of `_replace`.
+BLANK_ROW = SpanRow._make([None] * len(SpanRow._fields))._replace(tags=())
+
+
 class TraceRecord(NamedTuple):
     """One stored row as readers get it: the values of its span, completed from others by reconciliation."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from pulse_storage.keys import key_record, new_key
-from pulse_storage.rows import ApiKey, Project, SpanRow
+from pulse_storage.rows import BLANK_ROW, ApiKey, Project, SpanRow
 
 SECOND_NS = 1_000_000_000
 HOUR_NS = 3600 * SECOND_NS
@@ -13,11 +13,10 @@ DAY_NS = 24 * HOUR_NS
 #: 2025-06-15 12:00 UTC.
 NOON_NS = 1_749_988_800 * SECOND_NS
 
-_CHAT = SpanRow(
+_CHAT = BLANK_ROW._replace(
     project_id="p",
     otel_trace_id=bytes(16),
     otel_span_id=bytes(8),
-    parent_span_id=None,
     start_ns=NOON_NS,
     latency_ms=250.0,
     model_call=True,
@@ -27,43 +26,16 @@ _CHAT = SpanRow(
     provider="openai",
     model_requested="gpt-5",
     model_used="gpt-5-2025",
-    provider_request_id=None,
     dialect="gen-ai",
     scope="client",
     input_tokens=100,
     output_tokens=20,
-    cache_read_tokens=None,
-    cache_write_tokens=None,
-    reasoning_tokens=None,
-    cache_write_1h_tokens=None,
-    input_audio_tokens=None,
-    input_image_tokens=None,
-    output_audio_tokens=None,
-    output_image_tokens=None,
     usage_source="reported",
     cost_nano_usd=1_000_000,
     cost_source="computed",
     price_version="1",
-    reported_cost_nano_usd=None,
-    estimated_cost_nano_usd=None,
     status="success",
-    error_type=None,
-    error_message=None,
     finish_reason="stop",
-    time_to_first_token_ms=None,
-    session_id=None,
-    user_id=None,
-    tags=(),
-    service=None,
-    environment=None,
-    release=None,
-    input_preview=None,
-    output_preview=None,
-    metadata=None,
-    output_text=None,
-    request_body=None,
-    response_body=None,
-    partner_key=None,
 )
 
 

@@ -15,14 +15,11 @@ from pulse_collector.receivers.batch_schema import BatchTrace
 from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import pack_document
 from pulse_storage.ids import batch_span_id
-from pulse_storage.rows import BATCH_DIALECT, PREVIEW_CHARS, SpanRow
+from pulse_storage.rows import BATCH_DIALECT, BLANK_ROW, PREVIEW_CHARS, SpanRow
 
 _NANO_USD_PER_CENT = 10_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-
-#: A row whose columns are all unknown.
-_BLANK_ROW = SpanRow._make([None] * len(SpanRow._fields))._replace(tags=())
 
 
 def batch_row(project_id: str, trace: BatchTrace, prices: Prices = LIST_PRICES) -> SpanRow:
@@ -43,7 +40,7 @@ def batch_row(project_id: str, trace: BatchTrace, prices: Prices = LIST_PRICES) 
     error = trace.error or {}
     output_text = _cleaned(trace.output_text) or None
     has_usage = trace.input_tokens is not None or trace.output_tokens is not None
-    return _BLANK_ROW._replace(
+    return BLANK_ROW._replace(
         project_id=project_id,
         otel_trace_id=trace.trace_id.bytes,
         # Any nonzero span id derived from the trace id alone; zeros would mean none.
