@@ -110,6 +110,8 @@ class PriceEntry(TokenPrices):
     model: _Pattern
     #: Provider name as in `SpanRow.provider`; None matches all.
     provider: _Pattern | None = None
+    #: Service tier to which the prices apply, case-insensitive; None is any tier without an entry of its own.
+    service_tier: _Pattern | None = None
     #: Start of validity in UTC; None is always.
     valid_from: Annotated[datetime | None, BeforeValidator(_moment)] = None
     override_reported: bool = False
@@ -182,7 +184,7 @@ def _checked(found: object, toml: str | None) -> PriceDocument:
     seen: set[tuple[object, ...]] = set()
     repeated: list[Problem] = []
     for index, entry in enumerate(document.prices):
-        named = (entry.provider or "*", entry.model, entry.valid_from)
+        named = (entry.provider or "*", entry.model, entry.service_tier, entry.valid_from)
         if named in seen:
             message = f"repeats {entry.model!r}; entries for the same model need different valid_from"
             place = ("prices", index)
@@ -198,7 +200,9 @@ def _message(error: ErrorDetails) -> str:
         if len(error["loc"]) == 1:
             return "is not known; a document has only the list prices"
         names = (
-            "above" if "tiers" in error["loc"] else "model, provider, valid_from, override_reported, tiers"
+            "above"
+            if "tiers" in error["loc"]
+            else "model, provider, service_tier, valid_from, override_reported, tiers"
         )
         return f"is not known; there are {names}, {', '.join(TokenPrices.NAMES)}"
     message = error["msg"].removeprefix("Value error, ").replace("Input should be", "must be")

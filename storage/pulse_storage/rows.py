@@ -85,6 +85,8 @@ class SpanRow(NamedTuple):
     output_audio_tokens: int | None
     output_image_tokens: int | None
     usage_source: UsageSource | None
+    #: Tier of the provider that served the call, such as `priority` or `batch`, in lower case.
+    service_tier: str | None
     cost_nano_usd: int | None
     cost_source: CostSource | None
     price_version: str | None
@@ -151,6 +153,7 @@ class TraceRecord(NamedTuple):
     output_audio_tokens: int | None
     output_image_tokens: int | None
     usage_source: UsageSource | None
+    service_tier: str | None
     cost_nano_usd: int | None
     cost_source: CostSource | None
     price_version: str | None

@@ -38,9 +38,16 @@ def cost(
     start_ns: int = NEW_YEAR_NS,
     reported: ReportedCost = NOT_REPORTED,
     failed: bool = False,
+    service_tier: str | None = None,
 ) -> Cost:
     return Prices(*layers).price(
-        provider=provider, models=models, usage=usage, start_ns=start_ns, reported=reported, failed=failed
+        provider=provider,
+        models=models,
+        usage=usage,
+        start_ns=start_ns,
+        reported=reported,
+        failed=failed,
+        service_tier=service_tier,
     )
 
 
@@ -66,6 +73,23 @@ def test_project_price_precedes_the_file() -> None:
     own = custom(entry(model="acme-*", input=3, output=3), "project")
     assert cost(own, file).version == own.version
     assert cost(file).version == file.version
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_entry_with_the_service_tier_precedes_one_without(order: int) -> None:
+    entries = [
+        entry(model="acme-1", input=4, output=0),
+        entry(model="acme-1", service_tier="Flex", input=2, output=0),
+        entry(model="acme-1", service_tier="priority", input=8, output=0, valid_from="2099-01-01"),
+    ]
+    prices = custom("".join(entries[::order]))
+    found = {tier: dollars(cost(prices, service_tier=tier)) for tier in (None, "default", "flex", "priority")}
+    assert found == {None: 4, "default": 4, "flex": 2, "priority": 4}
+
+
+def test_entry_for_a_service_tier_leaves_other_tiers_unpriced() -> None:
+    prices = custom(entry(model="acme-1", service_tier="batch", input=1, output=1))
+    assert (cost(prices), dollars(cost(prices, service_tier="batch"))) == (UNKNOWN_COST, 2)
 
 
 @pytest.mark.parametrize("order", [1, -1])

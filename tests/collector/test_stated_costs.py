@@ -196,6 +196,22 @@ def test_a_call_under_other_terms_has_no_list_price(stated: dict[str, Value], re
         assert row.price_version == f"unpriced: billed by {reason}"
 
 
+@pytest.mark.parametrize(
+    ("stated", "tier"),
+    [
+        ({}, None),
+        ({"openai.request.service_tier": "auto"}, None),
+        ({"openai.request.service_tier": "flex"}, "flex"),
+        ({"openai.request.service_tier": "auto", "openai.response.service_tier": "Default "}, "default"),
+        ({"gen_ai.response.service_tier": "none"}, None),
+        ({"gen_ai.output.messages": as_json({"usage": {"service_tier": "batch"}})}, None),
+        ({"anthropic.response.service_tier": "priority"}, "priority"),
+    ],
+)
+def test_row_has_the_service_tier(stated: dict[str, Value], tier: str | None) -> None:
+    assert row_of(span({**CHAT, **stated})).service_tier == tier
+
+
 def test_documents_have_terms_of_billing() -> None:
     used = {"prompt_tokens": 300, "completion_tokens": 20}
 

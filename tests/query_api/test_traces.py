@@ -11,6 +11,7 @@ from tests.query_api.support import DAY_NS, HOUR_NS, SECOND_NS, Tenant, document
 from tests.support.examples import examples
 
 from pulse_storage.content.bodies import pack
+from pulse_storage.trace_json import JSON_FIELDS
 
 
 def test_list_returns_rows_newest_first_without_bodies(tenant: Tenant) -> None:
@@ -27,14 +28,11 @@ def test_list_returns_rows_newest_first_without_bodies(tenant: Tenant) -> None:
     )
     tenant.store([older, newer])
     common = {
-        "project_id": tenant.project_id, "session_id": None, "latency_ms": 120.5, "provider": "openai",
-        "model_requested": "gpt-5-mini", "model_used": "gpt-5-mini-2026-08-07", "provider_request_id": None,
+        **dict.fromkeys(JSON_FIELDS),
+        "project_id": tenant.project_id, "latency_ms": 120.5, "provider": "openai",
+        "model_requested": "gpt-5-mini", "model_used": "gpt-5-mini-2026-08-07",
         "input_tokens": 1000, "output_tokens": 20, "output_text": "A beat.", "finish_reason": "stop",
-        "operation": "chat", "name": "chat gpt-5-mini", "parent_span_id": None, "user_id": None,
-        "service": None, "environment": None, "release": None, "cache_read_tokens": None,
-        "cache_write_tokens": None, "reasoning_tokens": None, "cache_write_1h_tokens": None,
-        "input_audio_tokens": None, "input_image_tokens": None, "output_audio_tokens": None,
-        "output_image_tokens": None, "time_to_first_token_ms": None,
+        "operation": "chat", "name": "chat gpt-5-mini",
         "cost_source": "computed", "price_version": "2026-11-01", "usage_source": "reported",
         "input_preview": "What is a pulse?", "output_preview": "A beat.", "dialect": "otel-genai",
         "counted": True,

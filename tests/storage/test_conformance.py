@@ -38,6 +38,7 @@ async def test_row_reads_back_as_it_was_stored(storage: StorageAdapter) -> None:
         input_image_tokens=0,
         output_audio_tokens=3,
         output_image_tokens=1,
+        service_tier="flex",
         time_to_first_token_ms=12.5,
         session_id="s",
         user_id="u",

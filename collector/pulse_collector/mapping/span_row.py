@@ -29,6 +29,7 @@ from pulse_collector.pricing import (
     reported_cost,
     unlisted,
 )
+from pulse_collector.pricing.terms import stated_tier
 from pulse_storage.rows import UNLISTED_PREFIX, SpanRow
 
 #: The number of events in the metadata.
@@ -52,9 +53,10 @@ def span_row(
     usage, reported, cost = NO_USAGE, NOT_REPORTED, UNKNOWN_COST
     partner_key = facts.partner_key
     derived: JsonObject = {}
+    service_tier = None if facts.billing is None else stated_tier(facts.billing)
     if facts.model_call:
         usage = _usage(facts, reading.plan, provider)
-        reported, cost = _costs(facts, usage, provider, (model_used, model_requested), prices)
+        reported, cost = _costs(facts, usage, provider, (model_used, model_requested), service_tier, prices)
         if partner_key is None:
             partner_key = partner_key_of(facts, scope, provider, usage)
     elif facts.counts:
@@ -103,6 +105,7 @@ def span_row(
             scope,
             *usage,
             usage_source,
+            service_tier,
             *cost,
             *reported,
             status,
@@ -163,6 +166,7 @@ def _costs(
     usage: Usage,
     provider: str | None,
     models: tuple[str | None, str | None],
+    service_tier: str | None,
     prices: Prices,
 ) -> tuple[ReportedCost, Cost]:
     """Return the cost that a model call reports, and the cost of its row.
@@ -187,6 +191,7 @@ def _costs(
         start_ns=facts.start_ns,
         reported=reported,
         failed=facts.failed,
+        service_tier=service_tier,
         unlisted=None if has_list_price else _unlisted(facts, usage, provider),
     )
     return reported, cost

@@ -45,30 +45,35 @@ class CustomPrices:
         #: The `price_version` of costs computed from the document.
         self.version = f"{label}@{document.digest}"
         self._entries = [_Entry.of(entry, self.version) for entry in document.prices]
-        # An exact name precedes a pattern, a longer pattern a shorter one, and of entries for the same names
-        # the one with the latest start of validity.
-        self._entries.sort(key=lambda entry: (*entry.precision, entry.from_ns), reverse=True)
+        # An exact name precedes a pattern, a longer pattern a shorter one. Of entries for the same names one
+        # with a service tier is first, then the one with the latest start of validity.
+        self._entries.sort(
+            key=lambda entry: (*entry.precision, entry.service_tier is not None, entry.from_ns), reverse=True
+        )
         self._matching = lru_cache(maxsize=4096)(self._find)
 
     def price(
-        self, provider: str | None, models: tuple[str | None, ...], start_ns: int
+        self, provider: str | None, models: tuple[str | None, ...], start_ns: int, service_tier: str | None
     ) -> CustomPrice | None:
         """Return the price of a model at a time (Unix ns) by the first name that has one, or None."""
         for model in models:
             if model is not None:
-                for from_ns, price in self._matching(provider, model):
+                for from_ns, price in self._matching(provider, model, service_tier):
                     if from_ns <= start_ns:
                         return price
         return None
 
-    def _find(self, provider: str | None, model: str) -> tuple[tuple[int, CustomPrice], ...]:
-        names = (provider or "").lower(), model.lower()
+    def _find(
+        self, provider: str | None, model: str, service_tier: str | None
+    ) -> tuple[tuple[int, CustomPrice], ...]:
+        names = (provider or "").lower(), model.lower(), service_tier
         return tuple((entry.from_ns, entry.price) for entry in self._entries if entry.matches(*names))
 
 
 class _Entry(NamedTuple):
     provider: re.Pattern[str]
     model: re.Pattern[str]
+    service_tier: str | None
     precision: tuple[bool, int, bool, int]
     from_ns: int
     price: CustomPrice
@@ -85,12 +90,15 @@ class _Entry(NamedTuple):
         return cls(
             _regex(provider),
             _regex(entry.model),
+            None if entry.service_tier is None else entry.service_tier.lower(),
             (*_precision(entry.model), *_precision(provider)),
             from_ns,
             CustomPrice(rates_of(tiers), entry.override_reported, by_call, version),
         )
 
-    def matches(self, provider: str, model: str) -> bool:
+    def matches(self, provider: str, model: str, service_tier: str | None) -> bool:
+        if self.service_tier is not None and self.service_tier != service_tier:
+            return False
         return self.model.fullmatch(model) is not None and self.provider.fullmatch(provider) is not None
 
 

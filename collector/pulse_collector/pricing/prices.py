@@ -29,6 +29,7 @@ class Prices:
         start_ns: int,
         reported: ReportedCost = NOT_REPORTED,
         failed: bool = False,
+        service_tier: str | None = None,
         unlisted: str | None = None,
     ) -> Cost:
         """Return the cost of one model call.
@@ -37,13 +38,14 @@ class Prices:
         price list, the sender's estimate.
 
         `models` are names of one model in order of preference: the used one, then the requested one.
-        `start_ns` is the Unix time (ns) for which prices are looked up. `unlisted` is the reason why the list
-        price does not apply (`terms.unlisted`).
+        `start_ns` is the Unix time (ns) for which prices are looked up. `service_tier` is in lower case;
+        custom prices may differ by it. `unlisted` is the reason why the list price does not apply
+        (`terms.unlisted`).
         """
         custom = None
         several_models = unlisted is not None and unlisted.startswith(SEVERAL_MODELS_PREFIX)
         for prices in () if several_models else self._custom:
-            custom = prices.price(provider, models, start_ns)
+            custom = prices.price(provider, models, start_ns, service_tier)
             if custom is not None:
                 break
         if reported.nano_usd is not None and (custom is None or not custom.override_reported):

@@ -33,6 +33,7 @@ def span_pricing(prices: Prices) -> PriceSpan:
             start_ns=span.start_ns,
             reported=ReportedCost(reported.reported_nano_usd, reported.estimated_nano_usd),
             failed=span.status == "error",
+            service_tier=span.service_tier,
             unlisted=_unlisted(span),
         )
         return SpanCost(*cost)

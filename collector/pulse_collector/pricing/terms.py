@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pulse_collector.facts.cost_names import BillingTerm
+from pulse_collector.facts.span_facts import clean_text
 from pulse_storage.rows import BILLED_BY_PREFIX, SEVERAL_MODELS_PREFIX
 
 #: Values for which the list price applies. `auto` and `standard_only` are values of requests. Groq's usual
@@ -19,6 +20,9 @@ _LISTED: dict[BillingTerm, frozenset[str]] = {
 }
 
 
+_NO_TIER = frozenset({"", "none", "null"})
+
+
 def unlisted(billing: Mapping[BillingTerm, tuple[str, bool]]) -> str | None:
     """Return the `price_version` of a call to which the list price does not apply; None if it applies.
 
@@ -31,3 +35,10 @@ def unlisted(billing: Mapping[BillingTerm, tuple[str, bool]]) -> str | None:
         if value.strip().lower() not in _LISTED[term]:
             return f"{BILLED_BY_PREFIX}{term} {value.strip()[:64]}"
     return None
+
+
+def stated_tier(billing: Mapping[BillingTerm, tuple[str, bool]]) -> str | None:
+    """Return the service tier of a call in lower case; None if unknown, as after a request for any tier."""
+    stated, only_requested = billing.get("service_tier", ("", False))
+    tier = clean_text(stated.strip().lower()[:64])
+    return None if tier in _NO_TIER or (only_requested and tier == "auto") else tier

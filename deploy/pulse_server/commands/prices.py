@@ -125,7 +125,8 @@ def _none(project: Project) -> CommandFailed:
 
 def _cells(entry: PriceEntry, names: list[str]) -> tuple[str, ...]:
     prices = (getattr(entry, name) for name in names)
-    notes = [f"above {tier.above} tokens: other prices" for tier in entry.tiers]
+    notes = [] if entry.service_tier is None else [f"service tier {entry.service_tier}"]
+    notes += [f"above {tier.above} tokens: other prices" for tier in entry.tiers]
     notes += ["overrides reported costs"] if entry.override_reported else []
     return (
         entry.provider or "*",

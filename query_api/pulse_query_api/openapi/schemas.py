@@ -141,6 +141,7 @@ def _price_schema() -> dict[str, object]:
             {
                 "model": _PATTERN,
                 "provider": nullable(_PATTERN),
+                "service_tier": nullable(_PATTERN),
                 **dollars,
                 "valid_from": nullable(DATE_OR_DATE_TIME),
                 "override_reported": FLAG,

@@ -15,6 +15,7 @@ _LENT = (
     "model_requested",
     "model_used",
     "provider_request_id",
+    "service_tier",
     "finish_reason",
     "time_to_first_token_ms",
     "input_preview",

@@ -43,6 +43,7 @@ class Skeleton(NamedTuple):
     output_audio_tokens: int | None
     output_image_tokens: int | None
     usage_source: UsageSource | None
+    service_tier: str | None
     cost_nano_usd: int | None
     cost_source: CostSource | None
     price_version: str | None

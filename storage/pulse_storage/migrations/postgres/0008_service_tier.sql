@@ -1,0 +1,1 @@
+ALTER TABLE spans ADD COLUMN service_tier text COLLATE "C";
