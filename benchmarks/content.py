@@ -27,7 +27,7 @@ from tests.support.conversations import Conversations
 from tests.support.rows import project, span
 
 from benchmarks.quick import add_quick_option
-from pulse_storage import SpanRow, StorageAdapter, open_storage
+from pulse_storage import SpanRow, Store, open_storage
 from pulse_storage.content.bodies import pack, unpack
 from pulse_storage.content.chunking import chunk_ends
 from pulse_storage.content.documents import Packed, RecentDigests, SharedDocument, pack_document
@@ -263,7 +263,7 @@ def _size_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.iterdir())
 
 
-async def _write(storage: StorageAdapter, rows: Sequence[SpanRow]) -> float:
+async def _write(storage: Store, rows: Sequence[SpanRow]) -> float:
     await storage.create_project(*project("p"))
     began_s = time.process_time()
     for start in range(0, len(rows), _ROWS_A_CALL):
@@ -271,7 +271,7 @@ async def _write(storage: StorageAdapter, rows: Sequence[SpanRow]) -> float:
     return time.process_time() - began_s
 
 
-async def _read(storage: StorageAdapter, said: Sequence[bytes]) -> float:
+async def _read(storage: Store, said: Sequence[bytes]) -> float:
     """Return the median time of reading one call with its document, in milliseconds."""
     listed = (await storage.list_traces("p", TraceFilter(), Page(limit=200))).rows
     took_ms: list[float] = []

@@ -38,7 +38,7 @@ from benchmarks.quick import add_quick_option
 from benchmarks.storage_engines import Engine, Postgres, Sqlite
 from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing.price_list import warm_up
-from pulse_storage import StorageAdapter, open_storage
+from pulse_storage import Store, open_storage
 from pulse_storage.reconciliation.skeletons import OwnValue
 from pulse_storage.sql.writing import arrivals
 from pulse_storage.sql.writing.neighbourhood import Neighbourhood
@@ -92,7 +92,7 @@ def _made(folder: Path) -> Path:
 async def _compare(shape: Shape, rounds: int, engines: Sequence[Engine]) -> tuple[float, float]:
     random = Random(7)
     taken: tuple[list[float], list[float]] = ([], [])
-    stores: list[StorageAdapter] = []
+    stores: list[Store] = []
     for engine in engines:
         store = open_storage(engine.url, max_queue_mib=512)
         await store.create_project(*project())
@@ -107,7 +107,7 @@ async def _compare(shape: Shape, rounds: int, engines: Sequence[Engine]) -> tupl
     return statistics.median(taken[0]), statistics.median(taken[1])
 
 
-async def _ingest(storage: StorageAdapter, engine: Engine, requests: list[bytes]) -> float:
+async def _ingest(storage: Store, engine: Engine, requests: list[bytes]) -> float:
     began = engine.usage().cpu_s
     stored = 0
     for body in requests:
@@ -133,7 +133,7 @@ def _uncounted() -> Generator[None]:
 def _request_nothing(near: object, trace_ids: object) -> None: ...
 
 
-def _read_nothing(near: object, settled_before_ns: object) -> None: ...
+def _read_nothing(near: object, frozen_before_ns: object) -> None: ...
 
 
 def _no_overrides(new: object, stored: object) -> dict[bytes, dict[str, OwnValue]]:

@@ -32,7 +32,7 @@ from pulse_collector.receivers.otlp_http import otlp_routes
 from pulse_server.http_server import HttpServer
 from pulse_server.listen import listen
 from pulse_storage import open_storage
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing, key_record
 from pulse_storage.rows import IngestResult, Project, SpanRow
 
@@ -40,7 +40,7 @@ from pulse_storage.rows import IngestResult, Project, SpanRow
 class DiscardingStore:
     """A store that acknowledges rows and discards them; all else is done by a real store."""
 
-    def __init__(self, storage: StorageAdapter) -> None:
+    def __init__(self, storage: Store) -> None:
         self._storage = storage
 
     def __getattr__(self, name: str) -> object:
@@ -78,7 +78,7 @@ async def _map_routes() -> list[BaseRoute]:
     project = Project("benchmark", "benchmark", created_ns=0)
     await store.create_project(project, key_record(KEY, project.id, created_ns=0))
     warm_up()
-    storage = cast(StorageAdapter, DiscardingStore(store))
+    storage = cast(Store, DiscardingStore(store))
     collector = Collector(
         storage, KeyRing(storage), PriceBook(storage), ByteBudget(128 << 20), registry=CollectorRegistry()
     )

@@ -24,8 +24,8 @@ from tests.query_api.support import DAY_NS, call
 from benchmarks.quick import add_quick_option
 from pulse_query_api.app import create_app
 from pulse_storage import open_storage
-from pulse_storage.adapter import StorageAdapter
 from pulse_storage.content.bodies import pack
+from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing, key_record, new_key
 from pulse_storage.rows import Project, SpanRow
 
@@ -84,7 +84,7 @@ async def _run(folder: Path, rows: int, repeat: int) -> None:
     await storage.close()
 
 
-async def _fill(storage: StorageAdapter, rows: int) -> None:
+async def _fill(storage: Store, rows: int) -> None:
     batch: list[SpanRow] = []
     for row in _rows(rows):
         batch.append(row)

@@ -34,7 +34,7 @@ from benchmarks.storage_engines import Engine, Postgres, Sqlite
 from benchmarks.storage_reads import reads
 from benchmarks.storage_reads_during_writes import ReadsDuringWrites, reads_during_writes
 from benchmarks.storage_rows import PROJECTS, month_of_rows
-from pulse_storage import SpanRow, StorageAdapter, open_storage
+from pulse_storage import SpanRow, Store, open_storage
 from pulse_storage.errors import QueryTooSlow
 
 _CALL_ROWS = 500
@@ -116,9 +116,7 @@ async def _measure(
     return seen
 
 
-async def _fill(
-    storage: StorageAdapter, engine: Engine, count: int, rows: Iterator[SpanRow], seen: _Measured
-) -> None:
+async def _fill(storage: Store, engine: Engine, count: int, rows: Iterator[SpanRow], seen: _Measured) -> None:
     wall_s = cpu_s = 0.0
     stored = 0
     commits_ms: list[float] = []

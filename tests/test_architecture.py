@@ -32,7 +32,6 @@ INDEPENDENT_OF: dict[str, tuple[str, ...]] = {
 }
 #: Class names that a package defines more than once; new ones are refused.
 REPEATED_CLASS_NAMES: dict[str, set[str]] = {
-    "pulse_storage": {"Engine", "Readers"},
     "pulse_instrumentation": {"_Options"},
 }
 #: The demo's program is an application, not a part of the server: it alone may use the instrumentation.

@@ -20,7 +20,7 @@ from pulse_query_api.auth import ReadAccess
 from pulse_query_api.routes.health import health_routes
 from pulse_server.prices_file import file_prices
 from pulse_server.settings import Settings
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing
 
 Role = Literal["collector", "query"]
@@ -48,7 +48,7 @@ class Apps:
         self.explainer.close()
 
 
-def build_apps(settings: Settings, storage: StorageAdapter, only: Role | None) -> Apps:
+def build_apps(settings: Settings, storage: Store, only: Role | None) -> Apps:
     """Build the applications of a process with the role `only`, or with both roles if it is None.
 
     Raises SettingError if the prices file cannot be used.

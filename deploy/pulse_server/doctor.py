@@ -23,11 +23,9 @@ from pulse_server.settings import SettingError, Settings
 from pulse_server.unknown_usage import unknown_usage_calls
 from pulse_server.unpriced import unpriced_calls
 from pulse_server.unread_attributes import unread_attributes
-from pulse_storage import migrate
-from pulse_storage.engines import is_postgres
+from pulse_storage.engines import engine_of
 from pulse_storage.errors import StorageError
 from pulse_storage.runtime.writer import ROW_BYTES
-from pulse_storage.sqlite.connection import gives_back_space, sqlite_path
 
 _FREE_MIB_WARNING = 1024
 #: Unix time of this version's release: an earlier clock is wrong.
@@ -128,12 +126,13 @@ def _disk(data_dir: Path) -> Finding:
 def _store(settings: Settings) -> Finding:
     place = store_location(settings.database_url)
     try:
-        pending = migrate.pending(settings.database_url)
-        doubts = migrate.doubts(settings.database_url)
+        engine = engine_of(settings.database_url)
+        pending = engine.pending(settings.database_url)
+        warnings = engine.durability_warnings(settings.database_url)
     except StorageError as error:
         return Finding("store", "problem", str(error))
-    if doubts:
-        return Finding("store", "warning", "; ".join(doubts))
+    if warnings:
+        return Finding("store", "warning", "; ".join(warnings))
     if pending:
         names = ", ".join(pending)
         return Finding("store", "ok", f"{place}: `pulse serve` will apply {names}")
@@ -141,16 +140,9 @@ def _store(settings: Settings) -> Finding:
 
 
 def _free_space(settings: Settings) -> list[Finding]:
-    """Check that the SQLite file shrinks after deletions, which files of the first versions do not."""
-    if is_postgres(settings.database_url):
-        return []
-    path = sqlite_path(settings.database_url)
-    if not path.exists() or gives_back_space(path):
-        return []
-    text = (
-        f"{path} does not shrink when data is deleted; run when writes may wait: pulse retention run --vacuum"
-    )
-    return [Finding("space", "warning", text)]
+    """Report a store that does not release the space of deleted data."""
+    url = settings.database_url
+    return [Finding("space", "warning", text) for text in engine_of(url).space_warnings(url)]
 
 
 def _prices(settings: Settings) -> Finding:
@@ -170,7 +162,7 @@ def _prices(settings: Settings) -> Finding:
 def _stored_calls(settings: Settings) -> list[Finding]:
     """Report stored calls without cost or tokens, and unread attributes; nothing if there is no store."""
     try:
-        if migrate.pending(settings.database_url):
+        if engine_of(settings.database_url).pending(settings.database_url):
             return []
         return [
             *(Finding("prices", "warning", text) for text in asyncio.run(unpriced_calls(settings))),

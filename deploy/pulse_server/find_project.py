@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pulse_server.arguments import CommandFailed, did_you_mean
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.control_store import ControlStore
 from pulse_storage.rows import Project
 
 
-async def find_project(storage: StorageAdapter, named: str) -> Project:
+async def find_project(storage: ControlStore, named: str) -> Project:
     """Return the project with the id `named`, else the project with that name.
 
     Raises CommandFailed, with a similar name as a suggestion, if there is none.

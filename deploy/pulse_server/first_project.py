@@ -10,14 +10,14 @@ from pathlib import Path
 from pulse_server.arguments import CommandFailed
 from pulse_server.setting_values import API_KEY
 from pulse_server.settings import Settings
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.control_store import ControlStore
 from pulse_storage.keys import key_digest, key_record, new_key
 from pulse_storage.rows import Project
 
 DEFAULT_PROJECT = "default"
 
 
-async def ensure_first_project(storage: StorageAdapter, settings: Settings) -> str | None:
+async def ensure_first_project(storage: ControlStore, settings: Settings) -> str | None:
     """Create the project `default` if the store has none; return a valid key of the store, or None.
 
     The key is PULSE_API_KEY, else the one in the file `default.key`, else, for an empty store, a new one that
@@ -38,7 +38,7 @@ async def ensure_first_project(storage: StorageAdapter, settings: Settings) -> s
     return None
 
 
-async def _is_valid(storage: StorageAdapter, key: str) -> bool:
+async def _is_valid(storage: ControlStore, key: str) -> bool:
     record = await storage.key_by_digest(key_digest(key))
     if record is None or record.revoked_ns is not None:
         return False

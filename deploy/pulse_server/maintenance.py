@@ -7,11 +7,10 @@ import logging
 import random
 import time
 
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.errors import StorageError
+from pulse_storage.maintenance import MaintenanceLeaseHeld
 from pulse_storage.retention import RetentionPolicy
-from pulse_storage.sql.maintenance.erase import erase
-from pulse_storage.sql.maintenance.run import UpkeepBusy, run
 
 _log = logging.getLogger("pulse.maintenance")
 #: Random delay of the first run, so that servers started together do not run at the same time.
@@ -22,20 +21,19 @@ _JITTER = (0.9, 1.1)
 _ERASURES_EVERY_S = 60.0
 
 
-async def run_maintenance(storage: StorageAdapter, default: RetentionPolicy, every_s: float) -> None:
+async def run_maintenance(storage: Store, default: RetentionPolicy, every_s: float) -> None:
     """Finish pending erasures about once a minute, apply retention every `every_s` seconds, until cancelled.
 
     `default` is the policy of projects without their own. If `every_s` is 0, retention is never applied.
     Store errors are logged, and the work is tried again at the next interval.
     """
     await asyncio.sleep(random.uniform(*_FIRST_AFTER_S))
-    known: dict[str, RetentionPolicy] = {}
     due_s = time.monotonic()
     while True:
         is_due = every_s > 0 and time.monotonic() >= due_s
         try:
-            await run_maintenance_once(storage, default if is_due else None, known)
-        except UpkeepBusy:
+            await run_maintenance_once(storage, default if is_due else None)
+        except MaintenanceLeaseHeld:
             _log.debug("maintenance skipped: another process holds the maintenance lease")
         except StorageError as error:
             _log.warning("retention or an erasure was interrupted and will be resumed: %s", error)
@@ -44,21 +42,18 @@ async def run_maintenance(storage: StorageAdapter, default: RetentionPolicy, eve
         await asyncio.sleep(_ERASURES_EVERY_S * random.uniform(*_JITTER))
 
 
-async def run_maintenance_once(
-    storage: StorageAdapter, default: RetentionPolicy | None, known: dict[str, RetentionPolicy]
-) -> None:
+async def run_maintenance_once(storage: Store, default: RetentionPolicy | None) -> None:
     """Finish all pending erasures, then apply retention to every project unless `default` is None.
 
-    `known` maps project ids to the policies last applied; `run` reads and updates it. Raises UpkeepBusy if
-    another process holds the maintenance lease.
+    Raises MaintenanceLeaseHeld if another process holds the maintenance lease.
     """
-    for erasure in await storage.upkeep.unfinished_erasures():
-        done = await erase(storage, erasure)
+    for erasure in await storage.unfinished_erasures():
+        done = await storage.maintenance.erase(erasure)
         _log.info("erasure %s of project %s: deleted %d rows", done.id, done.project_id, done.rows)
     if default is None:
         return
     projects = await storage.list_projects()
-    for report in await run(storage, projects, default, time.time_ns(), careful=True, known=known):
+    for report in await storage.maintenance.apply(projects, default, time.time_ns(), unattended=True):
         if report.refused is not None:
             _log.error("retention of project %s was not applied: %s", report.project.id, report.refused)
         elif report.rows or report.contents:

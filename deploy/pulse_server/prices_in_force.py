@@ -6,12 +6,12 @@ from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.price_book import project_prices
 from pulse_collector.pricing.prices import Prices
 from pulse_server.arguments import CommandFailed
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.control_store import ControlStore
 from pulse_storage.price_document import PriceDocumentError, read_json
 from pulse_storage.rows import Project
 
 
-async def prices_in_force(storage: StorageAdapter, project: Project, file: CustomPrices | None) -> Prices:
+async def prices_in_force(storage: ControlStore, project: Project, file: CustomPrices | None) -> Prices:
     """Return a project's prices: its own take precedence over those of `file`, then the published ones.
 
     Raises CommandFailed if the stored prices are invalid.

@@ -12,12 +12,12 @@ from pathlib import Path
 from pulse_server.arguments import CommandFailed
 from pulse_server.banner import store_location
 from pulse_server.settings import SettingError, Settings
-from pulse_storage import migrate, open_storage
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage import open_storage
+from pulse_storage.engines import Store, is_new
 
 
 @contextlib.asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncGenerator[StorageAdapter]:
+async def opened_store(settings: Settings) -> AsyncGenerator[Store]:
     """Open the configured store, creating it and applying migrations if needed; close it at the end.
 
     Raises SettingError if the data directory cannot be used, StoreUnusable if the store cannot.
@@ -32,12 +32,12 @@ async def opened_store(settings: Settings) -> AsyncGenerator[StorageAdapter]:
 
 
 @contextlib.asynccontextmanager
-async def existing_store(settings: Settings) -> AsyncGenerator[StorageAdapter]:
+async def existing_store(settings: Settings) -> AsyncGenerator[Store]:
     """Open the configured store as `opened_store` does, but never create it.
 
     Raises CommandFailed if it does not exist, and the errors of `opened_store`.
     """
-    if await asyncio.to_thread(migrate.is_new, settings.database_url):
+    if await asyncio.to_thread(is_new, settings.database_url):
         raise CommandFailed(
             f"there is no store at {store_location(settings.database_url)} yet; `pulse serve` creates it,"
             " or set PULSE_DATA_DIR or DATABASE_URL to an existing one"

@@ -22,7 +22,7 @@ from pulse_query_api.routes.prices import price_routes
 from pulse_query_api.routes.retention import retention_routes
 from pulse_query_api.routes.sessions import session_routes
 from pulse_query_api.routes.traces import trace_routes
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.errors import InvalidCursor, StoreUnavailable
 from pulse_storage.keys import KeyRefused, KeyRing, ScopeMissing
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
@@ -31,7 +31,7 @@ _EXPECTED_ERRORS = (ApiError, KeyRefused, ScopeMissing, InvalidCursor, StoreUnav
 
 
 def create_app(
-    storage: StorageAdapter,
+    storage: Store,
     keys: KeyRing,
     *,
     admin_key: str | None,

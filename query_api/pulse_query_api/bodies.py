@@ -12,6 +12,7 @@ from starlette.requests import Request
 from pulse_query_api.errors import ApiError, Detail, InvalidRequest
 from pulse_query_api.times import unix_ns
 from pulse_storage.keys import SCOPES
+from pulse_storage.maintenance import Subject
 from pulse_storage.price_document import (
     MAX_DOCUMENT_BYTES,
     PriceDocument,
@@ -22,7 +23,6 @@ from pulse_storage.price_document import (
 )
 from pulse_storage.retention import PolicyRefused, RetentionPolicy, policy_from_json
 from pulse_storage.rows import PROJECT_NAME, PROJECT_NAME_RULE
-from pulse_storage.sql.tables.erasures import Subject
 
 _MAX_BODY_BYTES = 16 * 1024
 

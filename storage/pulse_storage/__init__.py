@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.engines import engine_of
+from pulse_storage.control_store import ControlStore
+from pulse_storage.engines import Store, engine_of
 from pulse_storage.errors import (
     InvalidCursor,
     SchemaTooNew,
@@ -16,6 +17,7 @@ from pulse_storage.rows import ApiKey, IngestResult, Project, ProjectPrices, Spa
 
 __all__ = [
     "ApiKey",
+    "ControlStore",
     "IngestResult",
     "InvalidCursor",
     "Project",
@@ -24,6 +26,7 @@ __all__ = [
     "SpanRow",
     "StorageAdapter",
     "StorageError",
+    "Store",
     "StoreBusy",
     "StoreUnavailable",
     "StoreUnusable",
@@ -32,7 +35,7 @@ __all__ = [
 ]
 
 
-def open_storage(url: str, *, max_queue_mib: int = 64) -> StorageAdapter:
+def open_storage(url: str, *, max_queue_mib: int = 64) -> Store:
     """Open the store of a URL (`sqlite:///PATH` or `postgresql://…`); create and migrate it if necessary.
 
     `max_queue_mib` is the maximum size of the write queue. Raises StoreUnusable with the fix.

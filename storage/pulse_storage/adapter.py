@@ -7,11 +7,12 @@ them. Adapters do not inherit from this; a typed assignment in the tests proves 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 from uuid import UUID
 
+from pulse_storage.copying import RawStore
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import (
     Analytics,
@@ -23,13 +24,10 @@ from pulse_storage.filters import (
     UnknownUsageModel,
     UnpricedModel,
 )
-from pulse_storage.reconciliation.skeletons import Bearing
+from pulse_storage.maintenance import Maintenance
+from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
-from pulse_storage.rows import ApiKey, IngestResult, Project, ProjectPrices, SpanRow, TraceRecord
-
-if TYPE_CHECKING:
-    from pulse_storage.sql.maintenance.maintenance import Upkeep
-    from pulse_storage.sql.tables.erasures import Erasure
+from pulse_storage.rows import IngestResult, SpanRow, TraceRecord
 
 
 class StorageAdapter(Protocol):
@@ -102,9 +100,9 @@ class StorageAdapter(Protocol):
         """The row with this visible id, bodies included; None if the project has none."""
         ...
 
-    async def bearing_on(
+    async def reconcile_inputs(
         self, project_id: str, otel_trace_id: bytes, otel_span_id: bytes | None = None
-    ) -> Bearing:
+    ) -> ReconcileInputs:
         """What is looked at to decide which rows of a trace count: `reconcile` of it gives its verdicts.
 
         `otel_span_id` names the span that matters in a trace too large to be looked at as a whole.
@@ -123,67 +121,14 @@ class StorageAdapter(Protocol):
         """Exact sums (percentiles within 4.4 %) over counted rows; empty groups are absent."""
         ...
 
-    async def create_project(self, project: Project, key: ApiKey) -> None:
-        """Store a project with its first key, both or neither. Raises `NameTaken`."""
-        ...
-
-    async def create_first_project(self, project: Project, key: ApiKey) -> bool:
-        """`create_project` if the store never had a project; False, and nothing stored, if it had.
-
-        Two servers that start at once agree on one.
-        """
-        ...
-
-    async def rename_project(self, project_id: str, name: str) -> bool:
-        """Give a project another name; False if there is no such project. Raises `NameTaken`."""
-        ...
-
-    async def delete_project(self, project_id: str) -> Erasure:
-        """Hide a project and delete its keys; return the order by which `upkeep.erase_step` deletes its data.
-
-        Raises `KeyError` if there is no such project. Its id stays reserved; its name is free again.
-        """
-        ...
-
-    async def list_projects(self) -> list[Project]:
-        """All projects, oldest first."""
-        ...
-
-    async def create_key(self, key: ApiKey) -> None:
-        """Store a key. Raises `KeyError` if its project does not exist."""
-        ...
-
-    async def list_keys(self, project_id: str) -> list[ApiKey]:
-        """All keys of a project, revoked and expired ones too, oldest first."""
-        ...
-
-    async def revoke_key(self, project_id: str, key_id: str, revoked_ns: int) -> bool:
-        """Mark a key as revoked; False if the project has no such key. The first time stays."""
-        ...
-
-    async def key_by_digest(self, digest: bytes) -> ApiKey | None:
-        """The key with this SHA-256 digest, whatever its state; None if unknown."""
-        ...
-
-    async def touch_keys(self, key_ids: Collection[str], used_ns: int) -> None:
-        """Note that keys were used; at most once a minute and key, off the request path."""
-        ...
-
-    async def project_prices(self, project_id: str) -> ProjectPrices | None:
-        """The prices that a project has of its own; None if it has none."""
-        ...
-
-    async def put_project_prices(self, project_id: str, prices: ProjectPrices) -> None:
-        """Set or replace a project's own prices. Raises `KeyError` if the project does not exist."""
-        ...
-
-    async def delete_project_prices(self, project_id: str) -> bool:
-        """Forget a project's own prices; False if it has none."""
+    @property
+    def raw(self) -> RawStore:
+        """Return the source and sink of raw rows for copies."""
         ...
 
     @property
-    def upkeep(self) -> Upkeep:
-        """Retention and erasure: how the store lets go of data."""
+    def maintenance(self) -> Maintenance:
+        """Return the store's retention, erasure and compaction."""
         ...
 
     async def reprice(

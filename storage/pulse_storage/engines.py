@@ -1,47 +1,74 @@
-"""Which engine a store's URL names, and what every engine can do with a URL."""
+"""Selects the engine of a store by its URL: opens, migrates, backs up and restores stores."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 from pulse_storage.adapter import StorageAdapter
+from pulse_storage.control_store import ControlStore
 from pulse_storage.errors import StoreUnusable
+from pulse_storage.runtime.files import NoteBytes
 from pulse_storage.sqlite.engine import SqliteEngine
 
 _POSTGRES_SCHEMES = ("postgresql", "postgres")
 
 
-class Engine(Protocol):
-    """A kind of store."""
+class Store(StorageAdapter, ControlStore, Protocol):
+    """An open store: rows and the control store that belongs to them."""
 
-    def open(self, url: str, *, max_queue_bytes: int) -> StorageAdapter:
-        """The store, made and migrated if need be. Raises StoreUnusable, with what would mend it."""
+
+class Engine(Protocol):
+    """A kind of store. Every method raises StoreUnusable, with what would fix it, if it cannot be used."""
+
+    def open(self, url: str, *, max_queue_bytes: int) -> Store:
+        """Open the store; create and migrate it if need be."""
         ...
 
     def pending(self, url: str) -> list[str]:
-        """The migrations that `apply` would apply; writes nothing. Raises SchemaTooNew, StoreUnusable."""
+        """Return the migrations that `apply` would apply; write nothing. Raises SchemaTooNew."""
         ...
 
     def apply(self, url: str) -> list[str]:
-        """Apply what is missing and return its names. Safe to start any number of times at once.
+        """Apply the pending migrations and return their names; several processes may do so at a time.
 
-        Raises SchemaTooNew if a newer Pulse has been here, StoreUnusable if the store is not ours.
+        Raises SchemaTooNew if a newer version of Pulse has migrated the store.
         """
         ...
 
-    def doubts(self, url: str) -> list[str]:
-        """Why what was acknowledged could be lost all the same, each with its mend. Raises StoreUnusable."""
+    def durability_warnings(self, url: str) -> list[str]:
+        """Return the server's settings that can lose committed data, each with the fix."""
+        ...
+
+    def space_warnings(self, url: str) -> list[str]:
+        """Return why deleted data does not free disk space, each with the fix; [] if there is no store."""
+        ...
+
+    def back_up(self, url: str, file: Path, *, replace: bool, note: NoteBytes) -> int:
+        """Write one consistent state of the store to `file` while it is in use; return the file's bytes.
+
+        Raises StoreUnusable if the file exists and `replace` is False, or if it cannot be written.
+        An engine that uses the server's own program never calls `note`.
+        """
+        ...
+
+    def restore(self, file: Path, url: str, *, replace: bool, note: NoteBytes) -> Path | None:
+        """Make a copy of a backup the store; return the new place of the previous store, if there was one.
+
+        Raises StoreUnusable if there is a store and `replace` is False, if it is in use, if `file` is not a
+        complete store that this version can read, and if the engine restores with a program of its own.
+        """
         ...
 
 
-def is_postgres(url: str) -> bool:
-    """Whether a URL names PostgreSQL."""
-    return url.partition("://")[0] in _POSTGRES_SCHEMES
+def is_new(url: str) -> bool:
+    """Return True if no migration has been applied yet. Raises SchemaTooNew, StoreUnusable."""
+    return any(name.startswith("0001") for name in engine_of(url).pending(url))
 
 
 def engine_of(url: str) -> Engine:
-    """The engine for a URL. Raises StoreUnusable if what it needs is not installed."""
-    if not is_postgres(url):
+    """Return the engine for a URL. Raises StoreUnusable if its driver is not installed."""
+    if url.partition("://")[0] not in _POSTGRES_SCHEMES:
         return SqliteEngine()
     try:
         from pulse_storage.postgres.engine import PostgresEngine

@@ -17,7 +17,7 @@ from collections.abc import Collection
 from time import monotonic
 from urllib.parse import unquote
 
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.control_store import ControlStore
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.rows import ApiKey
 from pulse_storage.runtime.deadlines import LOOK_UP_DEADLINE_S, answer_within
@@ -113,7 +113,7 @@ class KeyRing:
     Thread-safe. The server calls `flush_used` periodically.
     """
 
-    def __init__(self, storage: StorageAdapter, *, ttl_s: float = 2.0, capacity: int = 10_000) -> None:
+    def __init__(self, storage: ControlStore, *, ttl_s: float = 2.0, capacity: int = 10_000) -> None:
         self._storage = storage
         self._ttl_s = ttl_s
         self._capacity = capacity

@@ -1,11 +1,11 @@
-"""RetentionPolicy: how long a project's content and rows are kept, and what is kept longer."""
+"""RetentionPolicy: the limits of age and size of a project's data, and the rows that are exempt from them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import cast
+from typing import Protocol, cast
 
 import orjson
 
@@ -16,7 +16,7 @@ MAX_MIB = 1 << 30
 MAX_TAGS = 20
 MAX_TAG_CHARS = 200
 
-#: What JSON objects and answers call the fields of a policy.
+#: The names of the fields in JSON.
 _NAMES = {
     "content_days": "contentDays",
     "rows_days": "rowsDays",
@@ -28,8 +28,18 @@ _NAMES = {
 _Problems = list[tuple[str, str]]
 
 
+class _Row(Protocol):
+    """The fields of a stored row that can exempt it."""
+
+    @property
+    def status(self) -> str: ...
+
+    @property
+    def tags(self) -> tuple[str, ...]: ...
+
+
 class PolicyRefused(ValueError):
-    """A policy cannot be used; `problems` has the path and the rule of every field that is wrong."""
+    """A policy is not valid; `problems` contains the path and the rule of every invalid field."""
 
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
         super().__init__("; ".join(f"{path} {rule}" for path, rule in problems))
@@ -38,34 +48,41 @@ class PolicyRefused(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPolicy:
-    """What becomes of a project's data with time; the default keeps everything."""
+    """The limits of a project's data; the default has none."""
 
-    #: Content (bodies, texts, previews, log events) of calls that began earlier is dropped. None: no limit.
+    #: Content (bodies, texts, previews, log events) of calls older than this is deleted. None: no limit.
     content_days: int | None = None
-    #: Rows of calls that began earlier are dropped; what they add to the sums of analytics stays.
+    #: Rows of calls older than this are deleted; analytics keep their sums.
     rows_days: int | None = None
-    #: What the project may fill, in MiB: beyond it the oldest content is dropped, then the oldest rows.
+    #: The size limit of the project in MiB: above it the oldest content is deleted, then the oldest rows.
     max_mib: int | None = None
-    #: Rows of failed calls, and rows with one of the tags, are never dropped, nor is their content.
+    #: Rows of failed calls and rows with one of the tags are exempt, with their content.
     keep_errors: bool = False
     keep_tags: tuple[str, ...] = ()
 
     @property
     def keeps_everything(self) -> bool:
-        """Whether there is no limit at all."""
+        """True if there is no limit at all."""
         return self.content_days is None and self.rows_days is None and self.max_mib is None
 
     @property
-    def keeps_some(self) -> bool:
-        """Whether there are rows that no limit touches."""
+    def has_exemptions(self) -> bool:
+        """True if some rows may be exempt from the limits."""
         return self.keep_errors or bool(self.keep_tags)
 
+    def exempts(self, row: _Row) -> bool:
+        """Return whether a row is exempt from every limit.
+
+        SQL stores select the same rows by `exempt_rows` in `sql/maintenance/row_ranges.py`.
+        """
+        return (self.keep_errors and row.status == "error") or not set(self.keep_tags).isdisjoint(row.tags)
+
     def as_json(self) -> dict[str, object]:
-        """The policy as the API shows it; `policy_from_json` reads it."""
+        """Return the JSON object of the API; `policy_from_json` parses it."""
         return {_NAMES[name]: value for name, value in asdict(self).items()}
 
     def as_text(self) -> str:
-        """The policy as the store keeps it; `policy_from_text` reads it."""
+        """Return the JSON text that stores keep; `policy_from_text` parses it."""
         return orjson.dumps(self.as_json()).decode()
 
 
@@ -73,7 +90,7 @@ KEEP_EVERYTHING = RetentionPolicy()
 
 
 def policy_from_json(document: Mapping[str, object]) -> RetentionPolicy:
-    """Read a policy from a JSON object; what it leaves out has no limit. Raises PolicyRefused."""
+    """Parse a policy from a JSON object; missing fields mean no limit. Raises PolicyRefused."""
     fields = ", ".join(_NAMES.values())
     problems = [
         (name[:100], f"is not a field of this request; it has {fields}")
@@ -93,7 +110,7 @@ def policy_from_json(document: Mapping[str, object]) -> RetentionPolicy:
 
 
 def policy_from_text(text: str) -> RetentionPolicy:
-    """The policy that the store kept."""
+    """Parse the JSON text of `as_text`."""
     return policy_from_json(orjson.loads(text))
 
 
@@ -118,7 +135,7 @@ def _flag(document: Mapping[str, object], name: str, problems: _Problems) -> boo
 def _tags(document: Mapping[str, object], name: str, problems: _Problems) -> tuple[str, ...]:
     value = document.get(name)
     tags = cast("list[object]", value) if isinstance(value, list) else []
-    # Trimmed, as collectors trim what they store.
+    # Trimmed, as collectors trim the tags of spans.
     texts = tuple(tag.strip() for tag in tags if isinstance(tag, str) and _is_tag(tag.strip()))
     if (value is not None and not isinstance(value, list)) or len(texts) != len(tags) or len(tags) > MAX_TAGS:
         problems.append(

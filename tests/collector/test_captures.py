@@ -19,7 +19,7 @@ from tests.support.captures import (
     stored_calls,
 )
 
-from pulse_storage import Project, StorageAdapter
+from pulse_storage import Project, Store
 from pulse_storage.keys import key_record, new_key
 
 CAPTURES = captures()
@@ -36,7 +36,7 @@ def by_name(capture: Capture) -> str:
 
 
 @pytest.fixture
-async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[StorageAdapter]:
+async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[Store]:
     store = backend.open(tmp_path)
     for name in ("whole", "pieces", "everything"):
         key = key_record(new_key(), name, scopes={"ingest"}, created_ns=0)
@@ -47,9 +47,7 @@ async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[StorageAdap
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=by_name)
-async def test_capture_has_each_call_once_with_all_its_facts(
-    storage: StorageAdapter, capture: Capture
-) -> None:
+async def test_capture_has_each_call_once_with_all_its_facts(storage: Store, capture: Capture) -> None:
     logs = [] if capture.logs is None else [capture.logs]
     await replay(storage, "whole", capture, [capture.request, *logs])
     whole = await stored_calls(storage, "whole")
@@ -68,7 +66,7 @@ async def test_capture_has_each_call_once_with_all_its_facts(
 
 @pytest.mark.parametrize("how", ["in order", "twice", "shuffled, one span a request"])
 async def test_all_captures_in_one_project_have_the_same_calls_as_each_alone(
-    storage: StorageAdapter, how: str
+    storage: Store, how: str
 ) -> None:
     """The captures have the same calls, with the same response ids, recorded by different instrumentors."""
     alone: list[dict[str, Json]] = []

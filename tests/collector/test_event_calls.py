@@ -32,7 +32,7 @@ from pulse_collector.explain.explanation import explain
 from pulse_collector.mapping.logs import MappedLogs, map_logs
 from pulse_collector.mapping.spans import SpanMapper, map_spans
 from pulse_collector.pricing import LIST_PRICES
-from pulse_storage import StorageAdapter, TraceRecord
+from pulse_storage import Store, TraceRecord
 
 Request: TypeAlias = "ExportLogsServiceRequest | ExportTraceServiceRequest"
 
@@ -305,7 +305,7 @@ def test_calls_of_one_prompt_share_a_trace() -> None:
 )
 @pytest.mark.parametrize("context", ["none", "the call's span", "the span above"])
 def test_a_call_with_span_and_event_counts_once(
-    store: StorageAdapter,
+    store: Store,
     context: str,
     event: dict[str, Value],
     scope: str,
@@ -332,13 +332,11 @@ def test_a_call_with_span_and_event_counts_once(
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="session")
-def store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[StorageAdapter]:
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     yield from lasting_store(request.param, tmp_path_factory.mktemp("events"))
 
 
-def _stored(storage: StorageAdapter, requests: Sequence[Request]) -> list[TraceRecord]:
+def _stored(storage: Store, requests: Sequence[Request]) -> list[TraceRecord]:
     async def deliver() -> list[TraceRecord]:
         project = await new_project(storage)
         for request in requests:

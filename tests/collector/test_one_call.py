@@ -16,7 +16,7 @@ from tests.storage.model import new_project, snapshot
 from tests.support.spans import RECEIVED_NS, START_NS, Value, as_json, span, trace_request
 
 from pulse_collector.mapping.spans import map_spans
-from pulse_storage import StorageAdapter, TraceRecord
+from pulse_storage import Store, TraceRecord
 
 OPENAI_V2, OPENAI, ANTHROPIC = (
     "opentelemetry.instrumentation.openai_v2",
@@ -413,15 +413,13 @@ CASES: dict[str, Case] = {
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="module")
-def store(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[StorageAdapter]:
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Open one store for all cases, each in its own project; its sums are recounted after the last."""
     yield from lasting_store(request.param, tmp_path_factory.mktemp("one_call"))
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_calls_and_tokens_are_counted_once(store: StorageAdapter, name: str) -> None:
+def test_calls_and_tokens_are_counted_once(store: Store, name: str) -> None:
     sent, calls, tokens = CASES[name]
     states: list[list[TraceRecord]] = []
     for order in _orders(sent):
@@ -435,7 +433,7 @@ def test_calls_and_tokens_are_counted_once(store: StorageAdapter, name: str) -> 
     assert all(rows == states[0] for rows in states)
 
 
-def test_content_of_a_span_above_attempts_completes_the_successful_one(store: StorageAdapter) -> None:
+def test_content_of_a_span_above_attempts_completes_the_successful_one(store: Store) -> None:
     attempts = CASES["failed and answered attempt"].sent[1:]
     above = sent(OPENAI_V2, 1, {**chat(), "gen_ai.input.messages": QUESTION}, trace=1, service="app")
     for order in permutations((above, *attempts)):
@@ -446,7 +444,7 @@ def test_content_of_a_span_above_attempts_completes_the_successful_one(store: St
         assert failed.input_preview is None
 
 
-def test_session_from_a_partners_trace_remains_after_later_spans(store: StorageAdapter) -> None:
+def test_session_from_a_partners_trace_remains_after_later_spans(store: Store) -> None:
     client = sent(OPENAI_V2, 1, {**chat(id="chatcmpl-eg1"), "session.id": "s1"}, service="app")
     gateway = sent(ENVOY, 2, chat(id="chatcmpl-eg1"), trace=2, parent=3, ms=(30, 950), service="gateway")
     server = sent(ENVOY, 3, SERVER, trace=2, ms=(20, 960), service="gateway")
@@ -463,7 +461,7 @@ def _orders(sent: Sequence[Sent]) -> list[Sequence[Sent]]:
     return [sent, sent[::-1], *(random.sample(sent, len(sent)) for _ in range(4))]
 
 
-def _stored(storage: StorageAdapter, batches: Sequence[Sequence[Sent]]) -> list[TraceRecord]:
+def _stored(storage: Store, batches: Sequence[Sequence[Sent]]) -> list[TraceRecord]:
     async def deliver() -> list[TraceRecord]:
         id = await new_project(storage)
         for batch in batches:

@@ -13,7 +13,7 @@ from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing import LIST_PRICES, Prices
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.price_book import PriceBook
-from pulse_storage import ProjectPrices, StorageAdapter
+from pulse_storage import ProjectPrices, Store
 from pulse_storage.price_document import PriceDocument, PriceEntry
 
 pytestmark = pytest.mark.anyio
@@ -29,7 +29,7 @@ def document(**fields: object) -> PriceDocument:
 
 
 @pytest.fixture
-async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[StorageAdapter]:
+async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[Store]:
     storage = backend.open(tmp_path)
     for id in ("p", "q"):
         await storage.create_project(*project(id))
@@ -44,7 +44,7 @@ def dollars(prices: Prices, model: str = "acme-1") -> float | None:
     return None if found.nano_usd is None else found.nano_usd / 1e9
 
 
-async def test_project_prices_precede_the_files(storage: StorageAdapter) -> None:
+async def test_project_prices_precede_the_files(storage: Store) -> None:
     file = CustomPrices(document(model="acme-*", input=1), "prices.toml")
     own = document(model="acme-1", input=2)
     await storage.put_project_prices("p", ProjectPrices(own.text, NOON_NS))
@@ -53,7 +53,7 @@ async def test_project_prices_precede_the_files(storage: StorageAdapter) -> None
     assert (dollars(p), dollars(p, "acme-2"), dollars(q)) == (2, 1, 1)
 
 
-async def test_change_is_seen_after_the_ttl(storage: StorageAdapter) -> None:
+async def test_change_is_seen_after_the_ttl(storage: Store) -> None:
     patient, eager = PriceBook(storage, ttl_s=3600), PriceBook(storage, ttl_s=0)
     for book in (patient, eager):
         assert dollars(await book.of("p")) is None
@@ -69,7 +69,7 @@ async def test_change_is_seen_after_the_ttl(storage: StorageAdapter) -> None:
     assert dollars(await eager.of("p")) is None
 
 
-async def test_memory_is_bounded(storage: StorageAdapter) -> None:
+async def test_memory_is_bounded(storage: Store) -> None:
     book = PriceBook(storage, ttl_s=3600, capacity=1)
     await book.of("p")
     await book.of("q")
@@ -77,9 +77,7 @@ async def test_memory_is_bounded(storage: StorageAdapter) -> None:
     assert book.of_cached("q") is not None
 
 
-async def test_unreadable_prices_do_not_stop_spans(
-    storage: StorageAdapter, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_unreadable_prices_do_not_stop_spans(storage: Store, caplog: pytest.LogCaptureFixture) -> None:
     await storage.put_project_prices("p", ProjectPrices('{"prices":[{"model":"m","per_second":1}]}', NOON_NS))
     prices = await PriceBook(storage).of("p")
     assert dollars(prices, "gpt-4o-mini") == dollars(LIST_PRICES, "gpt-4o-mini")

@@ -19,7 +19,8 @@ from tests.support.telemetry import Sent, requests, telemetry
 
 from pulse_collector.mapping.events import content_of_parts, event_parts
 from pulse_collector.mapping.spans import map_spans
-from pulse_storage import StorageAdapter, TraceRecord
+from pulse_storage import TraceRecord
+from pulse_storage.engines import Store
 from pulse_storage.filters import Analytics, AnalyticsQuery, TraceFilter
 
 #: All rows as readers see them (with bodies), and the sums.
@@ -27,9 +28,7 @@ _State = tuple[list[TraceRecord], Analytics]
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="session")
-def lasting(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[StorageAdapter]:
+def lasting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Open one store for all examples, each in its own projects; its sums are recounted after the last."""
     yield from lasting_store(request.param, tmp_path_factory.mktemp("lasting"))
 
@@ -40,9 +39,7 @@ def lasting(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(sent=telemetry(), seed=st.integers(0, 1 << 32))
-def test_store_depends_only_on_the_set_of_telemetry(
-    lasting: StorageAdapter, sent: list[Sent], seed: int
-) -> None:
+def test_store_depends_only_on_the_set_of_telemetry(lasting: Store, sent: list[Sent], seed: int) -> None:
     at_once = _stored(lasting, [sent])
     assert _stored(lasting, [[one] for one in sent]) == at_once
     assert _stored(lasting, _delivered(sent, Random(seed))) == at_once
@@ -52,9 +49,7 @@ def test_store_depends_only_on_the_set_of_telemetry(
 
 @settings(max_examples=examples(20), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sent=telemetry(), seed=st.integers(0, 1 << 32))
-def test_every_call_counts_once_in_any_number_of_spans(
-    lasting: StorageAdapter, sent: list[Sent], seed: int
-) -> None:
+def test_every_call_counts_once_in_any_number_of_spans(lasting: Store, sent: list[Sent], seed: int) -> None:
     rows, _ = _stored(lasting, _delivered(sent, Random(seed)))
     # The builder numbers each call's own span from 1 on; all other spans repeat calls or wrap them.
     calls = {one.item.span_id for one in sent if int.from_bytes(one.item.span_id) < 20}
@@ -73,7 +68,7 @@ def _delivered(sent: Sequence[Sent], random: Random) -> list[list[Sent]]:
     return batches
 
 
-def _stored(storage: StorageAdapter, batches: Sequence[Sequence[Sent]]) -> _State:
+def _stored(storage: Store, batches: Sequence[Sequence[Sent]]) -> _State:
     """Return the rows and sums of a new project after these requests."""
 
     async def deliver() -> _State:

@@ -13,7 +13,7 @@ from tests.query_api.support import ADMIN_KEY, Tenant, new_tenant
 from tests.storage.backends import BACKENDS, Backend
 
 from pulse_query_api.app import create_app
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing
 
 
@@ -24,7 +24,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 
 @pytest.fixture
-def storage(backend: Backend, tmp_path: Path) -> Iterator[StorageAdapter]:
+def storage(backend: Backend, tmp_path: Path) -> Iterator[Store]:
     """Open an empty store; close and check it after the test."""
     storage = backend.open(tmp_path)
     yield storage
@@ -39,7 +39,7 @@ def registry() -> CollectorRegistry:
 
 
 @pytest.fixture
-def client(storage: StorageAdapter, registry: CollectorRegistry) -> Iterator[TestClient]:
+def client(storage: Store, registry: CollectorRegistry) -> Iterator[TestClient]:
     """Return a client of the application, whose key cache is off so that revocation works immediately."""
     app = create_app(storage, KeyRing(storage, ttl_s=-1), admin_key=ADMIN_KEY, registry=registry)
     with TestClient(app) as client:
@@ -47,6 +47,6 @@ def client(storage: StorageAdapter, registry: CollectorRegistry) -> Iterator[Tes
 
 
 @pytest.fixture
-def tenant(client: TestClient, storage: StorageAdapter) -> Tenant:
+def tenant(client: TestClient, storage: Store) -> Tenant:
     """Create a project with one key."""
     return new_tenant(client, storage, "shop")

@@ -12,8 +12,8 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 from tests.support.rows import span
 
-from pulse_storage.adapter import StorageAdapter
 from pulse_storage.content.bodies import pack
+from pulse_storage.engines import Store
 from pulse_storage.ids import row_id
 from pulse_storage.rows import SpanRow
 
@@ -62,7 +62,7 @@ class Tenant:
     """A project, its first key, and a client of the application."""
 
     client: TestClient
-    storage: StorageAdapter
+    storage: Store
     project_id: str
     key: str
 
@@ -101,7 +101,7 @@ class Tenant:
         return {"Authorization": f"Bearer {self.key}"}
 
 
-def new_tenant(client: TestClient, storage: StorageAdapter, name: str | None = None) -> Tenant:
+def new_tenant(client: TestClient, storage: Store, name: str | None = None) -> Tenant:
     """Create a project through the admin route, with a unique name if `name` is None."""
     body = {"name": name or f"project {uuid4()}"}
     created = client.post("/admin/projects", json=body, headers=ADMIN).json()

@@ -12,7 +12,7 @@ from tests.query_api.support import DAY_NS, Tenant, new_tenant, visible_id
 
 from pulse_query_api.app import create_app
 from pulse_query_api.auth import AdminRoute, KeyRoute
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing, key_record, new_key
 
 _PUBLIC = {"/health", "/ready", "/openapi.json"}
@@ -20,7 +20,7 @@ _KEYED = ["/v1/traces", f"/v1/traces/{UUID(int=1)}", "/v1/sessions/s", "/v1/anal
 _REFUSED = {"error": "A valid API key is needed: send it as 'Authorization: Bearer pulse_sk_…'."}
 
 
-def test_all_routes_except_public_ones_require_a_key(storage: StorageAdapter) -> None:
+def test_all_routes_except_public_ones_require_a_key(storage: Store) -> None:
     app = create_app(storage, KeyRing(storage), admin_key=None)
     unguarded = {
         route.path if isinstance(route, Route) else repr(route)
@@ -86,7 +86,7 @@ def test_credentials_are_checked_before_parameters(client: TestClient, path: str
     assert client.get(path, params={"nonsense": "1"}).status_code == 401
 
 
-def test_no_route_returns_rows_of_another_project(client: TestClient, storage: StorageAdapter) -> None:
+def test_no_route_returns_rows_of_another_project(client: TestClient, storage: Store) -> None:
     owner, stranger = new_tenant(client, storage, "owner"), new_tenant(client, storage, "stranger")
     row = owner.call(1, session_id="s", user_id="u", tags=("t",), provider_request_id="r1")
     owner.store([row])
@@ -109,7 +109,7 @@ def test_no_route_returns_rows_of_another_project(client: TestClient, storage: S
         assert not _contains_the_call(stranger.request(path, **parameters)), (path, parameters)
 
 
-def test_same_ids_in_two_projects_are_separate_rows(client: TestClient, storage: StorageAdapter) -> None:
+def test_same_ids_in_two_projects_are_separate_rows(client: TestClient, storage: Store) -> None:
     one, two = new_tenant(client, storage, "one"), new_tenant(client, storage, "two")
     one.store([one.call(1, session_id="s", name="mine")])
     two.store([two.call(1, session_id="s", name="yours", start_ns=DAY_NS + 1)])
@@ -118,9 +118,7 @@ def test_same_ids_in_two_projects_are_separate_rows(client: TestClient, storage:
         assert [row["name"] for row in tenant.get("/v1/traces")["traces"]] == [name]
 
 
-def test_cursor_of_another_project_returns_no_foreign_rows(
-    client: TestClient, storage: StorageAdapter
-) -> None:
+def test_cursor_of_another_project_returns_no_foreign_rows(client: TestClient, storage: Store) -> None:
     owner, stranger = new_tenant(client, storage, "owner"), new_tenant(client, storage, "stranger")
     owner.store(owner.call(number, start_ns=DAY_NS + number) for number in range(1, 4))
     link = owner.request("/v1/traces", limit=1).links["next"]["url"]

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from tests.query_api.support import ADMIN, Tenant
 
 from pulse_query_api.app import create_app
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing
 
 _KEY = re.compile(r"pulse_sk_[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -121,7 +121,7 @@ def test_admin_key_as_query_parameter_is_refused(client: TestClient) -> None:
     assert response.status_code == 401
 
 
-def test_admin_routes_without_configured_key_explain_how_to_enable_them(storage: StorageAdapter) -> None:
+def test_admin_routes_without_configured_key_explain_how_to_enable_them(storage: Store) -> None:
     client = TestClient(create_app(storage, KeyRing(storage), admin_key=None))
     response = client.post("/admin/projects", json={"name": "x"}, headers={"X-Admin-Key": ""})
     assert (response.status_code, response.json()) == (

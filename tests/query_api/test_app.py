@@ -16,7 +16,7 @@ from tests.query_api.support import ADMIN, ADMIN_KEY, Tenant
 
 from pulse_query_api.app import create_app
 from pulse_query_api.errors import error_response
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.errors import QueryTooSlow
 from pulse_storage.keys import KeyRing
 
@@ -149,7 +149,7 @@ async def _fail(_request: Request) -> Response:
 
 
 def test_unexpected_error_is_logged_and_gets_500_without_details(
-    storage: StorageAdapter, caplog: pytest.LogCaptureFixture
+    storage: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = create_app(storage, KeyRing(storage), admin_key=ADMIN_KEY, routes=[Route("/bug", _fail)])
     response = TestClient(app).get("/bug", headers={"X-Request-Id": "r1"})
@@ -164,7 +164,7 @@ def test_unexpected_error_is_logged_and_gets_500_without_details(
     assert str(record.exc_info[1]) == "a bug"
 
 
-def test_mounted_routes_share_paths_and_error_responses(storage: StorageAdapter) -> None:
+def test_mounted_routes_share_paths_and_error_responses(storage: Store) -> None:
     async def post_traces(_request: Request) -> Response:
         return Response(status_code=202)
 
@@ -176,7 +176,7 @@ def test_mounted_routes_share_paths_and_error_responses(storage: StorageAdapter)
 
 
 def test_error_during_streaming_aborts_the_response_and_is_logged(
-    storage: StorageAdapter, caplog: pytest.LogCaptureFixture
+    storage: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         yield b"half of it"
@@ -193,7 +193,7 @@ def test_error_during_streaming_aborts_the_response_and_is_logged(
 
 
 def test_client_disconnect_is_logged_as_499_without_error(
-    storage: StorageAdapter, caplog: pytest.LogCaptureFixture
+    storage: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     scope = {

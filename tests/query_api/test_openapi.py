@@ -13,7 +13,7 @@ from pulse_query_api import params
 from pulse_query_api.app import create_app
 from pulse_query_api.openapi import openapi_document
 from pulse_query_api.openapi.ingest_paths import BATCH_TRACE
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing
 
 
@@ -26,7 +26,7 @@ def test_openapi_document_is_public(client: TestClient) -> None:
     assert (response.status_code, response.json()) == (200, _document())
 
 
-def test_openapi_document_has_exactly_the_served_routes(storage: StorageAdapter) -> None:
+def test_openapi_document_has_exactly_the_served_routes(storage: Store) -> None:
     app = create_app(storage, KeyRing(storage), admin_key=None)
     served = {
         (re.sub(r":\w+}", "}", route.path), method.lower())

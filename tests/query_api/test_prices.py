@@ -7,7 +7,7 @@ from starlette.testclient import TestClient
 from tests.query_api.support import ADMIN, Tenant
 
 from pulse_query_api.app import create_app
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing
 
 PRICES = {"prices": [{"model": "acme-*", "input": 1.25, "output": 10, "valid_from": "2026-01-01"}]}
@@ -74,6 +74,6 @@ def test_price_routes_require_the_admin_key(client: TestClient, tenant: Tenant) 
         assert client.request(method, path, headers=tenant.headers).status_code == 401
 
 
-def test_price_routes_without_configured_key_get_403(storage: StorageAdapter) -> None:
+def test_price_routes_without_configured_key_get_403(storage: Store) -> None:
     client = TestClient(create_app(storage, KeyRing(storage), admin_key=None))
     assert client.put("/admin/projects/p/prices", json=PRICES).status_code == 403

@@ -8,11 +8,10 @@ from starlette.testclient import TestClient
 from tests.query_api.support import ADMIN, DAY_NS, HOUR_NS, Tenant, document, new_tenant
 
 from pulse_query_api.app import create_app
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.sql.maintenance.run import run
 
 _EVERYTHING: dict[str, Any] = {
     "contentDays": None,
@@ -40,13 +39,13 @@ def test_policy_is_set_read_and_deleted(client: TestClient, tenant: Tenant) -> N
 
 
 def test_retention_reports_the_start_of_remaining_data(
-    client: TestClient, storage: StorageAdapter, tenant: Tenant
+    client: TestClient, storage: Store, tenant: Tenant
 ) -> None:
     tenant.store([tenant.call(1, start_ns=DAY_NS)])
     path = f"/admin/projects/{tenant.project_id}/retention"
     client.put(path, json={"contentDays": 1, "rowsDays": 2}, headers=ADMIN)
     projects = [Project(tenant.project_id, "shop", 0)]
-    asyncio.run(run(storage, projects, RetentionPolicy(), DAY_NS + 3 * 24 * HOUR_NS + 5))
+    asyncio.run(storage.maintenance.apply(projects, RetentionPolicy(), DAY_NS + 3 * 24 * HOUR_NS + 5))
     found = client.get(path, headers=ADMIN).json()
     assert (found["contentFrom"], found["rowsFrom"]) == (
         "2026-11-25T00:00:00.000000Z",
@@ -83,7 +82,7 @@ def test_invalid_policy_is_refused(
 
 
 def test_erasure_deletes_only_data_of_the_user_or_session(
-    client: TestClient, storage: StorageAdapter, tenant: Tenant
+    client: TestClient, storage: Store, tenant: Tenant
 ) -> None:
     other = new_tenant(client, storage, "other")
     body = document({"model": "m"})
@@ -153,9 +152,7 @@ def test_unknown_project_gets_404_and_missing_admin_key_401(
     assert client.request(method, path, json=body).status_code == 401
 
 
-def test_default_policy_is_returned_for_a_project_without_its_own(
-    storage: StorageAdapter, tenant: Tenant
-) -> None:
+def test_default_policy_is_returned_for_a_project_without_its_own(storage: Store, tenant: Tenant) -> None:
     app = create_app(
         storage, KeyRing(storage), admin_key=ADMIN["X-Admin-Key"], retention=RetentionPolicy(content_days=9)
     )

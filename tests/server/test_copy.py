@@ -16,7 +16,7 @@ from tests.server.serving import environ_for, free_ports, run_pulse, serving
 from tests.support.postgres import Server, execute, own_server
 from tests.support.waiting import wait_until
 
-from pulse_storage import migrate
+from pulse_storage.engines import engine_of
 
 #: So many rows are there when the copy begins: several pages.
 _ROWS = 2_500
@@ -35,7 +35,7 @@ def test_a_copy_that_is_killed_while_the_source_serves_goes_on_and_is_the_same(
     name = "target" if to_postgres else "source"
     sides = [postgres.store(name), f"sqlite:///{tmp_path / 'store.db'}"]
     target, source = sides if to_postgres else sides[::-1]
-    migrate.apply(target)
+    engine_of(target).apply(target)
     data_dir, ports = tmp_path / "data", free_ports()
     environ = environ_for(data_dir, ports)
     with serving(data_dir, ports, DATABASE_URL=source) as server:

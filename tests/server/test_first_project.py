@@ -13,7 +13,7 @@ import pytest
 from pulse_server.arguments import CommandFailed
 from pulse_server.first_project import ensure_first_project
 from pulse_server.settings import Settings, read_settings
-from pulse_storage import StorageAdapter, open_storage
+from pulse_storage import Store, open_storage
 from pulse_storage.keys import key_digest, key_record, new_key
 from pulse_storage.rows import ApiKey, Project
 
@@ -26,16 +26,14 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 
 
 @pytest.fixture
-def storage(settings: Settings) -> Iterator[StorageAdapter]:
+def storage(settings: Settings) -> Iterator[Store]:
     """An empty store there."""
     storage = open_storage(settings.database_url)
     yield storage
     asyncio.run(storage.close())
 
 
-def test_servers_that_start_at_once_agree_on_one_project_and_key(
-    settings: Settings, storage: StorageAdapter
-) -> None:
+def test_servers_that_start_at_once_agree_on_one_project_and_key(settings: Settings, storage: Store) -> None:
     async def start_together() -> tuple[list[str | None], list[Project]]:
         keys = await asyncio.gather(*(ensure_first_project(storage, settings) for _ in range(8)))
         return keys, await storage.list_projects()
@@ -47,7 +45,7 @@ def test_servers_that_start_at_once_agree_on_one_project_and_key(
 
 
 def test_a_start_that_died_after_writing_the_key_is_finished_with_that_key(
-    settings: Settings, storage: StorageAdapter
+    settings: Settings, storage: Store
 ) -> None:
     left = new_key()
     (settings.data_dir / "default.key").write_text(f"{left}\n")
@@ -56,14 +54,14 @@ def test_a_start_that_died_after_writing_the_key_is_finished_with_that_key(
 
 
 def test_a_key_of_the_environment_that_is_anothers_does_not_hide_the_first(
-    settings: Settings, storage: StorageAdapter
+    settings: Settings, storage: Store
 ) -> None:
     first = asyncio.run(ensure_first_project(storage, settings))
     foreign = dataclasses.replace(settings, api_key=new_key())
     assert asyncio.run(ensure_first_project(storage, foreign)) == first
 
 
-def test_a_key_file_that_holds_no_key_is_left_as_it_is(settings: Settings, storage: StorageAdapter) -> None:
+def test_a_key_file_that_holds_no_key_is_left_as_it_is(settings: Settings, storage: Store) -> None:
     key_file = settings.data_dir / "default.key"
     key_file.write_text("pulse_sk_\n")
     with pytest.raises(CommandFailed, match="contains no API key; move it away"):
@@ -72,7 +70,7 @@ def test_a_key_file_that_holds_no_key_is_left_as_it_is(settings: Settings, stora
     assert asyncio.run(storage.list_projects()) == []
 
 
-def test_a_key_that_does_not_work_is_not_told(settings: Settings, storage: StorageAdapter) -> None:
+def test_a_key_that_does_not_work_is_not_told(settings: Settings, storage: Store) -> None:
     key = asyncio.run(ensure_first_project(storage, settings))
     assert key is not None
     (record,) = asyncio.run(_keys(storage))
@@ -80,7 +78,7 @@ def test_a_key_that_does_not_work_is_not_told(settings: Settings, storage: Stora
     assert asyncio.run(ensure_first_project(storage, settings)) is None
 
 
-def test_a_store_with_projects_gets_no_default(settings: Settings, storage: StorageAdapter) -> None:
+def test_a_store_with_projects_gets_no_default(settings: Settings, storage: Store) -> None:
     shop = Project(id="shop", name="shop", created_ns=1)
     asyncio.run(storage.create_project(shop, key_record(new_key(), "shop", created_ns=1)))
     assert asyncio.run(ensure_first_project(storage, settings)) is None
@@ -88,5 +86,5 @@ def test_a_store_with_projects_gets_no_default(settings: Settings, storage: Stor
     assert not (settings.data_dir / "default.key").exists()
 
 
-async def _keys(storage: StorageAdapter) -> list[ApiKey]:
+async def _keys(storage: Store) -> list[ApiKey]:
     return [key for project in await storage.list_projects() for key in await storage.list_keys(project.id)]

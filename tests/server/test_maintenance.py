@@ -106,10 +106,10 @@ def test_maintenance_applies_retention_and_finishes_erasures(
 ) -> None:
     async def work() -> tuple[int, list[Any]]:
         storage = open_storage(database_url)
-        await storage.upkeep.order_erasure("p", "session_id", "s40")
-        await run_maintenance_once(storage, RetentionPolicy(rows_days=365), {})
+        await storage.order_erasure("p", "session_id", "s40")
+        await run_maintenance_once(storage, RetentionPolicy(rows_days=365))
         left = (await storage.count_traces("p", TraceFilter())).rows
-        unfinished = await storage.upkeep.unfinished_erasures()
+        unfinished = await storage.unfinished_erasures()
         await storage.close()
         return left, list(unfinished)
 

@@ -16,7 +16,7 @@ import pytest
 from tests.support.rows import NOON_NS, project, span
 
 from pulse_server.cli import main
-from pulse_storage import StorageAdapter, open_storage
+from pulse_storage import Store, open_storage
 from pulse_storage.filters import AnalyticsQuery
 from pulse_storage.rows import BILLED_BY_PREFIX, SpanRow
 
@@ -44,7 +44,7 @@ def unpriced(number: int, **columns: object) -> SpanRow:
 
 
 def store(rows: list[SpanRow]) -> None:
-    async def fill(storage: StorageAdapter) -> None:
+    async def fill(storage: Store) -> None:
         await storage.create_project(*project("p"))
         await storage.create_project(*project("q"))
         await storage.ingest(rows)
@@ -54,7 +54,7 @@ def store(rows: list[SpanRow]) -> None:
 
 
 def cost_nano_usd(project_id: str = "p") -> int:
-    async def ask(storage: StorageAdapter) -> int:
+    async def ask(storage: Store) -> int:
         query = AnalyticsQuery(from_ns=NOON_NS, before_ns=NOON_NS + 10**14, group_by="day")
         summary = (await storage.analytics(project_id, query)).total
         await storage.close()

@@ -16,8 +16,9 @@ import psycopg
 from tests.storage.recount import recount
 from tests.support.postgres import any_server, database_url, execute
 
-from pulse_storage import StorageAdapter, migrate, open_storage
+from pulse_storage import Store, open_storage
 from pulse_storage.content.bodies import unpack
+from pulse_storage.engines import engine_of
 
 
 class Backend(Protocol):
@@ -30,7 +31,7 @@ class Backend(Protocol):
         """The URL of the store that lives in this folder."""
         ...
 
-    def open(self, folder: Path) -> StorageAdapter:
+    def open(self, folder: Path) -> Store:
         """The store that lives in this folder; an empty one at first."""
         ...
 
@@ -69,7 +70,7 @@ class SqliteBackend:
     def url(self, folder: Path) -> str:
         return f"sqlite:///{folder / 'pulse.db'}"
 
-    def open(self, folder: Path) -> StorageAdapter:
+    def open(self, folder: Path) -> Store:
         return open_storage(self.url(folder))
 
     def text(self, text: str) -> str:
@@ -124,7 +125,7 @@ class PostgresBackend:
             name = self._in_use[folder] = self._free.pop() if self._free else self._make()
         return database_url(self._server_url, name)
 
-    def open(self, folder: Path) -> StorageAdapter:
+    def open(self, folder: Path) -> Store:
         return open_storage(self.url(folder))
 
     def text(self, text: str) -> str:
@@ -174,7 +175,7 @@ class PostgresBackend:
         execute(self._server_url, f"CREATE DATABASE {name}{template}")
         self._made.append(name)
         if not template:
-            migrate.apply(database_url(self._server_url, name))
+            engine_of(database_url(self._server_url, name)).apply(database_url(self._server_url, name))
             execute(self._server_url, f"CREATE DATABASE {name}_empty TEMPLATE {name}")
             self._made.append(f"{name}_empty")
         return name
@@ -201,7 +202,7 @@ _TABLES = (
 BACKENDS: tuple[Backend, ...] = (SqliteBackend(), PostgresBackend())
 
 
-def lasting_store(backend: Backend, folder: Path) -> Iterator[StorageAdapter]:
+def lasting_store(backend: Backend, folder: Path) -> Iterator[Store]:
     """A store that many examples share, each in projects of its own; checked after the last."""
     storage = backend.open(folder)
     yield storage

@@ -10,7 +10,7 @@ from tests.storage.backends import BACKENDS, Backend, lasting_store
 from tests.support.postgres import Server, own_server
 from tests.support.rows import project
 
-from pulse_storage import StorageAdapter
+from pulse_storage import Store
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def backend(request: pytest.FixtureRequest) -> Backend:
 
 
 @pytest.fixture
-async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[StorageAdapter]:
+async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[Store]:
     """An open store that is checked after the test."""
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
@@ -35,7 +35,7 @@ async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[StorageAdap
 
 
 @pytest.fixture(scope="module")
-def lasting(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StorageAdapter]:
+def lasting(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """One store for all examples of a property, each in a project of its own; checked after the last."""
     yield from lasting_store(backend, tmp_path_factory.mktemp("lasting"))
 

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 
 from tests.support.rows import DAY_NS, HOUR_NS, project
 
-from pulse_storage import StorageAdapter, TraceRecord
+from pulse_storage import Store, TraceRecord
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter, UsageSummary
 
 EVERYTHING = TraceFilter(operation="all", counted=None)
@@ -23,7 +23,7 @@ PERCENTILE_ERROR = 2 ** (1 / 16) - 1 + 1e-9
 _CALLS = {"chat", "text_completion", "embeddings"}
 
 
-async def everything(storage: StorageAdapter, project_id: str) -> list[TraceRecord]:
+async def everything(storage: Store, project_id: str) -> list[TraceRecord]:
     """All rows of a project, newest first, read page by page."""
     rows: list[TraceRecord] = []
     page = await storage.list_traces(project_id, EVERYTHING, Page(limit=100))
@@ -34,7 +34,7 @@ async def everything(storage: StorageAdapter, project_id: str) -> list[TraceReco
     return rows
 
 
-async def snapshot(storage: StorageAdapter, project_id: str) -> list[TraceRecord | None]:
+async def snapshot(storage: Store, project_id: str) -> list[TraceRecord | None]:
     """All rows of a project with their bodies."""
     return [
         await storage.get_trace(project_id, row.trace_id) for row in await everything(storage, project_id)
@@ -46,7 +46,7 @@ def matching(rows: Iterable[TraceRecord], where: TraceFilter) -> list[TraceRecor
     return [row for row in rows if all(_checks(row, where))]
 
 
-async def holding(storage: StorageAdapter, rows: Iterable[TraceRecord], text: str) -> list[TraceRecord]:
+async def holding(storage: Store, rows: Iterable[TraceRecord], text: str) -> list[TraceRecord]:
     """The rows whose content holds a text, in their order; each is read whole."""
     found: list[TraceRecord] = []
     for row in rows:
@@ -177,14 +177,14 @@ def _assert_percentile(latencies: Sequence[float], share: float, got: float | No
     assert math.isclose(got, exact, rel_tol=PERCENTILE_ERROR, abs_tol=1e-6)
 
 
-async def new_project(storage: StorageAdapter) -> str:
+async def new_project(storage: Store) -> str:
     """A project that nothing else is in; its id."""
     id = f"p-{uuid4()}"
     await storage.create_project(*project(id))
     return id
 
 
-async def anonymous(storage: StorageAdapter, project_id: str) -> list[TraceRecord]:
+async def anonymous(storage: Store, project_id: str) -> list[TraceRecord]:
     """All rows of a project, without what tells it from other projects."""
     rows = [row for row in await snapshot(storage, project_id) if row is not None]
     same = [row._replace(project_id="", trace_id=UUID(int=0)) for row in rows]

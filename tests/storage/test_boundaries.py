@@ -14,7 +14,7 @@ from tests.storage.test_reconcile import MS, OTHER_TRACE, counted
 from tests.storage.test_reconcile import span as skeleton
 from tests.support.rows import NOON_NS, SECOND_NS, project, span, step
 
-from pulse_storage import SpanRow, StorageAdapter, TraceRecord
+from pulse_storage import SpanRow, Store, TraceRecord
 from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.runtime.writer import Writer
 
@@ -61,7 +61,7 @@ def test_span_with_the_response_id_counts_rather_than_an_earlier_one() -> None:
 @pytest.mark.parametrize(("apart_s", "calls"), [(599, 1), (601, 2)])
 @pytest.mark.parametrize("part_is_first", [False, True])
 async def test_halves_of_a_stream_that_start_within_600_s_are_one_call(
-    storage: StorageAdapter, apart_s: int, calls: int, part_is_first: bool
+    storage: Store, apart_s: int, calls: int, part_is_first: bool
 ) -> None:
     latency_ms = (apart_s - 1) * 1_000.0
     halves = [
@@ -75,7 +75,7 @@ async def test_halves_of_a_stream_that_start_within_600_s_are_one_call(
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("text", ["Straße", "STRASSE", "STRAẞE"])
-async def test_letters_that_fold_to_several_are_found_in_any_case(storage: StorageAdapter, text: str) -> None:
+async def test_letters_that_fold_to_several_are_found_in_any_case(storage: Store, text: str) -> None:
     await storage.ingest([span(1, input_preview=f"Die lange {text} am Hafen")])
     for wanted in ("straße", "lange STRAẞE"):
         [found] = (await storage.list_traces("p", TraceFilter(text=wanted), Page())).rows

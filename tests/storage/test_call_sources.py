@@ -11,7 +11,8 @@ import pytest
 from tests.storage.backends import BACKENDS, Backend
 from tests.support.rows import NOON_NS, project, span, step
 
-from pulse_storage import SpanRow, migrate
+from pulse_storage import SpanRow
+from pulse_storage.engines import engine_of
 from pulse_storage.filters import Page, TraceFilter
 
 CLIENT = span(1, trace=1, provider_request_id="chatcmpl-1", scope="client", service="app", latency_ms=900.0)
@@ -52,7 +53,7 @@ def test_the_migration_finds_the_source_of_stored_calls(
     ):
         with contextlib.suppress(AssertionError):  # `execute` expects that rows change.
             backend.execute(tmp_path, sql)
-    assert len(migrate.apply(backend.url(tmp_path))) == 1
+    assert len(engine_of(backend.url(tmp_path)).apply(backend.url(tmp_path))) == 1
     assert _source(backend, tmp_path) == source
     backend.check(tmp_path)
 

@@ -12,7 +12,7 @@ from tests.storage.backends import Backend
 from tests.storage.model import EVERYTHING, everything, snapshot
 from tests.support.rows import NOON_NS, SECOND_NS, batch_span, other, project, span, step
 
-from pulse_storage import IngestResult, SpanRow, StorageAdapter, StoreUnavailable
+from pulse_storage import IngestResult, SpanRow, Store, StoreUnavailable
 from pulse_storage.content.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.anyio
 
 
 def test_adapters_fit_the_protocol(backend: Backend, tmp_path: Path) -> None:
-    storage: StorageAdapter = backend.open(tmp_path)
+    storage: Store = backend.open(tmp_path)
     asyncio.run(storage.close())
     backend.check(tmp_path)
 
 
-async def test_row_reads_back_as_it_was_stored(storage: StorageAdapter) -> None:
+async def test_row_reads_back_as_it_was_stored(storage: Store) -> None:
     row = span(
         1,
         parent=9,
@@ -64,7 +64,7 @@ async def test_row_reads_back_as_it_was_stored(storage: StorageAdapter) -> None:
     assert got._replace(request_body=None, response_body=None) == listed
 
 
-async def test_unknown_stays_unknown(storage: StorageAdapter) -> None:
+async def test_unknown_stays_unknown(storage: Store) -> None:
     nullable = [column for column, value in _only_required()._asdict().items() if value is None]
     await storage.ingest([_only_required()])
     [row] = (await storage.list_traces("p", EVERYTHING, Page())).rows
@@ -119,14 +119,14 @@ async def test_closed_store_answers_unavailable(backend: Backend, tmp_path: Path
         await storage.check_writable()
 
 
-async def test_row_can_be_read_as_soon_as_it_is_acknowledged(storage: StorageAdapter) -> None:
+async def test_row_can_be_read_as_soon_as_it_is_acknowledged(storage: Store) -> None:
     for number in range(1, 30):
         await storage.ingest([span(number)])
         assert (await storage.count_traces("p", TraceFilter())).rows == number
         assert len((await storage.list_traces("p", TraceFilter(), Page())).rows) == number
 
 
-async def test_repeated_batch_is_stored_once(storage: StorageAdapter) -> None:
+async def test_repeated_batch_is_stored_once(storage: Store) -> None:
     batch = [span(number, trace=number % 3) for number in range(1, 10)]
     assert await storage.ingest(batch) == IngestResult(stored=9)
     once = await snapshot(storage, "p"), await _sums(storage)
@@ -138,30 +138,30 @@ async def test_repeated_batch_is_stored_once(storage: StorageAdapter) -> None:
     assert (await snapshot(storage, "p"))[1:] == once[0]
 
 
-async def _sums(storage: StorageAdapter) -> object:
+async def _sums(storage: Store) -> object:
     return await storage.analytics("p", AnalyticsQuery(from_ns=0, before_ns=2 * NOON_NS))
 
 
-async def test_redelivered_span_beside_a_new_trace_leaves_its_row_as_it_is(storage: StorageAdapter) -> None:
+async def test_redelivered_span_beside_a_new_trace_leaves_its_row_as_it_is(storage: Store) -> None:
     await storage.ingest([step(1, trace=1, session_id="s"), span(2, trace=1, parent=1)])
     before = await snapshot(storage, "p")
     await storage.ingest([span(2, trace=1, parent=1), span(3, trace=3)])
     assert (await snapshot(storage, "p"))[-2:] == before
 
 
-async def test_row_twice_in_one_call_is_stored_once(storage: StorageAdapter) -> None:
+async def test_row_twice_in_one_call_is_stored_once(storage: Store) -> None:
     assert await storage.ingest([span(1), span(2), span(1)]) == IngestResult(stored=2, duplicates=1)
     assert (await storage.count_traces("p", TraceFilter())).rows == 2
 
 
-async def test_stored_row_stays_as_it_is(storage: StorageAdapter) -> None:
+async def test_stored_row_stays_as_it_is(storage: Store) -> None:
     await storage.ingest([span(1, name="first")])
     later = span(1, name="second", start_ns=NOON_NS + 5000 * SECOND_NS)
     assert await storage.ingest([later]) == IngestResult(duplicates=1)
     assert [row.name for row in await everything(storage, "p")] == ["first"]
 
 
-async def test_batch_row_sent_again_at_another_time_is_the_same_row(storage: StorageAdapter) -> None:
+async def test_batch_row_sent_again_at_another_time_is_the_same_row(storage: Store) -> None:
     id = UUID("6f3c8a52-7d0e-4a0f-9a31-0c2f4c1a9d11")
     await storage.ingest([batch_span(id)])
     again = batch_span(id, start_ns=NOON_NS + 60 * SECOND_NS)
@@ -172,7 +172,7 @@ async def test_batch_row_sent_again_at_another_time_is_the_same_row(storage: Sto
     assert got == row
 
 
-async def test_row_that_cannot_be_held_is_rejected_alone(storage: StorageAdapter) -> None:
+async def test_row_that_cannot_be_held_is_rejected_alone(storage: Store) -> None:
     bad = {
         "surrogate": span(2, name="\ud800"),
         "beyond int64": span(3, input_tokens=1 << 63),
@@ -198,13 +198,13 @@ async def test_row_that_cannot_be_held_is_rejected_alone(storage: StorageAdapter
     }
 
 
-async def test_mistake_of_ours_is_not_taken_for_a_fault_of_the_row(storage: StorageAdapter) -> None:
+async def test_mistake_of_ours_is_not_taken_for_a_fault_of_the_row(storage: Store) -> None:
     with pytest.raises(StoreUnavailable):
         await storage.ingest([span(1), span(2, release=cast("str", object()))])
     assert (await storage.ingest([span(1)])).stored == 1
 
 
-async def test_good_calls_do_not_notice_a_bad_one_beside_them(storage: StorageAdapter) -> None:
+async def test_good_calls_do_not_notice_a_bad_one_beside_them(storage: Store) -> None:
     futures = [
         storage.submit([span(number), span(1000 + number, name="\ud800" if number % 5 == 0 else "fine")])
         for number in range(1, 101)
@@ -228,7 +228,7 @@ async def test_good_calls_do_not_notice_a_bad_one_beside_them(storage: StorageAd
         "",
     ],
 )
-async def test_any_text_comes_back_unchanged(storage: StorageAdapter, backend: Backend, text: str) -> None:
+async def test_any_text_comes_back_unchanged(storage: Store, backend: Backend, text: str) -> None:
     row = span(
         1,
         name=text,
@@ -252,7 +252,7 @@ async def test_any_text_comes_back_unchanged(storage: StorageAdapter, backend: B
 
 
 @pytest.mark.parametrize("size", [0, 1, 100, 16_384, 5_000_000])
-async def test_bodies_of_any_size_come_back_unchanged(storage: StorageAdapter, size: int) -> None:
+async def test_bodies_of_any_size_come_back_unchanged(storage: Store, size: int) -> None:
     document = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
     await storage.ingest([span(1, request_body=pack(document), response_body=pack(document[::-1]))])
     [row] = (await storage.list_traces("p", TraceFilter(), Page())).rows
@@ -262,7 +262,7 @@ async def test_bodies_of_any_size_come_back_unchanged(storage: StorageAdapter, s
 
 
 @pytest.mark.parametrize("start_ns", [-(1 << 63), -1, 0, 1, 999_999, NOON_NS, (1 << 63) - 1])
-async def test_any_start_time_is_kept_and_summed(storage: StorageAdapter, start_ns: int) -> None:
+async def test_any_start_time_is_kept_and_summed(storage: Store, start_ns: int) -> None:
     await storage.ingest([span(1, start_ns=start_ns), span(2)])
     [row] = (
         await storage.list_traces("p", TraceFilter(from_ns=start_ns, before_ns=start_ns + 1), Page())
@@ -273,7 +273,7 @@ async def test_any_start_time_is_kept_and_summed(storage: StorageAdapter, start_
     assert (await storage.count_traces("p", TraceFilter(from_ns=start_ns, before_ns=start_ns + 1))).rows == 1
 
 
-async def test_spans_that_are_not_gen_ai_need_a_gen_ai_span_in_their_trace(storage: StorageAdapter) -> None:
+async def test_spans_that_are_not_gen_ai_need_a_gen_ai_span_in_their_trace(storage: Store) -> None:
     assert await storage.ingest([other(1, trace=1)]) == IngestResult(left_out=1)
     # In the same call, whatever the order.
     assert await storage.ingest([other(2, trace=2), span(3, trace=2)]) == IngestResult(stored=2)
@@ -286,7 +286,7 @@ async def test_spans_that_are_not_gen_ai_need_a_gen_ai_span_in_their_trace(stora
 
 
 async def test_a_span_that_names_a_session_user_or_tags_is_kept_for_the_calls_that_come_later(
-    storage: StorageAdapter,
+    storage: Store,
 ) -> None:
     roots = [
         other(1, trace=1, session_id="chat-42"),
@@ -304,7 +304,7 @@ async def test_a_span_that_names_a_session_user_or_tags_is_kept_for_the_calls_th
     ]
 
 
-async def test_gen_ai_span_of_another_call_does_not_keep_spans_before_it(storage: StorageAdapter) -> None:
+async def test_gen_ai_span_of_another_call_does_not_keep_spans_before_it(storage: Store) -> None:
     first = storage.submit([other(1, trace=1)])
     second = storage.submit([span(2, trace=1)])
     third = storage.submit([other(3, trace=1)])
@@ -312,7 +312,7 @@ async def test_gen_ai_span_of_another_call_does_not_keep_spans_before_it(storage
     assert results == [IngestResult(left_out=1), IngestResult(stored=1), IngestResult(stored=1)]
 
 
-async def test_cancelled_wait_does_not_take_rows_back(storage: StorageAdapter) -> None:
+async def test_cancelled_wait_does_not_take_rows_back(storage: Store) -> None:
     tasks = [asyncio.create_task(storage.ingest([span(number)])) for number in range(1, 20)]
     await asyncio.sleep(0)
     for task in tasks:
@@ -322,11 +322,11 @@ async def test_cancelled_wait_does_not_take_rows_back(storage: StorageAdapter) -
     assert (await storage.count_traces("p", TraceFilter())).rows == 20
 
 
-async def test_queue_depth_falls_back_to_nothing(storage: StorageAdapter) -> None:
+async def test_queue_depth_falls_back_to_nothing(storage: Store) -> None:
     await asyncio.gather(*(storage.ingest([span(number)]) for number in range(1, 50)))
     assert storage.queue_depth() == (0, 0)
 
 
-async def test_store_that_takes_writes_says_so(storage: StorageAdapter) -> None:
+async def test_store_that_takes_writes_says_so(storage: Store) -> None:
     await storage.check_writable()
     await storage.check_writable()

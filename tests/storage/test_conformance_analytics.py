@@ -15,7 +15,7 @@ from tests.storage.model import (
 )
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, SECOND_NS, span
 
-from pulse_storage import StorageAdapter, TraceRecord
+from pulse_storage import Store, TraceRecord
 from pulse_storage.filters import (
     AnalyticsQuery,
     GroupBy,
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.mark.parametrize("group_by", get_args(GroupBy))
-async def test_analytics_agree_with_the_rows(storage: StorageAdapter, group_by: GroupBy) -> None:
+async def test_analytics_agree_with_the_rows(storage: Store, group_by: GroupBy) -> None:
     await storage.ingest(corpus(3), keep_all=True)
     await storage.ingest(corpus(4, project_id="q"), keep_all=True)
     rows = await everything(storage, "p")
@@ -53,7 +53,7 @@ async def test_analytics_agree_with_the_rows(storage: StorageAdapter, group_by: 
     "group_by", ["model", "provider", "user", "session", "tag", "service", "environment"]
 )
 async def test_the_dearest_groups_are_told_apart_and_the_rest_summed(
-    storage: StorageAdapter, group_by: GroupBy
+    storage: Store, group_by: GroupBy
 ) -> None:
     await storage.ingest(corpus(3), keep_all=True)
     rows = await everything(storage, "p")
@@ -82,7 +82,7 @@ async def test_the_dearest_groups_are_told_apart_and_the_rest_summed(
             await _assert_analytics(storage, rows, query)
 
 
-async def _assert_analytics(storage: StorageAdapter, rows: list[TraceRecord], query: AnalyticsQuery) -> None:
+async def _assert_analytics(storage: Store, rows: list[TraceRecord], query: AnalyticsQuery) -> None:
     answer = await storage.analytics("p", query)
     expected = in_query(rows, query)
     assert_summary(answer.total, expected)
@@ -97,7 +97,7 @@ async def _assert_analytics(storage: StorageAdapter, rows: list[TraceRecord], qu
         assert_summary(answer.rest, rest)
 
 
-async def test_huge_counts_are_summed_without_overflow(storage: StorageAdapter) -> None:
+async def test_huge_counts_are_summed_without_overflow(storage: Store) -> None:
     large = (1 << 62) - 1
     await storage.ingest([span(hour, start_ns=hour * HOUR_NS, input_tokens=large) for hour in range(1, 9)])
     answer = await storage.analytics("p", AnalyticsQuery(from_ns=0, before_ns=DAY_NS))

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from tests.support.rows import span, step
 
-from pulse_storage import SpanRow, StorageAdapter
+from pulse_storage import SpanRow, Store
 from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.reconciliation.reconcile import Verdict, reconcile
-from pulse_storage.reconciliation.skeletons import Bearing
+from pulse_storage.reconciliation.skeletons import ReconcileInputs
 
 pytestmark = pytest.mark.anyio
 
@@ -21,11 +21,11 @@ def trace_id(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
-def names(bearing: Bearing) -> list[int]:
+def names(bearing: ReconcileInputs) -> list[int]:
     return sorted(int.from_bytes(one.otel_span_id, "big") for one in bearing.spans)
 
 
-async def test_reconciling_what_bears_on_a_trace_gives_what_its_rows_say(storage: StorageAdapter) -> None:
+async def test_reconciling_what_bears_on_a_trace_gives_what_its_rows_say(storage: Store) -> None:
     own: dict[str, Any] = {"scope": "com.anthropic.sdk.python", "dialect": "anthropic-sdk"}
     shared: dict[str, Any] = {
         "provider_request_id": "msg_1",
@@ -42,7 +42,7 @@ async def test_reconciling_what_bears_on_a_trace_gives_what_its_rows_say(storage
     for row in reversed(rows):
         await storage.ingest([row])
     for first in (1, 3):
-        bearing = await storage.bearing_on("p", trace_id(first))
+        bearing = await storage.reconcile_inputs("p", trace_id(first))
         assert (names(bearing), bearing.whole) == ([1, 2, 3, 4], True)
         verdicts = reconcile(bearing.spans, bearing.contents)
         told = {one.otel_span_id: one for one in (await storage.list_traces("p", _EVERY, Page())).rows}
@@ -51,22 +51,22 @@ async def test_reconciling_what_bears_on_a_trace_gives_what_its_rows_say(storage
             shown = told[one.otel_span_id]
             assert (shown.counted, shown.session_id) == (counted, overrides.get("session_id", one.session_id))
             assert shown.cache_read_tokens == overrides.get("cache_read_tokens", one.cache_read_tokens)
-    assert names(await storage.bearing_on("p", trace_id(9))) == [9]
+    assert names(await storage.reconcile_inputs("p", trace_id(9))) == [9]
 
 
 async def test_nothing_of_another_project_or_of_a_trace_that_is_not_there_bears(
-    storage: StorageAdapter,
+    storage: Store,
 ) -> None:
     await storage.ingest([span(1, trace=1)])
-    assert await storage.bearing_on("p", trace_id(2)) == Bearing([], [], whole=True)
-    assert await storage.bearing_on("other", trace_id(1)) == Bearing([], [], whole=True)
+    assert await storage.reconcile_inputs("p", trace_id(2)) == ReconcileInputs([], [], whole=True)
+    assert await storage.reconcile_inputs("other", trace_id(1)) == ReconcileInputs([], [], whole=True)
 
 
 async def test_of_a_trace_too_large_to_be_looked_at_the_branch_of_a_span_is_given(
-    storage: StorageAdapter,
+    storage: Store,
 ) -> None:
     root, agent = step(1, trace=1), step(2, trace=1, parent=1)
     calls = [span(number, trace=1, parent=2) for number in range(3, 2103)]
     await storage.ingest([root, agent, *calls])
-    bearing = await storage.bearing_on("p", trace_id(1), calls[-1].otel_span_id)
+    bearing = await storage.reconcile_inputs("p", trace_id(1), calls[-1].otel_span_id)
     assert (names(bearing), bearing.whole) == ([2, 2102], False)

@@ -18,7 +18,7 @@ from tests.support.conversations import Conversations
 from tests.support.examples import examples
 from tests.support.rows import DAY_NS, NOON_NS, SECOND_NS, project, span
 
-from pulse_storage import IngestResult, SpanRow, StorageAdapter
+from pulse_storage import IngestResult, SpanRow, Store
 from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import RecentDigests, SharedDocument, pack_document
 from pulse_storage.filters import Page
@@ -35,14 +35,14 @@ def turn(
     return span(number, project_id=project_id, start_ns=start_ns, request_body=body)
 
 
-async def documents(storage: StorageAdapter, project_id: str = "p") -> list[bytes | None]:
+async def documents(storage: Store, project_id: str = "p") -> list[bytes | None]:
     """The request documents of a project, oldest first."""
     page = await storage.list_traces(project_id, EVERYTHING, Page(limit=1000, order="asc"))
     rows = [await storage.get_trace(project_id, row.trace_id) for row in page.rows]
     return [row and row.request_body for row in rows]
 
 
-async def test_conversation_reads_back_turn_by_turn(storage: StorageAdapter) -> None:
+async def test_conversation_reads_back_turn_by_turn(storage: Store) -> None:
     recent = RecentDigests()
     said = list(Conversations().chat(12))
     rows = [turn(number, document, recent=recent) for number, document in enumerate(said)]
@@ -53,7 +53,7 @@ async def test_conversation_reads_back_turn_by_turn(storage: StorageAdapter) -> 
     assert await documents(storage) == said
 
 
-async def test_shared_documents_and_others_stand_side_by_side(storage: StorageAdapter) -> None:
+async def test_shared_documents_and_others_stand_side_by_side(storage: Store) -> None:
     [long] = Conversations().chat(1, system=5_000)
     row = turn(1, long)._replace(output_text=pack(b"text"), response_body=pack(b'{"choices": []}'))
     whole = span(2, request_body=pack(long), response_body=pack(b"{}"))
@@ -71,7 +71,7 @@ async def test_shared_documents_and_others_stand_side_by_side(storage: StorageAd
     ]
 
 
-async def test_wrong_guess_of_what_is_stored_loses_nothing(storage: StorageAdapter) -> None:
+async def test_wrong_guess_of_what_is_stored_loses_nothing(storage: Store) -> None:
     said = list(Conversations().chat(8))
     recent = RecentDigests()
     rows = [turn(number, document, recent=recent) for number, document in enumerate(said)]
@@ -83,7 +83,7 @@ async def test_wrong_guess_of_what_is_stored_loses_nothing(storage: StorageAdapt
     assert await documents(storage) == said
 
 
-async def test_refused_rows_take_no_neighbours_content_along(storage: StorageAdapter) -> None:
+async def test_refused_rows_take_no_neighbours_content_along(storage: Store) -> None:
     recent = RecentDigests()
     said = list(Conversations().chat(9))
     rows = [turn(number, document, recent=recent) for number, document in enumerate(said)]
@@ -94,7 +94,7 @@ async def test_refused_rows_take_no_neighbours_content_along(storage: StorageAda
     assert await documents(storage) == [said[i] for i in range(9) if i not in (0, 3, 8)]
 
 
-async def test_duplicates_and_left_out_rows_leave_nothing_that_others_need(storage: StorageAdapter) -> None:
+async def test_duplicates_and_left_out_rows_leave_nothing_that_others_need(storage: Store) -> None:
     recent = RecentDigests()
     said = list(Conversations().chat(6))
     rows = [turn(number, document, recent=recent) for number, document in enumerate(said)]
@@ -107,7 +107,7 @@ async def test_duplicates_and_left_out_rows_leave_nothing_that_others_need(stora
     assert await documents(storage) == [b"{}", *said[2:]]
 
 
-async def test_projects_and_weeks_share_nothing(storage: StorageAdapter) -> None:
+async def test_projects_and_weeks_share_nothing(storage: Store) -> None:
     said = list(Conversations().chat(4))
     recent = RecentDigests()
     for number, document in enumerate(said):
@@ -118,7 +118,7 @@ async def test_projects_and_weeks_share_nothing(storage: StorageAdapter) -> None
     assert await documents(storage, "p") == await documents(storage, "q") == said + said
 
 
-async def test_document_borrowed_from_another_row_is_read_too(storage: StorageAdapter) -> None:
+async def test_document_borrowed_from_another_row_is_read_too(storage: Store) -> None:
     [long] = Conversations().chat(1, system=5_000)
     lender_id = (1).to_bytes(8, "big")
     lender = turn(1, long)._replace(otel_trace_id=bytes(15) + b"\x01", input_tokens=None, output_tokens=None)
@@ -130,7 +130,7 @@ async def test_document_borrowed_from_another_row_is_read_too(storage: StorageAd
     assert (got.otel_span_id, got.request_body) == (borrower.otel_span_id, long)
 
 
-async def test_long_list_of_messages_is_stored_and_grows(storage: StorageAdapter) -> None:
+async def test_long_list_of_messages_is_stored_and_grows(storage: Store) -> None:
     messages = b",".join([b'{"role":"user","content":"%d"}' % number for number in range(10_000)])
     said = [b'{"messages":[%s]}' % messages, b'{"messages":[%s,{"role":"assistant"}]}' % messages]
     recent = RecentDigests()

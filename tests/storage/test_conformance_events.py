@@ -13,7 +13,7 @@ from tests.storage.model import anonymous, new_project, snapshot
 from tests.support.examples import examples
 from tests.support.rows import span, step
 
-from pulse_storage import SpanRow, StorageAdapter, TraceRecord
+from pulse_storage import SpanRow, Store, TraceRecord
 from pulse_storage.content.bodies import pack
 from pulse_storage.events import MAX_PARTS, EventContent, EventPart
 from pulse_storage.rows import IngestResult
@@ -45,14 +45,14 @@ def assemble(parts: Sequence[EventPart]) -> EventContent:
 SILENT = span(1, input_preview=None, output_preview=None, finish_reason=None)
 
 
-async def only_row(storage: StorageAdapter) -> TraceRecord:
+async def only_row(storage: Store) -> TraceRecord:
     """The only row that counts."""
     [row] = [row for row in await snapshot(storage, "p") if row is not None and row.counted]
     return row
 
 
 @pytest.mark.parametrize("events_first", [True, False])
-async def test_content_is_joined_to_the_span(storage: StorageAdapter, events_first: bool) -> None:
+async def test_content_is_joined_to_the_span(storage: Store, events_first: bool) -> None:
     parts = [part(1, SILENT), part(2, SILENT), part(3, SILENT)]
     if not events_first:
         await storage.ingest([SILENT])
@@ -65,7 +65,7 @@ async def test_content_is_joined_to_the_span(storage: StorageAdapter, events_fir
     assert row.output_text == "part 2 part 3"
 
 
-async def test_what_the_span_says_itself_stays(storage: StorageAdapter) -> None:
+async def test_what_the_span_says_itself_stays(storage: Store) -> None:
     telling = span(
         1, input_preview="own", output_preview="mine", request_body=pack(b"{}"), finish_reason="stop"
     )
@@ -76,7 +76,7 @@ async def test_what_the_span_says_itself_stays(storage: StorageAdapter) -> None:
     assert (row.request_body, row.response_body) == (b"{}", b"part 2")
 
 
-async def test_same_events_again_change_nothing(storage: StorageAdapter) -> None:
+async def test_same_events_again_change_nothing(storage: Store) -> None:
     await storage.ingest([SILENT])
     parts = [part(1, SILENT), part(2, SILENT)]
     await storage.ingest_events("p", parts, assemble)
@@ -85,7 +85,7 @@ async def test_same_events_again_change_nothing(storage: StorageAdapter) -> None
     assert await only_row(storage) == before
 
 
-async def test_events_of_a_wrapped_call_reach_the_row_that_counts(storage: StorageAdapter) -> None:
+async def test_events_of_a_wrapped_call_reach_the_row_that_counts(storage: Store) -> None:
     outer = span(1, trace=1, scope="framework", input_preview=None, output_preview=None, input_tokens=None)
     inner = span(2, trace=1, parent=1, scope="client", input_preview=None, output_preview=None)
     await storage.ingest_events("p", [part(1, outer)], assemble)
@@ -96,13 +96,13 @@ async def test_events_of_a_wrapped_call_reach_the_row_that_counts(storage: Stora
     assert (row.input_preview, row.request_body) == ("part 1", b"part 1")
 
 
-async def test_a_span_keeps_so_many_events_and_no_more(storage: StorageAdapter) -> None:
+async def test_a_span_keeps_so_many_events_and_no_more(storage: Store) -> None:
     parts = [part(number, SILENT, "x") for number in range(MAX_PARTS + 2)]
     result = await storage.ingest_events("p", parts, assemble)
     assert (result.stored, [index for index, _ in result.rejected]) == (MAX_PARTS, [MAX_PARTS, MAX_PARTS + 1])
 
 
-async def test_projects_do_not_share_events(storage: StorageAdapter) -> None:
+async def test_projects_do_not_share_events(storage: Store) -> None:
     await storage.ingest_events("q", [part(1, SILENT)], assemble)
     await storage.ingest([SILENT, SILENT._replace(project_id="q")])
     [mine] = await snapshot(storage, "p")
@@ -113,7 +113,7 @@ async def test_projects_do_not_share_events(storage: StorageAdapter) -> None:
     assert theirs.request_body == b"part 1"
 
 
-async def test_events_of_an_unknown_project_are_rejected(storage: StorageAdapter) -> None:
+async def test_events_of_an_unknown_project_are_rejected(storage: Store) -> None:
     result = await storage.ingest_events("nobody", [part(1, SILENT)], assemble)
     assert [index for index, _ in result.rejected] == [0]
 
@@ -140,7 +140,7 @@ def _span_id(row: SpanRow) -> bytes:
     seed=st.integers(0, 1 << 32),
 )
 def test_order_of_spans_and_events_changes_nothing(
-    lasting: StorageAdapter, rows: list[SpanRow], events: list[tuple[int, int]], seed: int
+    lasting: Store, rows: list[SpanRow], events: list[tuple[int, int]], seed: int
 ) -> None:
     parts = [part(number, span(name, trace=1)) for number, name in events]
     deliveries: list[SpanRow | EventPart] = [*rows, *parts, *rows, *parts]
@@ -149,7 +149,7 @@ def test_order_of_spans_and_events_changes_nothing(
     assert _final_state(lasting, deliveries) == in_order
 
 
-def _final_state(storage: StorageAdapter, deliveries: Sequence[SpanRow | EventPart]) -> list[TraceRecord]:
+def _final_state(storage: Store, deliveries: Sequence[SpanRow | EventPart]) -> list[TraceRecord]:
     async def deliver() -> list[TraceRecord]:
         id = await new_project(storage)
         for one in deliveries:

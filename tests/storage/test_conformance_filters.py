@@ -15,7 +15,7 @@ from tests.storage.corpus import corpus
 from tests.storage.model import assert_summary, everything, grouped, in_query, matching
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project
 
-from pulse_storage import StorageAdapter, TraceRecord
+from pulse_storage import Store, TraceRecord
 from pulse_storage.filters import AnalyticsQuery, Count, GroupBy, Order, Page, TraceFilter
 
 _TIMES_NS = st.one_of(
@@ -54,10 +54,10 @@ _FILTERS = st.lists(st.sampled_from(sorted(_FIELDS)), max_size=5, unique=True).f
 @pytest.fixture(scope="module")
 def filled(
     backend: Backend, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[StorageAdapter, list[TraceRecord]]]:
+) -> Iterator[tuple[Store, list[TraceRecord]]]:
     """A store that no example changes, and what its project p holds."""
 
-    async def fill(storage: StorageAdapter) -> list[TraceRecord]:
+    async def fill(storage: Store) -> list[TraceRecord]:
         for project_id, seed in (("p", 21), ("q", 22)):
             await storage.create_project(*project(project_id))
             await storage.ingest(corpus(seed, project_id=project_id, traces=150), keep_all=True)
@@ -70,7 +70,7 @@ def filled(
 @given(fields=_FILTERS, limit=st.integers(1, 60), order=st.sampled_from(get_args(Order)))
 @settings(deadline=None)
 def test_lists_and_counts_agree_with_the_rows(
-    filled: tuple[StorageAdapter, list[TraceRecord]], fields: dict[str, Any], limit: int, order: Order
+    filled: tuple[Store, list[TraceRecord]], fields: dict[str, Any], limit: int, order: Order
 ) -> None:
     storage, rows = filled
     where = TraceFilter(**fields)
@@ -98,7 +98,7 @@ def test_lists_and_counts_agree_with_the_rows(
 )
 @settings(deadline=None)
 def test_analytics_agree_with_the_rows(
-    filled: tuple[StorageAdapter, list[TraceRecord]],
+    filled: tuple[Store, list[TraceRecord]],
     fields: dict[str, Any],
     between: tuple[int, int],
     group_by: GroupBy,

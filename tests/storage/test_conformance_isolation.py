@@ -10,13 +10,14 @@ from tests.storage.test_conformance_reads import in_session
 from tests.storage.test_conformance_reprice import NEW, reprice
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project
 
-from pulse_storage import StorageAdapter
+from pulse_storage import ControlStore, Store
+from pulse_storage.control_store import Leases
+from pulse_storage.copying import RawStore
 from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
+from pulse_storage.maintenance import Maintenance
 from pulse_storage.repricing import RepriceJob
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project, ProjectPrices
-from pulse_storage.sql.maintenance.erase import erase
-from pulse_storage.sql.maintenance.run import preview, run
 
 pytestmark = pytest.mark.anyio
 
@@ -27,24 +28,20 @@ _WHOLE = AnalyticsQuery(from_ns=_JOB.from_ns, before_ns=_JOB.before_ns)
 #: Methods that belong to no project, or to the store.
 _OF_NO_PROJECT = {
     *("create_project", "create_first_project", "list_projects", "key_by_digest", "touch_keys"),
-    *("check_writable", "queue_depth", "close", "upkeep", "hold", "release", "last_sign_ns", "give_back"),
+    *("check_writable", "queue_depth", "close", "maintenance", "raw", "hold_lease", "release_lease"),
     *("compact", "unfinished_erasures", "give_way"),
 }
-#: What these are made of: asked of below by whoever calls them.
-_WITHIN_OTHERS = {
-    "submit": "ingest", "drop_whole": "run", "drop_content": "run", "drop_rows": "run", "leftovers": "run",
-    "share_before": "run", "sweep": "run", "freed_beside_rows": "preview", "erase_step": "erase",
-    "order_deletion": "delete_project", "drop_unused_keys": "run",
-}  # fmt: skip
+#: Methods that another method of the list below calls or is made of.
+_WITHIN_OTHERS = {"submit": "ingest", "record_erased": "erase"}
 
 
-async def _seen(storage: StorageAdapter, project_id: str) -> dict[str, object]:
+async def _seen(storage: Store, project_id: str) -> dict[str, object]:
     """What every reading method says of a project."""
     rows = [row for row in await snapshot(storage, project_id) if row is not None]
-    named, upkeep = rows[7], storage.upkeep
+    named, raw = rows[7], storage.raw
     listed = await storage.list_traces(project_id, TraceFilter(session_id="s1"), Page(limit=3))
     session = await in_session(storage, "s1", project_id)
-    bearing = await storage.bearing_on(project_id, named.otel_trace_id)
+    bearing = await storage.reconcile_inputs(project_id, named.otel_trace_id)
     found = await storage.search_traces(project_id, TraceFilter(), "world", Page(limit=3))
     days = await storage.analytics(project_id, _WHOLE)
     return {
@@ -56,7 +53,7 @@ async def _seen(storage: StorageAdapter, project_id: str) -> dict[str, object]:
         ],
         "get_trace": rows,
         "get_traces": await storage.get_traces(project_id, [row.trace_id for row in rows[:40]]),
-        "bearing_on": sorted(bearing.spans, key=lambda skeleton: skeleton.id),
+        "reconcile_inputs": sorted(bearing.spans, key=lambda skeleton: skeleton.id),
         "analytics": [
             # Groups come in no particular order.
             (days.total, days.rest, {group.key: group.summary for group in days.groups}),
@@ -67,15 +64,21 @@ async def _seen(storage: StorageAdapter, project_id: str) -> dict[str, object]:
         "repriced_so_far": await storage.repriced_so_far(project_id, _JOB),
         "unknown_usage_models": await storage.unknown_usage_models(project_id, _JOB.from_ns, _JOB.before_ns),
         "unpriced_models": await storage.unpriced_models(project_id, _JOB.from_ns, _JOB.before_ns),
-        "policy": await upkeep.policy(project_id),
-        "marks": await upkeep.marks(project_id),
-        "sizes": await upkeep.sizes(project_id, None, KEEP_EVERYTHING),
-        "erasable": await upkeep.erasable(project_id, "user_id", "u1"),
-        "erasures": await upkeep.erasures(project_id),
+        "retention_policy": await storage.retention_policy(project_id),
+        "progress": await storage.maintenance.progress(project_id),
+        "count_erasable": await storage.maintenance.count_erasable(project_id, "user_id", "u1"),
+        "erasures": await storage.erasures(project_id),
+        "project_settings": await storage.project_settings(project_id),
+        "count_rows": await raw.count_rows(project_id),
+        "read_rows": (raw_rows := await raw.read_rows(project_id, b"", 20)),
+        "read_rows_until": await raw.read_rows_until(project_id, raw_rows[3].id, raw_rows[9].id),
+        "read_bodies": await raw.read_bodies(project_id, raw_rows),
+        "read_events": await raw.read_events(project_id, None, 20),
+        "read_expired": await raw.read_expired(project_id),
     }
 
 
-async def test_no_method_lets_projects_see_or_change_each_other(storage: StorageAdapter) -> None:
+async def test_no_method_lets_projects_see_or_change_each_other(storage: Store) -> None:
     # Sessions, users, traces and spans have the same ids in both.
     rows = corpus(31)
     await storage.ingest(rows, keep_all=True)
@@ -106,28 +109,35 @@ async def test_no_method_lets_projects_see_or_change_each_other(storage: Storage
     await unchanged("delete_project_prices")
     assert (await reprice(storage, NEW, _JOB, limit=50, project_id="q")).changed
     await unchanged("reprice")
-    order = await storage.upkeep.order_erasure("q", "user_id", "u1")
+    order = await storage.order_erasure("q", "user_id", "u1")
     await unchanged("order_erasure")
-    assert (await erase(storage, order)).rows
+    raw_rows = await storage.raw.read_rows("q", b"", 3)
+    replaced = {row.id: row for row in raw_rows}
+    await storage.raw.put_rows("q", await storage.raw.read_bodies("q", raw_rows), replaced)
+    await storage.raw.put_events("q", await storage.raw.read_events("q", None, 20))
+    await storage.raw.put_expired("q", await storage.raw.read_expired("q"))
+    await storage.put_project_settings(await storage.project_settings("q"))
+    await unchanged("put_rows", "put_events", "put_expired", "put_project_settings")
+    assert (await storage.maintenance.erase(order)).rows
     await unchanged("erase")
     policy = RetentionPolicy(content_days=1, rows_days=2)
-    await storage.upkeep.set_policy("q", policy)
+    await storage.set_retention_policy("q", policy)
     now_ns = NOON_NS + 3 * DAY_NS + HOUR_NS
-    await unchanged("set_policy")
-    (would,) = await preview(storage, [_Q], KEEP_EVERYTHING, now_ns)
-    (report,) = await run(storage, [_Q], KEEP_EVERYTHING, now_ns)
-    assert would.size_bytes == report.size_bytes > 0
-    await unchanged("preview", "run")
+    await unchanged("set_retention_policy")
+    (would,) = await storage.maintenance.preview([_Q], KEEP_EVERYTHING, now_ns)
+    (report,) = await storage.maintenance.apply([_Q], KEEP_EVERYTHING, now_ns)
+    assert (would.rows, would.contents) == (report.rows, report.contents)
+    assert would.size_bytes > 0
+    await unchanged("preview", "apply")
     assert await storage.rename_project("q", "renamed")
     await unchanged("rename_project")
-    assert (await erase(storage, await storage.delete_project("q"))).rows
+    assert (await storage.maintenance.erase(await storage.delete_project("q"))).rows
     await unchanged("delete_project")
-    # Whoever adds a method says here what it does to others.
     methods = {
         name
-        for kind in (StorageAdapter, type(storage.upkeep))
+        for kind in (Store, ControlStore, Leases, Maintenance, RawStore)
         for name in vars(kind)
         if not name.startswith("_")
     }
-    told = done | before.keys() | _OF_NO_PROJECT
-    assert {_WITHIN_OTHERS.get(name, name) for name in methods} <= told, methods - told
+    covered = done | before.keys() | _OF_NO_PROJECT
+    assert {_WITHIN_OTHERS.get(name, name) for name in methods} <= covered, methods - covered

@@ -12,7 +12,7 @@ from tests.storage.model import anonymous, assert_summary, matching, new_project
 from tests.support.examples import examples
 from tests.support.rows import HOUR_NS, NOON_NS, span, step
 
-from pulse_storage import SpanRow, StorageAdapter, TraceRecord
+from pulse_storage import SpanRow, Store, TraceRecord
 from pulse_storage.content.bodies import pack
 from pulse_storage.filters import Analytics, AnalyticsQuery, TraceFilter
 from pulse_storage.ids import row_id
@@ -105,9 +105,7 @@ def _span(draw: st.DrawFn, key: int) -> SpanRow:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(rows=_spans(), seed=st.integers(0, 1 << 32))
-def test_final_state_depends_on_the_set_of_spans_only(
-    lasting: StorageAdapter, rows: list[SpanRow], seed: int
-) -> None:
+def test_final_state_depends_on_the_set_of_spans_only(lasting: Store, rows: list[SpanRow], seed: int) -> None:
     at_once = _final_state(lasting, [rows])
     one_by_one = _final_state(lasting, [[row] for row in rows])
     shuffled = _final_state(lasting, _delivered(rows, Random(seed)))
@@ -144,9 +142,7 @@ def _delivered(rows: Sequence[SpanRow], random: Random) -> list[list[SpanRow]]:
     return batches
 
 
-def _final_state(
-    storage: StorageAdapter, batches: Sequence[Sequence[SpanRow]]
-) -> tuple[list[TraceRecord], Analytics]:
+def _final_state(storage: Store, batches: Sequence[Sequence[SpanRow]]) -> tuple[list[TraceRecord], Analytics]:
     async def deliver() -> tuple[list[TraceRecord], Analytics]:
         id = await new_project(storage)
         for batch in batches:

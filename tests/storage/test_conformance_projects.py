@@ -12,11 +12,10 @@ from tests.storage.model import snapshot
 from tests.storage.test_conformance_events import assemble, part
 from tests.support.rows import NOON_NS, SECOND_NS, project
 
-from pulse_storage import Project, ProjectPrices, StorageAdapter
+from pulse_storage import Project, ProjectPrices, Store
 from pulse_storage.errors import NameTaken
 from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.keys import KeyRefused, KeyRing, key_digest, key_record, new_key
-from pulse_storage.sql.maintenance.erase import erase
 
 pytestmark = pytest.mark.anyio
 
@@ -34,7 +33,7 @@ async def test_projects_are_listed_oldest_first(backend: Backend, tmp_path: Path
     await storage.close()
 
 
-async def test_key_is_found_by_its_digest_only(storage: StorageAdapter) -> None:
+async def test_key_is_found_by_its_digest_only(storage: Store) -> None:
     secret = new_key()
     key = key_record(secret, "p", scopes={"read"}, created_ns=NOON_NS, expires_ns=NOON_NS + 1)
     await storage.create_key(key)
@@ -47,14 +46,14 @@ async def test_key_is_found_by_its_digest_only(storage: StorageAdapter) -> None:
     assert key not in await storage.list_keys("q")
 
 
-async def test_key_of_an_unknown_project_is_refused(storage: StorageAdapter) -> None:
+async def test_key_of_an_unknown_project_is_refused(storage: Store) -> None:
     key = key_record(new_key(), "nobody", created_ns=1)
     with pytest.raises(KeyError):
         await storage.create_key(key)
     assert await storage.key_by_digest(key.digest) is None
 
 
-async def test_failed_creation_leaves_nothing(storage: StorageAdapter) -> None:
+async def test_failed_creation_leaves_nothing(storage: Store) -> None:
     before = await storage.list_projects()
     new, _ = project("new")
     with pytest.raises(KeyError):
@@ -65,7 +64,7 @@ async def test_failed_creation_leaves_nothing(storage: StorageAdapter) -> None:
     assert [new] == [one for one in await storage.list_projects() if one not in before]
 
 
-async def test_names_of_projects_are_unique(storage: StorageAdapter) -> None:
+async def test_names_of_projects_are_unique(storage: Store) -> None:
     new, key = project("new")
     with pytest.raises(NameTaken):
         await storage.create_project(new._replace(name="project p"), key)
@@ -95,7 +94,7 @@ async def test_one_of_many_projects_of_a_name_is_created(backend: Backend, tmp_p
         await storage.close()
 
 
-async def test_a_deleted_project_leaves_nothing_and_nobody_gets_its_number(storage: StorageAdapter) -> None:
+async def test_a_deleted_project_leaves_nothing_and_nobody_gets_its_number(storage: Store) -> None:
     rows = corpus(40)
     await storage.ingest(rows, keep_all=True)
     await storage.ingest_events("p", [part(1, rows[0]), part(2, rows[1])], assemble)
@@ -110,8 +109,8 @@ async def test_a_deleted_project_leaves_nothing_and_nobody_gets_its_number(stora
     assert await storage.key_by_digest(key.digest) is None
     with pytest.raises(KeyError):
         await storage.delete_project("p")
-    assert [one.id for one in await storage.upkeep.unfinished_erasures()] == [order.id]
-    done = await erase(storage, order)
+    assert [one.id for one in await storage.unfinished_erasures()] == [order.id]
+    done = await storage.maintenance.erase(order)
     assert done.finished_ns is not None
     assert (done.rows, done.log_events) == (len(rows), 2)
     # Too late: a process that did not know of the deletion.
@@ -123,10 +122,10 @@ async def test_a_deleted_project_leaves_nothing_and_nobody_gets_its_number(stora
     assert (
         await storage.list_traces("new", TraceFilter(operation="all", counted=None), Page(limit=1))
     ).rows == []
-    assert await storage.upkeep.unfinished_erasures() == []
+    assert await storage.unfinished_erasures() == []
 
 
-async def test_first_revocation_stays(storage: StorageAdapter) -> None:
+async def test_first_revocation_stays(storage: Store) -> None:
     [key] = await storage.list_keys("p")
     assert not await storage.revoke_key("q", key.id, 5)
     assert not await storage.revoke_key("p", "unknown", 5)
@@ -138,7 +137,7 @@ async def test_first_revocation_stays(storage: StorageAdapter) -> None:
     assert other.revoked_ns is None
 
 
-async def test_use_of_a_key_is_noted_once_a_minute(storage: StorageAdapter) -> None:
+async def test_use_of_a_key_is_noted_once_a_minute(storage: Store) -> None:
     [key] = await storage.list_keys("p")
     for used_ns, noted_ns in (
         (NOON_NS, NOON_NS),
@@ -166,7 +165,7 @@ async def test_one_of_many_first_projects_wins(backend: Backend, tmp_path: Path)
         await storage.close()
 
 
-async def test_ring_refuses_a_revoked_key_of_a_real_store(storage: StorageAdapter) -> None:
+async def test_ring_refuses_a_revoked_key_of_a_real_store(storage: Store) -> None:
     secret = new_key()
     await storage.create_key(key_record(secret, "p", created_ns=NOON_NS))
     ring = KeyRing(storage, ttl_s=0)
@@ -180,7 +179,7 @@ async def test_ring_refuses_a_revoked_key_of_a_real_store(storage: StorageAdapte
 
 
 async def test_prices_of_a_project_are_kept_until_they_are_replaced_or_forgotten(
-    storage: StorageAdapter,
+    storage: Store,
 ) -> None:
     assert await storage.project_prices("p") is None
     first, second = ProjectPrices('{"prices":[]}', NOON_NS), ProjectPrices('{"prices":[{}]}', NOON_NS + 1)
@@ -195,7 +194,7 @@ async def test_prices_of_a_project_are_kept_until_they_are_replaced_or_forgotten
     assert await storage.project_prices("p") is None
 
 
-async def test_prices_of_an_unknown_project_are_refused(storage: StorageAdapter) -> None:
+async def test_prices_of_an_unknown_project_are_refused(storage: Store) -> None:
     with pytest.raises(KeyError):
         await storage.put_project_prices("nobody", ProjectPrices('{"prices":[]}', NOON_NS))
     assert await storage.project_prices("nobody") is None

@@ -17,7 +17,7 @@ from tests.storage.model import (
 )
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, span, step
 
-from pulse_storage import InvalidCursor, StorageAdapter, TraceRecord
+from pulse_storage import InvalidCursor, Store, TraceRecord
 from pulse_storage.content.bodies import pack
 from pulse_storage.filters import (
     AnalyticsQuery,
@@ -30,7 +30,7 @@ from pulse_storage.filters import (
 pytestmark = pytest.mark.anyio
 
 
-async def test_each_filter_lets_through_what_it_says(storage: StorageAdapter) -> None:
+async def test_each_filter_lets_through_what_it_says(storage: Store) -> None:
     await storage.ingest(corpus(1), keep_all=True)
     await storage.ingest(corpus(2, project_id="q"), keep_all=True)
     rows = await everything(storage, "p")
@@ -44,7 +44,7 @@ async def test_each_filter_lets_through_what_it_says(storage: StorageAdapter) ->
     assert [where for where in FILTERS if matching(rows, where)][3:]
 
 
-async def test_pages_by_cursor_neither_repeat_nor_skip_while_rows_arrive(storage: StorageAdapter) -> None:
+async def test_pages_by_cursor_neither_repeat_nor_skip_while_rows_arrive(storage: Store) -> None:
     numbers = list(range(1, 301, 3))
     await storage.ingest([span(number) for number in numbers])
     for order in ("desc", "asc"):
@@ -85,7 +85,7 @@ _FAR_APART_NS = (
 @pytest.mark.parametrize("order", ["desc", "asc"])
 @pytest.mark.parametrize("limit", [1, 4, 50])
 async def test_calls_of_a_rare_model_are_found_however_far_apart(
-    storage: StorageAdapter, order: Order, limit: int
+    storage: Store, order: Order, limit: int
 ) -> None:
     rare = [
         span(number, model_used="rare", start_ns=at_ns) for number, at_ns in enumerate(_FAR_APART_NS, start=1)
@@ -111,7 +111,7 @@ async def test_calls_of_a_rare_model_are_found_however_far_apart(
 @pytest.mark.parametrize("order", ["desc", "asc"])
 @pytest.mark.parametrize("models", [3, 50])
 async def test_calls_of_few_models_and_of_many_come_in_one_order(
-    storage: StorageAdapter, order: Order, models: int
+    storage: Store, order: Order, models: int
 ) -> None:
     await storage.ingest(
         [
@@ -133,7 +133,7 @@ async def test_calls_of_few_models_and_of_many_come_in_one_order(
     assert seen + [row.trace_id for row in page.rows] == expected
 
 
-async def test_least_latency_is_exact_at_the_borders_of_buckets(storage: StorageAdapter) -> None:
+async def test_least_latency_is_exact_at_the_borders_of_buckets(storage: Store) -> None:
     borders = [2.0 ** (eighth / 8) for eighth in range(-12, 100)]
     around = [value for border in borders for value in (nextafter(border, 0), border)]
     latencies = [-1.0, 0.0, *around, None]
@@ -145,7 +145,7 @@ async def test_least_latency_is_exact_at_the_borders_of_buckets(storage: Storage
         assert [row.trace_id for row in page.rows] == [row.trace_id for row in matching(rows, where)], least
 
 
-async def test_offset_skips_rows(storage: StorageAdapter) -> None:
+async def test_offset_skips_rows(storage: Store) -> None:
     await storage.ingest([span(number) for number in range(1, 21)])
     ids = [row.trace_id for row in await everything(storage, "p")]
     page = await storage.list_traces("p", TraceFilter(), Page(limit=5, offset=12))
@@ -155,7 +155,7 @@ async def test_offset_skips_rows(storage: StorageAdapter) -> None:
     assert (await storage.list_traces("p", TraceFilter(), Page(limit=5, offset=99))).rows == []
 
 
-async def test_list_ends_with_its_last_full_page(storage: StorageAdapter) -> None:
+async def test_list_ends_with_its_last_full_page(storage: Store) -> None:
     await storage.ingest([span(number) for number in range(1, 11)])
     first = await storage.list_traces("p", TraceFilter(), Page(limit=5))
     second = await storage.list_traces("p", TraceFilter(), Page(limit=5, cursor=first.next_cursor))
@@ -163,7 +163,7 @@ async def test_list_ends_with_its_last_full_page(storage: StorageAdapter) -> Non
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "????", "AAAA", "A" * 23, "é", "A" * 500])
-async def test_foreign_cursor_is_refused(storage: StorageAdapter, cursor: str) -> None:
+async def test_foreign_cursor_is_refused(storage: Store, cursor: str) -> None:
     with pytest.raises(InvalidCursor):
         await storage.list_traces("p", TraceFilter(), Page(cursor=cursor))
     with pytest.raises(InvalidCursor):
@@ -172,7 +172,7 @@ async def test_foreign_cursor_is_refused(storage: StorageAdapter, cursor: str) -
         await storage.search_traces("p", TraceFilter(), "x", Page(cursor=cursor))
 
 
-async def test_lists_carry_texts_but_no_bodies(storage: StorageAdapter) -> None:
+async def test_lists_carry_texts_but_no_bodies(storage: Store) -> None:
     text = "é" * 3000
     long = span(2, output_preview=text[:500], output_text=pack(text.encode()))
     long = long._replace(request_body=pack(b"{}"), response_body=pack(b"[]"))
@@ -182,7 +182,7 @@ async def test_lists_carry_texts_but_no_bodies(storage: StorageAdapter) -> None:
     assert {row.request_body or row.response_body for row in rows} == {None}
 
 
-async def test_rows_are_found_by_their_visible_ids(storage: StorageAdapter) -> None:
+async def test_rows_are_found_by_their_visible_ids(storage: Store) -> None:
     await storage.ingest(corpus(5), keep_all=True)
     rows = await everything(storage, "p")
     ids = [row.trace_id for row in rows]
@@ -195,7 +195,7 @@ async def test_rows_are_found_by_their_visible_ids(storage: StorageAdapter) -> N
     assert await storage.get_trace("p", uuid4()) is None
 
 
-async def test_rows_of_very_long_texts_come_in_parts(storage: StorageAdapter) -> None:
+async def test_rows_of_very_long_texts_come_in_parts(storage: Store) -> None:
     text = pack(b"x" * (9 << 20))
     await storage.ingest([span(number, output_preview="x", output_text=text) for number in range(1, 5)])
     page = await storage.list_traces("p", TraceFilter(), Page(limit=4))
@@ -206,7 +206,7 @@ async def test_rows_of_very_long_texts_come_in_parts(storage: StorageAdapter) ->
     assert [row and row.trace_id for row in await storage.get_traces("p", ids)] == ids[:2]
 
 
-async def test_a_page_shows_of_each_answer_what_its_row_shows_by_itself(storage: StorageAdapter) -> None:
+async def test_a_page_shows_of_each_answer_what_its_row_shows_by_itself(storage: Store) -> None:
     random = Random(5)
     # Packed, the largest of them are too large to be read along with others.
     sizes = [0, 600, 70_000, 5_000, 300_000] * 25
@@ -226,20 +226,20 @@ async def test_a_page_shows_of_each_answer_what_its_row_shows_by_itself(storage:
     assert [row and row.output_text for row in alone] == [row.output_text for row in rows[:10]]
 
 
-async def in_session(storage: StorageAdapter, session_id: str, project_id: str = "p") -> list[TraceRecord]:
+async def in_session(storage: Store, session_id: str, project_id: str = "p") -> list[TraceRecord]:
     """The counted calls of a session, oldest first, as the API asks for them."""
     page = Page(limit=1000, order="asc")
     return (await storage.list_traces(project_id, TraceFilter(session_id=session_id), page)).rows
 
 
-async def test_session_holds_its_counted_calls_oldest_first(storage: StorageAdapter) -> None:
+async def test_session_holds_its_counted_calls_oldest_first(storage: Store) -> None:
     await storage.ingest(corpus(6), keep_all=True)
     rows = matching(await everything(storage, "p"), TraceFilter(session_id="s1"))[::-1]
     assert await in_session(storage, "s1") == rows
     assert await in_session(storage, "unknown") == []
 
 
-async def test_session_of_the_root_reaches_its_calls_whichever_came_first(storage: StorageAdapter) -> None:
+async def test_session_of_the_root_reaches_its_calls_whichever_came_first(storage: Store) -> None:
     await storage.ingest([span(2, trace=1, parent=1)])
     assert await in_session(storage, "late") == []
     await storage.ingest([step(1, trace=1, session_id="late", user_id="u")])
@@ -248,7 +248,7 @@ async def test_session_of_the_root_reaches_its_calls_whichever_came_first(storag
     assert (await storage.count_traces("p", TraceFilter(user_id="u"))).rows == 2
 
 
-async def test_counts_that_no_rollup_knows_stop_at_a_bound(storage: StorageAdapter) -> None:
+async def test_counts_that_no_rollup_knows_stop_at_a_bound(storage: Store) -> None:
     for first in range(1, 12_001, 4_000):
         await storage.ingest([span(number, user_id="u") for number in range(first, first + 4_000)])
     assert await storage.count_traces("p", TraceFilter()) == Count(12_000, exact=True)
@@ -256,7 +256,7 @@ async def test_counts_that_no_rollup_knows_stop_at_a_bound(storage: StorageAdapt
     assert await storage.count_traces("p", TraceFilter(user_id="v")) == Count(0, exact=True)
 
 
-async def test_projects_never_see_each_other(storage: StorageAdapter) -> None:
+async def test_projects_never_see_each_other(storage: Store) -> None:
     rows = corpus(7)
     theirs = [row._replace(project_id="q") for row in rows]
     await storage.ingest(rows, keep_all=True)
@@ -273,7 +273,7 @@ async def test_projects_never_see_each_other(storage: StorageAdapter) -> None:
     assert await storage.get_trace("p", by_row_id[0]) is None
 
 
-async def _numbers(storage: StorageAdapter, project_id: str) -> object:
+async def _numbers(storage: Store, project_id: str) -> object:
     query = AnalyticsQuery(from_ns=0, before_ns=2 * NOON_NS)
     return (
         (await storage.analytics(project_id, query)).total,
@@ -283,7 +283,7 @@ async def _numbers(storage: StorageAdapter, project_id: str) -> object:
     )
 
 
-async def test_unknown_project_is_an_empty_one(storage: StorageAdapter) -> None:
+async def test_unknown_project_is_an_empty_one(storage: Store) -> None:
     await storage.ingest([span(1, session_id="s")])
     [row] = await everything(storage, "p")
     assert await everything(storage, "nobody") == []
@@ -295,7 +295,7 @@ async def test_unknown_project_is_an_empty_one(storage: StorageAdapter) -> None:
     assert await storage.list_keys("nobody") == []
 
 
-async def test_reads_go_on_while_rows_are_written(storage: StorageAdapter) -> None:
+async def test_reads_go_on_while_rows_are_written(storage: Store) -> None:
     async def write() -> None:
         for first in range(1, 3_001, 500):
             await storage.ingest([span(number) for number in range(first, first + 500)])

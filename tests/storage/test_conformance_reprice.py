@@ -14,7 +14,7 @@ from tests.storage.model import anonymous, everything, new_project
 from tests.support.examples import examples
 from tests.support.rows import HOUR_NS, NOON_NS, SECOND_NS, project, span, step
 
-from pulse_storage import SpanRow, StorageAdapter, TraceRecord
+from pulse_storage import SpanRow, Store, TraceRecord
 from pulse_storage.filters import (
     Analytics,
     AnalyticsQuery,
@@ -66,7 +66,7 @@ def _query(group_by: GroupBy) -> AnalyticsQuery:
 
 
 async def reprice(
-    storage: StorageAdapter,
+    storage: Store,
     price: PriceSpan,
     job: RepriceJob = ALL,
     *,
@@ -81,7 +81,7 @@ async def reprice(
     return found
 
 
-async def state(storage: StorageAdapter, project_id: str = "p") -> tuple[list[TraceRecord], list[Analytics]]:
+async def state(storage: Store, project_id: str = "p") -> tuple[list[TraceRecord], list[Analytics]]:
     """Every row, and sums by every rollup."""
     groups: tuple[GroupBy, ...] = ("hour", "model", "provider")
     sums = [await storage.analytics(project_id, _query(group_by)) for group_by in groups]
@@ -125,7 +125,7 @@ def _call(draw: st.DrawFn, key: int) -> SpanRow:
 @settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=calls(), override=st.booleans(), limit=st.integers(1, 5))
 def test_a_repriced_store_is_one_that_had_the_new_prices_from_the_start(
-    lasting: StorageAdapter, rows: list[SpanRow], override: bool, limit: int
+    lasting: Store, rows: list[SpanRow], override: bool, limit: int
 ) -> None:
     new = prices("new", {"m1": 5, "m2": 7}, override=override)
 
@@ -178,7 +178,7 @@ def _assert_told(told: Repriced, before: Sequence[TraceRecord], after: Sequence[
     assert told.changed >= sum(old != new for old, new in zip(before, after, strict=True))
 
 
-async def test_a_job_goes_on_where_it_was_interrupted(storage: StorageAdapter) -> None:
+async def test_a_job_goes_on_where_it_was_interrupted(storage: Store) -> None:
     rows = [at(OLD, span(number, model_used="m1")) for number in range(1, 1201)]
     await storage.ingest(rows)
     assert await storage.repriced_so_far("p", ALL) is None
@@ -197,7 +197,7 @@ async def test_a_job_goes_on_where_it_was_interrupted(storage: StorageAdapter) -
     assert {row.price_version for row in await everything(storage, "p")} == {"new"}
 
 
-async def test_a_trace_is_done_once_though_chunks_cut_through_it(storage: StorageAdapter) -> None:
+async def test_a_trace_is_done_once_though_chunks_cut_through_it(storage: Store) -> None:
     rows = [at(OLD, span(number, trace=1 + number % 2, model_used="m1")) for number in range(1, 1201)]
     await storage.ingest(rows)
     foretold = await reprice(storage, NEW, dry_run=True)
@@ -215,7 +215,7 @@ async def test_a_large_trace_is_priced_like_small_ones(backend: Backend, tmp_pat
         told = {"reported_cost_nano_usd": number} if number % 5 == 0 else {}
         rows += [outer._replace(**told), inner]
 
-    async def stored(name: str, price: PriceSpan) -> StorageAdapter:
+    async def stored(name: str, price: PriceSpan) -> Store:
         (tmp_path / name).mkdir()
         storage = backend.open(tmp_path / name)
         await storage.create_project(*project())
@@ -235,7 +235,7 @@ async def test_a_large_trace_is_priced_like_small_ones(backend: Backend, tmp_pat
     backend.check(tmp_path / "repriced")
 
 
-async def test_only_calls_in_the_range_and_the_project_change(storage: StorageAdapter) -> None:
+async def test_only_calls_in_the_range_and_the_project_change(storage: Store) -> None:
     rows = [at(OLD, span(number, model_used="m1")) for number in range(1, 7)]
     await storage.ingest([*rows, *(row._replace(project_id="q") for row in rows)])
     job = RepriceJob(NOON_NS + 2 * SECOND_NS, NOON_NS + 4 * SECOND_NS, "new")
@@ -249,7 +249,7 @@ async def test_only_calls_in_the_range_and_the_project_change(storage: StorageAd
     assert (await storage.reprice("nobody", ALL, NEW, Repriced())).done
 
 
-async def test_a_reported_cost_from_before_it_was_kept_apart_is_never_lost(storage: StorageAdapter) -> None:
+async def test_a_reported_cost_from_before_it_was_kept_apart_is_never_lost(storage: Store) -> None:
     await storage.ingest(
         [span(1, model_used="m1", cost_nano_usd=42, cost_source="reported", price_version=None)]
     )
@@ -261,7 +261,7 @@ async def test_a_reported_cost_from_before_it_was_kept_apart_is_never_lost(stora
     assert (row.cost_nano_usd, row.cost_source, row.price_version) == (42, "reported", None)
 
 
-async def test_spans_that_come_after_a_repricing_meet_the_new_costs(storage: StorageAdapter) -> None:
+async def test_spans_that_come_after_a_repricing_meet_the_new_costs(storage: Store) -> None:
     outer = at(OLD, span(1, trace=1, scope="framework", model_used="m1", provider_request_id="r"))
     inner = span(2, trace=1, parent=1, model_used=None, provider_request_id="r", input_tokens=100)
     await storage.ingest([outer])
@@ -274,7 +274,7 @@ async def test_spans_that_come_after_a_repricing_meet_the_new_costs(storage: Sto
 
 
 async def test_calls_that_arrive_meanwhile_are_neither_lost_nor_counted_twice(
-    backend: Backend, storage: StorageAdapter, tmp_path: Path
+    backend: Backend, storage: Store, tmp_path: Path
 ) -> None:
     rows = [at(OLD, span(number, trace=number // 3 + 1, model_used="m1")) for number in range(3, 903)]
     await storage.ingest(rows[::2])
@@ -291,7 +291,7 @@ async def test_calls_that_arrive_meanwhile_are_neither_lost_nor_counted_twice(
     assert (total.calls, total.cost_nano_usd) == (900, 900 * 600)
 
 
-async def test_models_of_calls_without_known_tokens_are_listed(storage: StorageAdapter) -> None:
+async def test_models_of_calls_without_known_tokens_are_listed(storage: Store) -> None:
     unknown = {"input_tokens": None, "output_tokens": None, "cost_nano_usd": None}
     rows = [span(number, model_used="m1", **unknown) for number in (1, 2)]
     rows += [span(3, model_used=None, model_requested="m2", **unknown)]
@@ -316,7 +316,7 @@ async def test_models_of_calls_without_known_tokens_are_listed(storage: StorageA
     assert by_user.unknown_usage == 3
 
 
-async def test_models_without_a_price_are_told(storage: StorageAdapter) -> None:
+async def test_models_without_a_price_are_told(storage: Store) -> None:
     nothing = {"cost_nano_usd": None, "cost_source": None, "price_version": None}
     rows = [span(number, model_used="m3", **nothing) for number in (1, 2, 3)]
     rows += [span(4, model_used=None, model_requested="m4", provider=None, **nothing)]

@@ -15,7 +15,7 @@ from tests.storage.model import (
 )
 from tests.support.rows import span
 
-from pulse_storage import StorageAdapter, TraceRecord
+from pulse_storage import Store, TraceRecord
 from pulse_storage.filters import (
     Count,
     Order,
@@ -28,7 +28,7 @@ from pulse_storage.filters import (
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_list_whose_budget_is_spent_goes_on_where_it_ended(storage: StorageAdapter) -> None:
+async def test_a_list_whose_budget_is_spent_goes_on_where_it_ended(storage: Store) -> None:
     rare = {number: "rare" if number % 1700 == 0 else None for number in range(1, 8_001)}
     await storage.ingest([span(number, service=service) for number, service in rare.items()])
     where = TraceFilter(service="rare")
@@ -49,7 +49,7 @@ async def test_a_list_whose_budget_is_spent_goes_on_where_it_ended(storage: Stor
         assert seen == (whole.rows if order == "desc" else whole.rows[::-1])
 
 
-async def test_a_count_whose_time_is_up_says_so(storage: StorageAdapter) -> None:
+async def test_a_count_whose_time_is_up_says_so(storage: Store) -> None:
     await storage.ingest([span(number, service="shop") for number in range(1, 5_001)])
     counted = await storage.count_traces("p", TraceFilter(service="shop"), seconds=0)
     assert not counted.exact
@@ -75,7 +75,7 @@ _TEXTS = [
 
 
 @pytest.mark.parametrize("text", _TEXTS)
-async def test_search_finds_the_rows_whose_content_holds_the_text(storage: StorageAdapter, text: str) -> None:
+async def test_search_finds_the_rows_whose_content_holds_the_text(storage: Store, text: str) -> None:
     await storage.ingest(corpus(8), keep_all=True)
     await storage.ingest(corpus(9, project_id="q"), keep_all=True)
     rows = await everything(storage, "p")
@@ -89,7 +89,7 @@ async def test_search_finds_the_rows_whose_content_holds_the_text(storage: Stora
 
 
 @pytest.mark.parametrize("budget", [ScanBudget(content_bytes=1), ScanBudget(seconds=0)])
-async def test_search_goes_on_where_its_budget_ended(storage: StorageAdapter, budget: ScanBudget) -> None:
+async def test_search_goes_on_where_its_budget_ended(storage: Store, budget: ScanBudget) -> None:
     await storage.ingest(corpus(8), keep_all=True)
     expected = await holding(storage, await everything(storage, "p"), "world")
     pages = [page async for page in _search_pages(storage, EVERYTHING, "world", Page(limit=5, budget=budget))]
@@ -99,14 +99,14 @@ async def test_search_goes_on_where_its_budget_ended(storage: StorageAdapter, bu
     assert len(pages) <= len(corpus(8)) + 1
 
 
-async def _searched(storage: StorageAdapter, where: TraceFilter, text: str, page: Page) -> list[TraceRecord]:
+async def _searched(storage: Store, where: TraceFilter, text: str, page: Page) -> list[TraceRecord]:
     pages = [page async for page in _search_pages(storage, where, text, page)]
     assert all(len(found.rows) == page.limit for found in pages[:-1])
     return [row for page in pages for row in page.rows]
 
 
 async def _search_pages(
-    storage: StorageAdapter, where: TraceFilter, text: str, page: Page
+    storage: Store, where: TraceFilter, text: str, page: Page
 ) -> AsyncIterator[TracePage]:
     while True:
         found = await storage.search_traces("p", where, text, page)

@@ -17,15 +17,14 @@ from tests.storage.model import snapshot
 from tests.support.conversations import Conversations
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, SECOND_NS, project, span
 
-from pulse_storage import SpanRow, StorageAdapter, TraceRecord, open_storage
+from pulse_storage import SpanRow, Store, TraceRecord, open_storage
 from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import RecentDigests, pack_document
+from pulse_storage.copying import Copied, copy
 from pulse_storage.events import EventContent, EventPart
 from pulse_storage.filters import AnalyticsQuery, TraceFilter
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project, ProjectPrices
-from pulse_storage.sql.copy.copying import Copied, copy
-from pulse_storage.sql.maintenance.run import run
 
 pytestmark = pytest.mark.anyio
 
@@ -33,7 +32,7 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture(params=["from", "to"])
 async def stores(
     request: pytest.FixtureRequest, backend: Backend, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[StorageAdapter, StorageAdapter]]:
+) -> AsyncIterator[tuple[Store, Store]]:
     """A source with two projects and an empty target: one of each kind of store, the other SQLite."""
     kinds: tuple[Backend, ...] = (backend, SqliteBackend())
     if request.param == "to":
@@ -49,19 +48,19 @@ async def stores(
 
 
 @pytest.fixture
-def storage(stores: tuple[StorageAdapter, StorageAdapter]) -> StorageAdapter:
+def storage(stores: tuple[Store, Store]) -> Store:
     """The store that is copied."""
     return stores[0]
 
 
 @pytest.fixture
-def target(stores: tuple[StorageAdapter, StorageAdapter]) -> StorageAdapter:
+def target(stores: tuple[Store, Store]) -> Store:
     """The store that is filled."""
     return stores[1]
 
 
 async def test_everything_of_a_store_is_copied_and_a_second_time_nothing(
-    storage: StorageAdapter, target: StorageAdapter
+    storage: Store, target: Store
 ) -> None:
     await storage.ingest([*corpus(3), *corpus(4, project_id="q")], keep_all=True)
     await storage.ingest(_conversation())
@@ -69,9 +68,11 @@ async def test_everything_of_a_store_is_copied_and_a_second_time_nothing(
     await storage.ingest([span(5_000)])
     await storage.put_project_prices("p", ProjectPrices("{}", 7))
     policy = RetentionPolicy(rows_days=2, content_days=1, keep_errors=True)
-    await storage.upkeep.set_policy("p", policy)
+    await storage.set_retention_policy("p", policy)
     # Rows that are gone leave sums, and rows beside them that no longer change.
-    await run(storage, [Project("p", "p", 0)], KEEP_EVERYTHING, NOON_NS + 2 * DAY_NS + 5 * HOUR_NS)
+    await storage.maintenance.apply(
+        [Project("p", "p", 0)], KEEP_EVERYTHING, NOON_NS + 2 * DAY_NS + 5 * HOUR_NS
+    )
     done = await copy(storage, target)
     assert [project.verified for project in done] == [True, True]
     for project_id in ("p", "q"):
@@ -82,8 +83,8 @@ async def test_everything_of_a_store_is_copied_and_a_second_time_nothing(
         assert counts[0] == counts[1]
     assert await target.list_projects() == await storage.list_projects()
     assert await target.project_prices("p") == ProjectPrices("{}", 7)
-    assert await target.upkeep.policy("p") == policy
-    marks = [await store.upkeep.marks("p") for store in (storage, target)]
+    assert await target.retention_policy("p") == policy
+    marks = [await store.maintenance.progress("p") for store in (storage, target)]
     assert marks[0] == marks[1]
     again = await copy(storage, target)
     assert [(project.put_rows, project.passes, project.verified) for project in again] == [(0, 1, True)] * 2
@@ -96,7 +97,7 @@ async def test_everything_of_a_store_is_copied_and_a_second_time_nothing(
 
 
 async def test_rows_that_came_or_changed_since_are_carried_by_the_next_copy(
-    storage: StorageAdapter, target: StorageAdapter
+    storage: Store, target: Store
 ) -> None:
     rows = corpus(5)
     await storage.ingest(rows[:100], keep_all=True)
@@ -110,9 +111,7 @@ async def test_rows_that_came_or_changed_since_are_carried_by_the_next_copy(
     assert await _sums(target, "p") == await _sums(storage, "p")
 
 
-async def test_rows_that_come_while_it_copies_are_carried_too(
-    storage: StorageAdapter, target: StorageAdapter
-) -> None:
+async def test_rows_that_come_while_it_copies_are_carried_too(storage: Store, target: Store) -> None:
     await storage.ingest([span(n) for n in range(1, 1_300)])
     arrived: list[object] = []
 
@@ -130,9 +129,7 @@ async def test_rows_that_come_while_it_copies_are_carried_too(
     assert await _rows(target, "p") == await _rows(storage, "p")
 
 
-async def test_a_target_with_rows_of_its_own_is_told_and_left(
-    storage: StorageAdapter, target: StorageAdapter
-) -> None:
+async def test_a_target_with_rows_of_its_own_is_told_and_left(storage: Store, target: Store) -> None:
     await storage.ingest([span(1)])
     await target.create_project(*project("p"))
     await target.create_project(*project("other"))
@@ -189,7 +186,7 @@ async def _go_on(folder: Path) -> None:
     await target.close()
 
 
-def _stores(folder: Path) -> tuple[StorageAdapter, StorageAdapter]:
+def _stores(folder: Path) -> tuple[Store, Store]:
     return (
         open_storage(f"sqlite:///{folder / 'source' / 'pulse.db'}"),
         open_storage(f"sqlite:///{folder / 'target' / 'pulse.db'}"),
@@ -218,11 +215,11 @@ def _assemble(parts: Sequence[EventPart]) -> EventContent:
     return EventContent("said", None, None, pack(b"[%d]" % len(parts)), None, None)
 
 
-async def _rows(storage: StorageAdapter, project_id: str) -> list[TraceRecord]:
+async def _rows(storage: Store, project_id: str) -> list[TraceRecord]:
     return [row for row in await snapshot(storage, project_id) if row is not None]
 
 
-async def _sums(storage: StorageAdapter, project_id: str) -> object:
+async def _sums(storage: Store, project_id: str) -> object:
     query = AnalyticsQuery(from_ns=NOON_NS - 9 * DAY_NS - HOUR_NS, before_ns=NOON_NS + 9 * DAY_NS + 7)
     found = [await storage.analytics(project_id, replace(query, group_by=by)) for by in ("day", "model")]
     return [(answer.total, sorted(answer.groups, key=lambda group: str(group.key))) for answer in found]

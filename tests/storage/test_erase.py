@@ -11,16 +11,15 @@ from tests.storage.backends import Backend
 from tests.storage.corpus import corpus
 from tests.storage.model import snapshot
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span, step
+from tests.support.sql_steps import steps_of
 
-from pulse_storage import StorageAdapter, TraceRecord
+from pulse_storage import Store, TraceRecord
 from pulse_storage.content.bodies import pack
 from pulse_storage.events import EventContent, EventPart
 from pulse_storage.filters import AnalyticsQuery
+from pulse_storage.maintenance import MAINTENANCE_LEASE, Erasure, MaintenanceLeaseHeld, Subject
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.sql.maintenance.erase import erase
-from pulse_storage.sql.maintenance.run import UpkeepBusy, run
-from pulse_storage.sql.tables.erasures import Erasure, Subject
 
 pytestmark = pytest.mark.anyio
 
@@ -62,19 +61,19 @@ async def test_what_is_left_is_what_a_store_would_have_that_never_had_the_rest(
         backend.check(folder)
 
 
-async def test_other_records_of_the_same_calls_go_too(storage: StorageAdapter) -> None:
+async def test_other_records_of_the_same_calls_go_too(storage: Store) -> None:
     """A client's own span of the call, which knows of no user, holds the same words."""
     named = span(1, trace=8, user_id="ana", partner_key="k", scope="a", dialect="gen-ai")
     nameless = span(1, trace=9, partner_key="k", scope="b", request_body=pack(b"{}"), start_ns=named.start_ns)
     bystander = span(3, trace=10)
     await storage.ingest([named, nameless, bystander])
-    assert await storage.upkeep.erasable("p", "user_id", "ana") == (1, 1)
+    assert await storage.maintenance.count_erasable("p", "user_id", "ana") == (1, 1)
     done = await _erase(storage, "user_id", "ana")
     assert (done.rows, done.calls) == (2, 1)
     assert [row.otel_trace_id[-1] for row in await _rows(storage, "p")] == [10]
 
 
-async def test_what_others_had_from_an_erased_row_is_decided_anew(storage: StorageAdapter) -> None:
+async def test_what_others_had_from_an_erased_row_is_decided_anew(storage: Store) -> None:
     root = step(1, trace=9, session_id="s", user_id="ana")
     calls = [span(n, trace=9, parent=1, user_id=user) for n, user in ((2, "ana"), (3, "bob"))]
     await storage.ingest([root, *calls])
@@ -82,7 +81,7 @@ async def test_what_others_had_from_an_erased_row_is_decided_anew(storage: Stora
     assert [(row.user_id, row.session_id) for row in await _rows(storage, "p")] == [("bob", None)]
 
 
-async def test_a_trace_that_is_larger_than_a_step_loses_all_that_inherit(storage: StorageAdapter) -> None:
+async def test_a_trace_that_is_larger_than_a_step_loses_all_that_inherit(storage: Store) -> None:
     """The root alone names the user: once it is gone, nothing would tell that the others are theirs."""
     root = step(1, trace=9, user_id="ana")
     await storage.ingest([root, *(span(n, trace=9, parent=1) for n in range(2, 1_400))])
@@ -93,7 +92,7 @@ async def test_a_trace_that_is_larger_than_a_step_loses_all_that_inherit(storage
     assert await _rows(storage, "p") == []
 
 
-async def test_log_events_are_erased_with_their_spans(storage: StorageAdapter) -> None:
+async def test_log_events_are_erased_with_their_spans(storage: Store) -> None:
     row = span(1, user_id="ana")
 
     def part(digest: int, span_id: bytes) -> EventPart:
@@ -113,58 +112,60 @@ async def test_log_events_are_erased_with_their_spans(storage: StorageAdapter) -
     assert (result.stored, result.duplicates) == (2, 1)
 
 
-async def test_an_erasure_is_taken_up_where_it_was_left(storage: StorageAdapter) -> None:
+async def test_an_erasure_is_taken_up_where_it_was_left(storage: Store) -> None:
     await storage.ingest([span(n, user_id="ana") for n in range(1, 1_200)])
-    ordered = await storage.upkeep.order_erasure("p", "user_id", "ana")
-    cut = await erase(storage, ordered, within_s=0)
+    ordered = await storage.order_erasure("p", "user_id", "ana")
+    cut = await storage.maintenance.erase(ordered, within_s=0)
     assert cut.finished_ns is None
-    once = await storage.upkeep.erase_step(ordered.id)
+    once = await steps_of(storage).erase_step(ordered.id)
     assert 0 < once.rows < 1_199
-    assert [row.id for row in await storage.upkeep.unfinished_erasures()] == [ordered.id]
-    again = await storage.upkeep.order_erasure("p", "user_id", "ana")
+    assert [row.id for row in await storage.unfinished_erasures()] == [ordered.id]
+    again = await storage.order_erasure("p", "user_id", "ana")
     assert again.id == ordered.id
-    done = await erase(storage, again)
+    done = await storage.maintenance.erase(again)
     assert (done.rows, done.calls, done.value) == (1_199, 1_199, None)
-    assert await storage.upkeep.unfinished_erasures() == []
-    assert await storage.upkeep.erasures("p") == [done]
-    assert await storage.upkeep.erasures("q") == []
+    assert await storage.unfinished_erasures() == []
+    assert await storage.erasures("p") == [done]
+    assert await storage.erasures("q") == []
     assert await _rows(storage, "p") == []
 
 
-async def test_erasing_waits_for_whoever_is_at_it(storage: StorageAdapter) -> None:
-    assert await storage.upkeep.hold("upkeep", "another", 60)
-    ordered = await storage.upkeep.order_erasure("p", "user_id", "ana")
-    with pytest.raises(UpkeepBusy):
-        await erase(storage, ordered, wait_s=0)
+async def test_erasing_waits_for_whoever_is_at_it(storage: Store) -> None:
+    assert await storage.hold_lease(MAINTENANCE_LEASE, "another", 60)
+    ordered = await storage.order_erasure("p", "user_id", "ana")
+    with pytest.raises(MaintenanceLeaseHeld):
+        await storage.maintenance.erase(ordered, wait_s=0)
     with pytest.raises(KeyError):
-        await storage.upkeep.order_erasure("none", "user_id", "ana")
+        await storage.order_erasure("none", "user_id", "ana")
 
 
-async def test_sums_of_rows_that_aged_stay_when_their_user_is_erased(storage: StorageAdapter) -> None:
+async def test_sums_of_rows_that_aged_stay_when_their_user_is_erased(storage: Store) -> None:
     await storage.ingest([span(1, user_id="ana"), span(2, user_id="ana", start_ns=NOON_NS + 3 * DAY_NS)])
-    await run(storage, [Project("p", "p", 0)], RetentionPolicy(rows_days=1), NOON_NS + 3 * DAY_NS)
+    await storage.maintenance.apply(
+        [Project("p", "p", 0)], RetentionPolicy(rows_days=1), NOON_NS + 3 * DAY_NS
+    )
     done = await _erase(storage, "user_id", "ana")
     assert done.rows == 1
     query = AnalyticsQuery(from_ns=NOON_NS, before_ns=NOON_NS + 10 * DAY_NS)
     assert (await storage.analytics("p", query)).total.calls == 1
 
 
-async def _open(backend: Backend, folder: Path) -> StorageAdapter:
+async def _open(backend: Backend, folder: Path) -> Store:
     storage = backend.open(folder)
     await storage.create_project(*project("p"))
     await storage.create_project(*project("q"))
     return storage
 
 
-async def _erase(storage: StorageAdapter, subject: Subject, value: str) -> Erasure:
-    return await erase(storage, await storage.upkeep.order_erasure("p", subject, value))
+async def _erase(storage: Store, subject: Subject, value: str) -> Erasure:
+    return await storage.maintenance.erase(await storage.order_erasure("p", subject, value))
 
 
-async def _rows(storage: StorageAdapter, project_id: str) -> list[TraceRecord]:
+async def _rows(storage: Store, project_id: str) -> list[TraceRecord]:
     return [row for row in await snapshot(storage, project_id) if row is not None]
 
 
-async def _sums(storage: StorageAdapter) -> object:
+async def _sums(storage: Store) -> object:
     query = AnalyticsQuery(from_ns=NOON_NS - 9 * DAY_NS - HOUR_NS, before_ns=NOON_NS + 9 * DAY_NS + 7)
     found = [await storage.analytics("p", replace(query, group_by=by)) for by in ("day", "model", "hour")]
     return [(answer.total, sorted(answer.groups, key=lambda group: str(group.key))) for answer in found]

@@ -8,7 +8,7 @@ import hashlib
 import pytest
 from tests.support.rows import NOON_NS
 
-from pulse_storage import StorageAdapter
+from pulse_storage import Store
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.keys import (
     INGEST,
@@ -29,7 +29,7 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-async def stored_key(storage: StorageAdapter, **facts: object) -> tuple[str, str]:
+async def stored_key(storage: Store, **facts: object) -> tuple[str, str]:
     """A key of project p: the header that carries it, and its id."""
     key = new_key()
     record = key_record(key, "p", created_ns=NOON_NS)._replace(**facts)
@@ -81,7 +81,7 @@ def test_credentials_are_bearer_tokens_or_basic_passwords(header: str | None, ke
     assert credential(header) == key
 
 
-async def test_key_opens_what_its_scopes_say(storage: StorageAdapter) -> None:
+async def test_key_opens_what_its_scopes_say(storage: Store) -> None:
     header, key_id = await stored_key(storage, scopes=frozenset({READ}))
     ring = KeyRing(storage)
     assert (await ring.check(header, READ)).id == key_id
@@ -93,7 +93,7 @@ async def test_key_opens_what_its_scopes_say(storage: StorageAdapter) -> None:
     "facts", [{"revoked_ns": 1}, {"expires_ns": 1}, {"digest": key_digest("another key")}]
 )
 async def test_revoked_expired_and_unknown_keys_are_refused_alike(
-    storage: StorageAdapter, facts: dict[str, object]
+    storage: Store, facts: dict[str, object]
 ) -> None:
     header, _ = await stored_key(storage, **facts)
     with pytest.raises(KeyRefused) as refused:
@@ -101,7 +101,7 @@ async def test_revoked_expired_and_unknown_keys_are_refused_alike(
     assert str(refused.value) == ""
 
 
-async def test_answers_are_remembered_for_a_while_and_no_longer(storage: StorageAdapter) -> None:
+async def test_answers_are_remembered_for_a_while_and_no_longer(storage: Store) -> None:
     header, key_id = await stored_key(storage)
     patient, forgetful = KeyRing(storage, ttl_s=60), KeyRing(storage, ttl_s=-1)
     for ring in (patient, forgetful):
@@ -114,7 +114,7 @@ async def test_answers_are_remembered_for_a_while_and_no_longer(storage: Storage
         await forgetful.check(header, READ)
 
 
-async def test_unknown_keys_are_remembered_too(storage: StorageAdapter) -> None:
+async def test_unknown_keys_are_remembered_too(storage: Store) -> None:
     ring = KeyRing(storage, ttl_s=60)
     assert ring.check_cached("Bearer guess", READ) is None
     with pytest.raises(KeyRefused):
@@ -123,7 +123,7 @@ async def test_unknown_keys_are_remembered_too(storage: StorageAdapter) -> None:
         ring.check_cached("Bearer guess", READ)
 
 
-async def test_guesses_do_not_grow_the_memory(storage: StorageAdapter) -> None:
+async def test_guesses_do_not_grow_the_memory(storage: Store) -> None:
     ring = KeyRing(storage, ttl_s=60, capacity=3)
     for guess in range(9):
         with pytest.raises(KeyRefused):
@@ -133,14 +133,14 @@ async def test_guesses_do_not_grow_the_memory(storage: StorageAdapter) -> None:
         ring.check_cached("Bearer 8", READ)
 
 
-async def test_closed_store_is_not_a_refusal(storage: StorageAdapter) -> None:
+async def test_closed_store_is_not_a_refusal(storage: Store) -> None:
     header, _ = await stored_key(storage)
     await storage.close()
     with pytest.raises(StoreUnavailable):
         await KeyRing(storage).check(header, READ)
 
 
-async def test_use_is_written_down_once_a_minute(storage: StorageAdapter) -> None:
+async def test_use_is_written_down_once_a_minute(storage: Store) -> None:
     header, key_id = await stored_key(storage)
     ring = KeyRing(storage)
 
@@ -158,7 +158,7 @@ async def test_use_is_written_down_once_a_minute(storage: StorageAdapter) -> Non
 
 
 async def test_a_known_key_outlives_a_store_that_does_not_answer_for_seconds_only(
-    storage: StorageAdapter, monkeypatch: pytest.MonkeyPatch
+    storage: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     header, _ = await stored_key(storage)
     now_s = 100.0

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pulse_storage import SchemaTooNew, StoreUnusable, migrate, open_storage
+from pulse_storage import SchemaTooNew, StoreUnusable, open_storage
+from pulse_storage.engines import engine_of
 from pulse_storage.sql.migrations import known
+from pulse_storage.sqlite.engine import SqliteEngine
 
 _NAMES = [migration.name for migration in known("sqlite")]
 
@@ -29,51 +31,54 @@ def _execute(folder: Path, sql: str, *bindings: object) -> list[tuple[object, ..
 
 
 def test_pending_tells_what_apply_will_do_and_writes_nothing(tmp_path: Path) -> None:
-    assert migrate.pending(_url(tmp_path)) == _NAMES
+    assert engine_of(_url(tmp_path)).pending(_url(tmp_path)) == _NAMES
     assert list(tmp_path.iterdir()) == []
-    assert migrate.apply(_url(tmp_path)) == _NAMES
-    assert migrate.pending(_url(tmp_path)) == []
-    assert migrate.apply(_url(tmp_path)) == []
+    assert engine_of(_url(tmp_path)).apply(_url(tmp_path)) == _NAMES
+    assert engine_of(_url(tmp_path)).pending(_url(tmp_path)) == []
+    assert engine_of(_url(tmp_path)).apply(_url(tmp_path)) == []
 
 
 def test_applied_migrations_are_remembered_with_their_checksums(tmp_path: Path) -> None:
-    migrate.apply(_url(tmp_path))
+    engine_of(_url(tmp_path)).apply(_url(tmp_path))
     rows = _execute(tmp_path, "SELECT name, checksum FROM schema_migrations ORDER BY name")
     assert rows == [(m.name, hashlib.sha256(m.sql.encode()).hexdigest()) for m in known("sqlite")]
 
 
 def test_half_applied_schema_is_completed(tmp_path: Path) -> None:
     (tmp_path / "pulse.db").touch()
-    assert migrate.pending(_url(tmp_path)) == _NAMES
-    assert migrate.apply(_url(tmp_path)) == _NAMES
+    assert engine_of(_url(tmp_path)).pending(_url(tmp_path)) == _NAMES
+    assert engine_of(_url(tmp_path)).apply(_url(tmp_path)) == _NAMES
 
 
 def test_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
-    migrate.apply(_url(tmp_path))
+    engine_of(_url(tmp_path)).apply(_url(tmp_path))
     _execute(tmp_path, "INSERT INTO schema_migrations VALUES ('9999_future', 'x', 1)")
-    for attempt in (migrate.pending, migrate.apply, open_storage):
+    for attempt in (SqliteEngine().pending, SqliteEngine().apply, open_storage):
         with pytest.raises(SchemaTooNew, match="9999_future"):
             attempt(_url(tmp_path))
     assert _execute(tmp_path, "SELECT count(*) FROM schema_migrations") == [(len(_NAMES) + 1,)]
 
 
 def test_edited_migration_is_noticed(tmp_path: Path) -> None:
-    migrate.apply(_url(tmp_path))
+    engine_of(_url(tmp_path)).apply(_url(tmp_path))
     _execute(tmp_path, "UPDATE schema_migrations SET checksum = 'other' WHERE name = ?", _NAMES[0])
     with pytest.raises(StoreUnusable, match=_NAMES[0]):
-        migrate.apply(_url(tmp_path))
+        engine_of(_url(tmp_path)).apply(_url(tmp_path))
 
 
 def test_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
     _execute(tmp_path, "CREATE TABLE recipes (name TEXT)")
-    for attempt in (migrate.pending, migrate.apply, open_storage):
+    for attempt in (SqliteEngine().pending, SqliteEngine().apply, open_storage):
         with pytest.raises(StoreUnusable, match="another program"):
             attempt(_url(tmp_path))
     assert _execute(tmp_path, "SELECT name FROM sqlite_master") == [("recipes",)]
 
 
 def test_ten_processes_that_start_at_once_agree(tmp_path: Path) -> None:
-    script = "import sys; from pulse_storage import migrate; print(*migrate.apply(sys.argv[1]))"
+    script = (
+        "import sys; from pulse_storage.engines import engine_of;"
+        " print(*engine_of(sys.argv[1]).apply(sys.argv[1]))"
+    )
     started = [
         subprocess.Popen(
             [sys.executable, "-c", script, _url(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE
@@ -88,7 +93,7 @@ def test_ten_processes_that_start_at_once_agree(tmp_path: Path) -> None:
 
 
 def test_projects_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
-    migrate.apply(_url(tmp_path))
+    engine_of(_url(tmp_path)).apply(_url(tmp_path))
     for undo in (
         "DROP INDEX projects_by_name",
         "ALTER TABLE projects DROP COLUMN deleted_ns",
@@ -97,6 +102,6 @@ def test_projects_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
         _execute(tmp_path, undo)
     for id, name in (("aaaaaaaa-1", "shop"), ("bbbbbbbb-2", "shop"), ("cccccccc-3", "bank")):
         _execute(tmp_path, "INSERT INTO projects (id, name, created_ns) VALUES (?, ?, 1)", id, name)
-    assert migrate.apply(_url(tmp_path)) == ["0010_project_names"]
+    assert engine_of(_url(tmp_path)).apply(_url(tmp_path)) == ["0010_project_names"]
     names = _execute(tmp_path, "SELECT name FROM projects ORDER BY key")
     assert names == [("shop",), ("shop (bbbbbbbb)",), ("bank",)]

@@ -31,14 +31,12 @@ class _Store:
     def keep(self, rows: Sequence[SpanRow]) -> None:
         self._database.store([Call(rows, keep_all=True, size_bytes=0)])
 
-    def outlines(self, *traces: int, settled_before_ns: int = 0) -> dict[bytes, dict[bytes, Outline]]:
+    def outlines(self, *traces: int, frozen_before_ns: int = 0) -> dict[bytes, dict[bytes, Outline]]:
         ids = [trace.to_bytes(16, "big") for trace in traces]
-        return parse_outlines(request_outlines(self.connection, 1, ids, 501), settled_before_ns)
+        return parse_outlines(request_outlines(self.connection, 1, ids, 501), frozen_before_ns)
 
-    def outline(self, row: SpanRow, settled_before_ns: int = 0) -> Outline:
-        outlines = self.outlines(
-            int.from_bytes(row.otel_trace_id, "big"), settled_before_ns=settled_before_ns
-        )
+    def outline(self, row: SpanRow, frozen_before_ns: int = 0) -> Outline:
+        outlines = self.outlines(int.from_bytes(row.otel_trace_id, "big"), frozen_before_ns=frozen_before_ns)
         return outlines[row.otel_trace_id][row.otel_span_id]
 
     def shown(self, column: str) -> list[object]:

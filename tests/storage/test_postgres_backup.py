@@ -18,7 +18,7 @@ from tests.support.postgres import Server, execute
 from tests.support.rows import project, span
 
 from pulse_storage import StoreUnusable, open_storage
-from pulse_storage.backup import back_up, restore
+from pulse_storage.postgres.engine import PostgresEngine
 
 
 def test_a_store_in_use_is_dumped_and_restored_as_a_whole(
@@ -32,10 +32,10 @@ def test_a_store_in_use_is_dumped_and_restored_as_a_whole(
     rows = corpus(4)
     assert storage.submit(rows, keep_all=True).result(timeout=30).stored == len(rows)
     target = tmp_path / "copy.dump"
-    assert back_up(url, target, replace=False, note=_nobody) == target.stat().st_size
+    assert PostgresEngine().back_up(url, target, replace=False, note=_nobody) == target.stat().st_size
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     with pytest.raises(StoreUnusable, match="it exists; choose another name, or use --force"):
-        back_up(url, target, replace=False, note=_nobody)
+        PostgresEngine().back_up(url, target, replace=False, note=_nobody)
     assert [path.name for path in tmp_path.iterdir()] == ["copy.dump"]
     # What comes after it is not in it.
     late = span(9_000)
@@ -72,7 +72,9 @@ def test_without_pg_dump_the_mend_is_told(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(
         StoreUnusable, match=r"pg_dump is not on the path; install .* pulse copy DATABASE_URL"
     ):
-        back_up("postgresql://u:secret@localhost/pulse", tmp_path / "f", replace=False, note=_nobody)
+        PostgresEngine().back_up(
+            "postgresql://u:secret@localhost/pulse", tmp_path / "f", replace=False, note=_nobody
+        )
 
 
 def test_the_password_is_on_no_command_line_and_in_no_error(
@@ -85,7 +87,7 @@ def test_the_password_is_on_no_command_line_and_in_no_error(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(StoreUnusable) as failed:
-        back_up(
+        PostgresEngine().back_up(
             "postgresql://u:s%3Ae%2Fc%20ret@db:5/pulse?sslmode=disable",
             tmp_path / "f",
             replace=False,
@@ -99,7 +101,7 @@ def test_the_password_is_on_no_command_line_and_in_no_error(
 
 def test_restoring_says_how_it_is_done(tmp_path: Path) -> None:
     with pytest.raises(StoreUnusable, match="pg_restore"):
-        restore(tmp_path / "f", "postgresql://localhost/pulse", replace=True, note=_nobody)
+        PostgresEngine().restore(tmp_path / "f", "postgresql://localhost/pulse", replace=True, note=_nobody)
 
 
 def _nobody(_done: int, _whole: int) -> None:

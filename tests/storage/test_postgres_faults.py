@@ -21,7 +21,7 @@ from tests.support.postgres import Server, execute
 from tests.support.rows import project, span
 from tests.support.waiting import retry_while
 
-from pulse_storage import IngestResult, SpanRow, StorageAdapter, StoreUnavailable, open_storage
+from pulse_storage import IngestResult, SpanRow, Store, StoreUnavailable, open_storage
 from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.postgres import database, readers
 from pulse_storage.postgres.locks import lock_key
@@ -31,7 +31,7 @@ _CUTS = int(os.environ.get("PULSE_TEST_CUTS", "60"))
 
 
 @asynccontextmanager
-async def _opened(url: str) -> AsyncGenerator[StorageAdapter]:
+async def _opened(url: str) -> AsyncGenerator[Store]:
     storage = open_storage(url)
     try:
         yield storage
@@ -39,7 +39,7 @@ async def _opened(url: str) -> AsyncGenerator[StorageAdapter]:
         await storage.close()
 
 
-async def _stored_in_the_end(storage: StorageAdapter, rows: Sequence[SpanRow]) -> IngestResult:
+async def _stored_in_the_end(storage: Store, rows: Sequence[SpanRow]) -> IngestResult:
     """What exporters do: send again until it is stored."""
     return await retry_while(StoreUnavailable, lambda: storage.ingest(rows))
 
@@ -180,7 +180,7 @@ def test_a_trace_that_somebody_stores_can_be_read_and_explained(server: Server) 
                 for named, id in (("trace", call.otel_trace_id), ("partner", b"p:1")):
                     lock = lock_key(named, int(str(key)), id)
                     other.execute("SELECT pg_advisory_xact_lock(%s::bigint)", (lock,))
-                bearing = await storage.bearing_on("p", call.otel_trace_id)
+                bearing = await storage.reconcile_inputs("p", call.otel_trace_id)
                 assert [span.otel_span_id for span in bearing.spans] == [call.otel_span_id]
                 assert len((await storage.list_traces("p", TraceFilter(), Page())).rows) == 1
 

@@ -11,11 +11,16 @@ import pytest
 from tests.support.postgres import Server, execute
 from tests.support.waiting import wait_until
 
-from pulse_storage import SchemaTooNew, StoreUnusable, migrate, open_storage
+from pulse_storage import SchemaTooNew, StoreUnusable, open_storage
+from pulse_storage.engines import engine_of
+from pulse_storage.postgres.engine import PostgresEngine
 from pulse_storage.sql.migrations import known
 
 _NAMES = [migration.name for migration in known("postgres")]
-_APPLY = "import sys; from pulse_storage import migrate; print(*migrate.apply(sys.argv[1]))"
+_APPLY = (
+    "import sys; from pulse_storage.engines import engine_of;"
+    " print(*engine_of(sys.argv[1]).apply(sys.argv[1]))"
+)
 _TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY 1"
 
 
@@ -32,10 +37,10 @@ def _applying(url: str) -> subprocess.Popen[str]:
 
 def test_pending_tells_what_apply_will_do_and_writes_nothing(server: Server) -> None:
     url = _database(server, "pending")
-    assert migrate.pending(url) == _NAMES
+    assert engine_of(url).pending(url) == _NAMES
     assert execute(url, _TABLES) == []
-    assert migrate.apply(url) == _NAMES
-    assert migrate.pending(url) == migrate.apply(url) == []
+    assert engine_of(url).apply(url) == _NAMES
+    assert engine_of(url).pending(url) == engine_of(url).apply(url) == []
 
 
 def test_processes_that_start_at_once_agree(server: Server) -> None:
@@ -61,7 +66,7 @@ def test_kill_9_in_the_middle_leaves_nothing_and_the_next_one_goes_on(server: Se
         other.rollback()
     _wait_until(url, "SELECT count(*) FROM pg_stat_activity WHERE datname = 'killed'", 1)
     assert execute(url, _TABLES) == []
-    assert migrate.apply(url) == _NAMES
+    assert engine_of(url).apply(url) == _NAMES
     assert execute(url, _TABLES) == execute(server.store("unharmed"), _TABLES)
 
 
@@ -76,7 +81,7 @@ def test_newer_and_edited_schemas_and_other_programs_are_refused_and_left_alone(
         (other, StoreUnusable, "tables of another program"),
     ):
         before = execute(url, _TABLES)
-        for attempt in (migrate.pending, migrate.apply, open_storage):
+        for attempt in (PostgresEngine().pending, PostgresEngine().apply, open_storage):
             with pytest.raises(error, match=words):
                 attempt(url)
         assert execute(url, _TABLES) == before
@@ -92,7 +97,7 @@ def test_projects_of_one_name_get_names_of_their_own(server: Server) -> None:
         execute(url, undo)
     for id, name in (("aaaaaaaa-1", "shop"), ("bbbbbbbb-2", "shop"), ("cccccccc-3", "bank")):
         execute(url, f"INSERT INTO projects (id, name, created_ns) VALUES ('{id}', '{name}', 1)")
-    assert migrate.apply(url) == ["0003_project_names"]
+    assert engine_of(url).apply(url) == ["0003_project_names"]
     names = execute(url, "SELECT name FROM projects ORDER BY key")
     assert names == [("shop",), ("shop (bbbbbbbb)",), ("bank",)]
 

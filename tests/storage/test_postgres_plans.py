@@ -15,7 +15,7 @@ from tests.storage.backends import BACKENDS, PostgresBackend
 from tests.storage.filter_samples import FILTERS
 from tests.support.rows import DAY_NS, HOUR_NS, project, span
 
-from pulse_storage import StorageAdapter
+from pulse_storage import Store
 from pulse_storage.content.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.ids import row_id
@@ -71,7 +71,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCon
     [backend] = [backend for backend in BACKENDS if isinstance(backend, PostgresBackend)]
     folder = tmp_path_factory.mktemp("plans")
 
-    async def fill(storage: StorageAdapter) -> None:
+    async def fill(storage: Store) -> None:
         for project_id in ("p", "q"):
             await storage.create_project(*project(project_id))
         await storage.ingest([*_ROWS, *_MANY_MODELS])

@@ -13,12 +13,12 @@ from tests.support.pooler import Pooler, pooler
 from tests.support.postgres import Server, execute
 from tests.support.rows import DAY_NS, NOON_NS, project
 
-from pulse_storage import StoreUnusable, migrate, open_storage
+from pulse_storage import StoreUnusable, open_storage
+from pulse_storage.engines import engine_of
 from pulse_storage.filters import TraceFilter
 from pulse_storage.postgres.connection import connect, is_pooled
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.sql.maintenance.run import run
 
 _PREPARED = "SELECT statement FROM pg_prepared_statements"
 
@@ -39,7 +39,7 @@ def test_two_stores_behind_a_pooler_hold_what_one_holds_without(server: Server, 
     alone = Project("p", "p", 0)
 
     async def stored(*urls: str) -> object:
-        migrate.apply(urls[0])
+        engine_of(urls[0]).apply(urls[0])
         stores = [open_storage(url) for url in urls]
         await stores[0].create_project(*project())
         for start in range(0, len(rows), 10):
@@ -49,10 +49,10 @@ def test_two_stores_behind_a_pooler_hold_what_one_holds_without(server: Server, 
                 *(store.count_traces("p", TraceFilter()) for store in stores for _ in range(4))
             )
             assert len(set(counts)) == 1
-        await stores[-1].upkeep.set_policy("p", RetentionPolicy(content_days=1, rows_days=2))
-        (report,) = await run(stores[-1], [alone], KEEP_EVERYTHING, now_ns)
+        await stores[-1].set_retention_policy("p", RetentionPolicy(content_days=1, rows_days=2))
+        (report,) = await stores[-1].maintenance.apply([alone], KEEP_EVERYTHING, now_ns)
         assert report.rows
-        await stores[0].upkeep.compact()
+        await stores[0].maintenance.compact()
         found = await snapshot(stores[0], "p")
         for store in stores:
             await store.close()
@@ -78,4 +78,4 @@ def test_a_pooler_without_transactions_is_refused(server: Server) -> None:
         pooler(server, "statement") as there,
         pytest.raises(StoreUnusable, match="set its pool_mode to transaction or session"),
     ):
-        migrate.apply(there.url("postgres"))
+        engine_of(there.url("postgres")).apply(there.url("postgres"))

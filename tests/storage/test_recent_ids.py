@@ -10,7 +10,7 @@ import pytest
 from tests.storage.backends import BACKENDS, Backend
 from tests.support.rows import NOON_NS, project, span
 
-from pulse_storage import SpanRow, StorageAdapter, open_storage
+from pulse_storage import SpanRow, Store, open_storage
 from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.reconciliation.partner_keys import SLOT_BITS
 from pulse_storage.sql.writing import recent_ids
@@ -46,7 +46,7 @@ def gateway(number: int, start_ns: int = NOON_NS) -> SpanRow:
     )
 
 
-async def counted(storage: StorageAdapter) -> int:
+async def counted(storage: Store) -> int:
     """Return how many calls count."""
     found = await storage.list_traces("p", TraceFilter(from_ns=0, counted=True), Page())
     return len(found.rows)
@@ -69,7 +69,7 @@ def run_with_stores(backend: Backend, folder: Path, number: int, test: Callable[
 
 @_ALL_BACKENDS
 def test_partners_of_calls_in_memory_are_found(backend: Backend, tmp_path: Path) -> None:
-    async def test(storage: StorageAdapter) -> None:
+    async def test(storage: Store) -> None:
         for number in range(1, 6):
             await storage.ingest([client(number)])
         await storage.ingest([gateway(9)])
@@ -82,7 +82,7 @@ def test_partners_of_calls_in_memory_are_found(backend: Backend, tmp_path: Path)
 
 @_ALL_BACKENDS
 def test_partners_in_neighbouring_slots_are_found(backend: Backend, tmp_path: Path) -> None:
-    async def test(storage: StorageAdapter) -> None:
+    async def test(storage: Store) -> None:
         await storage.ingest([client(1), gateway(2)])
         await storage.ingest([client(3, EDGE_NS)])
         await storage.ingest([gateway(3, EDGE_NS)])
@@ -95,7 +95,7 @@ def test_partners_in_neighbouring_slots_are_found(backend: Backend, tmp_path: Pa
 
 @_ALL_BACKENDS
 def test_partners_that_another_process_stored_are_found(backend: Backend, tmp_path: Path) -> None:
-    async def test(one: StorageAdapter, other: StorageAdapter) -> None:
+    async def test(one: Store, other: Store) -> None:
         await one.ingest([client(1), gateway(2)])
         await one.ingest([client(3)])
         await one.ingest([client(4)])
@@ -118,7 +118,7 @@ def test_more_stored_ids_than_are_read_are_looked_up(
     monkeypatch.setattr(recent_ids, "_MAX_READ_IDS", 3)
     monkeypatch.setattr(recent_ids, "_MAX_ENTRIES", 12)
 
-    async def test(storage: StorageAdapter) -> None:
+    async def test(storage: Store) -> None:
         await storage.ingest([client(number) for number in range(1, 6)])
         await storage.ingest([gateway(9)])
         for number in range(1, 6):

@@ -14,7 +14,7 @@ from tests.support.rows import NOON_NS, batch_span, project, span, step
 
 from pulse_storage import (
     IngestResult,
-    StorageAdapter,
+    Store,
     StoreUnavailable,
     StoreUnusable,
     open_storage,
@@ -29,7 +29,7 @@ from pulse_storage.sqlite.readers import SqliteReaders
 pytestmark = pytest.mark.anyio
 
 
-async def _open(folder: Path) -> StorageAdapter:
+async def _open(folder: Path) -> Store:
     storage = open_storage(f"sqlite:///{folder / 'pulse.db'}")
     if not await storage.list_projects():
         await storage.create_project(*project())

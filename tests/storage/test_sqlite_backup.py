@@ -15,9 +15,9 @@ from tests.storage.backends import SqliteBackend
 from tests.storage.model import snapshot
 from tests.support.rows import project, span
 
-from pulse_storage import StorageAdapter, StoreUnusable, open_storage
-from pulse_storage.backup import back_up, restore
+from pulse_storage import Store, StoreUnusable, open_storage
 from pulse_storage.content.bodies import pack
+from pulse_storage.sqlite.engine import SqliteEngine
 
 _Result = TypeVar("_Result")
 
@@ -28,7 +28,7 @@ def test_a_backup_made_while_rows_arrive_has_all_that_was_committed_before(tmp_p
     copy = tmp_path / "copy" / "pulse.db"
     copy.parent.mkdir()
 
-    async def run(storage: StorageAdapter) -> Any:
+    async def run(storage: Store) -> Any:
         await storage.ingest(rows)
         before = await snapshot(storage, "p")
         arrived = 0
@@ -38,7 +38,7 @@ def test_a_backup_made_while_rows_arrive_has_all_that_was_committed_before(tmp_p
             arrived += storage.submit([span(10_000 + arrived)]).result(timeout=30).stored
 
         url = _url(tmp_path)
-        await asyncio.to_thread(lambda: back_up(url, copy, replace=False, note=note))
+        await asyncio.to_thread(lambda: SqliteEngine().back_up(url, copy, replace=False, note=note))
         assert arrived > 0
         return before
 
@@ -51,7 +51,7 @@ def test_a_backup_made_while_rows_arrive_has_all_that_was_committed_before(tmp_p
 
 def test_a_backup_is_one_file_that_can_be_read_where_nothing_can_be_written(tmp_path: Path) -> None:
     _in_store(tmp_path, lambda storage: storage.ingest([span()]), new=True)
-    back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_nobody)
+    SqliteEngine().back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_nobody)
     connection = sqlite3.connect(f"file:{tmp_path / 'copy.db'}?mode=ro", uri=True)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     assert connection.execute("SELECT count(*) FROM spans").fetchone() == (1,)
@@ -63,9 +63,13 @@ def test_a_file_that_exists_is_replaced_only_when_told(tmp_path: Path) -> None:
     target = tmp_path / "copy.db"
     target.write_text("precious")
     with pytest.raises(StoreUnusable, match="it exists; choose another name, or use --force"):
-        back_up(_url(tmp_path), target, replace=False, note=_nobody)
+        SqliteEngine().back_up(_url(tmp_path), target, replace=False, note=_nobody)
     assert target.read_text() == "precious"
-    assert back_up(_url(tmp_path), target, replace=True, note=_nobody) == target.stat().st_size > 8
+    assert (
+        SqliteEngine().back_up(_url(tmp_path), target, replace=True, note=_nobody)
+        == target.stat().st_size
+        > 8
+    )
 
 
 def test_a_damaged_store_makes_no_backup(tmp_path: Path) -> None:
@@ -79,7 +83,7 @@ def test_a_damaged_store_makes_no_backup(tmp_path: Path) -> None:
     target = tmp_path / "copy.db"
     target.write_text("the last good one")
     with pytest.raises(StoreUnusable, match="damaged"):
-        back_up(_url(tmp_path), target, replace=True, note=_nobody)
+        SqliteEngine().back_up(_url(tmp_path), target, replace=True, note=_nobody)
     assert target.read_text() == "the last good one"
     assert {path.name for path in tmp_path.iterdir()} <= {
         "pulse.db",
@@ -91,10 +95,10 @@ def test_a_damaged_store_makes_no_backup(tmp_path: Path) -> None:
 
 def test_a_backup_of_nothing_or_to_nowhere_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreUnusable, match="there is no such file"):
-        back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_nobody)
+        SqliteEngine().back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_nobody)
     _in_store(tmp_path, lambda storage: storage.ingest([span()]), new=True)
     with pytest.raises(StoreUnusable, match=r"cannot write .*No such file or directory"):
-        back_up(_url(tmp_path), tmp_path / "none" / "copy.db", replace=False, note=_nobody)
+        SqliteEngine().back_up(_url(tmp_path), tmp_path / "none" / "copy.db", replace=False, note=_nobody)
 
 
 def test_a_restored_store_is_the_one_that_was_backed_up(tmp_path: Path) -> None:
@@ -102,8 +106,8 @@ def test_a_restored_store_is_the_one_that_was_backed_up(tmp_path: Path) -> None:
     rows = [span(n, request_body=pack(b"{}")) for n in range(1, 50)]
     _in_store(old, lambda storage: storage.ingest(rows), new=True)
     before = _in_store(old, lambda storage: snapshot(storage, "p"))
-    back_up(_url(old), tmp_path / "copy.db", replace=False, note=_nobody)
-    assert restore(tmp_path / "copy.db", _url(new), replace=False, note=_nobody) is None
+    SqliteEngine().back_up(_url(old), tmp_path / "copy.db", replace=False, note=_nobody)
+    assert SqliteEngine().restore(tmp_path / "copy.db", _url(new), replace=False, note=_nobody) is None
     assert _in_store(new, lambda storage: snapshot(storage, "p")) == before
     # It goes on as a store does.
     assert _in_store(new, lambda storage: storage.ingest([span(1), span(77)])).stored == 1
@@ -114,10 +118,10 @@ def test_a_store_that_is_there_is_moved_aside_and_only_when_told(tmp_path: Path)
     old, new = tmp_path / "old", tmp_path / "new"
     _in_store(old, lambda storage: storage.ingest([span(1)]), new=True)
     _in_store(new, lambda storage: storage.ingest([span(2)]), new=True)
-    back_up(_url(old), tmp_path / "copy.db", replace=False, note=_nobody)
+    SqliteEngine().back_up(_url(old), tmp_path / "copy.db", replace=False, note=_nobody)
     with pytest.raises(StoreUnusable, match="say --replace to move it aside"):
-        restore(tmp_path / "copy.db", _url(new), replace=False, note=_nobody)
-    aside = restore(tmp_path / "copy.db", _url(new), replace=True, note=_nobody)
+        SqliteEngine().restore(tmp_path / "copy.db", _url(new), replace=False, note=_nobody)
+    aside = SqliteEngine().restore(tmp_path / "copy.db", _url(new), replace=True, note=_nobody)
     assert aside is not None
     assert {path.name for path in new.iterdir()} == {"pulse.db", aside.name}
     assert _numbers(new) == [1]
@@ -127,13 +131,15 @@ def test_a_store_that_is_there_is_moved_aside_and_only_when_told(tmp_path: Path)
 
 def test_a_store_in_use_is_not_replaced(tmp_path: Path) -> None:
     _in_store(tmp_path, lambda storage: storage.ingest([span(1)]), new=True)
-    back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_nobody)
+    SqliteEngine().back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_nobody)
 
-    async def run(storage: StorageAdapter) -> None:
+    async def run(storage: Store) -> None:
         await storage.ingest([span(2)])
         with pytest.raises(StoreUnusable, match="another process has it open; stop Pulse first"):
             await asyncio.to_thread(
-                lambda: restore(tmp_path / "copy.db", _url(tmp_path), replace=True, note=_nobody)
+                lambda: SqliteEngine().restore(
+                    tmp_path / "copy.db", _url(tmp_path), replace=True, note=_nobody
+                )
             )
         await storage.ingest([span(3)])
 
@@ -148,7 +154,7 @@ def test_a_store_in_use_is_not_replaced(tmp_path: Path) -> None:
 def test_what_is_no_backup_is_not_restored(tmp_path: Path, content: bytes, said: str) -> None:
     (tmp_path / "copy.db").write_bytes(content)
     with pytest.raises(StoreUnusable, match=said):
-        restore(tmp_path / "copy.db", _url(tmp_path), replace=True, note=_nobody)
+        SqliteEngine().restore(tmp_path / "copy.db", _url(tmp_path), replace=True, note=_nobody)
     assert [path.name for path in tmp_path.iterdir()] == ["copy.db"]
 
 
@@ -159,7 +165,7 @@ def test_a_backup_by_a_newer_version_is_not_restored(tmp_path: Path) -> None:
     connection.commit()
     connection.close()
     with pytest.raises(StoreUnusable, match="9999_later, which this version does not know"):
-        restore(tmp_path / "pulse.db", _url(tmp_path / "new"), replace=False, note=_nobody)
+        SqliteEngine().restore(tmp_path / "pulse.db", _url(tmp_path / "new"), replace=False, note=_nobody)
 
 
 def _nobody(_done: int, _whole: int) -> None:
@@ -177,7 +183,7 @@ def _numbers(folder: Path) -> list[int]:
 
 
 def _in_store(
-    folder: Path, run: Callable[[StorageAdapter], Coroutine[Any, Any, _Result]], *, new: bool = False
+    folder: Path, run: Callable[[Store], Coroutine[Any, Any, _Result]], *, new: bool = False
 ) -> _Result:
     """What `run` answers of the store in this folder, which is closed again; a new one gets a project."""
 

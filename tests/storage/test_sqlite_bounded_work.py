@@ -11,7 +11,7 @@ import apsw
 import pytest
 from tests.support.rows import project, span, step
 
-from pulse_storage import SpanRow, StorageAdapter, open_storage
+from pulse_storage import SpanRow, Store, open_storage
 
 pytestmark = pytest.mark.anyio
 
@@ -42,14 +42,14 @@ def steps() -> Iterator[_Steps]:
 
 
 @pytest.fixture
-async def storage(steps: _Steps, tmp_path: Path) -> AsyncIterator[StorageAdapter]:
+async def storage(steps: _Steps, tmp_path: Path) -> AsyncIterator[Store]:
     storage = open_storage(f"sqlite:///{tmp_path / 'pulse.db'}", max_queue_mib=512)
     await storage.create_project(*project())
     yield storage
     await storage.close()
 
 
-async def _work(storage: StorageAdapter, steps: _Steps, rows: Sequence[SpanRow]) -> int:
+async def _work(storage: Store, steps: _Steps, rows: Sequence[SpanRow]) -> int:
     """The steps that it takes to store these new rows."""
     steps.taken()
     assert (await storage.ingest(rows, keep_all=True)).stored == len(rows)
@@ -73,7 +73,7 @@ def _agent(trace: int, size: int) -> list[SpanRow]:
 
 
 async def test_a_batch_costs_the_same_in_a_trace_of_50_000_spans(
-    storage: StorageAdapter, steps: _Steps, tmp_path: Path
+    storage: Store, steps: _Steps, tmp_path: Path
 ) -> None:
     taken: list[tuple[int, ...]] = []
     for trace, size in ((1, 2_000), (2, 50_000)):
@@ -93,7 +93,7 @@ async def test_a_batch_costs_the_same_in_a_trace_of_50_000_spans(
     assert _one(tmp_path, "SELECT count(*) FROM spans WHERE session_id IS NOT 's'") == 0
 
 
-async def test_depth_is_no_matter(storage: StorageAdapter, steps: _Steps, tmp_path: Path) -> None:
+async def test_depth_is_no_matter(storage: Store, steps: _Steps, tmp_path: Path) -> None:
     """A chain of 50 000 spans, each the child of the one before: a call above it, two calls at its end."""
     taken: list[tuple[int, ...]] = []
     for trace, depth in ((1, 12_000), (2, 50_000)):
@@ -110,9 +110,7 @@ async def test_depth_is_no_matter(storage: StorageAdapter, steps: _Steps, tmp_pa
     assert _one(tmp_path, "SELECT count(*) FROM spans WHERE session_id IS 's'") == 62_000 - 2 + 2 * 102
 
 
-async def test_spans_that_are_their_own_ancestors_cost_what_others_do(
-    storage: StorageAdapter, steps: _Steps
-) -> None:
+async def test_spans_that_are_their_own_ancestors_cost_what_others_do(storage: Store, steps: _Steps) -> None:
     ring = [step(n, trace=1, parent=n % 3_000 + 1) for n in range(1, 3_001)]
     chain = [step(n, trace=2, parent=n - 1 if n > 1 else None) for n in range(1, 3_001)]
     selves = [step(n, trace=3, parent=n) for n in range(1, 3_001)]
@@ -136,9 +134,7 @@ def _one(folder: Path, sql: str) -> object:
         connection.close()
 
 
-async def test_pieces_of_a_trace_cost_the_same_whatever_else_is_stored(
-    storage: StorageAdapter, steps: _Steps
-) -> None:
+async def test_pieces_of_a_trace_cost_the_same_whatever_else_is_stored(storage: Store, steps: _Steps) -> None:
     taken: list[list[int]] = []
     for trace in (1, 3):
         rows = [

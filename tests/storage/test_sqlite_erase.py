@@ -9,13 +9,11 @@ from random import Random
 
 from tests.support.rows import DAY_NS, NOON_NS, project, span
 
-from pulse_storage import SpanRow, StorageAdapter, open_storage
+from pulse_storage import SpanRow, Store, open_storage
 from pulse_storage.content.bodies import pack
 from pulse_storage.filters import TraceFilter
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.sql.maintenance.erase import erase
-from pulse_storage.sql.maintenance.run import run
 from pulse_storage.sqlite.connection import gives_back_space
 
 _P = Project("p", "p", 0)
@@ -28,9 +26,9 @@ def test_nothing_of_an_erased_user_is_left_in_the_files(tmp_path: Path) -> None:
         # In many small commits, so that pages are split and filled again.
         for start in range(1, 600, 20):
             await storage.ingest([_telling_row(n) for n in range(start, start + 20)])
-        ordered = await storage.upkeep.order_erasure("p", "user_id", "user-SECRETNAME")
+        ordered = await storage.order_erasure("p", "user_id", "user-SECRETNAME")
         assert b"SECRETNAME" in b"".join(_contents(tmp_path))
-        done = await erase(storage, ordered)
+        done = await storage.maintenance.erase(ordered)
         assert done.rows == 300
         # The server goes on: what was erased is gone already.
         found = _contents(tmp_path)
@@ -93,18 +91,18 @@ async def _fill(folder: Path) -> None:
 
 async def _drop_content(folder: Path) -> None:
     storage = _open(folder)
-    (report,) = await run(storage, [_P], RetentionPolicy(content_days=1), NOON_NS + 3 * DAY_NS)
+    (report,) = await storage.maintenance.apply([_P], RetentionPolicy(content_days=1), NOON_NS + 3 * DAY_NS)
     assert report.contents == 1_500
     await storage.close()
 
 
 async def _compact(folder: Path) -> None:
     storage = _open(folder)
-    await storage.upkeep.compact()
+    await storage.maintenance.compact()
     await storage.close()
 
 
-def _open(folder: Path) -> StorageAdapter:
+def _open(folder: Path) -> Store:
     return open_storage(f"sqlite:///{folder / 'pulse.db'}")
 
 

@@ -121,5 +121,5 @@ async def test_log_is_emptied_after_an_erasure_though_there_is_always_a_reader(
     monkeypatch.setattr(database, "_IMPATIENT_S", 60)
     with _opened(tmp_path) as store:
         async with _reads_without_end(store.readers):
-            assert await asyncio.to_thread(store.database.empty_log)
+            assert await asyncio.to_thread(store.database.truncate_wal)
             assert store.log_bytes() == 0

@@ -12,7 +12,7 @@ from tests.storage.filter_samples import FILTERS
 from tests.storage.model import snapshot
 from tests.support.rows import DAY_NS, NOON_NS, project
 
-from pulse_storage import StorageAdapter, open_storage
+from pulse_storage import Store, open_storage
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page
 
 pytestmark = pytest.mark.anyio
@@ -33,7 +33,7 @@ async def test_lists_counts_and_sums_touch_no_bodies(tmp_path: Path) -> None:
     await storage.close()
 
 
-async def _answers(storage: StorageAdapter) -> list[object]:
+async def _answers(storage: Store) -> list[object]:
     answers: list[object] = []
     for where in FILTERS:
         answers.append(await storage.list_traces("p", where, Page(limit=1000)))

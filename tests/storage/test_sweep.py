@@ -11,14 +11,13 @@ from tests.storage.backends import Backend
 from tests.storage.test_conformance_content import documents, turn
 from tests.support.conversations import Conversations
 from tests.support.rows import DAY_NS, NOON_NS, project
+from tests.support.sql_steps import steps_of
 
-from pulse_storage import SpanRow, StorageAdapter
+from pulse_storage import SpanRow, Store
 from pulse_storage.content.documents import RecentDigests
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
 from pulse_storage.sql.maintenance.content_gc import blanked
-from pulse_storage.sql.maintenance.erase import erase
-from pulse_storage.sql.maintenance.run import run
 
 pytestmark = pytest.mark.anyio
 
@@ -45,8 +44,8 @@ async def test_erased_user_takes_all_that_nobody_else_said(backend: Backend, tmp
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
     await storage.ingest(rows)
-    order = await storage.upkeep.order_erasure("p", "user_id", "ana")
-    done = await erase(storage, order)
+    order = await storage.order_erasure("p", "user_id", "ana")
+    done = await storage.maintenance.erase(order)
     assert (done.finished_ns is not None, done.rows) == (True, 6)
     assert await documents(storage) == bens
     # What Ben shares with her is stored anew by the next turn, and he goes on.
@@ -66,7 +65,7 @@ async def test_erasing_everybody_leaves_no_content(backend: Backend, tmp_path: P
     await storage.create_project(*project("p"))
     await storage.ingest(rows)
     for user in ("ana", "ben"):
-        await erase(storage, await storage.upkeep.order_erasure("p", "user_id", user))
+        await storage.maintenance.erase(await storage.order_erasure("p", "user_id", user))
     assert await documents(storage) == []
     await storage.close()
     assert backend.blocks(tmp_path) == []
@@ -79,22 +78,22 @@ async def test_content_of_a_week_goes_when_all_of_it_is_old(backend: Backend, tm
     for day in (0, 1, 8):
         await storage.ingest([turn(number + 100 * day, doc, day=day) for number, doc in enumerate(said)])
     policy = RetentionPolicy(content_days=1)
-    await storage.upkeep.set_policy("p", policy)
+    await storage.set_retention_policy("p", policy)
     # Noon is a Sunday's: day 1 begins the next week, day 8 the one after it.
     kept: list[int] = []
     for now in (2, 5, 20):
-        await run(storage, [P], KEEP_EVERYTHING, NOON_NS + now * DAY_NS)
+        await storage.maintenance.apply([P], KEEP_EVERYTHING, NOON_NS + now * DAY_NS)
         kept.append(len([document for document in await documents(storage) if document]))
     await storage.close()
     assert kept == [8, 4, 0]
     assert backend.blocks(tmp_path) == []
 
 
-async def test_rows_that_a_policy_keeps_keep_what_they_share(storage: StorageAdapter) -> None:
+async def test_rows_that_a_policy_keeps_keep_what_they_share(storage: Store) -> None:
     rows, _, bens = two_users()
     await storage.ingest([row._replace(tags=("keep",)) if row.user_id == "ben" else row for row in rows])
-    await storage.upkeep.set_policy("p", RetentionPolicy(content_days=1, keep_tags=("keep",)))
-    await run(storage, [P], KEEP_EVERYTHING, NOON_NS + 20 * DAY_NS)
+    await storage.set_retention_policy("p", RetentionPolicy(content_days=1, keep_tags=("keep",)))
+    await storage.maintenance.apply([P], KEEP_EVERYTHING, NOON_NS + 20 * DAY_NS)
     assert [document for document in await documents(storage) if document] == bens
 
 
@@ -103,26 +102,26 @@ async def test_sweep_that_is_cut_off_begins_anew(backend: Backend, tmp_path: Pat
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
     await storage.ingest(rows)
-    order = await storage.upkeep.order_erasure("p", "user_id", "ana")
-    await storage.upkeep.erase_step(order.id)
-    steps = storage.upkeep.sweep("p", None)
+    order = await storage.order_erasure("p", "user_id", "ana")
+    await steps_of(storage).erase_step(order.id)
+    steps = steps_of(storage).sweep("p", None)
     for _ in range(9):
         await anext(steps)
     await steps.aclose()
     await storage.close()
     again = backend.open(tmp_path)
-    assert (await again.upkeep.erase_step(order.id)).finished_ns is None
-    assert (await erase(again, order)).finished_ns is not None
+    assert (await steps_of(again).erase_step(order.id)).finished_ns is None
+    assert (await again.maintenance.erase(order)).finished_ns is not None
     assert await documents(again) == bens
     await again.close()
 
 
-async def test_another_project_loses_nothing(storage: StorageAdapter) -> None:
+async def test_another_project_loses_nothing(storage: Store) -> None:
     said = list(Conversations().chat(5))
     for project_id in ("p", "q"):
         rows = [turn(number, document, project_id=project_id) for number, document in enumerate(said)]
         await storage.ingest([row._replace(user_id="ana") for row in rows])
-    await erase(storage, await storage.upkeep.order_erasure("p", "user_id", "ana"))
+    await storage.maintenance.erase(await storage.order_erasure("p", "user_id", "ana"))
     assert (await documents(storage, "p"), await documents(storage, "q")) == ([], said)
 
 

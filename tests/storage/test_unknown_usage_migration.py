@@ -10,7 +10,7 @@ import pytest
 from tests.storage.backends import BACKENDS, Backend
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
-from pulse_storage import migrate
+from pulse_storage.engines import engine_of
 from pulse_storage.filters import AnalyticsQuery, TraceFilter
 
 _UNKNOWN = {"input_tokens": None, "output_tokens": None, "cost_nano_usd": None}
@@ -40,7 +40,7 @@ def test_hours_of_stored_rows_get_their_number(backend: Backend, tmp_path: Path)
     ):
         with contextlib.suppress(AssertionError):  # `execute` expects that rows change.
             backend.execute(tmp_path, sql)
-    [applied] = migrate.apply(backend.url(tmp_path))
+    [applied] = engine_of(backend.url(tmp_path)).apply(backend.url(tmp_path))
     assert applied.endswith("unknown_usage")
 
     async def counted() -> list[int]:

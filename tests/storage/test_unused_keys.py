@@ -8,11 +8,9 @@ import pytest
 from tests.storage.backends import Backend
 from tests.support.rows import DAY_NS, NOON_NS, project, span
 
-from pulse_storage import SpanRow, StorageAdapter
+from pulse_storage import SpanRow, Store
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.sql.maintenance.erase import erase
-from pulse_storage.sql.maintenance.run import run
 
 pytestmark = pytest.mark.anyio
 
@@ -24,8 +22,8 @@ def _models(*names: str, first: int = 1, user_id: str | None = None) -> list[Spa
     return [span(first + at, model_used=name, user_id=user_id) for at, name in enumerate(names)]
 
 
-async def _maintain(storage: StorageAdapter, policy: RetentionPolicy = KEEP_EVERYTHING) -> None:
-    await run(storage, [_PROJECT], policy, NOON_NS + 9 * DAY_NS)
+async def _maintain(storage: Store, policy: RetentionPolicy = KEEP_EVERYTHING) -> None:
+    await storage.maintenance.apply([_PROJECT], policy, NOON_NS + 9 * DAY_NS)
 
 
 async def test_keys_go_with_the_last_row_and_sum(backend: Backend, tmp_path: Path) -> None:
@@ -33,7 +31,7 @@ async def test_keys_go_with_the_last_row_and_sum(backend: Backend, tmp_path: Pat
     await storage.create_project(*project("p"))
     await storage.ingest(_models("kept", "erased"))
     await storage.ingest(_models("erased too", *[f"m{n}" for n in range(1_500)], first=100, user_id="u"))
-    await erase(storage, await storage.upkeep.order_erasure("p", "user_id", "u"))
+    await storage.maintenance.erase(await storage.order_erasure("p", "user_id", "u"))
     await _maintain(storage)
     await storage.close()
     assert backend.query(tmp_path, _KEYS) == [("erased", 1), ("kept", 1)]
@@ -57,7 +55,7 @@ async def test_another_process_looks_again_for_keys_that_were_deleted(
     remembers, deletes = backend.open(tmp_path), backend.open(tmp_path)
     await remembers.create_project(*project("p"))
     await remembers.ingest(_models("model", user_id="u"))
-    await erase(deletes, await deletes.upkeep.order_erasure("p", "user_id", "u"))
+    await deletes.maintenance.erase(await deletes.order_erasure("p", "user_id", "u"))
     await _maintain(deletes)
     await remembers.ingest(_models("model", first=2))
     await deletes.ingest(_models("model", first=3))

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
-from pulse_storage import migrate
+from pulse_storage.engines import engine_of
 
 _SETTINGS = {
     "listen_addresses": "",
@@ -51,7 +51,7 @@ class Server:
     def store(self, name: str) -> str:
         """The URL of a new database that is a store without rows."""
         execute(self.url(), f"CREATE DATABASE {name}")
-        migrate.apply(self.url(name))
+        engine_of(self.url(name)).apply(self.url(name))
         return self.url(name)
 
     def start(self) -> None:

@@ -25,7 +25,7 @@ from pulse_collector.pricing.price_book import PriceBook
 from pulse_collector.receivers.batch import batch_routes
 from pulse_collector.receivers.explain import explain_routes
 from pulse_collector.receivers.otlp_http import otlp_routes
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.keys import KeyRing, key_record, new_key
 from pulse_storage.rows import Project, TraceRecord
@@ -45,7 +45,7 @@ class Receiver:
 
     app: Starlette
     collector: Collector
-    storage: StorageAdapter
+    storage: Store
     registry: CollectorRegistry
     project_id: str
     key: str

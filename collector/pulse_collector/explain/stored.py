@@ -8,7 +8,7 @@ from pulse_collector.explain.counting import explain_counting
 from pulse_collector.explain.explanation import Column, ExplainedSpan, Explanation, columns_of
 from pulse_collector.explain.reasons import cost_reason
 from pulse_collector.mapping.unread import unread_names
-from pulse_storage.reconciliation.skeletons import Bearing
+from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.rows import TraceRecord
 
 _NO_SOURCES = (
@@ -21,7 +21,7 @@ _IN_PART = (
 )
 
 
-def explain_stored(records: Sequence[TraceRecord], bearing: Bearing) -> Explanation:
+def explain_stored(records: Sequence[TraceRecord], bearing: ReconcileInputs) -> Explanation:
     """Explain rows of one trace; `bearing` has all stored spans that affect them."""
     operations = {(record.otel_trace_id, record.otel_span_id): record.operation for record in records}
     calls = {span.key for span in bearing.spans if span.model_call}

@@ -9,7 +9,7 @@ from collections import OrderedDict
 
 from pulse_collector.pricing.custom import CustomPrices
 from pulse_collector.pricing.prices import Prices
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.control_store import ControlStore
 from pulse_storage.price_document import PROJECT_LABEL, PriceDocument, PriceDocumentError, read_json
 from pulse_storage.runtime.deadlines import LOOK_UP_DEADLINE_S, answer_within
 
@@ -24,7 +24,7 @@ class PriceBook:
 
     def __init__(
         self,
-        storage: StorageAdapter,
+        storage: ControlStore,
         file: CustomPrices | None = None,
         *,
         ttl_s: float = 2.0,

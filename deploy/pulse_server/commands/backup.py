@@ -9,7 +9,7 @@ from pathlib import Path
 from pulse_server.arguments import Parser, add_store_settings, settings_from
 from pulse_server.progress import Progress
 from pulse_server.tables import mib
-from pulse_storage.backup import back_up
+from pulse_storage.engines import engine_of
 
 
 def configure(parser: Parser) -> None:
@@ -32,7 +32,8 @@ def run(arguments: argparse.Namespace) -> int:
         def note(done: int, whole: int) -> None:
             progress.show(f"backing up: {mib(done)} of {mib(whole)} MiB")
 
-        size_bytes = back_up(settings.database_url, arguments.file, replace=arguments.force, note=note)
+        url = settings.database_url
+        size_bytes = engine_of(url).back_up(url, arguments.file, replace=arguments.force, note=note)
     if arguments.json:
         print(json.dumps({"file": str(arguments.file), "bytes": size_bytes}))
     else:

@@ -12,9 +12,8 @@ from pulse_server.arguments import CommandFailed, Parser
 from pulse_server.progress import Progress
 from pulse_server.settings import hide_password
 from pulse_storage import open_storage
-from pulse_storage.adapter import StorageAdapter
-from pulse_storage.sql.copy.copying import Copied, Side, copy
-from pulse_storage.sqlite.connection import sqlite_path
+from pulse_storage.copying import Copied, Side, copy
+from pulse_storage.engines import Store, is_new
 
 
 def configure(parser: Parser) -> None:
@@ -36,8 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
     source, target = str(arguments.source), str(arguments.target)
     if source == target:
         raise CommandFailed("source and target are the same store")
-    if source.startswith("sqlite:") and not sqlite_path(source).exists():
-        raise CommandFailed(f"cannot copy {source}: there is no such file")
+    if is_new(source):
+        raise CommandFailed(f"cannot copy {hide_password(source)}: there is no store")
     done = asyncio.run(_copy(source, target))
     verified = all(project.verified for project in done)
     if arguments.json:
@@ -84,7 +83,7 @@ async def _copy(source_url: str, target_url: str) -> Sequence[Copied]:
             return await copy(source, target, note=note)
 
 
-async def _opened(stack: AsyncExitStack, url: str) -> StorageAdapter:
+async def _opened(stack: AsyncExitStack, url: str) -> Store:
     storage = await asyncio.to_thread(open_storage, url)
     stack.push_async_callback(storage.close)
     return storage

@@ -12,8 +12,7 @@ from pulse_server.find_project import find_project
 from pulse_server.progress import Progress
 from pulse_server.settings import Settings
 from pulse_server.store import existing_store
-from pulse_storage.sql.maintenance.erase import erase
-from pulse_storage.sql.tables.erasures import Erasure, Subject
+from pulse_storage.maintenance import Erasure, Subject
 
 
 def configure(parser: Parser) -> None:
@@ -77,14 +76,14 @@ def _confirm(rows: int) -> None:
 async def _count(settings: Settings, named: str, subject: Subject, value: str) -> tuple[int, int]:
     async with existing_store(settings) as storage:
         project = await find_project(storage, named)
-        return await storage.upkeep.erasable(project.id, subject, value)
+        return await storage.maintenance.count_erasable(project.id, subject, value)
 
 
 async def _erase(settings: Settings, named: str, subject: Subject, value: str) -> Erasure:
     async with existing_store(settings) as storage:
         project = await find_project(storage, named)
-        ordered = await storage.upkeep.order_erasure(project.id, subject, value)
+        ordered = await storage.order_erasure(project.id, subject, value)
         with Progress() as progress:
-            return await erase(
-                storage, ordered, note=lambda erasure: progress.show(f"{erasure.rows:,} rows deleted")
+            return await storage.maintenance.erase(
+                ordered, note=lambda erasure: progress.show(f"{erasure.rows:,} rows deleted")
             )

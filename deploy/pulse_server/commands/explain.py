@@ -116,8 +116,8 @@ async def _stored(settings: Settings, target: str, project: str | None) -> Expla
                 records = [record]
             if records:
                 of_span = records[0].otel_span_id if len(records) == 1 else None
-                bearing = await storage.bearing_on(each.id, records[0].otel_trace_id, of_span)
-                return explain_stored(records, bearing)
+                inputs = await storage.reconcile_inputs(each.id, records[0].otel_trace_id, of_span)
+                return explain_stored(records, inputs)
     where = "no project of the store has a" if project is None else f"project '{project}' has no"
     raise CommandFailed(f"{where} trace or row with the id {target}")
 

@@ -6,7 +6,7 @@ import argparse
 
 from pulse_server.arguments import Parser, add_store_settings, settings_from
 from pulse_server.store import prepare_data_dir
-from pulse_storage import migrate
+from pulse_storage.engines import engine_of
 
 
 def configure(parser: Parser) -> None:
@@ -23,9 +23,9 @@ def configure(parser: Parser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
     if arguments.dry_run:
-        names, done = migrate.pending(settings.database_url), "would apply"
+        names, done = engine_of(settings.database_url).pending(settings.database_url), "would apply"
     else:
         prepare_data_dir(settings.data_dir)
-        names, done = migrate.apply(settings.database_url), "applied"
+        names, done = engine_of(settings.database_url).apply(settings.database_url), "applied"
     print("\n".join(f"{done} {name}" for name in names) or "the schema is up to date")
     return 0

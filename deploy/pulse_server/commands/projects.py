@@ -16,12 +16,11 @@ from pulse_server.progress import Progress
 from pulse_server.settings import Settings
 from pulse_server.store import existing_store, opened_store
 from pulse_server.tables import date, table
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.errors import NameTaken
 from pulse_storage.keys import key_record, new_key
+from pulse_storage.maintenance import Erasure
 from pulse_storage.rows import PROJECT_NAME, PROJECT_NAME_RULE, Project
-from pulse_storage.sql.maintenance.erase import erase
-from pulse_storage.sql.tables.erasures import Erasure
 
 
 def configure(parser: Parser) -> None:
@@ -137,14 +136,13 @@ async def _delete(settings: Settings, named: str, confirmed: str | None) -> Eras
         await _confirm(storage, project, confirmed)
         ordered = await storage.delete_project(project.id)
         with Progress() as progress:
-            return await erase(
-                storage,
+            return await storage.maintenance.erase(
                 ordered,
                 note=lambda erasure: progress.show(f"{erasure.rows:,} rows deleted, checking for late rows"),
             )
 
 
-async def _confirm(storage: StorageAdapter, project: Project, confirmed: str | None) -> None:
+async def _confirm(storage: Store, project: Project, confirmed: str | None) -> None:
     """Check that `confirmed` is the project's name; if it is None, ask for the name on the terminal.
 
     Raises CommandFailed if it is another name, or if there is no terminal.

@@ -11,7 +11,7 @@ from pulse_server.progress import Progress
 from pulse_server.settings import hide_password
 from pulse_server.store import prepare_data_dir
 from pulse_server.tables import mib
-from pulse_storage.backup import restore
+from pulse_storage.engines import engine_of
 
 
 def configure(parser: Parser) -> None:
@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
         def note(done: int, whole: int) -> None:
             progress.show(f"restoring: {mib(done)} of {mib(whole)} MiB")
 
-        aside = restore(arguments.file, settings.database_url, replace=arguments.replace, note=note)
+        url = settings.database_url
+        aside = engine_of(url).restore(arguments.file, url, replace=arguments.replace, note=note)
     place = hide_password(settings.database_url)
     if arguments.json:
         print(json.dumps({"store": place, "movedAside": None if aside is None else str(aside)}))

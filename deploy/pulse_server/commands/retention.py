@@ -15,11 +15,10 @@ from pulse_server.progress import Progress
 from pulse_server.settings import Settings
 from pulse_server.store import existing_store
 from pulse_server.tables import date_or, mib, table
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
+from pulse_storage.maintenance import RetentionProgress, RetentionReport
 from pulse_storage.retention import PolicyRefused, RetentionPolicy, policy_from_json
 from pulse_storage.rows import Project
-from pulse_storage.sql.maintenance.run import Report, preview, run
-from pulse_storage.sql.tables.watermarks import Marks
 
 
 def configure(parser: Parser) -> None:
@@ -89,13 +88,13 @@ def configure(parser: Parser) -> None:
 def run_set(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
 
-    async def change() -> tuple[Project, RetentionPolicy | None, Marks]:
+    async def change() -> tuple[Project, RetentionPolicy | None, RetentionProgress]:
         async with existing_store(settings) as storage:
             project = await find_project(storage, arguments.project)
-            own = await storage.upkeep.policy(project.id)
+            own = await storage.retention_policy(project.id)
             policy = None if arguments.default else _changed(own or settings.retention, arguments)
-            await storage.upkeep.set_policy(project.id, policy)
-            return project, policy, await storage.upkeep.marks(project.id)
+            await storage.set_retention_policy(project.id, policy)
+            return project, policy, await storage.maintenance.progress(project.id)
 
     _show(*asyncio.run(change()), settings, as_json=arguments.json)
     return 0
@@ -104,10 +103,14 @@ def run_set(arguments: argparse.Namespace) -> int:
 def run_show(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
 
-    async def find() -> tuple[Project, RetentionPolicy | None, Marks]:
+    async def find() -> tuple[Project, RetentionPolicy | None, RetentionProgress]:
         async with existing_store(settings) as storage:
             project = await find_project(storage, arguments.project)
-            return project, await storage.upkeep.policy(project.id), await storage.upkeep.marks(project.id)
+            return (
+                project,
+                await storage.retention_policy(project.id),
+                await storage.maintenance.progress(project.id),
+            )
 
     _show(*asyncio.run(find()), settings, as_json=arguments.json)
     return 0
@@ -141,27 +144,27 @@ def run_now(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _run(settings: Settings, arguments: argparse.Namespace) -> Sequence[Report]:
+async def _run(settings: Settings, arguments: argparse.Namespace) -> Sequence[RetentionReport]:
     async with existing_store(settings) as storage:
         projects = await _projects(storage, arguments.project)
         if arguments.dry_run:
-            return await preview(storage, projects, settings.retention, time.time_ns())
+            return await storage.maintenance.preview(projects, settings.retention, time.time_ns())
         with Progress() as progress:
 
-            def note(report: Report) -> None:
+            def note(report: RetentionReport) -> None:
                 progress.show(
                     f"{report.project.name}: {report.rows:,} of {report.plan.rows or '?'} rows,"
                     f" content of {report.contents:,} rows, {mib(report.size_bytes)} MiB"
                 )
 
-            reports = await run(storage, projects, settings.retention, time.time_ns(), note=note)
+            reports = await storage.maintenance.apply(projects, settings.retention, time.time_ns(), note=note)
             if arguments.vacuum:
                 progress.show("rewriting the file", now=True)
-                await storage.upkeep.compact()
+                await storage.maintenance.compact()
         return reports
 
 
-async def _projects(storage: StorageAdapter, named: str | None) -> list[Project]:
+async def _projects(storage: Store, named: str | None) -> list[Project]:
     return await storage.list_projects() if named is None else [await find_project(storage, named)]
 
 
@@ -194,11 +197,16 @@ def _limit(text: str) -> int:
 
 
 def _show(
-    project: Project, own: RetentionPolicy | None, marks: Marks, settings: Settings, *, as_json: bool
+    project: Project,
+    own: RetentionPolicy | None,
+    progress: RetentionProgress,
+    settings: Settings,
+    *,
+    as_json: bool,
 ) -> None:
     policy = own or settings.retention
-    content_from = date_or(marks.content_from_ns if marks.content_from else None, None)
-    rows_from = date_or(marks.rows_from_ns if marks.rows_from else None, None)
+    content_from = date_or(progress.content_from_ns, None)
+    rows_from = date_or(progress.rows_from_ns, None)
     if as_json:
         document = {
             "projectId": project.id,
@@ -228,7 +236,7 @@ def _policy_text(policy: RetentionPolicy) -> str:
     return "; ".join(limit for limit in limits if limit)
 
 
-def _as_json(report: Report) -> dict[str, object]:
+def _as_json(report: RetentionReport) -> dict[str, object]:
     planned = report.plan
     return {
         "projectId": report.project.id,

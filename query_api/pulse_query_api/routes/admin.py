@@ -13,12 +13,12 @@ from pulse_query_api.auth import AdminKey, AdminRoute
 from pulse_query_api.json_objects import key_object, project_object
 from pulse_query_api.responses import json_response
 from pulse_query_api.services import admin
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 
 _audit = logging.getLogger("pulse.audit")
 
 
-def admin_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute]:
+def admin_routes(storage: Store, admin_key: AdminKey) -> list[BaseRoute]:
     """Return the routes that manage projects and their keys."""
 
     async def post_projects(request: Request) -> Response:

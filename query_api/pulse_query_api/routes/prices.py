@@ -13,13 +13,13 @@ from pulse_query_api.auth import AdminKey, AdminRoute
 from pulse_query_api.json_prices import prices_object
 from pulse_query_api.responses import json_response
 from pulse_query_api.services import prices
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.control_store import ControlStore
 from pulse_storage.price_document import project_version
 
 _audit = logging.getLogger("pulse.audit")
 
 
-def price_routes(storage: StorageAdapter, admin_key: AdminKey) -> list[BaseRoute]:
+def price_routes(storage: ControlStore, admin_key: AdminKey) -> list[BaseRoute]:
     """Return the routes that read, set and delete a project's prices.
 
     Running collectors apply a change within seconds.

@@ -12,15 +12,13 @@ from pulse_query_api import bodies
 from pulse_query_api.auth import AdminKey, AdminRoute
 from pulse_query_api.responses import json_response, rfc3339_or_none
 from pulse_query_api.services import retention
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.retention import RetentionPolicy
 
 _audit = logging.getLogger("pulse.audit")
 
 
-def retention_routes(
-    storage: StorageAdapter, admin_key: AdminKey, default: RetentionPolicy
-) -> list[BaseRoute]:
+def retention_routes(storage: Store, admin_key: AdminKey, default: RetentionPolicy) -> list[BaseRoute]:
     """Return the routes that read, set and delete retention policies, and order and list erasures.
 
     `default` is the policy of projects without their own.

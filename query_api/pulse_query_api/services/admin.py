@@ -9,13 +9,11 @@ from dataclasses import dataclass
 
 from pulse_query_api.errors import ApiError
 from pulse_query_api.services.retention import no_project
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
 from pulse_storage.errors import NameTaken
 from pulse_storage.keys import SCOPES, key_record, new_key
+from pulse_storage.maintenance import Erasure, MaintenanceLeaseHeld
 from pulse_storage.rows import ApiKey, Project
-from pulse_storage.sql.maintenance.erase import erase
-from pulse_storage.sql.maintenance.run import UpkeepBusy
-from pulse_storage.sql.tables.erasures import Erasure
 
 #: A request waits at most this long for a deletion; the server's maintenance continues it.
 _DELETE_WITHIN_S = 5.0
@@ -29,7 +27,7 @@ class NewKey:
     record: ApiKey
 
 
-async def create_project(storage: StorageAdapter, name: str) -> tuple[Project, NewKey]:
+async def create_project(storage: Store, name: str) -> tuple[Project, NewKey]:
     """Create a project with a first key that has all scopes. Raises ApiError 409 if the name is taken."""
     now_ns = time.time_ns()
     project = Project(id=str(uuid.uuid4()), name=name, created_ns=now_ns)
@@ -41,7 +39,7 @@ async def create_project(storage: StorageAdapter, name: str) -> tuple[Project, N
     return project, created
 
 
-async def rename_project(storage: StorageAdapter, project_id: str, name: str) -> Project:
+async def rename_project(storage: Store, project_id: str, name: str) -> Project:
     """Rename a project. Raises ApiError: 404 for an unknown project, 409 if the name is taken."""
     try:
         if not await storage.rename_project(project_id, name):
@@ -51,7 +49,7 @@ async def rename_project(storage: StorageAdapter, project_id: str, name: str) ->
     return await _project(storage, project_id)
 
 
-async def delete_project(storage: StorageAdapter, project_id: str, name: str) -> Erasure:
+async def delete_project(storage: Store, project_id: str, name: str) -> Erasure:
     """Delete a project with its keys and data for up to five seconds, and return the progress.
 
     An unfinished deletion (`finished_ns` is None) is continued by the server's maintenance. `name` confirms
@@ -65,13 +63,13 @@ async def delete_project(storage: StorageAdapter, project_id: str, name: str) ->
     except KeyError as error:
         raise no_project() from error
     try:
-        return await erase(storage, order, wait_s=0, within_s=_DELETE_WITHIN_S)
-    except UpkeepBusy:
+        return await storage.maintenance.erase(order, wait_s=0, within_s=_DELETE_WITHIN_S)
+    except MaintenanceLeaseHeld:
         return order
 
 
 async def create_key(
-    storage: StorageAdapter, project_id: str, scopes: Collection[str], expires_ns: int | None
+    storage: Store, project_id: str, scopes: Collection[str], expires_ns: int | None
 ) -> NewKey:
     """Create a key for a project; `expires_ns` is Unix time, None for a key that never expires.
 
@@ -85,7 +83,7 @@ async def create_key(
     return created
 
 
-async def list_keys(storage: StorageAdapter, project_id: str) -> list[ApiKey]:
+async def list_keys(storage: Store, project_id: str) -> list[ApiKey]:
     """Return a project's keys, with revoked and expired ones. Raises ApiError 404 for an unknown project."""
     keys = await storage.list_keys(project_id)
     if not keys and all(project.id != project_id for project in await storage.list_projects()):
@@ -93,13 +91,13 @@ async def list_keys(storage: StorageAdapter, project_id: str) -> list[ApiKey]:
     return keys
 
 
-async def revoke_key(storage: StorageAdapter, project_id: str, key_id: str) -> None:
+async def revoke_key(storage: Store, project_id: str, key_id: str) -> None:
     """Revoke a key, or do nothing if it is revoked. Raises ApiError 404 if the project has no such key."""
     if not await storage.revoke_key(project_id, key_id, time.time_ns()):
         raise ApiError(404, "This project has no key with this id.")
 
 
-async def _project(storage: StorageAdapter, project_id: str) -> Project:
+async def _project(storage: Store, project_id: str) -> Project:
     for project in await storage.list_projects():
         if project.id == project_id:
             return project

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from pulse_query_api.errors import ApiError
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.control_store import ControlStore
 from pulse_storage.price_document import PriceDocument
 from pulse_storage.rows import ProjectPrices
 
 
-async def set_prices(storage: StorageAdapter, project_id: str, document: PriceDocument) -> ProjectPrices:
+async def set_prices(storage: ControlStore, project_id: str, document: PriceDocument) -> ProjectPrices:
     """Store a project's prices in place of its current ones. Raises ApiError 404 for an unknown project."""
     prices = ProjectPrices(document.text, time.time_ns())
     try:
@@ -20,7 +20,7 @@ async def set_prices(storage: StorageAdapter, project_id: str, document: PriceDo
     return prices
 
 
-async def get_prices(storage: StorageAdapter, project_id: str) -> ProjectPrices:
+async def get_prices(storage: ControlStore, project_id: str) -> ProjectPrices:
     """Return a project's own prices. Raises ApiError 404 if it has none or is unknown."""
     prices = await storage.project_prices(project_id)
     if prices is None:
@@ -28,7 +28,7 @@ async def get_prices(storage: StorageAdapter, project_id: str) -> ProjectPrices:
     return prices
 
 
-async def delete_prices(storage: StorageAdapter, project_id: str) -> None:
+async def delete_prices(storage: ControlStore, project_id: str) -> None:
     """Delete a project's own prices. Raises ApiError 404 if it has none or is unknown."""
     if not await storage.delete_project_prices(project_id):
         raise _none()

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pulse_query_api.errors import ApiError
-from pulse_storage.adapter import StorageAdapter
+from pulse_storage.engines import Store
+from pulse_storage.maintenance import Erasure, MaintenanceLeaseHeld, Subject
 from pulse_storage.retention import RetentionPolicy
-from pulse_storage.sql.maintenance.erase import erase
-from pulse_storage.sql.maintenance.run import UpkeepBusy
-from pulse_storage.sql.tables.erasures import Erasure, Subject
 
 #: A request waits at most this long for an erasure; the server's maintenance continues it.
 _ERASE_WITHIN_S = 5.0
@@ -27,62 +25,55 @@ class Retention(NamedTuple):
     rows_from_ns: int | None
 
 
-async def retention_of(storage: StorageAdapter, project_id: str, default: RetentionPolicy) -> Retention:
+async def retention_of(storage: Store, project_id: str, default: RetentionPolicy) -> Retention:
     """Return a project's retention; `default` applies if it has no own policy. Raises ApiError 404."""
     try:
-        policy = await storage.upkeep.policy(project_id)
-        marks = await storage.upkeep.marks(project_id)
+        policy = await storage.retention_policy(project_id)
+        progress = await storage.maintenance.progress(project_id)
     except KeyError as error:
         raise no_project() from error
-    return Retention(
-        policy or default,
-        policy is not None,
-        marks.content_from_ns if marks.content_from else None,
-        marks.rows_from_ns if marks.rows_from else None,
-    )
+    return Retention(policy or default, policy is not None, progress.content_from_ns, progress.rows_from_ns)
 
 
-async def set_policy(storage: StorageAdapter, project_id: str, policy: RetentionPolicy | None) -> None:
+async def set_policy(storage: Store, project_id: str, policy: RetentionPolicy | None) -> None:
     """Store a project's own policy, or delete it if `policy` is None. Raises ApiError 404."""
     try:
-        await storage.upkeep.set_policy(project_id, policy)
+        await storage.set_retention_policy(project_id, policy)
     except KeyError as error:
         raise no_project() from error
 
 
-async def count_erasable(
-    storage: StorageAdapter, project_id: str, subject: Subject, value: str
-) -> tuple[int, int]:
+async def count_erasable(storage: Store, project_id: str, subject: Subject, value: str) -> tuple[int, int]:
     """Return how many rows an erasure would delete, and how many of them are counted calls.
 
     Raises ApiError 404 if there is no such project.
     """
     try:
-        return await storage.upkeep.erasable(project_id, subject, value)
+        return await storage.maintenance.count_erasable(project_id, subject, value)
     except KeyError as error:
         raise no_project() from error
 
 
-async def order_erasure(storage: StorageAdapter, project_id: str, subject: Subject, value: str) -> Erasure:
+async def order_erasure(storage: Store, project_id: str, subject: Subject, value: str) -> Erasure:
     """Order an erasure, run it for up to five seconds and return its progress.
 
     An unfinished erasure (`finished_ns` is None) is continued by the server's maintenance. Raises ApiError
     404 if there is no such project.
     """
     try:
-        ordered = await storage.upkeep.order_erasure(project_id, subject, value)
+        ordered = await storage.order_erasure(project_id, subject, value)
     except KeyError as error:
         raise no_project() from error
     try:
-        return await erase(storage, ordered, wait_s=0, within_s=_ERASE_WITHIN_S)
-    except UpkeepBusy:
+        return await storage.maintenance.erase(ordered, wait_s=0, within_s=_ERASE_WITHIN_S)
+    except MaintenanceLeaseHeld:
         return ordered
 
 
-async def list_erasures(storage: StorageAdapter, project_id: str) -> list[Erasure]:
+async def list_erasures(storage: Store, project_id: str) -> list[Erasure]:
     """Return the erasures of a project, newest first. Raises ApiError 404 for an unknown project."""
     try:
-        return await storage.upkeep.erasures(project_id)
+        return await storage.erasures(project_id)
     except KeyError as error:
         raise no_project() from error
 

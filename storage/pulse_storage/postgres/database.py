@@ -12,7 +12,7 @@ import psycopg
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.postgres.connection import NeedsExclusiveLock, PostgresConnection
-from pulse_storage.postgres.partition_truncate import empty_part, whole_parts
+from pulse_storage.postgres.partition_truncate import droppable_partitions, truncate_partition
 from pulse_storage.postgres.partitions import make_partitions_around
 from pulse_storage.postgres.reconnecting_connection import ReconnectingConnection
 from pulse_storage.postgres.translate_errors import (
@@ -25,7 +25,7 @@ from pulse_storage.postgres.translate_errors import (
 from pulse_storage.rows import IngestResult
 from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.runtime.writer import Call
-from pulse_storage.sql.maintenance.partitions import Lot, Part, Table
+from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare, Table
 from pulse_storage.sql.writing.calls import arrivals_of, results_for
 from pulse_storage.sql.writing.ingest import Ingest
 
@@ -83,19 +83,21 @@ class PostgresDatabase:
     def maintain(self, write: Callable[[PostgresConnection, Ingest], _Result], *, secure: bool) -> _Result:
         """`transact`, with what ingest knows of the store, while no other process stores.
 
-        The server overwrites nothing by itself: see `empty_log`.
+        The server overwrites nothing by itself: see `truncate_wal`.
         """
         return self._transact(write, repeatable=False, exclusive=True)
 
-    def whole_parts(self, table: Table) -> list[Part]:
+    def droppable_partitions(self, table: Table) -> list[PartitionRange]:
         """The partitions that hold anything, or its space, and have an end."""
-        return self._transact(lambda connection, _: whole_parts(connection, table), repeatable=True)
+        return self._transact(lambda connection, _: droppable_partitions(connection, table), repeatable=True)
 
-    def empty_part(self, part: Part, lots: Mapping[int, Lot]) -> Mapping[int, int] | None:
-        """See Maintained; None too where somebody uses the partition and does not let go of it at once."""
+    def truncate_partition(
+        self, part: PartitionRange, shares: Mapping[int, PartitionShare]
+    ) -> Mapping[int, int] | None:
+        """See MaintenanceBackend; returns None also if another transaction keeps it locked."""
 
         def write(connection: PostgresConnection, _: Ingest) -> Mapping[int, int] | None:
-            return empty_part(connection, part, lots)
+            return truncate_partition(connection, part, shares)
 
         try:
             return self._transact(write, repeatable=False, exclusive=True)
@@ -103,7 +105,7 @@ class PostgresDatabase:
             _log.info("a partition is not emptied at once but row by row: %s", error)
             return None
 
-    def give_back(self) -> bool:
+    def release_free_space(self) -> bool:
         """The server's own vacuum sees to it."""
         return False
 
@@ -111,7 +113,7 @@ class PostgresDatabase:
         """Let the server use the space of deleted rows again; rewriting tables would lock everybody out."""
         self._vacuum()
 
-    def empty_log(self) -> bool:
+    def truncate_wal(self) -> bool:
         """Have the server clear away deleted rows; its log it recycles by itself."""
         self._vacuum()
         return True

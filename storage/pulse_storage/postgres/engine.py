@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from pathlib import Path
 
 import psycopg
 from psycopg import errors
@@ -12,10 +13,12 @@ from pulse_storage.errors import StoreUnusable
 from pulse_storage.postgres import schema
 from pulse_storage.postgres.connection import PostgresConnection, connect, place_of
 from pulse_storage.postgres.database import PostgresDatabase
+from pulse_storage.postgres.dump import dump_database
 from pulse_storage.postgres.partitions import make_partitions_around
 from pulse_storage.postgres.readers import PostgresReaders
 from pulse_storage.postgres.reconnecting_connection import ConnectBackoff, ReconnectingConnection
 from pulse_storage.postgres.translate_errors import unusable
+from pulse_storage.runtime.files import NoteBytes
 from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.sql.storage import SqlStorage
 
@@ -29,8 +32,8 @@ class PostgresEngine:
     def open(self, url: str, *, max_queue_bytes: int) -> SqlStorage:
         """See Engine."""
         self.apply(url)
-        for doubt in self.doubts(url):
-            _log.warning("%s", doubt)
+        for warning in self.durability_warnings(url):
+            _log.warning("%s", warning)
         server, way = ConnectBackoff(url), RightOfWay()
         return SqlStorage(
             PostgresDatabase(ReconnectingConnection(server, way), way),
@@ -60,10 +63,25 @@ class PostgresEngine:
                 _log.warning("%s: could not make partitions for the weeks to come: %s", place, error)
             return applied
 
-    def doubts(self, url: str) -> list[str]:
+    def durability_warnings(self, url: str) -> list[str]:
         """See Engine."""
         with _Opened(url) as connection:
-            return _doubts(connection, place_of(url))
+            return _durability_warnings(connection, place_of(url))
+
+    def space_warnings(self, url: str) -> list[str]:
+        """See Engine. There are none: the server reuses the space."""
+        return []
+
+    def back_up(self, url: str, file: Path, *, replace: bool, note: NoteBytes) -> int:
+        """See Engine; runs pg_dump."""
+        return dump_database(url, file.expanduser(), replace=replace)
+
+    def restore(self, file: Path, url: str, *, replace: bool, note: NoteBytes) -> Path | None:
+        """Raise StoreUnusable: PostgreSQL restores with programs of its own."""
+        raise StoreUnusable(
+            "a PostgreSQL store is restored by PostgreSQL: make an empty database and run"
+            f" pg_restore --no-owner --dbname=… {file}; or copy a SQLite backup into it: pulse copy"
+        )
 
 
 class _Opened:
@@ -110,8 +128,8 @@ def _check_server(connection: PostgresConnection, place: str) -> None:
         )
 
 
-def _doubts(connection: PostgresConnection, place: str) -> list[str]:
-    """Of `synchronous_commit` there is none: each transaction that stores turns it on."""
+def _durability_warnings(connection: PostgresConnection, place: str) -> list[str]:
+    """Return a warning for each setting that is off; `synchronous_commit` is set by each transaction."""
     return [
         f"{place} runs with {setting}=off: a power cut can lose or damage what was acknowledged; turn it on"
         for setting in ("fsync", "full_page_writes")

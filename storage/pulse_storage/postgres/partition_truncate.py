@@ -16,52 +16,52 @@ from pulse_storage.postgres.partitions import Partition, partitions
 from pulse_storage.sql.connection import SqlValue
 from pulse_storage.sql.maintenance.expiry import BODY_BYTES
 from pulse_storage.sql.maintenance.log_events import delete_events
-from pulse_storage.sql.maintenance.materialize import take_over_what_is_borrowed
-from pulse_storage.sql.maintenance.partitions import Lot, Part, Table
-from pulse_storage.sql.maintenance.row_ranges import Range, kept_rows, rows_between
+from pulse_storage.sql.maintenance.materialize import materialize_references
+from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare, Table
+from pulse_storage.sql.maintenance.row_ranges import Range, exempt_rows, rows_between
 from pulse_storage.sql.tables.garbage import note_content_between
-from pulse_storage.sql.tables.watermarks import SETTLED_NS, move_marks, read_marks
+from pulse_storage.sql.tables.watermarks import FROZEN_NS, move_watermarks, read_watermarks
 
 #: Readers of the partition are waited for so long, and each check may take so long; then it goes by rows.
 _LOCK_MS, _CHECK_MS = 300, 3_000
 
 
-def whole_parts(connection: PostgresConnection, table: Table) -> list[Part]:
+def droppable_partitions(connection: PostgresConnection, table: Table) -> list[PartitionRange]:
     """The partitions of a table that hold rows, or the files of rows that are gone, and have an end."""
-    found: list[Part] = []
+    found: list[PartitionRange] = []
     for partition in partitions(connection, table):
         if partition.before_id is not None:
             projects = _projects(connection, partition)
             if projects or _has_grown(connection, partition):
-                found.append(Part(table, partition.from_id or b"", partition.before_id, projects))
+                found.append(PartitionRange(table, partition.from_id or b"", partition.before_id, projects))
     return found
 
 
-def empty_part(
-    connection: PostgresConnection, part: Part, lots: Mapping[int, Lot]
+def truncate_partition(
+    connection: PostgresConnection, part: PartitionRange, shares: Mapping[int, PartitionShare]
 ) -> Mapping[int, int] | None:
-    """See `Maintained.empty_part`; within a transaction during which nobody else stores."""
+    """See `MaintenanceBackend.truncate_partition`; within a transaction during which nobody else stores."""
     connection.execute(f"SET LOCAL lock_timeout = {_LOCK_MS:d}")
     connection.execute(f"SET LOCAL statement_timeout = {_CHECK_MS:d}")
     names = _emptied(connection, part)
-    if not names or any(_stays(connection, part, project, lot) for project, lot in lots.items()):
+    if not names or any(_stays(connection, part, project, share) for project, share in shares.items()):
         return None
     of_rows = "count(*)" if part.table == "spans" else f"sum({BODY_BYTES})"
     found = connection.execute(f"SELECT project, {of_rows} FROM {names[0]} GROUP BY project").fetchall()
     sizes = {cast("int", project): cast("int", size) for project, size in found}
-    if sizes.keys() != lots.keys():
+    if sizes.keys() != shares.keys():
         return None
-    if part.table == "spans" and any(sizes[project] != lot.rows for project, lot in lots.items()):
+    if part.table == "spans" and any(sizes[project] != share.rows for project, share in shares.items()):
         return None
-    events = {project: _let_go(connection, part, project, lot) for project, lot in lots.items()}
+    events = {project: _let_go(connection, part, project, share) for project, share in shares.items()}
     if part.table == "spans":
         connection.execute(
             "UPDATE usage_keys SET calls = usage_keys.calls - gone.calls FROM (SELECT usage_key, count(*) AS"
             f" calls FROM {names[0]} WHERE usage_key IS NOT NULL GROUP BY usage_key) AS gone"
             " WHERE key = gone.usage_key"
         )
-        for project in lots:
-            move_marks(connection, project, rows_from=part.before_id, content_from=part.before_id)
+        for project in shares:
+            move_watermarks(connection, project, rows_from=part.before_id, content_from=part.before_id)
     connection.execute(f"TRUNCATE {', '.join(names)}")
     return events if part.table == "spans" else sizes
 
@@ -85,7 +85,7 @@ def _has_grown(connection: PostgresConnection, partition: Partition) -> bool:
     )
 
 
-def _emptied(connection: PostgresConnection, part: Part) -> list[str]:
+def _emptied(connection: PostgresConnection, part: PartitionRange) -> list[str]:
     """The partitions to be emptied, the part's own first; none if it is gone, or bodies lie across."""
     tables: tuple[Table, ...] = ("spans", "span_bodies") if part.table == "spans" else ("span_bodies",)
     names: list[str] = []
@@ -105,9 +105,9 @@ def _emptied(connection: PostgresConnection, part: Part) -> list[str]:
     return names
 
 
-def _stays(connection: PostgresConnection, part: Part, project: int, lot: Lot) -> bool:
+def _stays(connection: PostgresConnection, part: PartitionRange, project: int, share: PartitionShare) -> bool:
     """Whether something of the project's must stay, or be dropped first."""
-    marks = read_marks(connection, project)
+    marks = read_watermarks(connection, project)
     if part.table == "spans":
         if _any(connection, "spans", project, marks.rows_from, part.from_id):
             return True
@@ -117,8 +117,8 @@ def _stays(connection: PostgresConnection, part: Part, project: int, lot: Lot) -
         passed = marks.content_from
     if _any(connection, part.table, project, part.from_id, min(passed, part.before_id)):
         return True
-    kept = kept_rows(connection.dialect, lot.policy)
-    return lot.policy.keeps_some and _any(
+    kept = exempt_rows(connection.dialect, share.policy)
+    return share.policy.has_exemptions and _any(
         connection, "spans", project, part.from_id, part.before_id, f" AND {kept.sql}", kept.bindings
     )
 
@@ -140,15 +140,15 @@ def _any(
     )
 
 
-def _let_go(connection: PostgresConnection, part: Part, project: int, lot: Lot) -> int:
+def _let_go(connection: PostgresConnection, part: PartitionRange, project: int, share: PartitionShare) -> int:
     """See to what others have of the rows: texts that they lent, content that they share, log events.
 
     Answers the bytes of log events that were deleted.
     """
     from_ns, before_ns = time_of(part.from_id or bytes(16)), time_of(part.before_id)
-    if lot.policy.keeps_some:
-        first, ahead = time_floor(from_ns - SETTLED_NS), time_floor(before_ns + SETTLED_NS)
-        take_over_what_is_borrowed(connection, project, first, ahead, lot.policy)
+    if share.policy.has_exemptions:
+        first, ahead = time_floor(from_ns - FROZEN_NS), time_floor(before_ns + FROZEN_NS)
+        materialize_references(connection, project, first, ahead, share.policy)
     connection.execute(
         "INSERT INTO content_garbage (project, week, block)"
         " SELECT project, week, id FROM content_blocks WHERE project = ? AND week >= ? AND week < ?"
@@ -157,13 +157,13 @@ def _let_go(connection: PostgresConnection, part: Part, project: int, lot: Lot) 
     )
     # A body that was taken over may share content of the week before or after.
     for first, before in (
-        (part.from_id, time_floor(from_ns + SETTLED_NS)),
-        (time_floor(before_ns - SETTLED_NS), part.before_id),
+        (part.from_id, time_floor(from_ns + FROZEN_NS)),
+        (time_floor(before_ns - FROZEN_NS), part.before_id),
     ):
         note_content_between(connection, project, *rows_between(project, first, before))
     if part.table != "spans":
         return 0
     # Others are old themselves: the step that looks for log events without a span finds them.
     keys = "SELECT otel_trace_id, otel_span_id FROM spans WHERE project = ? AND id >= ? AND id < ?"
-    last = (project, time_floor(before_ns - SETTLED_NS), part.before_id)
+    last = (project, time_floor(before_ns - FROZEN_NS), part.before_id)
     return delete_events(connection, project, Range(keys, last))

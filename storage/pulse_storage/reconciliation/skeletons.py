@@ -99,7 +99,7 @@ class ContentSkeleton(NamedTuple):
         return self.otel_trace_id, self.otel_span_id
 
 
-class Bearing(NamedTuple):
+class ReconcileInputs(NamedTuple):
     """All that is stored and bears on what counts in one trace."""
 
     #: The trace's spans, and those of other traces that may tell of the same calls, as they speak themselves.

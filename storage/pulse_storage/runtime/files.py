@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pulse_storage.errors import StoreUnusable
+
+#: Called with the bytes done and the bytes in total.
+NoteBytes = Callable[[int, int], None]
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pulse_storage.events import Assemble, EventPart
 from pulse_storage.rows import IngestResult
 from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.runtime.writer import Call
-from pulse_storage.sql.maintenance.partitions import Lot, Part, Table
+from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare, Table
 from pulse_storage.sql.writing.calls import arrivals_of, results_for
 from pulse_storage.sql.writing.ingest import Ingest
 from pulse_storage.sqlite.apsw_connection import ApswConnection
@@ -105,15 +105,17 @@ class SqliteDatabase:
             if secure:
                 self._connection.pragma("secure_delete", "FAST")
 
-    def whole_parts(self, table: Table) -> list[Part]:
+    def droppable_partitions(self, table: Table) -> list[PartitionRange]:
         """One table holds all rows."""
         return []
 
-    def empty_part(self, part: Part, lots: Mapping[int, Lot]) -> Mapping[int, int] | None:
+    def truncate_partition(
+        self, part: PartitionRange, shares: Mapping[int, PartitionShare]
+    ) -> Mapping[int, int] | None:
         """There are no parts."""
         return None
 
-    def give_back(self) -> bool:
+    def release_free_space(self) -> bool:
         """Shorten the file by a bit, if much of it is free; some is left for the rows that come next."""
         free, pages = (int(str(self._connection.pragma(name))) for name in ("freelist_count", "page_count"))
         if self._connection.pragma("auto_vacuum") != AUTO_VACUUM_INCREMENTAL:
@@ -128,7 +130,7 @@ class SqliteDatabase:
         self._connection.pragma("auto_vacuum", AUTO_VACUUM_INCREMENTAL)
         self._connection.execute("VACUUM")
 
-    def empty_log(self) -> bool:
+    def truncate_wal(self) -> bool:
         """Copy the log into the file and cut it to nothing; False if readers are in the way."""
         with self._gate.shut(_IMPATIENT_S), self._impatient():
             try:

@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 import orjson
 from tests.support.rows import DAY_NS, NOON_NS
 
-from pulse_storage import StorageAdapter
+from pulse_storage import Store
 from pulse_storage.filters import ALL_OPERATIONS, AnalyticsQuery, GroupBy, Page, ScanBudget, TraceFilter
 from pulse_storage.trace_json import trace_object
 
@@ -27,7 +27,7 @@ _FILTERS = (
 )
 
 
-async def answers(storage: StorageAdapter) -> dict[str, Any]:
+async def answers(storage: Store) -> dict[str, Any]:
     """Return projects, keys, prices, and per project all rows, pages, counts, searches and analytics."""
     found: dict[str, Any] = {
         "projects": [list(project) for project in await storage.list_projects()],
@@ -40,7 +40,7 @@ async def answers(storage: StorageAdapter) -> dict[str, Any]:
     return json.loads(orjson.dumps(found, default=_plain, option=orjson.OPT_NON_STR_KEYS))
 
 
-async def _project_answers(storage: StorageAdapter, project_id: str) -> dict[str, Any]:
+async def _project_answers(storage: Store, project_id: str) -> dict[str, Any]:
     rows = (await storage.list_traces(project_id, _ALL, Page(limit=1000))).rows
     whole = [await storage.get_trace(project_id, row.trace_id) for row in rows]
     page = Page(limit=1000, budget=ScanBudget(seconds=60))

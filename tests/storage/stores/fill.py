@@ -23,13 +23,13 @@ from tests.storage.test_conformance_events import assemble, part
 from tests.support.postgres import own_server
 from tests.support.rows import NOON_NS, project, span, step
 
-from pulse_storage import StorageAdapter, open_storage
+from pulse_storage import Store, open_storage
 from pulse_storage.rows import ProjectPrices
 
 HERE = Path(__file__).parent
 
 
-async def fill(storage: StorageAdapter) -> None:
+async def fill(storage: Store) -> None:
     """Store two projects: calls, wrappers, batch rows, shared bodies, log events, prices and a used key."""
     record, key = project()
     await storage.create_project(record, key)

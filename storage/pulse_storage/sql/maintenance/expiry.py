@@ -10,14 +10,14 @@ from pulse_storage.retention import RetentionPolicy
 from pulse_storage.sql.connection import Connection, SqlDialect
 from pulse_storage.sql.maintenance.log_events import delete_events, events_of_old_spans
 from pulse_storage.sql.maintenance.materialize import (
-    TELLS_OF_PREVIEWS,
+    HAS_PREVIEW_OVERRIDE,
+    materialize_references,
     named,
-    take_over_what_is_borrowed,
     without_previews,
 )
 from pulse_storage.sql.maintenance.row_ranges import Dropped, Range, dropped_between, next_end
 from pulse_storage.sql.tables.garbage import note_content_between
-from pulse_storage.sql.tables.watermarks import SETTLED_NS, move_marks, read_marks
+from pulse_storage.sql.tables.watermarks import FROZEN_NS, move_watermarks, read_watermarks
 
 #: Log events that never found their span are dropped so many at a time.
 _ORPHANS = 2_000
@@ -55,7 +55,7 @@ def drop_content(connection: Connection, step: Step) -> Dropped:
     whether a row counts, stay as they are.
     """
     project, before, policy, limit, last = step
-    first = last.end or read_marks(connection, project).content_from
+    first = last.end or read_watermarks(connection, project).content_from
     if first >= before:
         return _drop_orphans(connection, project, before)
     end = next_end(connection, project, first, before, limit)
@@ -65,7 +65,7 @@ def drop_content(connection: Connection, step: Step) -> Dropped:
     if contents:
         size_bytes += _delete_content(connection, project, rows)
         _clear_columns(connection, rows)
-    move_marks(connection, project, content_from=end)
+    move_watermarks(connection, project, content_from=end)
     return Dropped(done=False, contents=contents, size_bytes=size_bytes, saved=saved, end=end)
 
 
@@ -75,7 +75,7 @@ def drop_rows(connection: Connection, step: Step) -> Dropped:
     The sums that analytics are made of stay as they are.
     """
     project, before, policy, limit, last = step
-    first = last.end or read_marks(connection, project).rows_from
+    first = last.end or read_watermarks(connection, project).rows_from
     if first >= before:
         return _drop_orphans(connection, project, before)
     end = next_end(connection, project, first, before, limit)
@@ -93,7 +93,7 @@ def drop_rows(connection: Connection, step: Step) -> Dropped:
         ).fetchall()
         connection.executemany("UPDATE usage_keys SET calls = calls - ? WHERE key = ?", calls)
         connection.execute(f"DELETE FROM spans WHERE {rows.sql}", rows.bindings)
-    move_marks(connection, project, rows_from=end, content_from=end)
+    move_watermarks(connection, project, rows_from=end, content_from=end)
     return Dropped(False, dropped, contents, size_bytes, saved, end)
 
 
@@ -113,9 +113,9 @@ def _save_kept(
 
     Lenders may start a little earlier than those who borrow.
     """
-    ahead = time_floor(time_of(end) + SETTLED_NS)
-    if policy.keeps_some:
-        take_over_what_is_borrowed(connection, project, first, ahead, policy)
+    ahead = time_floor(time_of(end) + FROZEN_NS)
+    if policy.has_exemptions:
+        materialize_references(connection, project, first, ahead, policy)
     return ahead
 
 
@@ -146,7 +146,7 @@ def _clear_columns(connection: Connection, rows: Range) -> None:
     dialect = connection.dialect
     said = connection.execute(
         f"SELECT own, {', '.join(dialect.row_key)} FROM spans WHERE {rows.sql} AND own LIKE ? ESCAPE '!'",
-        (*rows.bindings, TELLS_OF_PREVIEWS),
+        (*rows.bindings, HAS_PREVIEW_OVERRIDE),
     ).fetchall()
     connection.executemany(
         f"UPDATE spans SET own = ? WHERE {named(dialect)}",

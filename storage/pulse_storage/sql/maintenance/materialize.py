@@ -10,7 +10,7 @@ import orjson
 from pulse_storage.reconciliation.skeletons import OwnValue
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue, Values
-from pulse_storage.sql.maintenance.row_ranges import kept_rows, rows_between
+from pulse_storage.sql.maintenance.row_ranges import exempt_rows, rows_between
 from pulse_storage.sql.tables.events import content_column
 from pulse_storage.sql.tables.spans import own_json
 
@@ -23,20 +23,20 @@ _LOANS = (
 
 
 #: Bound to LIKE with the escape `!`: `own` of a row that has a preview from elsewhere.
-TELLS_OF_PREVIEWS = '%!_preview"%'
+HAS_PREVIEW_OVERRIDE = '%!_preview"%'
 
 
-def take_over_what_is_borrowed(
+def materialize_references(
     connection: Connection, project: int, first: bytes, before: bytes, policy: RetentionPolicy
 ) -> None:
     """Copy what kept rows with ids in the range borrow to the rows themselves. Repeating it is harmless."""
     dialect = connection.dialect
-    rows, kept = rows_between(project, first, before), kept_rows(dialect, policy)
+    rows, kept = rows_between(project, first, before), exempt_rows(dialect, policy)
     borrowers = connection.execute(
         f"SELECT own, output_from, request_from, response_from, {', '.join(dialect.row_key)}"
         f" FROM spans WHERE {rows.sql} AND (output_from IS NOT NULL OR request_from IS NOT NULL"
         f" OR response_from IS NOT NULL OR own LIKE ? ESCAPE '!') AND {kept.sql}",
-        (*rows.bindings, TELLS_OF_PREVIEWS, *kept.bindings),
+        (*rows.bindings, HAS_PREVIEW_OVERRIDE, *kept.bindings),
     ).fetchall()
     for own, *lenders in borrowers:
         row_key = tuple(lenders[len(_LOANS) :])

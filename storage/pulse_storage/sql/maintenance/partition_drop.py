@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.maintenance.executor import Engine
+from pulse_storage.sql.maintenance.executor import MaintenanceExecutor
 from pulse_storage.sql.maintenance.expiry import Step, drop_rows
-from pulse_storage.sql.maintenance.partitions import Lot, Part
+from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare
 from pulse_storage.sql.maintenance.row_ranges import Dropped
 from pulse_storage.sql.maintenance.sizes import HourSizes, sizes_between
 
@@ -27,13 +27,13 @@ class Horizon(NamedTuple):
     rows_before: bytes
     content_before: bytes
 
-    def reaches(self, part: Part) -> bool:
+    def reaches(self, part: PartitionRange) -> bool:
         """Whether the part lies beyond it."""
         return part.before_id <= (self.rows_before if part.table == "spans" else self.content_before)
 
 
-async def drop_whole(
-    engine: Engine, horizons: Mapping[int, Horizon]
+async def drop_partitions(
+    engine: MaintenanceExecutor, horizons: Mapping[int, Horizon]
 ) -> AsyncGenerator[list[tuple[int, Dropped]]]:
     """Empty every part that lies beyond the horizons of all projects in it, oldest first, rows before bodies.
 
@@ -41,7 +41,7 @@ async def drop_whole(
     they had content until `drop_content` or `drop_rows` comes by; it counts them.
     """
     for table in ("spans", "span_bodies"):
-        for part in await engine.whole_parts(table):
+        for part in await engine.droppable_partitions(table):
             if not _may_go(part, horizons):
                 continue
             steps = _drop_rows if table == "spans" else _drop_bodies
@@ -49,7 +49,7 @@ async def drop_whole(
                 yield dropped
 
 
-def _may_go(part: Part, horizons: Mapping[int, Horizon]) -> bool:
+def _may_go(part: PartitionRange, horizons: Mapping[int, Horizon]) -> bool:
     """Whether it is past for all projects in it; for any, if only the space of dropped rows is left."""
     if not part.projects:
         return any(horizon.reaches(part) for horizon in horizons.values())
@@ -57,14 +57,16 @@ def _may_go(part: Part, horizons: Mapping[int, Horizon]) -> bool:
 
 
 async def _drop_bodies(
-    engine: Engine, part: Part, horizons: Mapping[int, Horizon]
+    engine: MaintenanceExecutor, part: PartitionRange, horizons: Mapping[int, Horizon]
 ) -> AsyncGenerator[list[tuple[int, Dropped]]]:
-    sizes = await engine.empty_part(part, {key: Lot(horizons[key].policy, 0) for key in part.projects})
+    sizes = await engine.truncate_partition(
+        part, {key: PartitionShare(horizons[key].policy, 0) for key in part.projects}
+    )
     yield [(key, Dropped(done=False, size_bytes=size)) for key, size in (sizes or {}).items()]
 
 
 async def _drop_rows(
-    engine: Engine, part: Part, horizons: Mapping[int, Horizon]
+    engine: MaintenanceExecutor, part: PartitionRange, horizons: Mapping[int, Horizon]
 ) -> AsyncGenerator[list[tuple[int, Dropped]]]:
     """What goes is measured beside the writer, which then only sees whether that is still so."""
     measured: dict[int, HourSizes] = {}
@@ -98,8 +100,8 @@ async def _drop_rows(
 
             last = await engine.write(write)
             yield [(project, last)]
-    lots = {key: Lot(horizons[key].policy, total.rows) for key, total in measured.items()}
-    beside = await engine.empty_part(part, lots)
+    shares = {key: PartitionShare(horizons[key].policy, total.rows) for key, total in measured.items()}
+    beside = await engine.truncate_partition(part, shares)
     if beside is not None:
         yield [
             (

@@ -9,7 +9,7 @@ from pulse_storage.retention import RetentionPolicy
 Table = Literal["spans", "span_bodies"]
 
 
-class Part(NamedTuple):
+class PartitionRange(NamedTuple):
     """A half-open range of ids that a table keeps apart, and the projects that have rows in it."""
 
     table: Table
@@ -19,7 +19,7 @@ class Part(NamedTuple):
     projects: tuple[int, ...]
 
 
-class Lot(NamedTuple):
+class PartitionShare(NamedTuple):
     """What a project has in a part, if all of it is to go."""
 
     policy: RetentionPolicy

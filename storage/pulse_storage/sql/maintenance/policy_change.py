@@ -8,34 +8,34 @@ from typing import NamedTuple, cast
 
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.maintenance.executor import Engine
+from pulse_storage.sql.maintenance.executor import MaintenanceExecutor
 from pulse_storage.sql.maintenance.expiry import HAS_CONTENT
 from pulse_storage.sql.maintenance.row_ranges import dropped_between, next_end
-from pulse_storage.sql.tables.watermarks import read_marks
+from pulse_storage.sql.tables.watermarks import read_watermarks
 
 _READ_ROWS = 20_000
 
 
-class Leftovers(NamedTuple):
+class FormerlyExempt(NamedTuple):
     """The ids where rows begin that an earlier policy kept, and where content; empty if there are none."""
 
     rows_from: bytes
     content_from: bytes
 
 
-async def find_leftovers(
-    engine: Engine,
+async def find_formerly_exempt(
+    engine: MaintenanceExecutor,
     project: int,
     policy: RetentionPolicy,
-    before: Leftovers,
+    before: FormerlyExempt,
     between: Callable[[], Awaitable[None]],
-) -> Leftovers:
+) -> FormerlyExempt:
     """What a policy that keeps less than an earlier one has left to be dropped, of rows below some ids.
 
     Reads every row before the marks, so it is for once a policy, not for every run; `between` is called
     before each piece.
     """
-    marks = await engine.read(lambda connection: read_marks(connection, project))
+    marks = await engine.read(lambda connection: read_watermarks(connection, project))
 
     async def first_left(end: bytes, condition: str) -> bytes:
         after = b""
@@ -47,7 +47,7 @@ async def find_leftovers(
                 return found
         return b""
 
-    return Leftovers(
+    return FormerlyExempt(
         await first_left(min(marks.rows_from, before.rows_from), "TRUE"),
         await first_left(min(marks.content_from, before.content_from), HAS_CONTENT),
     )

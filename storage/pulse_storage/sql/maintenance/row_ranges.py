@@ -52,13 +52,13 @@ def dropped_between(
 ) -> Range:
     """Those of the rows in a half-open range of ids that the policy does not keep."""
     rows = rows_between(project, first, before)
-    if not policy.keeps_some:
+    if not policy.has_exemptions:
         return rows
-    kept = kept_rows(dialect, policy)
+    kept = exempt_rows(dialect, policy)
     return Range(f"{rows.sql} AND NOT {kept.sql}", (*rows.bindings, *kept.bindings))
 
 
-def kept_rows(dialect: SqlDialect, policy: RetentionPolicy) -> Range:
+def exempt_rows(dialect: SqlDialect, policy: RetentionPolicy) -> Range:
     """The rows that no limit touches."""
     terms = ["status = 'error'"] if policy.keep_errors else []
     # Rows without tags have NULL there, of which no term holds, and neither does its contrary.

@@ -10,7 +10,7 @@ from pulse_storage.content.documents import week_of
 from pulse_storage.retention import HOUR_NS, RetentionPolicy
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.maintenance.expiry import BODY_BYTES, HAS_CONTENT, ROW_BYTES, content_bytes
-from pulse_storage.sql.maintenance.row_ranges import kept_rows, next_end, rows_between
+from pulse_storage.sql.maintenance.row_ranges import exempt_rows, next_end, rows_between
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ def sizes_between(
 ) -> tuple[dict[int, HourSizes], bytes]:
     """The sizes of the first `limit` rows with ids in a half-open range, and the id where they end."""
     end = next_end(connection, project, first, before, limit)
-    rows, kept = rows_between(project, first, end), kept_rows(connection.dialect, policy)
+    rows, kept = rows_between(project, first, end), exempt_rows(connection.dialect, policy)
     total = connection.dialect.total
     found = connection.execute(
         f"SELECT start_ns / {HOUR_NS}, {kept.sql}, count(*), count(CASE WHEN {HAS_CONTENT} THEN 1 END),"

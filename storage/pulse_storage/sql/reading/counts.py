@@ -20,7 +20,7 @@ from pulse_storage.sql.reading.conditions import (
 )
 from pulse_storage.sql.reading.scan import batches, within
 from pulse_storage.sql.tables.rollups import HOUR_NS
-from pulse_storage.sql.tables.watermarks import read_marks
+from pulse_storage.sql.tables.watermarks import read_watermarks
 
 _MS_NS = 1_000_000
 _MIN_NS = -(1 << 63)
@@ -57,7 +57,7 @@ def _rows_of_dropped_hours(
 
     The sums of those hours tell of rows that are gone.
     """
-    marks = read_marks(connection, project)
+    marks = read_watermarks(connection, project)
     whole_from_ns = -(-marks.rows_from_ns // HOUR_NS) * HOUR_NS
     from_ns = max(_MIN_NS, _MIN_NS if where.from_ns is None else where.from_ns)
     if not marks.rows_from or from_ns >= whole_from_ns:

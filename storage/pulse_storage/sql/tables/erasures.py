@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple, cast
+from typing import cast
 
+from pulse_storage.maintenance import Erasure, Removed, Subject
 from pulse_storage.reconciliation.skeletons import SpanKey
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.garbage import weeks_with_garbage
 from pulse_storage.sql.writing.project_removal import delete_some, forget_project, has_data
-from pulse_storage.sql.writing.removal import Removed
-from pulse_storage.trace_json import NANO_USD_PER_CENT, rfc3339
-
-Subject = Literal["user_id", "session_id", "project"]
 
 _COLUMNS = (
     "erasures.id, projects.id, subject, value, requested_ns, finished_ns,"
@@ -22,44 +19,11 @@ _SELECT = f"SELECT {_COLUMNS} FROM erasures INNER JOIN projects ON projects.key 
 _INDEXES = {"user_id": "spans_by_user", "session_id": "spans_by_session"}
 #: Another process may store rows of a deleted project until it looks the project up again (`Ingest`).
 _LATE_ROWS_NS = 3_000_000_000
-_SHOWN_AS: dict[Subject, str] = {"user_id": "user", "session_id": "session", "project": "project"}
-
-
-class Erasure(NamedTuple):
-    """One order. Times are Unix nanoseconds; the numbers are what has been erased by now."""
-
-    id: str
-    project_id: str
-    subject: Subject
-    #: The id of the user or session; None once it is erased, and for a project.
-    value: str | None
-    requested_ns: int
-    finished_ns: int | None
-    rows: int = 0
-    #: Of the rows, those that counted; their tokens and cost are in no sum any more.
-    calls: int = 0
-    log_events: int = 0
-    tokens: int = 0
-    cost_nano_usd: int = 0
-
-    def as_json(self) -> dict[str, object]:
-        """As answers and commands show it; never whom it was about."""
-        return {
-            "erasureId": self.id,
-            "projectId": self.project_id,
-            "by": _SHOWN_AS[self.subject],
-            "requestedAt": rfc3339(self.requested_ns),
-            "finishedAt": None if self.finished_ns is None else rfc3339(self.finished_ns),
-            "rows": self.rows,
-            "calls": self.calls,
-            "logEvents": self.log_events,
-            "tokens": self.tokens,
-            "cost": self.cost_nano_usd / NANO_USD_PER_CENT,
-        }
 
 
 def order(connection: Connection, project: int, erasure: Erasure) -> Erasure:
-    """Note an order; one for the same user or session that is not finished is taken up instead."""
+    """Store an order; return it, or the unfinished one for the same user or session."""
+    connection.lock_projects()
     open_one = connection.execute(
         f"{_SELECT} WHERE erasures.project = ? AND subject = ? AND value = ? AND finished_ns IS NULL",
         (project, erasure.subject, erasure.value),
@@ -113,6 +77,26 @@ def step(
     return find(connection, erasure_id)
 
 
+def put(connection: Connection, project: int, erasure: Erasure) -> None:
+    """Store an order with its progress, unless it is stored already."""
+    connection.execute(
+        "INSERT INTO erasures (id, project, subject, value, requested_ns, finished_ns,"
+        " erased_rows, erased_calls, erased_events, erased_tokens, erased_cost_nano_usd)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        (erasure.id, project, *erasure[2:]),
+    )
+
+
+def record(connection: Connection, erasure_id: str, removed: Removed, finished_ns: int | None) -> Erasure:
+    """See `ControlStore.record_erased`."""
+    _note_progress(connection, erasure_id, removed)
+    if finished_ns is not None:
+        connection.execute(
+            "UPDATE erasures SET finished_ns = ?, value = NULL WHERE id = ?", (finished_ns, erasure_id)
+        )
+    return find(connection, erasure_id)
+
+
 def matching_rows(connection: Connection, project: int, subject: Subject, value: str) -> tuple[int, int]:
     """How many rows, and how many counted ones, belong to a user or session now."""
     found = connection.execute(
@@ -141,10 +125,11 @@ def find(connection: Connection, erasure_id: str) -> Erasure:
     return _erasure(found)
 
 
-def of_project(connection: Connection, project: int) -> list[Erasure]:
-    """The orders of a project, newest first, at most a thousand."""
+def of_project(connection: Connection, project: int, limit: int | None = 1_000) -> list[Erasure]:
+    """Return the orders of a project, newest first."""
+    limited = "" if limit is None else f" LIMIT {limit:d}"
     rows = connection.execute(
-        f"{_SELECT} WHERE erasures.project = ? ORDER BY requested_ns DESC, erasures.id LIMIT 1000", (project,)
+        f"{_SELECT} WHERE erasures.project = ? ORDER BY requested_ns DESC, erasures.id{limited}", (project,)
     )
     return [_erasure(row) for row in rows]
 

@@ -7,10 +7,11 @@ from hashlib import blake2b
 from typing import cast
 
 from pulse_storage.content.bodies import pack, unpack
+from pulse_storage.copying import RawEvents
 from pulse_storage.events import MAX_PARTS, Assemble, EventContent, EventPart
 from pulse_storage.reconciliation.skeletons import ContentSkeleton, SpanKey
 from pulse_storage.rows import IngestResult
-from pulse_storage.sql.connection import Connection, Cursor, SqlValue
+from pulse_storage.sql.connection import Connection, Cursor, SqlValue, Values
 
 _MAX_INT64 = (1 << 63) - 1
 
@@ -117,20 +118,54 @@ def content_column(connection: Connection, project: int, column: str, id: SqlVal
     ).get
 
 
+def read_raw_events(connection: Connection, project: int, after: EventPart | None, limit: int) -> RawEvents:
+    """See `RawStore.read_events`."""
+    follows = "" if after is None else " AND (otel_trace_id, otel_span_id, digest) > (?, ?, ?)"
+    rows = connection.execute(
+        "SELECT otel_trace_id, otel_span_id, digest, time_ns, rank, name, document FROM span_events"
+        f" WHERE project = ?{follows} ORDER BY otel_trace_id, otel_span_id, digest LIMIT {limit:d}",
+        (project, *(() if after is None else after[:3])),
+    ).fetchall()
+    parts = [_event_part(row) for row in rows]
+    contents: dict[SpanKey, EventContent] = {}
+    for key in dict.fromkeys((part.otel_trace_id, part.otel_span_id) for part in parts):
+        found = connection.execute(
+            f"SELECT {', '.join(EventContent._fields)} FROM span_event_contents"
+            " WHERE project = ? AND otel_trace_id = ? AND otel_span_id = ?",
+            (project, *key),
+        ).fetchone()
+        if found is not None:
+            contents[key] = EventContent(*found)  # pyright: ignore[reportArgumentType]
+    return RawEvents(parts, contents)
+
+
+def put_raw_events(connection: Connection, project: int, events: RawEvents) -> None:
+    """See `RawStore.put_events`."""
+    parts = [_part_values(project, part) for part in events.parts]
+    connection.executemany(f"{_SAVE_PART} ON CONFLICT DO NOTHING", parts)
+    for key, content in events.contents.items():
+        _save_content(connection, project, key, content)
+
+
 def _parts_of(connection: Connection, project: int, key: SpanKey) -> Iterable[EventPart]:
     rows = connection.execute(
-        "SELECT digest, time_ns, rank, name, document FROM span_events"
+        "SELECT otel_trace_id, otel_span_id, digest, time_ns, rank, name, document FROM span_events"
         " WHERE project = ? AND otel_trace_id = ? AND otel_span_id = ?",
         (project, *key),
     )
-    for digest, time_ns, rank, name, document in rows:
-        yield EventPart(
-            *key,
-            cast("bytes", digest),
-            (cast("int", time_ns), cast("int", rank)),
-            cast("str", name),
-            unpack(cast("bytes", document)),
-        )
+    return map(_event_part, rows)
+
+
+def _event_part(row: Values) -> EventPart:
+    otel_trace_id, otel_span_id, digest, time_ns, rank, name, document = row
+    return EventPart(
+        cast("bytes", otel_trace_id),
+        cast("bytes", otel_span_id),
+        cast("bytes", digest),
+        (cast("int", time_ns), cast("int", rank)),
+        cast("str", name),
+        unpack(cast("bytes", document)),
+    )
 
 
 def _part_values(project: int, part: EventPart) -> tuple[SqlValue, ...]:

@@ -6,7 +6,7 @@ from typing import cast
 
 from pulse_storage.rows import ProjectPrices
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.tables.projects import project_key
+from pulse_storage.sql.tables.projects import existing_key
 
 
 def prices_of(connection: Connection, project: int) -> ProjectPrices | None:
@@ -19,9 +19,7 @@ def prices_of(connection: Connection, project: int) -> ProjectPrices | None:
 
 def put_prices(connection: Connection, project_id: str, prices: ProjectPrices) -> None:
     """Set or replace a project's prices. Raises KeyError if the project does not exist."""
-    project = project_key(connection, project_id)
-    if project is None:
-        raise KeyError(project_id)
+    project = existing_key(connection, project_id)
     connection.execute(
         "INSERT INTO project_prices (project, document, updated_ns) VALUES (?, ?, ?)"
         " ON CONFLICT (project) DO UPDATE SET document = excluded.document, updated_ns = excluded.updated_ns",

@@ -16,12 +16,27 @@ SELECT api_keys.id, projects.id, digest, hint, scopes,
 FROM api_keys INNER JOIN projects ON projects.key = api_keys.project"""
 
 
+_INSERT_KEY = (
+    "INSERT INTO api_keys"
+    " (id, project, digest, hint, scopes, created_ns, last_used_ns, expires_ns, revoked_ns)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
 def project_key(connection: Connection, project_id: str, *, or_deleted: bool = False) -> int | None:
     """Return the number of a project within this store; None if there is no such project."""
     live = "" if or_deleted else " AND deleted_ns IS NULL"
     return cast(
         "int | None", connection.execute(f"SELECT key FROM projects WHERE id = ?{live}", (project_id,)).get
     )
+
+
+def existing_key(connection: Connection, project_id: str) -> int:
+    """Return the number of a project within this store. Raises KeyError if there is no such project."""
+    key = project_key(connection, project_id)
+    if key is None:
+        raise KeyError(project_id)
+    return key
 
 
 def insert_project(connection: Connection, project: Project, key: ApiKey) -> None:
@@ -68,20 +83,25 @@ def all_projects(connection: Connection) -> list[Project]:
     return [Project(*row) for row in rows]  # pyright: ignore[reportArgumentType]
 
 
+def project_named(connection: Connection, project: int) -> Project:
+    """Return the project with this number."""
+    row = connection.execute("SELECT id, name, created_ns FROM projects WHERE key = ?", (project,)).fetchone()
+    assert row is not None
+    return Project(*row)  # pyright: ignore[reportArgumentType]
+
+
 def insert_key(connection: Connection, key: ApiKey) -> None:
     """Add a key. Raises KeyError if its project does not exist."""
-    project = project_key(connection, key.project_id)
-    if project is None:
-        raise KeyError(key.project_id)
+    connection.execute(_INSERT_KEY, _key_values(existing_key(connection, key.project_id), key))
+
+
+def put_key(connection: Connection, project: int, key: ApiKey) -> None:
+    """Add a key, or replace the times of a stored one."""
     connection.execute(
-        "INSERT INTO api_keys"
-        " (id, project, digest, hint, scopes, created_ns, last_used_ns, expires_ns, revoked_ns)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            key.id, project, key.digest, key.hint, " ".join(sorted(key.scopes)),
-            key.created_ns, key.last_used_ns, key.expires_ns, key.revoked_ns,
-        ),
-    )  # fmt: skip
+        f"{_INSERT_KEY} ON CONFLICT (id) DO UPDATE SET last_used_ns = excluded.last_used_ns,"
+        " expires_ns = excluded.expires_ns, revoked_ns = excluded.revoked_ns",
+        _key_values(project, key),
+    )
 
 
 def keys_of(connection: Connection, project_id: str) -> list[ApiKey]:
@@ -114,6 +134,13 @@ def mark_used(connection: Connection, key_ids: Collection[str], used_ns: int) ->
         "UPDATE api_keys SET last_used_ns = ? WHERE id = ? AND (last_used_ns IS NULL OR last_used_ns <= ?)",
         [(used_ns, key_id, used_ns - _TOUCH_EVERY_NS) for key_id in sorted(key_ids)],
     )
+
+
+def _key_values(project: int, key: ApiKey) -> Values:
+    return (
+        key.id, project, key.digest, key.hint, " ".join(sorted(key.scopes)),
+        key.created_ns, key.last_used_ns, key.expires_ns, key.revoked_ns,
+    )  # fmt: skip
 
 
 def _api_key(row: Values) -> ApiKey:

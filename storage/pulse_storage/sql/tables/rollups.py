@@ -59,7 +59,7 @@ class UsageKeys:
     def see_epoch(self, project: int, epoch: int) -> None:
         """Forget the keys if combinations of the project were deleted since the last call for it.
 
-        `epoch` is `Marks.usage_epoch` as read in the current transaction. Call it before `keys`.
+        `epoch` is `Watermarks.usage_epoch` as read in the current transaction. Call it before `keys`.
         """
         if self._epochs.get(project, 0) != epoch:
             self._epochs[project] = epoch

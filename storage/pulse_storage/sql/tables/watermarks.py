@@ -15,12 +15,12 @@ from pulse_storage.trace_json import rfc3339
 _LONG_AGO_NS = -(1 << 63)
 #: Spans of one call start within this time; for as long, rows after the mark stand as they are, since some
 #: of what decided about them is gone.
-SETTLED_NS = HOUR_NS
-_READ_MARKS = "SELECT rows_from, content_from, policy, usage_epoch FROM retention WHERE project = ?"
+FROZEN_NS = HOUR_NS
+_READ_WATERMARKS = "SELECT rows_from, content_from, policy, usage_epoch FROM retention WHERE project = ?"
 _CONTENT_COLUMNS = frozenset({"input_preview", "output_preview", *REFERENCES})
 
 
-class Marks(NamedTuple):
+class Watermarks(NamedTuple):
     """How far rows and content have been dropped, and what follows from it."""
 
     #: The smallest row ids of which everything is still kept; empty where nothing was ever dropped.
@@ -31,7 +31,7 @@ class Marks(NamedTuple):
     #: Of rows that started earlier, only those are there that the policy keeps.
     rows_from_ns: int
     #: No span that started earlier is taken any more, and nothing changes in a row that did.
-    settled_before_ns: int
+    frozen_before_ns: int
     #: Of spans that started earlier, content is no longer taken.
     content_from_ns: int
     #: How often usage keys of the project were deleted.
@@ -44,10 +44,10 @@ class Marks(NamedTuple):
 
     def refusal(self, start_ns: int) -> str | None:
         """Why what started then is not stored, if it is not: nobody knows whether it was stored before."""
-        if start_ns >= self.settled_before_ns:
+        if start_ns >= self.frozen_before_ns:
             return None
         return (
-            f"it began before {rfc3339(self.settled_before_ns)},"
+            f"it began before {rfc3339(self.frozen_before_ns)},"
             " and this project no longer keeps rows of that time (retention)"
         )
 
@@ -62,7 +62,8 @@ class Marks(NamedTuple):
 
     def admitted(self, row: SpanRow) -> SpanRow:
         """The row as it is stored if it arrives now: without content if that is too old."""
-        if row.start_ns >= self.content_from_ns or self._keeps(row):
+        policy = RetentionPolicy() if self.policy is None else policy_from_text(self.policy)
+        if row.start_ns >= self.content_from_ns or policy.exempts(row):
             return row
         return row._replace(
             input_preview=None, output_preview=None, output_text=None, request_body=None, response_body=None
@@ -74,45 +75,41 @@ class Marks(NamedTuple):
             return overrides
         return {column: value for column, value in overrides.items() if column not in _CONTENT_COLUMNS}
 
-    def _keeps(self, row: SpanRow) -> bool:
-        policy = RetentionPolicy() if self.policy is None else policy_from_text(self.policy)
-        return (policy.keep_errors and row.status == "error") or not set(policy.keep_tags).isdisjoint(
-            row.tags
-        )
+
+NO_WATERMARKS = Watermarks(b"", b"", None, _LONG_AGO_NS, _LONG_AGO_NS, _LONG_AGO_NS, 0)
 
 
-NO_MARKS = Marks(b"", b"", None, _LONG_AGO_NS, _LONG_AGO_NS, _LONG_AGO_NS, 0)
-
-
-def read_marks(connection: Connection, project: int) -> Marks:
+def read_watermarks(connection: Connection, project: int) -> Watermarks:
     """The marks of a project as they are in this transaction."""
-    return parse_marks(connection.execute(_READ_MARKS, (project,)))
+    return parse_watermarks(connection.execute(_READ_WATERMARKS, (project,)))
 
 
-def request_marks(connection: Connection, project: int) -> Cursor:
-    """Ask for the marks of a project; `parse_marks` reads what is answered."""
-    return connection.enqueue(_READ_MARKS, (project,))
+def request_watermarks(connection: Connection, project: int) -> Cursor:
+    """Ask for the marks of a project; `parse_watermarks` reads what is answered."""
+    return connection.enqueue(_READ_WATERMARKS, (project,))
 
 
-def parse_marks(answer: Cursor) -> Marks:
+def parse_watermarks(answer: Cursor) -> Watermarks:
     """The marks that were asked for."""
     found = answer.fetchone()
     if found is None:
-        return NO_MARKS
+        return NO_WATERMARKS
     rows_from, content_from, policy, usage_epoch = cast("tuple[bytes, bytes, str | None, int]", found)
     rows_from_ns = _ceiling_ns(rows_from) if rows_from else _LONG_AGO_NS
-    return Marks(
+    return Watermarks(
         rows_from,
         content_from,
         policy,
         rows_from_ns,
-        rows_from_ns + SETTLED_NS if rows_from else _LONG_AGO_NS,
+        rows_from_ns + FROZEN_NS if rows_from else _LONG_AGO_NS,
         _ceiling_ns(content_from) if content_from else _LONG_AGO_NS,
         usage_epoch,
     )
 
 
-def move_marks(connection: Connection, project: int, *, rows_from: bytes = b"", content_from: bytes) -> None:
+def move_watermarks(
+    connection: Connection, project: int, *, rows_from: bytes = b"", content_from: bytes
+) -> None:
     """Note that everything below these ids has been dropped; marks never go back."""
     connection.execute(
         "INSERT INTO retention (project, rows_from, content_from) VALUES (?, ?, ?)"
@@ -122,6 +119,15 @@ def move_marks(connection: Connection, project: int, *, rows_from: bytes = b"", 
         " content_from = CASE WHEN excluded.content_from > retention.content_from"
         "  THEN excluded.content_from ELSE retention.content_from END",
         (project, rows_from, content_from),
+    )
+
+
+def put_policy(connection: Connection, project: int, policy: str | None) -> None:
+    """Store a project's own policy as JSON text; None: the default applies."""
+    connection.execute(
+        "INSERT INTO retention (project, policy) VALUES (?, ?)"
+        " ON CONFLICT (project) DO UPDATE SET policy = excluded.policy",
+        (project, policy),
     )
 
 

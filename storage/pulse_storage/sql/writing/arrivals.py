@@ -93,7 +93,7 @@ class Arrivals:
     def add(self) -> list[Outcome | str]:
         """Take the rows that are new and wanted; what becomes of each."""
         near, new, marks = self._near, self._new, self._revision.marks
-        near.read_outlines(marks.settled_before_ns)
+        near.read_outlines(marks.frozen_before_ns)
         rows = [row for row, _ in self._arrivals]
         are_one = self._sources.are_one(self._revision.project, rows, self._only_source)
         self._partners.request(rows, only_keys_without_side=are_one)
@@ -190,7 +190,7 @@ class Arrivals:
         update_heirs(self._connection, self._revision.project, self._changed_heirs(self._plain))
         if self._verdicts is not None:
             self._revision.update(self._verdicts)
-            self._near.branches.pass_on(self._verdicts, self._revision.marks.settled_before_ns)
+            self._near.branches.pass_on(self._verdicts, self._revision.marks.frozen_before_ns)
 
     def _plain_traces(self) -> dict[bytes, dict[bytes, Overrides]]:
         """What rows take from others in traces in which no two spans tell of one call, by trace and span id.

@@ -90,7 +90,7 @@ class Branches:
         kept = {column: value for column, value in span.overrides.items() if column in INHERITED}
         return {**kept, **overrides}
 
-    def pass_on(self, verdicts: Mapping[SpanKey, Verdict], settled_before_ns: int) -> None:
+    def pass_on(self, verdicts: Mapping[SpanKey, Verdict], frozen_before_ns: int) -> None:
         """Write session, user, tags and environment of new wide spans to all rows below that lack them.
 
         Call it when all else is written. A row that shows a value has it from a nearer span or its own. There
@@ -115,9 +115,7 @@ class Branches:
                 alike.setdefault(columns, []).append(id)
             for columns, ids in alike.items():
                 inherited = {column: values[column] for column in columns}
-                inherit(
-                    self._connection, self._project, span.otel_trace_id, ids, inherited, settled_before_ns
-                )
+                inherit(self._connection, self._project, span.otel_trace_id, ids, inherited, frozen_before_ns)
 
     def _load_branch(self, span: Skeleton, *, has_children: bool) -> None:
         trace_id = span.otel_trace_id

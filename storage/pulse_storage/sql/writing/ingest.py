@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 
 from pulse_storage.events import Assemble, EventPart
+from pulse_storage.maintenance import Removed
 from pulse_storage.reconciliation.skeletons import SpanKey
 from pulse_storage.rows import IngestResult
 from pulse_storage.runtime.read_priority import RightOfWay
@@ -15,11 +16,11 @@ from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.events import save_parts
 from pulse_storage.sql.tables.projects import project_key
 from pulse_storage.sql.tables.rollups import RollupDelta, UsageKeys
-from pulse_storage.sql.tables.watermarks import read_marks
+from pulse_storage.sql.tables.watermarks import read_watermarks
 from pulse_storage.sql.writing.arrivals import Arrival, Arrivals, Outcome
 from pulse_storage.sql.writing.neighbourhood import LargeTraces, Neighbourhood
 from pulse_storage.sql.writing.recent_ids import RecentIds
-from pulse_storage.sql.writing.removal import Removed, remove
+from pulse_storage.sql.writing.removal import remove
 from pulse_storage.sql.writing.revision import Revision
 from pulse_storage.sql.writing.sources import CallSources
 
@@ -73,7 +74,7 @@ class Ingest:
         if project is None:
             return IngestResult(rejected=tuple((i, _NO_PROJECT) for i in range(len(parts))))
         self._lock((project, part.otel_trace_id, None, None) for part in parts)
-        marks = read_marks(self._connection, project)
+        marks = read_watermarks(self._connection, project)
         refused = [
             (i, reason) for i, part in enumerate(parts) if (reason := marks.event_refusal(part.order[0]))
         ]

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from pulse_storage.reconciliation.inheritance import Outline
 from pulse_storage.reconciliation.reconcile import MAX_AGREEING_SPANS, Verdict, reconcile
-from pulse_storage.reconciliation.skeletons import Bearing, ContentSkeleton, Skeleton, SpanKey
+from pulse_storage.reconciliation.skeletons import ContentSkeleton, ReconcileInputs, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.events import contents_in_traces, request_contents
 from pulse_storage.sql.tables.spans import (
@@ -85,10 +85,10 @@ class Neighbourhood:
         self._outlines = request_outlines(self._connection, self._project, self._taken_up(trace_ids), limit)
         self._outlined.update(trace_ids)
 
-    def read_outlines(self, settled_before_ns: int) -> None:
+    def read_outlines(self, frozen_before_ns: int) -> None:
         """Learn what was asked for."""
         limit = _MAX_TRACE_SPANS + 1
-        self.outlines = parse_outlines(self._outlines, settled_before_ns)
+        self.outlines = parse_outlines(self._outlines, frozen_before_ns)
         for trace_id in [id for id, trace in self.outlines.items() if len(trace) >= limit]:
             self._note_large(trace_id)
             del self.outlines[trace_id]
@@ -267,15 +267,15 @@ class Neighbourhood:
         self.stored.setdefault(span.skeleton.otel_trace_id, {})[span.skeleton.otel_span_id] = span
 
 
-def bearing_on(
+def reconcile_inputs(
     connection: Connection, project: int, otel_trace_id: bytes, otel_span_id: bytes | None
-) -> Bearing:
+) -> ReconcileInputs:
     """What is stored and bears on what counts in a trace."""
     near = Neighbourhood(connection, project, LargeTraces())
     near.load_around([(otel_trace_id, otel_span_id or b"")])
     whole = otel_trace_id not in near.large
     loaded = {span.skeleton.key: span.skeleton for trace in near.stored.values() for span in trace.values()}
-    return Bearing(
+    return ReconcileInputs(
         list((near.branches.context | loaded).values()),
         [content for contents in near.contents.values() for content in contents],
         whole,

@@ -51,7 +51,7 @@ def request_outlines(
     return dialect.some_of_traces(connection, columns, project, trace_ids, limit)
 
 
-def parse_outlines(answer: Iterable[Values], settled_before_ns: int) -> dict[bytes, dict[bytes, Outline]]:
+def parse_outlines(answer: Iterable[Values], frozen_before_ns: int) -> dict[bytes, dict[bytes, Outline]]:
     """The outlines that were asked for, by trace and span id."""
     found: dict[bytes, dict[bytes, Outline]] = {}
     rows = cast("Iterable[_Row]", answer)
@@ -72,7 +72,7 @@ def parse_outlines(answer: Iterable[Values], settled_before_ns: int) -> dict[byt
         session_id, user_id, tags, environment = shown
         said: Heritage = (session_id, user_id, tags_tuple(tags) or None, environment)
         overrides: Overrides | None = _NOTHING_LENT
-        if closer or start_ns < settled_before_ns:
+        if closer or start_ns < frozen_before_ns:
             overrides = None
         elif own is not None:
             said, overrides = _without_lent(own, said)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import cast
 
+from pulse_storage.maintenance import Removed
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.writing.removal import Removed
 
 #: Tables of a project's data by the columns of their primary key, apart from `spans` and its bodies.
 _TABLES = {

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from pulse_storage.maintenance import Removed
 from pulse_storage.reconciliation.reconcile import Reason, reconcile
 from pulse_storage.reconciliation.skeletons import SpanKey
 from pulse_storage.sql.tables.events import delete_events
 from pulse_storage.sql.tables.spans import StoredSpan, delete
 from pulse_storage.sql.writing.revision import Revision
-
-
-class Removed(NamedTuple):
-    """What was deleted; the sums are over rows that counted."""
-
-    rows: int
-    calls: int
-    log_events: int
-    tokens: int
-    cost_nano_usd: int
 
 
 def remove(revision: Revision, keys: Sequence[SpanKey], column: str, value: str) -> Removed:

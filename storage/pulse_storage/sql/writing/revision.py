@@ -19,7 +19,7 @@ from pulse_storage.sql.tables.spans import (
     update_inherited,
     update_values,
 )
-from pulse_storage.sql.tables.watermarks import Marks, parse_marks, request_marks
+from pulse_storage.sql.tables.watermarks import Watermarks, parse_watermarks, request_watermarks
 from pulse_storage.sql.writing.neighbourhood import Neighbourhood
 from pulse_storage.sql.writing.recent_ids import RecentIds
 
@@ -38,7 +38,7 @@ class Revision:
     ) -> None:
         self.connection = connection
         self.project = project
-        self._marks = request_marks(connection, project)
+        self._marks = request_watermarks(connection, project)
         #: The stored spans that may change.
         self.near = near
         self.usage_keys = usage_keys
@@ -46,9 +46,9 @@ class Revision:
         self._delta = delta
 
     @cached_property
-    def marks(self) -> Marks:
+    def marks(self) -> Watermarks:
         """Return what the project's marks allow. Read them before `usage_keys` is used."""
-        marks = parse_marks(self._marks)
+        marks = parse_watermarks(self._marks)
         self.usage_keys.see_epoch(self.project, marks.usage_epoch)
         return marks
 
@@ -64,10 +64,10 @@ class Revision:
 
     def _stored_skeletons(self) -> list[Skeleton]:
         """The stored spans as reconciling shall see them: settled ones lend a session, but are no calls."""
-        settled_ns = self.marks.settled_before_ns
+        frozen_before_ns = self.marks.frozen_before_ns
         return [
             span.skeleton._replace(model_call=False, partner_key=None)
-            if span.skeleton.start_ns < settled_ns
+            if span.skeleton.start_ns < frozen_before_ns
             else span.skeleton
             for span in self.near.spans()
         ]
@@ -83,10 +83,10 @@ class Revision:
 
     def _changes(self, verdicts: Mapping[SpanKey, Verdict], inherited: list[Values]) -> Iterator[Values]:
         """What changed rows bind; into `inherited` go those of which no sum can change."""
-        settled_ns = self.marks.settled_before_ns
+        frozen_before_ns = self.marks.frozen_before_ns
         for stored in self.near.spans():
             span = stored.skeleton
-            if span.start_ns < settled_ns:
+            if span.start_ns < frozen_before_ns:
                 continue
             verdict = verdicts.get((span.otel_trace_id, span.otel_span_id))
             counted, overrides = verdict or (span.model_call, _NO_OVERRIDES)

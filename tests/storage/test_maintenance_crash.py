@@ -13,13 +13,11 @@ from tests.storage.backends import Backend
 from tests.storage.recount import recount
 from tests.support.rows import DAY_NS, NOON_NS, project, span
 
-from pulse_storage import StorageAdapter, open_storage
+from pulse_storage import Store, open_storage
 from pulse_storage.content.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, TraceFilter
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.sql.maintenance.erase import erase
-from pulse_storage.sql.maintenance.run import run
 
 _ROWS = 4_500
 _POLICY = RetentionPolicy(rows_days=1)
@@ -29,7 +27,7 @@ _QUERY = AnalyticsQuery(from_ns=NOON_NS - DAY_NS, before_ns=NOON_NS + 2 * DAY_NS
 
 _RUN = """
 import asyncio, sys
-from tests.storage import test_upkeep_crash as here
+from tests.storage import test_maintenance_crash as here
 
 asyncio.run(here.work(sys.argv[1], sys.argv[2]))
 """
@@ -43,9 +41,9 @@ async def work(url: str, what: str) -> None:
         print("step", flush=True)
 
     if what == "retention":
-        await run(storage, [_P], _POLICY, _NOW_NS, note=note)
+        await storage.maintenance.apply([_P], _POLICY, _NOW_NS, note=note)
     else:
-        await erase(storage, await storage.upkeep.order_erasure("p", "user_id", "ana"), note=note)
+        await storage.maintenance.erase(await storage.order_erasure("p", "user_id", "ana"), note=note)
 
 
 @pytest.mark.parametrize("what", ["retention", "erasure"])
@@ -71,7 +69,7 @@ def test_kill_9_in_the_middle_leaves_whole_steps_and_the_next_run_goes_on(
     backend.check(tmp_path)
 
 
-async def _fill(storage: StorageAdapter) -> None:
+async def _fill(storage: Store) -> None:
     await storage.create_project(*project("p"))
     await storage.ingest(
         [span(n, start_ns=NOON_NS + n, user_id="ana", request_body=pack(b"{}")) for n in range(1, _ROWS + 1)]
@@ -80,7 +78,7 @@ async def _fill(storage: StorageAdapter) -> None:
     await storage.close()
 
 
-async def _check(storage: StorageAdapter, *, sums_stay: bool) -> None:
+async def _check(storage: Store, *, sums_stay: bool) -> None:
     rows = (await storage.count_traces("p", TraceFilter())).rows
     between = await storage.count_traces("p", TraceFilter(from_ns=NOON_NS - 7, before_ns=_NOW_NS + 1))
     assert between.rows == rows
@@ -90,12 +88,12 @@ async def _check(storage: StorageAdapter, *, sums_stay: bool) -> None:
     await storage.close()
 
 
-async def _finish(storage: StorageAdapter, what: str) -> None:
+async def _finish(storage: Store, what: str) -> None:
     if what == "retention":
-        await run(storage, [_P], _POLICY, _NOW_NS)
+        await storage.maintenance.apply([_P], _POLICY, _NOW_NS)
     else:
-        (ordered,) = await storage.upkeep.unfinished_erasures()
-        assert (await erase(storage, ordered)).rows == _ROWS
+        (ordered,) = await storage.unfinished_erasures()
+        assert (await storage.maintenance.erase(ordered)).rows == _ROWS
     assert (await storage.count_traces("p", TraceFilter())).rows == 1
     assert (await storage.analytics("p", _QUERY)).total.calls == (_ROWS if what == "retention" else 0)
     await storage.close()

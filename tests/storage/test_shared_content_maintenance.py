@@ -11,13 +11,11 @@ from tests.storage.model import snapshot
 from tests.support.conversations import Conversations
 from tests.support.rows import DAY_NS, NOON_NS, SECOND_NS, project, span
 
-from pulse_storage import SpanRow, StorageAdapter
+from pulse_storage import SpanRow, Store
 from pulse_storage.content.bodies import unpack
 from pulse_storage.content.documents import RecentDigests, SharedDocument, pack_document
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
-from pulse_storage.sql.maintenance.erase import erase
-from pulse_storage.sql.maintenance.run import preview, run
 
 pytestmark = pytest.mark.anyio
 
@@ -34,25 +32,25 @@ def _turns(first: int, documents: list[bytes], recent: RecentDigests, **columns:
 
 
 async def test_rows_that_stay_keep_their_documents_when_the_rest_of_the_week_has_gone(
-    storage: StorageAdapter,
+    storage: Store,
 ) -> None:
     said = list(Conversations().chat(12))
     rows = _turns(1, said, RecentDigests())
     assert any(isinstance(row.request_body, SharedDocument) for row in rows)
     rows[9] = rows[9]._replace(tags=("gold",))
     await storage.ingest(rows)
-    await storage.upkeep.set_policy("p", RetentionPolicy(content_days=1, keep_tags=("gold",)))
+    await storage.set_retention_policy("p", RetentionPolicy(content_days=1, keep_tags=("gold",)))
     for days in (2, 9):
         now_ns = NOON_NS + days * DAY_NS
-        (would,) = await preview(storage, [_P], KEEP_EVERYTHING, now_ns)
-        (report,) = await run(storage, [_P], KEEP_EVERYTHING, now_ns)
+        (would,) = await storage.maintenance.preview([_P], KEEP_EVERYTHING, now_ns)
+        (report,) = await storage.maintenance.apply([_P], KEEP_EVERYTHING, now_ns)
         assert report.contents == would.contents
         kept = [row.request_body for row in await snapshot(storage, "p") if row is not None]
         assert [document for document in kept if document is not None] == [said[9]]
     # A late one that is kept brings what it needs with it.
     late = _turns(50, [said[11]], RecentDigests(), tags=("gold",))
     await storage.ingest(late)
-    await run(storage, [_P], KEEP_EVERYTHING, NOON_NS + 16 * DAY_NS)
+    await storage.maintenance.apply([_P], KEEP_EVERYTHING, NOON_NS + 16 * DAY_NS)
     kept = [row.request_body for row in await snapshot(storage, "p") if row is not None and row.request_body]
     assert sorted(kept) == sorted([said[9], said[11]])
 
@@ -67,13 +65,13 @@ async def test_what_an_erased_user_alone_said_is_in_no_block(backend: Backend, t
     await storage.ingest(_turns(1, theirs, recent, user_id="ana"))
     await storage.ingest(_turns(20, shared, recent, user_id="bob"))
     before = await _documents(storage)
-    done = await erase(storage, await storage.upkeep.order_erasure("p", "user_id", "ana"))
+    done = await storage.maintenance.erase(await storage.order_erasure("p", "user_id", "ana"))
     assert (done.rows, done.finished_ns is not None) == (6, True)
     assert await _documents(storage) == before[6:]
     # What was in their blocks is not found any more, and stored anew.
     await storage.ingest(_turns(40, theirs, RecentDigests(), user_id="ana"))
     assert (await _documents(storage))[6:] == theirs
-    await erase(storage, await storage.upkeep.order_erasure("p", "user_id", "ana"))
+    await storage.maintenance.erase(await storage.order_erasure("p", "user_id", "ana"))
     assert await _documents(storage) == shared
     await storage.close()
     backend.check(tmp_path)
@@ -92,6 +90,6 @@ def _with_words(document: bytes, words: str) -> bytes:
     return document[:end] + message + document[end + 1 :]
 
 
-async def _documents(storage: StorageAdapter) -> list[bytes | None]:
+async def _documents(storage: Store) -> list[bytes | None]:
     """The request documents, oldest first."""
     return [row.request_body for row in reversed(await snapshot(storage, "p")) if row is not None]
