@@ -1,4 +1,4 @@
-"""A call of very many rows is stored in several commits: all of it, in between others, or it fails."""
+"""A call with many rows is stored in several commits, between those of other calls, or fails."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pulse_storage.runtime.writer import Call, Writer
 
 
 class RecordingDatabase:
-    """The edge of a writer: notes what it is to commit, and waits before each commit."""
+    """A commit target that records its commits, and waits before each."""
 
     def __init__(self) -> None:
         self.commits: list[list[bytes]] = []
@@ -55,7 +55,7 @@ def _submitted(
     return writer, future
 
 
-def test_others_are_stored_between_the_pieces() -> None:
+def test_other_calls_are_committed_between_batches() -> None:
     database = RecordingDatabase()
     rows = [span(number) for number in range(1, 10_001)]
     writer, future = _submitted(database, rows)
@@ -78,7 +78,7 @@ def test_others_are_stored_between_the_pieces() -> None:
     writer.close()
 
 
-def test_a_piece_that_fails_fails_the_call() -> None:
+def test_failing_batch_fails_the_call() -> None:
     database = RecordingDatabase()
     database.fails_at = 1
     writer, future = _submitted(database, [span(number) for number in range(1, 10_001)])
@@ -91,7 +91,7 @@ def test_a_piece_that_fails_fails_the_call() -> None:
     assert len(database.commits) == 1
 
 
-def test_pieces_for_which_nobody_waits_any_more_are_not_stored() -> None:
+def test_batches_after_the_deadline_are_not_stored() -> None:
     database = RecordingDatabase()
     writer, future = _submitted(database, [span(number) for number in range(1, 10_001)], within_s=0.0)
     database.go.release()
@@ -101,7 +101,7 @@ def test_pieces_for_which_nobody_waits_any_more_are_not_stored() -> None:
     assert len(database.commits) == 1
 
 
-def test_a_writer_that_closes_stores_all_pieces() -> None:
+def test_closing_writer_stores_all_batches() -> None:
     database = RecordingDatabase()
     rows = [span(number) for number in range(1, 10_001)]
     writer, future = _submitted(database, rows)
@@ -111,7 +111,7 @@ def test_a_writer_that_closes_stores_all_pieces() -> None:
     assert future.result(0).stored == len(rows)
 
 
-def test_pieces_are_bounded_in_bytes_too() -> None:
+def test_batches_are_bounded_in_bytes() -> None:
     rows = [span(number, metadata="x" * size) for number, size in enumerate((1, 90, 1, 50, 60, 1, 1, 1), 1)]
     series = CallSeries(rows, 4, lambda some: sum(len(row.metadata or "") for row in some) <= 100)
     pieces: list[list[SpanRow]] = []
@@ -125,9 +125,7 @@ def test_pieces_are_bounded_in_bytes_too() -> None:
 
 
 @pytest.mark.anyio
-async def test_spans_of_gen_ai_traces_are_kept_whatever_piece_they_are_in(
-    backend: Backend, tmp_path: Path
-) -> None:
+async def test_spans_of_gen_ai_traces_are_stored_in_any_batch(backend: Backend, tmp_path: Path) -> None:
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
     rows = [other(number, trace=number % 50 + 1) for number in range(1, 5_001)]

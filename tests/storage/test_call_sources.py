@@ -1,4 +1,4 @@
-"""A project whose calls are of one scope and service needs no look-ups, until a call of another one comes."""
+"""A project whose calls have one scope and service needs no look-ups until one of another source arrives."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_only_calls_are_sources(backend: Backend, tmp_path: Path) -> None:
     [([step(9, trace=9)], ""), ([CLIENT, OTHER, step(9, trace=9)], "client\napp"), ([CLIENT, GATEWAY], None)],
 )
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
-def test_the_migration_finds_the_source_of_stored_calls(
+def test_migration_finds_the_source_of_stored_calls(
     backend: Backend, tmp_path: Path, rows: list[SpanRow], source: str | None
 ) -> None:
     _stored(backend, tmp_path, [rows])

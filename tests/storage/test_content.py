@@ -1,4 +1,4 @@
-"""A document in parts: cut where the next turn is cut too, placed once, put together byte for byte."""
+"""Content-defined chunking: chunks are shared, stored once, and reassembled byte for byte."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _DIALECTS: dict[str, Callable[[Conversations], Iterable[bytes]]] = {
 
 
 class Kept:
-    """What a store keeps of one project's documents."""
+    """The stored blocks and chunks of one project."""
 
     def __init__(self) -> None:
         self.places: dict[bytes | None, Extent] = {}
@@ -70,7 +70,7 @@ def test_conversation_costs_less_than_twice_its_final_turn(dialect: str, spaced:
 
 
 @pytest.mark.parametrize("changes", [{"changing_system": True}, {"window": 10}], ids=str)
-def test_what_follows_a_change_is_found_again(changes: dict[str, int]) -> None:
+def test_chunks_after_a_change_are_shared(changes: dict[str, int]) -> None:
     turns = list(Conversations().chat(40, **changes))  # pyright: ignore[reportArgumentType]
     kept = Kept()
     stored = [kept.add(turn) for turn in turns]
@@ -89,7 +89,7 @@ def test_tools_and_system_prompt_are_shared_between_conversations() -> None:
     assert kept.block_bytes() - before < len(pack(second)) / 3
 
 
-def test_next_turn_has_the_parts_of_the_turn_before() -> None:
+def test_next_turn_has_the_chunks_of_the_previous_turn() -> None:
     for make in _DIALECTS.values():
         for before, after in pairwise(map(_parts, make(Conversations()))):
             assert len([part for part in before if len(part) >= MIN_CHUNK_BYTES and part not in after]) <= 2
@@ -100,7 +100,7 @@ def _parts(document: bytes) -> list[bytes]:
 
 
 @given(st.binary(max_size=2_000) | st.text('{}[]:," a', max_size=3_000).map(str.encode))
-def test_cuts_leave_parts_of_useful_size_within_the_document(document: bytes) -> None:
+def test_chunks_have_a_useful_size(document: bytes) -> None:
     ends = chunk_ends(document)
     assert ends == sorted(set(ends))
     assert all(0 < end < len(document) for end in ends)
@@ -130,14 +130,14 @@ def test_document_reads_back_byte_for_byte(
             messages = [{"role": "user", "content": one} for one in said[:turn]]
             body = {"model": "m", "messages": messages, "x": "y" * 2048}
             document = json.dumps(body, separators=separators)
-            # What another process saw lately, or this one before it started anew.
+            # Digests from another process, or from before a restart.
             recent = RecentDigests() if forgets and turn % 2 else None
             stored.append((document.encode(), kept.add(document.encode(), recent=recent)))
     for document, reference in stored:
         assert kept.read(reference) == document
 
 
-def test_part_that_only_seemed_to_be_stored_is_stored_late() -> None:
+def test_chunk_wrongly_expected_to_be_stored_is_stored() -> None:
     turns = list(Conversations().chat(3))
     recent = RecentDigests()
     for turn in turns[:2]:
@@ -146,7 +146,7 @@ def test_part_that_only_seemed_to_be_stored_is_stored_late() -> None:
     assert kept.read(kept.add(turns[2], recent=recent)) == turns[2]
 
 
-def test_part_that_stands_twice_in_a_document_is_stored_once() -> None:
+def test_chunk_that_occurs_twice_in_a_document_is_stored_once() -> None:
     message = {"role": "user", "content": Conversations().text(20_000)}
     document = json.dumps({"messages": [{"role": "system"}, message, message, message, {"role": "user"}]})
     kept = Kept()
@@ -154,12 +154,12 @@ def test_part_that_stands_twice_in_a_document_is_stored_once() -> None:
     assert kept.block_bytes() < len(pack(json.dumps(message).encode())) * 2.2
 
 
-def test_small_documents_and_such_without_lists_are_packed_whole() -> None:
+def test_small_documents_and_documents_without_lists_are_not_split() -> None:
     assert isinstance(pack_document(b'{"messages":[{"a":1},{"b":2}]}', "p", 0), bytes)
     assert isinstance(pack_document(json.dumps({"input": "word " * 5_000}).encode(), "p", 0), bytes)
 
 
-def test_a_single_message_is_packed_whole_and_two_are_shared() -> None:
+def test_single_message_is_not_split_and_two_are() -> None:
     message = {"role": "user", "content": "x" * 5_000}
     one, two = ({"model": "m", "messages": [message] * times} for times in (1, 2))
     assert isinstance(pack_document(json.dumps(one).encode(), "p", 0), bytes)
@@ -181,7 +181,7 @@ def test_weeks_begin_on_monday() -> None:
     assert [week_of(ns) for ns in (monday_ns - 1, monday_ns, monday_ns + 7 * DAY_NS - 1)] == [-1, 0, 0]
 
 
-def test_only_the_last_digests_are_remembered() -> None:
+def test_recent_digests_are_bounded() -> None:
     recent = RecentDigests(limit=100)
     for number in range(1_000):
         recent.add(number.to_bytes(16, "big"))
@@ -189,7 +189,7 @@ def test_only_the_last_digests_are_remembered() -> None:
     assert not recent.add((800).to_bytes(16, "big"))
 
 
-def test_long_list_takes_memory_in_proportion() -> None:
+def test_memory_of_a_long_list_is_linear() -> None:
     document = b'{"messages":[' + b",".join([b'{"role":"user","content":""}'] * 100_000) + b"]}"
     brackets = b'{"a":[' + b"},{" * 1_000_000
     for body in (document, brackets):
@@ -217,7 +217,7 @@ def test_reference_reads_back(week: int, crc32: int, extents: list[Extent]) -> N
 
 
 def _bytes_of(extents: list[Extent]) -> list[tuple[int, int, int]]:
-    """The same stretches, however they are divided."""
+    """Return the extents with adjacent ones joined."""
     joined: list[tuple[int, int, int]] = []
     for block, start, length in extents:
         if joined and joined[-1][0] == block and sum(joined[-1][1:]) == start:
@@ -227,7 +227,7 @@ def _bytes_of(extents: list[Extent]) -> list[tuple[int, int, int]]:
     return joined
 
 
-def test_damage_is_told() -> None:
+def test_damaged_content_raises() -> None:
     kept = Kept()
     document = next(iter(Conversations().chat(1, system=6_000)))
     reference = decode(kept.add(document))
@@ -246,7 +246,7 @@ def test_damage_is_told() -> None:
 
 
 @given(st.binary(max_size=40))
-def test_damaged_reference_is_told(noise: bytes) -> None:
+def test_damaged_reference_raises(noise: bytes) -> None:
     nothing: dict[int, bytes] = {}
     try:
         assemble(decode(b"\x01" + noise), nothing.get)

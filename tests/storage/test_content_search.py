@@ -17,7 +17,7 @@ _DOCUMENTS = st.recursive(
 
 
 @given(_DOCUMENTS, _LETTERS.filter(bool), st.booleans(), st.sampled_from([None, 1]))
-def test_a_document_holds_what_one_of_its_texts_holds(
+def test_document_contains_what_one_of_its_strings_contains(
     value: object, text: str, ensure_ascii: bool, indent: int | None
 ) -> None:
     document = json.dumps(value, ensure_ascii=ensure_ascii, indent=indent).encode()
@@ -45,16 +45,16 @@ def test_a_document_holds_what_one_of_its_texts_holds(
         ("x", "", False),
     ],
 )
-def test_texts_are_found_as_they_read_not_as_they_are_written(text: str, document: str, found: bool) -> None:
+def test_escaped_strings_are_found_unescaped(text: str, document: str, found: bool) -> None:
     assert Needle(text).in_document(document.encode()) is found
 
 
-def test_a_long_text_full_of_escapes_is_looked_through() -> None:
+def test_long_string_with_many_escapes_is_searched() -> None:
     document = json.dumps({"a": '"\n\\' * 500_000 + "end", "end": 1}).encode()
     assert Needle("\\END").in_document(document)
     assert not Needle("\\ende").in_document(document)
 
 
-def test_plain_text_is_looked_through_as_it_is() -> None:
+def test_plain_text_is_searched_verbatim() -> None:
     assert Needle("öL").in_text("ÖL".encode())
     assert not Needle("\n").in_text(b"\\n")

@@ -1,4 +1,4 @@
-"""A new file appears whole under its name, or leaves nothing."""
+"""New files are complete under their name, or absent."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pulse_storage import StoreUnusable
 from pulse_storage.runtime.files import new_file
 
 
-def test_a_file_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
+def test_file_gets_its_name_when_it_is_complete(tmp_path: Path) -> None:
     target = tmp_path / "new"
     with new_file(target, replace=False) as partial:
         partial.write_text("whole")
@@ -21,7 +21,7 @@ def test_a_file_has_its_name_only_once_it_is_whole(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_file_that_came_meanwhile_stays(tmp_path: Path) -> None:
+def test_file_created_in_the_meantime_is_not_replaced(tmp_path: Path) -> None:
     target = tmp_path / "new"
     with (
         pytest.raises(StoreUnusable, match="it exists; choose another name, or use --force"),
@@ -33,7 +33,9 @@ def test_a_file_that_came_meanwhile_stays(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("failure", [KeyboardInterrupt(), OSError(28, "No space left on device")])
-def test_a_failure_leaves_nothing_and_harms_nothing(tmp_path: Path, failure: BaseException) -> None:
+def test_failure_removes_the_partial_file_and_keeps_the_old_one(
+    tmp_path: Path, failure: BaseException
+) -> None:
     target = tmp_path / "new"
     target.write_text("old")
     with (

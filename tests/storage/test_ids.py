@@ -1,4 +1,4 @@
-"""Row ids as readers see them."""
+"""Conversion of row ids to UUIDs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def test_shown_id_is_the_uuid_of_these_bytes(id: bytes) -> None:
     assert pickle.loads(pickle.dumps(shown)) == usual
 
 
-def test_shown_id_cannot_be_assigned_to() -> None:
+def test_shown_id_is_immutable() -> None:
     with pytest.raises(TypeError):
         shown_id(bytes(16)).int = 1  # pyright: ignore[reportAttributeAccessIssue]

@@ -37,11 +37,11 @@ def test_unknown_latency_has_no_bucket() -> None:
 
 
 @pytest.mark.parametrize("latency_ms", [math.nan, math.inf, -math.inf])
-def test_latency_that_is_no_number_is_refused(latency_ms: float) -> None:
+def test_latency_that_is_not_finite_is_refused(latency_ms: float) -> None:
     with pytest.raises(UnfitValue, match="finite"):
         latency_bucket(latency_ms)
 
 
-def test_span_that_ends_before_it_starts_took_no_time() -> None:
+def test_negative_latency_is_in_the_lowest_bucket() -> None:
     assert latency_bucket(-5.0) == latency_bucket(0.0)
     assert percentiles({latency_bucket(0.0) or 0: 3}, (0.5,)) == [0.0]

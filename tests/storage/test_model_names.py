@@ -1,4 +1,4 @@
-"""Names of one model in all its spellings, and names of different models."""
+"""Spellings of one model name are equal; names of different models are not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spans that start within `PARTNER_START_NS` of each other find each other by their keys."""
+"""Spans that start within `PARTNER_START_NS` of each other have matching partner keys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _APART = st.integers(-PARTNER_START_NS, PARTNER_START_NS)
 
 
 @given(start_ns=_STARTS, apart_ns=_APART)
-def test_partners_find_each_other(start_ns: int, apart_ns: int) -> None:
+def test_partners_have_matching_keys(start_ns: int, apart_ns: int) -> None:
     other_ns = start_ns + apart_ns
     outer, inner = partner_key("outer", "7", start_ns), partner_key("inner", "7", other_ns)
     assert inner in partner_keys_of(outer, start_ns)
@@ -39,7 +39,7 @@ def test_partners_find_each_other(start_ns: int, apart_ns: int) -> None:
     assert any(first <= other_ns >> SLOT_BITS <= last for first, last in slot_ranges([start_ns]))
 
 
-def test_keys_of_one_side_are_no_partners() -> None:
+def test_keys_of_the_same_side_are_not_partners() -> None:
     outer, inner = partner_key("outer", "7", 1 << 60), partner_key("inner", "7", 1 << 60)
     assert are_of_both_sides([outer, inner])
     assert not are_of_both_sides([outer, outer])
@@ -55,7 +55,7 @@ def test_keys_without_side_and_time_are_their_own_partners() -> None:
 
 
 @given(starts=st.lists(_STARTS, min_size=1))
-def test_ranges_of_slots_are_apart_and_in_order(starts: list[int]) -> None:
+def test_ranges_of_slots_are_disjoint_and_ordered(starts: list[int]) -> None:
     ranges = slot_ranges(starts)
     assert all(first <= last for first, last in ranges)
     assert all(one[1] + 1 < other[0] for one, other in pairwise(ranges))

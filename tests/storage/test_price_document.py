@@ -1,4 +1,4 @@
-"""Documents of custom prices: what they may say, and how they are refused."""
+"""Documents of custom prices: their fields, and errors of invalid documents."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ override_reported = true
 """
 
 
-def test_toml_and_json_say_the_same() -> None:
+def test_toml_and_json_are_equivalent() -> None:
     document = read_toml(TOML)
     first, second = document.prices
     assert (first.model, first.input, first.output, first.valid_from) == (
@@ -41,7 +41,7 @@ def test_toml_and_json_say_the_same() -> None:
     assert read_json(document.text).digest == document.digest
 
 
-def test_comments_and_order_of_keys_change_no_digest_but_prices_do() -> None:
+def test_digest_depends_on_prices_but_not_on_comments_and_order() -> None:
     digest = read_toml(TOML).digest
     assert read_toml(TOML.replace("# What we pay.", "# Paid.\n\n")).digest == digest
     assert read_toml(TOML.replace("1.10", "1.1")).digest == digest
@@ -57,13 +57,13 @@ def test_comments_and_order_of_keys_change_no_digest_but_prices_do() -> None:
         ("2026-01-01T12:00:00+02:00", datetime(2026, 1, 1, 10, tzinfo=UTC)),
     ],
 )
-def test_prices_hold_from_a_moment_in_utc(written: str, moment: datetime) -> None:
+def test_valid_from_is_read_as_utc(written: str, moment: datetime) -> None:
     [entry] = read_toml(f'[[prices]]\nmodel = "m"\nper_call = 1\nvalid_from = {written}').prices
     assert entry.valid_from == moment
 
 
 @pytest.mark.parametrize(
-    ("toml", "told"),
+    ("toml", "message"),
     [
         ("[[prices]\n", "line 1: is not TOML: Expected ']]' at the end of an array declaration"),
         ("", "prices is missing"),
@@ -94,27 +94,27 @@ def test_prices_hold_from_a_moment_in_utc(written: str, moment: datetime) -> Non
         ),
     ],
 )
-def test_a_document_that_cannot_be_used_is_refused_by_line(toml: str, told: str) -> None:
+def test_invalid_document_is_refused_with_the_line(toml: str, message: str) -> None:
     with pytest.raises(PriceDocumentError) as refused:
         read_toml(toml)
-    assert str(refused.value) == told
+    assert str(refused.value) == message
 
 
-def test_an_unknown_name_is_refused_with_those_there_are() -> None:
+def test_unknown_field_is_refused_with_the_known_ones() -> None:
     with pytest.raises(
         PriceDocumentError, match=r"^line 4: prices\.0\.inputs is not known; there are model, "
     ):
         read_toml('[[prices]]\nmodel = "m"\nper_call = 1\ninputs = 3')
 
 
-def test_of_many_problems_three_are_told() -> None:
+def test_error_message_lists_three_problems() -> None:
     with pytest.raises(PriceDocumentError, match=r"; and 2 more$") as refused:
         read_toml('[[prices]]\nmodel = "m"\ninput = -1\n' * 5)
     assert len(refused.value.problems) == 5
 
 
 @pytest.mark.parametrize("text", [b"{", b"[]", b'{"prices": [{"model": "m", "per_call": "1"}]}', b"\xff"])
-def test_json_is_held_to_the_same(text: bytes) -> None:
+def test_json_is_validated_alike(text: bytes) -> None:
     with pytest.raises(PriceDocumentError) as refused:
         read_json(text)
     assert refused.value.problems[0].line is None
@@ -135,7 +135,7 @@ ENTRIES: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
 
 
 @given(entries=st.lists(ENTRIES, max_size=4))
-def test_every_document_survives_being_stored(entries: list[dict[str, Any]]) -> None:
+def test_stored_document_reads_back(entries: list[dict[str, Any]]) -> None:
     prices = [
         PriceEntry.model_validate({"model": f"m{index}", **entry}) for index, entry in enumerate(entries)
     ]

@@ -19,7 +19,7 @@ def threads() -> Iterator[LifoThreadPool]:
     threads.close()
 
 
-async def test_what_a_function_returns_or_raises_is_the_answer(threads: LifoThreadPool) -> None:
+async def test_run_returns_or_raises_what_the_function_does(threads: LifoThreadPool) -> None:
     answers = await asyncio.gather(*(threads.run(lambda number=number: number * 2) for number in range(100)))
     assert answers == [number * 2 for number in range(100)]
     with pytest.raises(ZeroDivisionError):
@@ -27,12 +27,12 @@ async def test_what_a_function_returns_or_raises_is_the_answer(threads: LifoThre
     assert (await threads.run(threading.current_thread)).name in ("test_0", "test_1")
 
 
-async def test_threads_answer_side_by_side(threads: LifoThreadPool) -> None:
+async def test_threads_run_in_parallel(threads: LifoThreadPool) -> None:
     meeting = threading.Barrier(2, timeout=30)
     await asyncio.gather(threads.run(meeting.wait), threads.run(meeting.wait))
 
 
-async def test_the_last_to_finish_is_the_first_to_be_asked(threads: LifoThreadPool) -> None:
+async def test_idle_threads_are_used_last_in_first_out(threads: LifoThreadPool) -> None:
     names: list[str] = []
     for _ in range(5):
         names.append((await threads.run(threading.current_thread)).name)
@@ -41,7 +41,7 @@ async def test_the_last_to_finish_is_the_first_to_be_asked(threads: LifoThreadPo
     assert len(set(names)) == 1
 
 
-async def test_who_no_longer_waits_is_passed_over(threads: LifoThreadPool) -> None:
+async def test_cancelled_call_is_not_run(threads: LifoThreadPool) -> None:
     gate, ran = threading.Event(), list[str]()
     asked = [asyncio.create_task(threads.run(lambda: gate.wait(30))) for _ in range(2)]
     given_up = asyncio.create_task(threads.run(lambda: ran.append("given up")))
@@ -55,7 +55,7 @@ async def test_who_no_longer_waits_is_passed_over(threads: LifoThreadPool) -> No
     assert ran == ["after"]
 
 
-async def test_closing_finishes_what_was_asked_and_takes_no_more(threads: LifoThreadPool) -> None:
+async def test_close_runs_the_queue_and_refuses_new_calls(threads: LifoThreadPool) -> None:
     gate = threading.Event()
     asked = [asyncio.create_task(threads.run(lambda: gate.wait(30))) for _ in range(5)]
     await asyncio.sleep(0)
@@ -67,5 +67,5 @@ async def test_closing_finishes_what_was_asked_and_takes_no_more(threads: LifoTh
         await threads.run(lambda: None)
 
 
-def test_several_loops_may_ask(threads: LifoThreadPool) -> None:
+def test_several_event_loops_share_the_pool(threads: LifoThreadPool) -> None:
     assert [asyncio.run(threads.run(lambda: "answer")) for _ in range(2)] == ["answer"] * 2

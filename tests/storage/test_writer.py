@@ -75,7 +75,7 @@ def test_rows_beyond_the_queue_are_refused_at_once(store: _Store) -> None:
     assert store.rows() == len(waiting)
 
 
-def test_call_larger_than_the_queue_is_taken_when_nothing_waits(store: _Store) -> None:
+def test_call_larger_than_the_queue_is_accepted_by_an_empty_queue(store: _Store) -> None:
     large = [span(number, request_body=_BODY) for number in range(1, 11)]
     assert store.writer.submit(large, keep_all=False).result(timeout=10) == IngestResult(stored=10)
 
@@ -94,7 +94,7 @@ def test_calls_that_wait_together_share_commits(store: _Store) -> None:
     assert len(versions) <= 4
 
 
-def test_locked_file_fails_the_calls_and_heals(store: _Store) -> None:
+def test_locked_file_fails_the_calls_until_it_is_unlocked(store: _Store) -> None:
     store.connection.set_busy_timeout(1)
     lock = store.lock()
     with pytest.raises(StoreUnavailable, match="another process"):
@@ -103,7 +103,7 @@ def test_locked_file_fails_the_calls_and_heals(store: _Store) -> None:
     assert store.writer.submit([span(1)], keep_all=False).result(timeout=10) == IngestResult(stored=1)
 
 
-def test_full_disk_fails_the_calls_and_heals(store: _Store) -> None:
+def test_full_disk_fails_the_calls_until_space_is_freed(store: _Store) -> None:
     store.writer.submit([span(1)], keep_all=False).result(timeout=10)
     limit = cast("int", store.connection.pragma("page_count"))
     store.connection.pragma("max_page_count", limit + 3)
@@ -118,7 +118,7 @@ def test_full_disk_fails_the_calls_and_heals(store: _Store) -> None:
     assert store.rows() == 4
 
 
-def test_everyone_who_waits_for_a_failed_commit_gets_an_exception_of_their_own(store: _Store) -> None:
+def test_callers_of_a_failed_commit_get_separate_exceptions(store: _Store) -> None:
     store.connection.set_busy_timeout(1)
     lock = store.lock()
     futures = [store.writer.submit([span(number)], keep_all=False) for number in range(1, 30)]
@@ -138,7 +138,7 @@ def test_task_that_fails_changes_nothing_and_stops_nothing(store: _Store) -> Non
     assert store.writer.submit([span(1)], keep_all=False).result(timeout=10) == IngestResult(stored=1)
 
 
-def test_closed_writer_takes_nothing(store: _Store) -> None:
+def test_closed_writer_refuses_calls(store: _Store) -> None:
     store.writer.close()
     with pytest.raises(StoreUnavailable, match="closed"):
         store.writer.submit([span(1)], keep_all=False).result(timeout=0)
