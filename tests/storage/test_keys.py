@@ -1,4 +1,4 @@
-"""Keys are recognised by digest, for a bounded time, and only for what they may do."""
+"""API keys: digests, scopes, and the cache of the key ring."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def basic(user: str, password: str) -> str:
 
 
 async def stored_key(storage: Store, **facts: object) -> tuple[str, str]:
-    """A key of project p: the header that carries it, and its id."""
+    """Create a key of project p; return its Authorization header and its id."""
     key = new_key()
     record = key_record(key, "p", created_ns=NOON_NS)._replace(**facts)
     await storage.create_key(record)
     return f"Bearer {key}", record.id
 
 
-def test_new_keys_are_told_apart_by_their_hint_and_kept_as_digests() -> None:
+def test_new_keys_differ_in_hint_and_digest() -> None:
     key = new_key()
     record = key_record(key, "p", created_ns=1)
     assert key.startswith("pulse_sk_")
@@ -81,7 +81,7 @@ def test_credentials_are_bearer_tokens_or_basic_passwords(header: str | None, ke
     assert credential(header) == key
 
 
-async def test_key_opens_what_its_scopes_say(storage: Store) -> None:
+async def test_key_is_accepted_for_its_scopes_only(storage: Store) -> None:
     header, key_id = await stored_key(storage, scopes=frozenset({READ}))
     ring = KeyRing(storage)
     assert (await ring.check(header, READ)).id == key_id
@@ -101,7 +101,7 @@ async def test_revoked_expired_and_unknown_keys_are_refused_alike(
     assert str(refused.value) == ""
 
 
-async def test_answers_are_remembered_for_a_while_and_no_longer(storage: Store) -> None:
+async def test_keys_are_cached_until_the_ttl(storage: Store) -> None:
     header, key_id = await stored_key(storage)
     patient, forgetful = KeyRing(storage, ttl_s=60), KeyRing(storage, ttl_s=-1)
     for ring in (patient, forgetful):
@@ -114,7 +114,7 @@ async def test_answers_are_remembered_for_a_while_and_no_longer(storage: Store) 
         await forgetful.check(header, READ)
 
 
-async def test_unknown_keys_are_remembered_too(storage: Store) -> None:
+async def test_unknown_keys_are_cached(storage: Store) -> None:
     ring = KeyRing(storage, ttl_s=60)
     assert ring.check_cached("Bearer guess", READ) is None
     with pytest.raises(KeyRefused):
@@ -123,7 +123,7 @@ async def test_unknown_keys_are_remembered_too(storage: Store) -> None:
         ring.check_cached("Bearer guess", READ)
 
 
-async def test_guesses_do_not_grow_the_memory(storage: Store) -> None:
+async def test_cache_of_unknown_keys_is_bounded(storage: Store) -> None:
     ring = KeyRing(storage, ttl_s=60, capacity=3)
     for guess in range(9):
         with pytest.raises(KeyRefused):
@@ -140,7 +140,7 @@ async def test_closed_store_is_not_a_refusal(storage: Store) -> None:
         await KeyRing(storage).check(header, READ)
 
 
-async def test_use_is_written_down_once_a_minute(storage: Store) -> None:
+async def test_time_of_use_is_stored_once_a_minute(storage: Store) -> None:
     header, key_id = await stored_key(storage)
     ring = KeyRing(storage)
 
@@ -157,7 +157,7 @@ async def test_use_is_written_down_once_a_minute(storage: Store) -> None:
     assert await last_used() == first
 
 
-async def test_a_known_key_outlives_a_store_that_does_not_answer_for_seconds_only(
+async def test_cached_key_stays_valid_for_seconds_while_the_store_hangs(
     storage: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     header, _ = await stored_key(storage)

@@ -30,7 +30,7 @@ def _execute(folder: Path, sql: str, *bindings: object) -> list[tuple[object, ..
         connection.close()
 
 
-def test_pending_tells_what_apply_will_do_and_writes_nothing(tmp_path: Path) -> None:
+def test_pending_lists_what_apply_will_do_and_writes_nothing(tmp_path: Path) -> None:
     assert engine_of(_url(tmp_path)).pending(_url(tmp_path)) == _NAMES
     assert list(tmp_path.iterdir()) == []
     assert engine_of(_url(tmp_path)).apply(_url(tmp_path)) == _NAMES
@@ -38,7 +38,7 @@ def test_pending_tells_what_apply_will_do_and_writes_nothing(tmp_path: Path) -> 
     assert engine_of(_url(tmp_path)).apply(_url(tmp_path)) == []
 
 
-def test_applied_migrations_are_remembered_with_their_checksums(tmp_path: Path) -> None:
+def test_applied_migrations_are_stored_with_checksums(tmp_path: Path) -> None:
     engine_of(_url(tmp_path)).apply(_url(tmp_path))
     rows = _execute(tmp_path, "SELECT name, checksum FROM schema_migrations ORDER BY name")
     assert rows == [(m.name, hashlib.sha256(m.sql.encode()).hexdigest()) for m in known("sqlite")]
@@ -50,7 +50,7 @@ def test_half_applied_schema_is_completed(tmp_path: Path) -> None:
     assert engine_of(_url(tmp_path)).apply(_url(tmp_path)) == _NAMES
 
 
-def test_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_newer_schema_is_refused_and_not_changed(tmp_path: Path) -> None:
     engine_of(_url(tmp_path)).apply(_url(tmp_path))
     _execute(tmp_path, "INSERT INTO schema_migrations VALUES ('9999_future', 'x', 1)")
     for attempt in (SqliteEngine().pending, SqliteEngine().apply, open_storage):
@@ -59,14 +59,14 @@ def test_newer_schema_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert _execute(tmp_path, "SELECT count(*) FROM schema_migrations") == [(len(_NAMES) + 1,)]
 
 
-def test_edited_migration_is_noticed(tmp_path: Path) -> None:
+def test_changed_migration_is_refused(tmp_path: Path) -> None:
     engine_of(_url(tmp_path)).apply(_url(tmp_path))
     _execute(tmp_path, "UPDATE schema_migrations SET checksum = 'other' WHERE name = ?", _NAMES[0])
     with pytest.raises(StoreUnusable, match=_NAMES[0]):
         engine_of(_url(tmp_path)).apply(_url(tmp_path))
 
 
-def test_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_database_of_another_program_is_refused_and_not_changed(tmp_path: Path) -> None:
     _execute(tmp_path, "CREATE TABLE recipes (name TEXT)")
     for attempt in (SqliteEngine().pending, SqliteEngine().apply, open_storage):
         with pytest.raises(StoreUnusable, match="another program"):
@@ -74,7 +74,7 @@ def test_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -
     assert _execute(tmp_path, "SELECT name FROM sqlite_master") == [("recipes",)]
 
 
-def test_ten_processes_that_start_at_once_agree(tmp_path: Path) -> None:
+def test_ten_processes_migrate_at_once(tmp_path: Path) -> None:
     script = (
         "import sys; from pulse_storage.engines import engine_of;"
         " print(*engine_of(sys.argv[1]).apply(sys.argv[1]))"
@@ -92,7 +92,7 @@ def test_ten_processes_that_start_at_once_agree(tmp_path: Path) -> None:
     assert _execute(tmp_path, "PRAGMA integrity_check") == [("ok",)]
 
 
-def test_projects_of_one_name_get_names_of_their_own(tmp_path: Path) -> None:
+def test_migration_renames_projects_with_equal_names(tmp_path: Path) -> None:
     engine_of(_url(tmp_path)).apply(_url(tmp_path))
     for undo in (
         "DROP INDEX projects_by_name",

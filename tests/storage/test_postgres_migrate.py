@@ -35,7 +35,7 @@ def _applying(url: str) -> subprocess.Popen[str]:
     )
 
 
-def test_pending_tells_what_apply_will_do_and_writes_nothing(server: Server) -> None:
+def test_pending_lists_what_apply_will_do_and_writes_nothing(server: Server) -> None:
     url = _database(server, "pending")
     assert engine_of(url).pending(url) == _NAMES
     assert execute(url, _TABLES) == []
@@ -87,7 +87,7 @@ def test_newer_and_edited_schemas_and_other_programs_are_refused_and_left_alone(
         assert execute(url, _TABLES) == before
 
 
-def test_projects_of_one_name_get_names_of_their_own(server: Server) -> None:
+def test_migration_renames_projects_with_equal_names(server: Server) -> None:
     url = server.store("same_names")
     for undo in (
         "DROP INDEX projects_by_name",
