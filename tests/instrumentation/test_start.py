@@ -17,6 +17,7 @@ def collector_fixture() -> Iterator[Sink]:
         yield state
 
 
+@pytest.mark.slow
 def test_init_sends_calls_of_both_clients_at_exit(collector: Sink) -> None:
     run(
         """
@@ -41,6 +42,7 @@ def test_init_sends_calls_of_both_clients_at_exit(collector: Sink) -> None:
     assert resource["service.version"] == "1.2"
 
 
+@pytest.mark.slow
 def test_init_records_content_unless_switched_off(collector: Sink) -> None:
     run("pulse.init(); call()", collector.url)
     run("pulse.init(capture_content=False); call()", collector.url)

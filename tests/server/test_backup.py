@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from tests.server.load import Load
 from tests.server.serving import environ_for, free_ports, run_pulse, serving
 
 
+@pytest.mark.slow
 def test_a_backup_under_load_has_what_was_acknowledged_before_and_serves_again(tmp_path: Path) -> None:
     data_dir, copy = tmp_path / "data", tmp_path / "copy.db"
     with serving(data_dir) as server:

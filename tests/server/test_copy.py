@@ -29,6 +29,7 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.mark.parametrize("to_postgres", [True, False], ids=["sqlite to postgres", "postgres to sqlite"])
+@pytest.mark.slow
 def test_a_copy_that_is_killed_while_the_source_serves_goes_on_and_is_the_same(
     postgres: Server, tmp_path: Path, to_postgres: bool
 ) -> None:

@@ -9,12 +9,14 @@ import socket
 import time
 from pathlib import Path
 
+import pytest
 from tests.server.load import Load, export_request, send_again
 from tests.server.serving import Serving, free_ports, serving
 
 _ROUNDS = 3
 
 
+@pytest.mark.slow
 def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(tmp_path: Path) -> None:
     seed = int(os.environ.get("PULSE_TEST_SEED") or random.SystemRandom().randrange(1 << 32))
     print(f"PULSE_TEST_SEED={seed}")
@@ -41,6 +43,7 @@ def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(tmp_pa
             assert server.stop() == 0
 
 
+@pytest.mark.slow
 def test_sigterm_under_load_finishes_what_it_accepted_and_exits_0(tmp_path: Path, database_url: str) -> None:
     data_dir, ports = tmp_path / "data", free_ports()
     with serving(data_dir, ports, DATABASE_URL=database_url) as server:
@@ -56,6 +59,7 @@ def test_sigterm_under_load_finishes_what_it_accepted_and_exits_0(tmp_path: Path
         assert len(stored) == len(set(stored))
 
 
+@pytest.mark.slow
 def test_a_request_under_way_at_sigterm_is_finished(tmp_path: Path, database_url: str) -> None:
     data_dir = tmp_path / "data"
     (key,), body = export_request(random.Random(1), 1)
@@ -72,6 +76,7 @@ def test_a_request_under_way_at_sigterm_is_finished(tmp_path: Path, database_url
         assert server.stored_spans() == [key]
 
 
+@pytest.mark.slow
 def test_a_client_that_never_finishes_does_not_hold_up_the_end(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as server, _unfinished_request(server):
         asked_s = time.monotonic()

@@ -27,6 +27,7 @@ def shown() -> dict[str, Any]:
     return json.loads(ended.stdout)
 
 
+@pytest.mark.slow
 def test_every_call_is_recorded_once_in_its_session(shown: dict[str, Any]) -> None:
     calls = [
         (row["session_id"], row["user_id"], row["operation"], row["provider"]) for row in shown["traces"]
@@ -45,6 +46,7 @@ def test_every_call_is_recorded_once_in_its_session(shown: dict[str, Any]) -> No
     ]
 
 
+@pytest.mark.slow
 def test_tokens_equal_those_of_the_provider(shown: dict[str, Any]) -> None:
     provider = shown["provider"]
     groups = shown["analytics"]["costOverTime"]
@@ -54,6 +56,7 @@ def test_tokens_equal_those_of_the_provider(shown: dict[str, Any]) -> None:
     assert sum(group["errors"] for group in groups) == provider["errors"] == 1
 
 
+@pytest.mark.slow
 def test_cached_prompt_is_counted_and_priced_as_cached(shown: dict[str, Any]) -> None:
     written, read, streamed = [row for row in shown["traces"] if row["provider"] == "anthropic"]
     cached = written["cache_write_tokens"]
@@ -66,12 +69,14 @@ def test_cached_prompt_is_counted_and_priced_as_cached(shown: dict[str, Any]) ->
     assert read["cost_cents"] == pytest.approx(cents)
 
 
+@pytest.mark.slow
 def test_cost_reported_by_openrouter_is_kept(shown: dict[str, Any]) -> None:
     (row,) = [row for row in shown["traces"] if row["provider"] == "openrouter"]
     tokens = row["input_tokens"] + row["output_tokens"]
     assert (row["cost_source"], row["cost_cents"]) == ("reported", pytest.approx(tokens * 0.000_04))
 
 
+@pytest.mark.slow
 def test_refused_call_is_an_error_without_tokens_and_cost(shown: dict[str, Any]) -> None:
     (row,) = [row for row in shown["traces"] if row["status"] == "error"]
     assert row["error"]["type"] == "RateLimitError"
@@ -79,12 +84,14 @@ def test_refused_call_is_an_error_without_tokens_and_cost(shown: dict[str, Any])
     assert (row["input_tokens"], row["output_tokens"], row["cost_cents"]) == (None, None, None)
 
 
+@pytest.mark.slow
 def test_streams_have_a_time_to_first_token(shown: dict[str, Any]) -> None:
     streamed = [row for row in shown["traces"] if row["time_to_first_token_ms"] is not None]
     assert [row["session_id"] for row in streamed] == ["support-1042", "campaign-winter"]
     assert all(0 < row["time_to_first_token_ms"] < row["latency_ms"] for row in streamed)
 
 
+@pytest.mark.slow
 def test_costs_of_rows_sum_to_the_total(shown: dict[str, Any]) -> None:
     total = sum(row["cost_cents"] or 0 for row in shown["traces"])
     assert shown["analytics"]["totalCost"] == pytest.approx(total)
@@ -110,6 +117,7 @@ def _heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 def test_demo_with_keep_serves_until_ctrl_c_and_prints_tables() -> None:
     command = [sys.executable, "-m", "pulse_server", "demo", "--keep"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=_heed_ctrl_c) as process:

@@ -24,6 +24,7 @@ SPANS = FOLDER / "openinference" / "a_cache.pb"
 LOGGED = FOLDER / "openllmetry-events" / "chat_tools"
 
 
+@pytest.mark.slow
 def test_command_and_server_return_the_same_explanation(tmp_path: Path, database_url: str) -> None:
     prices = tmp_path / "prices.toml"
     prices.write_text('[[prices]]\nmodel = "claude-*"\ninput = 1.0\noutput = 2.0\n')

@@ -90,6 +90,7 @@ def _call(server: Serving, service: str, key: str = "") -> tuple[str, bool]:
     return "OK", False
 
 
+@pytest.mark.slow
 def test_every_route_responds_while_the_store_hangs(postgres: Server, server: Serving) -> None:
     posts = partial(_ask, server, body=_SPANS)
     read = partial(_ask, server, patience_s=_READ_PATIENCE_S)

@@ -28,6 +28,7 @@ from pulse_storage.retention import RetentionPolicy
 _PORTS = Ports(0, 0, 0)
 
 
+@pytest.mark.slow
 def test_policies_are_set_shown_and_run_from_the_shell(tmp_path: Path, database_url: str) -> None:
     environ = environ_for(tmp_path / "data", _PORTS, DATABASE_URL=database_url)
     now_ns = time.time_ns()
@@ -56,6 +57,7 @@ def test_policies_are_set_shown_and_run_from_the_shell(tmp_path: Path, database_
     assert (nobody.returncode, nobody.stderr.splitlines()[-1][:7]) == (1, "pulse: ")
 
 
+@pytest.mark.slow
 def test_commands_work_beside_a_server_under_load(tmp_path: Path, database_url: str) -> None:
     data_dir, copied = tmp_path / "data", tmp_path / "copied" / "pulse.db"
     copied.parent.mkdir()

@@ -50,6 +50,7 @@ def otel_variables(server: Serving) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("variables", [pulse_variables, otel_variables])
+@pytest.mark.slow
 def test_calls_of_an_unmodified_application_are_recorded(
     tmp_path: Path, variables: Callable[[Serving], dict[str, str]]
 ) -> None:
@@ -66,6 +67,7 @@ def test_calls_of_an_unmodified_application_are_recorded(
         assert "Hello" not in str([server.get(f"/v1/traces/{row['trace_id']}") for row in rows])
 
 
+@pytest.mark.slow
 def test_variables_of_opentelemetry_are_used(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as server:
         run_application(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.server.serving import free_ports, serving
 from tests.soak.clients import all_clients, run_clients
 from tests.soak.ledger import Ledger
@@ -15,6 +16,7 @@ from tests.storage.backends import Backend
 _STEPS = 40
 
 
+@pytest.mark.slow
 def test_server_survives_all_clients_and_has_each_span_once(backend: Backend, tmp_path: Path) -> None:
     data_dir, ports = tmp_path / "data", free_ports()
     with serving(data_dir, ports, DATABASE_URL=backend.url(data_dir)) as server:

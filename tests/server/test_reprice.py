@@ -166,6 +166,7 @@ def exit_code(*command: str) -> object:
         return ended.code
 
 
+@pytest.mark.slow
 def test_a_killed_repricing_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [unpriced(number) for number in range(1, 6001)]
     store(rows)

@@ -19,6 +19,7 @@ from tests.storage.backends import Backend
 _KEY = "pulse_sk_01234567-89ab-cdef-0123-456789abcdef"
 
 
+@pytest.mark.slow
 def test_first_start_creates_a_key_that_later_starts_use(
     tmp_path: Path, database_url: str, backend: Backend
 ) -> None:
@@ -60,6 +61,7 @@ def test_listener_with_port_0_is_off(tmp_path: Path) -> None:
                 socket.create_connection(("127.0.0.1", port))
 
 
+@pytest.mark.slow
 def test_collector_and_query_api_run_as_two_processes(tmp_path: Path, database_url: str) -> None:
     data_dir = tmp_path / "data"
     with (
@@ -87,6 +89,7 @@ def test_collector_and_query_api_run_as_two_processes(tmp_path: Path, database_u
                 assert answer.status == 200
 
 
+@pytest.mark.slow
 def test_two_servers_on_one_store_store_a_span_once(tmp_path: Path, database_url: str) -> None:
     data_dir = tmp_path / "data"
     dice = random.Random(1)

@@ -19,6 +19,7 @@ def postgres() -> Iterator[Server]:
         yield server
 
 
+@pytest.mark.slow
 def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(
     postgres: Server, tmp_path: Path
 ) -> None:

@@ -76,11 +76,18 @@ def _shuffled(rows: list[SpanRow]) -> list[SpanRow]:
     return sent
 
 
+@pytest.fixture(scope="module")
+def at_once(backend: Backend) -> list[TraceRecord]:
+    """The rows of `_trace` stored in one batch."""
+    return _final(backend, [_trace()])
+
+
 @pytest.mark.parametrize("order", [_as_they_start, _as_they_end, _wrapper_last, _root_last, _shuffled])
-def test_a_large_trace_is_counted_the_same_in_any_order(backend: Backend, order: Order) -> None:
+def test_a_large_trace_is_counted_the_same_in_any_order(
+    backend: Backend, at_once: list[TraceRecord], order: Order
+) -> None:
     rows = _trace()
     assert len(rows) > 2_300
-    at_once = _final(backend, [rows])
     sent = order(rows)
     assert _final(backend, [sent[start : start + 97] for start in range(0, len(sent), 97)]) == at_once
     by_number = {int.from_bytes(record.otel_span_id): record for record in at_once}

@@ -122,6 +122,7 @@ async def _whole(url: str, storage: Store) -> tuple[object, ...]:
         ("tagged", RetentionPolicy(rows_days=1, keep_tags=("gold",)), 5),
     ],
 )
+@pytest.mark.slow
 def test_what_goes_at_once_leaves_what_steps_leave(
     server: Server, name: str, policy: RetentionPolicy, emptied: int
 ) -> None:
@@ -255,6 +256,7 @@ async def work(url: str) -> None:
 
 
 @pytest.mark.parametrize(("policy", "steps"), [(_DAY, 5), (RetentionPolicy(content_days=1), 2)])
+@pytest.mark.slow
 def test_kill_9_in_the_middle_and_the_next_run_goes_on(
     server: Server, policy: RetentionPolicy, steps: int
 ) -> None:

@@ -87,6 +87,7 @@ def test_a_store_that_was_not_used_for_years_gets_the_partitions_of_now(
             )
 
 
+@pytest.mark.slow
 def test_partitions_of_earlier_versions_are_dropped(connection: PostgresConnection) -> None:
     usual = _all(connection)
     for table, name in (("spans", "spans_future"), ("span_bodies", "span_bodies_future")):

@@ -51,6 +51,7 @@ def _started(call: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("batch_rows", [7, 100])
+@pytest.mark.slow
 def test_three_processes_in_opposite_orders_store_each_span_once(server: Server, batch_rows: int) -> None:
     url, alone = (server.store(f"{name}_{batch_rows}") for name in ("together", "alone"))
 

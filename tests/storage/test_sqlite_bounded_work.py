@@ -72,6 +72,7 @@ def _agent(trace: int, size: int) -> list[SpanRow]:
     return rows
 
 
+@pytest.mark.slow
 async def test_a_batch_costs_the_same_in_a_trace_of_50_000_spans(
     storage: Store, steps: _Steps, tmp_path: Path
 ) -> None:
@@ -93,6 +94,7 @@ async def test_a_batch_costs_the_same_in_a_trace_of_50_000_spans(
     assert _one(tmp_path, "SELECT count(*) FROM spans WHERE session_id IS NOT 's'") == 0
 
 
+@pytest.mark.slow
 async def test_depth_is_no_matter(storage: Store, steps: _Steps, tmp_path: Path) -> None:
     """A chain of 50 000 spans, each the child of the one before: a call above it, two calls at its end."""
     taken: list[tuple[int, ...]] = []
