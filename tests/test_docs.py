@@ -100,7 +100,8 @@ def test_decisions_are_listed_with_a_status() -> None:
     listed = (DOCS / "adr/README.md").read_text()
     for page in (DOCS / "adr").glob("0*.md"):
         assert f"]({page.name})" in listed
-        status = re.search(r"^Status: (accepted|superseded by (\d{4}))", page.read_text(), re.MULTILINE)
+        pattern = r"^Status: (accepted|not used|superseded by (\d{4}))"
+        status = re.search(pattern, page.read_text(), re.MULTILINE)
         assert status, f"{page.name} has no line 'Status: …'"
         assert status[2] is None or list((DOCS / "adr").glob(f"{status[2]}-*.md"))
 

