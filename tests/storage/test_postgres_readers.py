@@ -16,7 +16,6 @@ from pulse_storage.errors import QueryTooSlow
 from pulse_storage.postgres.connection import PostgresConnection
 from pulse_storage.postgres.readers import PostgresReaders
 from pulse_storage.postgres.reconnecting_connection import ConnectBackoff
-from pulse_storage.postgres.statements import Statements
 
 pytestmark = pytest.mark.anyio
 _OURS = "pid <> pg_backend_pid() AND datname = 'postgres' AND application_name = 'pulse'"
@@ -80,25 +79,6 @@ async def test_a_read_sees_one_snapshot_and_its_transaction_ends(server: Server)
         assert [await readers.run(read) for _ in range(20)] == [[n, n] for n in range(20)]
         state = f"SELECT state, query FROM pg_stat_activity WHERE {_OURS}"
         await _until(server, state, [("idle", "COMMIT")])
-
-
-async def test_the_end_of_a_read_waits_for_no_answer(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    link_ends: list[None] = []
-
-    def no_wait(_: Statements, events: int) -> None:
-        raise AssertionError("waited for the server")
-
-    def read(connection: PostgresConnection) -> None:
-        _number(connection)
-        with monkeypatch.context() as patch:
-            patch.setattr(Statements, "_wait", no_wait)
-            connection.end_reading()
-            link_ends.append(None)
-
-    async with _readers(server, threads=1) as readers:
-        for _ in range(20):
-            await readers.run(read)
-    assert len(link_ends) == 20
 
 
 async def test_a_caller_that_gives_up_leaves_the_connection_to_the_next(server: Server) -> None:

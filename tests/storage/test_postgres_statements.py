@@ -9,8 +9,9 @@ import psycopg
 import pytest
 from tests.support.postgres import Server, execute
 
-from pulse_storage.postgres.arrays import Bigints, Blobs
+from pulse_storage.postgres.arrays import BytesArray, Int8Array
 from pulse_storage.postgres.connection import PostgresConnection, connect
+from pulse_storage.postgres.rows import Rows
 from pulse_storage.postgres.translate_errors import is_lost
 from pulse_storage.sql.connection import SqlValue
 
@@ -67,7 +68,7 @@ def test_what_is_bound_comes_back(connection: PostgresConnection, begins: bool) 
 def test_arrays_of_bytes_come_back_in_their_order(
     connection: PostgresConnection, blobs: Sequence[bytes]
 ) -> None:
-    bound = cast("SqlValue", Blobs(blobs))
+    bound = cast("SqlValue", BytesArray(blobs))
     assert [blob for (blob,) in connection.execute("SELECT unnest(?::bytea[])", (bound,))] == blobs
 
 
@@ -75,11 +76,11 @@ def test_arrays_of_bytes_come_back_in_their_order(
 def test_arrays_of_numbers_come_back_in_their_order(
     connection: PostgresConnection, numbers: Sequence[int]
 ) -> None:
-    bound = cast("SqlValue", Bigints(numbers))
+    bound = cast("SqlValue", Int8Array(numbers))
     assert [number for (number,) in connection.execute("SELECT unnest(?::bigint[])", (bound,))] == numbers
 
 
-@pytest.mark.parametrize("bound", [1 << 63, cast("SqlValue", Bigints([1, -(1 << 63) - 1]))])
+@pytest.mark.parametrize("bound", [1 << 63, cast("SqlValue", Int8Array([1, -(1 << 63) - 1]))])
 def test_numbers_that_no_column_holds_are_the_fault_of_their_row(
     connection: PostgresConnection, bound: SqlValue
 ) -> None:
@@ -90,8 +91,8 @@ def test_numbers_that_no_column_holds_are_the_fault_of_their_row(
 def test_a_binding_of_no_known_type_is_not_taken_for_the_fault_of_a_row(
     connection: PostgresConnection,
 ) -> None:
-    with pytest.raises(psycopg.ProgrammingError, match="a list cannot be bound") as caught:
-        connection.execute("SELECT ?::bigint[]", (cast("SqlValue", [1]),))
+    with pytest.raises(psycopg.ProgrammingError, match="cannot adapt type 'object'") as caught:
+        connection.execute("SELECT ?::bigint[]", (cast("SqlValue", object()),))
     assert not isinstance(caught.value, connection.dialect.data_errors)
 
 
@@ -114,7 +115,7 @@ def test_few_statements_stay_prepared_however_many_there_are(connection: Postgre
     for number in range(300):
         for _ in range(6):
             assert connection.execute(f"SELECT {number}").get == number
-    assert len(connection.execute(_PREPARED).fetchall()) <= 100
+    assert len(connection.execute(_PREPARED).fetchall()) <= 101
 
 
 def test_what_is_asked_is_answered_in_its_turn_and_read_whenever(connection: PostgresConnection) -> None:
@@ -122,7 +123,6 @@ def test_what_is_asked_is_answered_in_its_turn_and_read_whenever(connection: Pos
     connection.execute("CREATE TEMPORARY TABLE asked (number bigint) ON COMMIT DROP")
     before = connection.enqueue("SELECT count(*) FROM asked")
     connection.enqueue("INSERT INTO asked SELECT generate_series(1, ?::bigint)", (1_000,))
-    connection.flush()
     after = connection.enqueue("SELECT number FROM asked ORDER BY number")
     assert connection.execute("SELECT sum(number)::bigint FROM asked").get == 500_500
     assert after.fetchone() == (1,)
@@ -134,31 +134,39 @@ def test_what_is_asked_is_answered_in_its_turn_and_read_whenever(connection: Pos
 def test_what_is_asked_may_be_more_than_the_connection_takes_at_once(connection: PostgresConnection) -> None:
     large = b"\x00\xff" * 3_000_000
     answers = [connection.enqueue("SELECT ?::bytea, ?::bigint", (large, number)) for number in range(4)]
-    connection.flush()
     assert [answer.fetchone() for answer in answers] == [(large, number) for number in range(4)]
 
 
-def test_an_asked_statement_that_fails_is_told_and_those_behind_it_are_not_run(
-    connection: PostgresConnection,
+def _execute(connection: PostgresConnection) -> None:
+    connection.execute("SELECT 3")
+
+
+def _execute_many(connection: PostgresConnection) -> None:
+    connection.executemany("SELECT ?", [(1,)])
+
+
+@pytest.mark.parametrize("wait", [_execute, PostgresConnection.sync, _execute_many])
+def test_error_of_an_enqueued_statement_is_raised_later_and_those_behind_it_are_not_run(
+    connection: PostgresConnection, wait: Callable[[PostgresConnection], None]
 ) -> None:
-    for wait in (
-        lambda: connection.execute("SELECT 3"),
-        connection.sync,
-        lambda: connection.executemany("SELECT ?", [(1,)]),
-    ):
-        connection.begin("", _SETTINGS)
-        first = connection.enqueue("SELECT 1")
-        connection.enqueue("SELECT 1 / ?::bigint", (0,))
-        last = connection.enqueue("SELECT 2")
-        with pytest.raises(psycopg.errors.DivisionByZero):
-            wait()
-        assert first.get == 1
+    connection.begin("", _SETTINGS)
+    answers: list[Rows] = []
+
+    def run() -> None:
+        for divisor in (1, 0, 2):
+            answers.append(connection.enqueue("SELECT 2 / ?::bigint", (divisor,)))
+        wait(connection)
+
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        run()
+    assert answers[0].get == 2
+    for answer in answers[1:]:
         with pytest.raises(psycopg.Error):
-            assert last.get == 2
-        assert connection.in_transaction
-        connection.roll_back()
-        assert not connection.in_transaction
-        assert connection.execute("SELECT 4").get == 4
+            assert answer.get
+    assert connection.in_transaction
+    connection.roll_back()
+    assert not connection.in_transaction
+    assert connection.execute("SELECT 4").get == 4
 
 
 def test_what_fails_unheard_ends_with_its_transaction(connection: PostgresConnection) -> None:
@@ -174,6 +182,59 @@ def test_a_statement_that_is_asked_often_is_prepared_amid_others(connection: Pos
     assert [sql for (sql,) in connection.execute(_PREPARED) if "+ 11" in str(sql)] == [
         "SELECT $1::bigint + 11"
     ]
+
+
+def test_statement_whose_prepare_was_skipped_is_prepared_after_the_rollback(
+    connection: PostgresConnection,
+) -> None:
+    for roll_back in (_savepoint, _transaction):
+        for _ in range(3):
+            # The sixth execution prepares, behind a statement that fails.
+            for number in range(5):
+                assert connection.execute("SELECT ?::bigint + 13", (number,)).get == number + 13
+            roll_back(connection)
+    assert connection.execute("SELECT ?::bigint + 13", (1,)).get == 14
+
+
+def _fail_before_preparing(connection: PostgresConnection) -> None:
+    connection.enqueue("SELECT 1 / ?::bigint", (0,))
+    connection.enqueue("SELECT ?::bigint + 13", (0,))
+    connection.sync()
+
+
+def _savepoint(connection: PostgresConnection) -> None:
+    connection.begin("", _SETTINGS)
+    with pytest.raises(psycopg.errors.DivisionByZero), connection.savepoint():
+        _fail_before_preparing(connection)
+    assert connection.execute("SELECT ?::bigint + 13", (1,)).get == 14
+    connection.commit()
+
+
+def _transaction(connection: PostgresConnection) -> None:
+    connection.begin("", _SETTINGS)
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        _fail_before_preparing(connection)
+    connection.roll_back()
+
+
+def _insert_and_fail(connection: PostgresConnection, divisor: int) -> None:
+    connection.enqueue("INSERT INTO kept VALUES (2)")
+    connection.enqueue("SELECT 1 / ?::bigint", (divisor,))
+
+
+@pytest.mark.parametrize("error", [psycopg.errors.DivisionByZero, OverflowError])
+def test_savepoint_undoes_its_block_whatever_error_leaves_it(
+    connection: PostgresConnection, error: type[Exception]
+) -> None:
+    connection.begin("", _SETTINGS)
+    connection.execute("CREATE TEMPORARY TABLE kept (number bigint) ON COMMIT DROP")
+    connection.enqueue("INSERT INTO kept VALUES (1)")
+    with pytest.raises(error), connection.savepoint():
+        _insert_and_fail(connection, 1 << 63 if error is OverflowError else 0)
+    with connection.savepoint():
+        connection.enqueue("INSERT INTO kept VALUES (3)")
+    assert connection.execute("SELECT number FROM kept").fetchall() == [(1,), (3,)]
+    connection.roll_back()
 
 
 def test_a_read_may_begin_with_what_is_asked(connection: PostgresConnection) -> None:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import lru_cache
-from typing import LiteralString, cast
+from typing import LiteralString
 
 import psycopg
 from psycopg import conninfo
 from psycopg.abc import Buffer
 from psycopg.pq import TransactionStatus
-from psycopg.types.numeric import NumericBinaryLoader
+from psycopg.types.numeric import Int8BinaryDumper, NumericBinaryLoader
 from psycopg.types.string import BytesBinaryDumper
 
 from pulse_storage.errors import StoreUnusable
+from pulse_storage.postgres.arrays import register_arrays
 from pulse_storage.postgres.dialect import PostgresDialect, bigints
 from pulse_storage.postgres.locks import NEXT_TURN, PROJECTS, STORING, USAGE_KEYS, lock_key, response_lock_key
-from pulse_storage.postgres.statements import PREPARE_AFTER, Rows, Statements
+from pulse_storage.postgres.rows import Rows, fetch_rows
 from pulse_storage.reconciliation.partner_keys import partner_fact
 from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.sql.connection import SqlDialect, SqlValue, Values
@@ -26,7 +27,9 @@ from pulse_storage.sql.connection import SqlDialect, SqlValue, Values
 #: A batch that would need more locks than this takes one that excludes all others: their table is bounded.
 _MAX_LOCKS = 400
 #: Each statement must see what others committed before its locks were had, whatever the database defaults to.
+_PREPARE_AFTER = 5
 _WRITES = "ISOLATION LEVEL READ COMMITTED NOT DEFERRABLE"
+_READS = "ISOLATION LEVEL REPEATABLE READ"
 #: How the bounds of partitions are written, and read back.
 _WRITTEN = "SET standard_conforming_strings = on; SET bytea_output = hex"
 #: What the URL may say otherwise. A server that went silent is noticed in half a minute.
@@ -66,18 +69,22 @@ def connect(url: str, *, prepares: bool = False, way: RightOfWay | None = None) 
         conninfo.make_conninfo(url, **defaults, client_encoding="UTF8"),
         autocommit=True,
         prepare_threshold=None,
+        cursor_factory=psycopg.RawCursor,
     )
     try:
         raw.execute(_WRITTEN)
         is_ours = prepares and not is_pooled(raw)
         if is_ours:
-            raw.prepare_threshold = PREPARE_AFTER
+            raw.prepare_threshold = _PREPARE_AFTER
     except psycopg.Error:
         raw.close()
         raise
     raw.adapters.register_loader("numeric", _SumLoader)
     # What binary COPY takes for bytea is what was registered last: the driver's own is written in Python.
     raw.adapters.register_dumper(bytes, BytesBinaryDumper)
+    # Of one type whatever their size, so that a statement is prepared once.
+    raw.adapters.register_dumper(int, Int8BinaryDumper)
+    register_arrays(raw.adapters)
     return PostgresConnection(raw, is_ours=is_ours, way=way)
 
 
@@ -105,10 +112,10 @@ class _SumLoader(NumericBinaryLoader):
 
 
 class PostgresConnection:
-    """See `sql.connection.Connection`; transactions are begun and ended by name.
+    """See `sql.connection.Connection`; transactions are begun and ended by methods.
 
-    `is_ours`: the server's process is that of this connection alone, so that it may be set to something. One
-    that writes gives `way` to answers before each statement.
+    `is_ours`: no pooler is in between, so settings and prepared statements outlive a transaction. A
+    connection that writes yields to reads, see `way`, before each statement.
     """
 
     dialect: SqlDialect = PostgresDialect()
@@ -119,12 +126,12 @@ class PostgresConnection:
         self.raw = raw
         self._is_ours = is_ours
         self._way = way or RightOfWay()
-        self._statements = Statements(raw, prepares=is_ours)
+        #: Of statements that are not enqueued. It keeps its last result, so each transaction has a new one.
+        self._cursor = raw.cursor(binary=True)
+        #: Open while statements are enqueued.
+        self._pipeline: ExitStack | None = None
         self._read_with = ""
-        self._reads = False
-        #: How the transaction of a read begins, until its first statement is sent.
-        self._begins: bytes | None = None
-        #: Not where nobody else stores meanwhile, nor where nothing is written.
+        #: False in transactions that exclude all other writers, and in reads.
         self._needs_locks = True
         self._locked: frozenset[int] = frozenset()
         #: The turn of the last transaction that excluded all others from storing; None after any other one.
@@ -134,73 +141,129 @@ class PostgresConnection:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction is open, healthy or failed, once all that was asked is answered."""
+        """Whether a transaction is open, healthy or failed, after the enqueued statements have run."""
         with suppress(psycopg.Error):
             self.sync()
         return self.raw.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
     def begin(self, mode: LiteralString, settings: LiteralString, *, exclusive: bool = False) -> None:
-        """Begin a transaction with settings of its own (`name = value`, separated by semicolons).
+        """Begin a transaction with settings (`name = value`, separated by semicolons) for itself only.
 
-        They go with the transaction, so that they hold behind a pooler too. `exclusive` waits until no other
-        process stores, and lets none begin.
+        The settings are sent with BEGIN, so they also hold behind a pooler. `exclusive` waits until no other
+        process stores spans, and excludes them until the transaction ends.
         """
         self._needs_locks = not exclusive
         self._locked = frozenset()
         sets = "".join(f"; SET LOCAL {setting}" for setting in settings.split("; "))
         lock = f"; SELECT pg_advisory_xact_lock({STORING:d}); SELECT {NEXT_TURN}" if exclusive else ""
-        self._begins = None
-        self._statements.command(f"BEGIN {mode or _WRITES}{sets}{lock}")
+        self._command(f"BEGIN {mode or _WRITES}{sets}{lock}")
 
     def begin_reading(self, settings: LiteralString) -> None:
-        """Begin a transaction that reads one snapshot; its settings are set only once where that will do.
+        """Begin a transaction that reads one snapshot, after ending the one before.
 
-        It begins with its first statement, in the same round trip. One that was begun before ends.
+        Without a pooler, settings are sent once, and the driver sends BEGIN before the first statement.
         """
         self.end_reading()
-        self._reads = True
-        mode: LiteralString = "ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        self._needs_locks = False
         if not self._is_ours:
-            self.begin(mode, settings)
+            self.begin(f"{_READS} READ ONLY", settings)
             self._needs_locks = False
             return
-        self._needs_locks = False
         if self._read_with != settings:
-            # By itself: what is set in the transaction would end with it.
-            self._statements.command("; ".join(f"SET {setting}" for setting in settings.split("; ")))
+            self._command("; ".join(f"SET {setting}" for setting in settings.split("; ")))
             self._read_with = settings
-        self._begins = f"BEGIN {mode}".encode()
+            self.raw.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            self.raw.read_only = True
+        self.raw.autocommit = False
 
     def end_reading(self) -> None:
-        """End the transaction of `begin_reading`, if one is open; its answer is left for the next read."""
-        is_open, self._reads, self._begins = self._reads and self._begins is None, False, None
-        if is_open:
-            self._statements.leave("COMMIT")
+        """End the transaction of `begin_reading`, if one is open."""
+        if self.raw.info.transaction_status == TransactionStatus.INERROR:
+            self.roll_back()
+        else:
+            self.commit()
+
+    def commit(self) -> None:
+        """Run what is enqueued, and commit the transaction, if one is open."""
+        self.sync()
+        self.raw.commit()
+        self._cursor = self.raw.cursor(binary=True)
+
+    def roll_back(self) -> None:
+        """Undo the transaction, if one is open.
+
+        The driver discards its prepared statements then: PREPARE may have been skipped in a failed pipeline.
+        """
+        with suppress(psycopg.Error):
+            self.sync()
+        self.raw.rollback()
+        self._cursor = self.raw.cursor(binary=True)
 
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Rows:
         """See Connection."""
         self._way.give_way()
-        begins, self._begins = self._begins, None
-        return self._statements.execute(sql, bindings or (), behind=begins)
+        if self._pipeline is not None:
+            rows = self.enqueue(sql, bindings or ())
+            self.sync()
+            return rows
+        cursor = self._cursor.execute(_numbered(sql), _cleaned(bindings or ()))
+        rows = fetch_rows(cursor)
+        return Rows(lambda: rows)
 
     def enqueue(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Rows:
-        """See Connection."""
+        """See Connection. Sends the statement in the driver's pipeline mode."""
         self._way.give_way()
-        begins, self._begins = self._begins, None
-        return self._statements.enqueue(sql, bindings, behind=begins)
+        if self._pipeline is None:
+            self._pipeline = ExitStack()
+            self._pipeline.enter_context(self.raw.pipeline())
+        cursor = self.raw.cursor(binary=True)
+        try:
+            cursor.execute(_numbered(sql), _cleaned(bindings))
+        except psycopg.Error:
+            # Of this statement or of an earlier one.
+            with suppress(psycopg.Error):
+                self.sync()
+            raise
 
-    def flush(self) -> None:
-        """See Connection."""
-        self._statements.flush()
+        def load() -> list[Values]:
+            self.sync()
+            return fetch_rows(cursor)
+
+        return Rows(load)
 
     def sync(self) -> None:
-        """See Connection. To be called before the driver's own means are used."""
-        self._statements.sync()
+        """See Connection. Must be called before `raw` is used."""
+        pipeline, self._pipeline = self._pipeline, None
+        if pipeline is not None:
+            try:
+                pipeline.close()
+            except psycopg.errors.PipelineAborted as aborted:
+                # Raised after the error that aborted the pipeline.
+                raise aborted.__context__ or aborted from None
+
+    @contextmanager
+    def savepoint(self) -> Generator[None]:
+        """See Connection."""
+        self.sync()
+        with self.raw.transaction():
+            try:
+                yield
+                self.sync()
+            except BaseException:
+                with suppress(psycopg.Error):
+                    self.sync()
+                raise
 
     def executemany(self, sql: str, rows: Iterable[Sequence[SqlValue]], /) -> None:
         """See Connection. One round trip for all rows."""
         self.sync()
-        self.raw.cursor().executemany(_translated(sql), [[*map(_clean, row)] for row in rows])
+        self._cursor.executemany(_numbered(sql), [_cleaned(row) for row in rows])
+
+    def _command(self, sql: str) -> None:
+        """Run one or several statements without bindings, outside the transactions that the driver begins."""
+        self.sync()
+        self.raw.autocommit = True
+        self._cursor.execute(sql.encode(), prepare=False, binary=False)
 
     def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> bool:
         """See Connection. A process that stores alone takes one lock, which excludes all others."""
@@ -208,7 +271,7 @@ class PostgresConnection:
         if not self._needs_locks:
             return False
         if time.monotonic() >= self._shares_until_s:
-            self._last_turn = cast("int | None", self.execute(_TRY_ALONE, (STORING,)).get)
+            self._last_turn = self.execute(_TRY_ALONE, (STORING,)).get
             self._needs_locks = self._last_turn is None
             is_only_writer = before is not None and self._last_turn == before + 1
             if self._last_turn is None or (before is not None and not is_only_writer):
@@ -266,11 +329,6 @@ class PostgresConnection:
         """See Connection."""
         self.execute("SELECT pg_advisory_xact_lock(?)", (PROJECTS,))
 
-    def roll_back(self) -> None:
-        """End the transaction, if the connection still has one."""
-        if self.in_transaction:
-            self._statements.command("ROLLBACK")
-
     def close(self) -> None:
         """Close. Repeating it is harmless."""
         self.raw.close()
@@ -288,12 +346,15 @@ def _span_keys(
 
 
 @lru_cache(maxsize=1024)
-def _translated(sql: str) -> LiteralString:
-    return cast("LiteralString", sql.replace("%", "%%").replace("?", "%s"))
+def _numbered(sql: str) -> bytes:
+    """Return the statement with $1, $2, … in place of question marks."""
+    first, *rest = sql.split("?")
+    return "".join((first, *(f"${number}{part}" for number, part in enumerate(rest, 1)))).encode()
 
 
-def _clean(value: SqlValue) -> SqlValue:
-    """PostgreSQL has no text with NUL: its place is taken by U+FFFD, where rows are stored as well."""
-    if type(value) is str and "\x00" in value:
-        return value.replace("\x00", "\ufffd")
-    return value
+def _cleaned(bindings: Sequence[SqlValue]) -> Sequence[SqlValue]:
+    """Return the bindings with NUL, which a PostgreSQL text cannot contain, replaced by U+FFFD."""
+    return [
+        value.replace("\x00", "\ufffd") if type(value) is str and "\x00" in value else value
+        for value in bindings
+    ]

@@ -17,6 +17,7 @@ from pulse_storage.postgres.partitions import make_partitions_around
 from pulse_storage.postgres.reconnecting_connection import ReconnectingConnection
 from pulse_storage.postgres.translate_errors import (
     CLASHES,
+    DATA_ERRORS,
     LOST_PREPARED_STATEMENTS,
     TOO_LONG,
     is_lost,
@@ -66,7 +67,10 @@ class PostgresDatabase:
         """Commit the rows of all calls; what each call becomes."""
         arrivals = arrivals_of(self._way.each(calls))
         # Storing rows again changes nothing, so even a commit whose answer was lost may be repeated.
-        outcomes = self._transact(lambda _, ingest: ingest.store(arrivals), repeatable=True)
+        try:
+            outcomes = self._transact(lambda _, ingest: ingest.store_together(arrivals), repeatable=True)
+        except DATA_ERRORS:
+            outcomes = self._transact(lambda _, ingest: ingest.store(arrivals), repeatable=True)
         self._unanalyzed_rows += len(arrivals)
         return results_for(self._way.each(calls), outcomes)
 
@@ -150,7 +154,7 @@ class PostgresDatabase:
                 connection.begin("", _SETTINGS, exclusive=exclusive)
                 result = write(connection, self._ingest_through(connection))
                 committing = True
-                connection.execute("COMMIT")
+                connection.commit()
             except NeedsExclusiveLock:
                 self._undo(connection)
                 exclusive = True

@@ -7,7 +7,7 @@ from typing import Protocol, cast
 
 import psycopg
 
-from pulse_storage.postgres.arrays import Bigints, Blobs, Texts
+from pulse_storage.postgres.arrays import BytesArray, Int8Array, TextArray
 from pulse_storage.postgres.case_folding import folded_pattern
 from pulse_storage.postgres.translate_errors import DATA_ERRORS
 from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, SLOT
@@ -109,7 +109,7 @@ class PostgresDialect:
 
     def texts(self, values: Sequence[str]) -> SqlValue:
         """See SqlDialect."""
-        return cast("SqlValue", Texts(values))
+        return cast("SqlValue", TextArray(values))
 
     def of_each_text(self, columns: str, index: str, condition: str) -> str:
         """See SqlDialect: with a limit each text is looked up by itself, never a range of time."""
@@ -157,7 +157,7 @@ class PostgresDialect:
 
     def bytes_array(self, values: Sequence[bytes]) -> SqlValue:
         """See SqlDialect."""
-        return cast("SqlValue", Blobs(values))
+        return cast("SqlValue", BytesArray(values))
 
     def in_each(
         self, connection: Connection, query: str, bindings: Sequence[SqlValue], ranges: Sequence[IdRange]
@@ -275,7 +275,6 @@ class PostgresDialect:
         if rows:
             arrays = ", ".join(["?::bigint[]"] * len(rows[0]))
             connection.enqueue(sql.format(rows=f"SELECT * FROM unnest({arrays})"), _columns(rows))
-            connection.flush()
 
     def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:
         """See SqlDialect."""
@@ -285,7 +284,7 @@ class PostgresDialect:
 
 def bigints(numbers: Iterable[int]) -> SqlValue:
     """Whole numbers as they are bound where `?::bigint[]` stands."""
-    return cast("SqlValue", Bigints(numbers))
+    return cast("SqlValue", Int8Array(numbers))
 
 
 def _columns(rows: Sequence[tuple[int, ...]]) -> list[SqlValue]:

@@ -96,7 +96,7 @@ def _tables_locked(connection: PostgresConnection) -> Generator[bool]:
         if is_alone:
             connection.execute("LOCK TABLE spans, span_bodies IN ACCESS EXCLUSIVE MODE")
         yield is_alone
-        connection.execute("COMMIT")
+        connection.commit()
     except BaseException:
         connection.roll_back()
         raise

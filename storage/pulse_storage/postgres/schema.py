@@ -35,7 +35,7 @@ def apply_to(connection: PostgresConnection, place: str) -> list[str]:
             if _missing(connection, place)[:1] == to_apply[:1]:
                 _run(connection, to_apply[0])
                 applied.append(to_apply[0].name)
-            connection.execute("COMMIT")
+            connection.commit()
         except BaseException:
             connection.roll_back()
             raise

@@ -42,6 +42,9 @@ _WORDS = {
 
 def is_lost(error: BaseException) -> bool:
     """Whether the connection is gone, or the server about to go: a new one may do."""
+    if type(error) is psycopg.DatabaseError and error.sqlstate is None:
+        # A message of libpq instead of the server.
+        return True
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return False
     return error.sqlstate is None or error.sqlstate[:2] == "08" or error.sqlstate[:4] == "57P0"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from pulse_storage.rows import SpanRow
@@ -38,18 +39,18 @@ class Connection(Protocol):
         ...
 
     def enqueue(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Cursor:
-        """Queue one statement, to be run in its turn, at the latest when anything must be waited for.
+        """Send one statement without waiting for its result. Statements run in the order of the calls.
 
-        Its rows are waited for when they are read. What it does wrong is told to whoever waits next.
+        Reading its rows waits for all enqueued statements. An error is raised by a later call.
         """
         ...
 
-    def flush(self) -> None:
-        """Let what was asked be run now, while something else is done here."""
+    def sync(self) -> None:
+        """Wait until all enqueued statements have run. Raises the first of their errors."""
         ...
 
-    def sync(self) -> None:
-        """Wait for all that was asked, and be told what it did wrong."""
+    def savepoint(self) -> AbstractContextManager[object]:
+        """Run a block that waits for what it enqueues; an error that leaves the block undoes its changes."""
         ...
 
     def executemany(self, sql: str, rows: Iterable[Sequence[SqlValue]], /) -> object:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -39,8 +40,21 @@ class SqliteConnection(apsw.Connection):
         """See ApswConnection: there is nobody else who could work meanwhile."""
         return cast("ApswConnection", self).execute(sql, bindings)
 
-    def flush(self) -> None: ...
     def sync(self) -> None: ...
+
+    @contextmanager
+    def savepoint(self) -> Generator[None]:
+        """See Connection."""
+        connection = cast("ApswConnection", self)
+        connection.execute("SAVEPOINT block")
+        try:
+            yield
+        except self.dialect.data_errors:
+            # After any other error, the whole transaction is rolled back.
+            connection.execute("ROLLBACK TO block")
+            connection.execute("RELEASE block")
+            raise
+        connection.execute("RELEASE block")
 
     # A transaction that writes has the whole file for itself.
     def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> bool:
