@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import read_content
 
 DIALECT = Dialect(
     name="aws-sdk",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pulse_collector.dialects.coding_agents import usage_key
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content, set_messages
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import built, read_content, set_messages
-from pulse_collector.facts.content import content_of, document_body, plain_text
+from pulse_collector.facts.content import as_content, content_of, document_body, plain_text
 from pulse_collector.facts.json_text import Json
 from pulse_collector.facts.span_facts import SpanFacts
 
@@ -42,7 +42,7 @@ def read(facts: SpanFacts) -> None:
         system = content_of(attributes.get("system_prompt") or attributes.get("user_system_prompt"))
         asked = plain_text(attributes.get("new_context"))
         if system is not None and asked is not None:
-            messages = built([{"role": "user", "content": asked}])
+            messages = as_content([{"role": "user", "content": asked}])
             set_messages(facts, messages=messages, answers=None, system=system)
     read_content(facts)
     read_in_and_out(facts, _INPUTS, _OUTPUTS)
@@ -56,7 +56,7 @@ def _read_tool_output(facts: SpanFacts) -> None:
             members: list[Json] = [
                 text for value in event.attributes.values() if (text := plain_text(value)) is not None
             ]
-            output = built(members)
+            output = as_content(members)
             if output is not None:
                 facts.response = document_body(output, "result")
                 facts.output_text = facts.output_text or "\n".join(map(str, members))

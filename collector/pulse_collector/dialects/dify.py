@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.openinference import DIALECT as OPENINFERENCE
 from pulse_collector.dialects.openinference import read as read_openinference
-from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.facts.span_facts import SpanFacts
 
 _INPUTS = ("gen_ai.entity.input", "retrieval.query", "tool.parameters")

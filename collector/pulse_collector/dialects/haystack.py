@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.facts.content import Content, content_of, document_body
 from pulse_collector.facts.documents import read_request, read_usage
 from pulse_collector.facts.json_text import Json, JsonObject

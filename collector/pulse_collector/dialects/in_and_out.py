@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pulse_collector.dialects.otel_genai import built, set_messages
+from pulse_collector.dialects.genai_content import set_messages
 from pulse_collector.facts.attributes import AttributeValue
-from pulse_collector.facts.content import Content, content_of, document_body
+from pulse_collector.facts.content import Content, as_content, content_of, document_body
 from pulse_collector.facts.documents import read_request, read_response
 from pulse_collector.facts.json_text import Json, JsonObject
 from pulse_collector.facts.messages import first_answer_text, last_answer_text, last_user_text
@@ -70,12 +70,12 @@ def _set_question(facts: SpanFacts, asked: Content) -> None:
         items = value.get("items")
         if isinstance(items, list):
             # A conversation inside an object.
-            set_messages(facts, messages=built(items), answers=None)
+            set_messages(facts, messages=as_content(items), answers=None)
         elif facts.request is None:
             facts.request = document_body(asked, "input")
         return
     if isinstance(value, str):
-        asked = built([{"role": "user", "content": value}]) or asked
+        asked = as_content([{"role": "user", "content": value}]) or asked
     set_messages(facts, messages=asked, answers=None)
 
 
@@ -88,7 +88,7 @@ def _set_answer(facts: SpanFacts, answered: Content) -> None:
             facts.response = document_body(answered, "output")
         return
     if isinstance(value, str):
-        answered = built([{"role": "assistant", "content": value}]) or answered
+        answered = as_content([{"role": "assistant", "content": value}]) or answered
     set_messages(facts, messages=None, answers=answered)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content
 from pulse_collector.dialects.langfuse_usage import langfuse_counts
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.facts.content import Content, content_of, document_body, plain_text, with_member
 from pulse_collector.facts.documents import fill_stated_cost, read_request, read_response
 from pulse_collector.facts.json_text import Json, JsonObject, parse_json, parse_object, unquote

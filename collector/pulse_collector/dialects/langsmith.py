@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_missing_content
+from pulse_collector.dialects.genai_events import read_first_event
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import read_first_event, read_missing_content
 from pulse_collector.facts.content import Content, content_of, document_body
 from pulse_collector.facts.cost_names import cost_part
 from pulse_collector.facts.documents import fill_cost_of_parts, read_request, read_response

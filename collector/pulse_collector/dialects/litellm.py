@@ -6,10 +6,10 @@ import re
 from base64 import b64decode
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import set_messages
 from pulse_collector.dialects.openllmetry import read as read_openllmetry
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import built, set_messages
-from pulse_collector.facts.content import content_of
+from pulse_collector.facts.content import as_content, content_of
 from pulse_collector.facts.documents import asked_text, read_parameters, read_response, read_usage
 from pulse_collector.facts.indexed import indexed_list
 from pulse_collector.facts.json_text import JsonObject, dump_json, parse_repr, to_json
@@ -98,7 +98,7 @@ def _read_calls(facts: SpanFacts) -> None:
         call = extra.get("function_call") if isinstance(extra, dict) else None
         if isinstance(message, dict) and isinstance(call, dict) and message.get("parts") == []:
             message["parts"] = [{"type": "tool_call", **call}]
-    set_messages(facts, messages=None, answers=built(answers.value))
+    set_messages(facts, messages=None, answers=as_content(answers.value))
 
 
 def _read_raw(facts: SpanFacts) -> None:

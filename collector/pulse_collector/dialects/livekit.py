@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content, set_messages
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import built, read_content, set_messages
 from pulse_collector.facts.attributes import as_number
-from pulse_collector.facts.content import content_of
+from pulse_collector.facts.content import as_content, content_of
 from pulse_collector.facts.json_text import JsonObject, parse_json, parse_object
 from pulse_collector.facts.span_facts import SpanFacts
 from pulse_collector.facts.usage import counts_named
@@ -99,8 +99,8 @@ def _read_messages(facts: SpanFacts) -> None:
         answer["tool_calls"] = called
     set_messages(
         facts,
-        messages=built(items) if isinstance(items, list) else None,
-        answers=built([answer]) if text or isinstance(called, list) else None,
+        messages=as_content(items) if isinstance(items, list) else None,
+        answers=as_content([answer]) if text or isinstance(called, list) else None,
         tools=tools,
     )
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content, set_messages
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import built, read_content, set_messages
 from pulse_collector.facts.attributes import as_number
-from pulse_collector.facts.content import content_of, document_body
+from pulse_collector.facts.content import as_content, content_of, document_body
 from pulse_collector.facts.documents import read_parameters, read_request, read_response, read_usage
 from pulse_collector.facts.event_messages import messages_of_events
 from pulse_collector.facts.json_text import dump_json, parse_object, to_json
@@ -35,7 +35,7 @@ def read(facts: SpanFacts) -> None:
     read_usage(facts, usage)
     _read_first_version(facts)
     asked, answered = messages_of_events(attributes.get("events"))
-    set_messages(facts, messages=built(asked), answers=built(answered))
+    set_messages(facts, messages=as_content(asked), answers=as_content(answered))
     read_content(facts)
     duration_s = as_number(attributes.get("duration"))
     if attributes.get("logfire.span_type") == "log" and duration_s is not None and duration_s <= _DAY_S:

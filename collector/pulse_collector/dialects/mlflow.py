@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_missing_content
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import read_missing_content
 from pulse_collector.facts.attributes import AttributeValue
 from pulse_collector.facts.content import Content, content_of, document_body
 from pulse_collector.facts.documents import fill_stated_cost, read_request, read_response

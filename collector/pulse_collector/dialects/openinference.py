@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
-from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import (
-    built,
-    read_first_event,
-    read_missing_content,
-    search_body,
-    set_messages,
+from pulse_collector.dialects.genai_content import read_missing_content
+from pulse_collector.dialects.genai_events import read_first_event
+from pulse_collector.dialects.openinference_content import (
+    has_flattened,
+    prompts_of,
+    read_document,
+    read_documents,
+    read_flattened,
+    read_template,
 )
-from pulse_collector.facts.content import Content, content_of, document_body, plain_text, with_member
-from pulse_collector.facts.documents import read_parameters, read_request, read_response
-from pulse_collector.facts.indexed import indexed_list
-from pulse_collector.facts.json_text import Json, JsonObject, parse_json, parse_object
+from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
+from pulse_collector.facts.content import (
+    Content,
+    document_body,
+    plain_text,
+)
+from pulse_collector.facts.documents import read_parameters
+from pulse_collector.facts.json_text import parse_object
 from pulse_collector.facts.span_facts import SpanFacts
 from pulse_collector.facts.usage import count_of
 
 _LLAMA_INDEX = "openinference.instrumentation.llama_index"
-#: Operations whose content is messages.
-_MESSAGE_OPERATIONS = frozenset({"chat", "text_completion"})
 
 
 def read(facts: SpanFacts) -> None:
     """Set facts from the provider's documents, then from the flattened messages."""
     attributes = facts.attributes
-    prompts = _prompts(facts)
+    prompts = prompts_of(facts)
     if facts.operation == "chat" and prompts:
         facts.operation = "text_completion"
         facts.input_text = prompts[-1]
@@ -35,12 +39,12 @@ def read(facts: SpanFacts) -> None:
         facts.operation, facts.model_call = "task", False
     parameters = parse_object(attributes.get("llm.invocation_parameters"))
     facts.custom.update(parse_object(attributes.get("metadata")))
-    asked = _document(facts, "input.value", "llm.input_messages.")
-    answered = _document(facts, "output.value", "llm.output_messages.")
+    asked = read_document(facts, "input.value", "llm.input_messages.")
+    answered = read_document(facts, "output.value", "llm.output_messages.")
     if facts.scope == "openinference.instrumentation.bedrock":
         facts.input_excludes_cache = _bedrock_input_excludes_cache(facts, answered)
     if facts.model_call:
-        _read_documents(facts, asked, answered)
+        read_documents(facts, asked, answered)
         # OpenAI's agents write the whole response here.
         if "id" not in parameters:
             read_parameters(facts, parameters)
@@ -59,69 +63,15 @@ def read(facts: SpanFacts) -> None:
         facts.response = document_body(answered, "messages" if isinstance(answered.value, list) else "output")
     if asked is not None:
         facts.input_text = facts.input_text or plain_text(attributes.get("input.value"))
-    _read_flattened(facts)
+    read_flattened(facts)
     facts.input_text = facts.input_text or plain_text(attributes.get("input.value"))
     facts.output_text = facts.output_text or plain_text(attributes.get("output.value"))
     read_missing_content(facts)
-    _read_template(facts)
+    read_template(facts)
     if facts.events and "time_to_first_token_ms" not in facts.numbers:
         read_first_event(facts, "First Token Stream Event")
     if facts.model_call and facts.scope == "openinference.instrumentation.litellm":
         _read_route(facts)
-
-
-def _document(facts: SpanFacts, key: str, prefix: str) -> Content | None:
-    """Return a document; None if it is only a text of messages that the span also has flattened.
-
-    LlamaIndex writes the `repr` of its messages, which loses parts of the flattened ones.
-    """
-    content = content_of(facts.attributes.get(key))
-    if content is None or not _is_text(content.value):
-        return content
-    return None if _has_flattened(facts, prefix) else content
-
-
-def _has_flattened(facts: SpanFacts, prefix: str) -> bool:
-    return any(key.startswith(prefix) for key in facts.flattened)
-
-
-def _is_text(value: Json) -> bool:
-    messages = value.get("messages") if isinstance(value, dict) else value
-    if isinstance(value, dict) and isinstance(messages, list):
-        return bool(messages) and all(isinstance(message, str) for message in messages)
-    return isinstance(messages, str)
-
-
-def _read_template(facts: SpanFacts) -> None:
-    """Set the prompt's template with its variables, and the arguments of a tool call.
-
-    `tool.parameters` are the arguments in some instrumentations, the tool's definition in others.
-    """
-    for name in ("template", "variables"):
-        part = content_of(facts.attributes.get(f"llm.prompt_template.{name}"))
-        if part is not None:
-            facts.request = with_member(facts.request or b"{}", f"prompt_{name}", part)
-    arguments = content_of(facts.attributes.get("tool_call.function.arguments"))
-    if arguments is not None and facts.request is None:
-        facts.request = document_body(arguments, "arguments")
-    parameters = content_of(facts.attributes.get("tool.parameters"))
-    if parameters is not None:
-        asked = content_of(facts.attributes.get("input.value"))
-        if asked is None or asked.value != parameters.value:
-            facts.request = with_member(facts.request or b"{}", "parameters", parameters)
-
-
-def _prompts(facts: SpanFacts) -> list[str]:
-    """Return the prompts of a text completion: `llm.prompts`, or flattened."""
-    whole = facts.attributes.get("llm.prompts")
-    if isinstance(whole, list):
-        return [text for text in whole if isinstance(text, str)]
-    found: list[str] = []
-    for entry in indexed_list(facts.flattened, "llm.prompts."):
-        prompt = entry.get("prompt") if isinstance(entry, dict) else None
-        text = prompt.get("text") if isinstance(prompt, dict) else None
-        found.append(text if isinstance(text, str) else "")
-    return found
 
 
 def _bedrock_input_excludes_cache(facts: SpanFacts, answered: Content | None) -> bool:
@@ -146,103 +96,13 @@ def _read_route(facts: SpanFacts) -> None:
             facts.texts["model_used"] = model
 
 
-def _read_documents(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
-    if asked is not None:
-        read_request(facts, asked.value)
-        if isinstance(asked.value, dict) and "_raw" not in asked.value:
-            facts.request = document_body(asked, "input")
-    if answered is not None and isinstance(answered.value, dict | list):
-        read_response(facts, answered.value)
-        if "_raw" not in answered.value:
-            facts.response = document_body(
-                answered, "messages" if isinstance(answered.value, list) else "output"
-            )
-
-
-def _read_flattened(facts: SpanFacts) -> None:
-    """Set flattened messages if the documents lack some facts: rebuilding them is the costliest step."""
-    if facts.operation not in _MESSAGE_OPERATIONS:
-        _read_lists(facts)
-    if not facts.flattened:
-        return
-    asked = answered = None
-    if facts.request is None or facts.input_text is None:
-        asked = _messages(facts, "llm.input_messages.")
-    if facts.response is None or facts.output_text is None or not facts.finish_reasons:
-        answered = _messages(facts, "llm.output_messages.") or _choices(facts)
-    tools = built([_tool(tool) for tool in indexed_list(facts.flattened, "llm.tools.")]) if asked else None
-    set_messages(facts, messages=asked, answers=answered, tools=tools)
-
-
-def _read_lists(facts: SpanFacts) -> None:
-    """Set the inputs of embeddings, the query and the documents of searches; vectors are not stored."""
-    query = facts.attributes.get("reranker.query")
-    given = built(indexed_list(facts.flattened, "reranker.input_documents."))
-    if facts.request is None and (query or given is not None):
-        top_k = facts.attributes.get("reranker.top_k")
-        facts.request = search_body(query, given, None if top_k is None else {"top_k": top_k})
-        facts.input_text = facts.input_text or plain_text(query)
-    texts = [
-        text
-        for entry in indexed_list(facts.flattened, "embedding.embeddings.")
-        if isinstance(entry, dict) and isinstance(inner := entry.get("embedding"), dict)
-        if isinstance(text := inner.get("text"), str)
-    ]
-    if facts.request is None and (asked := built(texts)) is not None:
-        facts.request = document_body(asked, "input")
-        facts.input_text = facts.input_text or texts[-1]
-    for prefix in ("retrieval.documents.", "reranker.output_documents."):
-        found = built(indexed_list(facts.flattened, prefix))
-        if facts.response is None and found is not None:
-            facts.response = document_body(found, "documents")
-
-
 def _answered(facts: SpanFacts) -> bool:
     if facts.counts or facts.finish_reasons or facts.output_text:
         return True
-    if facts.response is None and _has_flattened(facts, "llm.output_messages."):
+    if facts.response is None and has_flattened(facts, "llm.output_messages."):
         return True
     # LangChain writes a document without an answer for failed calls.
     return facts.response is not None and all(event.name != "exception" for event in facts.events)
-
-
-def _messages(facts: SpanFacts, prefix: str) -> Content | None:
-    return built([_message(entry) for entry in indexed_list(facts.flattened, prefix)])
-
-
-def _message(entry: Json) -> Json:
-    """Return a message without its wrappers: `{"message": {"contents": [{"message_content": …}]}}`."""
-    message = entry.get("message") if isinstance(entry, dict) else None
-    if not isinstance(message, dict):
-        return entry
-    parts = message.pop("contents", None)
-    if isinstance(parts, list):
-        message["content"] = [
-            part.get("message_content", part) if isinstance(part, dict) else part for part in parts
-        ]
-    calls = message.get("tool_calls")
-    if isinstance(calls, list):
-        message["tool_calls"] = [
-            call.get("tool_call", call) if isinstance(call, dict) else call for call in calls
-        ]
-    return message
-
-
-def _choices(facts: SpanFacts) -> Content | None:
-    """Return the answers of a text completion, `llm.choices.N.completion.text`, as messages."""
-    answers: list[Json] = []
-    for entry in indexed_list(facts.flattened, "llm.choices."):
-        completion = entry.get("completion") if isinstance(entry, dict) else None
-        if isinstance(completion, dict):
-            answers.append({"role": "assistant", "content": completion.pop("text", None), **completion})
-    return built(answers)
-
-
-def _tool(entry: Json) -> Json:
-    tool: JsonObject = entry if isinstance(entry, dict) else {}
-    inner = tool.get("tool")
-    schema = inner.get("json_schema") if isinstance(inner, dict) else tool.get("tool.json_schema")
-    return (parse_json(schema) if isinstance(schema, str) else schema) or entry
 
 
 DIALECT = Dialect(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.facts.attributes import as_number
 from pulse_collector.facts.span_facts import SpanFacts
 

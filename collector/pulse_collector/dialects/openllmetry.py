@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content, set_messages
+from pulse_collector.dialects.genai_events import OLD_CHUNK_EVENT, read_first_event
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import (
-    OLD_CHUNK_EVENT,
-    built,
-    read_content,
-    read_first_event,
-    set_messages,
-)
+from pulse_collector.facts.content import as_content
 from pulse_collector.facts.indexed import indexed_list
 from pulse_collector.facts.json_text import Json
 from pulse_collector.facts.span_facts import SpanFacts
@@ -62,13 +58,13 @@ def read(facts: SpanFacts) -> None:
             facts.parameters.pop(key.removeprefix("gen_ai.request."), None)
     tools = indexed_list(facts.flattened, "llm.request.functions.")
     if tools or facts.operation == "text_completion":
-        prompt = built([_message(one) for one in indexed_list(facts.flattened, "gen_ai.prompt.")])
-        set_messages(facts, messages=prompt, answers=None, tools=built(tools))
+        prompt = as_content([_message(one) for one in indexed_list(facts.flattened, "gen_ai.prompt.")])
+        set_messages(facts, messages=prompt, answers=None, tools=as_content(tools))
     # The names before the conventions'.
     asked = [_message(one) for one in indexed_list(facts.flattened, "llm.prompts.")]
     answered = indexed_list(facts.flattened, "llm.completions.")
     if asked or answered:
-        set_messages(facts, messages=built(asked), answers=built(answered))
+        set_messages(facts, messages=as_content(asked), answers=as_content(answered))
     if facts.scope == _BEDROCK:
         # Anthropic's counts are written unchanged.
         facts.input_excludes_cache = True

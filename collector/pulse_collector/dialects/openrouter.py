@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content, set_messages
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import built, read_content, set_messages
-from pulse_collector.facts.content import content_of
+from pulse_collector.facts.content import as_content, content_of
 from pulse_collector.facts.json_text import Json, JsonObject
 from pulse_collector.facts.span_facts import SpanFacts
 
@@ -31,8 +31,8 @@ def read(facts: SpanFacts) -> None:
     answer = _answer(answered.value) if answered is not None else None
     set_messages(
         facts,
-        messages=built(messages) if isinstance(messages, list) else None,
-        answers=built([answer]) if answer else None,
+        messages=as_content(messages) if isinstance(messages, list) else None,
+        answers=as_content([answer]) if answer else None,
     )
     read_content(facts)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content, set_messages
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import built, read_content, set_messages
-from pulse_collector.facts.content import content_of, document_body, plain_text
+from pulse_collector.facts.content import as_content, content_of, document_body, plain_text
 from pulse_collector.facts.event_messages import messages_of_events
 from pulse_collector.facts.span_facts import SpanFacts
 
@@ -25,7 +25,7 @@ def read(facts: SpanFacts) -> None:
     read_content(facts)
     # The first version wrote its messages as a list of events.
     asked, answered = messages_of_events(attributes.get("events") or attributes.get("all_messages_events"))
-    set_messages(facts, messages=built(asked), answers=built(answered))
+    set_messages(facts, messages=as_content(asked), answers=as_content(answered))
     if facts.model_call:
         return
     set_messages(facts, messages=content_of(attributes.get("pydantic_ai.all_messages")), answers=None)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content, set_messages
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import built, read_content, set_messages
 from pulse_collector.facts.attributes import AttributeValue
-from pulse_collector.facts.content import content_of
+from pulse_collector.facts.content import as_content, content_of
 from pulse_collector.facts.json_text import Json, JsonObject, parse_json, to_json
 from pulse_collector.facts.span_facts import SpanFacts
 
@@ -64,7 +64,7 @@ def _read_messages(facts: SpanFacts) -> None:
 
     messages = content_of(first(_MESSAGES))
     if messages is not None and isinstance(messages.value, str):
-        messages = built([{"role": "user", "content": messages.value}])
+        messages = as_content([{"role": "user", "content": messages.value}])
     text = _joined(first(_TEXTS))
     called = first(_CALLED)
     calls = parse_json(called) if isinstance(called, str) else to_json(called)
@@ -74,7 +74,7 @@ def _read_messages(facts: SpanFacts) -> None:
     set_messages(
         facts,
         messages=messages,
-        answers=built([answer]) if text or "tool_calls" in answer else None,
+        answers=as_content([answer]) if text or "tool_calls" in answer else None,
         tools=content_of(first(_TOOLS)),
     )
 

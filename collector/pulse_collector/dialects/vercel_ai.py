@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content, search_body, set_messages
+from pulse_collector.dialects.genai_events import read_first_event
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import (
-    built,
-    read_content,
-    read_first_event,
-    search_body,
-    set_messages,
-)
 from pulse_collector.facts.attributes import AttributeValue
-from pulse_collector.facts.content import Content, content_of, document_body, plain_text
+from pulse_collector.facts.content import Content, as_content, content_of, document_body, plain_text
 from pulse_collector.facts.documents import read_reported_cost, read_request, read_usage
 from pulse_collector.facts.json_text import Json, JsonObject, parse_json, parse_object, to_json
 from pulse_collector.facts.span_facts import SpanFacts
@@ -37,7 +32,7 @@ def read(facts: SpanFacts) -> None:
     set_messages(
         facts,
         messages=prompt,
-        answers=built([answer]) if (answer := _answer(facts)) else None,
+        answers=as_content([answer]) if (answer := _answer(facts)) else None,
         tools=_values(attributes.get("ai.prompt.tools")),
     )
     if "ai.toolCall.name" in attributes:
@@ -120,7 +115,7 @@ def _values(value: AttributeValue) -> Content | None:
         value = [value]
     if not isinstance(value, Sequence) or isinstance(value, bytes):
         return None
-    return built([parse_json(item) if isinstance(item, str) else to_json(item) for item in value])
+    return as_content([parse_json(item) if isinstance(item, str) else to_json(item) for item in value])
 
 
 def _read_rerank(facts: SpanFacts) -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pulse_collector.dialects.dialect import Dialect
+from pulse_collector.dialects.genai_content import read_content
 from pulse_collector.dialects.in_and_out import read_in_and_out
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
-from pulse_collector.dialects.otel_genai import read_content
 from pulse_collector.facts.span_facts import SpanFacts
 
 #: Operations by `span.type`. The agent's own span has none; `entity.type` is `agent` on all of its spans.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 import orjson
@@ -42,6 +42,11 @@ def content_of(value: AttributeValue) -> Content | None:
         text = value if isinstance(value, str) else repr(value)
         document = _unreadable(text) if text.lstrip()[:1] in ("{", "[") else text
     return Content(document, orjson.Fragment(dump_json(document)))
+
+
+def as_content(messages: Sequence[Json]) -> Content | None:
+    """Return messages that were built from other attributes as content; None if there are none."""
+    return content_of(dump_json([*messages])) if messages else None
 
 
 def plain_text(value: AttributeValue) -> str | None:

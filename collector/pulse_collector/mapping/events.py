@@ -15,8 +15,9 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from pulse_collector.dialects.otel_genai import built, read_content, set_messages
+from pulse_collector.dialects.genai_content import read_content, set_messages
 from pulse_collector.facts.attributes import Attributes, as_text, read_attributes
+from pulse_collector.facts.content import as_content
 from pulse_collector.facts.event_messages import choice_message
 from pulse_collector.facts.finish_reasons import finish_reason, finish_reasons
 from pulse_collector.facts.json_text import Json, JsonObject, dump_json, parse_object, to_json
@@ -101,7 +102,7 @@ def content_of_parts(parts: Iterable[EventPart]) -> EventContent:
         if isinstance(answer, dict) and isinstance(reason := answer.get("finish_reason"), str)
     ]
     audible = [answer for answer in answers if isinstance(answer, dict) and answer.keys() - _SILENT]
-    set_messages(facts, messages=built(messages), answers=built(audible))
+    set_messages(facts, messages=as_content(messages), answers=as_content(audible))
     text = facts.output_text
     return EventContent(
         input_preview=preview(facts.input_text),

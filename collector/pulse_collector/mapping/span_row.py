@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pulse_collector.dialects.otel_genai import CONTENT_EVENTS
+from pulse_collector.dialects.genai_events import CONTENT_EVENTS
 from pulse_collector.facts.attributes import Attributes
 from pulse_collector.facts.finish_reasons import finish_reason as normal_finish_reason
 from pulse_collector.facts.hosts import provider_by_host
