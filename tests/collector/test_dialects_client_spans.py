@@ -39,35 +39,6 @@ def test_langchain_has_the_response_id_of_its_clients_span() -> None:
     }
 
 
-def test_client_span_without_a_parent_has_a_partner_key() -> None:
-    row = row_of(
-        span(
-            {
-                "openinference.span.kind": "LLM",
-                "llm.provider": "openai",
-                "llm.model_name": "gpt-4o-mini",
-                "output.value": as_json({"id": "chatcmpl-1"}),
-                "output.mime_type": "application/json",
-            },
-            name="ChatCompletion",
-        ),
-        scope="openinference.instrumentation.openai",
-    )
-    assert known_columns(row) == {
-        "model_call": True,
-        "operation": "chat",
-        "name": "ChatCompletion",
-        "provider": "openai",
-        "model_requested": "gpt-4o-mini",
-        "model_used": "gpt-4o-mini",
-        "provider_request_id": "chatcmpl-1",
-        "dialect": "openinference",
-        "scope": "openinference.instrumentation.openai",
-        "metadata": {"scope": {"name": "openinference.instrumentation.openai"}},
-        "response_body": {"id": "chatcmpl-1"},
-    }
-
-
 def test_client_span_with_a_parent_has_no_partner_key() -> None:
     row = row_of(
         span(
