@@ -1,8 +1,8 @@
 """Golden rows of all dialects: each `golden/<dialect>/<case>.span.json` maps to `<case>.row.json`.
 
-A span file has the attributes of a span and its name. Scope, resource, parent, duration, status and events are
-there if they are not the builder's defaults. `{"$json": …}` is a text with this JSON, as many senders write it.
-A row file has all known columns of the row (`known_columns`), with bodies as JSON.
+A span file has the attributes of a span and its name. Scope, resource, parent, duration, status and events
+are there if they are not the builder's defaults. `{"$json": …}` is a text with this JSON, as many senders
+write it. A row file has all known columns of the row (`known_columns`), with bodies as JSON.
 """
 
 from __future__ import annotations
