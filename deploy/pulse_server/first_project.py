@@ -18,7 +18,7 @@ DEFAULT_PROJECT = "default"
 
 
 async def ensure_first_project(storage: ControlStore, settings: Settings) -> str | None:
-    """Create the project `default` if the store has none; return a valid key of the store, or None.
+    """Create the project `default` in a store that never had one; return a valid key of the store, or None.
 
     The key is PULSE_API_KEY, else the one in the file `default.key`, else, for an empty store, a new one that
     is written to that file *before* the project is created: after a crash in between, the next start uses

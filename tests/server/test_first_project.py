@@ -70,7 +70,7 @@ def test_a_key_file_that_holds_no_key_is_left_as_it_is(settings: Settings, stora
     assert asyncio.run(storage.list_projects()) == []
 
 
-def test_a_key_that_does_not_work_is_not_told(settings: Settings, storage: Store) -> None:
+def test_invalid_key_is_not_returned(settings: Settings, storage: Store) -> None:
     key = asyncio.run(ensure_first_project(storage, settings))
     assert key is not None
     (record,) = asyncio.run(_keys(storage))

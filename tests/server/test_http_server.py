@@ -167,10 +167,10 @@ def test_pipelined_upgrade_and_connect_are_refused(address: tuple[str, int], req
         assert b"hello" not in answer
 
 
-def test_an_answer_that_nobody_reads_is_given_up(server: HttpServer, address: tuple[str, int]) -> None:
+def test_unread_response_is_aborted(server: HttpServer, address: tuple[str, int]) -> None:
     with socket.create_connection(address, timeout=10) as client:
         client.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-        # Only when the server has let go do we begin to read.
+        # Read only after the server has closed the connection.
         wait_until(lambda: server.server_state.connections)
         wait_until(lambda: not server.server_state.connections)
         received = 0

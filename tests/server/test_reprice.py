@@ -1,4 +1,4 @@
-"""`pulse reprice`: the difference told, applied, and gone on with after a kill."""
+"""`pulse reprice`: print the difference, apply it, and resume after a kill."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def cost_nano_usd(project_id: str = "p") -> int:
     return asyncio.run(ask(open_storage(os.environ["DATABASE_URL"])))
 
 
-def told(capsys: pytest.CaptureFixture[str], *options: str) -> list[dict[str, Any]]:
+def reprice_json(capsys: pytest.CaptureFixture[str], *options: str) -> list[dict[str, Any]]:
     assert main(["reprice", *RANGE, "--json", *options]) == 0
     return json.loads(capsys.readouterr().out)["projects"]
 
 
-def test_the_difference_is_told_then_applied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_difference_is_printed_then_applied(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     listed = {
         "model_used": "gpt-4o-mini",
         "model_requested": "gpt-4o-mini",
@@ -86,11 +86,11 @@ def test_the_difference_is_told_then_applied(tmp_path: Path, capsys: pytest.Capt
             unpriced(6, project_id="q"),
         ],
     )
-    foretold = told(capsys, "--dry-run")
+    dry_run = reprice_json(capsys, "--dry-run")
     assert cost_nano_usd() == 8
-    first, second = foretold
+    first, second = dry_run
     assert (first["projectId"], first["calls"], first["changed"]) == ("p", 5, 3)
-    # 100 tokens each at 10 dollars a million are 0.1 cents; gpt-4o-mini's 100 and 20 cost 0.0027.
+    # 100 tokens at 10 dollars per million cost 0.1 cents; gpt-4o-mini's 100 and 20 tokens cost 0.0027 cents.
     assert first["models"] == [
         {
             "provider": "acme", "model": "acme-1", "calls": 3, "costBefore": 7e-07, "costAfter": 0.2000007,
@@ -106,39 +106,39 @@ def test_the_difference_is_told_then_applied(tmp_path: Path, capsys: pytest.Capt
         },
     ]  # fmt: skip
     assert (second["projectId"], second["changed"]) == ("q", 1)
-    assert told(capsys, "--project", "p") == [first]
+    assert reprice_json(capsys, "--project", "p") == [first]
     assert (cost_nano_usd(), cost_nano_usd("q")) == (2_000_007 + 27_000, 0)
-    assert told(capsys) == [{**first, "changed": 0, "models": again(first["models"])}, second]
+    assert reprice_json(capsys) == [{**first, "changed": 0, "models": again(first["models"])}, second]
     assert cost_nano_usd("q") == 1_000_000
 
 
 def again(models: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What the same command tells once it was applied: the costs that are there, in the order of names."""
+    """Return the models as reported by a second run: without differences, in the order of names."""
     same = [
         {**model, "costBefore": model["costAfter"], "difference": 0.0, "newlyPriced": 0} for model in models
     ]
     return sorted(same, key=lambda model: (model["provider"], model["model"]))
 
 
-def test_people_get_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_without_json_is_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store([unpriced(1), unpriced(2, model_used="other", model_requested="other")])
     assert main(["reprice", *RANGE, "--dry-run"]) == 0
-    heading, first, second, total, _, told = capsys.readouterr().out.splitlines()
+    heading, first, second, total, _, summary = capsys.readouterr().out.splitlines()
     assert heading.split() == [
         *("PROVIDER", "MODEL", "CALLS", "BEFORE", "AFTER", "DIFFERENCE", "NEWLY", "PRICED", "UNPRICED"),
     ]
     assert first.split() == ["acme", "acme-1", "1", "0.0000", "0.1000", "+0.1000", "1", "0"]
     assert second.split() == ["acme", "other", "1", "0.0000", "0.0000", "+0.0000", "0", "1"]
     assert total.split() == ["all", "2", "0.0000", "0.1000", "+0.1000", "1", "1"]
-    assert told == "read 2 rows of calls, would change 1; costs in cents"
+    assert summary == "read 2 rows of calls, would change 1; costs in cents"
 
 
-def test_a_projects_own_prices_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_own_prices_of_a_project_are_used(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     store([unpriced(1), unpriced(1, project_id="q")])
     (tmp_path / "own.toml").write_text(PRICES.replace("10", "20"))
     assert main(["prices", "set", "p", str(tmp_path / "own.toml")]) == 0
     capsys.readouterr()
-    told(capsys)
+    reprice_json(capsys)
     assert (cost_nano_usd(), cost_nano_usd("q")) == (2_000_000, 1_000_000)
 
 
@@ -148,7 +148,7 @@ def test_a_projects_own_prices_are_used(tmp_path: Path, capsys: pytest.CaptureFi
         (("--from", "yesterday", "--to", "2025-06-16"), 2),
         (("--from", "2025-06-16", "--to", "2025-06-16"), 2),
         (("--from", "2025-06-15"), 2),
-        ((*RANGE, "--project", "nobody"), 1),
+        ((*RANGE, "--project", "unknown"), 1),
     ],
 )
 def test_wrong_usage_is_one_line(
@@ -167,7 +167,7 @@ def exit_code(*command: str) -> object:
 
 
 @pytest.mark.slow
-def test_a_killed_repricing_goes_on_where_it_was(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_killed_repricing_resumes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [unpriced(number) for number in range(1, 6001)]
     store(rows)
     command = [sys.executable, "-m", "pulse_server", "reprice", *RANGE, "--project", "p"]
@@ -175,14 +175,14 @@ def test_a_killed_repricing_goes_on_where_it_was(tmp_path: Path, capsys: pytest.
         while process.poll() is None and not 0 < cost_nano_usd() < 6000 * 1_000_000:
             pass
         process.send_signal(signal.SIGKILL)
-    [found] = told(capsys, "--project", "p")
+    [found] = reprice_json(capsys, "--project", "p")
     assert cost_nano_usd() == 6000 * 1_000_000
-    # What the killed one had done is told too: the whole job is.
+    # The report includes the changes of the killed process.
     assert (found["calls"], found["changed"]) in {(6000, 6000), (6000, 0)}
     assert sum(model["calls"] for model in found["models"]) == 6000
 
 
-def test_doctor_lists_models_without_a_price_with_the_mend(
+def test_doctor_lists_models_without_a_price_with_the_entry_to_add(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     now_ns = time.time_ns()
@@ -191,19 +191,19 @@ def test_doctor_lists_models_without_a_price_with_the_mend(
     )
     assert main(["doctor", "--json"]) in (0, 1)
     findings = json.loads(capsys.readouterr().out)["findings"]
-    [told] = [
+    [text] = [
         finding["text"]
         for finding in findings
         if finding["level"] == "warning" and finding["about"] == "prices"
     ]
-    sentence, *entry = told.splitlines()
+    sentence, *entry = text.splitlines()
     assert sentence == (
         "project p: 1 calls of other (acme, 120 tokens) in 30 days have no price;"
         " add this entry with your prices to a prices file, then run `pulse reprice`:"
     )
     assert entry[:3] == ["[[prices]]", 'model = "other"', 'provider = "acme"']
     (tmp_path / "prices.toml").write_text(
-        told.partition("\n")[2].replace("=  ", "= 1 ").replace("output =", "output = 1")
+        text.partition("\n")[2].replace("=  ", "= 1 ").replace("output =", "output = 1")
     )
     assert main(["reprice", "--from", "2025-01-01", "--to", "2100-01-01"]) == 0
     capsys.readouterr()
@@ -240,15 +240,15 @@ def test_doctor_lists_models_of_calls_without_known_tokens(capsys: pytest.Captur
     ]
 
 
-def test_calls_under_terms_without_a_known_price_stay_without_a_cost(
+def test_calls_without_a_known_price_keep_no_cost(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     listed = {"model_used": "gpt-4o-mini", "model_requested": "gpt-4o-mini", "provider": "openai"}
     version = f"{BILLED_BY_PREFIX}service_tier flex"
     store([unpriced(1, **listed, price_version=version), unpriced(2, price_version=version)])
-    [p, _] = told(capsys)
-    # A custom price is the operator's own word.
+    [p, _] = reprice_json(capsys)
+    # A custom price takes precedence.
     assert {model["model"]: model["newlyPriced"] for model in p["models"]} == {"gpt-4o-mini": 0, "acme-1": 1}
     assert cost_nano_usd() == 1_000_000
-    [again, _] = told(capsys)
+    [again, _] = reprice_json(capsys)
     assert again["changed"] == 0

@@ -9,12 +9,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
+from pulse_query_api.json_objects import retention_object
 from pulse_server.arguments import CommandFailed, Parser, add_store_settings, settings_from
 from pulse_server.find_project import find_project
 from pulse_server.progress import Progress
 from pulse_server.settings import Settings
 from pulse_server.store import existing_store
-from pulse_server.tables import date_or, mib, table
+from pulse_server.tables import date, date_or, mib, table
 from pulse_storage.engines import Store
 from pulse_storage.maintenance import RetentionProgress, RetentionReport
 from pulse_storage.retention import PolicyRefused, RetentionPolicy, policy_from_json
@@ -205,22 +206,21 @@ def _show(
     as_json: bool,
 ) -> None:
     policy = own or settings.retention
-    content_from = date_or(progress.content_from_ns, None)
-    rows_from = date_or(progress.rows_from_ns, None)
     if as_json:
-        document = {
-            "projectId": project.id,
-            "policy": policy.as_json(),
-            "source": "settings" if own is None else "project",
-            "contentFrom": content_from,
-            "rowsFrom": rows_from,
-        }
+        document = retention_object(
+            project.id,
+            policy,
+            is_own=own is not None,
+            content_from_ns=progress.content_from_ns,
+            rows_from_ns=progress.rows_from_ns,
+            format_time=date,
+        )
         print(json.dumps(document))
         return
     print(f"project       {project.name} ({project.id})")
     print(f"policy        {_policy_text(policy)}{' (default from the settings)' if own is None else ''}")
-    print(f"content from  {content_from or 'the beginning'}")
-    print(f"rows from     {rows_from or 'the beginning'}")
+    print(f"content from  {date_or(progress.content_from_ns, 'the beginning')}")
+    print(f"rows from     {date_or(progress.rows_from_ns, 'the beginning')}")
 
 
 def _policy_text(policy: RetentionPolicy) -> str:

@@ -10,7 +10,8 @@ from starlette.routing import BaseRoute
 
 from pulse_query_api import bodies
 from pulse_query_api.auth import AdminKey, AdminRoute
-from pulse_query_api.responses import json_response, rfc3339_or_none
+from pulse_query_api.json_objects import retention_object
+from pulse_query_api.responses import json_response
 from pulse_query_api.services import retention
 from pulse_storage.engines import Store
 from pulse_storage.retention import RetentionPolicy
@@ -57,13 +58,13 @@ def retention_routes(storage: Store, admin_key: AdminKey, default: RetentionPoli
     async def _answer(project_id: str) -> Response:
         found = await retention.retention_of(storage, project_id, default)
         return json_response(
-            {
-                "projectId": project_id,
-                "policy": found.policy.as_json(),
-                "source": "project" if found.is_own else "settings",
-                "contentFrom": rfc3339_or_none(found.content_from_ns),
-                "rowsFrom": rfc3339_or_none(found.rows_from_ns),
-            }
+            retention_object(
+                project_id,
+                found.policy,
+                is_own=found.is_own,
+                content_from_ns=found.content_from_ns,
+                rows_from_ns=found.rows_from_ns,
+            )
         )
 
     retention_path = "/admin/projects/{project_id}/retention"

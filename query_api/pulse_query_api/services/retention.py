@@ -44,9 +44,9 @@ async def set_policy(storage: Store, project_id: str, policy: RetentionPolicy | 
 
 
 async def count_erasable(storage: Store, project_id: str, subject: Subject, value: str) -> tuple[int, int]:
-    """Return how many rows an erasure would delete, and how many of them are counted calls.
+    """Return how many rows have the user or session, and how many of them are counted calls.
 
-    Raises ApiError 404 if there is no such project.
+    An erasure also deletes further records of the same calls. Raises ApiError 404 for an unknown project.
     """
     try:
         return await storage.maintenance.count_erasable(project_id, subject, value)
