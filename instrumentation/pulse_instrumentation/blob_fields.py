@@ -68,7 +68,7 @@ def declared_blob(fields: Mapping[object, object], key: object, value: str) -> s
         return None
     if not blobs.is_base64(value) or (may_be_data and not blobs.is_media(value)):
         return None
-    return blobs.described(mime_type, blobs.digest(value))
+    return blobs.digest_text(mime_type, blobs.digest(value))
 
 
 def _declared_type(fields: Mapping[object, object]) -> str | None:
@@ -93,13 +93,13 @@ def _json_without_media(value: str, nesting: int) -> str:
     """Return JSON text with its media replaced; the same text if it has no media or is not JSON."""
     try:
         parsed: object = json.loads(value)
-        changed = _replaced(parsed, nesting + 1, 0)
+        changed = _replace_media(parsed, nesting + 1, 0)
         return value if changed is parsed else _dumps(changed)
     except (ValueError, RecursionError):
         return value
 
 
-def _replaced(value: object, nesting: int, depth: int) -> object:
+def _replace_media(value: object, nesting: int, depth: int) -> object:
     """Return a JSON value with its media replaced; the same object if it has no media."""
     if isinstance(value, str):
         cleaned = without_media(value, nesting)
@@ -108,12 +108,12 @@ def _replaced(value: object, nesting: int, depth: int) -> object:
         return value
     if isinstance(value, list):
         entries = cast("list[object]", value)
-        copied = [_replaced(item, nesting, depth + 1) for item in entries]
+        copied = [_replace_media(item, nesting, depth + 1) for item in entries]
         return entries if all(map(_is, copied, entries)) else copied
     fields = cast("dict[object, object]", value)
     replaced = {
         key: (isinstance(item, str) and declared_blob(fields, key, item))
-        or _replaced(item, nesting, depth + 1)
+        or _replace_media(item, nesting, depth + 1)
         for key, item in fields.items()
     }
     return fields if all(map(_is, replaced.values(), fields.values())) else replaced

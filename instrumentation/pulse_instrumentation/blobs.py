@@ -60,7 +60,7 @@ def whole_blob(value: str) -> str | None:
         return _whole_data_url(value)
     if _run_end(value, 0) < len(value.rstrip()) or not (is_media(value) or len(value) > _CERTAIN_RUN):
         return None
-    return described(None, digest(value))
+    return digest_text(None, digest(value))
 
 
 def without_blobs(value: str) -> str:
@@ -146,7 +146,7 @@ def digest(data: str) -> dict[str, object]:
     return {"size": len(decoded), "sha256": hashlib.sha256(decoded).hexdigest()}
 
 
-def described(mime_type: str | None, digested: dict[str, object]) -> str | None:
+def digest_text(mime_type: str | None, digested: dict[str, object]) -> str | None:
     """Return the digest of media as JSON text; None if the media could not be decoded."""
     if "sha256" not in digested:
         return None
@@ -162,7 +162,7 @@ def _whole_data_url(value: str) -> str | None:
     elif not value[5:].lower().startswith(_MEDIA_TYPES):
         return None
     parsed = data_url(value)
-    return None if parsed is None else described(*parsed)
+    return None if parsed is None else digest_text(*parsed)
 
 
 def _without_data_urls(value: str) -> str:

@@ -87,7 +87,7 @@ class _ClientInstrumentor:
             cast("TracerProvider | None", kwargs.get("tracer_provider")),
             cast("MeterProvider | None", kwargs.get("meter_provider")),
         )
-        active.instrumented(self._library.name, self._recorder)
+        active.set_instrumented(self._library.name, self._recorder)
         # Not imported here, so that an application that never uses the library does not wait for its import.
         module = f"{self._library.name}._base_client"
         if module in sys.modules:
@@ -103,7 +103,7 @@ class _ClientInstrumentor:
             logger.warning("%s is off already.", type(self).__name__)
             return
         self._recorder = None
-        active.instrumented(self._library.name, None)
+        active.set_instrumented(self._library.name, None)
         for owner, hook in list(_hooks.items()):
             if owner.__module__.startswith(f"{self._library.name}."):
                 hook.recorder = None

@@ -80,7 +80,7 @@ def _attach(client: object, recorder: Recorder) -> None:
         _follow_copies(owner)
     vars(client)[OWN_RECORDER] = recorder
     observed.add(client)
-    active.observed(recorder)
+    active.set_observed(recorder)
 
 
 def _follow_copies(owner: type) -> None:

@@ -38,7 +38,7 @@ def session_context(facts: SessionFacts, context: Context) -> Context:
         incoming = _baggage().get_all(context)
         session_id = session_id or text(incoming.get(names.SESSION_ID))
         user_id = user_id or text(incoming.get(names.USER_ID))
-    merged = _current(context).merged(session_id, user_id, facts.tags, facts.metadata)
+    merged = _current(context).merge(session_id, user_id, facts.tags, facts.metadata)
     if facts.baggage:
         for name, id in ((names.SESSION_ID, merged.session_id), (names.USER_ID, merged.user_id)):
             if id is not None:
@@ -65,7 +65,7 @@ class _Session:
     metadata: dict[str, object]
     attributes: Attributes
 
-    def merged(
+    def merge(
         self,
         session_id: str | None,
         user_id: str | None,

@@ -125,7 +125,7 @@ def _run(settings: ExportSettings, instrument: Callable[[TracerProvider], None])
     with _lock:
         if _running is not None:
             return
-        running = _started(settings)
+        running = _start_processor(settings)
         if running is None:
             return
         _running = running
@@ -167,7 +167,7 @@ def _send_soon() -> None:
 
 
 def shutdown() -> None:
-    """Send all spans, for at most 1.5 seconds, and stop recording. Called at exit by itself.
+    """Send all spans, for at most 1.5 seconds, and stop recording. Registered to run at exit.
 
     The spans of open streams are ended with `pulse.stream.closed_early`. `init()` may be called again.
     Never raises.
@@ -188,7 +188,7 @@ def shutdown() -> None:
         report_failure("shutdown()", error)
 
 
-def _started(settings: ExportSettings) -> _Running | None:
+def _start_processor(settings: ExportSettings) -> _Running | None:
     """Add a span processor to a provider; return both, or None with an error in the log without the SDK."""
     try:
         from pulse_instrumentation.delivery.processor import PulseSpanProcessor

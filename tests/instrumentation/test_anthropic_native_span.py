@@ -44,7 +44,7 @@ PROGRAM = textwrap.dedent(
 )
 
 
-@pytest.mark.skipif(not ANTHROPIC_TRACES_ITSELF, reason="this client has no spans of its own")
+@pytest.mark.skipif(not ANTHROPIC_TRACES_ITSELF, reason="this client makes no spans")
 def test_native_span_is_replaced_and_its_trace_header_is_kept() -> None:
     output = subprocess.run(
         [sys.executable, "-c", PROGRAM],

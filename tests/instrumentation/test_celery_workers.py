@@ -83,7 +83,7 @@ def test_worker_sends_after_each_task_without_waiting_for_the_interval(library: 
                 celery.signals.task_postrun.send(None, task_id="1", state="SUCCESS")
                 while start._running.processor._queue:
                     threading.Event().wait(0.01)
-            call("in a task that goes on")
+            call("in a running task")
             os._exit(0)
         os.waitpid(worker, 0)
         """,

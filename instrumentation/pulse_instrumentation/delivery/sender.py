@@ -59,10 +59,10 @@ class Sender:
                 self.url, gzip.compress(body, compresslevel=1), self._headers, method="POST"
             )
             with self._opener.open(request, timeout=timeout_s) as answer:
-                return _accepted(_beginning(answer, time.monotonic() + timeout_s))
+                return _success_outcome(_read_bounded(answer, time.monotonic() + timeout_s))
         except urllib.error.HTTPError as error:
             with error:
-                return _refused(error, self.url)
+                return _error_outcome(error, self.url)
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", error)
             if isinstance(reason, ssl.SSLCertVerificationError):
@@ -95,7 +95,7 @@ def _is_loopback(url: str) -> bool:
     return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
-def _beginning(answer: http.client.HTTPResponse, deadline_s: float) -> bytes:
+def _read_bounded(answer: http.client.HTTPResponse, deadline_s: float) -> bytes:
     """Return the body of an answer, at most `MAX_ANSWER_BYTES` of it and until the deadline."""
     beginning = b""
     while len(beginning) < MAX_ANSWER_BYTES and time.monotonic() < deadline_s:
@@ -106,7 +106,7 @@ def _beginning(answer: http.client.HTTPResponse, deadline_s: float) -> bytes:
     return beginning
 
 
-def _accepted(answer: bytes) -> Outcome:
+def _success_outcome(answer: bytes) -> Outcome:
     response = ExportTraceServiceResponse()
     try:
         response.ParseFromString(answer)
@@ -116,7 +116,7 @@ def _accepted(answer: bytes) -> Outcome:
     return Outcome("sent", response.partial_success.error_message[:500], rejected)
 
 
-def _refused(error: urllib.error.HTTPError, url: str) -> Outcome:
+def _error_outcome(error: urllib.error.HTTPError, url: str) -> Outcome:
     if error.code in _RETRYABLE:
         return Outcome("retry", f"HTTP {error.code}", retry_after_s=_seconds(error), busy=True)
     if error.code == 413:

@@ -14,7 +14,7 @@ from pulse_instrumentation.fields import (
     texts,
 )
 from pulse_instrumentation.readers.anthropic_stream import MessageFold
-from pulse_instrumentation.readers.anthropic_usage import USAGE, completed_usage
+from pulse_instrumentation.readers.anthropic_usage import USAGE, complete_usage
 from pulse_instrumentation.readers.errors import body_failure
 from pulse_instrumentation.readers.operations import Body, Operation
 from pulse_instrumentation.readers.tables import Table, non_empty_text, output_type, read, true_only
@@ -26,7 +26,7 @@ def request_attributes(body: Body) -> Attributes:
 
 def response_attributes(response: object) -> Attributes:
     """Return the attributes of a message or text completion, without content."""
-    return completed_usage(read(response, _RESPONSE), field(response, "usage"))
+    return complete_usage(read(response, _RESPONSE), field(response, "usage"))
 
 
 _REQUEST: Table = {

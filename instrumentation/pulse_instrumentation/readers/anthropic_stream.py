@@ -136,14 +136,14 @@ class _Block:
                 # A tool without arguments: its delta is empty, and `content_block_start` has the object.
                 continue
             opening = block.get(name)
-            block[name] = _parsed(joined) if name == "input" else f"{text(opening) or ''}{joined}"
+            block[name] = _parse_input(joined) if name == "input" else f"{text(opening) or ''}{joined}"
         if self._citations:
             opening = block.get("citations")
             block["citations"] = [*(opening if isinstance(opening, list) else ()), *self._citations]
         return block
 
 
-def _parsed(arguments: str) -> object:
+def _parse_input(arguments: str) -> object:
     """Return the tool input parsed from JSON; the unparsed text if the stream ended within it."""
     try:
         return json.loads(arguments)

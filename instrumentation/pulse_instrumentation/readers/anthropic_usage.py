@@ -41,7 +41,7 @@ _COUNTS = (*_SUMMED, names.ANTHROPIC_CACHE_5M, names.ANTHROPIC_CACHE_1H)
 _SAMPLED = ("message", "fallback_message")
 
 
-def completed_usage(attributes: Attributes, usage: object) -> Attributes:
+def complete_usage(attributes: Attributes, usage: object) -> Attributes:
     """Return the attributes that `USAGE` read, with derived counts.
 
     Anthropic's input tokens exclude cached tokens. The conventions' count includes them, so they are added.

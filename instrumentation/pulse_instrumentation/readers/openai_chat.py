@@ -26,7 +26,7 @@ from pulse_instrumentation.readers.tables import (
     read,
     true_only,
 )
-from pulse_instrumentation.readers.usage import USAGE, completed_usage, usage_of_choices
+from pulse_instrumentation.readers.usage import USAGE, complete_usage, usage_of_choices
 
 
 def request_attributes(body: Body) -> Attributes:
@@ -46,7 +46,7 @@ def response_attributes(response: object) -> Attributes:
     if not attributes.get(names.USAGE_INPUT_TOKENS) and not attributes.get(names.USAGE_OUTPUT_TOKENS):
         # Some servers send a usage object without counts.
         attributes.update(usage_of_choices(items(field(response, "choices"))))
-    return completed_usage(attributes)
+    return complete_usage(attributes)
 
 
 def _finish_reasons(choices: object) -> list[str] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pulse_instrumentation.fields import field, items, own_fields, pairs
-from pulse_instrumentation.readers.pieces import joined_words
+from pulse_instrumentation.readers.pieces import join_texts
 from pulse_instrumentation.readers.tool_calls import ToolCall, ToolCalls
 
 # The fields of a delta that contain text; `text` is that of legacy completions.
@@ -167,7 +167,7 @@ class _Choice:
         """Return the choice in the form of a completion that is not streamed."""
         message: dict[str, object] = {"role": self.role or "assistant"}
         for name, pieces in self._words.items():
-            message[name] = joined_words(pieces)
+            message[name] = join_texts(pieces)
         found = {
             "tool_calls": self._tools.whole(),
             "images": self._images,

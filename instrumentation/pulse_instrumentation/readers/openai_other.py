@@ -10,7 +10,7 @@ from pulse_instrumentation.readers.openai_chat import request_attributes, respon
 from pulse_instrumentation.readers.openai_chat_stream import ChatFold
 from pulse_instrumentation.readers.operations import Body, Operation
 from pulse_instrumentation.readers.tables import Table, choice_count, non_empty_text, read, true_only
-from pulse_instrumentation.readers.usage import USAGE, completed_usage, model_usage, other_models_usage
+from pulse_instrumentation.readers.usage import USAGE, complete_usage, model_usage, other_models_usage
 
 
 def completion_request_content(body: Body, capture: Capture) -> Attributes:
@@ -34,7 +34,7 @@ def embeddings_request(body: Body) -> Attributes:
 
 
 def embeddings_response(response: object) -> Attributes:
-    attributes = completed_usage(read(response, _RESPONSE), has_output=False)
+    attributes = complete_usage(read(response, _RESPONSE), has_output=False)
     data = items(field(response, "data"))
     vector = field(data[0], "embedding") if data else None
     if not isinstance(vector, str) and (length := len(items(vector))):
@@ -53,7 +53,7 @@ def media_request(body: Body) -> Attributes:
 
 def media_response(response: object) -> Attributes:
     """Return the attributes of such an answer: model, tokens and cost, if the provider reports them."""
-    attributes = completed_usage(read(response, _RESPONSE))
+    attributes = complete_usage(read(response, _RESPONSE))
     if (drawn := field(response, "svg_usage")) is not None:
         attributes.update(other_models_usage([model_usage(drawn)]))
     return attributes

@@ -12,7 +12,7 @@ from pulse_instrumentation.readers.openai_chat import tool_definition
 from pulse_instrumentation.readers.openai_responses_stream import ResponsesFold
 from pulse_instrumentation.readers.operations import Body, Failure, Operation
 from pulse_instrumentation.readers.tables import Table, non_empty_text, output_type, read, true_only
-from pulse_instrumentation.readers.usage import USAGE, completed_usage
+from pulse_instrumentation.readers.usage import USAGE, complete_usage
 
 # The ids of the last background responses whose tokens this process has recorded.
 _recorded_ids: deque[str] = deque(maxlen=1024)
@@ -25,7 +25,7 @@ def request_attributes(body: Body) -> Attributes:
 
 
 def response_attributes(response: object) -> Attributes:
-    attributes = completed_usage(read(response, _RESPONSE))
+    attributes = complete_usage(read(response, _RESPONSE))
     if (reason := finish_reason(response)) is not None:
         attributes[names.RESPONSE_FINISH_REASONS] = [reason]
     if field(response, "background") is True:

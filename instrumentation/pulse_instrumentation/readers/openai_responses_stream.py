@@ -135,7 +135,7 @@ class ResponsesFold:
         if not self._head and not self._items and not self._pieces:
             return None
         self._give_pieces()
-        return {**self._head, "output": _merged(self._output, self._items)}
+        return {**self._head, "output": _merge_items(self._output, self._items)}
 
     def _give_pieces(self) -> None:
         for (name, index, id, part), pieces in self._pieces.items():
@@ -210,7 +210,7 @@ def _is_written(item: object) -> bool:
     return False
 
 
-def _merged(final: Sequence[object], found: Sequence[_Item]) -> Sequence[object]:
+def _merge_items(final: Sequence[object], found: Sequence[_Item]) -> Sequence[object]:
     """Return the items of the last event, completed by items and output of earlier events."""
     in_order = sorted(found, key=lambda item: item.index if isinstance(item.index, int) else len(found))
     if not final:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pulse_instrumentation.fields import field, items, text
 
 
-def joined_words(pieces: Sequence[object]) -> object:
+def join_texts(pieces: Sequence[object]) -> object:
     """Join texts; if a piece is a list of parts, return a list with adjacent parts of one kind joined."""
     words = [piece for piece in pieces if isinstance(piece, str)]
     if len(words) == len(pieces):

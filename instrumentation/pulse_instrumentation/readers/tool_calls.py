@@ -20,7 +20,7 @@ class ToolCalls:
         """Add one element of a delta's `tool_calls`."""
         index, id, custom = field(piece, "index"), field(piece, "id") or None, field(piece, "custom")
         function = field(piece, "function") if custom is None else custom
-        call = self._continued(index, id, function)
+        call = self._find_call(index, id, function)
         if call is None:
             call = ToolCall(index)
             self._calls.append(call)
@@ -28,7 +28,7 @@ class ToolCalls:
         call.custom = call.custom or custom is not None
         call.add(function)
 
-    def _continued(self, index: object, id: object, function: object) -> ToolCall | None:
+    def _find_call(self, index: object, id: object, function: object) -> ToolCall | None:
         """Return the call that a piece continues; None if the piece begins a new call.
 
         The call is found by index, or by id without an index. A server that sends the same index for all

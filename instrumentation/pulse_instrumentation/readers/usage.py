@@ -1,7 +1,7 @@
 """Read the usage objects of OpenAI's APIs and of compatible servers.
 
 Fields are read by name, independent of the API and provider: many servers answer one API with the usage
-object of another API, or put a count in a place of their own.
+object of another API, or put a count in a place that other servers do not use.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ USAGE: Table = {
 }
 
 
-def completed_usage(attributes: Attributes, *, has_output: bool = True) -> Attributes:
+def complete_usage(attributes: Attributes, *, has_output: bool = True) -> Attributes:
     """Return the attributes that `USAGE` read, with derived counts. `has_output`: the API has output."""
     total = attributes.pop(_TOTAL, None)
     if isinstance(total, int):

@@ -10,7 +10,7 @@ _instrumented: dict[str, Recorder] = {}
 _observed: ReferenceType[Recorder] | None = None
 
 
-def instrumented(library: str, recorder: Recorder | None) -> None:
+def set_instrumented(library: str, recorder: Recorder | None) -> None:
     """Set the recorder of an instrumentor; None removes it."""
     if recorder is None:
         _instrumented.pop(library, None)
@@ -18,7 +18,7 @@ def instrumented(library: str, recorder: Recorder | None) -> None:
         _instrumented[library] = recorder
 
 
-def observed(recorder: Recorder) -> None:
+def set_observed(recorder: Recorder) -> None:
     """Set the recorder of the last observed client, by a weak reference, so until the client is freed."""
     global _observed
     _observed = ref(recorder)

@@ -143,7 +143,7 @@ class Call:
         abandoned.unregister_stream(self)
         return process is abandoned.process
 
-    def _folded(self) -> object:
+    def _fold_response(self) -> object:
         if self._fold is None:
             return None
         try:
@@ -181,7 +181,7 @@ class Call:
             attributes.update(error_attributes(error))
             self._span.set_status(Status(StatusCode.ERROR, error_words(error, self._capture)))
         if response is None:
-            response = self._folded() or self.rejected or completion_of(error)
+            response = self._fold_response() or self.rejected or completion_of(error)
         attributes = {**self._response_attributes(response), **attributes}
         if self._first_chunk_ns:
             waited_ns = max(self._first_chunk_ns - self._start_ns, 0)

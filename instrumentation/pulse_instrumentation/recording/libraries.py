@@ -76,7 +76,7 @@ def with_lists(client: object, options: object) -> object:
         return options
     body = field(options, "json_data")
     settled = replayable(body)
-    return options if settled is body else _changed(options, {"json_data": settled})
+    return options if settled is body else _copy_options(options, {"json_data": settled})
 
 
 def unchanged(client: object, options: object, context: Context) -> object:
@@ -113,7 +113,7 @@ def without_native_span(client: object, options: object, context: Context) -> ob
         if isinstance(given, Mapping):
             headers = {**cast("Mapping[str, str]", given), **headers}
         changes["headers"] = headers
-    return _changed(options, changes)
+    return _copy_options(options, changes)
 
 
 @lru_cache(maxsize=64)
@@ -129,7 +129,7 @@ class _Options(Protocol):
     def model_copy(self, *, update: Mapping[str, object]) -> object: ...
 
 
-def _changed(options: object, changes: Mapping[str, object]) -> object:
+def _copy_options(options: object, changes: Mapping[str, object]) -> object:
     return cast("_Options", options).model_copy(update=changes)
 
 

@@ -23,20 +23,20 @@ def watch_parsing(options: object, call: Call, *, stream: bool) -> object:
     """Return request options whose `post_parser` reports rejected responses to the call and prepares streams.
 
     The client calls `post_parser` with every value that it has parsed, also when the application calls
-    `parse()` of a raw response. `parse()` of chat completions and `embeddings` have one of their own,
+    `parse()` of a raw response. `parse()` of chat completions and `embeddings` already have a parser,
     which raises for an answer that was cut off or has no data.
     """
     given = own_fields(options).get("post_parser")
-    parser = _reporting(cast("Parser", given), call) if callable(given) else None
+    parser = _report_rejections(cast("Parser", given), call) if callable(given) else None
     if stream:
-        prepare = partial(_prepared_stream, CallOwner(call))
-        parser = prepare if parser is None else _chained(prepare, parser)
+        prepare = partial(_prepare_stream, CallOwner(call))
+        parser = prepare if parser is None else _chain(prepare, parser)
     if parser is None:
         return options
     return cast("_Options", options).model_copy(update={"post_parser": parser})
 
 
-def _reporting(parse: Parser, call: Call) -> Parser:
+def _report_rejections(parse: Parser, call: Call) -> Parser:
     """Return a parser that sets `call.rejected` to the response for which `parse` raises."""
 
     def parse_reporting(response: object) -> object:
@@ -48,7 +48,7 @@ def _reporting(parse: Parser, call: Call) -> Parser:
     return parse_reporting
 
 
-def _prepared_stream(owner: CallOwner, stream: object) -> object:
+def _prepare_stream(owner: CallOwner, stream: object) -> object:
     """Return a new stream, which ends the call within a second of being dropped."""
     try:
         owner.add_holder(stream)
@@ -58,5 +58,5 @@ def _prepared_stream(owner: CallOwner, stream: object) -> object:
     return stream
 
 
-def _chained(first: Parser, second: Parser) -> Parser:
+def _chain(first: Parser, second: Parser) -> Parser:
     return lambda response: second(first(response))

@@ -128,7 +128,7 @@ class BodyTap:
 
     def _take(self, data: bytes) -> None:
         if self._media_type == "unknown" and data:
-            self._media_type = _sniffed(data)
+            self._media_type = _sniff_media_type(data)
             if self._media_type == "events" and not self._call.streams:
                 self._call.start_stream()
         if self._media_type == "events" and b"\n" in data:
@@ -196,7 +196,7 @@ class BodyTap:
                 self._call.end_stream()
 
 
-def _sniffed(data: bytes) -> MediaType:
+def _sniff_media_type(data: bytes) -> MediaType:
     beginning = data.lstrip()
     if beginning.startswith((b"data:", b"event:", b"id:", b":")):
         return "events"

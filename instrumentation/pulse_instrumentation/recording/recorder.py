@@ -88,9 +88,9 @@ class Recorder:
         if context and (is_suppressed(context) or recorded_elsewhere(context)):
             share_session(trace.get_current_span(context), context)
             return None
-        return self._started(operation, client, options, context, stream=stream)
+        return self._start_call(operation, client, options, context, stream=stream)
 
-    def _started(
+    def _start_call(
         self, operation: Operation, client: object, options: object, context: Context, *, stream: bool
     ) -> tuple[Call, object] | None:
         capture = capture_in(context, self.capture)

@@ -38,10 +38,10 @@ def _read(iterator: Iterator[object]) -> object:
         for item in iterator:
             items.append(replayable(item))
     except Exception as error:
-        return _again(items, error)
+        return _replay(items, error)
     return items
 
 
-def _again(items: list[object], error: Exception) -> Generator[object, None, None]:
+def _replay(items: list[object], error: Exception) -> Generator[object, None, None]:
     yield from items
     raise error

@@ -35,7 +35,7 @@ def record_stream(stream: object, call: Call) -> None:
     try:
         watch_reading(field(stream, "response"), reader, call)
     except Exception as error:
-        # The response is not of an HTTP library. The chunks of the stream are recorded all the same.
+        # The response is not of an HTTP library. The chunks of the stream are still recorded.
         report_failure("watching a stream", error)
 
 

@@ -15,7 +15,7 @@ from pulse_instrumentation import attributes as names
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.work.calls import Calls, Items, RecordedCalls
 from pulse_instrumentation.work.spans import Work, WorkSpan, context_only, start
-from pulse_instrumentation.work.wrappers import wrapped
+from pulse_instrumentation.work.wrappers import wrap
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -40,7 +40,7 @@ class Scope(ABC):
     def __call__(self, function: Function) -> Function:
         """Return a function of the same kind that enters this scope around each call."""
         try:
-            return cast("Function", wrapped(function, self._calls))
+            return cast("Function", wrap(function, self._calls))
         except Exception as error:
             report_failure("decorating a function", error)
             return function

@@ -20,14 +20,14 @@ from pulse_instrumentation.work.calls import Calls, Function
 from pulse_instrumentation.work.spans import WorkSpan, context_only
 
 
-def wrapped(function: object, calls_of: Callable[[Function], Calls]) -> object:
+def wrap(function: object, calls_of: Callable[[Function], Calls]) -> object:
     """Return a function of the same kind with a span around each call.
 
     Returns the object itself, and logs an error, if it is not a function.
     """
     if isinstance(function, (staticmethod, classmethod)):
         method = cast("staticmethod[..., Any]", function)
-        return type(method)(cast("Function", wrapped(method.__func__, calls_of)))
+        return type(method)(cast("Function", wrap(method.__func__, calls_of)))
     if not (
         inspect.isfunction(function)
         or inspect.ismethod(function)
@@ -76,7 +76,7 @@ def _plain(function: Function, calls: Calls) -> Function:
         # Not by `isinstance`, which reads `__class__` and so may run code of the result's class.
         if type(result) is CoroutineType:
             # The function is a plain wrapper, by another decorator, of a coroutine function.
-            return _awaited(cast("Awaitable[Any]", result), span, calls)
+            return _await_call(cast("Awaitable[Any]", result), span, calls)
         calls.end(span, result)
         return result
 
@@ -89,12 +89,12 @@ def _coroutine(function: Function, calls: Calls) -> Function:
         span = calls.start(args, kwargs)
         if span is None:
             return await function(*args, **kwargs)
-        return await _awaited(_create(function, args, kwargs, span), span, calls)
+        return await _await_call(_create(function, args, kwargs, span), span, calls)
 
     return call
 
 
-async def _awaited(work: Awaitable[Any], span: WorkSpan, calls: Calls) -> Any:
+async def _await_call(work: Awaitable[Any], span: WorkSpan, calls: Calls) -> Any:
     span.enter()
     try:
         result = await work
