@@ -22,7 +22,7 @@ class ByteBudget:
 
     @property
     def held_bytes(self) -> int:
-        """The bytes that are charged and not yet released."""
+        """Return the bytes that are charged and not yet released."""
         return self._held_bytes
 
     def reservation(self) -> Reservation:
@@ -41,7 +41,7 @@ class ByteBudget:
 
     @property
     def limit_bytes(self) -> int:
-        """The bytes that all requests together may charge."""
+        """Return the bytes that all requests together may charge."""
         return self._limit_bytes
 
     def give_back(self, count: int) -> None:

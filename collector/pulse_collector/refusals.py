@@ -28,12 +28,12 @@ class Refusal(Exception):
 
 
 def unreadable(message: str) -> Refusal:
-    """The bytes are not of the announced encoding or format."""
+    """Return a 400: the bytes are not of the announced encoding or format."""
     return Refusal(400, status.INVALID_ARGUMENT, message)
 
 
 def key_refused() -> Refusal:
-    """The key is missing, malformed, unknown, revoked or expired: one text for all, to reveal nothing."""
+    """Return a 401 for a missing, malformed, unknown, revoked or expired key: one text for all."""
     return Refusal(
         401,
         status.UNAUTHENTICATED,
@@ -42,14 +42,14 @@ def key_refused() -> Refusal:
 
 
 def scope_missing(scope: str) -> Refusal:
-    """The key is valid but lacks a scope."""
+    """Return a 403: the key is valid but lacks a scope."""
     return Refusal(
         403, status.PERMISSION_DENIED, f"This API key lacks the scope '{scope}'; use one that has it."
     )
 
 
 def not_admitted(error: KeyRefused | ScopeMissing | StoreUnavailable) -> Refusal:
-    """Convert an error of the key ring to an answer."""
+    """Convert an error of the key ring to a refusal (401, 403, 503)."""
     if isinstance(error, ScopeMissing):
         return scope_missing(error.scope)
     if isinstance(error, StoreUnavailable):
@@ -59,12 +59,12 @@ def not_admitted(error: KeyRefused | ScopeMissing | StoreUnavailable) -> Refusal
 
 
 def too_slow() -> Refusal:
-    """The body did not arrive in time."""
+    """Return a 408: the body did not arrive in time."""
     return Refusal(408, status.DEADLINE_EXCEEDED, "The request body took too long to arrive.")
 
 
 def too_large(limit_bytes: int) -> Refusal:
-    """The body exceeds the limit, compressed or decompressed; the same request can never succeed."""
+    """Return a 413: the body exceeds the limit, compressed or decompressed, so it can never succeed."""
     return Refusal(
         413,
         status.RESOURCE_EXHAUSTED,
@@ -73,7 +73,7 @@ def too_large(limit_bytes: int) -> Refusal:
 
 
 def too_many_parts(reason: object) -> Refusal:
-    """The body would take too much memory when decoded; the same request can never succeed."""
+    """Return a 413: the body would take too much memory when decoded, so it can never succeed."""
     return Refusal(
         413,
         status.RESOURCE_EXHAUSTED,
@@ -82,7 +82,7 @@ def too_many_parts(reason: object) -> Refusal:
 
 
 def never_fits(limit_bytes: int) -> Refusal:
-    """The request exceeds the budget of all requests together; it can never succeed."""
+    """Return a 413: the request exceeds the budget of all requests together, so it can never succeed."""
     return Refusal(
         413,
         status.RESOURCE_EXHAUSTED,
@@ -92,20 +92,20 @@ def never_fits(limit_bytes: int) -> Refusal:
 
 
 def unsupported(message: str) -> Refusal:
-    """The media type or the compression is unknown."""
+    """Return a 415: the media type or the compression is unknown."""
     return Refusal(415, status.UNIMPLEMENTED, message)
 
 
 def overloaded(message: str) -> Refusal:
-    """Too many requests are in progress; the client should send the same again."""
+    """Return a 503: too many requests are in progress; the client should send the same again."""
     return Refusal(503, status.UNAVAILABLE, message, retry=True)
 
 
 def out_of_memory() -> Refusal:
-    """Memory ran out while the request was handled; it is likely to be available again soon."""
+    """Return a 503: memory ran out while the request was handled, which is likely to be temporary."""
     return overloaded("Pulse has no memory left for this request now; send it again.")
 
 
 def store_unavailable(reason: object) -> Refusal:
-    """The store does not accept writes now; the client should send the same again."""
+    """Return a 503: the store does not accept writes now; the client should send the same again."""
     return overloaded(f"The store is not available now: {reason}")

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulse_collector.facts.json_text import Json
-from pulse_collector.facts.usage import Counts, Usage, counts_of_document, usage_of
+from pulse_collector.facts.usage import Counts, Usage, usage_of
+from pulse_collector.facts.usage_documents import counts_of_document
 from pulse_collector.facts.usage_names import CountColumn
 
 

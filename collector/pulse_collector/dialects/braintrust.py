@@ -9,7 +9,7 @@ from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.facts.attributes import as_number
 from pulse_collector.facts.json_text import parse_object
 from pulse_collector.facts.span_facts import SpanFacts
-from pulse_collector.facts.usage import counts_named
+from pulse_collector.facts.usage_documents import counts_named
 from pulse_collector.facts.usage_names import CountColumn
 
 _KINDS = {

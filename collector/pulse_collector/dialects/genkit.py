@@ -10,7 +10,7 @@ from pulse_collector.facts.documents import read_request, read_response
 from pulse_collector.facts.json_text import JsonObject
 from pulse_collector.facts.providers import provider_name
 from pulse_collector.facts.span_facts import SpanFacts
-from pulse_collector.facts.usage import counts_named
+from pulse_collector.facts.usage_documents import counts_named
 from pulse_collector.facts.usage_names import CountColumn
 
 _USAGE_NAMES: dict[CountColumn, str] = {

@@ -7,9 +7,10 @@ from pulse_collector.dialects.genai_content import read_content
 from pulse_collector.dialects.langfuse_usage import langfuse_counts
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.facts.content import Content, content_of, document_body, plain_text, with_member
-from pulse_collector.facts.documents import fill_stated_cost, read_request, read_response
+from pulse_collector.facts.documents import read_request, read_response
 from pulse_collector.facts.json_text import Json, JsonObject, parse_json, parse_object, unquote
 from pulse_collector.facts.model_names import is_embedding_model
+from pulse_collector.facts.reported_costs import fill_stated_cost
 from pulse_collector.facts.span_facts import SpanFacts, TextColumn
 
 _METADATA = ("langfuse.trace.metadata.", "langfuse.observation.metadata.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pulse_collector.facts.json_text import JsonObject
-from pulse_collector.facts.usage import Counts, count_of, counts_by_name, counts_of_document
+from pulse_collector.facts.usage import Counts
+from pulse_collector.facts.usage_documents import count_of, counts_by_name, counts_of_document
 
 #: Anthropic's names of counts that its input excludes.
 _ANTHROPIC = frozenset({"cache_read_input_tokens", "cache_creation_input_tokens"})

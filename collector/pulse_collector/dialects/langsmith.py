@@ -10,10 +10,11 @@ from pulse_collector.dialects.genai_events import read_first_event
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.facts.content import Content, content_of, document_body
 from pulse_collector.facts.cost_names import cost_part
-from pulse_collector.facts.documents import fill_cost_of_parts, read_request, read_response
+from pulse_collector.facts.documents import read_request, read_response
 from pulse_collector.facts.json_text import JsonObject, parse_object, parse_repr
+from pulse_collector.facts.reported_costs import fill_cost_of_parts
 from pulse_collector.facts.span_facts import SpanFacts
-from pulse_collector.facts.usage import counts_of_document
+from pulse_collector.facts.usage_documents import counts_of_document
 
 _METADATA = "langsmith.metadata."
 _RAISED = re.compile(r"([A-Za-z_][\w.]*)\(")

@@ -10,7 +10,7 @@ from pulse_collector.facts.attributes import as_number
 from pulse_collector.facts.content import Content, content_of
 from pulse_collector.facts.json_text import Json, JsonObject, dump_json, parse_object
 from pulse_collector.facts.span_facts import SpanFacts
-from pulse_collector.facts.usage import counts_named
+from pulse_collector.facts.usage_documents import counts_named
 from pulse_collector.facts.usage_names import CountColumn
 
 _INPUTS = ("langwatch.input", "langwatch.input.value")

@@ -7,10 +7,12 @@ from pulse_collector.dialects.genai_content import read_missing_content
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.facts.attributes import AttributeValue
 from pulse_collector.facts.content import Content, content_of, document_body
-from pulse_collector.facts.documents import fill_stated_cost, read_request, read_response
+from pulse_collector.facts.documents import read_request, read_response
 from pulse_collector.facts.json_text import parse_object, unquote
+from pulse_collector.facts.reported_costs import fill_stated_cost
 from pulse_collector.facts.span_facts import SpanFacts, clean_text
-from pulse_collector.facts.usage import Counts, counts_by_name
+from pulse_collector.facts.usage import Counts
+from pulse_collector.facts.usage_documents import counts_by_name
 
 
 def read(facts: SpanFacts) -> None:

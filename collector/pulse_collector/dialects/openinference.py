@@ -22,7 +22,7 @@ from pulse_collector.facts.content import (
 from pulse_collector.facts.documents import read_parameters
 from pulse_collector.facts.json_text import parse_object
 from pulse_collector.facts.span_facts import SpanFacts
-from pulse_collector.facts.usage import count_of
+from pulse_collector.facts.usage_documents import count_of
 
 _LLAMA_INDEX = "openinference.instrumentation.llama_index"
 

@@ -10,10 +10,11 @@ from pulse_collector.dialects.genai_events import read_first_event
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.facts.attributes import AttributeValue
 from pulse_collector.facts.content import Content, as_content, content_of, document_body, plain_text
-from pulse_collector.facts.documents import read_reported_cost, read_request, read_usage
+from pulse_collector.facts.documents import read_request, read_usage
 from pulse_collector.facts.json_text import Json, JsonObject, parse_json, parse_object, to_json
+from pulse_collector.facts.reported_costs import read_reported_cost
 from pulse_collector.facts.span_facts import SpanFacts
-from pulse_collector.facts.usage import count_of, counts_by_name, counts_of_document
+from pulse_collector.facts.usage_documents import count_of, counts_by_name, counts_of_document
 
 
 def read(facts: SpanFacts) -> None:

@@ -41,12 +41,12 @@ class Input(NamedTuple):
 
     @property
     def may_be_overruled(self) -> bool:
-        """Whether another part may contain the same; false for what every span has."""
+        """Return whether another part may contain the same; false for what every span has."""
         return self.key is not None or self.of_resource or self.label.startswith("event ")
 
     @property
     def of_resource(self) -> bool:
-        """Whether the part is an attribute of the resource."""
+        """Return whether the part is an attribute of the resource."""
         return self.label.startswith("resource ")
 
 

@@ -12,9 +12,10 @@ from pulse_collector.facts.attributes import (
     as_text,
 )
 from pulse_collector.facts.cost_names import is_of_request
-from pulse_collector.facts.documents import fill_cost_of_parts, read_usage
+from pulse_collector.facts.documents import read_usage
 from pulse_collector.facts.finish_reasons import finish_reasons
 from pulse_collector.facts.json_text import parse_object, to_json
+from pulse_collector.facts.reported_costs import fill_cost_of_parts
 from pulse_collector.facts.span_facts import MAX_TEXT_CHARS, SpanFacts, TextColumn, clean_text
 from pulse_collector.facts.tags import tags_of
 from pulse_collector.facts.times import ms_after

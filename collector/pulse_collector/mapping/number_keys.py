@@ -42,7 +42,7 @@ class NumberKeys(NamedTuple):
 
     @property
     def used(self) -> frozenset[str]:
-        """The keys that fill a column and therefore are not stored in the metadata."""
+        """Return the keys that fill a column and therefore are not stored in the metadata."""
         counts = (
             key for column, keys in self.counts.items() if column not in _WITHOUT_COLUMN for key in keys
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pulse_collector.facts.attributes import AttributeValue
 from pulse_collector.facts.json_text import parse_json
 from pulse_collector.facts.span_facts import SpanFacts
-from pulse_collector.facts.usage import counts_named
+from pulse_collector.facts.usage_documents import counts_named
 from pulse_collector.facts.usage_names import CountColumn
 
 _NAMES: dict[CountColumn, str] = {

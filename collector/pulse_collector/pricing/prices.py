@@ -17,7 +17,7 @@ class Prices:
 
     @property
     def version(self) -> str:
-        """The name of all prices: equal versions give equal costs."""
+        """Return the name of all prices: equal versions give equal costs."""
         return ", ".join([*(prices.version for prices in self._custom), PRICE_VERSION])
 
     def price(
