@@ -1,4 +1,4 @@
-"""The house rules that a machine can hold: who imports whom, how files open, what no file may contain."""
+"""Rules of the code base: imports between packages and folders, sizes, names, docstrings, forbidden texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-#: Each package of ours: its folder, and which of the others it may import.
+#: The packages of this repository: the folder of each, and the other packages that it may import.
 PACKAGES: dict[str, tuple[str, frozenset[str]]] = {
     "pulse_instrumentation": ("instrumentation", frozenset()),
     "pulse_proto": ("proto", frozenset()),
@@ -34,7 +34,19 @@ INDEPENDENT_OF: dict[str, tuple[str, ...]] = {
 REPEATED_CLASS_NAMES: dict[str, set[str]] = {
     "pulse_instrumentation": {"_Options"},
 }
-#: The demo's program is an application, not a part of the server: it alone may use the instrumentation.
+#: A file with more lines needs a split.
+MAX_FILE_LINES = 400
+#: A function with more lines needs a split; these are longer, and must not grow.
+MAX_FUNCTION_LINES = 60
+LONG_FUNCTIONS = {
+    # One entry per column of a row.
+    ("pulse_collector", "span_row"): 88,
+    # One entry per schema.
+    ("pulse_query_api", "schemas"): 66,
+    # One call per option.
+    ("pulse_server", "configure"): 62,
+}
+#: The demo's program is an application, not a part of the server: only this file imports the instrumentation.
 DEMO_PROGRAM = ROOT / "deploy" / "pulse_server" / "demo" / "program.py"
 
 
@@ -45,7 +57,7 @@ def sources(package: str) -> list[Path]:
 
 
 def imported(path: Path) -> set[str]:
-    """The top-level names that a file imports, wherever in it."""
+    """Return the top-level names that a file imports, inside functions too."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -62,20 +74,20 @@ def module_name(path: Path, folder: Path) -> str:
 
 
 def imported_modules(path: Path, known: Collection[str]) -> set[str]:
-    """Which of the known modules a file imports, wherever in it."""
+    """Return the known modules that a file imports, inside functions too."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
             below = [f"{node.module}.{alias.name}" for alias in node.names]
-            # What is imported from a package is a module of it, or a name that the package itself defines.
+            # A name imported from a package is one of its modules, or a name that its __init__ defines.
             names |= {name if name in known else node.module for name in below}
     return names & set(known)
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_imports_only_those_below_it(package: str) -> None:
+def test_package_imports_only_packages_below_it(package: str) -> None:
     _, below = PACKAGES[package]
     for path in sources(package):
         others = imported(path) & PACKAGES.keys() - {package}
@@ -83,8 +95,8 @@ def test_a_package_imports_only_those_below_it(package: str) -> None:
         assert others <= allowed, f"{path.relative_to(ROOT)} imports {sorted(others - allowed)}"
 
 
-def test_imports_within_a_package_never_come_back_to_where_they_began() -> None:
-    # What only types need is imported as well: a reader follows it too.
+def test_packages_have_no_import_cycles() -> None:
+    # Imports for types only count as well: readers follow them too.
     for package, (folder, _) in PACKAGES.items():
         files = {module_name(path, ROOT / folder): path for path in sources(package)}
         graph = {name: imported_modules(path, files) - {name} for name, path in files.items()}
@@ -108,7 +120,7 @@ def test_folder_of_a_package_imports_nothing_above_it(folder: str) -> None:
         assert not above, f"{name} imports {sorted(above)}"
 
 
-def test_the_instrumentation_alone_brings_no_server_code() -> None:
+def test_instrumentation_imports_no_server_code() -> None:
     dependencies = tomllib.loads((ROOT / "instrumentation" / "pyproject.toml").read_text())["project"][
         "dependencies"
     ]
@@ -124,7 +136,7 @@ def test_the_instrumentation_alone_brings_no_server_code() -> None:
     assert not servers & set(modules)
 
 
-def test_routes_know_no_sql_and_services_no_requests() -> None:
+def test_routes_have_no_sql_and_services_no_requests() -> None:
     for path in sources("pulse_query_api"):
         text = path.read_text()
         assert "apsw" not in imported(path)
@@ -136,7 +148,7 @@ def test_routes_know_no_sql_and_services_no_requests() -> None:
 def test_no_top_level_folder_is_importable() -> None:
     folders = {folder for folder, _ in PACKAGES.values()}
     assert not [folder for folder in folders if (ROOT / folder / "__init__.py").exists()]
-    # proto-plus is what others mean by `proto`; from the root of the repository too.
+    # `import proto` is proto-plus, even with the root of the repository on the path.
     origin = subprocess.run(
         [sys.executable, "-c", "import proto; print(proto.__file__)"],
         cwd=ROOT,
@@ -160,7 +172,25 @@ def test_class_names_are_unique_within_a_package(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_source_file_opens_with_what_it_is_for(package: str) -> None:
+def test_source_files_have_at_most_400_lines(package: str) -> None:
+    lines = {str(path.relative_to(ROOT)): path.read_text().count("\n") for path in sources(package)}
+    assert {name: count for name, count in lines.items() if count > MAX_FILE_LINES} == {}
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_functions_have_at_most_60_lines(package: str) -> None:
+    too_long: list[str] = []
+    for path in sources(package):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno is not None:
+                lines = node.end_lineno - node.lineno + 1
+                if lines > LONG_FUNCTIONS.get((package, node.name), MAX_FUNCTION_LINES):
+                    too_long.append(f"{path.relative_to(ROOT)}: {node.name} has {lines} lines")
+    assert too_long == []
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_source_file_begins_with_a_docstring(package: str) -> None:
     for path in sources(package):
         docstring = ast.get_docstring(ast.parse(path.read_text())) or ""
         first_line = docstring.partition("\n")[0]
@@ -177,8 +207,8 @@ def test_pins_have_hashes_and_no_addresses() -> None:
         assert text.count("==") <= text.count("--hash=sha256:"), path
 
 
-def test_committed_files_name_no_registry_and_no_place_of_a_developers_machine() -> None:
-    # Written so that this file does not contain what it looks for.
+def test_committed_files_name_no_registry_and_no_local_path() -> None:
+    # Concatenated, so that this file does not contain them.
     hosts = ("pypi" + ".org", "pythonhosted" + ".org", "npmjs" + ".org", "debian" + ".org/debian")
     places = ("/work" + "/main", "/root" + "/")
     forbidden = re.compile("|".join([*map(re.escape, hosts), *places]))
