@@ -1,4 +1,4 @@
-"""Spans in numbers, sent over both transports, and what was acknowledged of them."""
+"""Load of many spans over HTTP and gRPC, and the record of the spans that were acknowledged."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _TIMEOUT_S = 10
 
 @dataclass(slots=True)
 class Sent:
-    """What became of the requests; a request without an answer may or may not be stored."""
+    """The requests and their answers. A request without an answer may or may not be stored."""
 
     requests: list[tuple[list[SpanKey], bytes]] = field(default_factory=list[tuple[list[SpanKey], bytes]])
     acknowledged: set[SpanKey] = field(default_factory=set[SpanKey])
@@ -34,7 +34,7 @@ class Sent:
 
 
 def export_request(dice: random.Random, spans: int) -> tuple[list[SpanKey], bytes]:
-    """A request with so many chat spans of fresh ids: the ids in hex, and the body."""
+    """Return a request with this many chat spans with new ids: the ids in hex, and the body."""
     now_ns = time.time_ns()
     made = [
         Span(
@@ -58,7 +58,7 @@ def export_request(dice: random.Random, spans: int) -> tuple[list[SpanKey], byte
 
 
 class Load:
-    """Threads that send until they are told to stop or the server is gone."""
+    """Threads that send requests until `stop` is called or the server closes the connection."""
 
     def __init__(self, ports: Ports, key: str, seed: int) -> None:
         self.sent = Sent()
@@ -126,7 +126,7 @@ class Load:
 
 
 def send_again(ports: Ports, key: str, sent: Sent) -> None:
-    """Every request once more, as exporters do that saw no answer; each must be accepted."""
+    """Send every request again, as exporters do without an answer; check that each is accepted."""
     connection = http.client.HTTPConnection("127.0.0.1", ports.otlp_http, timeout=_TIMEOUT_S)
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/x-protobuf"}
     for _, body in sent.requests:

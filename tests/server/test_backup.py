@@ -1,4 +1,4 @@
-"""`pulse backup` beside a server under load, and `pulse restore` of what it wrote."""
+"""`pulse backup` during load on the server, and `pulse restore` of the backup."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.server.serving import environ_for, free_ports, run_pulse, serving
 
 
 @pytest.mark.slow
-def test_a_backup_under_load_has_what_was_acknowledged_before_and_serves_again(tmp_path: Path) -> None:
+def test_backup_under_load_has_all_spans_acknowledged_before(tmp_path: Path) -> None:
     data_dir, copy = tmp_path / "data", tmp_path / "copy.db"
     with serving(data_dir) as server:
         environ = environ_for(data_dir, server.ports)

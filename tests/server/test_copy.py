@@ -1,4 +1,4 @@
-"""`pulse copy` from a store that serves under load, killed in the middle, said again, and served from."""
+"""`pulse copy` from a store under load: killed, repeated, and the copy served."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 
 from pulse_storage.engines import engine_of
 
-#: So many rows are there when the copy begins: several pages.
+#: Rows in the source when the copy begins: several pages.
 _ROWS = 2_500
 
 
@@ -30,7 +30,7 @@ def postgres() -> Iterator[Server]:
 
 @pytest.mark.parametrize("to_postgres", [True, False], ids=["sqlite to postgres", "postgres to sqlite"])
 @pytest.mark.slow
-def test_a_copy_that_is_killed_while_the_source_serves_goes_on_and_is_the_same(
+def test_killed_copy_of_a_store_in_use_continues_and_is_equal(
     postgres: Server, tmp_path: Path, to_postgres: bool
 ) -> None:
     name = "target" if to_postgres else "source"
@@ -50,15 +50,15 @@ def test_a_copy_that_is_killed_while_the_source_serves_goes_on_and_is_the_same(
         copying.wait()
         carried = _rows(target)
         sent = load.stop()
-        # Whoever was killed keeps its lease for ten seconds.
+        # The lease of the killed process would last ten seconds.
         for url in (source, target):
             _run(url, "UPDATE leases SET until_ns = 0")
-        told = run_pulse("copy", source, target, "--json", environ=environ)
-        assert told.returncode == 0, told.stderr
+        copied = run_pulse("copy", source, target, "--json", environ=environ)
+        assert copied.returncode == 0, copied.stderr
         assert server.stop() == 0
         stored = {key for keys, _ in sent.requests for key in keys}
         assert sent.acknowledged <= stored
-        [project] = json.loads(told.stdout)["projects"]
+        [project] = json.loads(copied.stdout)["projects"]
         rows = project["source"]["rows"]
         assert 0 < carried < rows
         assert (project["verified"], project["target"]) == (True, project["source"])
@@ -67,7 +67,7 @@ def test_a_copy_that_is_killed_while_the_source_serves_goes_on_and_is_the_same(
         found = server.stored_spans()
         assert len(found) == len(set(found)) == rows
         assert sent.acknowledged <= set(found) <= stored
-        # Nothing is stored twice after the move, and the sums moved too.
+        # The copy has no span twice, and its sums equal those of the source.
         day = {"date_from": "2020-01-01T00:00:00Z", "date_to": "2100-01-01T00:00:00Z", "group_by": "model"}
         [of_model] = server.get("/v1/analytics", **day)["costOverTime"]
         assert (of_model["calls"], of_model["tokens"]) == (rows, 110 * rows)

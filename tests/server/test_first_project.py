@@ -1,4 +1,4 @@
-"""The first project's key: made once, whole, and the same for servers that start at once."""
+"""The first project's key: created once, written completely, and the same for servers that start at once."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from pulse_storage.rows import ApiKey, Project
 
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> Settings:
-    """Those of an empty data directory."""
+    """Return the settings of an empty data directory."""
     (tmp_path / "data").mkdir()
     return read_settings({"PULSE_DATA_DIR": str(tmp_path / "data"), "DATABASE_URL": database_url})
 
 
 @pytest.fixture
 def storage(settings: Settings) -> Iterator[Store]:
-    """An empty store there."""
+    """Open an empty store in the data directory."""
     storage = open_storage(settings.database_url)
     yield storage
     asyncio.run(storage.close())
 
 
-def test_servers_that_start_at_once_agree_on_one_project_and_key(settings: Settings, storage: Store) -> None:
+def test_servers_that_start_at_once_use_one_project_and_key(settings: Settings, storage: Store) -> None:
     async def start_together() -> tuple[list[str | None], list[Project]]:
         keys = await asyncio.gather(*(ensure_first_project(storage, settings) for _ in range(8)))
         return keys, await storage.list_projects()
@@ -44,24 +44,20 @@ def test_servers_that_start_at_once_agree_on_one_project_and_key(settings: Setti
     assert [path.name for path in settings.data_dir.glob("default.key*")] == ["default.key"]
 
 
-def test_a_start_that_died_after_writing_the_key_is_finished_with_that_key(
-    settings: Settings, storage: Store
-) -> None:
+def test_start_after_a_crash_uses_the_key_that_was_written(settings: Settings, storage: Store) -> None:
     left = new_key()
     (settings.data_dir / "default.key").write_text(f"{left}\n")
     assert asyncio.run(ensure_first_project(storage, settings)) == left
     assert asyncio.run(storage.key_by_digest(key_digest(left))) is not None
 
 
-def test_a_key_of_the_environment_that_is_anothers_does_not_hide_the_first(
-    settings: Settings, storage: Store
-) -> None:
+def test_key_of_another_project_in_the_environment_is_ignored(settings: Settings, storage: Store) -> None:
     first = asyncio.run(ensure_first_project(storage, settings))
     foreign = dataclasses.replace(settings, api_key=new_key())
     assert asyncio.run(ensure_first_project(storage, foreign)) == first
 
 
-def test_a_key_file_that_holds_no_key_is_left_as_it_is(settings: Settings, storage: Store) -> None:
+def test_key_file_without_a_key_is_unchanged(settings: Settings, storage: Store) -> None:
     key_file = settings.data_dir / "default.key"
     key_file.write_text("pulse_sk_\n")
     with pytest.raises(CommandFailed, match="contains no API key; move it away"):
@@ -70,7 +66,7 @@ def test_a_key_file_that_holds_no_key_is_left_as_it_is(settings: Settings, stora
     assert asyncio.run(storage.list_projects()) == []
 
 
-def test_invalid_key_is_not_returned(settings: Settings, storage: Store) -> None:
+def test_revoked_key_is_not_returned(settings: Settings, storage: Store) -> None:
     key = asyncio.run(ensure_first_project(storage, settings))
     assert key is not None
     (record,) = asyncio.run(_keys(storage))
@@ -78,7 +74,7 @@ def test_invalid_key_is_not_returned(settings: Settings, storage: Store) -> None
     assert asyncio.run(ensure_first_project(storage, settings)) is None
 
 
-def test_a_store_with_projects_gets_no_default(settings: Settings, storage: Store) -> None:
+def test_store_with_projects_gets_no_default_project(settings: Settings, storage: Store) -> None:
     shop = Project(id="shop", name="shop", created_ns=1)
     asyncio.run(storage.create_project(shop, key_record(new_key(), "shop", created_ns=1)))
     assert asyncio.run(ensure_first_project(storage, settings)) is None

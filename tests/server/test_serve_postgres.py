@@ -1,4 +1,4 @@
-"""`pulse serve` on PostgreSQL, from the exporter to the answer."""
+"""`pulse serve` on PostgreSQL: crashes of Pulse and of PostgreSQL under load, and repeated reads."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ def postgres() -> Iterator[Server]:
 
 
 @pytest.mark.slow
-def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(
-    postgres: Server, tmp_path: Path
-) -> None:
+def test_kill_9_under_load_loses_and_doubles_no_acknowledged_span(postgres: Server, tmp_path: Path) -> None:
     execute(postgres.url(), "CREATE DATABASE pulse")
     url = postgres.url("pulse").replace("postgres@", "postgres:secret@")
     data_dir, ports = tmp_path / "data", free_ports()
@@ -43,7 +41,7 @@ def test_kill_9_under_load_loses_nothing_acknowledged_and_doubles_nothing(
     assert not (data_dir / "pulse.db").exists()
 
 
-def test_a_server_that_crashes_under_load_is_answered_with_503_and_loses_nothing(
+def test_crash_of_postgres_under_load_responds_503_and_loses_nothing(
     postgres: Server, tmp_path: Path
 ) -> None:
     url = postgres.store("crashed")
@@ -57,7 +55,7 @@ def test_a_server_that_crashes_under_load_is_answered_with_503_and_loses_nothing
         before = len(load.sent.acknowledged)
         load.wait_until_acknowledged(before + 1)
         sent = load.stop()
-        # gRPC's load ends at its first refusal.
+        # The gRPC thread ends at its first refusal.
         assert set(sent.refused) == {"HTTP 503"}
         stored = server.stored_spans()
         assert sent.acknowledged <= set(stored)
@@ -68,8 +66,8 @@ def test_a_server_that_crashes_under_load_is_answered_with_503_and_loses_nothing
     recount(lambda sql: execute(url, sql))
 
 
-def test_lists_sessions_and_groups_are_answered_again_and_again(postgres: Server, tmp_path: Path) -> None:
-    """Each start once ended by SIGSEGV within the first lists: see ADR 0017."""
+def test_repeated_reads_of_every_kind_respond(postgres: Server, tmp_path: Path) -> None:
+    """An earlier reader ended the process by SIGSEGV within the first lists (ADR 0017)."""
     with serving(tmp_path / "data", DATABASE_URL=postgres.store("lists")) as server:
         load = Load(server.ports, server.key, seed=5)
         load.wait_until_acknowledged()

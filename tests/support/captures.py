@@ -1,6 +1,6 @@
 """Replays captured exports of real instrumentors through mapping and a real store.
 
-`tests/captures` holds a choice of them; `PULSE_TEST_CAPTURES` names a folder of the same shape with more.
+`tests/captures` contains a selection; `PULSE_TEST_CAPTURES` names a folder with more, in the same layout.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | Non
 
 @dataclass(frozen=True, slots=True)
 class Capture:
-    """One scenario of one dialect, and what must be known after it was received."""
+    """One scenario of one dialect, and the expected calls."""
 
     name: str
     expected: Mapping[str, Json]
 
     @property
     def request(self) -> ExportTraceServiceRequest:
-        """All its spans in one request."""
+        """Return one request with all spans."""
         return ExportTraceServiceRequest.FromString((FOLDER / f"{self.name}.pb").read_bytes())
 
     @property
     def logs(self) -> ExportLogsServiceRequest | None:
-        """Its log records, if the dialect sent any."""
+        """Return the log records; None if the capture has none."""
         path = FOLDER / f"{self.name}.logs.pb"
         return ExportLogsServiceRequest.FromString(path.read_bytes()) if path.exists() else None
 
     @property
     def received_ns(self) -> int:
-        """A second after its last span."""
+        """Return a time one second after the last span."""
         return int(str(self.expected["last_ns"])) + 1_000_000_000
 
 
 def captures() -> list[Capture]:
-    """All captures of the folder, by name."""
+    """Return all captures of the folder, by name."""
     expectations = cast("dict[str, dict[str, Json]]", orjson.loads((FOLDER / "expect.json").read_bytes()))
     return [Capture(name, expected) for name, expected in sorted(expectations.items())]
 
 
 def record_by_record(request: ExportLogsServiceRequest) -> list[ExportLogsServiceRequest]:
-    """The same log records, each in a request of its own."""
+    """Return a request for each log record."""
     return [
         ExportLogsServiceRequest(resource_logs=[ResourceLogs(scope_logs=[ScopeLogs(log_records=[record])])])
         for resource_logs in request.resource_logs
@@ -69,7 +69,7 @@ def record_by_record(request: ExportLogsServiceRequest) -> list[ExportLogsServic
 
 
 def span_by_span(request: ExportTraceServiceRequest) -> list[ExportTraceServiceRequest]:
-    """The same spans, each in a request of its own."""
+    """Return a request for each span."""
     return [
         ExportTraceServiceRequest(
             resource_spans=[
@@ -103,7 +103,7 @@ async def replay(
 
 
 async def stored_calls(storage: StorageAdapter, project_id: str) -> list[dict[str, Json]]:
-    """The counted model calls as the API shows them, oldest first, with bodies."""
+    """Return the counted model calls as the API's JSON, oldest first, with bodies."""
     page = await storage.list_traces(project_id, TraceFilter(), Page(limit=1000, order="asc"))
     calls: list[dict[str, Json]] = []
     for row in page.rows:
@@ -114,12 +114,12 @@ async def stored_calls(storage: StorageAdapter, project_id: str) -> list[dict[st
 
 
 def shown(record: TraceRecord) -> dict[str, Json]:
-    """A record as the API's JSON shows it."""
+    """Return a record as the API's JSON."""
     return cast("dict[str, Json]", orjson.loads(orjson.dumps(trace_object(record, bodies=True))))
 
 
 def differences(capture: Capture, calls: Sequence[Mapping[str, Json]]) -> list[str]:
-    """What is not as the capture expects, one line each."""
+    """Return the differences from the expected calls, one line each."""
     expected, found = capture.expected, list[str]()
     if expected.get("optional") and not calls:
         return []
@@ -143,7 +143,7 @@ def differences(capture: Capture, calls: Sequence[Mapping[str, Json]]) -> list[s
 
 
 def _fits(want: Json, got: Json) -> bool:
-    """Whether a value is as `expect.json` wants it: a value, one of several, near, containing, an error."""
+    """Return whether a value matches `expect.json`: equal, one of several, near, containing, an error."""
     if not isinstance(want, dict):
         return want == got or _same_text(want, got)
     if "any" in want:
@@ -158,7 +158,7 @@ def _fits(want: Json, got: Json) -> bool:
 
 
 def _same_text(want: Json, got: Json) -> bool:
-    """Texts are compared without outer blanks, JSON texts by content."""
+    """Compare texts without leading and trailing white space, JSON texts by content."""
     if not (isinstance(want, str) and isinstance(got, str)):
         return False
     if want.strip() == got.strip():

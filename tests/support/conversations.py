@@ -8,7 +8,7 @@ from pydoc_data.topics import topics
 from random import Random
 from typing import cast
 
-#: Prose and code that every Python has: some 600 KB of the language's reference.
+#: Prose and code that every Python contains: some 600 KB of the language reference.
 _PARAGRAPHS = [
     paragraph.strip()
     for topic in sorted(topics)
@@ -18,14 +18,14 @@ _PARAGRAPHS = [
 
 
 class Conversations:
-    """Documents of one conversation each, turn by turn; sizes in characters. One seed, one text."""
+    """Generates the documents of a conversation by turn. Sizes are in characters; a seed fixes the text."""
 
     def __init__(self, seed: int = 7, *, spaced: bool = False) -> None:
         self._random = Random(seed)
         self._separators = (", ", ": ") if spaced else (",", ":")
 
     def text(self, chars: float) -> str:
-        """Some paragraphs that follow each other."""
+        """Return consecutive paragraphs of about this many characters."""
         size = max(20, int(chars * self._random.lognormvariate(0, 0.5)))
         at = self._random.randrange(len(_PARAGRAPHS) - 50)
         text = ""
@@ -35,7 +35,7 @@ class Conversations:
         return text[:size]
 
     def tools(self, count: int = 12) -> list[object]:
-        """Definitions of tools, some 900 characters each."""
+        """Return tool definitions of about 900 characters each."""
         return [
             {
                 "type": "function",
@@ -66,7 +66,10 @@ class Conversations:
         window: int | None = None,
         changing_system: bool = False,
     ) -> Iterator[bytes]:
-        """OpenAI's chat completions; only the last `window` messages, or a system prompt with the time."""
+        """Yield requests of OpenAI's chat completions.
+
+        `window` limits them to the last messages; `changing_system` puts the time into the system prompt.
+        """
         instructions = self.text(system)
         messages: list[object] = []
         for turn in range(turns):
@@ -82,7 +85,7 @@ class Conversations:
             messages.append({"role": "assistant", "content": self.text(answer)})
 
     def responses(self, turns: int = 20, *, user: int = 300, answer: int = 1500) -> Iterator[bytes]:
-        """OpenAI's responses: instructions, and a list of input items."""
+        """Yield requests of OpenAI's responses: instructions and a list of input items."""
         instructions = self.text(1500)
         items: list[object] = []
         for _ in range(turns):
@@ -92,7 +95,7 @@ class Conversations:
             items.append({"type": "message", "id": self._id("msg"), "role": "assistant", "content": content})
 
     def agent(self, turns: int = 20, *, result: int = 1500) -> Iterator[bytes]:
-        """Anthropic's messages: an agent that reads, with the mark for caching on the newest message."""
+        """Yield requests of Anthropic's messages: an agent, cache control on the newest message."""
         tools, system = self.tools(), self.text(3000)
         messages: list[dict[str, object]] = [
             {"role": "user", "content": [{"type": "text", "text": self.text(300)}]}

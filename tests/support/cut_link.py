@@ -1,4 +1,4 @@
-"""A relay between a client and a server on a socket of the file system, which cuts connections short."""
+"""A relay between a client and a server on a Unix socket that can cut connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _AT_ONCE = 65_536
 
 
 class CutLink:
-    """Carries bytes both ways; once told to, cuts a connection after so many of them, to the byte."""
+    """Forwards bytes in both directions; `cut_after` ends a connection after an exact number of bytes."""
 
     def __init__(self, folder: Path, server: Path) -> None:
         self._server = server
@@ -27,12 +27,12 @@ class CutLink:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut_after(self, number: int | None) -> None:
-        """Carry so many bytes more, both ways together, then end that connection. None: carry everything."""
+        """End a connection after this many more bytes in both directions together. None: never."""
         with self._lock:
             self._left = number
 
     def close(self) -> None:
-        """Take no more connections."""
+        """Accept no more connections."""
         self._listener.close()
         os.unlink(self._path)
 

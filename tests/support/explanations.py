@@ -1,4 +1,4 @@
-"""Spans explained as a client of the API sees it."""
+"""Explanations of spans in the JSON of the API."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CALL: dict[str, Value] = {
 def explained(
     *spans: Span, scope: str = GENAI, resource: Mapping[str, Value] | None = None, mappings: int = 100_000
 ) -> list[dict[str, Any]]:
-    """What is told of spans that come together."""
+    """Return the explanations of spans that are sent in one request."""
     request = trace_request(*spans, scope=scope, resource=resource)
     return answer(request, mappings=mappings)["spans"]
 

@@ -1,4 +1,4 @@
-"""Real clients over the fake provider, and one way to call them whether sync or async."""
+"""Real clients on the fake provider, and one function to call sync and async ones."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ ANTHROPIC_TRACES_ITSELF = find_spec("anthropic._tracing") is not None
 
 
 def chat_helpers(client: Any) -> Any:
-    """Where the client has `parse` and `stream` for chat: under `beta` in its oldest versions."""
+    """Return the object with `parse` and `stream` for chat: `beta.chat` in the oldest versions."""
     return (
         client.chat.completions if hasattr(client.chat.completions, "parse") else client.beta.chat.completions
     )
 
 
 def result_of(value: Any) -> Any:
-    """The result of a call: the value itself, or what a coroutine returns, read when it is a stream."""
+    """Return the result of a call: await coroutines, read streams to their end."""
 
     async def awaited() -> Any:
         result = await value

@@ -19,7 +19,7 @@ Json = Mapping[str, Any]
 
 @dataclass
 class Body(http.SyncByteStream, http.AsyncByteStream):  # pyright: ignore[reportUntypedBaseClass]
-    """A body that arrives piece by piece, may break off, and remembers whether it was closed."""
+    """A body in pieces that may end with an error, and records whether it was closed."""
 
     pieces: Iterable[bytes]
     breaks_with: BaseException | None = None
@@ -55,21 +55,21 @@ class Answer:
 
 
 def json_answer(value: object, status: int = 200, **headers: str) -> Answer:
-    """A JSON document; `retry_after_ms="1"` and the like become headers."""
+    """Return an answer with a JSON document; keywords such as `retry_after_ms="1"` become headers."""
     answer = raw_answer(json.dumps(value).encode(), status=status)
     extra = {name.replace("_", "-"): text for name, text in headers.items()}
     return replace(answer, headers={**answer.headers, **extra})
 
 
 def raw_answer(data: bytes, content_type: str = "application/json", status: int = 200) -> Answer:
-    """Any bytes."""
+    """Return an answer with these bytes."""
     return Answer(Body([data]), status, {"content-type": content_type})
 
 
 def event_answer(
     events: Iterable[Json], *, done: bool = False, breaks_with: BaseException | None = None
 ) -> Answer:
-    """Server-sent events, each in a piece of its own, with Anthropic's event line when typed."""
+    """Return an answer of server-sent events, one piece each, with Anthropic's event line when typed."""
     pieces = [_event(event) for event in events]
     if done:
         pieces.append(b"data: [DONE]\n\n")
@@ -83,7 +83,7 @@ def _event(event: Json) -> bytes:
 
 
 class FakeProvider:
-    """Answers each request with the next scripted answer and keeps the request."""
+    """Responds to each request with the next scripted answer and records the request."""
 
     def __init__(self, *answers: Answer | BaseException) -> None:
         self.answers: deque[Answer | BaseException] = deque(answers)
@@ -101,11 +101,11 @@ class FakeProvider:
         return [json.loads(request.content) for request in self.requests]
 
     def sync_client(self) -> Any:
-        """An HTTP client that talks to this provider only."""
+        """Return an HTTP client whose requests all go to this provider."""
         return http.Client(transport=http.MockTransport(self._handle))
 
     def async_client(self) -> Any:
-        """The same for asyncio."""
+        """Return an asyncio HTTP client whose requests all go to this provider."""
         return http.AsyncClient(transport=http.MockTransport(self._handle))
 
     def _handle(self, request: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A pgbouncer in front of a test server, where the machine has one."""
+"""A pgbouncer in front of a test server, if pgbouncer is installed."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ _PORT = 6432
 
 
 class Pooler:
-    """Hands out few connections of a server to many clients."""
+    """A running pooler, which shares few connections of a server among many clients."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def url(self, database: str) -> str:
-        """The URL of one of the server's databases."""
+        """Return the URL of one of the server's databases through the pooler."""
         return f"postgresql://postgres@/{database}?host={self._folder}&port={_PORT}"
 
 
 @contextlib.contextmanager
 def pooler(server: Server, mode: Literal["session", "transaction", "statement"]) -> Generator[Pooler]:
-    """A pooler of this mode with few connections. Skips the test if the machine has none: it is optional."""
+    """Run a pooler in this mode with few connections. Skips the test if pgbouncer is not installed."""
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if program is None:
         pytest.skip("no pooler for the tests: install pgbouncer")

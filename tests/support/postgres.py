@@ -1,9 +1,9 @@
-"""A PostgreSQL server for the tests: the one that is named, the system's, or that of a wheel.
+"""A PostgreSQL server for the tests: a configured one, the system's, or that of a wheel.
 
-`PULSE_TEST_POSTGRES_URL` names a server on which databases may be made. Otherwise one is started in a
-directory of its own, listening on a socket there and nowhere else, and ended with the tests: by the programs
-in the folder that `PULSE_TEST_POSTGRES_BIN` names, by those on the path, or by a wheel's. Where there are
-none of them the tests are skipped, but fail with `CI` set.
+`PULSE_TEST_POSTGRES_URL` names a server on which the tests may create databases. Otherwise they start a
+server in a temporary directory, on a Unix socket there only, and end it after the tests. Its programs are
+those of the folder `PULSE_TEST_POSTGRES_BIN`, else those on PATH, else the newest installed version, else
+those of a wheel. Without any, the tests are skipped; with `CI` set they fail.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ _SETTINGS = {
     "listen_addresses": "",
     "max_connections": "200",
     "shared_buffers": "128MB",
-    # Of the machine's own crash nothing in the tests can tell; everything else stays as it is delivered.
+    # No test crashes the machine itself. All other settings are the defaults.
     "fsync": "off",
     "timezone": "UTC",
 }
 
 
 class Server:
-    """A server that tests may stop and start, and its databases."""
+    """A server that tests may stop and start."""
 
     def __init__(self, programs: Path, folder: Path, user: str | None) -> None:
         self.programs = programs
@@ -45,26 +45,26 @@ class Server:
         self.user = user
 
     def url(self, database: str = "postgres") -> str:
-        """The URL of one of its databases."""
+        """Return the URL of one of its databases."""
         return f"postgresql://postgres@/{database}?host={self.folder}"
 
     def store(self, name: str) -> str:
-        """The URL of a new database that is a store without rows."""
+        """Create a database with the schema of a store; return its URL."""
         execute(self.url(), f"CREATE DATABASE {name}")
         engine_of(self.url(name)).apply(self.url(name))
         return self.url(name)
 
     def start(self) -> None:
-        """Start, and return when it takes connections."""
+        """Start the server; return when it accepts connections."""
         self._run("pg_ctl", "start", "-w", "-D", self._data, "-l", f"{self.folder}/log", "-o", self._options)
 
     def stop(self, mode: str = "fast") -> None:
-        """End it; `immediate` is a crash."""
+        """Stop the server; the mode `immediate` is a crash."""
         self._run("pg_ctl", "stop", "-w", "-m", mode, "-D", self._data)
 
     @contextlib.contextmanager
     def stands_still(self) -> Generator[None]:
-        """Meanwhile it and all its processes keep their connections and do nothing."""
+        """Suspend all processes of the server; their connections stay open."""
         first = int((Path(self._data) / "postmaster.pid").read_text().split()[0])
         children = Path(f"/proc/{first}/task/{first}/children").read_text().split()
         processes = [first, *map(int, children)]
@@ -79,14 +79,14 @@ class Server:
                     os.kill(process, signal.SIGCONT)
 
     def become_standby(self) -> None:
-        """From the next start on it only reads, until it is promoted."""
+        """Make the server read-only from its next start, until it is promoted."""
         marker = Path(self._data) / "standby.signal"
         marker.touch()
         if self.user is not None:
             shutil.chown(marker, self.user)
 
     def make(self) -> None:
-        """Make its directory."""
+        """Create its data directory."""
         self._run(
             "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"
         )
@@ -120,9 +120,9 @@ class Server:
 
 @contextlib.contextmanager
 def own_server() -> Generator[Server]:
-    """A server that the caller may crash."""
+    """Run a server that the caller may crash."""
     programs = _programs()
-    # The server refuses to run as root.
+    # PostgreSQL refuses to run as root.
     user = "nobody" if os.geteuid() == 0 else None
     folder = Path(tempfile.mkdtemp(prefix="pulse-pg-"))
     try:
@@ -142,7 +142,7 @@ def own_server() -> Generator[Server]:
 
 @contextlib.contextmanager
 def any_server() -> Generator[str]:
-    """The URL of a server on which databases may be made."""
+    """Yield the URL of a server on which the caller may create databases."""
     named = os.environ.get("PULSE_TEST_POSTGRES_URL")
     if named:
         yield named
@@ -152,12 +152,12 @@ def any_server() -> Generator[str]:
 
 
 def database_url(server_url: str, name: str) -> str:
-    """The URL of another database on the same server."""
+    """Return the URL of another database on the same server."""
     return urlsplit(server_url)._replace(path=f"/{name}").geturl()
 
 
 def execute(url: str, sql: str) -> list[tuple[object, ...]]:
-    """Run a statement by itself; its rows, if it answers any."""
+    """Run a statement in autocommit; return its rows, or an empty list if it returns none."""
     with psycopg.connect(url, autocommit=True) as connection:
         cursor = connection.execute(cast("LiteralString", sql))
         return cursor.fetchall() if cursor.description is not None else []

@@ -1,4 +1,4 @@
-"""A collector with everything behind it but the command line: routes, mapping, key ring and store."""
+"""A collector without the command line: routes, mapping, key ring and store."""
 
 from __future__ import annotations
 
@@ -53,20 +53,20 @@ class Receiver:
 
     @property
     def bearer(self) -> dict[str, str]:
-        """The header that carries the key."""
+        """Return the header with the key."""
         return {"authorization": f"Bearer {self.key}"}
 
     def run(self, work: Coroutine[Any, Any, ResultT]) -> ResultT:
-        """Await something on the collector's loop."""
+        """Run a coroutine on the collector's loop; return its result."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
 
     def rows(self) -> list[TraceRecord]:
-        """All that the project has stored, oldest first."""
+        """Return all rows of the project, oldest first."""
         where = TraceFilter(operation="all", counted=None)
         return self.run(self.storage.list_traces(self.project_id, where, Page(limit=1000, order="asc"))).rows
 
     def metric(self, name: str, **labels: str) -> float:
-        """A sample of the metrics; 0 if it was never touched."""
+        """Return a sample of the metrics; 0 if it has no value."""
         return self.registry.get_sample_value(name, labels) or 0.0
 
 
@@ -80,7 +80,7 @@ def running_receiver(
     max_inflight_bytes: int = 128 << 20,
     max_spans: int = 50_000,
 ) -> Generator[Receiver]:
-    """A receiver on a new store, with a loop of its own in a thread; the store is checked after the test."""
+    """Run a receiver on a new store, with an event loop in a thread; check the store after the test."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
@@ -119,7 +119,7 @@ def running_receiver(
 
 
 def chat_span(number: int, **attributes: str | int) -> Span:
-    """A model call in a trace of its own; further attributes by name with `__` for dots."""
+    """Return a model call, the only span of its trace; keywords are attributes with `__` for dots."""
     values: dict[str, str | int] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
@@ -145,7 +145,7 @@ def chat_span(number: int, **attributes: str | int) -> Span:
 
 
 def request_of(*spans: Span) -> ExportTraceServiceRequest:
-    """An export request with these spans."""
+    """Return an export request with these spans."""
     return ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[ScopeSpans(spans=spans)])])
 
 
@@ -157,7 +157,7 @@ def post(
     *,
     auth: dict[str, str] | None = None,
 ) -> httpx2.Response:
-    """Post to the collector's app, with its project's key unless `auth` says otherwise."""
+    """Send a POST request to the collector's app, with the project's key unless `auth` is given."""
 
     async def send() -> httpx2.Response:
         transport = httpx2.ASGITransport(receiver.app)

@@ -1,4 +1,4 @@
-"""Builders of rows: a test names only the columns that it is about."""
+"""Builders of rows: a test names only the columns that it tests."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _CHAT = BLANK_ROW._replace(
 def span(
     number: int = 1, *, trace: int | None = None, parent: int | None = None, **columns: object
 ) -> SpanRow:
-    """A chat call in a trace of its own, `number` seconds after noon."""
+    """Return a chat call, by default the only span of its trace, `number` seconds after noon."""
     return _CHAT._replace(
         otel_trace_id=(number if trace is None else trace).to_bytes(16, "big"),
         otel_span_id=number.to_bytes(8, "big"),
@@ -52,13 +52,13 @@ def span(
 
 
 def step(number: int, *, trace: int | None = None, parent: int | None = None, **columns: object) -> SpanRow:
-    """A gen-ai span that is no model call: an agent, a tool, a chain."""
+    """Return a gen-ai span that is not a model call: an agent, a tool, a chain."""
     no_call = {"model_call": False, "operation": "invoke_agent", "name": "invoke_agent", "model_used": None}
     return span(number, trace=trace, parent=parent, **_NO_USAGE, **no_call)._replace(**columns)
 
 
 def other(number: int, *, trace: int | None = None, parent: int | None = None, **columns: object) -> SpanRow:
-    """A span that is not gen-ai."""
+    """Return a span that is not gen-ai."""
     foreign = {"gen_ai": False, "operation": None, "name": "GET /", "provider": None, "model_requested": None}
     return step(number, trace=trace, parent=parent, **foreign)._replace(**columns)
 
@@ -75,7 +75,7 @@ _NO_USAGE = {
 
 
 def project(id: str = "p", *, created_ns: int = NOON_NS) -> tuple[Project, ApiKey]:
-    """A project and its first key."""
+    """Return a project and its first key."""
     return Project(id, f"project {id}", created_ns), key_record(new_key(), id, created_ns=created_ns)
 
 

@@ -1,4 +1,4 @@
-"""Builders of OTLP spans: one line each, with the values that a test cares about."""
+"""Builders of OTLP spans: a test gives only the values that it tests."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def span(
     message: str = "",
     events: Sequence[Span.Event] = (),
 ) -> Span:
-    """A span that started at START_NS and took a quarter of a second."""
+    """Return a span that starts at START_NS and takes 250 ms by default."""
     return Span(
         trace_id=trace_id,
         span_id=span_id.to_bytes(8, "big"),
@@ -59,7 +59,7 @@ def span(
 
 
 def chat_span(*, span_id: int = 1, **attributes: Value) -> Span:
-    """A chat span as OpenTelemetry's instrumentors write it without content; keywords add attributes."""
+    """Return a chat span of OpenTelemetry's instrumentors without content; keywords add attributes."""
     return span({**CHAT, **attributes}, span_id=span_id)
 
 
@@ -101,7 +101,7 @@ def trace_request(
     version: str = "1.0",
     resource: Mapping[str, Value] | None = None,
 ) -> ExportTraceServiceRequest:
-    """A request of one resource and one scope."""
+    """Return a request with one resource and one scope."""
     return ExportTraceServiceRequest(
         resource_spans=[
             ResourceSpans(
@@ -115,7 +115,7 @@ def trace_request(
 
 
 def row_of(single: Span, *, scope: str = "", resource: Mapping[str, Value] | None = None) -> SpanRow:
-    """The row of the only span of a request."""
+    """Return the row of the only span of a request."""
     mapped = map_spans("p1", trace_request(single, scope=scope, version="", resource=resource), RECEIVED_NS)
     assert not mapped.rejected
     (row,) = mapped.rows
@@ -123,12 +123,12 @@ def row_of(single: Span, *, scope: str = "", resource: Mapping[str, Value] | Non
 
 
 def key_values(attributes: Mapping[str, Value]) -> list[KeyValue]:
-    """Attributes as OTLP has them."""
+    """Return attributes in OTLP's form."""
     return [KeyValue(key=key, value=any_value(value)) for key, value in attributes.items()]
 
 
 def any_value(value: Value) -> AnyValue:
-    """A value as OTLP has it; None is a value that is not set."""
+    """Return a value in OTLP's form; None is a value that is not set."""
     match value:
         case None:
             return AnyValue()
@@ -181,5 +181,5 @@ def known_columns(row: SpanRow) -> dict[str, Value]:
 
 
 def as_json(document: Value) -> str:
-    """A document as the JSON text that an attribute holds."""
+    """Return a document as JSON text for an attribute."""
     return orjson.dumps(document).decode()

@@ -1,4 +1,4 @@
-"""Telemetry of model calls as several instrumentations write it at once, for tests of the whole path."""
+"""Generated telemetry of model calls that several instrumentations record at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Sent:
 
 @st.composite
 def telemetry(draw: st.DrawFn) -> list[Sent]:
-    """Up to five calls in one or two traces, each told by one to three spans, below wrappers or not."""
+    """Draw up to five calls in one or two traces, each with one to three spans, with or without wrappers."""
     sent: list[Sent] = []
     for number in range(1, draw(st.integers(1, 5), label="calls") + 1):
         trace = draw(st.integers(1, 2), label="trace")
@@ -37,7 +37,7 @@ def telemetry(draw: st.DrawFn) -> list[Sent]:
 
 
 def requests(sent: Sequence[Sent]) -> list[ExportTraceServiceRequest | ExportLogsServiceRequest]:
-    """The spans as one request, the log records as another."""
+    """Return one request with the spans and one with the log records."""
     spans = ExportTraceServiceRequest()
     records: list[LogRecord] = []
     for one in sent:
@@ -54,7 +54,7 @@ def requests(sent: Sequence[Sent]) -> list[ExportTraceServiceRequest | ExportLog
 
 
 def _call(draw: st.DrawFn, number: int, trace: int, wrapper: int) -> list[Sent]:
-    """A call of Anthropic's or OpenAI's model by an instrumentor, and what else tells of it."""
+    """Draw the span of an instrumentor for a call, and other spans and events of the same call."""
     kind = draw(st.sampled_from(sorted(_INSTRUMENTORS)), label="instrumentor")
     scope, attributes = _INSTRUMENTORS[kind]
     response_id = f"{'msg' if kind == 'anthropic' else 'chatcmpl'}_{number}"
@@ -87,8 +87,8 @@ def _call(draw: st.DrawFn, number: int, trace: int, wrapper: int) -> list[Sent]:
 
 
 def _native(draw: st.DrawFn, number: int, trace: int, above: int, response_id: str) -> list[Sent]:
-    """The Anthropic client's own span: none, below the instrumentor's, beside it, or in another trace."""
-    place = draw(st.sampled_from(("none", "below", "beside", "elsewhere")), label="native span")
+    """Draw the Anthropic client's span: none, a child or sibling of the instrumentor's, or elsewhere."""
+    place = draw(st.sampled_from(("none", "child", "sibling", "other trace")), label="native span")
     if place == "none":
         return []
     attributes: dict[str, Value] = {
@@ -103,9 +103,9 @@ def _native(draw: st.DrawFn, number: int, trace: int, above: int, response_id: s
     native = span(
         attributes,
         span_id=20 + number,
-        parent_id={"below": number, "beside": above}.get(place, 0),
+        parent_id={"child": number, "sibling": above}.get(place, 0),
         name="anthropic.messages.create",
-        trace_id=_trace_id(9 if place == "elsewhere" else trace),
+        trace_id=_trace_id(9 if place == "other trace" else trace),
         start_ns=START_NS + number * 1_000_000_000 + 500,
         duration_ms=249,
     )
@@ -113,7 +113,7 @@ def _native(draw: st.DrawFn, number: int, trace: int, above: int, response_id: s
 
 
 def _wrappers(trace: int) -> list[Sent]:
-    """An agent that names user and session, and below it a wrapper that repeats the sums of its calls."""
+    """Return an agent span with user and session, and its child, a wrapper with the sums of the calls."""
     agent: dict[str, Value] = {
         "gen_ai.operation.name": "invoke_agent",
         "session.id": f"s{trace}",
@@ -132,7 +132,7 @@ def _wrappers(trace: int) -> list[Sent]:
 
 
 def _events(number: int, trace: int) -> list[Sent]:
-    told: list[tuple[str, Value]] = [
+    events: list[tuple[str, Value]] = [
         ("gen_ai.user.message", {"content": f"question {number}"}),
         ("gen_ai.choice", {"index": 0, "finish_reason": "stop", "message": {"content": "an answer" * 80}}),
     ]
@@ -147,7 +147,7 @@ def _events(number: int, trace: int) -> list[Sent]:
                 span_id=number.to_bytes(8, "big"),
             ),
         )
-        for rank, (name, body) in enumerate(told)
+        for rank, (name, body) in enumerate(events)
     ]
 
 
