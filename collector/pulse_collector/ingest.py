@@ -73,7 +73,7 @@ class Collector:
         registry: CollectorRegistry,
         checkpoint: Callable[[], None] = no_checkpoint,
     ) -> None:
-        """Mapping calls `checkpoint` between spans, which may wait for reads in progress (ADR 0015)."""
+        """Set the limits. Mapping calls `checkpoint` between spans to yield to reads (ADR 0015)."""
         self.max_body_bytes = max_body_bytes
         self._reader = RequestReader(max_body_bytes, max_spans, SpanMapper(checkpoint))
         self._over_limit = (

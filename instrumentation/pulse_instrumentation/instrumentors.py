@@ -117,7 +117,7 @@ class _ClientInstrumentor:
             raise dependencies.DependencyConflictError(conflict)
 
     def _install(self, module: object) -> None:
-        """Hook the base classes of the module, unless `uninstrument()` was called before its import."""
+        """Install hooks on the base classes of the module, unless `uninstrument()` preceded its import."""
         if self._recorder is None or not (self._any_version or self._is_new_enough()):
             return
         for name in BASE_CLASSES:

@@ -280,7 +280,7 @@ def test_losses_are_logged_as_warnings(collector: Sink, caplog: pytest.LogCaptur
 def test_queue_class_is_looked_up_when_the_thread_starts(
     collector: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """gevent replaces threads and queues after the import of Pulse, as in gunicorn's preloaded workers."""
+    """Gevent replaces threads and queues after the import of Pulse, as in gunicorn's preloaded workers."""
     waited: list[object] = []
 
     class Later(queue.SimpleQueue[Any]):

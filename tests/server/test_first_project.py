@@ -66,7 +66,7 @@ def test_key_file_without_a_key_is_unchanged(settings: Settings, storage: Store)
     assert asyncio.run(storage.list_projects()) == []
 
 
-def test_revoked_key_is_not_returned(settings: Settings, storage: Store) -> None:
+def test_invalid_key_is_not_returned(settings: Settings, storage: Store) -> None:
     key = asyncio.run(ensure_first_project(storage, settings))
     assert key is not None
     (record,) = asyncio.run(_keys(storage))

@@ -79,8 +79,11 @@ class Server:
 
 
 def server_of(client: object, chosen: str | None, default: str) -> Server:
-    """Return the server of a client. The provider is `chosen`, else found by class, else by host, else
-    `default`, which is the library's own provider."""
+    """Return the server of a client.
+
+    The provider is `chosen`, else found by class, else by host, else `default`, which is the library's own
+    provider.
+    """
     url = base_url(client)
     host = text(field(url, "host"))
     port = integer(field(url, "port"))
@@ -95,8 +98,10 @@ def server_of(client: object, chosen: str | None, default: str) -> Server:
 
 
 def base_url(client: object) -> object:
-    """Return the base URL of a client. Read from the private attribute, as openai's property is slow: it
-    executes an import at each access."""
+    """Return the base URL of a client.
+
+    Read from the private attribute, because openai's property is slow: it executes an import at each access.
+    """
     url: object = vars(client).get("_base_url") if _keeps_base_url(type(client)) else None
     return getattr(client, "base_url", None) if url is None else url
 
