@@ -57,7 +57,7 @@ def test_connections_are_set_up_for_durability(tmp_path: Path) -> None:
     schema.apply_to(writer, path)
     assert writer.pragma("journal_mode") == "wal"
     assert writer.pragma("synchronous") == 2
-    assert writer.pragma("page_size") == 16384
+    assert writer.pragma("page_size") == 4096
     assert writer.pragma("foreign_keys") == 1
     reader = open_reader(path)
     with pytest.raises(apsw.ReadOnlyError):
@@ -116,13 +116,26 @@ async def test_emptied_file_beside_a_log_is_refused_and_left_alone(tmp_path: Pat
     assert (path.read_bytes(), log.read_bytes()) == (b"", data)
 
 
+async def test_a_file_of_an_older_version_keeps_its_page_size(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "pulse.db")
+    connection.executescript("PRAGMA page_size = 16384; CREATE TABLE t (x); DROP TABLE t")
+    connection.close()
+    storage = await _open(tmp_path)
+    await storage.ingest([span(number, metadata="x" * 3000) for number in range(1, 101)])
+    assert len((await storage.list_traces("p", TraceFilter(from_ns=0), Page())).rows) == 50
+    await storage.close()
+    connection = sqlite3.connect(tmp_path / "pulse.db")
+    assert connection.execute("PRAGMA page_size").fetchone() == (16384,)
+    connection.close()
+
+
 async def test_damaged_page_is_told_not_hidden(tmp_path: Path) -> None:
     storage = await _open(tmp_path)
     await storage.ingest([span(number, metadata="x" * 3000) for number in range(1, 1001)])
     await storage.close()
     pages = (tmp_path / "pulse.db").read_bytes()
     # All but the schema.
-    (tmp_path / "pulse.db").write_bytes(pages[: 16384 * 8] + os.urandom(len(pages) - 16384 * 8))
+    (tmp_path / "pulse.db").write_bytes(pages[: 4096 * 60] + os.urandom(len(pages) - 4096 * 60))
     storage = open_storage(f"sqlite:///{tmp_path / 'pulse.db'}")
     with pytest.raises(StoreUnavailable, match="damaged"):
         await storage.list_traces("p", TraceFilter(), Page(limit=1000))

@@ -78,7 +78,7 @@ def test_a_damaged_store_makes_no_backup(tmp_path: Path) -> None:
         tmp_path, lambda storage: storage.ingest([span(n, request_body=body) for n in range(1, 60)]), new=True
     )
     with (tmp_path / "pulse.db").open("r+b") as file:
-        file.seek(20 * 16384)
+        file.seek(80 * 4096)
         file.write(b"garbage!" * 2048 * 4)
     target = tmp_path / "copy.db"
     target.write_text("the last good one")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol, cast
@@ -10,16 +9,12 @@ from typing import Protocol, cast
 import apsw
 
 from pulse_storage.errors import StoreUnusable
-from pulse_storage.runtime.files import new_file
+from pulse_storage.runtime.files import NoteBytes, new_file
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import BUSY_TIMEOUT_MS, open_reader, unusable
 
-#: Told how many pages are left, of how many.
-NotePages = Callable[[int, int], None]
-
-#: 16 MiB a step.
-_STEP_PAGES = 1024
+_STEP_BYTES = 16 << 20
 
 
 class _Backup(Protocol):
@@ -36,7 +31,7 @@ class _Target(ApswConnection, Protocol):
     def backup(self, name: str, source: object, source_name: str, /) -> _Backup: ...
 
 
-def back_up_file(source: Path, target: Path, *, replace: bool, note: NotePages) -> int:
+def back_up_file(source: Path, target: Path, *, replace: bool, note: NoteBytes) -> int:
     """Write one consistent state of a store to `target` and return its size in bytes.
 
     The store may be read and written meanwhile: the copy has all that was committed when it began. The
@@ -50,7 +45,7 @@ def back_up_file(source: Path, target: Path, *, replace: bool, note: NotePages) 
         return partial.stat().st_size
 
 
-def restore_file(backup: Path, target: Path, *, replace: bool, note: NotePages) -> Path | None:
+def restore_file(backup: Path, target: Path, *, replace: bool, note: NoteBytes) -> Path | None:
     """Make a checked copy of `backup` the store at `target`; where the store that was there lies now.
 
     A store that is there is only ever moved aside, and only if `replace` is said and no process has it
@@ -74,7 +69,7 @@ def restore_file(backup: Path, target: Path, *, replace: bool, note: NotePages) 
         return _set_aside(target) if occupied else None
 
 
-def _copy(source: Path, partial: Path, note: NotePages) -> None:
+def _copy(source: Path, partial: Path, note: NoteBytes) -> None:
     """Copy all pages of one snapshot, then check what was written."""
     reader = open_reader(source)
     target = cast("_Target", apsw.Connection(str(partial)))
@@ -82,10 +77,12 @@ def _copy(source: Path, partial: Path, note: NotePages) -> None:
         # The open transaction holds the snapshot, so that writers do not make the copy begin anew.
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        page_bytes = int(str(reader.pragma("page_size")))
         backup = target.backup("main", reader, "main")
         try:
-            while not backup.step(_STEP_PAGES):
-                note(backup.remaining, backup.page_count)
+            while not backup.step(_STEP_BYTES // page_bytes):
+                done = backup.page_count - backup.remaining
+                note(done * page_bytes, backup.page_count * page_bytes)
         finally:
             backup.finish()
         # A copy without a log beside it is one file, and can be read where nothing may be written.

@@ -18,7 +18,9 @@ from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.dialect import SqliteDialect, holds_folded
 
 _MIB = 1 << 20
-PAGE_BYTES = 16384
+#: Of a new file. Small pages: a commit writes each page that it changes as a whole, and indexes of trace ids,
+#: users and sessions change at random places. Files of older versions keep pages of 16 KiB.
+PAGE_BYTES = 4096
 #: Files that were made before this was set keep their free pages until they are compacted.
 AUTO_VACUUM_INCREMENTAL = 2
 BUSY_TIMEOUT_MS = 10_000

@@ -21,7 +21,6 @@ from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import (
     AUTO_VACUUM_INCREMENTAL,
     BUSY_TIMEOUT_MS,
-    PAGE_BYTES,
     WAL_BYTES,
     open_writer,
     unavailable,
@@ -37,7 +36,7 @@ _IMPATIENT_S = 0.5
 _LONGEST_LOG = 16
 _PATIENT_S = 15.0
 #: Free pages are given back 4 MiB at a time, while they are more than a twentieth of the file.
-_GIVE_BACK_PAGES = 256
+_GIVE_BACK_BYTES = 4 << 20
 _SPARE_BYTES = 16 << 20
 _SPARE_SHARE = 20
 #: After these errors SQLite's view of the file cannot be trusted (a failed fsync may have lost pages).
@@ -64,6 +63,7 @@ class SqliteDatabase:
 
     def _use(self, connection: ApswConnection) -> None:
         self._connection = connection
+        self._page_bytes = int(str(connection.pragma("page_size")))
         self._ingest = Ingest(connection, self._way)
         connection.set_wal_hook(self._note_log)
 
@@ -120,9 +120,10 @@ class SqliteDatabase:
         free, pages = (int(str(self._connection.pragma(name))) for name in ("freelist_count", "page_count"))
         if self._connection.pragma("auto_vacuum") != AUTO_VACUUM_INCREMENTAL:
             return False
-        if free * PAGE_BYTES <= _SPARE_BYTES or free < pages // _SPARE_SHARE:
+        if free * self._page_bytes <= _SPARE_BYTES or free < pages // _SPARE_SHARE:
             return False
-        self._connection.execute(f"PRAGMA incremental_vacuum({_GIVE_BACK_PAGES})").fetchall()
+        give_back_pages = _GIVE_BACK_BYTES // self._page_bytes
+        self._connection.execute(f"PRAGMA incremental_vacuum({give_back_pages:d})").fetchall()
         return True
 
     def compact(self) -> None:
@@ -147,11 +148,11 @@ class SqliteDatabase:
         if self._log_pages < self._copied_pages:
             # It was copied as a whole, and has begun again.
             self._copied_pages = 0
-        if (self._log_pages - self._copied_pages) * PAGE_BYTES < WAL_BYTES:
+        if (self._log_pages - self._copied_pages) * self._page_bytes < WAL_BYTES:
             return
         self._copied_pages = self._log_pages
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        lengths = self._log_pages * PAGE_BYTES // WAL_BYTES
+        lengths = self._log_pages * self._page_bytes // WAL_BYTES
         if lengths >= _LONG_LOG:
             with self._gate.shut(_PATIENT_S if lengths >= _LONGEST_LOG else _IMPATIENT_S) as nobody_reads:
                 if nobody_reads:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from pulse_storage.runtime.files import NoteBytes
@@ -10,7 +9,7 @@ from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.sql.storage import SqlStorage
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.backup import back_up_file, restore_file
-from pulse_storage.sqlite.connection import PAGE_BYTES, gives_back_space, open_writer, sqlite_path
+from pulse_storage.sqlite.connection import gives_back_space, open_writer, sqlite_path
 from pulse_storage.sqlite.database import SqliteDatabase
 from pulse_storage.sqlite.gate import ReadGate
 from pulse_storage.sqlite.readers import SqliteReaders
@@ -66,13 +65,8 @@ class SqliteEngine:
 
     def back_up(self, url: str, file: Path, *, replace: bool, note: NoteBytes) -> int:
         """See Engine."""
-        return back_up_file(sqlite_path(url), file.expanduser(), replace=replace, note=_in_bytes(note))
+        return back_up_file(sqlite_path(url), file.expanduser(), replace=replace, note=note)
 
     def restore(self, file: Path, url: str, *, replace: bool, note: NoteBytes) -> Path | None:
         """See Engine."""
-        return restore_file(file.expanduser(), sqlite_path(url), replace=replace, note=_in_bytes(note))
-
-
-def _in_bytes(note: NoteBytes) -> Callable[[int, int], None]:
-    """Convert the pages left and in total of SQLite's backup."""
-    return lambda left, total: note((total - left) * PAGE_BYTES, total * PAGE_BYTES)
+        return restore_file(file.expanduser(), sqlite_path(url), replace=replace, note=note)
