@@ -125,7 +125,7 @@ def _uncounted() -> Generator[None]:
     with (
         patch.object(Neighbourhood, "request_outlines", _request_nothing),
         patch.object(Neighbourhood, "read_outlines", _read_nothing),
-        patch.object(arrivals, "plain_overrides", _no_overrides),
+        patch.object(arrivals, "inherited_overrides", _no_overrides),
     ):
         yield
 

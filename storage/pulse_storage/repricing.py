@@ -18,15 +18,15 @@ class SpanCost(NamedTuple):
     price_version: str | None
 
 
-class ToldCost(NamedTuple):
-    """What a span says of its cost (`SpanRow.reported_cost_nano_usd`, `estimated_cost_nano_usd`)."""
+class SpanReportedCost(NamedTuple):
+    """The cost reported by the span itself (`SpanRow.reported_cost_nano_usd`, `estimated_cost_nano_usd`)."""
 
     reported_nano_usd: int | None
     estimated_nano_usd: int | None
 
 
-#: What a call costs by the prices in force, from what its span says itself. Asked again, it says the same.
-PriceSpan = Callable[[Skeleton, ToldCost], SpanCost]
+#: Return the cost of a call by the prices in force, from the values of its span. Must be deterministic.
+PriceSpan = Callable[[Skeleton, SpanReportedCost], SpanCost]
 
 
 @dataclass(frozen=True, slots=True)

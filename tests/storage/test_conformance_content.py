@@ -118,16 +118,16 @@ async def test_projects_and_weeks_share_nothing(storage: Store) -> None:
     assert await documents(storage, "p") == await documents(storage, "q") == said + said
 
 
-async def test_document_borrowed_from_another_row_is_read_too(storage: Store) -> None:
+async def test_document_referenced_in_another_row_is_read(storage: Store) -> None:
     [long] = Conversations().chat(1, system=5_000)
-    lender_id = (1).to_bytes(8, "big")
-    lender = turn(1, long)._replace(otel_trace_id=bytes(15) + b"\x01", input_tokens=None, output_tokens=None)
-    borrower = span(2, trace=1, scope="other", provider_request_id="r-1", parent_span_id=lender_id)
-    await storage.ingest([lender._replace(provider_request_id="r-1"), borrower])
+    source_id = (1).to_bytes(8, "big")
+    source = turn(1, long)._replace(otel_trace_id=bytes(15) + b"\x01", input_tokens=None, output_tokens=None)
+    referring = span(2, trace=1, scope="other", provider_request_id="r-1", parent_span_id=source_id)
+    await storage.ingest([source._replace(provider_request_id="r-1"), referring])
     [counted] = [row for row in await everything(storage, "p") if row.counted]
     got = await storage.get_trace("p", counted.trace_id)
     assert got is not None
-    assert (got.otel_span_id, got.request_body) == (borrower.otel_span_id, long)
+    assert (got.otel_span_id, got.request_body) == (referring.otel_span_id, long)
 
 
 async def test_long_list_of_messages_is_stored_and_grows(storage: Store) -> None:

@@ -25,7 +25,7 @@ from pulse_storage.filters import (
     UnpricedModel,
 )
 from pulse_storage.reconciliation.skeletons import Skeleton, skeleton
-from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, ToldCost
+from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, SpanReportedCost
 
 pytestmark = pytest.mark.anyio
 
@@ -35,15 +35,15 @@ ALL = RepriceJob(NOON_NS - 24 * HOUR_NS, NOON_NS + 24 * HOUR_NS, "new")
 def prices(version: str, by_model: dict[str | None, int], *, override: bool = False) -> PriceSpan:
     """So many nano-dollars a token, by the model used; trusts as the collector does."""
 
-    def price(span: Skeleton, told: ToldCost) -> SpanCost:
-        if told.reported_nano_usd is not None and not override:
-            return SpanCost(told.reported_nano_usd, "reported", None)
+    def price(span: Skeleton, own: SpanReportedCost) -> SpanCost:
+        if own.reported_nano_usd is not None and not override:
+            return SpanCost(own.reported_nano_usd, "reported", None)
         rate = by_model.get(span.model_used)
         if rate is not None and span.input_tokens is not None:
             return SpanCost(rate * (span.input_tokens + (span.output_tokens or 0)), "computed", version)
-        told_nano_usd = told.estimated_nano_usd if told.reported_nano_usd is None else told.reported_nano_usd
+        own_nano_usd = own.estimated_nano_usd if own.reported_nano_usd is None else own.reported_nano_usd
         return (
-            SpanCost(None, None, None) if told_nano_usd is None else SpanCost(told_nano_usd, "reported", None)
+            SpanCost(None, None, None) if own_nano_usd is None else SpanCost(own_nano_usd, "reported", None)
         )
 
     return price
@@ -57,7 +57,9 @@ def at(price: PriceSpan, row: SpanRow) -> SpanRow:
     """The row as it would be stored at these prices."""
     if not row.model_call:
         return row
-    cost = price(skeleton(row, b""), ToldCost(row.reported_cost_nano_usd, row.estimated_cost_nano_usd))
+    cost = price(
+        skeleton(row, b""), SpanReportedCost(row.reported_cost_nano_usd, row.estimated_cost_nano_usd)
+    )
     return row._replace(**cost._asdict())
 
 
@@ -111,14 +113,14 @@ def _call(draw: st.DrawFn, key: int) -> SpanRow:
     )
     if not row.model_call:
         return row
-    told = draw(st.sampled_from((*[ToldCost(None, None)] * 3, ToldCost(11, None), ToldCost(None, 13))))
+    reported, estimated = draw(st.sampled_from((*[(None, None)] * 3, (11, None), (None, 13))))
     return row._replace(
         input_tokens=draw(st.sampled_from((None, 10, 20))),
         output_tokens=draw(st.sampled_from((None, 5))),
         cache_read_tokens=draw(st.sampled_from((None, 0, 4))),
         model_used=draw(st.sampled_from((None, "m1", "m2", "m3"))),
-        reported_cost_nano_usd=told.reported_nano_usd,
-        estimated_cost_nano_usd=told.estimated_nano_usd,
+        reported_cost_nano_usd=reported,
+        estimated_cost_nano_usd=estimated,
     )
 
 
@@ -137,27 +139,27 @@ def test_a_repriced_store_is_one_that_had_the_new_prices_from_the_start(
     async def compare() -> None:
         repriced, fresh = await stored(OLD), await stored(new)
         before = await state(lasting, repriced)
-        foretold = await reprice(lasting, new, limit=limit, dry_run=True, project_id=repriced)
+        preview = await reprice(lasting, new, limit=limit, dry_run=True, project_id=repriced)
         assert await state(lasting, repriced) == before
-        told = await reprice(lasting, new, limit=limit, project_id=repriced)
+        report = await reprice(lasting, new, limit=limit, project_id=repriced)
         expected = await state(lasting, fresh)
         assert await state(lasting, repriced) == expected
-        assert told == foretold
-        _assert_told(told, before[0], expected[0])
+        assert report == preview
+        _assert_report(report, before[0], expected[0])
         # Once more finds the new costs, and nothing to change.
         again = await reprice(lasting, new, project_id=repriced)
         assert again.changed == 0
         assert {key: costs.after_nano_usd for key, costs in again.models.items()} == {
-            key: costs.after_nano_usd for key, costs in told.models.items()
+            key: costs.after_nano_usd for key, costs in report.models.items()
         }
-        # And back, so that what was told by spans is not lost either.
+        # And back, so that costs reported by spans are not lost either.
         await reprice(lasting, OLD, limit=limit, project_id=repriced)
         assert await state(lasting, repriced) == before
 
     asyncio.run(compare())
 
 
-def _assert_told(told: Repriced, before: Sequence[TraceRecord], after: Sequence[TraceRecord]) -> None:
+def _assert_report(report: Repriced, before: Sequence[TraceRecord], after: Sequence[TraceRecord]) -> None:
     expected: dict[tuple[str | None, str | None], ModelCosts] = {}
     for old, new in zip(before, after, strict=True):
         if not new.counted:
@@ -173,9 +175,9 @@ def _assert_told(told: Repriced, before: Sequence[TraceRecord], after: Sequence[
                 used and new.cost_nano_usd is None,
             )
         )
-    assert told.models == expected
-    # A row may show what it showed while its span says something else, so more can change than is seen.
-    assert told.changed >= sum(old != new for old, new in zip(before, after, strict=True))
+    assert report.models == expected
+    # A span's own cost can change while the effective cost of its row stays, so `changed` may be higher.
+    assert report.changed >= sum(old != new for old, new in zip(before, after, strict=True))
 
 
 async def test_a_job_goes_on_where_it_was_interrupted(storage: Store) -> None:
@@ -200,9 +202,9 @@ async def test_a_job_goes_on_where_it_was_interrupted(storage: Store) -> None:
 async def test_a_trace_is_done_once_though_chunks_cut_through_it(storage: Store) -> None:
     rows = [at(OLD, span(number, trace=1 + number % 2, model_used="m1")) for number in range(1, 1201)]
     await storage.ingest(rows)
-    foretold = await reprice(storage, NEW, dry_run=True)
-    assert foretold.models == {("openai", "m1"): ModelCosts(1200, 1200 * 360, 1200 * 600)}
-    assert await reprice(storage, NEW) == foretold
+    preview = await reprice(storage, NEW, dry_run=True)
+    assert preview.models == {("openai", "m1"): ModelCosts(1200, 1200 * 360, 1200 * 600)}
+    assert await reprice(storage, NEW) == preview
     assert (await reprice(storage, NEW)).changed == 0
 
 
@@ -212,8 +214,8 @@ async def test_a_large_trace_is_priced_like_small_ones(backend: Backend, tmp_pat
     for number in range(10, 1300, 2):
         outer = span(number, trace=1, parent=1, scope="framework", model_used="m1", cache_read_tokens=9)
         inner = span(number + 1, trace=1, parent=number, model_used="m3" if number % 4 else "m2")
-        told = {"reported_cost_nano_usd": number} if number % 5 == 0 else {}
-        rows += [outer._replace(**told), inner]
+        cost = {"reported_cost_nano_usd": number} if number % 5 == 0 else {}
+        rows += [outer._replace(**cost), inner]
 
     async def stored(name: str, price: PriceSpan) -> Store:
         (tmp_path / name).mkdir()
@@ -225,10 +227,10 @@ async def test_a_large_trace_is_priced_like_small_ones(backend: Backend, tmp_pat
         return storage
 
     repriced, fresh = await stored("repriced", OLD), await stored("fresh", NEW)
-    foretold = await reprice(repriced, NEW, limit=70, dry_run=True)
-    told = await reprice(repriced, NEW, limit=70)
+    preview = await reprice(repriced, NEW, limit=70, dry_run=True)
+    report = await reprice(repriced, NEW, limit=70)
     assert await state(repriced) == await state(fresh)
-    assert told.models == foretold.models
+    assert report.models == preview.models
     assert (await reprice(repriced, NEW)).changed == 0
     await repriced.close()
     await fresh.close()
@@ -246,7 +248,7 @@ async def test_only_calls_in_the_range_and_the_project_change(storage: Store) ->
         *("old", "new", "new", "old", "old", "old"),
     ]
     assert {row.price_version for row in await everything(storage, "q")} == {"old"}
-    assert (await storage.reprice("nobody", ALL, NEW, Repriced())).done
+    assert (await storage.reprice("no-such-project", ALL, NEW, Repriced())).done
 
 
 async def test_a_reported_cost_from_before_it_was_kept_apart_is_never_lost(storage: Store) -> None:
@@ -309,14 +311,14 @@ async def test_models_of_calls_without_known_tokens_are_listed(storage: Store) -
     assert await storage.unknown_usage_models("p", NOON_NS, NOON_NS + 2 * SECOND_NS) == [
         UnknownUsageModel("openai", "m1", 1)
     ]
-    assert await storage.unknown_usage_models("nobody", NOON_NS, NOON_NS + HOUR_NS) == []
+    assert await storage.unknown_usage_models("no-such-project", NOON_NS, NOON_NS + HOUR_NS) == []
     groups = (await storage.analytics("p", _query("model"))).groups
     assert {group.key: group.summary.unknown_usage for group in groups} == {"m1": 2, "m2": 1, "m3": 0}
     by_user = (await storage.analytics("p", _query("user"))).total
     assert by_user.unknown_usage == 3
 
 
-async def test_models_without_a_price_are_told(storage: Store) -> None:
+async def test_models_without_a_price_are_listed(storage: Store) -> None:
     nothing = {"cost_nano_usd": None, "cost_source": None, "price_version": None}
     rows = [span(number, model_used="m3", **nothing) for number in (1, 2, 3)]
     rows += [span(4, model_used=None, model_requested="m4", provider=None, **nothing)]
@@ -332,7 +334,7 @@ async def test_models_without_a_price_are_told(storage: Store) -> None:
     assert await storage.unpriced_models("p", NOON_NS, NOON_NS + 2 * SECOND_NS) == [
         UnpricedModel("openai", "m3", 1, 100, 20)
     ]
-    assert await storage.unpriced_models("nobody", NOON_NS, NOON_NS + HOUR_NS) == []
+    assert await storage.unpriced_models("no-such-project", NOON_NS, NOON_NS + HOUR_NS) == []
     models = (await storage.analytics("p", _query("model"))).groups
     unpriced = {group.key: (group.summary.calls, group.summary.unpriced) for group in models}
     assert unpriced == {"m3": (4, 3), "m4": (1, 1), "m5": (1, 0)}

@@ -12,7 +12,7 @@ from pulse_storage import SpanRow
 from pulse_storage.reconciliation.inheritance import Outline, Overrides
 from pulse_storage.runtime.writer import Call
 from pulse_storage.sql.tables.projects import insert_project
-from pulse_storage.sql.writing.outlines import parse_outlines, request_outlines, update_heirs
+from pulse_storage.sql.writing.outlines import parse_outlines, request_outlines, update_inheriting_rows
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import open_writer
@@ -88,13 +88,15 @@ def test_row_that_others_changed_or_may_change_takes_a_closer_look(store: _Store
 def test_rows_that_take_the_same_are_written_together_and_nothing_else(store: _Store) -> None:
     calls = [span(n, trace=9, session_id=None, user_id="u", tags=("a",)) for n in range(1, 21)]
     store.keep(calls)
-    heirs = list(store.outlines(9)[_CALL.otel_trace_id].values())
-    update_heirs(store.connection, 1, [(heir, {"session_id": "s"}) for heir in heirs[:19]])
+    rows = list(store.outlines(9)[_CALL.otel_trace_id].values())
+    update_inheriting_rows(store.connection, 1, [(row, {"session_id": "s"}) for row in rows[:19]])
     assert store.shown("session_id") == ["s"] * 19 + [None]
     assert store.shown("own") == ['{"session_id":null}'] * 19 + [None]
     assert store.shown("user_id") == ["u"] * 20
-    heirs = list(store.outlines(9)[_CALL.otel_trace_id].values())
-    update_heirs(store.connection, 1, [(heirs[0], {"session_id": "t", "tags": ("b",)}), (heirs[1], {})])
+    rows = list(store.outlines(9)[_CALL.otel_trace_id].values())
+    update_inheriting_rows(
+        store.connection, 1, [(rows[0], {"session_id": "t", "tags": ("b",)}), (rows[1], {})]
+    )
     assert store.shown("session_id")[:3] == ["t", None, "s"]
     assert store.shown("own")[:3] == ['{"session_id":null,"tags":[]}', None, '{"session_id":null}']
     assert store.shown("tags")[:2] == ['["b"]', '["a"]']

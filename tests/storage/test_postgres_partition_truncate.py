@@ -58,10 +58,10 @@ def _rows(project_id: str) -> list[SpanRow]:
         body = pack_document(said[number % 6], project_id, start_ns, RecentDigests())
         row = span(number, start_ns=start_ns, project_id=project_id, request_body=body, input_preview="in")
         rows.append(row._replace(output_text=pack(b"long " * 9)) if number % 3 else row)
-    lender = span(200, trace=200, provider_request_id="r", scope="a", start_ns=_END_NS - SECOND_NS // 10)
-    lender = lender._replace(project_id=project_id, request_body=pack(b'{"q": 1}'), tags=("dust",))
-    borrower = span(201, trace=200, provider_request_id="r", scope="b", start_ns=_END_NS, tags=("gold",))
-    return [*rows, lender, borrower._replace(project_id=project_id)]
+    source = span(200, trace=200, provider_request_id="r", scope="a", start_ns=_END_NS - SECOND_NS // 10)
+    source = source._replace(project_id=project_id, request_body=pack(b'{"q": 1}'), tags=("dust",))
+    referring = span(201, trace=200, provider_request_id="r", scope="b", start_ns=_END_NS, tags=("gold",))
+    return [*rows, source, referring._replace(project_id=project_id)]
 
 
 async def _filled(server: Server, name: str, *more: SpanRow) -> tuple[str, Store]:

@@ -72,7 +72,7 @@ async def _check_run(storage: Store, policy: RetentionPolicy, now_ns: int, rows:
         left = next((found for found in after if found.trace_id == row.trace_id), None)
         if row.start_ns >= content_ns:
             assert left is not None
-            _assert_same_but_for_loans(row, left)
+            _assert_same_but_for_references(row, left)
         elif _is_kept(row, policy):
             assert left == row
         elif row.start_ns >= rows_ns:
@@ -156,8 +156,8 @@ async def test_a_row_beside_the_horizon_takes_nothing_from_later_spans(storage: 
     assert [row.session_id for row in await _rows(storage, "p")] == ["s", "s", None]
 
 
-async def test_a_row_that_is_kept_keeps_what_it_borrows(storage: Store) -> None:
-    lender = span(
+async def test_exempt_row_keeps_the_content_that_it_references(storage: Store) -> None:
+    source = span(
         1,
         trace=9,
         provider_request_id="r",
@@ -172,8 +172,8 @@ async def test_a_row_that_is_kept_keeps_what_it_borrows(storage: Store) -> None:
         request_body=pack(b'{"q": 1}'),
         response_body=pack(b'{"a": 1}'),
     )
-    borrower = span(2, trace=9, provider_request_id="r", scope="b", start_ns=NOON_NS, tags=("gold",))
-    await storage.ingest([lender._replace(tags=("dust",)), borrower])
+    referring = span(2, trace=9, provider_request_id="r", scope="b", start_ns=NOON_NS, tags=("gold",))
+    await storage.ingest([source._replace(tags=("dust",)), referring])
     before = {row.otel_span_id[-1]: row for row in await _rows(storage, "p")}
     assert (before[2].request_body, before[2].output_text) == (b'{"q": 1}', "answer and more")
     await storage.set_retention_policy("p", RetentionPolicy(content_days=1, rows_days=2, keep_tags=("gold",)))
@@ -330,8 +330,8 @@ def _is_kept(row: TraceRecord, policy: RetentionPolicy) -> bool:
     return (policy.keep_errors and row.status == "error") or bool(set(policy.keep_tags) & set(row.tags))
 
 
-def _assert_same_but_for_loans(row: TraceRecord, left: TraceRecord) -> None:
-    """A row that stays may lose what another row of its call lent it, and only that."""
+def _assert_same_but_for_references(row: TraceRecord, left: TraceRecord) -> None:
+    """Assert that two records are equal, or that the second lacks content that the row only referenced."""
     for name, had, has in zip(TraceRecord._fields, row, left, strict=True):
         assert has == had or (has is None and name in ("output_text", "request_body", "response_body")), name
 

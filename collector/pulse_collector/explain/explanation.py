@@ -22,7 +22,7 @@ from pulse_collector.mapping.spans import map_spans
 from pulse_collector.mapping.unread import unread_names
 from pulse_collector.pricing import LIST_PRICES, Prices
 from pulse_storage.ids import row_id
-from pulse_storage.reconciliation.keep import kept_at_once
+from pulse_storage.reconciliation.keep import stored_unconditionally
 from pulse_storage.reconciliation.skeletons import SpanKey, skeleton
 from pulse_storage.rows import SpanRow
 
@@ -153,7 +153,7 @@ def _counting(rows: Sequence[SpanRow], logs: ExportLogsServiceRequest | None) ->
 
 
 def _left_out(rows: Sequence[SpanRow | None]) -> list[str | None]:
-    kept = iter(kept_at_once([row for row in rows if row is not None], keep_all=False))
+    kept = iter(stored_unconditionally([row for row in rows if row is not None], keep_all=False))
     return [None if row is None or next(kept) else _LEFT_OUT for row in rows]
 
 

@@ -6,14 +6,14 @@ from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing.cost import ReportedCost
 from pulse_collector.pricing.prices import Prices
 from pulse_storage.reconciliation.skeletons import Skeleton
-from pulse_storage.repricing import PriceSpan, SpanCost, ToldCost
+from pulse_storage.repricing import PriceSpan, SpanCost, SpanReportedCost
 from pulse_storage.rows import UNLISTED_PREFIX
 
 
 def span_pricing(prices: Prices) -> PriceSpan:
     """Return a function that prices a stored span as if it arrived now."""
 
-    def price(span: Skeleton, reported: ToldCost) -> SpanCost:
+    def price(span: Skeleton, reported: SpanReportedCost) -> SpanCost:
         usage = Usage(
             span.input_tokens,
             span.output_tokens,

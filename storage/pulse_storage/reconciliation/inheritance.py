@@ -11,7 +11,7 @@ from pulse_storage.reconciliation.skeletons import OwnValue
 from pulse_storage.rows import SpanRow
 
 #: The values of `INHERITED`; None where a span says nothing.
-Heritage = tuple[OwnValue, ...]
+InheritedValues = tuple[OwnValue, ...]
 Overrides = dict[str, OwnValue]
 #: Deeper trees, and cycles of parents, are left to `reconcile`.
 _MAX_DEPTH = 64
@@ -26,15 +26,15 @@ class Outline(NamedTuple):
     provider_request_id: str | None
     scope: str | None
     #: What the span says itself.
-    said: Heritage
+    own: InheritedValues
     #: In what its row differs from that: columns of `INHERITED`. None if it shows more of others than these,
-    #: or is settled: then its trace is none for `plain_overrides`.
+    #: or is settled: then its trace is none for `inherited_overrides`.
     overrides: Overrides | None
     #: Names the row within its project: the last of `SqlDialect.row_key`.
     row: int | bytes
 
 
-def plain_overrides(
+def inherited_overrides(
     new: Mapping[bytes, SpanRow], stored: Mapping[bytes, Outline]
 ) -> dict[bytes, Overrides] | None:
     """What rows of a trace take from spans above them, by span id; None if it takes a closer look.
@@ -44,7 +44,7 @@ def plain_overrides(
     span below it, two calls have the same response id, one lacks an id while another scope records calls too,
     or one is half of a stream. Rows that take the same share their overrides.
     """
-    said: dict[bytes, Heritage] = {}
+    own_values: dict[bytes, InheritedValues] = {}
     calls: list[bytes] = []
     parents: set[bytes | None] = set()
     responses: list[str] = []
@@ -52,7 +52,7 @@ def plain_overrides(
     for span_id, row in new.items():
         if row.partner_key is not None and not has_side(row.partner_key):
             return None
-        said[span_id] = (row.session_id, row.user_id, row.tags or None, row.environment)
+        own_values[span_id] = (row.session_id, row.user_id, row.tags or None, row.environment)
         parents.add(row.parent_span_id)
         if row.model_call:
             calls.append(span_id)
@@ -62,7 +62,7 @@ def plain_overrides(
     for span_id, span in stored.items():
         if span.overrides is None:
             return None
-        said[span_id] = span.said
+        own_values[span_id] = span.own
         parents.add(span.parent_span_id)
         if span.model_call:
             calls.append(span_id)
@@ -73,34 +73,34 @@ def plain_overrides(
         return None
     if len(scopes) > 1 and len(responses) < len(calls):
         return None
-    different = set(said.values())
+    different = set(own_values.values())
     if len(different) == 1:
         return {}
-    if len(said) > MAX_AGREEING_SPANS:
+    if len(own_values) > MAX_AGREEING_SPANS:
         return None
     given = [{value for value in values if value} for values in zip(*different, strict=True)]
     common = tuple(next(iter(values)) if len(values) == 1 else None for values in given)
     if any(len(values) > 1 for values in given):
         parent = {span_id: row.parent_span_id for span_id, row in (*new.items(), *stored.items())}
-        return _nearest(said, parent, common)
+        return _nearest(own_values, parent, common)
     # Whatever a span finds above itself is what all agree on.
     taken = {own: overrides for own in different if (overrides := _taken(own, common))}
-    return {span_id: taken[own] for span_id, own in said.items() if own in taken}
+    return {span_id: taken[own] for span_id, own in own_values.items() if own in taken}
 
 
-def _taken(own: Heritage, offered: Heritage) -> Overrides:
+def _taken(own: InheritedValues, offered: InheritedValues) -> Overrides:
     both = zip(INHERITED, own, offered, strict=True)
     return {column: value for column, mine, value in both if value and not mine}
 
 
 def _nearest(
-    said: Mapping[bytes, Heritage], parent: Mapping[bytes, bytes | None], common: Heritage
+    own_values: Mapping[bytes, InheritedValues], parent: Mapping[bytes, bytes | None], common: InheritedValues
 ) -> dict[bytes, Overrides] | None:
     """For each span, what the nearest span above it says that it does not, else what all agree on."""
-    known: dict[bytes, Heritage] = {}
+    known: dict[bytes, InheritedValues] = {}
     found: dict[bytes, Overrides] = {}
-    for span_id, own in said.items():
-        shown = _from_above(span_id, parent, said, known)
+    for span_id, own in own_values.items():
+        shown = _from_above(span_id, parent, own_values, known)
         if shown is None:
             return None
         if overrides := _taken(own, _completed(shown, common)):
@@ -111,14 +111,14 @@ def _nearest(
 def _from_above(
     span_id: bytes,
     parent: Mapping[bytes, bytes | None],
-    said: Mapping[bytes, Heritage],
-    known: dict[bytes, Heritage],
-) -> Heritage | None:
+    own_values: Mapping[bytes, InheritedValues],
+    known: dict[bytes, InheritedValues],
+) -> InheritedValues | None:
     """What a span says, completed by the spans above it; None if there are too many of them."""
     path: list[bytes] = []
-    above: Heritage = (None,) * len(INHERITED)
+    above: InheritedValues = (None,) * len(INHERITED)
     current: bytes | None = span_id
-    while current is not None and current in said:
+    while current is not None and current in own_values:
         if current in known:
             above = known[current]
             break
@@ -127,9 +127,9 @@ def _from_above(
             return None
         current = parent[current]
     for step in reversed(path):
-        above = known[step] = _completed(said[step], above)
+        above = known[step] = _completed(own_values[step], above)
     return above
 
 
-def _completed(values: Heritage, others: Heritage) -> Heritage:
+def _completed(values: InheritedValues, others: InheritedValues) -> InheritedValues:
     return tuple(mine or theirs for mine, theirs in zip(values, others, strict=True))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pulse_storage.rows import SpanRow
 
 
-def kept_at_once(rows: Sequence[SpanRow], *, keep_all: bool) -> list[bool]:
+def stored_unconditionally(rows: Sequence[SpanRow], *, keep_all: bool) -> list[bool]:
     """For each row: True if it is kept in any case, False if only a stored gen-ai span of its trace keeps it.
 
     Kept are gen-ai spans, those beside one in the same call, and those that name a session, user or tags: the

@@ -10,7 +10,7 @@ from pulse_storage.reconciliation.skeletons import ContentSkeleton, OwnValue, Sk
 from pulse_storage.rows import ANTHROPIC_SDK_DIALECT, BILLED_BY_PREFIX
 
 #: Facts that the counted row takes one by one from the others where it has none.
-_LENT = (
+_SUPPLIED = (
     "provider",
     "model_requested",
     "model_used",
@@ -59,24 +59,24 @@ def with_content(span: Skeleton, content: ContentSkeleton) -> tuple[Skeleton, di
 
 
 def merged_call(
-    members: Sequence[Skeleton], outer: Set[SpanKey], lent: Mapping[SpanKey, Mapping[str, OwnValue]]
+    members: Sequence[Skeleton], outer: Set[SpanKey], supplied: Mapping[SpanKey, Mapping[str, OwnValue]]
 ) -> tuple[Skeleton, dict[str, OwnValue]]:
     """The span that counts, and the columns in which its row must differ from what it says itself.
 
-    `outer` are the spans that have another of the members below them; `lent` is what each member takes from
-    its log events already.
+    `outer` are the spans that have another of the members below them; `supplied` maps each member to the
+    columns that its log events supply.
     """
     ranked = sorted(members, key=lambda span: _rank(span, outer))
     winner = ranked[0]
     others = ranked[1:]
     overrides: dict[str, OwnValue] = {}
-    for column in _LENT:
+    for column in _SUPPLIED:
         if getattr(winner, column) is None:
             value = next((v for o in others if (v := getattr(o, column)) is not None), None)
             if value is not None:
                 overrides[column] = value
     overrides |= _usage(winner, ranked)
-    overrides |= _content(winner, others, lent)
+    overrides |= _content(winner, others, supplied)
     overrides |= _outcome(winner, others)
     overrides |= _stream_latency(winner, others)
     return winner, overrides
@@ -146,20 +146,20 @@ def _usage_knowledge(span: Skeleton) -> tuple[int, int, int, bool]:
 
 
 def _content(
-    winner: Skeleton, others: Sequence[Skeleton], lent: Mapping[SpanKey, Mapping[str, OwnValue]]
+    winner: Skeleton, others: Sequence[Skeleton], supplied: Mapping[SpanKey, Mapping[str, OwnValue]]
 ) -> dict[str, OwnValue]:
     """Where the row's bodies and texts are to be read, when it has none itself."""
     found: dict[str, OwnValue] = {}
     if not winner.has_request_body and (other := _first(others, "has_request_body")):
-        found["request_from"] = lent[other.key].get("request_from", other.id)
+        found["request_from"] = supplied[other.key].get("request_from", other.id)
     if not winner.has_response_body and (other := _first(others, "has_response_body")):
-        found["response_from"] = lent[other.key].get("response_from", other.id)
+        found["response_from"] = supplied[other.key].get("response_from", other.id)
     if winner.output_preview is None:
         other = next((span for span in others if span.output_preview is not None), None)
         if other is not None:
             found["output_preview"] = other.output_preview
             if other.has_output_text:
-                found["output_from"] = lent[other.key].get("output_from", other.id)
+                found["output_from"] = supplied[other.key].get("output_from", other.id)
     return found
 
 

@@ -111,14 +111,14 @@ def reconcile(
         if reasons is not None:
             reasons[wrapper.key] = Reason(None, tuple(call.key for call in repeated), (), None)
     for members in groups.shared_calls():
-        lent = {member.key: _overrides(verdicts, member) for member in members}
-        winner, merged = merged_call(members, groups.outer, lent)
+        supplied = {member.key: _overrides(verdicts, member) for member in members}
+        winner, merged = merged_call(members, groups.outer, supplied)
         for member in members:
             verdicts[member.key] = Verdict(member is winner, _overrides(verdicts, member))
         overrides = {**merged, **verdicts[winner.key].overrides}
         for column in INHERITED:
             if not getattr(winner, column) and column not in overrides:
-                _lend(column, overrides, members, verdicts)
+                _supply(column, overrides, members, verdicts)
         if len({member.otel_trace_id for member in members}) > 1 and overrides.keys() <= _INHERITED:
             # Marks a row whose partner is in another trace: what it takes from there is not inherited, and
             # the fast path (`plain`) must not decide its trace alone.
@@ -137,8 +137,8 @@ def _give_reasons(
     for member in members:
         others = tuple(other.key for other in members if other is not member)
         rivals = [other for other in members if other is not winner] if member is winner else [member]
-        told = dict.fromkeys(preference(winner, rival, groups.outer) for rival in rivals)
-        reasons[member.key] = Reason(winner.key, others, joins, "; ".join(told))
+        texts = dict.fromkeys(preference(winner, rival, groups.outer) for rival in rivals)
+        reasons[member.key] = Reason(winner.key, others, joins, "; ".join(texts))
 
 
 def _completed(
@@ -162,7 +162,7 @@ def _overrides(verdicts: dict[SpanKey, Verdict], span: Skeleton) -> dict[str, Ow
     return verdict.overrides if verdict else {}
 
 
-def _lend(
+def _supply(
     column: str,
     overrides: dict[str, OwnValue],
     members: Iterable[Skeleton],

@@ -15,7 +15,7 @@ from pulse_storage.sql.tables.events import content_column
 from pulse_storage.sql.tables.spans import own_json
 
 #: The column of `span_bodies`, what a row says of having it, and what it says of borrowing it.
-_LOANS = (
+_REFERENCED = (
     ("output_text", "has_output_text", "output_from"),
     ("request_body", "has_request_body", "request_from"),
     ("response_body", "has_response_body", "response_from"),
@@ -29,20 +29,20 @@ HAS_PREVIEW_OVERRIDE = '%!_preview"%'
 def materialize_references(
     connection: Connection, project: int, first: bytes, before: bytes, policy: RetentionPolicy
 ) -> None:
-    """Copy what kept rows with ids in the range borrow to the rows themselves. Repeating it is harmless."""
+    """Copy referenced content into exempt rows with ids in the range. Repeating it is harmless."""
     dialect = connection.dialect
     rows, kept = rows_between(project, first, before), exempt_rows(dialect, policy)
-    borrowers = connection.execute(
+    referring = connection.execute(
         f"SELECT own, output_from, request_from, response_from, {', '.join(dialect.row_key)}"
         f" FROM spans WHERE {rows.sql} AND (output_from IS NOT NULL OR request_from IS NOT NULL"
         f" OR response_from IS NOT NULL OR own LIKE ? ESCAPE '!') AND {kept.sql}",
         (*rows.bindings, HAS_PREVIEW_OVERRIDE, *kept.bindings),
     ).fetchall()
-    for own, *lenders in borrowers:
-        row_key = tuple(lenders[len(_LOANS) :])
-        for loan, lender in zip(_LOANS, lenders, strict=False):
-            if lender is not None:
-                _take_over(connection, project, row_key, lender, loan)
+    for own, *sources in referring:
+        row_key = tuple(sources[len(_REFERENCED) :])
+        for content, source in zip(_REFERENCED, sources, strict=False):
+            if source is not None:
+                _take_over(connection, project, row_key, source, content)
         if own is not None:
             connection.execute(
                 f"UPDATE spans SET own = ? WHERE {named(dialect)}", (without_previews(own), *row_key)
@@ -56,23 +56,23 @@ def named(dialect: SqlDialect) -> str:
 
 def without_previews(own: SqlValue) -> str | None:
     """The column `own` of a row whose previews are its own, or gone."""
-    said: Mapping[str, OwnValue] = orjson.loads(cast("str", own))
-    return own_json({name: value for name, value in said.items() if not name.endswith("_preview")})
+    values: Mapping[str, OwnValue] = orjson.loads(cast("str", own))
+    return own_json({name: value for name, value in values.items() if not name.endswith("_preview")})
 
 
 def _take_over(
-    connection: Connection, project: int, row_key: Values, lender: SqlValue, loan: tuple[str, str, str]
+    connection: Connection, project: int, row_key: Values, source: SqlValue, content: tuple[str, str, str]
 ) -> None:
-    column, has, reference = loan
+    column, has, reference = content
     dialect = connection.dialect
     keys = ", ".join(dialect.row_key)
     packed = connection.execute(
         f"SELECT {column} FROM span_bodies WHERE ({keys}) ="
         f" (SELECT {keys} FROM spans WHERE project = ? AND id = ?)",
-        (project, lender),
+        (project, source),
     ).get
     if packed is None:
-        packed = content_column(connection, project, column, cast("bytes", lender))
+        packed = content_column(connection, project, column, cast("bytes", source))
     if packed is not None:
         connection.execute(
             f"INSERT INTO span_bodies ({keys}, {column}) VALUES ({', '.join('?' * len(row_key))}, ?)"

@@ -71,17 +71,17 @@ def response_body(connection: Connection, project: int, at: ContentLocation) -> 
 
 
 def _packed(
-    connection: Connection, project: int, column: Column, at: ContentLocation, has: SqlValue, lender: SqlValue
+    connection: Connection, project: int, column: Column, at: ContentLocation, has: SqlValue, source: SqlValue
 ) -> SqlValue:
     """The content as it is stored; None without one."""
     names = connection.dialect.row_key
     select = f"SELECT {column} FROM span_bodies WHERE {' AND '.join(f'{name} = ?' for name in names)}"
-    if lender is None:
+    if source is None:
         return connection.execute(select, at.row_key).get if has else None
-    of_lender = f"SELECT {', '.join(names)} FROM spans WHERE project = ? AND id = ?"
-    lender_key = connection.execute(of_lender, (project, lender)).fetchone()
-    packed = None if lender_key is None else connection.execute(select, lender_key).get
-    return content_column(connection, project, column, lender) if packed is None else packed
+    of_source = f"SELECT {', '.join(names)} FROM spans WHERE project = ? AND id = ?"
+    source_key = connection.execute(of_source, (project, source)).fetchone()
+    packed = None if source_key is None else connection.execute(select, source_key).get
+    return content_column(connection, project, column, source) if packed is None else packed
 
 
 def _document(

@@ -92,8 +92,8 @@ def stored_span(
     return None if values is None else _stored_span(values)
 
 
-def shown_row(row: SpanRow, overrides: Mapping[str, OwnValue]) -> SpanRow:
-    """The row with the columns as readers shall see them."""
+def effective_row(row: SpanRow, overrides: Mapping[str, OwnValue]) -> SpanRow:
+    """Return the row with its overrides applied, as readers see it."""
     values: list[object] = list(row)
     for name, value in overrides.items():
         if name not in REFERENCES:
@@ -101,8 +101,8 @@ def shown_row(row: SpanRow, overrides: Mapping[str, OwnValue]) -> SpanRow:
     return SpanRow._make(values)
 
 
-def shown_skeleton(span: Skeleton, overrides: Mapping[str, OwnValue]) -> Skeleton:
-    """The skeleton with the columns as its row shows them."""
+def effective_skeleton(span: Skeleton, overrides: Mapping[str, OwnValue]) -> Skeleton:
+    """Return the skeleton with its overrides applied."""
     columns = {name: value for name, value in overrides.items() if name not in REFERENCES}
     return span._replace(**columns) if columns else span
 
@@ -110,7 +110,7 @@ def shown_skeleton(span: Skeleton, overrides: Mapping[str, OwnValue]) -> Skeleto
 def insert_values(
     row: SpanRow,
     shown: SpanRow,
-    borrowed: Values,
+    reference_values: Values,
     added: tuple[int, bytes, int | None, int | None],
 ) -> Values:
     """What `SqlDialect.insert` binds for a row; `added` are project, row id, usage key and latency bucket."""
@@ -123,28 +123,28 @@ def insert_values(
         row.request_body is not None,
         row.response_body is not None,
         tags_json(shown.tags) if shown.tags else None,
-        *borrowed,
+        *reference_values,
     )
 
 
-#: `borrowed` of a row that is as its span says.
-NOTHING_BORROWED: Values = (None,) * (len(REFERENCES) + 1)
+#: `reference_values` of a row without overrides.
+NO_REFERENCES: Values = (None,) * (len(REFERENCES) + 1)
 
 
-def borrowed(row: SpanRow | Skeleton, overrides: Mapping[str, OwnValue]) -> Values:
-    """The references of a row that differs from its span in these overrides, and its `own`."""
+def reference_values(row: SpanRow | Skeleton, overrides: Mapping[str, OwnValue]) -> Values:
+    """Return what the columns of `REFERENCES` and the column `own` of a row with these overrides contain."""
     own = {name: getattr(row, name) for name in overrides if name not in REFERENCES}
     return (*(cast("bytes | None", overrides.get(name)) for name in REFERENCES), own_json(own))
 
 
-def borrowed_by_heir(overrides: Mapping[str, OwnValue]) -> Values:
-    """The same of a row that only takes of `INHERITED` what its span does not say."""
-    return (*NOTHING_BORROWED[:-1], heir_own(tuple(overrides)))
+def inheriting_reference_values(overrides: Mapping[str, OwnValue]) -> Values:
+    """Return `reference_values` of a row whose overrides are all inherited."""
+    return (*NO_REFERENCES[:-1], own_of_inheriting_row(tuple(overrides)))
 
 
 @lru_cache(64)
-def heir_own(columns: tuple[str, ...]) -> str | None:
-    """`own` of a row that inherited these columns."""
+def own_of_inheriting_row(columns: tuple[str, ...]) -> str | None:
+    """Return the column `own` of a row that inherited these columns."""
     return own_json({column: () if column == "tags" else None for column in columns})
 
 
@@ -156,7 +156,7 @@ def update_values(
     for column in OVERRIDABLE:
         value: OwnValue = overrides.get(column, getattr(span.skeleton, column))
         columns.append(tags_json(value) if isinstance(value, tuple) else value)
-    return (*columns, *borrowed(span.skeleton, overrides), usage_key, latency_bucket, *span.row_key)
+    return (*columns, *reference_values(span.skeleton, overrides), usage_key, latency_bucket, *span.row_key)
 
 
 def inherited_values(span: StoredSpan, overrides: Mapping[str, OwnValue]) -> Values:
@@ -165,7 +165,7 @@ def inherited_values(span: StoredSpan, overrides: Mapping[str, OwnValue]) -> Val
     for column in INHERITED:
         value: OwnValue = overrides.get(column, getattr(span.skeleton, column))
         columns.append(tags_json(value) if isinstance(value, tuple) else value)
-    return (*columns, borrowed(span.skeleton, overrides)[-1], *span.row_key)
+    return (*columns, reference_values(span.skeleton, overrides)[-1], *span.row_key)
 
 
 def update(connection: Connection, rows: Iterable[Values]) -> None:
@@ -191,7 +191,7 @@ def inherit(
     `own` gets an entry for each of the columns: the span itself has no value there.
     """
     dialect = connection.dialect
-    entries = cast("str", heir_own(tuple(values)))[1:]
+    entries = cast("str", own_of_inheriting_row(tuple(values)))[1:]
     bound = [tags_json(value) if isinstance(value, tuple) else value for value in values.values()]
     connection.execute(
         f"UPDATE spans{dialect.indexed_by('spans_by_trace')} SET"
@@ -253,11 +253,11 @@ def _stored_span(values: Values) -> StoredSpan:
     }
     span = effective
     if own is not None:
-        said = orjson.loads(cast("str", own))
-        if "tags" in said:
-            said["tags"] = tuple(said["tags"])
-        overrides |= {column: getattr(effective, column) for column in said}
-        span = effective._replace(**said)
+        own_values = orjson.loads(cast("str", own))
+        if "tags" in own_values:
+            own_values["tags"] = tuple(own_values["tags"])
+        overrides |= {column: getattr(effective, column) for column in own_values}
+        span = effective._replace(**own_values)
     return StoredSpan(
         span,
         overrides,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pulse_storage.content.documents import SharedDocument
 from pulse_storage.ids import row_id
 from pulse_storage.latency import latency_bucket
-from pulse_storage.reconciliation.inheritance import Outline, Overrides, plain_overrides
+from pulse_storage.reconciliation.inheritance import Outline, Overrides, inherited_overrides
 from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import Skeleton, SpanKey, skeleton
 from pulse_storage.rows import SpanRow
@@ -19,13 +19,13 @@ from pulse_storage.sql.connection import Cursor, Values
 from pulse_storage.sql.tables.blocks import save_documents
 from pulse_storage.sql.tables.rollups import Facts
 from pulse_storage.sql.tables.spans import (
-    NOTHING_BORROWED,
-    borrowed,
-    borrowed_by_heir,
+    NO_REFERENCES,
+    effective_row,
+    inheriting_reference_values,
     insert_values,
-    shown_row,
+    reference_values,
 )
-from pulse_storage.sql.writing.outlines import update_heirs
+from pulse_storage.sql.writing.outlines import update_inheriting_rows
 from pulse_storage.sql.writing.partners import Partners
 from pulse_storage.sql.writing.revision import Revision
 from pulse_storage.sql.writing.sources import CallSources
@@ -47,7 +47,7 @@ class Arrival(NamedTuple):
     wanted: bool
 
 
-#: A new row: its id, what its span says, what readers see, what it has `borrowed` for that, and by which
+#: A new row: its id, what its span says, what readers see, its `reference_values`, and by which
 #: facts it counts, if it does. Of plain traces it is worked out last what rows see and borrow: None so far.
 _Decided = tuple[bytes, SpanRow, SpanRow, Values | None, Facts | None]
 
@@ -133,34 +133,34 @@ class Arrivals:
         revision = self._revision
         for id, row in self._rows:
             self._way.give_way()
-            counted, shown, lent = row.model_call, row, None
+            counted, shown, references = row.model_call, row, None
             if row.otel_trace_id not in plain:
-                lent = NOTHING_BORROWED
+                references = NO_REFERENCES
                 if verdicts and (verdict := verdicts.get((row.otel_trace_id, row.otel_span_id))):
                     counted, overrides = verdict
                     overrides = revision.marks.without_old_content(row.start_ns, overrides)
-                    shown, lent = shown_row(row, overrides), borrowed(row, overrides)
+                    shown, references = effective_row(row, overrides), reference_values(row, overrides)
                     revision.note_response_id(shown)
             # What rows inherit is none of the facts.
             facts = revision.facts(shown, row.operation) if counted else None
-            self._decided.append((id, row, shown, lent, facts))
+            self._decided.append((id, row, shown, references, facts))
             if facts is not None:
                 yield facts
 
     def values(self, usage_keys: Mapping[Facts, int]) -> Iterator[Values]:
         """What is bound for new rows; those that count are added to the sums. Does not use the connection."""
         plain, revision = self._plain, self._revision
-        for id, row, shown, lent, facts in self._decided:
-            if lent is None:
-                lent = NOTHING_BORROWED
+        for id, row, shown, references, facts in self._decided:
+            if references is None:
+                references = NO_REFERENCES
                 if overrides := plain[row.otel_trace_id].get(row.otel_span_id):
-                    shown, lent = shown_row(row, overrides), borrowed_by_heir(overrides)
+                    shown, references = effective_row(row, overrides), inheriting_reference_values(overrides)
             bucket = latency_bucket(shown.latency_ms)
             usage_key = None
             if facts is not None:
                 usage_key = usage_keys[facts]
                 revision.move(1, usage_key, shown, bucket)
-            yield insert_values(row, shown, lent, (revision.project, id, usage_key, bucket))
+            yield insert_values(row, shown, references, (revision.project, id, usage_key, bucket))
 
     def bodies(self, first: int) -> list[Values]:
         """What `SqlDialect.insert` takes for the rows that have any text or body, in the form that is stored.
@@ -187,7 +187,9 @@ class Arrivals:
 
     def revise(self) -> None:
         """Change what the new rows change in stored ones."""
-        update_heirs(self._connection, self._revision.project, self._changed_heirs(self._plain))
+        update_inheriting_rows(
+            self._connection, self._revision.project, self._changed_inheriting_rows(self._plain)
+        )
         if self._verdicts is not None:
             self._revision.update(self._verdicts)
             self._near.branches.pass_on(self._verdicts, self._revision.marks.frozen_before_ns)
@@ -201,18 +203,18 @@ class Arrivals:
         linked = {span.otel_trace_id for spans in self._partners.linked() for span in spans}
         for trace_id, new in self._new.items():
             self._way.give_way()
-            if trace_id in linked or not near.is_told_apart(trace_id):
+            if trace_id in linked or not near.outline_suffices(trace_id):
                 continue
             stored = near.outlines.get(trace_id)
             if stored is None and len(new) == 1:
                 plain[trace_id] = _NOTHING_INHERITED
                 continue
-            overrides = plain_overrides(new, stored or _NOTHING_STORED)
+            overrides = inherited_overrides(new, stored or _NOTHING_STORED)
             if overrides is not None:
                 plain[trace_id] = overrides
         return plain
 
-    def _changed_heirs(
+    def _changed_inheriting_rows(
         self, plain: Mapping[bytes, Mapping[bytes, Overrides]]
     ) -> Iterator[tuple[Outline, Overrides]]:
         """The stored rows of plain traces that are to take something else from others."""

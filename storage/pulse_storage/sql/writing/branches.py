@@ -15,8 +15,8 @@ from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.tables.spans import (
     StoredSpan,
+    effective_skeleton,
     inherit,
-    shown_skeleton,
     stored_in_trace,
     stored_span,
 )
@@ -168,7 +168,7 @@ class Branches:
             below = [] if is_wide else self._below(*key, _MAX_BELOW + 1)
             if is_wide or len(below) > _MAX_BELOW or risen > _MAX_RISE:
                 head = self._heads[key] = parent
-                shown = shown_skeleton(parent.skeleton, parent.overrides)
+                shown = effective_skeleton(parent.skeleton, parent.overrides)
                 self.context[key] = shown._replace(model_call=False, parent_span_id=None)
                 break
             self._keep(parent.skeleton.otel_trace_id, [*below, parent.skeleton.otel_span_id])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pulse_storage.reconciliation.keep import kept_at_once
+from pulse_storage.reconciliation.keep import stored_unconditionally
 from pulse_storage.rows import IngestResult
 from pulse_storage.runtime.writer import Call
 from pulse_storage.sql.writing.arrivals import Arrival, Outcome
@@ -15,7 +15,9 @@ def arrivals_of(calls: Iterable[Call]) -> list[Arrival]:
     return [
         Arrival(row, wanted)
         for call in calls
-        for row, wanted in zip(call.rows, kept_at_once(call.rows, keep_all=call.keep_all), strict=True)
+        for row, wanted in zip(
+            call.rows, stored_unconditionally(call.rows, keep_all=call.keep_all), strict=True
+        )
     ]
 
 

@@ -185,7 +185,7 @@ class Neighbourhood:
             return True
         return any(span.gen_ai for span in self.outlines.get(trace_id, {}).values())
 
-    def is_told_apart(self, trace_id: bytes) -> bool:
+    def outline_suffices(self, trace_id: bytes) -> bool:
         """Whether the outlines of a trace are all that is known of its calls. Call `read_outlines` first."""
         return trace_id not in self.large and trace_id not in self.contents
 

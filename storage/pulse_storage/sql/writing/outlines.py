@@ -8,11 +8,11 @@ from typing import cast
 
 import orjson
 
-from pulse_storage.reconciliation.inheritance import Heritage, Outline, Overrides
+from pulse_storage.reconciliation.inheritance import InheritedValues, Outline, Overrides
 from pulse_storage.reconciliation.reconcile import INHERITED
 from pulse_storage.reconciliation.skeletons import OwnValue
 from pulse_storage.sql.connection import Connection, SqlValue, Values
-from pulse_storage.sql.tables.spans import REFERENCES, heir_own, tags_json, tags_tuple
+from pulse_storage.sql.tables.spans import REFERENCES, own_of_inheriting_row, tags_json, tags_tuple
 
 #: What needs `reconcile`: rows with a partner key without a side (halves of streams, keys of older versions),
 #: and rows that other spans of their call have changed.
@@ -32,9 +32,9 @@ _Row = tuple[
     bytes, bytes, bytes | None, int, bool, bool,
     str | None, str | None, str | None, str | None, str | None, str | None, str | None, bool, int | bytes,
 ]  # fmt: skip
-#: What a span says itself of all that its row inherits is no longer.
-_MAX_HEIR_CHARS = 80
-_NOTHING_LENT: Overrides = {}
+#: No `own` of a row that overrides columns of `INHERITED` only is longer.
+_MAX_INHERITED_OWN_CHARS = 80
+_NOTHING_INHERITED: Overrides = {}
 
 
 def request_outlines(
@@ -65,18 +65,18 @@ def parse_outlines(answer: Iterable[Values], frozen_before_ns: int) -> dict[byte
         response,
         scope,
         *shown,
-        own,
+        own_json,
         closer,
         row,
     ) in rows:
         session_id, user_id, tags, environment = shown
-        said: Heritage = (session_id, user_id, tags_tuple(tags) or None, environment)
-        overrides: Overrides | None = _NOTHING_LENT
+        own: InheritedValues = (session_id, user_id, tags_tuple(tags) or None, environment)
+        overrides: Overrides | None = _NOTHING_INHERITED
         if closer or start_ns < frozen_before_ns:
             overrides = None
-        elif own is not None:
-            said, overrides = _without_lent(own, said)
-        outline = Outline(parent_id, call, gen_ai, response, scope, said, overrides, row)
+        elif own_json is not None:
+            own, overrides = _split_inherited(own_json, own)
+        outline = Outline(parent_id, call, gen_ai, response, scope, own, overrides, row)
         trace = found.get(trace_id)
         if trace is None:
             found[trace_id] = {span_id: outline}
@@ -85,32 +85,38 @@ def parse_outlines(answer: Iterable[Values], frozen_before_ns: int) -> dict[byte
     return found
 
 
-def _without_lent(own: str, shown: Heritage) -> tuple[Heritage, Overrides | None]:
-    """What a span says itself, and in what its row differs; None if that is not only what it inherited."""
-    lent = _lent(own) if len(own) <= _MAX_HEIR_CHARS else None
-    if lent is None:
-        return shown, None
-    said = tuple(None if column in lent else value for column, value in zip(INHERITED, shown, strict=True))
-    return said, {column: value for column, value in zip(INHERITED, shown, strict=True) if column in lent}
+def _split_inherited(own_json: str, effective: InheritedValues) -> tuple[InheritedValues, Overrides | None]:
+    """Return the span's own values of `INHERITED`, and its row's overrides.
+
+    The overrides are None if a column outside `INHERITED` is overridden, or one with a value in the span.
+    """
+    inherited = _inherited_columns(own_json) if len(own_json) <= _MAX_INHERITED_OWN_CHARS else None
+    if inherited is None:
+        return effective, None
+    pairs = list(zip(INHERITED, effective, strict=True))
+    own = tuple(None if column in inherited else value for column, value in pairs)
+    return own, {column: value for column, value in pairs if column in inherited}
 
 
 @lru_cache(64)
-def _lent(own: str) -> frozenset[str] | None:
-    """The columns that a row inherited, by its `own`; None if others have changed as well."""
-    said = cast("dict[str, OwnValue]", orjson.loads(own))
-    return None if any(said.values()) or not said.keys() <= set(INHERITED) else frozenset(said)
+def _inherited_columns(own_json: str) -> frozenset[str] | None:
+    """Return the columns that a row inherited, read from `own`; None if it has other overrides as well."""
+    own = cast("dict[str, OwnValue]", orjson.loads(own_json))
+    return None if any(own.values()) or not own.keys() <= set(INHERITED) else frozenset(own)
 
 
-def update_heirs(connection: Connection, project: int, heirs: Iterable[tuple[Outline, Overrides]]) -> None:
-    """Let rows differ from their spans in exactly these overrides; only columns that change are written."""
+def update_inheriting_rows(
+    connection: Connection, project: int, inheriting: Iterable[tuple[Outline, Overrides]]
+) -> None:
+    """Set the overrides of stored rows to exactly the given ones; write only the columns that change."""
     alike: dict[tuple[tuple[str, ...], Values], list[SqlValue]] = {}
     rows: list[SqlValue] = []
     last: tuple[Overrides | None, Overrides | None] = None, None
-    for span, after in heirs:
-        # Rows of a trace that take the same share their overrides.
+    for span, after in inheriting:
+        # Inheriting rows of a trace share one dictionary of overrides if these are equal.
         if after is not last[1] or span.overrides is not last[0]:
             last = span.overrides, after
-            rows = alike.setdefault(_change(span.overrides or _NOTHING_LENT, after), [])
+            rows = alike.setdefault(_change(span.overrides or _NOTHING_INHERITED, after), [])
         rows.append(span.row)
     for (columns, values), rows in alike.items():
         connection.dialect.update_rows(connection, (*columns, "own"), values, project, rows)
@@ -119,7 +125,7 @@ def update_heirs(connection: Connection, project: int, heirs: Iterable[tuple[Out
 def _change(before: Overrides, after: Overrides) -> tuple[tuple[str, ...], Values]:
     """The columns that change, and what is written to them and to `own`."""
     columns = tuple(column for column in INHERITED if before.get(column) != after.get(column))
-    return columns, (*[_bound(after.get(column)) for column in columns], heir_own(tuple(after)))
+    return columns, (*[_bound(after.get(column)) for column in columns], own_of_inheriting_row(tuple(after)))
 
 
 def _bound(value: OwnValue) -> SqlValue:

@@ -16,11 +16,11 @@ import orjson
 from pulse_storage.latency import latency_bucket
 from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
-from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, ToldCost
+from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, SpanReportedCost
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.reading.conditions import Conditions, add_time
 from pulse_storage.sql.tables.rollups import RollupDelta
-from pulse_storage.sql.tables.spans import StoredSpan, shown_skeleton, update, update_values
+from pulse_storage.sql.tables.spans import StoredSpan, effective_skeleton, update, update_values
 from pulse_storage.sql.writing.neighbourhood import LargeTraces, Neighbourhood
 
 
@@ -109,7 +109,10 @@ class _Chunk:
         rows: list[Values] = []
         told: list[Values] = []
         for stored, span, overrides in self.changes:
-            before, after = shown_skeleton(stored.skeleton, stored.overrides), shown_skeleton(span, overrides)
+            before, after = (
+                effective_skeleton(stored.skeleton, stored.overrides),
+                effective_skeleton(span, overrides),
+            )
             bucket = latency_bucket(after.latency_ms)
             rows.append(update_values(stored._replace(skeleton=span), overrides, stored.usage_key, bucket))
             if stored.usage_key is not None:
@@ -124,7 +127,7 @@ class _Chunk:
                         usage,
                         failed=shown.status == "error",
                     )
-            if (reported := _told_cost(stored).reported_nano_usd) != stored.reported_cost_nano_usd:
+            if (reported := _reported_cost(stored).reported_nano_usd) != stored.reported_cost_nano_usd:
                 told.append((reported, *stored.row_key))
         update(connection, rows)
         where = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
@@ -159,7 +162,7 @@ class _Chunk:
         span = stored.skeleton
         if not self._is_priced(span):
             return span
-        return span._replace(**self._price(span, _told_cost(stored))._asdict())
+        return span._replace(**self._price(span, _reported_cost(stored))._asdict())
 
     def _stored(self, key: SpanKey) -> StoredSpan:
         trace_id, span_id = key
@@ -198,9 +201,9 @@ class _Chunk:
     def _costs_as_shown(self, stored: StoredSpan, span: Skeleton) -> dict[str, OwnValue]:
         """Where the spans of a call cannot all be seen, a cost from another one is computed from the row."""
         costs = _costs_now(stored)
-        shown = shown_skeleton(stored.skeleton, stored.overrides)
+        shown = effective_skeleton(stored.skeleton, stored.overrides)
         if costs and shown.cost_source != "reported" and self._is_priced(span):
-            costs = dict(self._price(shown, ToldCost(None, None))._asdict())
+            costs = dict(self._price(shown, SpanReportedCost(None, None))._asdict())
         return {column: value for column, value in costs.items() if value != getattr(span, column)}
 
     def _settle(self, stored: StoredSpan, span: Skeleton, costs: dict[str, OwnValue]) -> None:
@@ -208,7 +211,10 @@ class _Chunk:
         overrides = {
             column: value for column, value in stored.overrides.items() if column not in SpanCost._fields
         } | costs
-        before, after = shown_skeleton(stored.skeleton, stored.overrides), shown_skeleton(span, overrides)
+        before, after = (
+            effective_skeleton(stored.skeleton, stored.overrides),
+            effective_skeleton(span, overrides),
+        )
         changed = span != stored.skeleton or overrides != stored.overrides
         if changed:
             self.changes.append((stored, span, overrides))
@@ -240,13 +246,13 @@ def _costs_now(stored: StoredSpan) -> dict[str, OwnValue]:
     return {column: stored.overrides[column] for column in SpanCost._fields if column in stored.overrides}
 
 
-def _told_cost(stored: StoredSpan) -> ToldCost:
+def _reported_cost(stored: StoredSpan) -> SpanReportedCost:
     """What the span says of its cost; rows from before that was kept only show it."""
     span = stored.skeleton
     reported, estimated = stored.reported_cost_nano_usd, stored.estimated_cost_nano_usd
     if reported is None and estimated is None and span.cost_source == "reported":
         reported = span.cost_nano_usd
-    return ToldCost(reported, estimated)
+    return SpanReportedCost(reported, estimated)
 
 
 def mark_of(connection: Connection, project: int, job: RepriceJob) -> Repriced | None:

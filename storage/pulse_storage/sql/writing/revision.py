@@ -13,8 +13,8 @@ from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.rollups import Facts, RollupDelta, UsageKeys
 from pulse_storage.sql.tables.spans import (
     StoredSpan,
+    effective_skeleton,
     inherited_values,
-    shown_skeleton,
     update,
     update_inherited,
     update_values,
@@ -100,7 +100,7 @@ class Revision:
                 inherited.append(inherited_values(stored, overrides))
                 continue
             self.uncount(stored)
-            after = shown_skeleton(span, overrides)
+            after = effective_skeleton(span, overrides)
             self.note_response_id(after)
             bucket = latency_bucket(after.latency_ms)
             usage_key = None
@@ -113,7 +113,7 @@ class Revision:
         """Take a stored row out of the sums; what it shows, or None if it did not count."""
         if stored.usage_key is None:
             return None
-        shown = shown_skeleton(stored.skeleton, stored.overrides)
+        shown = effective_skeleton(stored.skeleton, stored.overrides)
         self.move(-1, stored.usage_key, shown, latency_bucket(shown.latency_ms))
         return shown
 

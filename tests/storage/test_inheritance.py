@@ -9,7 +9,7 @@ from tests.support.rows import NOON_NS, span, step
 
 from pulse_storage import SpanRow
 from pulse_storage.ids import row_id
-from pulse_storage.reconciliation.inheritance import Outline, plain_overrides
+from pulse_storage.reconciliation.inheritance import Outline, inherited_overrides
 from pulse_storage.reconciliation.reconcile import MAX_AGREEING_SPANS, reconcile
 from pulse_storage.reconciliation.skeletons import OwnValue, skeleton
 
@@ -20,7 +20,7 @@ _AGENT = step(4, trace=9, session_id="s")
 
 def _overrides(*rows: SpanRow, stored: Sequence[SpanRow] = ()) -> dict[bytes, dict[str, OwnValue]] | None:
     outlines = {row.otel_span_id: _outline(row) for row in stored}
-    return plain_overrides({row.otel_span_id: row for row in rows}, outlines)
+    return inherited_overrides({row.otel_span_id: row for row in rows}, outlines)
 
 
 def _outline(row: SpanRow) -> Outline:
@@ -72,7 +72,7 @@ def test_whatever_other_spans_may_tell_is_not_plain(row: SpanRow) -> None:
 
 
 def test_stored_span_that_shows_more_of_others_is_not_plain() -> None:
-    assert plain_overrides({}, {_CALL.otel_span_id: _outline(_CALL)._replace(overrides=None)}) is None
+    assert inherited_overrides({}, {_CALL.otel_span_id: _outline(_CALL)._replace(overrides=None)}) is None
 
 
 def test_what_so_many_spans_agree_on_is_not_sought() -> None:
