@@ -40,9 +40,9 @@ def read(facts: SpanFacts) -> None:
         facts.failed = facts.failed or attributes.get("success") in (False, "false")
         facts.partner_key = usage_key("claude_code", facts, ("input", "output", "cache_read", "cache_write"))
         system = content_of(attributes.get("system_prompt") or attributes.get("user_system_prompt"))
-        asked = plain_text(attributes.get("new_context"))
-        if system is not None and asked is not None:
-            messages = as_content([{"role": "user", "content": asked}])
+        request = plain_text(attributes.get("new_context"))
+        if system is not None and request is not None:
+            messages = as_content([{"role": "user", "content": request}])
             set_messages(facts, messages=messages, answers=None, system=system)
     read_content(facts)
     read_in_and_out(facts, _INPUTS, _OUTPUTS)

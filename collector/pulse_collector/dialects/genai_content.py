@@ -139,9 +139,9 @@ def search_body(
 ) -> bytes:
     """Return the request body of a search: the query and the documents that it receives."""
     body: dict[str, object] = {}
-    asked = content_of(query)
-    if asked is not None:
-        body["query"] = asked.raw
+    request = content_of(query)
+    if request is not None:
+        body["query"] = request.raw
     if documents is not None:
         body["documents"] = documents.raw
     return dump_body({**body, **(parameters or {})})

@@ -25,22 +25,22 @@ _USAGE_NAMES: dict[CountColumn, str] = {
 def read(facts: SpanFacts) -> None:
     """Set input and output of the action, whose name is `provider/model`."""
     facts.failed = facts.failed or facts.attributes.get("genkit:state") == "error"
-    asked = content_of(facts.attributes.get("genkit:input"))
-    answered = content_of(facts.attributes.get("genkit:output"))
-    if asked is not None:
-        facts.request = document_body(asked, "input")
-    if answered is not None:
-        facts.response = document_body(answered, "output")
+    request = content_of(facts.attributes.get("genkit:input"))
+    response = content_of(facts.attributes.get("genkit:output"))
+    if request is not None:
+        facts.request = document_body(request, "input")
+    if response is not None:
+        facts.response = document_body(response, "output")
     if facts.model_call:
         name = facts.attributes.get("genkit:name")
         if isinstance(name, str):
             provider, slash, model = name.partition("/")
             facts.fill("provider", provider if slash else None)
             facts.fill("model_requested", model or provider)
-        if asked is not None:
-            read_request(facts, asked.value)
-        if answered is not None and isinstance(answered.value, dict):
-            _read_answer(facts, answered.value)
+        if request is not None:
+            read_request(facts, request.value)
+        if response is not None and isinstance(response.value, dict):
+            _read_answer(facts, response.value)
     read_content(facts)
 
 

@@ -22,14 +22,14 @@ def read(facts: SpanFacts) -> None:
             operation = "execute_tool"
         if operation is not None:
             facts.operation, facts.model_call = operation, operation == "chat"
-    asked = _document(facts, "gcp.vertex.agent.llm_request")
-    if asked is not None:
-        read_request(facts, asked.value)
-        facts.request = document_body(asked, "input")
-    answered = _document(facts, "gcp.vertex.agent.llm_response")
-    if answered is not None:
-        read_response(facts, answered.value)
-        facts.response = document_body(answered, "output")
+    request = _document(facts, "gcp.vertex.agent.llm_request")
+    if request is not None:
+        read_request(facts, request.value)
+        facts.request = document_body(request, "input")
+    response = _document(facts, "gcp.vertex.agent.llm_response")
+    if response is not None:
+        read_response(facts, response.value)
+        facts.response = document_body(response, "output")
     if facts.operation == "execute_tool":
         _read_tool(facts)
     _read_model(facts)

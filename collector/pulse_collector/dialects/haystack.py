@@ -62,16 +62,16 @@ def read(facts: SpanFacts) -> None:
             facts.fill("provider", None if start is None else start[1])
     elif (operation := _SPANS.get(facts.name)) is not None:
         facts.operation, facts.model_call = operation, operation == "chat"
-    asked, answered = _first(facts, _INPUTS), _first(facts, _OUTPUTS)
-    if asked is not None:
-        facts.request = document_body(asked, "input")
-    if answered is not None:
-        facts.response = document_body(answered, "output")
+    request, response = _first(facts, _INPUTS), _first(facts, _OUTPUTS)
+    if request is not None:
+        facts.request = document_body(request, "input")
+    if response is not None:
+        facts.response = document_body(response, "output")
     if facts.model_call:
-        if asked is not None:
-            read_request(facts, asked.value)
-        if answered is not None and isinstance(answered.value, dict):
-            _read_replies(facts, answered.value)
+        if request is not None:
+            read_request(facts, request.value)
+        if response is not None and isinstance(response.value, dict):
+            _read_replies(facts, response.value)
     read_content(facts)
 
 

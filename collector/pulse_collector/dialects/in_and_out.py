@@ -32,24 +32,24 @@ def read_in_and_out(facts: SpanFacts, inputs: Sequence[str], outputs: Sequence[s
     set_in_and_out(facts, first_content(facts, inputs), first_content(facts, outputs))
 
 
-def set_in_and_out(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
+def set_in_and_out(facts: SpanFacts, request: Content | None, response: Content | None) -> None:
     """Set request, response and their texts from the input and the output content, if unset."""
     names = _NAMES.get(facts.operation or "")
     if names is None and facts.model_call:
-        if asked is not None:
-            _set_question(facts, asked)
-        if answered is not None:
-            _set_answer(facts, answered)
+        if request is not None:
+            _set_question(facts, request)
+        if response is not None:
+            _set_answer(facts, response)
         return
     into, out_of = names or ("input", "output")
-    if asked is not None:
+    if request is not None:
         if facts.request is None:
-            facts.request = document_body(asked, into, extra={**_scalars(facts)} if names else None)
-        facts.input_text = facts.input_text or _asked_text(asked.value)
-    if answered is not None:
+            facts.request = document_body(request, into, extra={**_scalars(facts)} if names else None)
+        facts.input_text = facts.input_text or _question_text(request.value)
+    if response is not None:
         if facts.response is None:
-            facts.response = document_body(answered, out_of)
-        text = last_answer_text(answered.value) or _answer_text(answered.value)
+            facts.response = document_body(response, out_of)
+        text = last_answer_text(response.value) or _answer_text(response.value)
         facts.output_text = facts.output_text or text
 
 
@@ -63,8 +63,8 @@ def first_content(facts: SpanFacts, keys: Sequence[str]) -> Content | None:
     return None
 
 
-def _set_question(facts: SpanFacts, asked: Content) -> None:
-    value = asked.value
+def _set_question(facts: SpanFacts, request: Content) -> None:
+    value = request.value
     if isinstance(value, dict):
         read_request(facts, value)
         items = value.get("items")
@@ -72,31 +72,31 @@ def _set_question(facts: SpanFacts, asked: Content) -> None:
             # A conversation inside an object.
             set_messages(facts, messages=as_content(items), answers=None)
         elif facts.request is None:
-            facts.request = document_body(asked, "input")
+            facts.request = document_body(request, "input")
         return
     if isinstance(value, str):
-        asked = as_content([{"role": "user", "content": value}]) or asked
-    set_messages(facts, messages=asked, answers=None)
+        request = as_content([{"role": "user", "content": value}]) or request
+    set_messages(facts, messages=request, answers=None)
 
 
-def _set_answer(facts: SpanFacts, answered: Content) -> None:
-    value = answered.value
+def _set_answer(facts: SpanFacts, response: Content) -> None:
+    value = response.value
     if isinstance(value, dict):
         read_response(facts, value if not _OF_PROVIDERS.isdisjoint(value) else _without_id(value))
         facts.output_text = facts.output_text or _answer_text(value)
         if facts.response is None:
-            facts.response = document_body(answered, "output")
+            facts.response = document_body(response, "output")
         return
     if isinstance(value, str):
-        answered = as_content([{"role": "assistant", "content": value}]) or answered
-    set_messages(facts, messages=None, answers=answered)
+        response = as_content([{"role": "assistant", "content": value}]) or response
+    set_messages(facts, messages=None, answers=response)
 
 
 def _without_id(document: JsonObject) -> JsonObject:
     return {key: value for key, value in document.items() if key not in ("id", "model")}
 
 
-def _asked_text(value: Json) -> str | None:
+def _question_text(value: Json) -> str | None:
     if isinstance(value, str):
         return value or None
     if isinstance(value, dict):

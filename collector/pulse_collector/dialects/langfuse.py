@@ -85,26 +85,26 @@ def _read_kind(facts: SpanFacts, usage: JsonObject) -> None:
 
 def _read_content(facts: SpanFacts) -> None:
     entered = facts.attributes.get("langfuse.observation.input")
-    asked = content_of(entered)
-    if asked is not None:
+    request = content_of(entered)
+    if request is not None:
         if facts.model_call:
-            read_request(facts, asked.value)
+            read_request(facts, request.value)
             facts.input_text = facts.input_text or plain_text(entered)
         parameters = parse_object(facts.attributes.get("langfuse.observation.model.parameters"))
         facts.request = document_body(
-            asked,
-            "messages" if isinstance(asked.value, list) else "input",
+            request,
+            "messages" if isinstance(request.value, list) else "input",
             extra={name: value for name, value in parameters.items() if value != _ENDLESS},
         )
     left = facts.attributes.get("langfuse.observation.output")
-    answered = content_of(left)
-    if answered is not None:
+    response = content_of(left)
+    if response is not None:
         if facts.model_call and plain_text(left) is None:
-            read_response(facts, answered.value)
+            read_response(facts, response.value)
         facts.output_text = facts.output_text or plain_text(left)
-        facts.response = document_body(answered, "messages" if isinstance(answered.value, list) else "output")
-    facts.request = _with_trace(facts, facts.request, "input", asked)
-    facts.response = _with_trace(facts, facts.response, "output", answered)
+        facts.response = document_body(response, "messages" if isinstance(response.value, list) else "output")
+    facts.request = _with_trace(facts, facts.request, "input", request)
+    facts.response = _with_trace(facts, facts.response, "output", response)
 
 
 def _with_trace(facts: SpanFacts, body: bytes | None, side: str, own: Content | None) -> bytes | None:

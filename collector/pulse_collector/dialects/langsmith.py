@@ -24,24 +24,24 @@ def read(facts: SpanFacts) -> None:
     """Set content and usage of the run; the usage is JSON or Python's repr."""
     attributes = facts.attributes
     _read_failure(facts)
-    asked = content_of(attributes.get("gen_ai.prompt"))
-    if asked is not None:
-        facts.request = document_body(asked, "input")
-    answered = content_of(attributes.get("gen_ai.completion"))
-    if answered is not None:
-        facts.response = document_body(answered, "output")
+    request = content_of(attributes.get("gen_ai.prompt"))
+    if request is not None:
+        facts.request = document_body(request, "input")
+    response = content_of(attributes.get("gen_ai.completion"))
+    if response is not None:
+        facts.response = document_body(response, "output")
     if facts.model_call:
-        _read_call(facts, asked, answered)
+        _read_call(facts, request, response)
     read_missing_content(facts)
 
 
-def _read_call(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
-    if asked is not None:
-        read_request(facts, asked.value)
-        if facts.operation == "chat" and isinstance(asked.value, dict) and "prompt" in asked.value:
+def _read_call(facts: SpanFacts, request: Content | None, response: Content | None) -> None:
+    if request is not None:
+        read_request(facts, request.value)
+        if facts.operation == "chat" and isinstance(request.value, dict) and "prompt" in request.value:
             facts.operation = "text_completion"
-    if answered is not None:
-        read_response(facts, answered.value)
+    if response is not None:
+        read_response(facts, response.value)
     usage = parse_object(facts.attributes.get(_METADATA + "usage_metadata"))
     facts.fill_counts(counts_of_document(_with_details(facts, usage)))
     fill_cost_of_parts(facts, {part: usage[name] for name in usage if (part := cost_part(name)) is not None})

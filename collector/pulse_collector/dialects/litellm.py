@@ -10,7 +10,7 @@ from pulse_collector.dialects.genai_content import set_messages
 from pulse_collector.dialects.openllmetry import read as read_openllmetry
 from pulse_collector.dialects.otel_genai import DIALECT as OTEL_GENAI
 from pulse_collector.facts.content import as_content, content_of
-from pulse_collector.facts.documents import asked_text, read_parameters, read_response, read_usage
+from pulse_collector.facts.documents import read_parameters, read_response, read_usage, request_text
 from pulse_collector.facts.indexed import indexed_list
 from pulse_collector.facts.json_text import JsonObject, dump_json, parse_repr, to_json
 from pulse_collector.facts.model_names import provider_by_model
@@ -36,8 +36,18 @@ _CALLS = {
 #: `litellm:custom_llm_provider:openai;model_id:None;response_id:resp_1`, in base64.
 _HIDDEN_ID = re.compile(r"^litellm:.*;response_id:(\S+)$")
 #: Members of raw requests and raw responses that are content.
-_ASKED = ("messages", "input", "prompt", "contents", "system", "instructions", "tools", "query", "documents")
-_ANSWERED = ("choices", "content", "output", "candidates", "message", "results", "text")
+_REQUEST_MEMBERS = (
+    "messages",
+    "input",
+    "prompt",
+    "contents",
+    "system",
+    "instructions",
+    "tools",
+    "query",
+    "documents",
+)
+_RESPONSE_MEMBERS = ("choices", "content", "output", "candidates", "message", "results", "text")
 _RAW_REQUEST = re.compile(r"llm\.([\w-]+)\.(.+)")
 
 
@@ -115,7 +125,7 @@ def _read_raw(facts: SpanFacts) -> None:
             provider = member[1]
             parsed = parse_repr(value) if isinstance(value, str) and value[:1] in ("{", "[") else None
             document[member[2]] = to_json(value) if parsed is None else parsed
-            if member[2] in _ASKED or member[2] in _ANSWERED:
+            if member[2] in _REQUEST_MEMBERS or member[2] in _RESPONSE_MEMBERS:
                 facts.rest.pop(key, None)
     facts.fill("provider", provider)
     _read_raw_content(facts, document)
@@ -129,13 +139,13 @@ def _read_raw(facts: SpanFacts) -> None:
 
 
 def _read_raw_content(facts: SpanFacts, document: JsonObject) -> None:
-    asked: JsonObject = {name: document[name] for name in _ASKED if name in document}
-    answered: JsonObject = {name: document[name] for name in _ANSWERED if name in document}
-    if asked:
-        facts.request = dump_json(asked)
-        facts.input_text = asked_text(asked)
-    if answered:
-        facts.response = dump_json(answered)
+    request: JsonObject = {name: document[name] for name in _REQUEST_MEMBERS if name in document}
+    response: JsonObject = {name: document[name] for name in _RESPONSE_MEMBERS if name in document}
+    if request:
+        facts.request = dump_json(request)
+        facts.input_text = request_text(request)
+    if response:
+        facts.response = dump_json(response)
 
 
 DIALECT = Dialect(

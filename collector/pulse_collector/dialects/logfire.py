@@ -34,8 +34,8 @@ def read(facts: SpanFacts) -> None:
     usage = parse_object(attributes.get("gen_ai.usage.raw"))
     read_usage(facts, usage)
     _read_first_version(facts)
-    asked, answered = messages_of_events(attributes.get("events"))
-    set_messages(facts, messages=as_content(asked), answers=as_content(answered))
+    request, response = messages_of_events(attributes.get("events"))
+    set_messages(facts, messages=as_content(request), answers=as_content(response))
     read_content(facts)
     duration_s = as_number(attributes.get("duration"))
     if attributes.get("logfire.span_type") == "log" and duration_s is not None and duration_s <= _DAY_S:
@@ -82,8 +82,8 @@ def _forget_repeated_model(facts: SpanFacts) -> None:
 
 def _stream_key(facts: SpanFacts) -> str:
     """Return the partner key of both spans of a stream, which are often in different traces."""
-    asked = facts.attributes.get("gen_ai.input.messages") or facts.attributes.get("request_data")
-    written = dump_json(to_json([facts.scope, facts.texts.get("model_requested"), asked]))
+    request = facts.attributes.get("gen_ai.input.messages") or facts.attributes.get("request_data")
+    written = dump_json(to_json([facts.scope, facts.texts.get("model_requested"), request]))
     return f"stream:{blake2b(written, digest_size=16).hexdigest()}"
 
 

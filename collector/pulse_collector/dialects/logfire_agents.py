@@ -36,22 +36,22 @@ def read(facts: SpanFacts) -> None:
     if named is not None or _KNOWN_CALL.isdisjoint(attributes):
         facts.operation = named or "span"
         facts.model_call = named == "chat"
-    asked = _given(facts, "raw_input", "input")
-    answered = _given(facts, "response", "output")
+    request = _given(facts, "raw_input", "input")
+    response = _given(facts, "response", "output")
     read_usage(facts, parse_object(attributes.get("usage")))
     if facts.model_call:
-        if asked is not None:
-            facts.input_text = last_user_text(asked.value)
-        if answered is not None and isinstance(answered.value, dict):
-            read_response(facts, answered.value)
-        elif answered is not None:
-            facts.output_text = first_answer_text(answered.value)
+        if request is not None:
+            facts.input_text = last_user_text(request.value)
+        if response is not None and isinstance(response.value, dict):
+            read_response(facts, response.value)
+        elif response is not None:
+            facts.output_text = first_answer_text(response.value)
     elif facts.operation == "execute_tool":
         facts.output_text = plain_text(attributes.get("output"))
-    if asked is not None:
-        facts.request = document_body(asked, "messages" if isinstance(asked.value, list) else "input")
-    if answered is not None:
-        facts.response = document_body(answered, "messages" if isinstance(answered.value, list) else "output")
+    if request is not None:
+        facts.request = document_body(request, "messages" if isinstance(request.value, list) else "input")
+    if response is not None:
+        facts.response = document_body(response, "messages" if isinstance(response.value, list) else "output")
     read_logfire(facts)
 
 

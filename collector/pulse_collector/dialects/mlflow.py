@@ -19,24 +19,24 @@ def read(facts: SpanFacts) -> None:
     """Set facts from inputs and outputs, which are the provider's own request and response."""
     for column, text in facts.texts.items():
         facts.texts[column] = clean_text(unquote(text) or text)
-    asked = _content(facts.attributes.get("mlflow.spanInputs"))
-    answered = _content(facts.attributes.get("mlflow.spanOutputs"))
-    if asked is not None:
-        facts.request = document_body(asked, "input")
-    if answered is not None:
-        facts.response = document_body(answered, "output")
+    request = _content(facts.attributes.get("mlflow.spanInputs"))
+    response = _content(facts.attributes.get("mlflow.spanOutputs"))
+    if request is not None:
+        facts.request = document_body(request, "input")
+    if response is not None:
+        facts.response = document_body(response, "output")
     if facts.model_call:
-        _read_call(facts, asked, answered)
+        _read_call(facts, request, response)
     read_missing_content(facts)
 
 
-def _read_call(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
+def _read_call(facts: SpanFacts, request: Content | None, response: Content | None) -> None:
     # Inputs and outputs name both models; `mlflow.llm.model` may be either.
     facts.fill_counts(_usage(facts))
-    if asked is not None:
-        read_request(facts, asked.value)
-    if answered is not None:
-        read_response(facts, answered.value)
+    if request is not None:
+        read_request(facts, request.value)
+    if response is not None:
+        read_response(facts, response.value)
     facts.fill("model_requested", unquote(facts.attributes.get("mlflow.llm.model")))
     if "cost_usd" not in facts.numbers:
         # MLflow computes the cost from its own price list.

@@ -39,12 +39,12 @@ def read(facts: SpanFacts) -> None:
         facts.operation, facts.model_call = "task", False
     parameters = parse_object(attributes.get("llm.invocation_parameters"))
     facts.custom.update(parse_object(attributes.get("metadata")))
-    asked = read_document(facts, "input.value", "llm.input_messages.")
-    answered = read_document(facts, "output.value", "llm.output_messages.")
+    request = read_document(facts, "input.value", "llm.input_messages.")
+    response = read_document(facts, "output.value", "llm.output_messages.")
     if facts.scope == "openinference.instrumentation.bedrock":
-        facts.input_excludes_cache = _bedrock_input_excludes_cache(facts, answered)
+        facts.input_excludes_cache = _bedrock_input_excludes_cache(facts, response)
     if facts.model_call:
-        read_documents(facts, asked, answered)
+        read_documents(facts, request, response)
         # OpenAI's agents write the whole response here.
         if "id" not in parameters:
             read_parameters(facts, parameters)
@@ -54,14 +54,14 @@ def read(facts: SpanFacts) -> None:
     # OpenInference has one name for the model: the used one if there is a response, else the requested one.
     used = attributes.get("llm.model_name")
     has_used = "model_used" in facts.texts
-    facts.fill("model_used" if _answered(facts) else "model_requested", used)
+    facts.fill("model_used" if _has_response(facts) else "model_requested", used)
     if not has_used:
         facts.fill("model_requested", used)
-    if facts.request is None and asked is not None:
-        facts.request = document_body(asked, "messages" if isinstance(asked.value, list) else "input")
-    if facts.response is None and answered is not None:
-        facts.response = document_body(answered, "messages" if isinstance(answered.value, list) else "output")
-    if asked is not None:
+    if facts.request is None and request is not None:
+        facts.request = document_body(request, "messages" if isinstance(request.value, list) else "input")
+    if facts.response is None and response is not None:
+        facts.response = document_body(response, "messages" if isinstance(response.value, list) else "output")
+    if request is not None:
         facts.input_text = facts.input_text or plain_text(attributes.get("input.value"))
     read_flattened(facts)
     facts.input_text = facts.input_text or plain_text(attributes.get("input.value"))
@@ -74,13 +74,13 @@ def read(facts: SpanFacts) -> None:
         _read_route(facts)
 
 
-def _bedrock_input_excludes_cache(facts: SpanFacts, answered: Content | None) -> bool:
+def _bedrock_input_excludes_cache(facts: SpanFacts, response: Content | None) -> bool:
     """Return whether Bedrock's input excludes cached tokens, as in the first versions.
 
     The response's document shows it if it has the usage; else the total, which includes cached tokens.
     """
     counts = facts.counts
-    usage = answered.value.get("usage") if answered and isinstance(answered.value, dict) else None
+    usage = response.value.get("usage") if response and isinstance(response.value, dict) else None
     if isinstance(usage, dict) and "input_tokens" in usage:
         return count_of(usage["input_tokens"]) == counts.get("input")
     total = counts.get("total")
@@ -96,7 +96,7 @@ def _read_route(facts: SpanFacts) -> None:
             facts.texts["model_used"] = model
 
 
-def _answered(facts: SpanFacts) -> bool:
+def _has_response(facts: SpanFacts) -> bool:
     if facts.counts or facts.finish_reasons or facts.output_text:
         return True
     if facts.response is None and has_flattened(facts, "llm.output_messages."):

@@ -56,8 +56,8 @@ def read_template(facts: SpanFacts) -> None:
         facts.request = document_body(arguments, "arguments")
     parameters = content_of(facts.attributes.get("tool.parameters"))
     if parameters is not None:
-        asked = content_of(facts.attributes.get("input.value"))
-        if asked is None or asked.value != parameters.value:
+        request = content_of(facts.attributes.get("input.value"))
+        if request is None or request.value != parameters.value:
             facts.request = with_member(facts.request or b"{}", "parameters", parameters)
 
 
@@ -74,16 +74,16 @@ def prompts_of(facts: SpanFacts) -> list[str]:
     return found
 
 
-def read_documents(facts: SpanFacts, asked: Content | None, answered: Content | None) -> None:
-    if asked is not None:
-        read_request(facts, asked.value)
-        if isinstance(asked.value, dict) and "_raw" not in asked.value:
-            facts.request = document_body(asked, "input")
-    if answered is not None and isinstance(answered.value, dict | list):
-        read_response(facts, answered.value)
-        if "_raw" not in answered.value:
+def read_documents(facts: SpanFacts, request: Content | None, response: Content | None) -> None:
+    if request is not None:
+        read_request(facts, request.value)
+        if isinstance(request.value, dict) and "_raw" not in request.value:
+            facts.request = document_body(request, "input")
+    if response is not None and isinstance(response.value, dict | list):
+        read_response(facts, response.value)
+        if "_raw" not in response.value:
             facts.response = document_body(
-                answered, "messages" if isinstance(answered.value, list) else "output"
+                response, "messages" if isinstance(response.value, list) else "output"
             )
 
 
@@ -93,15 +93,15 @@ def read_flattened(facts: SpanFacts) -> None:
         _read_lists(facts)
     if not facts.flattened:
         return
-    asked = answered = None
+    request = response = None
     if facts.request is None or facts.input_text is None:
-        asked = _messages(facts, "llm.input_messages.")
+        request = _messages(facts, "llm.input_messages.")
     if facts.response is None or facts.output_text is None or not facts.finish_reasons:
-        answered = _messages(facts, "llm.output_messages.") or _choices(facts)
+        response = _messages(facts, "llm.output_messages.") or _choices(facts)
     tools = (
-        as_content([_tool(tool) for tool in indexed_list(facts.flattened, "llm.tools.")]) if asked else None
+        as_content([_tool(tool) for tool in indexed_list(facts.flattened, "llm.tools.")]) if request else None
     )
-    set_messages(facts, messages=asked, answers=answered, tools=tools)
+    set_messages(facts, messages=request, answers=response, tools=tools)
 
 
 def _read_lists(facts: SpanFacts) -> None:
@@ -118,8 +118,8 @@ def _read_lists(facts: SpanFacts) -> None:
         if isinstance(entry, dict) and isinstance(inner := entry.get("embedding"), dict)
         if isinstance(text := inner.get("text"), str)
     ]
-    if facts.request is None and (asked := as_content(texts)) is not None:
-        facts.request = document_body(asked, "input")
+    if facts.request is None and (request := as_content(texts)) is not None:
+        facts.request = document_body(request, "input")
         facts.input_text = facts.input_text or texts[-1]
     for prefix in ("retrieval.documents.", "reranker.output_documents."):
         found = as_content(indexed_list(facts.flattened, prefix))

@@ -61,10 +61,10 @@ def read(facts: SpanFacts) -> None:
         prompt = as_content([_message(one) for one in indexed_list(facts.flattened, "gen_ai.prompt.")])
         set_messages(facts, messages=prompt, answers=None, tools=as_content(tools))
     # The names before the conventions'.
-    asked = [_message(one) for one in indexed_list(facts.flattened, "llm.prompts.")]
-    answered = indexed_list(facts.flattened, "llm.completions.")
-    if asked or answered:
-        set_messages(facts, messages=as_content(asked), answers=as_content(answered))
+    request = [_message(one) for one in indexed_list(facts.flattened, "llm.prompts.")]
+    response = indexed_list(facts.flattened, "llm.completions.")
+    if request or response:
+        set_messages(facts, messages=as_content(request), answers=as_content(response))
     if facts.scope == _BEDROCK:
         # Anthropic's counts are written unchanged.
         facts.input_excludes_cache = True

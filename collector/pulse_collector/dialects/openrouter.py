@@ -21,14 +21,14 @@ def read(facts: SpanFacts) -> None:
         facts.rest["gen_ai.provider.name"] = named
     facts.texts["provider"] = "openrouter"
     attributes = facts.attributes
-    asked = next((found for key in _INPUTS if (found := content_of(attributes.get(key)))), None)
-    answered = next((found for key in _OUTPUTS if (found := content_of(attributes.get(key)))), None)
-    messages: Json = asked.value if asked is not None else None
+    request = next((found for key in _INPUTS if (found := content_of(attributes.get(key)))), None)
+    response = next((found for key in _OUTPUTS if (found := content_of(attributes.get(key)))), None)
+    messages: Json = request.value if request is not None else None
     if isinstance(messages, dict):
         messages = messages.get("messages", messages.get("input", messages.get("prompt")))
     if isinstance(messages, str):
         messages = [{"role": "user", "content": messages}]
-    answer = _answer(answered.value) if answered is not None else None
+    answer = _answer(response.value) if response is not None else None
     set_messages(
         facts,
         messages=as_content(messages) if isinstance(messages, list) else None,

@@ -24,8 +24,8 @@ def read(facts: SpanFacts) -> None:
         facts.operation = _OPERATIONS.get(facts.name)
     read_content(facts)
     # The first version wrote its messages as a list of events.
-    asked, answered = messages_of_events(attributes.get("events") or attributes.get("all_messages_events"))
-    set_messages(facts, messages=as_content(asked), answers=as_content(answered))
+    request, response = messages_of_events(attributes.get("events") or attributes.get("all_messages_events"))
+    set_messages(facts, messages=as_content(request), answers=as_content(response))
     if facts.model_call:
         return
     set_messages(facts, messages=content_of(attributes.get("pydantic_ai.all_messages")), answers=None)

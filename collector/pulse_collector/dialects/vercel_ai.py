@@ -23,10 +23,10 @@ def read(facts: SpanFacts) -> None:
     if facts.texts.get("provider_request_id", "").startswith(_INVENTED_IDS):
         del facts.texts["provider_request_id"]
     _read_provider_metadata(facts)
-    asked = content_of(attributes.get("ai.prompt"))
-    if asked is not None and not facts.model_call:
-        read_request(facts, asked.value)
-        facts.request = document_body(asked, "prompt")
+    request = content_of(attributes.get("ai.prompt"))
+    if request is not None and not facts.model_call:
+        read_request(facts, request.value)
+        facts.request = document_body(request, "prompt")
     prompt = content_of(attributes.get("ai.prompt.messages"))
     if prompt is None:
         prompt = _values(attributes.get("ai.values") or attributes.get("ai.value"))

@@ -21,7 +21,7 @@ from pulse_collector.facts.span_facts import SpanFacts
 from pulse_collector.facts.usage_documents import counts_of_document, is_gemini_usage
 
 #: Members of requests with the user's input, in order of preference.
-_ASKED = ("messages", "input", "prompt", "contents", "inputs", "query", "question", "user_msg")
+_REQUEST_MEMBERS = ("messages", "input", "prompt", "contents", "inputs", "query", "question", "user_msg")
 #: Types of documents that are only a part of a response: items of OpenAI's responses, tool calls, LangChain's
 #: messages.
 _PARTS = frozenset(
@@ -35,15 +35,19 @@ def read_request(facts: SpanFacts, document: Json) -> None:
     """Set the requested model, the user id and the last user text from a request."""
     if isinstance(document, dict):
         read_parameters(facts, document)
-    facts.input_text = facts.input_text or asked_text(document)
+    facts.input_text = facts.input_text or request_text(document)
 
 
-def asked_text(document: Json) -> str | None:
+def request_text(document: Json) -> str | None:
     """Return the last user text of a request in a provider's format, of messages, or of an agent's input."""
     if not isinstance(document, dict):
         return last_user_text(document) if document else None
-    asked = next((value for key in _ASKED if (value := document.get(key))), None)
-    return asked_text(asked) if isinstance(asked, dict) and "parts" not in asked else last_user_text(asked)
+    content = next((value for key in _REQUEST_MEMBERS if (value := document.get(key))), None)
+    return (
+        request_text(content)
+        if isinstance(content, dict) and "parts" not in content
+        else last_user_text(content)
+    )
 
 
 def read_parameters(facts: SpanFacts, parameters: JsonObject) -> None:
@@ -51,9 +55,9 @@ def read_parameters(facts: SpanFacts, parameters: JsonObject) -> None:
     facts.fill("model_requested", parameters.get("model") or parameters.get("model_name"))
     facts.fill("user_id", parameters.get("user"))
     facts.fill("user_id", nested_document(parameters, "metadata").get("user_id"))
-    facts.fill_billing("service_tier", _service_tier(parameters), asked=True)
-    facts.fill_billing("speed", parameters.get("speed"), asked=True)
-    facts.fill_billing("inference_geo", parameters.get("inference_geo"), asked=True)
+    facts.fill_billing("service_tier", _service_tier(parameters), requested=True)
+    facts.fill_billing("speed", parameters.get("speed"), requested=True)
+    facts.fill_billing("inference_geo", parameters.get("inference_geo"), requested=True)
 
 
 def read_response(facts: SpanFacts, document: Json) -> None:

@@ -62,11 +62,11 @@ def fill_cost_of_parts(facts: SpanFacts, parts: Mapping[CostPart, AttributeValue
     total = as_number(parts.get("total"))
     if total is not None:
         numbers.setdefault("cost_usd", total)
-    asked, answered = as_number(parts.get("input")), as_number(parts.get("output"))
+    input_usd, output_usd = as_number(parts.get("input")), as_number(parts.get("output"))
     # The input cost is the whole cost only of operations without output.
-    is_whole = answered is not None or facts.operation in _WITHOUT_OUTPUT
-    if "cost_usd" not in numbers and asked is not None and is_whole:
-        numbers["cost_usd"] = add_dollars(asked, answered or 0.0)
+    is_whole = output_usd is not None or facts.operation in _WITHOUT_OUTPUT
+    if "cost_usd" not in numbers and input_usd is not None and is_whole:
+        numbers["cost_usd"] = add_dollars(input_usd, output_usd or 0.0)
     if parts.get("own_key") not in (True, "true", "True") or "cost_usd" not in numbers:
         return
     upstream = as_number(parts.get("upstream"))

@@ -141,15 +141,15 @@ class SpanFacts:
         if isinstance(text, str) and column not in self.texts and (trimmed := text.strip()):
             self.texts[column] = clean_text(trimmed)
 
-    def fill_billing(self, term: BillingTerm, value: object, *, asked: bool = False) -> None:
+    def fill_billing(self, term: BillingTerm, value: object, *, requested: bool = False) -> None:
         """Set a term of billing if it is unset; a term of the response replaces one of the request."""
         if not isinstance(value, str) or not value:
             return
         if self.billing is None:
             self.billing = {}
         known = self.billing.get(term)
-        if known is None or (known[1] and not asked):
-            self.billing[term] = (value, asked)
+        if known is None or (known[1] and not requested):
+            self.billing[term] = (value, requested)
 
     def fill_counts(self, counts: Counts) -> None:
         """Set the counts that are unset."""

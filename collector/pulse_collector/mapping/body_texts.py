@@ -7,7 +7,7 @@ from typing import cast
 
 import orjson
 
-from pulse_collector.facts.documents import asked_text
+from pulse_collector.facts.documents import request_text
 from pulse_collector.facts.json_text import Json
 from pulse_collector.facts.messages import last_answer_text
 from pulse_collector.facts.span_facts import SpanFacts
@@ -25,7 +25,7 @@ def fill_texts(facts: SpanFacts) -> None:
     A tool's arguments contain no messages: a list shows their JSON.
     """
     if facts.input_text is None and facts.request is not None:
-        facts.input_text = _text(facts.request, None if facts.operation == "execute_tool" else asked_text)
+        facts.input_text = _text(facts.request, None if facts.operation == "execute_tool" else request_text)
     if facts.output_text is None and facts.response is not None:
         facts.output_text = _text(facts.response, last_answer_text)
 

@@ -69,7 +69,7 @@ def fill_from_table(facts: SpanFacts, plan: KeyPlan) -> None:
         if term == "other_models":
             add_other_models(facts, attributes[key])
         else:
-            facts.fill_billing(term, attributes[key], asked=is_of_request(key))
+            facts.fill_billing(term, attributes[key], requested=is_of_request(key))
     for key in plan.finish_reasons:
         facts.finish_reasons = finish_reasons(attributes[key])
         if facts.finish_reasons:

@@ -91,8 +91,8 @@ def _merge(facts: SpanFacts, second: SpanFacts) -> None:
         facts.cost_is_estimate = second.cost_is_estimate
     for column, number in second.numbers.items():
         facts.numbers.setdefault(column, number)
-    for term, (value, asked) in (second.billing or {}).items():
-        facts.fill_billing(term, value, asked=asked)
+    for term, (value, requested) in (second.billing or {}).items():
+        facts.fill_billing(term, value, requested=requested)
     for name, value in second.custom.items():
         facts.custom.setdefault(name, value)
     facts.tags = facts.tags or second.tags

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pulse_collector.facts.attributes import AttributeValue, as_count
 from pulse_collector.facts.content import Content, content_of, with_member
-from pulse_collector.facts.documents import asked_text
+from pulse_collector.facts.documents import request_text
 from pulse_collector.facts.json_text import parse_object
 from pulse_collector.facts.messages import first_answer_text
 from pulse_collector.facts.span_facts import SpanFacts
@@ -122,7 +122,7 @@ def read_unread(facts: SpanFacts, keys: Sequence[tuple[str, UnreadKind]]) -> Non
         if content is not None:
             names.append(key)
             facts.rest.pop(key, None)
-            _add(facts, key, content, answered=kind.endswith("output"))
+            _add(facts, key, content, is_output=kind.endswith("output"))
     reported = dict.fromkeys(_INDEX.sub("N", name)[:_MAX_NAME_CHARS] for name in names)
     facts.unread = tuple(reported)[:_MAX_NAMES]
 
@@ -131,10 +131,10 @@ def _content(value: AttributeValue) -> Content | None:
     return None if isinstance(value, int | float) else content_of(value)
 
 
-def _add(facts: SpanFacts, key: str, content: Content, *, answered: bool) -> None:
-    if answered:
+def _add(facts: SpanFacts, key: str, content: Content, *, is_output: bool) -> None:
+    if is_output:
         facts.response = with_member(facts.response or b"{}", key, content)
         facts.output_text = facts.output_text or first_answer_text(content.value)
     else:
         facts.request = with_member(facts.request or b"{}", key, content)
-        facts.input_text = facts.input_text or asked_text(content.value)
+        facts.input_text = facts.input_text or request_text(content.value)

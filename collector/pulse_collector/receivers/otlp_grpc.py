@@ -179,11 +179,11 @@ class _Exports(grpc.GenericRpcHandler):
 
     def _project_id(self, context: grpc.ServicerContext) -> str:
         authorization = _authorization(context.invocation_metadata())
-        asked = asyncio.run_coroutine_threadsafe(self._collector.admit(authorization), self._loop)
+        lookup = asyncio.run_coroutine_threadsafe(self._collector.admit(authorization), self._loop)
         try:
-            return asked.result(_LOOKUP_DEADLINE_S).project_id
+            return lookup.result(_LOOKUP_DEADLINE_S).project_id
         except FutureTimeout:
-            asked.cancel()
+            lookup.cancel()
             raise store_unavailable("the lookup of the key takes too long") from None
 
     def _refuse(self, signal: Signal[Any], refusal: Refusal, context: grpc.ServicerContext) -> NoReturn:
