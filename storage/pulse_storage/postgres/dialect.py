@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 import psycopg
 
@@ -107,9 +107,9 @@ class PostgresDialect:
         """See SqlDialect."""
         return f"{column} = ANY(?)"
 
-    def texts(self, values: Sequence[str]) -> SqlValue:
+    def texts(self, values: Sequence[str]) -> Any:
         """See SqlDialect."""
-        return cast("SqlValue", TextArray(values))
+        return TextArray(values)
 
     def of_each_text(self, columns: str, index: str, condition: str) -> str:
         """See SqlDialect: with a limit each text is looked up by itself, never a range of time."""
@@ -118,7 +118,7 @@ class PostgresDialect:
             f" (SELECT {columns} FROM spans WHERE {condition} LIMIT {_MAX_ROWS_A_TEXT:d}) AS found"
         )
 
-    def integers(self, values: Sequence[int]) -> SqlValue:
+    def integers(self, values: Sequence[int]) -> Any:
         """See SqlDialect."""
         return bigints(values)
 
@@ -155,9 +155,9 @@ class PostgresDialect:
         connection.enqueue(_PLAN, ("auto",))
         return [found]
 
-    def bytes_array(self, values: Sequence[bytes]) -> SqlValue:
+    def bytes_array(self, values: Sequence[bytes]) -> Any:
         """See SqlDialect."""
-        return cast("SqlValue", BytesArray(values))
+        return BytesArray(values)
 
     def in_each(
         self, connection: Connection, query: str, bindings: Sequence[SqlValue], ranges: Sequence[IdRange]
@@ -215,7 +215,7 @@ class PostgresDialect:
             " WHERE size > 0",
             (self.bytes_array(trace_ids), project),
         )
-        return cast("list[tuple[bytes, int]]", rows.fetchall())
+        return rows.fetchall()
 
     def some_of_traces(
         self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
@@ -234,19 +234,19 @@ class PostgresDialect:
         columns: Sequence[str],
         values: Values,
         project: int,
-        rows: Sequence[SqlValue],
+        rows: Sequence[Any],
     ) -> None:
         """See SqlDialect."""
         assigned = ", ".join(f"{column} = ?" for column in columns)
         connection.enqueue(
             f"UPDATE spans SET {assigned} WHERE project = ? AND id = ANY(?)",
-            (*values, project, self.bytes_array(cast("Sequence[bytes]", rows))),
+            (*values, project, self.bytes_array(rows)),
         )
 
     def block_ids(self, connection: Connection) -> Iterator[int]:
         """See SqlDialect."""
         while True:
-            first = cast("int", connection.execute("SELECT nextval('content_block_ids')").get)
+            first = connection.execute("SELECT nextval('content_block_ids')").get
             yield from range(first, first + _BLOCK_IDS)
 
     def insert(self, connection: Connection, rows: Iterable[Values], bodies: Sequence[Values]) -> None:
@@ -267,8 +267,9 @@ class PostgresDialect:
         if bodies:
             with raw.cursor() as cursor, cursor.copy(_COPY_BODIES) as copy:
                 copy.set_types(_BODY_TYPES)
-                for index, *body in bodies:
-                    copy.write_row((*keys[cast("int", index)], *body))
+                for body in bodies:
+                    index: int = body[0]
+                    copy.write_row(keys[index] + body[1:])
 
     def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
         """See SqlDialect. One statement for all rows: each one costs as much as storing a span."""
@@ -282,9 +283,9 @@ class PostgresDialect:
             connection.enqueue(_ADD_CALLS, _columns(calls))
 
 
-def bigints(numbers: Iterable[int]) -> SqlValue:
+def bigints(numbers: Iterable[int]) -> Any:
     """Whole numbers as they are bound where `?::bigint[]` stands."""
-    return cast("SqlValue", Int8Array(numbers))
+    return Int8Array(numbers)
 
 
 def _columns(rows: Sequence[tuple[int, ...]]) -> list[SqlValue]:

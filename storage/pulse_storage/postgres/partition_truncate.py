@@ -7,7 +7,6 @@ end only, and given up if a reader keeps it. It stays, so that late rows have a 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 from pulse_storage.content.documents import week_of
 from pulse_storage.ids import time_floor, time_of
@@ -48,7 +47,7 @@ def truncate_partition(
         return None
     of_rows = "count(*)" if part.table == "spans" else f"sum({BODY_BYTES})"
     found = connection.execute(f"SELECT project, {of_rows} FROM {names[0]} GROUP BY project").fetchall()
-    sizes = {cast("int", project): cast("int", size) for project, size in found}
+    sizes = {project: size for project, size in found}
     if sizes.keys() != shares.keys():
         return None
     if part.table == "spans" and any(sizes[project] != share.rows for project, share in shares.items()):
@@ -71,7 +70,7 @@ def _projects(connection: PostgresConnection, partition: Partition) -> tuple[int
         "SELECT key FROM projects WHERE EXISTS"
         f" (SELECT 1 FROM {partition.name} AS part WHERE part.project = projects.key) ORDER BY key"
     )
-    return tuple(cast("int", key) for (key,) in rows)
+    return tuple(key for (key,) in rows)
 
 
 def _has_grown(connection: PostgresConnection, partition: Partition) -> bool:

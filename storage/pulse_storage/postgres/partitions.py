@@ -15,7 +15,7 @@ import contextlib
 from collections.abc import Generator, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from pulse_storage.ids import time_floor
 from pulse_storage.postgres.connection import PostgresConnection
@@ -120,7 +120,7 @@ def _ahead(connection: PostgresConnection, table: str, horizon: bytes) -> list[P
 
 def _rows_up_to(connection: PostgresConnection, partition: Partition, limit: int) -> int:
     counted = f"SELECT count(*) FROM (SELECT 1 FROM {partition.name} LIMIT {limit:d}) AS first"
-    return cast("int", connection.execute(counted).get)
+    return connection.execute(counted).get
 
 
 def _merge_into_future(connection: PostgresConnection, table: str, going: Sequence[Partition]) -> None:
@@ -142,7 +142,7 @@ def partitions(connection: PostgresConnection, table: str) -> list[Partition]:
         " INNER JOIN pg_class AS child ON child.oid = inhrelid WHERE inhparent = ?::regclass",
         (table,),
     ).fetchall()
-    found = [_partition(cast("str", name), cast("str", bound)) for name, bound in rows]
+    found = [_partition(name, bound) for name, bound in rows]
     return sorted(found, key=lambda partition: partition.from_id or b"")
 
 

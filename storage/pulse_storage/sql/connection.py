@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
 from pulse_storage.rows import SpanRow
 
 SqlValue = None | int | float | str | bytes
-#: One row, as it is bound or as it is read.
-Values = tuple[SqlValue, ...]
+#: One row, as bindings or as a result. Untyped: the types of its values follow from the statement.
+Values = tuple[Any, ...]
 #: Half-open.
 IdRange = tuple[bytes, bytes]
 
@@ -23,8 +23,8 @@ class Cursor(Protocol):
     def fetchall(self) -> list[Values]: ...
 
     @property
-    def get(self) -> SqlValue:
-        """The only value of the first row; None without rows."""
+    def get(self) -> Any:
+        """The first value of the next row; None without rows."""
         ...
 
 
@@ -136,7 +136,7 @@ class SqlDialect(Protocol):
         """A term that holds if a column of bytes is among those of one binding, a `bytes_array`."""
         ...
 
-    def texts(self, values: Sequence[str]) -> SqlValue:
+    def texts(self, values: Sequence[str]) -> Any:
         """Return an array of texts to be bound; it must not be empty."""
         ...
 
@@ -147,7 +147,7 @@ class SqlDialect(Protocol):
         """
         ...
 
-    def integers(self, values: Sequence[int]) -> SqlValue:
+    def integers(self, values: Sequence[int]) -> Any:
         """Return an array of whole numbers to be bound; it must not be empty."""
         ...
 
@@ -175,7 +175,7 @@ class SqlDialect(Protocol):
         """
         ...
 
-    def bytes_array(self, values: Sequence[bytes]) -> SqlValue:
+    def bytes_array(self, values: Sequence[bytes]) -> Any:
         """An array to be bound; it must not be empty."""
         ...
 

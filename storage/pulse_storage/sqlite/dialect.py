@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import count
-from typing import cast
+from typing import Any
 
 import apsw
 
@@ -72,9 +72,9 @@ class SqliteDialect:
         """See SqlDialect."""
         return f"{column} IN (SELECT value FROM carray(?))"
 
-    def texts(self, values: Sequence[str]) -> SqlValue:
+    def texts(self, values: Sequence[str]) -> Any:
         """See SqlDialect."""
-        return cast("SqlValue", apsw.carray(tuple(values)))  # pyright: ignore[reportUnknownMemberType]
+        return apsw.carray(tuple(values))  # pyright: ignore[reportUnknownMemberType]
 
     def of_each_text(self, columns: str, index: str, condition: str) -> str:
         """See SqlDialect: a cross join keeps the order of its tables."""
@@ -82,9 +82,9 @@ class SqliteDialect:
             f"SELECT {columns} FROM carray(?) AS wanted CROSS JOIN spans INDEXED BY {index} WHERE {condition}"
         )
 
-    def integers(self, values: Sequence[int]) -> SqlValue:
+    def integers(self, values: Sequence[int]) -> Any:
         """See SqlDialect."""
-        return cast("SqlValue", apsw.carray(array("q", values)))  # pyright: ignore[reportUnknownMemberType]
+        return apsw.carray(array("q", values))  # pyright: ignore[reportUnknownMemberType]
 
     def in_slots(self, first: int, last: int) -> tuple[str, Values]:
         """See SqlDialect."""
@@ -113,9 +113,9 @@ class SqliteDialect:
             for slot, some in ends.items()
         ]
 
-    def bytes_array(self, values: Sequence[bytes]) -> SqlValue:
+    def bytes_array(self, values: Sequence[bytes]) -> Any:
         """See SqlDialect."""
-        return cast("SqlValue", apsw.carray(tuple(values)))  # pyright: ignore[reportUnknownMemberType]
+        return apsw.carray(tuple(values))  # pyright: ignore[reportUnknownMemberType]
 
     def in_each(
         self, connection: Connection, query: str, bindings: Sequence[SqlValue], ranges: Sequence[IdRange]
@@ -167,7 +167,7 @@ class SqliteDialect:
             " FROM carray(?2) WHERE size > 0",
             (project, self.bytes_array(trace_ids)),
         )
-        return cast("list[tuple[bytes, int]]", rows.fetchall())
+        return rows.fetchall()
 
     def some_of_traces(
         self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
@@ -204,15 +204,13 @@ class SqliteDialect:
 
     def block_ids(self, connection: Connection) -> Iterator[int]:
         """See SqlDialect."""
-        return count(1 + cast("int", connection.execute("SELECT ifnull(max(id), 0) FROM content_blocks").get))
+        return count(1 + connection.execute("SELECT ifnull(max(id), 0) FROM content_blocks").get)
 
     def insert(self, connection: Connection, rows: Iterable[Values], bodies: Sequence[Values]) -> None:
         """See SqlDialect."""
-        first = 1 + cast("int", connection.execute("SELECT ifnull(max(seq), 0) FROM spans").get)
+        first = 1 + connection.execute("SELECT ifnull(max(seq), 0) FROM spans").get
         connection.executemany(_INSERT, ((seq, *row) for seq, row in enumerate(rows, first)))
-        connection.executemany(
-            _INSERT_BODIES, ((first + cast("int", index), *body) for index, *body in bodies)
-        )
+        connection.executemany(_INSERT_BODIES, ((first + index, *body) for index, *body in bodies))
 
     def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
         """See SqlDialect."""

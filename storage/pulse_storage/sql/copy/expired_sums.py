@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from pulse_storage.copying import ExpiredSums, KeyFacts
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.rollups import DAY_NS, HOUR_NS, HOUR_SUMS, Facts, UsageKeys
@@ -76,7 +74,4 @@ def _sums(
         (project, before),
     )
     width = len(KeyFacts._fields)
-    return [
-        (KeyFacts._make(cast("tuple[str, ...]", row[:width])), cast("tuple[int, ...]", row[width:]))
-        for row in rows
-    ]
+    return [(KeyFacts._make(row[:width]), row[width:]) for row in rows]

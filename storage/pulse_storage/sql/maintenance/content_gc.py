@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from zstandard import ZstdError
 
@@ -105,7 +105,7 @@ def _swept(packed: bytes, uses: Uses) -> bytes:
 
 
 def _newest_block(connection: Connection) -> int:
-    return cast("int", connection.execute("SELECT coalesce(max(id), 0) FROM content_blocks").get)
+    return connection.execute("SELECT coalesce(max(id), 0) FROM content_blocks").get
 
 
 def _garbage(connection: Connection, project: int, week: int) -> list[int]:
@@ -114,7 +114,7 @@ def _garbage(connection: Connection, project: int, week: int) -> list[int]:
         f" ORDER BY block LIMIT {_SWEPT_BLOCKS}",
         (project, week),
     )
-    return [cast("int", block) for (block,) in rows]
+    return [block for (block,) in rows]
 
 
 def _delete_parts(
@@ -151,7 +151,7 @@ def _read_uses(
         (b"\x01", b"\x01", project, first, _last_id(week)),
     ).fetchall()
     found = [use for _, *bodies in rows[:_READ_ROWS] for use in _uses_in(bodies, week) if use.block in blocks]
-    return found, cast("bytes", rows[_READ_ROWS][0]) if len(rows) > _READ_ROWS else None
+    return found, rows[_READ_ROWS][0] if len(rows) > _READ_ROWS else None
 
 
 def _uses_in(bodies: Iterable[SqlValue], week: int) -> Iterator[Use]:
@@ -184,7 +184,7 @@ def _overwrite(connection: Connection, block: tuple[int, int, int], uses: Uses) 
     packed = connection.execute(f"SELECT packed FROM content_blocks WHERE {_THE_BLOCK}", block).get
     if packed is None:
         return 0
-    left = _swept(before := cast("bytes", packed), uses)
+    left = _swept(before := packed, uses)
     if not left:
         connection.execute(f"DELETE FROM content_blocks WHERE {_THE_BLOCK}", block)
     elif left != before:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from pulse_storage.ids import time_floor, time_of
 from pulse_storage.retention import RetentionPolicy
@@ -127,7 +127,7 @@ def _measured(connection: Connection, rows: Range, size_bytes: str, condition: s
         rows.bindings,
     ).fetchone()
     assert found is not None
-    return int(cast("float", found[0])), int(cast("float", found[1]))
+    return int(found[0]), int(found[1])
 
 
 def _delete_content(connection: Connection, project: int, rows: Range) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from pulse_storage.ids import time_of
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.maintenance.row_ranges import Range
@@ -52,4 +50,4 @@ def _bytes_in(connection: Connection, table: str, project: int, spans: Range) ->
         f" WHERE project = ? AND (otel_trace_id, otel_span_id) IN ({spans.sql})",
         (project, *spans.bindings),
     ).get
-    return int(cast("float", found))
+    return int(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any
 
 import orjson
 
@@ -54,9 +54,9 @@ def named(dialect: SqlDialect) -> str:
     return " AND ".join(f"{column} = ?" for column in dialect.row_key)
 
 
-def without_previews(own: SqlValue) -> str | None:
+def without_previews(own: Any) -> str | None:
     """The column `own` of a row whose previews are its own, or gone."""
-    values: Mapping[str, OwnValue] = orjson.loads(cast("str", own))
+    values: Mapping[str, OwnValue] = orjson.loads(own)
     return own_json({name: value for name, value in values.items() if not name.endswith("_preview")})
 
 
@@ -72,7 +72,7 @@ def _take_over(
         (project, source),
     ).get
     if packed is None:
-        packed = content_column(connection, project, column, cast("bytes", source))
+        packed = content_column(connection, project, column, source)
     if packed is not None:
         connection.execute(
             f"INSERT INTO span_bodies ({keys}, {column}) VALUES ({', '.join('?' * len(row_key))}, ?)"

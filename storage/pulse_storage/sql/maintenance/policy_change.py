@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.sql.connection import Connection
@@ -64,4 +64,4 @@ def _read(
         f" WHERE {rows.sql} AND {condition} ORDER BY id LIMIT 1",
         rows.bindings,
     ).get
-    return cast("bytes | None", found), after
+    return found, after

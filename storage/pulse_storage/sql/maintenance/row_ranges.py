@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue
@@ -39,7 +39,7 @@ def next_end(connection: Connection, project: int, first: bytes, before: bytes, 
         f" ORDER BY id LIMIT 1 OFFSET {limit:d}",
         (project, first, before),
     ).get
-    return before if found is None else cast("bytes", found)
+    return before if found is None else found
 
 
 def rows_between(project: int, first: bytes, before: bytes) -> Range:

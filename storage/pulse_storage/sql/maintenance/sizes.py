@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 from pulse_storage.content.documents import week_of
 from pulse_storage.retention import HOUR_NS, RetentionPolicy
@@ -61,7 +60,7 @@ def sizes_between(
     )
     sizes: dict[int, HourSizes] = {}
     for values in found:
-        hour, is_kept, count, contents, *bytes_of = (int(cast("float", value)) for value in values)
+        hour, is_kept, count, contents, *bytes_of = (int(value) for value in values)
         row_bytes, with_content_bytes = bytes_of
         of_hour = sizes.setdefault(hour, HourSizes())
         if is_kept:
@@ -89,7 +88,7 @@ def log_event_sizes(connection: Connection, project: int, before_ns: int) -> dic
     )
     for found in (parts, contents):
         for values in found:
-            hour, size_bytes = (int(cast("float", value)) for value in values)
+            hour, size_bytes = (int(value) for value in values)
             sizes.setdefault(hour, HourSizes()).beside_bytes += size_bytes
     return sizes
 
@@ -101,7 +100,7 @@ def shared_content_bytes(connection: Connection, project: int) -> dict[int, int]
         " WHERE project = ? GROUP BY week",
         (project,),
     )
-    return {cast("int", week): int(cast("float", size_bytes)) for week, size_bytes in rows}
+    return {week: int(size_bytes) for week, size_bytes in rows}
 
 
 def add_shared_content(sizes: dict[int, HourSizes], by_week: Mapping[int, int]) -> None:

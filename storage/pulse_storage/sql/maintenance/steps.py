@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
-from typing import cast
 
 from pulse_storage.ids import time_floor, time_of
 from pulse_storage.maintenance import MAINTENANCE_LEASE, Erasure, Subject
@@ -207,7 +206,7 @@ class MaintenanceSteps:
                 ).get
                 for (key,) in keys
             )
-            times = [time_of(cast("bytes", id)) for id in newest if id is not None]
+            times = [time_of(id) for id in newest if id is not None]
             held_ns = leases.last_held_ns(connection, MAINTENANCE_LEASE)
             return max([*times, *([] if held_ns is None else [min(held_ns, now_ns)])], default=None)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any
 
 from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy, UsageSummary
 from pulse_storage.ids import time_floor
@@ -82,7 +82,7 @@ class _Groups:
             conditions.bindings,
         )
         for key, bucket, *sums in rows:
-            self._group(self._row_key(key)).add(sums, cast("int | None", bucket))
+            self._group(self._row_key(key)).add(sums, bucket)
 
     def add_rollups(self) -> None:
         """Whole hours and days from rollups, the edges of the range from rows."""
@@ -114,7 +114,7 @@ class _Groups:
         query = self._query
         if query.group_by == "hour":
             # There is no hourly histogram: look at each hour that has calls, in the index.
-            self._add_hourly_latencies([cast("int", key) for key in self._groups])
+            self._add_hourly_latencies([key for key in self._groups if isinstance(key, int)])
             return
         whole, edges = split_range(query.from_ns, query.before_ns, DAY_NS)
         if whole is not None:
@@ -127,7 +127,7 @@ class _Groups:
             )
             for key, bucket, calls in rows:
                 group = self._group(self._rollup_key(key, DAY_NS))
-                group.latencies[cast("int", bucket)] += int(cast("int | str", calls))
+                group.latencies[bucket] += int(calls)
         for edge in edges:
             self._add_edge_latencies(edge)
 
@@ -150,7 +150,7 @@ class _Groups:
             [(time_floor(start_ns), time_floor(start_ns + HOUR_NS)) for start_ns in whole],
         )
         latencies = [self._group(start_ns).latencies for start_ns in whole]
-        for number, bucket, calls in cast("Iterator[tuple[int, int, int]]", rows):
+        for number, bucket, calls in rows:
             latencies[number][bucket] += calls
 
     def _add_edge_latencies(self, span: Span) -> None:
@@ -165,7 +165,7 @@ class _Groups:
             )
             for usage_key, bucket, calls in rows:
                 group_key = self._fact(usage_key) if unit_start_ns is None else unit_start_ns
-                self._group(group_key).latencies[cast("int", bucket)] += cast("int", calls)
+                self._group(group_key).latencies[bucket] += calls
 
     def _group(self, key: GroupKey) -> Sums:
         group = self._groups.get(key)
@@ -173,23 +173,23 @@ class _Groups:
             group = self._groups[key] = Sums()
         return group
 
-    def _row_key(self, key: SqlValue) -> GroupKey:
-        return cast("int", key) * self._unit_ns if self._unit_ns else cast("str | None", key)
+    def _row_key(self, key: Any) -> GroupKey:
+        return key * self._unit_ns if self._unit_ns else key
 
-    def _rollup_key(self, key: SqlValue, rollup_ns: int) -> GroupKey:
+    def _rollup_key(self, key: Any, rollup_ns: int) -> GroupKey:
         """The group of an hour or day of a rollup, or of a usage key."""
         if self._unit_ns:
-            return cast("int", key) * rollup_ns // self._unit_ns * self._unit_ns
+            return key * rollup_ns // self._unit_ns * self._unit_ns
         return self._fact(key)
 
-    def _fact(self, usage_key: SqlValue) -> str | None:
-        return self._facts[cast("int", usage_key)]
+    def _fact(self, usage_key: int) -> str | None:
+        return self._facts[usage_key]
 
     def _facts_of_keys(self) -> dict[int, str | None]:
         rows: Sequence[tuple[SqlValue, ...]] = self._connection.execute(
             f"SELECT key, {_FACTS[self._query.group_by]} FROM usage_keys WHERE project = ?", (self._project,)
         ).fetchall()
-        return {cast("int", key): cast("str | None", fact) for key, fact in rows}
+        return {key: fact for key, fact in rows}
 
 
 def _place(group: tuple[GroupKey, Sums]) -> tuple[int, int, str]:

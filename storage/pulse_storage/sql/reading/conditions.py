@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from math import isfinite
-from typing import cast
 
 from pulse_storage.filters import ALL_OPERATIONS, MODEL_CALLS, TraceFilter
 from pulse_storage.ids import time_floor
@@ -90,9 +89,10 @@ def row_conditions(dialect: SqlDialect, project: int, where: TraceFilter) -> Con
         conditions.add(dialect.has_tag(), where.tag)
     add_time(conditions, where.from_ns, where.before_ns)
     if where.min_latency_ms is not None:
-        if isfinite(where.min_latency_ms):
-            # Stands in the index of calls; one less, since logarithms may be off in their last digit.
-            conditions.add("latency_bucket >= ?", cast("int", latency_bucket(where.min_latency_ms)) - 1)
+        bucket = latency_bucket(where.min_latency_ms) if isfinite(where.min_latency_ms) else None
+        if bucket is not None:
+            # The index of calls has this column. Minus one: the last digit of a logarithm may be off.
+            conditions.add("latency_bucket >= ?", bucket - 1)
         conditions.add("latency_ms >= ?", where.min_latency_ms)
     if where.min_cost_nano_usd is not None:
         conditions.add("cost_nano_usd >= ?", where.min_cost_nano_usd)

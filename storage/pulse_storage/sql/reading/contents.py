@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.tables.blocks import read_document
@@ -22,7 +22,7 @@ class ContentLocation(NamedTuple):
     has_output_text: SqlValue
     has_request_body: SqlValue
     has_response_body: SqlValue
-    output_from: SqlValue
+    output_from: Any
     request_from: SqlValue
     response_from: SqlValue
     #: The values of `SqlDialect.row_key`.
@@ -55,7 +55,7 @@ def packed_texts(connection: Connection, project: int, ids: Sequence[bytes]) -> 
         f"SELECT wanted.value, coalesce(({of_row}), ({of_events})) FROM {dialect.unnest_bytes('wanted')}",
         (project, project, dialect.bytes_array(ids)),
     )
-    return {cast("bytes", id): packed for id, packed in rows}
+    return {id: packed for id, packed in rows}
 
 
 def request_body(connection: Connection, project: int, at: ContentLocation) -> bytes | None:
@@ -85,11 +85,11 @@ def _packed(
 
 
 def _document(
-    connection: Connection, project: int, column: Column, at: ContentLocation, packed: SqlValue
+    connection: Connection, project: int, column: Column, at: ContentLocation, packed: Any
 ) -> bytes | None:
     if packed is None:
         return None
     row = " and ".join(
         f"{name} {value!r}" for name, value in zip(connection.dialect.row_key, at.row_key, strict=True)
     )
-    return read_document(connection, project, cast("bytes", packed), f"the {column} of the row with {row}")
+    return read_document(connection, project, packed, f"the {column} of the row with {row}")

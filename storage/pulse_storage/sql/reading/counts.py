@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import cast
 
 from pulse_storage.filters import Count, TraceFilter
 from pulse_storage.ids import time_floor
@@ -159,6 +158,4 @@ def _count_between(connection: Connection, project: int, where: TraceFilter, spa
 
 
 def _number(connection: Connection, select: str, conditions: Conditions, rest: str = "") -> int:
-    return cast(
-        "int", connection.execute(f"SELECT {select} WHERE {conditions.sql()} {rest}", conditions.bindings).get
-    )
+    return connection.execute(f"SELECT {select} WHERE {conditions.sql()} {rest}", conditions.bindings).get

@@ -102,14 +102,14 @@ def page_of_records(
         for values in part:
             if chars > MAX_PAGE_CHARS:
                 return TracePage(records, None if after is None else encode_cursor(after))
-            after = cast("bytes", values[0])
+            after = values[0]
             text = values[_PREVIEW_AT]
             if values[_HAS_TEXT_AT] or values[_TEXT_FROM_AT] is not None:
                 text = _long_text(connection, project, values, texts)
                 chars += len(text or "")
             metadata = values[_METADATA_AT]
             if metadata is not None:
-                chars += len(cast("str", metadata))
+                chars += len(metadata)
             records.append(_record(project_id, values, text))
         if end is not None:
             after = end
@@ -143,7 +143,7 @@ def _parts(
 def _texts(connection: Connection, project: int, rows: Sequence[Values]) -> Mapping[bytes, SqlValue]:
     """The texts that these rows have or borrow, unless they are long."""
     ids = [
-        cast("bytes", values[0] if values[_TEXT_FROM_AT] is None else values[_TEXT_FROM_AT])
+        (values[0] if values[_TEXT_FROM_AT] is None else values[_TEXT_FROM_AT])
         for values in rows
         if values[_HAS_TEXT_AT] or values[_TEXT_FROM_AT] is not None
     ]
@@ -180,9 +180,9 @@ def _long_text(
 ) -> str | None:
     """The text of a row that has or borrows one; `texts` are those that were read already."""
     at = content_location(values)
-    packed = texts.get(cast("bytes", values[0] if at.output_from is None else at.output_from))
+    packed = texts.get(values[0] if at.output_from is None else at.output_from)
     text = output_text(connection, project, at, packed)
-    return cast("str | None", values[_PREVIEW_AT]) if text is None else text.decode()
+    return values[_PREVIEW_AT] if text is None else text.decode()
 
 
 def _record(
@@ -196,10 +196,10 @@ def _record(
     return _new(
         TraceRecord,
         (
-            shown_id(cast("bytes", values[_TRACE_ID_AT if values[_DIALECT_AT] == BATCH_DIALECT else 0])),
+            shown_id(values[_TRACE_ID_AT if values[_DIALECT_AT] == BATCH_DIALECT else 0]),
             project_id,
             *values[1:_TAGS_AT],
-            () if tags is None else tags_tuple(cast("str", tags)),
+            () if tags is None else tags_tuple(tags),
             text,
             values[_COUNTED_AT] == 1,
             request,

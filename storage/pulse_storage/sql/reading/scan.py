@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import cast
 
 from pulse_storage.filters import ALL_OPERATIONS, Order, Page, TraceFilter
 from pulse_storage.sql.connection import Connection, SqlDialect, Values
@@ -79,7 +78,7 @@ def matching_rows(
             else:
                 found = f"{select} {found}"
             for values in connection.execute(found, conditions.bindings):
-                rows, begin = rows + 1, cast("bytes", values[0])
+                rows, begin = rows + 1, values[0]
                 yield begin, values
             if rows < at_once:
                 break
@@ -116,7 +115,7 @@ def batches(
             f" ORDER BY id {order.upper()} LIMIT 1 OFFSET {rows - 1:d}",
             conditions.bindings,
         ).get
-        end = cast("bytes | None", last)
+        end = last
         yield after, end
         if end is None:
             return
@@ -162,4 +161,4 @@ def _matching_keys(connection: Connection, project: int, where: TraceFilter) -> 
         f" LIMIT {MAX_KEYS + 1:d}) AS matching",
         keys.bindings,
     )
-    return cast("int", found.get)
+    return found.get

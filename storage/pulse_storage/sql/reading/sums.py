@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any
 
 from pulse_storage.filters import UsageSummary
 from pulse_storage.latency import percentiles
-from pulse_storage.sql.connection import SqlDialect, SqlValue
+from pulse_storage.sql.connection import SqlDialect
 
 #: Whether a call used tokens and has no cost.
 UNPRICED = "cost_nano_usd IS NULL AND coalesce(input_tokens, 0) + coalesce(output_tokens, 0) > 0"
@@ -38,12 +38,11 @@ class Sums:
         """What they cost, as far as known."""
         return self.sums[2]
 
-    def add(self, sums: Sequence[SqlValue], bucket: int | None = None) -> None:
+    def add(self, sums: Sequence[Any], bucket: int | None = None) -> None:
         """Add the sums of some calls; all of these are in this latency bucket, if one is given."""
-        numbers = cast("Sequence[float | str]", sums)
-        self.sums = [have + int(more) for have, more in zip(self.sums, numbers, strict=True)]
+        self.sums = [have + int(more) for have, more in zip(self.sums, sums, strict=True)]
         if bucket is not None:
-            self.latencies[bucket] += int(numbers[0])
+            self.latencies[bucket] += int(sums[0])
 
     def merge(self, other: Sums) -> None:
         """Add another group's."""

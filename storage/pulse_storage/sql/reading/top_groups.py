@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy
 from pulse_storage.sql.connection import Connection
@@ -65,8 +64,8 @@ def top_groups(connection: Connection, project: int, query: AnalyticsQuery) -> A
     for place, name, bucket, *sums in rows:
         group = rest
         if place is not None:
-            _, group = shown.setdefault(cast("int", place), (cast("str | None", name), Sums()))
+            _, group = shown.setdefault(place, (name, Sums()))
         for each in (group, total):
-            each.add(sums, cast("int | None", bucket))
+            each.add(sums, bucket)
     groups = [AnalyticsGroup(name, group.summary()) for name, group in shown.values()]
     return Analytics(total.summary(), groups, rest.summary() if rest.calls else None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from pulse_storage.filters import UnknownUsageModel, UnpricedModel
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.reading.conditions import Conditions, add_time
@@ -19,11 +17,11 @@ def unpriced_models(
     sums = f", {total('input_tokens')}, {total('output_tokens')}"
     return [
         UnpricedModel(
-            cast("str | None", provider),
-            cast("str | None", model),
-            cast("int", calls),
-            int(cast("float", input_tokens)),
-            int(cast("float", output_tokens)),
+            provider,
+            model,
+            calls,
+            int(input_tokens),
+            int(output_tokens),
         )
         for provider, model, calls, input_tokens, output_tokens in _models(
             connection, project, (from_ns, before_ns), "unpriced", UNPRICED, sums
@@ -36,7 +34,7 @@ def unknown_usage_models(
 ) -> list[UnknownUsageModel]:
     """Return the models with successful calls without known tokens in a range, the most called first."""
     return [
-        UnknownUsageModel(cast("str | None", provider), cast("str | None", model), cast("int", calls))
+        UnknownUsageModel(provider, model, calls)
         for provider, model, calls in _models(
             connection, project, (from_ns, before_ns), "unknown_usage", UNKNOWN_USAGE
         )

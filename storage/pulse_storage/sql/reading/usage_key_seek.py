@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
 
 from pulse_storage.filters import Order, Page, TraceFilter
 from pulse_storage.sql.connection import Connection, Values
@@ -37,8 +36,8 @@ def sought_rows(
         rows = 0
         bindings = (*calls.bindings, *keys.bindings, project)
         for values in connection.execute(rows_by_id(select, found, order), bindings):
-            rows, after = rows + 1, cast("bytes", values[0])
-            yield after, values
+            rows, after = rows + 1, values[0]
+            yield values[0], values
         if rows < at_once:
             return
         offset = 0

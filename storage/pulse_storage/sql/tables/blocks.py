@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import cast
 
 from zstandard import ZstdError
 
@@ -73,7 +72,7 @@ def _assembled(connection: Connection, project: int, stored: bytes) -> bytes:
             # Always as many, so that the statement stays the same.
             some += some[-1:] * (_BLOCKS_A_READ - len(some))
             rows = connection.execute(_READ_BLOCKS, (project, reference.week, *some))
-            read.update(cast("list[tuple[int, bytes]]", rows.fetchall()))
+            read.update(rows.fetchall())
         return read.get(block)
 
     return assemble(reference, packed_block)
@@ -101,5 +100,5 @@ def _places(
             bindings,
         )
         for digest, *extent in rows:
-            places[cast("bytes", digest)] = Extent(*cast("list[int]", extent))
+            places[digest] = Extent(*extent)
     return places

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
 
 from pulse_storage.maintenance import Erasure, Removed, Subject
 from pulse_storage.reconciliation.skeletons import SpanKey
@@ -51,7 +50,7 @@ def step(
     erasure = find(connection, erasure_id)
     if erasure.finished_ns is not None:
         return erasure
-    project = cast("int", connection.execute("SELECT project FROM erasures WHERE id = ?", (erasure_id,)).get)
+    project = connection.execute("SELECT project FROM erasures WHERE id = ?", (erasure_id,)).get
     if erasure.subject == "project":
         _note_progress(connection, erasure_id, delete_some(connection, project, limit))
         if not has_data(connection, project) and now_ns - erasure.requested_ns >= _LATE_ROWS_NS:
@@ -72,7 +71,7 @@ def step(
             "UPDATE erasures SET finished_ns = ?, value = NULL WHERE id = ?", (now_ns, erasure_id)
         )
         return find(connection, erasure_id)
-    removed = remove(project, cast("list[SpanKey]", keys), erasure.subject, str(erasure.value))
+    removed = remove(project, keys, erasure.subject, str(erasure.value))
     _note_progress(connection, erasure_id, removed)
     return find(connection, erasure_id)
 
@@ -105,7 +104,7 @@ def matching_rows(connection: Connection, project: int, subject: Subject, value:
         (project, value),
     ).fetchone()
     assert found is not None
-    return cast("tuple[int, int]", (found[0], found[1]))
+    return (found[0], found[1])
 
 
 def _note_progress(connection: Connection, erasure_id: str, removed: Removed) -> None:
@@ -141,4 +140,4 @@ def unfinished(connection: Connection) -> list[Erasure]:
 
 
 def _erasure(row: Values) -> Erasure:
-    return Erasure._make(cast("tuple[str, str, Subject, str | None, int, int | None]", row))
+    return Erasure._make(row)

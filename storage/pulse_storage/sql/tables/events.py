@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import cast
 
 from pulse_storage.content.bodies import pack, unpack
 from pulse_storage.copying import RawEvents
@@ -79,7 +78,7 @@ def delete_events(connection: Connection, project: int, keys: Sequence[SpanKey])
     deleted = 0
     for key in keys:
         events = connection.execute(f"SELECT count(*) FROM span_events {of_span}", (project, *key)).get
-        deleted += cast("int", events)
+        deleted += events
     for table in ("span_event_contents", "span_events"):
         connection.executemany(f"DELETE FROM {table} {of_span}", [(project, *key) for key in keys])
     return deleted
@@ -159,12 +158,12 @@ def _parts_of(connection: Connection, project: int, key: SpanKey) -> Iterable[Ev
 def _event_part(row: Values) -> EventPart:
     otel_trace_id, otel_span_id, digest, time_ns, rank, name, document = row
     return EventPart(
-        cast("bytes", otel_trace_id),
-        cast("bytes", otel_span_id),
-        cast("bytes", digest),
-        (cast("int", time_ns), cast("int", rank)),
-        cast("str", name),
-        unpack(cast("bytes", document)),
+        otel_trace_id,
+        otel_span_id,
+        digest,
+        (time_ns, rank),
+        name,
+        unpack(document),
     )
 
 

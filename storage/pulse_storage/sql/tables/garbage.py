@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import cast
 
 from pulse_storage.content.references import Damaged, Reference, decode, is_reference
 from pulse_storage.sql.connection import Connection, SqlValue, Values
@@ -62,4 +61,4 @@ def weeks_with_garbage(connection: Connection, project: int) -> list[int]:
     rows = connection.execute(
         "SELECT DISTINCT week FROM content_garbage WHERE project = ? ORDER BY week", (project,)
     )
-    return [cast("int", week) for (week,) in rows]
+    return [week for (week,) in rows]

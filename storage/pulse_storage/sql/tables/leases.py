@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from pulse_storage.sql.connection import Connection
 
 
@@ -25,4 +23,4 @@ def release(connection: Connection, name: str, holder: str, now_ns: int) -> None
 
 def last_held_ns(connection: Connection, name: str) -> int | None:
     """Until when a lease was held, or is; None if it never was."""
-    return cast("int | None", connection.execute("SELECT until_ns FROM leases WHERE name = ?", (name,)).get)
+    return connection.execute("SELECT until_ns FROM leases WHERE name = ?", (name,)).get

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from pulse_storage.rows import ProjectPrices
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.tables.projects import existing_key
@@ -14,7 +12,7 @@ def prices_of(connection: Connection, project: int) -> ProjectPrices | None:
     row = connection.execute(
         "SELECT document, updated_ns FROM project_prices WHERE project = ?", (project,)
     ).fetchone()
-    return None if row is None else ProjectPrices(cast("str", row[0]), cast("int", row[1]))
+    return None if row is None else ProjectPrices(row[0], row[1])
 
 
 def put_prices(connection: Connection, project_id: str, prices: ProjectPrices) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import cast
 
 from pulse_storage.errors import NameTaken
 from pulse_storage.rows import ApiKey, Project
@@ -26,9 +25,7 @@ _INSERT_KEY = (
 def project_key(connection: Connection, project_id: str, *, or_deleted: bool = False) -> int | None:
     """Return the number of a project within this store; None if there is no such project."""
     live = "" if or_deleted else " AND deleted_ns IS NULL"
-    return cast(
-        "int | None", connection.execute(f"SELECT key FROM projects WHERE id = ?{live}", (project_id,)).get
-    )
+    return connection.execute(f"SELECT key FROM projects WHERE id = ?{live}", (project_id,)).get
 
 
 def existing_key(connection: Connection, project_id: str) -> int:

@@ -6,7 +6,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from typing import cast
 
 from pulse_storage.sql.connection import Connection, SqlValue
 
@@ -184,7 +183,7 @@ def _find(connection: Connection, wanted: Sequence[Facts]) -> dict[Facts, int]:
     for some in _some_at_a_time(wanted):
         sql = _FIND_KEYS.format(wanted=_table(some), hashes=connection.dialect.usage_key_terms("k", "wanted"))
         for number, key in connection.execute(sql, _bindings(some)):
-            found[some[cast("int", number)]] = cast("int", key)
+            found[some[number]] = key
     return found
 
 

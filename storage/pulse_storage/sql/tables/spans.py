@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import orjson
 
@@ -115,8 +115,8 @@ def insert_values(
 ) -> Values:
     """What `SqlDialect.insert` binds for a row; `added` are project, row id, usage key and latency bucket."""
     return (
-        *cast("Values", shown[_BEFORE_TAGS]),
-        *cast("Values", shown[_AFTER_TAGS]),
+        *shown[_BEFORE_TAGS],
+        *shown[_AFTER_TAGS],
         row.partner_key,
         *added,
         row.output_text is not None,
@@ -134,7 +134,7 @@ NO_REFERENCES: Values = (None,) * (len(REFERENCES) + 1)
 def reference_values(row: SpanRow | Skeleton, overrides: Mapping[str, OwnValue]) -> Values:
     """Return what the columns of `REFERENCES` and the column `own` of a row with these overrides contain."""
     own = {name: getattr(row, name) for name in overrides if name not in REFERENCES}
-    return (*(cast("bytes | None", overrides.get(name)) for name in REFERENCES), own_json(own))
+    return (*(overrides.get(name) for name in REFERENCES), own_json(own))
 
 
 def inheriting_reference_values(overrides: Mapping[str, OwnValue]) -> Values:
@@ -191,7 +191,7 @@ def inherit(
     `own` gets an entry for each of the columns: the span itself has no value there.
     """
     dialect = connection.dialect
-    entries = cast("str", own_of_inheriting_row(tuple(values)))[1:]
+    entries = str(own_of_inheriting_row(tuple(values)))[1:]
     bound = [tags_json(value) if isinstance(value, tuple) else value for value in values.values()]
     connection.execute(
         f"UPDATE spans{dialect.indexed_by('spans_by_trace')} SET"
@@ -242,18 +242,16 @@ def _load(dialect: SqlDialect) -> str:
 
 
 def _stored_span(values: Values) -> StoredSpan:
-    tags = tags_tuple(cast("str | None", values[_TAGS_AT]))
+    tags = tags_tuple(values[_TAGS_AT])
     effective = Skeleton._make((*values[:_TAGS_AT], tags, *values[_TAGS_AT + 1 : _WIDTH]))
     operation, gen_ai, usage_key, reported, estimated, own = values[_WIDTH:_REFERENCES_AT]
     references = values[_REFERENCES_AT : len(_LOAD)]
     overrides: dict[str, OwnValue] = {
-        column: cast("bytes", value)
-        for column, value in zip(REFERENCES, references, strict=True)
-        if value is not None
+        column: value for column, value in zip(REFERENCES, references, strict=True) if value is not None
     }
     span = effective
     if own is not None:
-        own_values = orjson.loads(cast("str", own))
+        own_values = orjson.loads(own)
         if "tags" in own_values:
             own_values["tags"] = tuple(own_values["tags"])
         overrides |= {column: getattr(effective, column) for column in own_values}
@@ -261,10 +259,10 @@ def _stored_span(values: Values) -> StoredSpan:
     return StoredSpan(
         span,
         overrides,
-        cast("str | None", operation),
+        operation,
         bool(gen_ai),
-        cast("int | None", usage_key),
-        cast("int | None", reported),
-        cast("int | None", estimated),
+        usage_key,
+        reported,
+        estimated,
         values[len(_LOAD) :],
     )

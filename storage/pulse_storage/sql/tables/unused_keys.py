@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from pulse_storage.sql.connection import Connection
 
 #: `calls` counts the rows that refer to a key. Sums may outlive their rows (retention): they are asked too.
@@ -16,14 +14,11 @@ _IS_UNUSED = (
 
 def last_unused_key(connection: Connection, project: int, limit: int) -> int | None:
     """Return the largest of the first `limit` usage keys that nothing refers to; None if there is none."""
-    return cast(
-        "int | None",
-        connection.execute(
-            f"SELECT max(key) FROM (SELECT key FROM usage_keys WHERE {_IS_UNUSED}"
-            f" ORDER BY key LIMIT {limit:d}) AS unused",
-            (project, project, project),
-        ).get,
-    )
+    return connection.execute(
+        f"SELECT max(key) FROM (SELECT key FROM usage_keys WHERE {_IS_UNUSED}"
+        f" ORDER BY key LIMIT {limit:d}) AS unused",
+        (project, project, project),
+    ).get
 
 
 def delete_unused_keys(connection: Connection, project: int, last: int) -> int:
@@ -47,6 +42,4 @@ def delete_unused_keys(connection: Connection, project: int, last: int) -> int:
 
 
 def _count(connection: Connection, project: int) -> int:
-    return cast(
-        "int", connection.execute("SELECT count(*) FROM usage_keys WHERE project = ?", (project,)).get
-    )
+    return connection.execute("SELECT count(*) FROM usage_keys WHERE project = ?", (project,)).get

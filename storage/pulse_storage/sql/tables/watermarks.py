@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from pulse_storage.ids import time_floor, time_of
 from pulse_storage.reconciliation.skeletons import OwnValue
@@ -94,7 +94,7 @@ def parse_watermarks(answer: Cursor) -> Watermarks:
     found = answer.fetchone()
     if found is None:
         return NO_WATERMARKS
-    rows_from, content_from, policy, usage_epoch = cast("tuple[bytes, bytes, str | None, int]", found)
+    rows_from, content_from, policy, usage_epoch = found
     rows_from_ns = _ceiling_ns(rows_from) if rows_from else _LONG_AGO_NS
     return Watermarks(
         rows_from,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue
 
@@ -17,7 +16,7 @@ def descendants(
     """
     below, bindings = _below(connection.dialect, project, otel_trace_id, otel_span_id)
     rows = connection.execute(f"{below} SELECT id FROM below LIMIT {limit:d}", bindings)
-    return [cast("bytes", id) for (id,) in rows]
+    return [id for (id,) in rows]
 
 
 def with_children(
@@ -52,7 +51,7 @@ def _ids_with(
         f" WHERE s.project = ? AND s.otel_trace_id = ? AND s.{column} = wanted.value)",
         (dialect.bytes_array(span_ids), project, otel_trace_id),
     )
-    return {cast("bytes", id) for (id,) in rows}
+    return {id for (id,) in rows}
 
 
 def has_call_below(
@@ -104,7 +103,7 @@ def descendants_lacking(
         f" WHERE {where} AND s.parent_span_id = below.id) SELECT id FROM below LIMIT {limit:d}",
         (project, otel_trace_id, otel_span_id, project, otel_trace_id),
     )
-    return [cast("bytes", id) for (id,) in rows]
+    return [id for (id,) in rows]
 
 
 def nearest_above(
@@ -142,4 +141,4 @@ def nearest_above(
     if found is None:
         return None
     id, parent, model_call = found
-    return cast("bytes", id), cast("bytes | None", parent), bool(model_call)
+    return id, parent, bool(model_call)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import cast
 
 import orjson
 
@@ -54,7 +53,7 @@ def request_outlines(
 def parse_outlines(answer: Iterable[Values], frozen_before_ns: int) -> dict[bytes, dict[bytes, Outline]]:
     """The outlines that were asked for, by trace and span id."""
     found: dict[bytes, dict[bytes, Outline]] = {}
-    rows = cast("Iterable[_Row]", answer)
+    rows = answer
     for (
         trace_id,
         span_id,
@@ -101,7 +100,7 @@ def _split_inherited(own_json: str, effective: InheritedValues) -> tuple[Inherit
 @lru_cache(64)
 def _inherited_columns(own_json: str) -> frozenset[str] | None:
     """Return the columns that a row inherited, read from `own`; None if it has other overrides as well."""
-    own = cast("dict[str, OwnValue]", orjson.loads(own_json))
+    own = orjson.loads(own_json)
     return None if any(own.values()) or not own.keys() <= set(INHERITED) else frozenset(own)
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from operator import attrgetter
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from pulse_storage.reconciliation.partner_keys import (
     PARTNER_START_NS,
@@ -130,7 +130,7 @@ class Partners:
         spans = self._spans
         if self._any_outer is not None and self._any_outer.fetchone() is not None:
             self._request_outer_of(spans)
-        stored = [PartnerSpan._make(cast("_Columns", values)) for rows in self._requested for values in rows]
+        stored = [PartnerSpan._make(values) for rows in self._requested for values in rows]
         self._spans, self._requested, self._any_outer = [], [], None
         may_be_linked, self._may_be_linked = self._may_be_linked, False
         if not stored and (not may_be_linked or _are_apart(spans)):

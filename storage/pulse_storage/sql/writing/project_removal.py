@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from pulse_storage.maintenance import Removed
 from pulse_storage.sql.connection import Connection
 
@@ -63,7 +61,7 @@ def _delete_spans(connection: Connection, project: int, limit: int) -> Removed:
         (project,),
     ).fetchone()
     assert found is not None
-    rows, *sums = (int(cast("int", number)) for number in found)
+    rows, *sums = (int(number) for number in found)
     if rows:
         for table in ("span_bodies", "spans"):
             connection.execute(f"DELETE FROM {table} WHERE ({row_key}) IN ({some})", (project,))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
 
 from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, slots_of
 from pulse_storage.reconciliation.skeletons import Skeleton
@@ -77,7 +76,7 @@ class RecentIds:
 
     def _read(self, project: int, slot: int) -> set[str] | None:
         rows = request_response_ends(self._connection, project, slot, _MAX_READ_IDS + 1).fetchall()
-        ends = None if len(rows) > _MAX_READ_IDS else {cast("str", end) for (end,) in rows}
+        ends = None if len(rows) > _MAX_READ_IDS else {end for (end,) in rows}
         self._slots[project][slot] = ends
         self._entries += 1 + len(ends or ())
         return ends

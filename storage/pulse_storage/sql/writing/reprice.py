@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple
-from typing import cast
 
 import orjson
 
@@ -71,7 +70,7 @@ def _next_calls(
         f" ORDER BY id LIMIT {limit:d}",
         conditions.bindings,
     ).fetchall()
-    return cast("list[tuple[bytes, bytes, bytes]]", rows)
+    return rows
 
 
 class _Chunk:
@@ -262,7 +261,7 @@ def mark_of(connection: Connection, project: int, job: RepriceJob) -> Repriced |
     ).fetchone()
     if row is None:
         return None
-    position, sums = cast("tuple[bytes, str]", row)
+    position, sums = row
     calls, changed, models = orjson.loads(sums)
     return Repriced(
         position,

@@ -7,7 +7,6 @@ application with one instrumentation pays for no look-ups and no locks of respon
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import cast
 
 from pulse_storage.rows import SpanRow
 from pulse_storage.sql.connection import Connection, Cursor
@@ -47,7 +46,7 @@ class CallSources:
         if answer is None:
             return False
         had_locks = self.may_be_several(project)
-        stored = cast("str | None", answer.get)
+        stored = answer.get
         sources = {_source(row) for row in rows if row.model_call}
         if stored is not None and sources <= {stored}:
             if sources:
