@@ -41,6 +41,7 @@ def test_kill_9_under_load_loses_and_doubles_no_acknowledged_span(postgres: Serv
     assert not (data_dir / "pulse.db").exists()
 
 
+@pytest.mark.slow
 def test_crash_of_postgres_under_load_responds_503_and_loses_nothing(
     postgres: Server, tmp_path: Path
 ) -> None:

@@ -154,6 +154,7 @@ async def work(folder: str) -> None:
     await copy(storage, target, note=lambda _done, _rows: print("page", flush=True))
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_of_a_copy_and_the_next_goes_on(tmp_path: Path) -> None:
     asyncio.run(_fill(tmp_path))
     process = subprocess.Popen([sys.executable, "-c", _RUN, str(tmp_path)], stdout=subprocess.PIPE, text=True)

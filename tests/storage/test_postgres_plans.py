@@ -77,7 +77,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresCon
         await storage.ingest([*_ROWS, *_MANY_MODELS])
         await storage.close()
 
-    asyncio.run(fill(backend.open(folder)))
+    asyncio.run(fill(backend.open_new(folder)))
     connection = connect(backend.url(folder))
     connection.execute("VACUUM ANALYZE")
     # So few rows are read faster one after another; what is asked here is which index would do.

@@ -297,6 +297,7 @@ async def test_two_do_not_work_at_once(storage: Store) -> None:
     await storage.maintenance.apply([P], RetentionPolicy(rows_days=1), NOON_NS, wait_s=0)
 
 
+@pytest.mark.slow
 async def test_a_clock_that_leaps_ahead_drops_nothing_by_itself(storage: Store) -> None:
     await storage.ingest([span(1)])
     policy = RetentionPolicy(rows_days=30)
