@@ -40,8 +40,8 @@ from pulse_collector.mapping.spans import map_spans
 from pulse_collector.pricing.price_list import warm_up
 from pulse_storage import Store, open_storage
 from pulse_storage.reconciliation.skeletons import OwnValue
-from pulse_storage.sql.writing import arrivals
-from pulse_storage.sql.writing.neighbourhood import Neighbourhood
+from pulse_storage.sql.writing import incoming_rows
+from pulse_storage.sql.writing.related_spans import RelatedSpans
 
 Shape = Literal["calls", "streams", "anthropic", "agents", "pieces"]
 
@@ -123,9 +123,9 @@ async def _ingest(storage: Store, engine: Engine, requests: list[bytes]) -> floa
 def _uncounted() -> Generator[None]:
     """Count every row as sent, without look-ups of stored and simultaneous spans of the same call."""
     with (
-        patch.object(Neighbourhood, "request_outlines", _request_nothing),
-        patch.object(Neighbourhood, "read_outlines", _read_nothing),
-        patch.object(arrivals, "inherited_overrides", _no_overrides),
+        patch.object(RelatedSpans, "request_outlines", _request_nothing),
+        patch.object(RelatedSpans, "read_outlines", _read_nothing),
+        patch.object(incoming_rows, "inherited_overrides", _no_overrides),
     ):
         yield
 

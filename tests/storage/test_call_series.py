@@ -15,7 +15,7 @@ from pulse_storage import IngestResult, StoreBusy
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.rows import SpanRow
 from pulse_storage.runtime.call_series import CallSeries
-from pulse_storage.runtime.writer import Call, Writer
+from pulse_storage.runtime.writer import Writer, WriteRequest
 
 
 class RecordingDatabase:
@@ -27,7 +27,7 @@ class RecordingDatabase:
         self.go = threading.Semaphore(0)
         self.fails_at = -1
 
-    def store(self, calls: Sequence[Call]) -> list[IngestResult]:
+    def store(self, calls: Sequence[WriteRequest]) -> list[IngestResult]:
         self.begun.release()
         assert self.go.acquire(timeout=10)
         if len(self.commits) == self.fails_at:

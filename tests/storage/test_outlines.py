@@ -10,7 +10,7 @@ from tests.support.rows import NOON_NS, project, span, step
 
 from pulse_storage import SpanRow
 from pulse_storage.reconciliation.inheritance import Outline, Overrides
-from pulse_storage.runtime.writer import Call
+from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.tables.projects import insert_project
 from pulse_storage.sql.writing.outlines import parse_outlines, request_outlines, update_inheriting_rows
 from pulse_storage.sqlite import schema
@@ -29,7 +29,7 @@ class _Store:
         self._database.transact(lambda connection: insert_project(connection, *project()))
 
     def keep(self, rows: Sequence[SpanRow]) -> None:
-        self._database.store([Call(rows, keep_all=True, size_bytes=0)])
+        self._database.store([WriteRequest(rows, keep_all=True, size_bytes=0)])
 
     def outlines(self, *traces: int, frozen_before_ns: int = 0) -> dict[bytes, dict[bytes, Outline]]:
         ids = [trace.to_bytes(16, "big") for trace in traces]

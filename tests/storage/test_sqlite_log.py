@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from tests.support.rows import project, span
 
-from pulse_storage.runtime.writer import Call
+from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.tables.projects import insert_project
 from pulse_storage.sqlite import database, schema
 from pulse_storage.sqlite.apsw_connection import ApswConnection
@@ -45,7 +45,7 @@ class _Store:
         """Bytes of the log at its longest; it is made shorter after each commit, if at all."""
         longest = 0
         for number in range(1, commits + 1):
-            self.database.store([Call([span(number, metadata=os.urandom(4000).hex())], True, 0)])
+            self.database.store([WriteRequest([span(number, metadata=os.urandom(4000).hex())], True, 0)])
             longest = max(longest, self.log_bytes())
             self.database.tidy()
         return longest

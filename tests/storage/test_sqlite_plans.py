@@ -14,7 +14,7 @@ from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage.content.bodies import pack
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
-from pulse_storage.runtime.writer import Call
+from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.connection import Cursor, SqlDialect, SqlValue
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.counts import count_rows
@@ -28,7 +28,7 @@ from pulse_storage.sql.tables.partners import (
 )
 from pulse_storage.sql.tables.projects import insert_project, key_with_digest, keys_of, project_key
 from pulse_storage.sql.tables.spans import stored_in_trace, stored_in_traces, stored_span
-from pulse_storage.sql.writing.lineage import descendants, descendants_lacking, has_call_below, nearest_above
+from pulse_storage.sql.writing.ancestry import descendants, descendants_lacking, has_call_below, nearest_above
 from pulse_storage.sql.writing.outlines import request_outlines
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.apsw_connection import ApswConnection
@@ -63,7 +63,9 @@ def connection(tmp_path: Path) -> Iterator[ApswConnection]:
     database = SqliteDatabase(writer, path)
     database.transact(lambda connection: insert_project(connection, *project()))
     call = span(1, provider="p", model_used="m")
-    database.store([Call([call, span(2)._replace(provider="p", model_used="m", status="error")], False, 0)])
+    database.store(
+        [WriteRequest([call, span(2)._replace(provider="p", model_used="m", status="error")], False, 0)]
+    )
     database.close()
     reader = open_reader(path)
     yield reader
@@ -105,7 +107,9 @@ def test_long_answers_of_a_list_are_read_by_one_statement(tmp_path: Path) -> Non
     schema.apply_to(writer, tmp_path / "pulse.db")
     database = SqliteDatabase(writer, tmp_path / "pulse.db")
     database.transact(lambda connection: insert_project(connection, *project()))
-    database.store([Call([span(number, output_text=pack(b"long")) for number in (1, 2, 3)], False, 0)])
+    database.store(
+        [WriteRequest([span(number, output_text=pack(b"long")) for number in (1, 2, 3)], False, 0)]
+    )
     plans = _plans(writer, lambda c: page_of_records(c, 1, "p", TraceFilter(), Page()))
     database.close()
     [wanted] = [plan for plan in plans if "wanted" in plan]
@@ -120,7 +124,7 @@ def test_calls_of_a_model_are_looked_for_in_the_hours_that_have_any(tmp_path: Pa
     database = SqliteDatabase(writer, tmp_path / "pulse.db")
     database.transact(lambda connection: insert_project(connection, *project()))
     calls = [span(number, start_ns=NOON_NS + 2 * number * HOUR_NS, model_used="m") for number in (1, 2, 3)]
-    database.store([Call(calls, False, 0)])
+    database.store([WriteRequest(calls, False, 0)])
     plans = _plans(writer, lambda c: page_of_records(c, 1, "p", TraceFilter(model="m"), Page()))
     one_hour = TraceFilter(model="m", from_ns=NOON_NS + 5 * HOUR_NS)
     plans_of_one_hour = _plans(writer, lambda c: page_of_records(c, 1, "p", one_hour, Page()))

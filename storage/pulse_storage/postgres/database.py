@@ -25,10 +25,10 @@ from pulse_storage.postgres.translate_errors import (
 )
 from pulse_storage.rows import IngestResult
 from pulse_storage.runtime.read_priority import RightOfWay
-from pulse_storage.runtime.writer import Call
+from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare, Table
-from pulse_storage.sql.writing.calls import arrivals_of, results_for
 from pulse_storage.sql.writing.ingest import Ingest
+from pulse_storage.sql.writing.write_requests import incoming_rows_of, results_for
 
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
@@ -63,15 +63,15 @@ class PostgresDatabase:
         self._ingest: Ingest | None = None
         self._ingests_through: PostgresConnection | None = None
 
-    def store(self, calls: Sequence[Call]) -> list[IngestResult]:
+    def store(self, calls: Sequence[WriteRequest]) -> list[IngestResult]:
         """Commit the rows of all calls; what each call becomes."""
-        arrivals = arrivals_of(self._way.each(calls))
+        incoming = incoming_rows_of(self._way.each(calls))
         # Storing rows again changes nothing, so even a commit whose answer was lost may be repeated.
         try:
-            outcomes = self._transact(lambda _, ingest: ingest.store_together(arrivals), repeatable=True)
+            outcomes = self._transact(lambda _, ingest: ingest.store_together(incoming), repeatable=True)
         except DATA_ERRORS:
-            outcomes = self._transact(lambda _, ingest: ingest.store(arrivals), repeatable=True)
-        self._unanalyzed_rows += len(arrivals)
+            outcomes = self._transact(lambda _, ingest: ingest.store(incoming), repeatable=True)
+        self._unanalyzed_rows += len(incoming)
         return results_for(self._way.each(calls), outcomes)
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:

@@ -33,7 +33,7 @@ _texts = attrgetter("name", "metadata", "error_message", "output_text", "request
 class CommitTarget(Protocol):
     """The database that the writer thread commits to. Only that thread calls it."""
 
-    def store(self, calls: Sequence[Call]) -> list[IngestResult]:
+    def store(self, calls: Sequence[WriteRequest]) -> list[IngestResult]:
         """Commit the rows of all calls in one transaction; return one result per call."""
         ...
 
@@ -47,7 +47,7 @@ class CommitTarget(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class WriteRequest:
     """The rows of one `submit` call, or one batch of them, and the future of the whole call."""
 
     rows: Sequence[SpanRow]
@@ -74,7 +74,7 @@ class Writer:
         self._database = database
         self._max_queue_bytes = max_queue_bytes
         self._changed = threading.Condition()
-        self._waiting: deque[Call | _Task] = deque()
+        self._waiting: deque[WriteRequest | _Task] = deque()
         self._rows = 0
         self._bytes = 0
         self._closing = False
@@ -91,7 +91,7 @@ class Writer:
         next batch counts towards the size of the queue. Batches that are not committed after `within_s` are
         not stored, and the future fails. A batch larger than the queue is accepted while the queue is empty.
         """
-        call = self._call(rows, keep_all, time.monotonic() + within_s)
+        call = self._request(rows, keep_all, time.monotonic() + within_s)
         # From here on the future cannot be cancelled: the rows will be stored.
         call.future.set_running_or_notify_cancel()
         with self._changed:
@@ -108,19 +108,19 @@ class Writer:
                 self._enqueue(call)
         return call.future
 
-    def _enqueue(self, call: Call) -> None:
+    def _enqueue(self, call: WriteRequest) -> None:
         self._rows += len(call.rows)
         self._bytes += call.size_bytes
         self._waiting.append(call)
         self._changed.notify()
 
-    def _call(self, rows: Sequence[SpanRow], keep_all: bool, until_s: float) -> Call:
+    def _request(self, rows: Sequence[SpanRow], keep_all: bool, until_s: float) -> WriteRequest:
         size_bytes = _size_bytes(rows)
         if len(rows) <= _MAX_COMMIT_ROWS and (size_bytes <= _MAX_COMMIT_BYTES or len(rows) == 1):
-            return Call(rows, keep_all, size_bytes)
+            return WriteRequest(rows, keep_all, size_bytes)
         series = CallSeries(rows, _MAX_COMMIT_ROWS, lambda some: _size_bytes(some) <= _MAX_COMMIT_BYTES)
         first = series.next_rows()
-        return Call(first, keep_all, _size_bytes(first), series=series, until_s=until_s)
+        return WriteRequest(first, keep_all, _size_bytes(first), series=series, until_s=until_s)
 
     def run(self, run: Callable[[], _Result]) -> Future[_Result]:
         """Queue a function that writes in a transaction of its own; return the future of its result."""
@@ -157,7 +157,7 @@ class Writer:
             except Exception as error:
                 _log.warning("housekeeping failed: %s", self._database.failure(error))
 
-    def _next(self) -> _Task | list[Call] | None:
+    def _next(self) -> _Task | list[WriteRequest] | None:
         """Return the next task, or the calls of the next commit; None if closed and the queue is empty."""
         with self._changed:
             while not self._waiting and not self._closing:
@@ -168,7 +168,7 @@ class Writer:
             if isinstance(first, _Task):
                 return first
             calls, rows, size_bytes = [first], len(first.rows), first.size_bytes
-            while self._waiting and isinstance(following := self._waiting[0], Call):
+            while self._waiting and isinstance(following := self._waiting[0], WriteRequest):
                 rows += len(following.rows)
                 size_bytes += following.size_bytes
                 if rows > _MAX_COMMIT_ROWS or size_bytes > _MAX_COMMIT_BYTES:
@@ -177,7 +177,7 @@ class Writer:
                 calls.append(following)
             return calls
 
-    def _store(self, calls: list[Call]) -> None:
+    def _store(self, calls: list[WriteRequest]) -> None:
         try:
             results = self._database.store(calls)
         except Exception as error:
@@ -197,7 +197,7 @@ class Writer:
             else:
                 self._continue(call, call.series, result)
 
-    def _continue(self, call: Call, series: CallSeries, result: IngestResult) -> None:
+    def _continue(self, call: WriteRequest, series: CallSeries, result: IngestResult) -> None:
         """Queue the next batch at the end: other calls must not wait for the whole series."""
         if not series.add(result):
             call.future.set_result(series.result())
@@ -230,7 +230,7 @@ class Writer:
             self._failing = True
         return failure
 
-    def _release(self, calls: Sequence[Call]) -> None:
+    def _release(self, calls: Sequence[WriteRequest]) -> None:
         with self._changed:
             self._rows -= sum(len(call.rows) for call in calls)
             self._bytes -= sum(call.size_bytes for call in calls)

@@ -40,7 +40,7 @@ from pulse_storage.sql.reading.records import find_record, find_records, page_of
 from pulse_storage.sql.reading.search import page_of_found
 from pulse_storage.sql.reading.unpriced import unknown_usage_models, unpriced_models
 from pulse_storage.sql.tables import projects
-from pulse_storage.sql.writing.neighbourhood import reconcile_inputs
+from pulse_storage.sql.writing.related_spans import reconcile_inputs
 from pulse_storage.sql.writing.reprice import mark_of, reprice_some, set_mark
 
 #: `check_writable` writes at most this often, so that probes do not wear the disk.

@@ -13,10 +13,10 @@ from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.rows import IngestResult
 from pulse_storage.runtime.read_priority import RightOfWay
-from pulse_storage.runtime.writer import Call
+from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare, Table
-from pulse_storage.sql.writing.calls import arrivals_of, results_for
 from pulse_storage.sql.writing.ingest import Ingest
+from pulse_storage.sql.writing.write_requests import incoming_rows_of, results_for
 from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import (
     AUTO_VACUUM_INCREMENTAL,
@@ -71,10 +71,10 @@ class SqliteDatabase:
         self._log_pages = pages
         return apsw.SQLITE_OK
 
-    def store(self, calls: Sequence[Call]) -> list[IngestResult]:
+    def store(self, calls: Sequence[WriteRequest]) -> list[IngestResult]:
         """Commit the rows of all calls; what each call becomes."""
-        arrivals = arrivals_of(self._way.each(calls))
-        outcomes = self.transact(lambda _: self._ingest.store(arrivals))
+        incoming = incoming_rows_of(self._way.each(calls))
+        outcomes = self.transact(lambda _: self._ingest.store(incoming))
         return results_for(self._way.each(calls), outcomes)
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:

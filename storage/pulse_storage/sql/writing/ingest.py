@@ -16,11 +16,11 @@ from pulse_storage.sql.tables.events import save_parts
 from pulse_storage.sql.tables.projects import project_key
 from pulse_storage.sql.tables.rollups import RollupDelta, UsageKeys
 from pulse_storage.sql.tables.watermarks import read_watermarks
-from pulse_storage.sql.writing.arrivals import Arrival, Arrivals, Outcome
-from pulse_storage.sql.writing.neighbourhood import LargeTraces, Neighbourhood
+from pulse_storage.sql.writing.incoming_rows import IncomingRow, IncomingRows, Outcome
 from pulse_storage.sql.writing.recent_ids import RecentIds
+from pulse_storage.sql.writing.related_spans import LargeTraces, RelatedSpans
 from pulse_storage.sql.writing.removal import remove
-from pulse_storage.sql.writing.revision import Revision
+from pulse_storage.sql.writing.row_updates import RowUpdates
 from pulse_storage.sql.writing.sources import CallSources
 
 
@@ -53,21 +53,21 @@ class Ingest:
         """Must follow an insertion of rows by other means than this object."""
         self._recent_ids.forget()
 
-    def store(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
+    def store(self, incoming: Sequence[IncomingRow]) -> list[Outcome | str]:
         """Store each row that the engine accepts, within a transaction; return the outcome of each row."""
-        self._lock_arrivals(arrivals)
-        return self._store_what_can_be(arrivals)
+        self._lock_incoming(incoming)
+        return self._store_what_can_be(incoming)
 
-    def store_together(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
+    def store_together(self, incoming: Sequence[IncomingRow]) -> list[Outcome | str]:
         """Store all rows, within a transaction; return the outcome of each row.
 
         Raises one of the dialect's `data_errors` if the engine refuses a row; the transaction must then be
         rolled back. It needs no savepoint, so it is cheaper than `store`.
         """
-        self._lock_arrivals(arrivals)
-        return self._store_all(arrivals)
+        self._lock_incoming(incoming)
+        return self._store_all(incoming)
 
-    def _lock_arrivals(self, arrivals: Sequence[Arrival]) -> None:
+    def _lock_incoming(self, incoming: Sequence[IncomingRow]) -> None:
         self._lock(
             (
                 project,
@@ -75,7 +75,7 @@ class Ingest:
                 row.provider_request_id if row.model_call and self._sources.may_be_several(project) else None,
                 row.partner_key,
             )
-            for row, _ in self._way.each(arrivals)
+            for row, _ in self._way.each(incoming)
             if (project := self._project(row.project_id)) is not None
         )
 
@@ -92,23 +92,23 @@ class Ingest:
         taken = sorted(set(range(len(parts))) - {i for i, _ in refused})
         result, spans = save_parts(self._connection, project, [parts[i] for i in taken], assemble)
         delta = RollupDelta()
-        self._revision(project, delta).revise(spans)
+        self._row_updates(project, delta).revise(spans)
         delta.write(self._connection)
         rejected = [(taken[i], reason) for i, reason in result.rejected]
         return replace(result, rejected=tuple(sorted(rejected + refused)))
 
-    def _store_what_can_be(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
+    def _store_what_can_be(self, incoming: Sequence[IncomingRow]) -> list[Outcome | str]:
         """All rows are tried at once; if one of them is refused, each half is tried alone, and so on."""
         data_errors = self._connection.dialect.data_errors
         try:
             with self._connection.savepoint():
-                return self._store_all(arrivals)
+                return self._store_all(incoming)
         except data_errors as error:
             self.forget()
-            if len(arrivals) == 1:
-                return [self._store_mended(arrivals[0], error)]
-            middle = len(arrivals) // 2
-            return self._store_what_can_be(arrivals[:middle]) + self._store_what_can_be(arrivals[middle:])
+            if len(incoming) == 1:
+                return [self._store_mended(incoming[0], error)]
+            middle = len(incoming) // 2
+            return self._store_what_can_be(incoming[:middle]) + self._store_what_can_be(incoming[middle:])
 
     def remove(self, project: int, keys: Sequence[SpanKey], column: str, value: str) -> Removed:
         """Delete these spans, and what else of their traces is of this user or session.
@@ -119,46 +119,46 @@ class Ingest:
         """
         self._lock((project, trace_id, None, None) for trace_id, _ in keys)
         delta = RollupDelta()
-        removed = remove(self._revision(project, delta), keys, column, value)
+        removed = remove(self._row_updates(project, delta), keys, column, value)
         delta.write(self._connection)
         return removed
 
-    def _store_mended(self, arrival: Arrival, error: Exception) -> Outcome | str:
-        mended = self._connection.dialect.sanitized(arrival.row)
-        if mended == arrival.row:
+    def _store_mended(self, incoming_row: IncomingRow, error: Exception) -> Outcome | str:
+        mended = self._connection.dialect.sanitized(incoming_row.row)
+        if mended == incoming_row.row:
             return f"the store cannot hold this row: {error}"
-        [outcome] = self._store_what_can_be([Arrival(mended, arrival.wanted)])
+        [outcome] = self._store_what_can_be([IncomingRow(mended, incoming_row.wanted)])
         return outcome
 
-    def _store_all(self, arrivals: Sequence[Arrival]) -> list[Outcome | str]:
-        outcomes: list[Outcome | str] = [_NO_PROJECT] * len(arrivals)
+    def _store_all(self, incoming: Sequence[IncomingRow]) -> list[Outcome | str]:
+        outcomes: list[Outcome | str] = [_NO_PROJECT] * len(incoming)
         by_project: dict[str, list[int]] = {}
-        for index, arrival in enumerate(self._way.each(arrivals)):
-            by_project.setdefault(arrival.row.project_id, []).append(index)
+        for index, incoming_row in enumerate(self._way.each(incoming)):
+            by_project.setdefault(incoming_row.row.project_id, []).append(index)
         delta = RollupDelta()
-        taken: list[tuple[Sequence[int], Arrivals]] = []
+        taken: list[tuple[Sequence[int], IncomingRows]] = []
         # In one order, so that processes do not wait for each other.
         for project_id, indexes in sorted(by_project.items()):
             project = self._project(project_id)
             if project is not None:
-                some = [arrivals[i] for i in indexes]
-                taken.append((indexes, self._arrivals(project, delta, some)))
-        for _, project_arrivals in self._way.each(taken):
-            project_arrivals.look()
-        for _, project_arrivals in taken:
-            project_arrivals.identify()
-        for indexes, project_arrivals in taken:
-            for index, outcome in zip(indexes, project_arrivals.add(), strict=True):
+                some = [incoming[i] for i in indexes]
+                taken.append((indexes, self._incoming(project, delta, some)))
+        for _, project_rows in self._way.each(taken):
+            project_rows.request_outlines()
+        for _, project_rows in taken:
+            project_rows.assign_ids()
+        for indexes, project_rows in taken:
+            for index, outcome in zip(indexes, project_rows.deduplicate(), strict=True):
                 outcomes[index] = outcome
         self._write([each for _, each in taken if each.new_rows])
         delta.write(self._connection)
         return outcomes
 
-    def _write(self, projects: Sequence[Arrivals]) -> None:
+    def _write(self, projects: Sequence[IncomingRows]) -> None:
         """Insert what is new, change what it changes."""
         if not projects:
             return
-        facts = [facts for each in projects for facts in each.decide()]
+        facts = [facts for each in projects for facts in each.reconcile()]
         bodies: list[Values] = []
         first = 0
         for each in projects:
@@ -167,17 +167,17 @@ class Ingest:
         # No statement can run while rows go out, so what they need is asked for before.
         usage_keys = self._usage_keys.keys(facts)
         # What copies them need not look for answers that could go first.
-        rows = self._way.each(values for each in projects for values in each.values(usage_keys))
+        rows = self._way.each(values for each in projects for values in each.insert_values(usage_keys))
         self._connection.dialect.insert(self._connection, rows, bodies)
         for each in projects:
-            each.revise()
+            each.update_stored()
 
-    def _arrivals(self, project: int, delta: RollupDelta, arrivals: Sequence[Arrival]) -> Arrivals:
-        return Arrivals(self._revision(project, delta), self._way, self._sources, arrivals)
+    def _incoming(self, project: int, delta: RollupDelta, incoming: Sequence[IncomingRow]) -> IncomingRows:
+        return IncomingRows(self._row_updates(project, delta), self._way, self._sources, incoming)
 
-    def _revision(self, project: int, delta: RollupDelta) -> Revision:
-        near = Neighbourhood(self._connection, project, self._large_traces)
-        return Revision(self._connection, project, near, self._usage_keys, self._recent_ids, delta)
+    def _row_updates(self, project: int, delta: RollupDelta) -> RowUpdates:
+        related = RelatedSpans(self._connection, project, self._large_traces)
+        return RowUpdates(self._connection, project, related, self._usage_keys, self._recent_ids, delta)
 
     def _lock(self, spans: Iterable[tuple[int, bytes, str | None, str | None]]) -> None:
         self._recent_ids.begin(is_only_writer=self._connection.lock_spans(spans))

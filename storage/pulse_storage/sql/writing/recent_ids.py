@@ -55,17 +55,17 @@ class RecentIds:
             if response_id is None:
                 continue
             end = response_id[-RESPONSE_ID_CHARS:]
-            slot, near = slots_of(call.start_ns)
+            slot, related = slots_of(call.start_ns)
             if self._is_valid:
                 ids = slots[slot] if slot in slots else self._read(project, slot)
-                others = slots[near] if near in slots else self._read(project, near)
+                others = slots[related] if related in slots else self._read(project, related)
                 if ids is not None and others is not None and end not in ids and end not in others:
                     ids.add(end)
                     continue
                 if ids is not None:
                     ids.add(end)
             found.setdefault(slot, []).append(end)
-            found.setdefault(near, []).append(end)
+            found.setdefault(related, []).append(end)
         return found
 
     def add(self, project: int, response_id: str, start_ns: int) -> None:

@@ -9,23 +9,23 @@ from pulse_storage.reconciliation.reconcile import Reason, reconcile
 from pulse_storage.reconciliation.skeletons import SpanKey
 from pulse_storage.sql.tables.events import delete_events
 from pulse_storage.sql.tables.spans import StoredSpan, delete
-from pulse_storage.sql.writing.revision import Revision
+from pulse_storage.sql.writing.row_updates import RowUpdates
 
 
-def remove(revision: Revision, keys: Sequence[SpanKey], column: str, value: str) -> Removed:
+def remove(updates: RowUpdates, keys: Sequence[SpanKey], column: str, value: str) -> Removed:
     """Delete these spans, and what else of their traces is of this user or session.
 
     `column` is `user_id` or `session_id`. Traces go through this as a whole, since what inherits the value
     loses it here. Other records of the same calls go too, unless they are of somebody else.
     """
-    near, connection, project = revision.near, revision.connection, revision.project
-    near.load_around(keys)
-    removed = [near.take(*key) for key in _doomed(revision, keys, column, value)]
-    shown = [span for stored in removed if (span := revision.uncount(stored)) is not None]
+    related, connection, project = updates.related, updates.connection, updates.project
+    related.load_around(keys)
+    removed = [related.take(*key) for key in _keys_to_delete(updates, keys, column, value)]
+    shown = [span for stored in removed if (span := updates.uncount(stored)) is not None]
     log_events = delete_events(connection, project, [stored.skeleton.key for stored in removed])
     delete(connection, project, removed)
-    near.leave_large_traces()
-    revision.update(revision.reconciled([]))
+    related.leave_large_traces()
+    updates.update(updates.reconciled([]))
     return Removed(
         len(removed),
         len(shown),
@@ -35,20 +35,20 @@ def remove(revision: Revision, keys: Sequence[SpanKey], column: str, value: str)
     )
 
 
-def _doomed(revision: Revision, keys: Sequence[SpanKey], column: str, value: str) -> list[SpanKey]:
+def _keys_to_delete(updates: RowUpdates, keys: Sequence[SpanKey], column: str, value: str) -> list[SpanKey]:
     """The loaded spans to be deleted, in the order of their keys."""
-    near = revision.near
-    doomed = {key for key in keys if near.has_loaded(*key)}
-    whose = {stored.skeleton.key: _shown(stored, column) for stored in near.spans()}
-    doomed.update(key for key, shown in whose.items() if shown == value)
+    related = updates.related
+    keys_to_delete = {key for key in keys if related.has_loaded(*key)}
+    whose = {stored.skeleton.key: _shown(stored, column) for stored in related.spans()}
+    keys_to_delete.update(key for key, shown in whose.items() if shown == value)
     reasons: dict[SpanKey, Reason] = {}
-    skeletons = [stored.skeleton for stored in near.spans()]
-    reconcile(skeletons, near.all_contents(), partial=near.large, reasons=reasons)
-    for key in list(doomed):
+    skeletons = [stored.skeleton for stored in related.spans()]
+    reconcile(skeletons, related.all_contents(), partial=related.large, reasons=reasons)
+    for key in list(keys_to_delete):
         reason = reasons.get(key)
         if reason is not None and reason.counted is not None:
-            doomed.update(other for other in reason.others if whose[other] is None)
-    return sorted(doomed)
+            keys_to_delete.update(other for other in reason.others if whose[other] is None)
+    return sorted(keys_to_delete)
 
 
 def _shown(stored: StoredSpan, column: str) -> object:

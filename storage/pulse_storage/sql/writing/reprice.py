@@ -20,7 +20,7 @@ from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.reading.conditions import Conditions, add_time
 from pulse_storage.sql.tables.rollups import RollupDelta
 from pulse_storage.sql.tables.spans import StoredSpan, effective_skeleton, update, update_values
-from pulse_storage.sql.writing.neighbourhood import LargeTraces, Neighbourhood
+from pulse_storage.sql.writing.related_spans import LargeTraces, RelatedSpans
 
 
 def reprice_some(
@@ -40,10 +40,10 @@ def reprice_some(
     found = _next_calls(connection, project, job, after, limit)
     if not found:
         return Repriced(after, done=True)
-    near = Neighbourhood(connection, project, LargeTraces())
-    near.load_around([(trace_id, span_id) for _, trace_id, span_id in found])
-    in_large = [(trace_id, span_id) for _, trace_id, span_id in found if trace_id in near.large]
-    chunk = _Chunk(near, job, price, in_large, found)
+    related = RelatedSpans(connection, project, LargeTraces())
+    related.load_around([(trace_id, span_id) for _, trace_id, span_id in found])
+    in_large = [(trace_id, span_id) for _, trace_id, span_id in found if trace_id in related.large]
+    chunk = _Chunk(related, job, price, in_large, found)
     if not dry_run:
         chunk.write(connection, project)
     return Repriced(
@@ -78,13 +78,13 @@ class _Chunk:
 
     def __init__(
         self,
-        near: Neighbourhood,
+        related: RelatedSpans,
         job: RepriceJob,
         price: PriceSpan,
         in_large: Sequence[SpanKey],
         found: Sequence[tuple[bytes, bytes, bytes]],
     ) -> None:
-        self._near = near
+        self._related = related
         self._job = job
         self._price = price
         #: What was stored, what its span says at the new prices, and the overrides that follow.
@@ -93,7 +93,7 @@ class _Chunk:
         complete = self._complete(found)
         priced = {
             stored.skeleton.key: self._priced(stored)
-            for trace in near.stored.values()
+            for trace in related.stored.values()
             for stored in trace.values()
         }
         stored_now = {key: self._stored(key).skeleton for key in priced}
@@ -106,7 +106,7 @@ class _Chunk:
         """Change the rows, and the sums of those that count."""
         delta = RollupDelta()
         rows: list[Values] = []
-        told: list[Values] = []
+        reported_costs: list[Values] = []
         for stored, span, overrides in self.changes:
             before, after = (
                 effective_skeleton(stored.skeleton, stored.overrides),
@@ -127,29 +127,29 @@ class _Chunk:
                         failed=shown.status == "error",
                     )
             if (reported := _reported_cost(stored).reported_nano_usd) != stored.reported_cost_nano_usd:
-                told.append((reported, *stored.row_key))
+                reported_costs.append((reported, *stored.row_key))
         update(connection, rows)
         where = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
-        connection.executemany(f"UPDATE spans SET reported_cost_nano_usd = ? WHERE {where}", told)
+        connection.executemany(f"UPDATE spans SET reported_cost_nano_usd = ? WHERE {where}", reported_costs)
         delta.write(connection)
 
     def _complete(self, found: Sequence[tuple[bytes, bytes, bytes]]) -> list[StoredSpan]:
         """Return the rows of the found calls' traces, and of their partners', with no call left for later."""
-        near, last_id = self._near, found[-1][0]
+        related, last_id = self._related, found[-1][0]
         # A trace can be loaded by a value that a row has from another: it is done with its own calls.
-        reached = near.with_partners({trace_id for _, trace_id, _ in found})
-        waiting = near.with_partners(
+        reached = related.with_partners({trace_id for _, trace_id, _ in found})
+        waiting = related.with_partners(
             {
                 trace_id
-                for trace_id, trace in near.stored.items()
+                for trace_id, trace in related.stored.items()
                 for stored in trace.values()
                 if self._is_priced(stored.skeleton) and stored.skeleton.id > last_id
             }
         )
         return [
             stored
-            for trace_id, trace in near.stored.items()
-            if trace_id in reached and trace_id not in waiting and trace_id not in near.large
+            for trace_id, trace in related.stored.items()
+            if trace_id in reached and trace_id not in waiting and trace_id not in related.large
             for stored in trace.values()
         ]
 
@@ -165,7 +165,7 @@ class _Chunk:
 
     def _stored(self, key: SpanKey) -> StoredSpan:
         trace_id, span_id = key
-        return self._near.stored[trace_id][span_id]
+        return self._related.stored[trace_id][span_id]
 
     def _reconciled(
         self,
@@ -174,23 +174,23 @@ class _Chunk:
         rows: Sequence[StoredSpan],
     ) -> Callable[[StoredSpan], dict[str, OwnValue]]:
         """The costs in which a row is to differ from its span, as its trace says at the new prices."""
-        near = self._near
-        verdicts = near.reconciled(priced.values())
-        borrowers = [stored for stored in rows if _costs_now(stored)]
+        related = self._related
+        verdicts = related.reconciled(priced.values())
+        with_costs_of_others = [stored for stored in rows if _costs_now(stored)]
         # Whom a row has its cost from may be gone by now: then the trace no longer says what the row shows.
-        verdicts_before = near.reconciled(before.values()) if borrowers else {}
+        verdicts_before = related.reconciled(before.values()) if with_costs_of_others else {}
         orphans = {
             stored.skeleton.key
-            for stored in borrowers
+            for stored in with_costs_of_others
             if _costs_by(verdicts_before, stored) != _costs_now(stored)
         }
 
         def costs_of(stored: StoredSpan) -> dict[str, OwnValue]:
             key, span = stored.skeleton.key, priced[stored.skeleton.key]
             costs = _costs_by(verdicts, stored)
-            if stored.skeleton.otel_trace_id in near.large:
+            if stored.skeleton.otel_trace_id in related.large:
                 # Its parts are priced one after the other, so that what it says before is no measure.
-                is_orphan = key in near.branches.decided or (not costs and span.cost_nano_usd is None)
+                is_orphan = key in related.subtrees.decided or (not costs and span.cost_nano_usd is None)
             else:
                 is_orphan = key in orphans
             return self._costs_as_shown(stored, span) if is_orphan else costs

@@ -15,10 +15,10 @@ from pulse_storage.sql.tables.spans import (
     stored_in_trace,
     stored_in_traces,
 )
-from pulse_storage.sql.writing.branches import Branches
-from pulse_storage.sql.writing.lineage import stored_among
+from pulse_storage.sql.writing.ancestry import stored_among
 from pulse_storage.sql.writing.outlines import parse_outlines, request_outlines
 from pulse_storage.sql.writing.partners import Partners, linked_spans, partner_span
+from pulse_storage.sql.writing.subtrees import Subtrees
 
 #: A trace with more stored spans is no longer loaded as a whole.
 _MAX_TRACE_SPANS = MAX_AGREEING_SPANS
@@ -50,7 +50,7 @@ class LargeTraces:
         self._traces.clear()
 
 
-class Neighbourhood:
+class RelatedSpans:
     """The stored spans of the traces of new spans, and of traces that share a partner key with them.
 
     So that the work for a batch stays bounded, of a trace of more than 500 stored spans only the branches
@@ -74,7 +74,7 @@ class Neighbourhood:
         self._stored_in_large: dict[bytes, set[bytes]] = {}
         #: The traces of which only branches are loaded.
         self.large: set[bytes] = set()
-        self.branches = Branches(connection, project, self.stored)
+        self.subtrees = Subtrees(connection, project, self.stored)
         self._partners = Partners(connection, project)
         #: The spans whose partners were looked up.
         self._with_partners: set[SpanKey] = set()
@@ -195,7 +195,7 @@ class Neighbourhood:
         Partners' traces may have partners again: they are followed to the end, or some thousand spans.
         """
         if self.large:
-            self.branches.load([span for span in new if span.otel_trace_id in self.large])
+            self.subtrees.load([span for span in new if span.otel_trace_id in self.large])
         waiting = [*new, *(span.skeleton for span in self.spans())]
         loaded = 0
         while waiting and loaded < _MAX_PARTNER_SPANS:
@@ -215,7 +215,7 @@ class Neighbourhood:
         """Load the traces of these spans, or of large ones their branches; the spans not loaded before."""
         loaded = self.load_traces(list(dict.fromkeys(trace_id for trace_id, _ in keys)))
         for trace_id in dict.fromkeys(trace_id for trace_id, _ in keys if trace_id in self.large):
-            loaded += self.load_branches(trace_id, [span_id for trace, span_id in keys if trace == trace_id])
+            loaded += self.load_subtrees(trace_id, [span_id for trace, span_id in keys if trace == trace_id])
         return loaded
 
     def load_around(self, spans: Sequence[SpanKey]) -> None:
@@ -223,15 +223,15 @@ class Neighbourhood:
         self.load_traces(list({trace_id: None for trace_id, _ in spans}))
         small = [span for trace in self.stored.values() for span in trace.values()]
         for trace_id in list(self.large):
-            self.load_branches(trace_id, [span_id for trace, span_id in spans if trace == trace_id])
+            self.load_subtrees(trace_id, [span_id for trace, span_id in spans if trace == trace_id])
         self.complete([span.skeleton for span in small])
 
-    def load_branches(self, trace_id: bytes, span_ids: Sequence[bytes]) -> list[StoredSpan]:
+    def load_subtrees(self, trace_id: bytes, span_ids: Sequence[bytes]) -> list[StoredSpan]:
         """Load stored spans of a large trace with their branches."""
         spans = stored_in_trace(self._connection, self._project, trace_id, span_ids)
         for span in spans:
             self._keep(span)
-        self.branches.load([span.skeleton for span in spans])
+        self.subtrees.load([span.skeleton for span in spans])
         return spans
 
     def with_partners(self, trace_ids: Set[bytes]) -> set[bytes]:
@@ -252,10 +252,10 @@ class Neighbourhood:
         loaded = {span.key: span for span in spans}
         if not self.large:
             return reconcile(list(loaded.values()), contents)
-        decided = self.branches.decided
+        decided = self.subtrees.decided
         for key in decided.keys() & loaded.keys():
             loaded[key] = loaded[key]._replace(model_call=False)
-        for key, head in self.branches.context.items():
+        for key, head in self.subtrees.context.items():
             if key not in loaded or key in decided:
                 loaded[key] = head
         verdicts = reconcile(list(loaded.values()), contents, partial=self.large)
@@ -271,12 +271,14 @@ def reconcile_inputs(
     connection: Connection, project: int, otel_trace_id: bytes, otel_span_id: bytes | None
 ) -> ReconcileInputs:
     """What is stored and bears on what counts in a trace."""
-    near = Neighbourhood(connection, project, LargeTraces())
-    near.load_around([(otel_trace_id, otel_span_id or b"")])
-    whole = otel_trace_id not in near.large
-    loaded = {span.skeleton.key: span.skeleton for trace in near.stored.values() for span in trace.values()}
+    related = RelatedSpans(connection, project, LargeTraces())
+    related.load_around([(otel_trace_id, otel_span_id or b"")])
+    whole = otel_trace_id not in related.large
+    loaded = {
+        span.skeleton.key: span.skeleton for trace in related.stored.values() for span in trace.values()
+    }
     return ReconcileInputs(
-        list((near.branches.context | loaded).values()),
-        [content for contents in near.contents.values() for content in contents],
+        list((related.subtrees.context | loaded).values()),
+        [content for contents in related.contents.values() for content in contents],
         whole,
     )

@@ -20,7 +20,7 @@ from pulse_storage.sql.tables.spans import (
     stored_in_trace,
     stored_span,
 )
-from pulse_storage.sql.writing.lineage import (
+from pulse_storage.sql.writing.ancestry import (
     descendants,
     descendants_lacking,
     has_call_below,
@@ -35,11 +35,11 @@ _MAX_RISE = 16
 #: Spans above or below a wide one that are looked through for a model call.
 _MAX_SEARCHED = 10_000
 #: Spans that a late ancestor can lend a session: so many rows may change in one transaction.
-_MAX_HEIRS = 100_000
+_MAX_INHERITING = 100_000
 _SLICE = 500
 
 
-class Branches:
+class Subtrees:
     """The branches of the spans of one batch."""
 
     def __init__(
@@ -75,15 +75,15 @@ class Branches:
             for trace_id, ids in by_trace.items()
         }
         for span in spans:
-            self._load_branch(span, has_children=span.otel_span_id in parents[span.otel_trace_id])
+            self._load_subtree(span, has_children=span.otel_span_id in parents[span.otel_trace_id])
         for span, is_wide in self._bringing:
             self._decide_wrapper_above(span, is_wide)
         self._bringing.clear()
 
     def still_true(self, span: StoredSpan, overrides: dict[str, OwnValue]) -> dict[str, OwnValue]:
-        """The overrides of a loaded span, with those that it has and that its branch cannot tell.
+        """Return the overrides of a loaded span, including those that its loaded subtree cannot show.
 
-        What it once inherited stays unless a nearer span says otherwise; what a wide one was lent stays.
+        Inherited values stay unless a nearer span has a value; other overrides of a wide span stay.
         """
         if span.skeleton.key in self.decided:
             return {**span.overrides, **overrides}
@@ -93,9 +93,8 @@ class Branches:
     def pass_on(self, verdicts: Mapping[SpanKey, Verdict], frozen_before_ns: int) -> None:
         """Write session, user, tags and environment of new wide spans to all rows below that lack them.
 
-        Call it when all else is written. A row that shows a value has it from a nearer span or its own. There
-        may be as many rows as `_MAX_HEIRS`, so they are changed where they are: one statement for all rows
-        that lack the same columns.
+        Call it after all other changes. A row with a value has it from a nearer span or from its own span.
+        There may be `_MAX_INHERITING` rows: one UPDATE statement changes all rows without the same columns.
         """
         for span in self._wide:
             verdict = verdicts.get(span.key)
@@ -107,7 +106,7 @@ class Branches:
                 if value:
                     values[column] = value
                     for id in descendants_lacking(
-                        self._connection, self._project, *span.key, column, _MAX_HEIRS
+                        self._connection, self._project, *span.key, column, _MAX_INHERITING
                     ):
                         lacking[id] = (*lacking.get(id, ()), column)
             alike: dict[tuple[str, ...], list[bytes]] = {}
@@ -117,7 +116,7 @@ class Branches:
                 inherited = {column: values[column] for column in columns}
                 inherit(self._connection, self._project, span.otel_trace_id, ids, inherited, frozen_before_ns)
 
-    def _load_branch(self, span: Skeleton, *, has_children: bool) -> None:
+    def _load_subtree(self, span: Skeleton, *, has_children: bool) -> None:
         trace_id = span.otel_trace_id
         below = self._below(trace_id, span.otel_span_id, _MAX_BELOW + 1) if has_children else []
         is_wide = len(below) > _MAX_BELOW

@@ -1,4 +1,4 @@
-"""The calls that share a commit: their rows as arrivals, and what became of them as one result each."""
+"""The calls that share a commit: their rows as incoming, and what became of them as one result each."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 
 from pulse_storage.reconciliation.keep import stored_unconditionally
 from pulse_storage.rows import IngestResult
-from pulse_storage.runtime.writer import Call
-from pulse_storage.sql.writing.arrivals import Arrival, Outcome
+from pulse_storage.runtime.writer import WriteRequest
+from pulse_storage.sql.writing.incoming_rows import IncomingRow, Outcome
 
 
-def arrivals_of(calls: Iterable[Call]) -> list[Arrival]:
+def incoming_rows_of(calls: Iterable[WriteRequest]) -> list[IncomingRow]:
     """The rows of all calls, in their order."""
     return [
-        Arrival(row, wanted)
+        IncomingRow(row, wanted)
         for call in calls
         for row, wanted in zip(
             call.rows, stored_unconditionally(call.rows, keep_all=call.keep_all), strict=True
@@ -21,7 +21,7 @@ def arrivals_of(calls: Iterable[Call]) -> list[Arrival]:
     ]
 
 
-def results_for(calls: Iterable[Call], outcomes: Sequence[Outcome | str]) -> list[IngestResult]:
+def results_for(calls: Iterable[WriteRequest], outcomes: Sequence[Outcome | str]) -> list[IngestResult]:
     """One result for each call, from the outcomes of all their rows."""
     results: list[IngestResult] = []
     start = 0

@@ -27,7 +27,7 @@ from pulse_storage.sql.tables.spans import (
 )
 from pulse_storage.sql.writing.outlines import update_inheriting_rows
 from pulse_storage.sql.writing.partners import Partners
-from pulse_storage.sql.writing.revision import Revision
+from pulse_storage.sql.writing.row_updates import RowUpdates
 from pulse_storage.sql.writing.sources import CallSources
 
 
@@ -39,7 +39,7 @@ class Outcome(Enum):
     LEFT_OUT = 3
 
 
-class Arrival(NamedTuple):
+class IncomingRow(NamedTuple):
     """A row on its way in."""
 
     row: SpanRow
@@ -52,7 +52,7 @@ class Arrival(NamedTuple):
 _Decided = tuple[bytes, SpanRow, SpanRow, Values | None, Facts | None]
 
 
-class Arrivals:
+class IncomingRows:
     """The rows that arrive for one project in one transaction.
 
     To be used in the order of its methods, each for all projects before the next: so that a server has its
@@ -60,51 +60,51 @@ class Arrivals:
     """
 
     def __init__(
-        self, revision: Revision, way: RightOfWay, sources: CallSources, arrivals: Sequence[Arrival]
+        self, updates: RowUpdates, way: RightOfWay, sources: CallSources, incoming: Sequence[IncomingRow]
     ) -> None:
-        self._revision = revision
-        self._near = revision.near
-        self._connection = revision.connection
+        self._updates = updates
+        self._related = updates.related
+        self._connection = updates.connection
         self._way = way
-        self._arrivals = arrivals
+        self._incoming = incoming
         self._ids: list[bytes] = []
         #: What is to be stored: by trace and span id, and with ids.
         self._new: dict[bytes, dict[bytes, SpanRow]] = {}
         self._rows: list[tuple[bytes, SpanRow]] = []
         self._sources = sources
         self._only_source: Cursor | None = None
-        self._partners = Partners(revision.connection, revision.project, revision.recent_ids)
+        self._partners = Partners(updates.connection, updates.project, updates.recent_ids)
         self._plain: dict[bytes, dict[bytes, Overrides]] = {}
         self._verdicts: dict[SpanKey, Verdict] | None = None
         self._decided: list[_Decided] = []
 
-    def look(self) -> None:
+    def request_outlines(self) -> None:
         """Ask what is stored of the rows' traces."""
-        self._near.request_outlines(list({row.otel_trace_id: None for row, _ in self._arrivals}))
-        self._only_source = self._sources.request(self._revision.project)
+        self._related.request_outlines(list({row.otel_trace_id: None for row, _ in self._incoming}))
+        self._only_source = self._sources.request(self._updates.project)
 
-    def identify(self) -> None:
+    def assign_ids(self) -> None:
         """Give rows their ids."""
         self._ids = [
             row_id(row.project_id, row.otel_trace_id, row.otel_span_id, row.start_ns)
-            for row, _ in self._way.each(self._arrivals)
+            for row, _ in self._way.each(self._incoming)
         ]
 
-    def add(self) -> list[Outcome | str]:
+    def deduplicate(self) -> list[Outcome | str]:
         """Take the rows that are new and wanted; what becomes of each."""
-        near, new, marks = self._near, self._new, self._revision.marks
-        near.read_outlines(marks.frozen_before_ns)
-        rows = [row for row, _ in self._arrivals]
-        are_one = self._sources.are_one(self._revision.project, rows, self._only_source)
+        related, new, marks = self._related, self._new, self._updates.marks
+        related.read_outlines(marks.frozen_before_ns)
+        rows = [row for row, _ in self._incoming]
+        are_one = self._sources.are_one(self._updates.project, rows, self._only_source)
         self._partners.request(rows, only_keys_without_side=are_one)
-        near.look_up((row.otel_trace_id, row.otel_span_id) for row, _ in self._arrivals)
+        related.look_up((row.otel_trace_id, row.otel_span_id) for row, _ in self._incoming)
         outcomes: list[Outcome | str] = []
         retains = marks.drops
-        for id, (row, wanted) in zip(self._ids, self._arrivals, strict=True):
+        for id, (row, wanted) in zip(self._ids, self._incoming, strict=True):
             self._way.give_way()
             trace_id, span_id = row.otel_trace_id, row.otel_span_id
             trace = new.get(trace_id)
-            if (trace is not None and span_id in trace) or near.holds(trace_id, span_id):
+            if (trace is not None and span_id in trace) or related.holds(trace_id, span_id):
                 outcomes.append(Outcome.DUPLICATE)
             elif not wanted and not self._is_gen_ai(trace_id):
                 outcomes.append(Outcome.LEFT_OUT)
@@ -123,14 +123,14 @@ class Arrivals:
 
     def _is_gen_ai(self, trace_id: bytes) -> bool:
         new = self._new.get(trace_id, {})
-        return any(row.gen_ai for row in new.values()) or self._near.has_gen_ai(trace_id)
+        return any(row.gen_ai for row in new.values()) or self._related.has_gen_ai(trace_id)
 
-    def decide(self) -> Iterator[Facts]:
+    def reconcile(self) -> Iterator[Facts]:
         """Find out what counts, in the order of ids; by which facts."""
         self._rows.sort(key=itemgetter(0))
         plain = self._plain = self._plain_traces()
-        verdicts = self._verdicts = self._judged(plain)
-        revision = self._revision
+        verdicts = self._verdicts = self._reconcile_others(plain)
+        updates = self._updates
         for id, row in self._rows:
             self._way.give_way()
             counted, shown, references = row.model_call, row, None
@@ -138,18 +138,18 @@ class Arrivals:
                 references = NO_REFERENCES
                 if verdicts and (verdict := verdicts.get((row.otel_trace_id, row.otel_span_id))):
                     counted, overrides = verdict
-                    overrides = revision.marks.without_old_content(row.start_ns, overrides)
+                    overrides = updates.marks.without_old_content(row.start_ns, overrides)
                     shown, references = effective_row(row, overrides), reference_values(row, overrides)
-                    revision.note_response_id(shown)
+                    updates.note_response_id(shown)
             # What rows inherit is none of the facts.
-            facts = revision.facts(shown, row.operation) if counted else None
+            facts = updates.facts(shown, row.operation) if counted else None
             self._decided.append((id, row, shown, references, facts))
             if facts is not None:
                 yield facts
 
-    def values(self, usage_keys: Mapping[Facts, int]) -> Iterator[Values]:
+    def insert_values(self, usage_keys: Mapping[Facts, int]) -> Iterator[Values]:
         """What is bound for new rows; those that count are added to the sums. Does not use the connection."""
-        plain, revision = self._plain, self._revision
+        plain, updates = self._plain, self._updates
         for id, row, shown, references, facts in self._decided:
             if references is None:
                 references = NO_REFERENCES
@@ -159,8 +159,8 @@ class Arrivals:
             usage_key = None
             if facts is not None:
                 usage_key = usage_keys[facts]
-                revision.move(1, usage_key, shown, bucket)
-            yield insert_values(row, shown, references, (revision.project, id, usage_key, bucket))
+                updates.move(1, usage_key, shown, bucket)
+            yield insert_values(row, shown, references, (updates.project, id, usage_key, bucket))
 
     def bodies(self, first: int) -> list[Values]:
         """What `SqlDialect.insert` takes for the rows that have any text or body, in the form that is stored.
@@ -173,7 +173,7 @@ class Arrivals:
             if row.output_text is not None or row.request_body is not None or row.response_body is not None
         ]
         shared = [body for _, _, *both in found for body in both if isinstance(body, SharedDocument)]
-        references = iter(save_documents(self._connection, self._revision.project, shared) if shared else ())
+        references = iter(save_documents(self._connection, self._updates.project, shared) if shared else ())
 
         def stored(body: bytes | SharedDocument | None) -> bytes | None:
             return next(references) if isinstance(body, SharedDocument) else body
@@ -185,27 +185,27 @@ class Arrivals:
         """How many rows are to be stored."""
         return len(self._rows)
 
-    def revise(self) -> None:
+    def update_stored(self) -> None:
         """Change what the new rows change in stored ones."""
         update_inheriting_rows(
-            self._connection, self._revision.project, self._changed_inheriting_rows(self._plain)
+            self._connection, self._updates.project, self._changed_inheriting_rows(self._plain)
         )
         if self._verdicts is not None:
-            self._revision.update(self._verdicts)
-            self._near.branches.pass_on(self._verdicts, self._revision.marks.frozen_before_ns)
+            self._updates.update(self._verdicts)
+            self._related.subtrees.pass_on(self._verdicts, self._updates.marks.frozen_before_ns)
 
     def _plain_traces(self) -> dict[bytes, dict[bytes, Overrides]]:
         """What rows take from others in traces in which no two spans tell of one call, by trace and span id.
 
         Whatever else reconciling these traces needs is not looked for.
         """
-        near, plain = self._near, dict[bytes, dict[bytes, Overrides]]()
+        related, plain = self._related, dict[bytes, dict[bytes, Overrides]]()
         linked = {span.otel_trace_id for spans in self._partners.linked() for span in spans}
         for trace_id, new in self._new.items():
             self._way.give_way()
-            if trace_id in linked or not near.outline_suffices(trace_id):
+            if trace_id in linked or not related.outline_suffices(trace_id):
                 continue
-            stored = near.outlines.get(trace_id)
+            stored = related.outlines.get(trace_id)
             if stored is None and len(new) == 1:
                 plain[trace_id] = _NOTHING_INHERITED
                 continue
@@ -219,28 +219,28 @@ class Arrivals:
     ) -> Iterator[tuple[Outline, Overrides]]:
         """The stored rows of plain traces that are to take something else from others."""
         for trace_id, overrides in plain.items():
-            for span_id, span in self._near.outlines.get(trace_id, _NOTHING_STORED).items():
+            for span_id, span in self._related.outlines.get(trace_id, _NOTHING_STORED).items():
                 taken = overrides.get(span_id, _NO_OVERRIDES)
                 if taken != span.overrides:
                     yield span, taken
 
-    def _judged(self, plain: dict[bytes, dict[bytes, Overrides]]) -> dict[SpanKey, Verdict] | None:
+    def _reconcile_others(self, plain: dict[bytes, dict[bytes, Overrides]]) -> dict[SpanKey, Verdict] | None:
         """Return the verdicts on rows of traces that are not plain, and on stored ones; None without rows.
 
         Partners of partners may lead to traces that seemed to be plain: those are taken out of `plain`.
         """
-        near = self._near
+        related = self._related
         new: list[Skeleton] = []
         wanted = {row.otel_trace_id for _, row in self._rows if row.otel_trace_id not in plain}
         while wanted:
             more = [skeleton(row, id) for id, row in self._rows if row.otel_trace_id in wanted]
             new += more
-            near.load_traces(list(dict.fromkeys(span.otel_trace_id for span in more)))
-            near.complete(more)
-            wanted = plain.keys() & (near.stored.keys() | near.large)
+            related.load_traces(list(dict.fromkeys(span.otel_trace_id for span in more)))
+            related.complete(more)
+            wanted = plain.keys() & (related.stored.keys() | related.large)
             for trace_id in wanted:
                 del plain[trace_id]
-        return self._revision.reconciled(new) if new else None
+        return self._updates.reconciled(new) if new else None
 
 
 _NO_OVERRIDES: Overrides = {}

@@ -20,18 +20,18 @@ from pulse_storage.sql.tables.spans import (
     update_values,
 )
 from pulse_storage.sql.tables.watermarks import Watermarks, parse_watermarks, request_watermarks
-from pulse_storage.sql.writing.neighbourhood import Neighbourhood
 from pulse_storage.sql.writing.recent_ids import RecentIds
+from pulse_storage.sql.writing.related_spans import RelatedSpans
 
 
-class Revision:
+class RowUpdates:
     """The rows of one project that a transaction changes, and the sums that it moves."""
 
     def __init__(
         self,
         connection: Connection,
         project: int,
-        near: Neighbourhood,
+        related: RelatedSpans,
         usage_keys: UsageKeys,
         recent_ids: RecentIds,
         delta: RollupDelta,
@@ -40,7 +40,7 @@ class Revision:
         self.project = project
         self._marks = request_watermarks(connection, project)
         #: The stored spans that may change.
-        self.near = near
+        self.related = related
         self.usage_keys = usage_keys
         self.recent_ids = recent_ids
         self._delta = delta
@@ -54,13 +54,13 @@ class Revision:
 
     def revise(self, spans: Sequence[SpanKey]) -> None:
         """Change what is stored to what log events tell of these spans by now."""
-        self.near.load_around(spans)
-        if any(self.near.has_loaded(*key) for key in spans):
+        self.related.load_around(spans)
+        if any(self.related.has_loaded(*key) for key in spans):
             self.update(self.reconciled([]))
 
     def reconciled(self, new: list[Skeleton]) -> dict[SpanKey, Verdict]:
         """What the traces say of new spans and of the stored ones."""
-        return self.near.reconciled(new + self._stored_skeletons())
+        return self.related.reconciled(new + self._stored_skeletons())
 
     def _stored_skeletons(self) -> list[Skeleton]:
         """The stored spans as reconciling shall see them: settled ones lend a session, but are no calls."""
@@ -69,7 +69,7 @@ class Revision:
             span.skeleton._replace(model_call=False, partner_key=None)
             if span.skeleton.start_ns < frozen_before_ns
             else span.skeleton
-            for span in self.near.spans()
+            for span in self.related.spans()
         ]
 
     def update(self, verdicts: Mapping[SpanKey, Verdict]) -> None:
@@ -84,14 +84,14 @@ class Revision:
     def _changes(self, verdicts: Mapping[SpanKey, Verdict], inherited: list[Values]) -> Iterator[Values]:
         """What changed rows bind; into `inherited` go those of which no sum can change."""
         frozen_before_ns = self.marks.frozen_before_ns
-        for stored in self.near.spans():
+        for stored in self.related.spans():
             span = stored.skeleton
             if span.start_ns < frozen_before_ns:
                 continue
             verdict = verdicts.get((span.otel_trace_id, span.otel_span_id))
             counted, overrides = verdict or (span.model_call, _NO_OVERRIDES)
-            if span.otel_trace_id in self.near.large:
-                overrides = self.near.branches.still_true(stored, overrides)
+            if span.otel_trace_id in self.related.large:
+                overrides = self.related.subtrees.still_true(stored, overrides)
             overrides = self.marks.without_old_content(span.start_ns, overrides)
             counts_as_before = counted == (stored.usage_key is not None)
             if counts_as_before and overrides == stored.overrides:

@@ -10,7 +10,7 @@ from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue
 def descendants(
     connection: Connection, project: int, otel_trace_id: bytes, otel_span_id: bytes, limit: int
 ) -> list[bytes]:
-    """The ids of stored spans below a span, near ones first, up to a limit; cycles are walked once.
+    """The ids of stored spans below a span, nearest first, up to a limit; cycles are walked once.
 
     The work is bounded by the limit, however many children any of the spans has.
     """
