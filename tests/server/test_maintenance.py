@@ -1,4 +1,4 @@
-"""Retention, erasure and copies by the real commands beside a real server, and by the server itself."""
+"""Retention, erasure and copies: by the commands, during load on a server, and by the server itself."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ from pulse_storage import open_storage
 from pulse_storage.filters import TraceFilter
 from pulse_storage.retention import RetentionPolicy
 
-#: Of commands that listen nowhere.
+#: The ports of commands, which do not listen.
 _PORTS = Ports(0, 0, 0)
 
 
 @pytest.mark.slow
-def test_policies_are_set_shown_and_run_from_the_shell(tmp_path: Path, database_url: str) -> None:
+def test_retention_commands_set_show_and_apply_policies(tmp_path: Path, database_url: str) -> None:
     environ = environ_for(tmp_path / "data", _PORTS, DATABASE_URL=database_url)
     now_ns = time.time_ns()
     asyncio.run(_store(database_url, now_ns, ages_days=(1, 40, 400), failed_days=(500,)))
     shown = _json(run_pulse("retention", "show", "p", "--json", environ=environ))
     assert (shown["source"], shown["policy"]["rowsDays"]) == ("settings", None)
     options = ("--content-days", "30", "--rows-days", "365", "--keep-errors", "--keep-tag", "gold", "--json")
-    told = _json(run_pulse("retention", "set", "p", *options, environ=environ))
-    assert told["policy"] == {
+    stored = _json(run_pulse("retention", "set", "p", *options, environ=environ))
+    assert stored["policy"] == {
         "contentDays": 30, "rowsDays": 365, "maxMib": None, "keepErrors": True, "keepTags": ["gold"],
     }  # fmt: skip
     changed = _json(run_pulse("retention", "set", "p", "--content-days", "none", "--json", environ=environ))
@@ -52,13 +52,13 @@ def test_policies_are_set_shown_and_run_from_the_shell(tmp_path: Path, database_
     assert back["source"] == "settings"
     wrong = run_pulse("retention", "set", "p", "--rows-days", "-1", environ=environ)
     assert (wrong.returncode, wrong.stderr.count("\n")) == (2, 1)
-    nobody = run_pulse("retention", "show", "nobody", environ=environ)
-    # PostgreSQL of the tests runs without fsync, of which the line before warns.
-    assert (nobody.returncode, nobody.stderr.splitlines()[-1][:7]) == (1, "pulse: ")
+    unknown = run_pulse("retention", "show", "unknown", environ=environ)
+    # PostgreSQL of the tests runs without fsync: an earlier line warns of that.
+    assert (unknown.returncode, unknown.stderr.splitlines()[-1][:7]) == (1, "pulse: ")
 
 
 @pytest.mark.slow
-def test_commands_work_beside_a_server_under_load(tmp_path: Path, database_url: str) -> None:
+def test_commands_succeed_during_load_on_a_server(tmp_path: Path, database_url: str) -> None:
     data_dir, copied = tmp_path / "data", tmp_path / "copied" / "pulse.db"
     copied.parent.mkdir()
     source, target = database_url, f"sqlite:///{copied}"
@@ -69,10 +69,10 @@ def test_commands_work_beside_a_server_under_load(tmp_path: Path, database_url: 
         ran = run_pulse("retention", "run", "--json", environ=environ)
         assert ran.returncode == 0, ran.stderr
         erased = run_pulse(
-            "erase", "--project", "default", "--user", "nobody", "--yes", "--json", environ=environ
+            "erase", "--project", "default", "--user", "unknown", "--yes", "--json", environ=environ
         )
         assert (erased.returncode, json.loads(erased.stdout)["rows"]) == (0, 0), erased.stderr
-        # It serves on; whether the last pass finds something new is chance.
+        # 1: the server stored rows after the last pass of the copy.
         assert run_pulse("copy", source, target, environ=environ).returncode in (0, 1)
         sent = load.stop()
         assert not sent.refused
@@ -86,19 +86,19 @@ def test_commands_work_beside_a_server_under_load(tmp_path: Path, database_url: 
     assert [row["rowsCarried"] for row in again["projects"]] == [0]
 
 
-def test_a_user_is_erased_from_the_shell_only_when_told(tmp_path: Path, database_url: str) -> None:
+def test_erase_of_a_user_needs_the_option_yes(tmp_path: Path, database_url: str) -> None:
     environ = environ_for(tmp_path / "data", _PORTS, DATABASE_URL=database_url)
     asyncio.run(_store(database_url, time.time_ns(), ages_days=(1, 2, 3)))
-    whom = ("--project", "p", "--user", " ana ")
-    counted = _json(run_pulse("erase", *whom, "--dry-run", "--json", environ=environ))
+    user = ("--project", "p", "--user", " ana ")
+    counted = _json(run_pulse("erase", *user, "--dry-run", "--json", environ=environ))
     assert counted == {"rows": 3, "calls": 3}
-    unsure = run_pulse("erase", *whom, environ=environ)
-    assert (unsure.returncode, unsure.stdout) == (1, "")
-    assert "confirm with --yes" in unsure.stderr
-    done = _json(run_pulse("erase", *whom, "--yes", "--json", environ=environ))
+    unconfirmed = run_pulse("erase", *user, environ=environ)
+    assert (unconfirmed.returncode, unconfirmed.stdout) == (1, "")
+    assert "confirm with --yes" in unconfirmed.stderr
+    done = _json(run_pulse("erase", *user, "--yes", "--json", environ=environ))
     assert (done["rows"], done["calls"], done["finishedAt"] is not None) == (3, 3, True)
     assert "ana" not in json.dumps(done)
-    for wrong in ((*whom, "--session", "s"), ("--project", "p", "--user", " ")):
+    for wrong in ((*user, "--session", "s"), ("--project", "p", "--user", " ")):
         refused = run_pulse("erase", *wrong, environ=environ)
         assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
 
@@ -123,7 +123,7 @@ def test_maintenance_applies_retention_and_finishes_erasures(
     assert any("deleted 1 rows" in message and message.startswith("erasure ") for message in messages)
 
 
-def test_a_span_of_a_time_that_is_gone_is_refused_by_name(tmp_path: Path, database_url: str) -> None:
+def test_span_older_than_the_retention_is_refused_with_the_reason(tmp_path: Path, database_url: str) -> None:
     data_dir = tmp_path / "data"
     settings = {"DATABASE_URL": database_url, "PULSE_RETENTION_ROWS_DAYS": "1"}
     with serving(data_dir, None, **settings) as server:
@@ -135,7 +135,7 @@ def test_a_span_of_a_time_that_is_gone_is_refused_by_name(tmp_path: Path, databa
 
 
 def _export(server: Serving, start_ns: int) -> str:
-    """Send one span that began then; what the answer complains of."""
+    """Send one span that starts then; return the error message of the response."""
     _, body = export_request(random.Random(start_ns), 1)
     message = ExportTraceServiceRequest.FromString(body)
     made = message.resource_spans[0].scope_spans[0].spans[0]
