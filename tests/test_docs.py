@@ -122,6 +122,12 @@ def test_pages_keep_their_places_in_the_site(tmp_path: Path) -> None:
     assert "::: pulse_instrumentation" in (tmp_path / "docs/instrumentation-reference.md").read_text()
 
 
+def test_changelog_has_every_change_once() -> None:
+    changes = re.findall(r"^- (.{45})", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert len(changes) > 20
+    assert [change for change in changes if changes.count(change) > 1] == []
+
+
 def test_links_between_pages_lead_somewhere() -> None:
     for page in (*(ROOT / name for name in OUTSIDE), *DOCS.rglob("*.md")):
         for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
