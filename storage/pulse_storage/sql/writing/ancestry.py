@@ -1,4 +1,4 @@
-"""The stored spans above and below a span of a trace: walked in SQL, in bounded work."""
+"""Find the stored spans above and below a span of a trace with recursive SQL, in bounded work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue
 def descendants(
     connection: Connection, project: int, otel_trace_id: bytes, otel_span_id: bytes, limit: int
 ) -> list[bytes]:
-    """The ids of stored spans below a span, nearest first, up to a limit; cycles are walked once.
+    """Return the ids of stored spans below a span, nearest first, up to a limit; a cycle is visited once.
 
     The work is bounded by the limit, however many children any of the spans has.
     """
@@ -22,14 +22,14 @@ def descendants(
 def with_children(
     connection: Connection, project: int, otel_trace_id: bytes, span_ids: Sequence[bytes]
 ) -> set[bytes]:
-    """Those of the spans that have stored children, whether they are stored themselves or not."""
+    """Return the span ids that have stored children; the spans themselves need not be stored."""
     return _ids_with(connection, project, otel_trace_id, span_ids, "spans_by_parent", "parent_span_id")
 
 
 def stored_among(
     connection: Connection, project: int, otel_trace_id: bytes, span_ids: Sequence[bytes]
 ) -> set[bytes]:
-    """Those of the spans of a trace that are stored."""
+    """Return the span ids of a trace that are stored."""
     return _ids_with(connection, project, otel_trace_id, span_ids, "spans_by_trace", "otel_span_id")
 
 
@@ -41,7 +41,7 @@ def _ids_with(
     index: str,
     column: str,
 ) -> set[bytes]:
-    """The ids for which the index finds a row with this column; one seek for each."""
+    """Return the ids that a row of the trace has in `column`; one index seek per id."""
     if not span_ids:
         return set()
     dialect = connection.dialect
@@ -57,7 +57,7 @@ def _ids_with(
 def has_call_below(
     connection: Connection, project: int, otel_trace_id: bytes, otel_span_id: bytes, limit: int
 ) -> bool:
-    """Whether a model call is stored below a span; the nearest spans are looked through, up to a limit."""
+    """Return True if a model call is among the `limit` nearest stored spans below a span."""
     dialect = connection.dialect
     below, bindings = _below(dialect, project, otel_trace_id, otel_span_id)
     found = connection.execute(
@@ -72,7 +72,7 @@ def has_call_below(
 def _below(
     dialect: SqlDialect, project: int, otel_trace_id: bytes, otel_span_id: bytes
 ) -> tuple[str, tuple[SqlValue, ...]]:
-    """The table `below (id)` of what is stored below a span, and its bindings.
+    """Return the table expression `below (id)` of the stored spans below a span, and its bindings.
 
     Each step goes from a span to its next sibling and to its first child: to take all children at once would
     read all of them, whatever the limit.
@@ -94,7 +94,7 @@ def _below(
 def descendants_lacking(
     connection: Connection, project: int, otel_trace_id: bytes, otel_span_id: bytes, column: str, limit: int
 ) -> list[bytes]:
-    """The ids of stored spans that have nothing in this column, below a span and others that have nothing."""
+    """Return the ids of the stored spans below a span that, like all spans between, have NULL in `column`."""
     spans = f"spans AS s{connection.dialect.indexed_by('spans_by_parent')}"
     where = f"s.project = ? AND s.otel_trace_id = ? AND s.{column} IS NULL"
     rows = connection.execute(
@@ -114,10 +114,10 @@ def nearest_above(
     ends: Sequence[bytes],
     limit: int,
 ) -> tuple[bytes, bytes | None, bool] | None:
-    """A stored span if it is a model call or a child of one of `ends`, else its nearest such ancestor.
+    """Find a stored span if it is a model call or a child of one of `ends`, else its nearest such ancestor.
 
-    The answer is its id, its parent's, and whether it is a model call; None if there is no such span, or more
-    than the limit would have to be looked at.
+    Return its id, the id of its parent, and whether it is a model call. Return None if there is no such span
+    within `limit` ancestors.
     """
     dialect = connection.dialect
     spans = f"spans AS s{dialect.indexed_by('spans_by_trace')}"

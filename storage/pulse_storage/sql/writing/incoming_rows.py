@@ -1,4 +1,4 @@
-"""Stores what arrives for one project: takes the rows that are new, and decides what readers see of them."""
+"""Store the new rows of one project in a transaction: deduplicate, reconcile, insert, update stored rows."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from pulse_storage.sql.writing.sources import CallSources
 
 
 class Outcome(Enum):
-    """What became of a row; a refusal is a string instead."""
+    """The outcome of a row; a rejected row has a string with the reason instead."""
 
     STORED = 1
     DUPLICATE = 2
@@ -40,23 +40,22 @@ class Outcome(Enum):
 
 
 class IncomingRow(NamedTuple):
-    """A row on its way in."""
+    """A row to be stored."""
 
     row: SpanRow
-    #: Whether it is kept even if its trace has no gen-ai span in the store.
+    #: If False, the row is stored only if its trace has a gen-ai span.
     wanted: bool
 
 
-#: A new row: its id, what its span says, what readers see, its `reference_values`, and by which
-#: facts it counts, if it does. Of plain traces it is worked out last what rows see and borrow: None so far.
+#: A new row: its row id, the row of the span, the effective row, its `reference_values`, and the facts by
+#: which it counts, or None. References are None in `plain` traces until `insert_values` applies overrides.
 _Decided = tuple[bytes, SpanRow, SpanRow, Values | None, Facts | None]
 
 
 class IncomingRows:
-    """The rows that arrive for one project in one transaction.
+    """The rows of one project that a transaction stores.
 
-    To be used in the order of its methods, each for all projects before the next: so that a server has its
-    answers ready, and stores rows of one project while those of another are made.
+    Call the methods in their order, each one for all projects before the next one.
     """
 
     def __init__(
@@ -79,19 +78,19 @@ class IncomingRows:
         self._decided: list[_Decided] = []
 
     def request_outlines(self) -> None:
-        """Ask what is stored of the rows' traces."""
+        """Request the outlines of the rows' traces, and the only source of the project."""
         self._related.request_outlines(list({row.otel_trace_id: None for row, _ in self._incoming}))
         self._only_source = self._sources.request(self._updates.project)
 
     def assign_ids(self) -> None:
-        """Give rows their ids."""
+        """Compute the row ids, while the server reads the outlines."""
         self._ids = [
             row_id(row.project_id, row.otel_trace_id, row.otel_span_id, row.start_ns)
             for row, _ in self._way.each(self._incoming)
         ]
 
     def deduplicate(self) -> list[Outcome | str]:
-        """Take the rows that are new and wanted; what becomes of each."""
+        """Select the rows that are not stored yet and may be stored; return the outcome of each row."""
         related, new, marks = self._related, self._new, self._updates.marks
         related.read_outlines(marks.frozen_before_ns)
         rows = [row for row, _ in self._incoming]
@@ -126,7 +125,7 @@ class IncomingRows:
         return any(row.gen_ai for row in new.values()) or self._related.has_gen_ai(trace_id)
 
     def reconcile(self) -> Iterator[Facts]:
-        """Find out what counts, in the order of ids; by which facts."""
+        """Decide which new rows count; yield their facts, in the order of row ids."""
         self._rows.sort(key=itemgetter(0))
         plain = self._plain = self._plain_traces()
         verdicts = self._verdicts = self._reconcile_others(plain)
@@ -141,14 +140,14 @@ class IncomingRows:
                     overrides = updates.marks.without_old_content(row.start_ns, overrides)
                     shown, references = effective_row(row, overrides), reference_values(row, overrides)
                     updates.note_response_id(shown)
-            # What rows inherit is none of the facts.
+            # Inherited columns are not among the facts.
             facts = updates.facts(shown, row.operation) if counted else None
             self._decided.append((id, row, shown, references, facts))
             if facts is not None:
                 yield facts
 
     def insert_values(self, usage_keys: Mapping[Facts, int]) -> Iterator[Values]:
-        """What is bound for new rows; those that count are added to the sums. Does not use the connection."""
+        """Yield the bindings of the new rows, and add the rows that count to the sums. Runs no statement."""
         plain, updates = self._plain, self._updates
         for id, row, shown, references, facts in self._decided:
             if references is None:
@@ -163,7 +162,7 @@ class IncomingRows:
             yield insert_values(row, shown, references, (updates.project, id, usage_key, bucket))
 
     def bodies(self, first: int) -> list[Values]:
-        """What `SqlDialect.insert` takes for the rows that have any text or body, in the form that is stored.
+        """Return the bindings of `SqlDialect.insert` for rows with a text or body, in their stored form.
 
         `first` is the index of the first row.
         """
@@ -182,11 +181,11 @@ class IncomingRows:
 
     @property
     def new_rows(self) -> int:
-        """How many rows are to be stored."""
+        """Return the number of rows to insert."""
         return len(self._rows)
 
     def update_stored(self) -> None:
-        """Change what the new rows change in stored ones."""
+        """Update the stored rows whose effective values change because of the new rows."""
         update_inheriting_rows(
             self._connection, self._updates.project, self._changed_inheriting_rows(self._plain)
         )
@@ -195,9 +194,9 @@ class IncomingRows:
             self._related.subtrees.pass_on(self._verdicts, self._updates.marks.frozen_before_ns)
 
     def _plain_traces(self) -> dict[bytes, dict[bytes, Overrides]]:
-        """What rows take from others in traces in which no two spans tell of one call, by trace and span id.
+        """Return the overrides of rows in traces without duplicate calls, by trace id and span id.
 
-        Whatever else reconciling these traces needs is not looked for.
+        These traces need no other inputs of reconciliation.
         """
         related, plain = self._related, dict[bytes, dict[bytes, Overrides]]()
         linked = {span.otel_trace_id for spans in self._partners.linked() for span in spans}
@@ -217,7 +216,7 @@ class IncomingRows:
     def _changed_inheriting_rows(
         self, plain: Mapping[bytes, Mapping[bytes, Overrides]]
     ) -> Iterator[tuple[Outline, Overrides]]:
-        """The stored rows of plain traces that are to take something else from others."""
+        """Yield the stored rows of `plain` traces whose inherited values change, with the new ones."""
         for trace_id, overrides in plain.items():
             for span_id, span in self._related.outlines.get(trace_id, _NOTHING_STORED).items():
                 taken = overrides.get(span_id, _NO_OVERRIDES)
@@ -225,9 +224,9 @@ class IncomingRows:
                     yield span, taken
 
     def _reconcile_others(self, plain: dict[bytes, dict[bytes, Overrides]]) -> dict[SpanKey, Verdict] | None:
-        """Return the verdicts on rows of traces that are not plain, and on stored ones; None without rows.
+        """Reconcile the traces that are not in `plain`; return the verdicts on new and stored spans, or None.
 
-        Partners of partners may lead to traces that seemed to be plain: those are taken out of `plain`.
+        Partners of partners may be in traces of `plain`: these are removed from `plain` and reconciled too.
         """
         related = self._related
         new: list[Skeleton] = []

@@ -1,4 +1,4 @@
-"""Stores and removes spans and log events within a transaction, whatever their projects."""
+"""Store and remove spans and log events of any projects within a transaction."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from pulse_storage.sql.writing.sources import CallSources
 
 
 class Ingest:
-    """Stores rows through one connection; remembers project and usage keys between transactions."""
+    """Stores rows through one connection; keeps project keys and usage keys across transactions."""
 
     def __init__(self, connection: Connection, way: RightOfWay) -> None:
         self._connection = connection
         self._way = way
         self._usage_keys = UsageKeys(connection)
-        #: Numbers of projects by id, and when each was looked up (monotonic seconds).
+        #: Keys of projects by id, and the time of their look-up (monotonic seconds).
         self._projects: dict[str, tuple[int, float]] = {}
         self._large_traces = LargeTraces()
         self._sources = CallSources(connection)
@@ -39,18 +39,18 @@ class Ingest:
 
     @property
     def usage_keys(self) -> UsageKeys:
-        """The numbers of combinations of facts, as this connection knows them."""
+        """Return the usage keys that this connection knows."""
         return self._usage_keys
 
     def forget(self) -> None:
-        """Must follow every rollback."""
+        """Forget all that was read or written in a transaction. Call it after every rollback."""
         self._usage_keys.forget()
         self._large_traces.forget()
         self._sources.forget()
         self._recent_ids.forget()
 
     def forget_recent_ids(self) -> None:
-        """Must follow an insertion of rows by other means than this object."""
+        """Forget recent response ids. Call it when rows are inserted without `store`."""
         self._recent_ids.forget()
 
     def store(self, incoming: Sequence[IncomingRow]) -> list[Outcome | str]:
@@ -80,7 +80,7 @@ class Ingest:
         )
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
-        """Keep log events and complete the rows of their spans. Within a transaction."""
+        """Store log events and update the rows of their spans, within a transaction."""
         project = self._project(project_id)
         if project is None:
             return IngestResult(rejected=tuple((i, _NO_PROJECT) for i in range(len(parts))))
@@ -98,7 +98,7 @@ class Ingest:
         return replace(result, rejected=tuple(sorted(rejected + refused)))
 
     def _store_what_can_be(self, incoming: Sequence[IncomingRow]) -> list[Outcome | str]:
-        """All rows are tried at once; if one of them is refused, each half is tried alone, and so on."""
+        """Store all rows at once; if the engine refuses one, store each half separately, recursively."""
         data_errors = self._connection.dialect.data_errors
         try:
             with self._connection.savepoint():
@@ -106,16 +106,15 @@ class Ingest:
         except data_errors as error:
             self.forget()
             if len(incoming) == 1:
-                return [self._store_mended(incoming[0], error)]
+                return [self._store_sanitized(incoming[0], error)]
             middle = len(incoming) // 2
             return self._store_what_can_be(incoming[:middle]) + self._store_what_can_be(incoming[middle:])
 
     def remove(self, project: int, keys: Sequence[SpanKey], column: str, value: str) -> Removed:
-        """Delete these spans, and what else of their traces is of this user or session.
+        """Delete these spans and all spans of their traces with this user or session, within a transaction.
 
-        `column` is `user_id` or `session_id`. Other records of the same calls go too, unless they are of
-        somebody else. Afterwards it is as if they had never come: what other rows had from them is decided
-        anew, and the sums move. Within a transaction.
+        `column` is `user_id` or `session_id`. Other spans of the same calls are deleted too, unless they have
+        another user or session. The remaining spans are reconciled again, and the sums updated.
         """
         self._lock((project, trace_id, None, None) for trace_id, _ in keys)
         delta = RollupDelta()
@@ -123,11 +122,11 @@ class Ingest:
         delta.write(self._connection)
         return removed
 
-    def _store_mended(self, incoming_row: IncomingRow, error: Exception) -> Outcome | str:
-        mended = self._connection.dialect.sanitized(incoming_row.row)
-        if mended == incoming_row.row:
+    def _store_sanitized(self, incoming_row: IncomingRow, error: Exception) -> Outcome | str:
+        sanitized = self._connection.dialect.sanitized(incoming_row.row)
+        if sanitized == incoming_row.row:
             return f"the store cannot hold this row: {error}"
-        [outcome] = self._store_what_can_be([IncomingRow(mended, incoming_row.wanted)])
+        [outcome] = self._store_what_can_be([IncomingRow(sanitized, incoming_row.wanted)])
         return outcome
 
     def _store_all(self, incoming: Sequence[IncomingRow]) -> list[Outcome | str]:
@@ -155,7 +154,7 @@ class Ingest:
         return outcomes
 
     def _write(self, projects: Sequence[IncomingRows]) -> None:
-        """Insert what is new, change what it changes."""
+        """Insert the new rows of all projects, and update the stored rows that they change."""
         if not projects:
             return
         facts = [facts for each in projects for facts in each.reconcile()]

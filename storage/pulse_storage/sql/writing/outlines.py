@@ -1,4 +1,4 @@
-"""Stored spans in outline: read for new spans of their traces, and changed in what rows inherit."""
+"""Read outlines of stored spans, and update the inherited columns of their rows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NOTHING_INHERITED: Overrides = {}
 def request_outlines(
     connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
 ) -> Iterable[Values]:
-    """Ask for the stored spans of some traces; of each trace up to a limit, or a few more.
+    """Request the outlines of the stored spans of some traces; about `limit` per trace at most.
 
     `parse_outlines` reads what is answered.
     """
@@ -51,7 +51,7 @@ def request_outlines(
 
 
 def parse_outlines(answer: Iterable[Values], frozen_before_ns: int) -> dict[bytes, dict[bytes, Outline]]:
-    """The outlines that were asked for, by trace and span id."""
+    """Return the requested outlines by trace and span id."""
     found: dict[bytes, dict[bytes, Outline]] = {}
     rows = answer
     for (
@@ -122,7 +122,7 @@ def update_inheriting_rows(
 
 
 def _change(before: Overrides, after: Overrides) -> tuple[tuple[str, ...], Values]:
-    """The columns that change, and what is written to them and to `own`."""
+    """Return the columns that change, and the bindings of these columns and of `own`."""
     columns = tuple(column for column in INHERITED if before.get(column) != after.get(column))
     return columns, (*[_bound(after.get(column)) for column in columns], own_of_inheriting_row(tuple(after)))
 

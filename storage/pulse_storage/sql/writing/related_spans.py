@@ -1,4 +1,4 @@
-"""The stored spans that new spans of one project can change, or be changed by."""
+"""Load the stored spans that affect the reconciliation of new spans of one project, or are affected by it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from pulse_storage.sql.writing.outlines import parse_outlines, request_outlines
 from pulse_storage.sql.writing.partners import Partners, linked_spans, partner_span
 from pulse_storage.sql.writing.subtrees import Subtrees
 
-#: A trace with more stored spans is no longer loaded as a whole.
+#: Of a trace with more stored spans only subtrees are loaded.
 _MAX_TRACE_SPANS = MAX_AGREEING_SPANS
 _MAX_LARGE_TRACES = 10_000
-#: The spans of other traces that partner keys may bring into one transaction.
+#: The maximum number of spans that are loaded from traces with partners.
 _MAX_PARTNER_SPANS = 5_000
 
 
 class LargeTraces:
-    """The traces that are known to be too large to be loaded; outlives the transaction, bounded."""
+    """Remembers the traces that are too large to be loaded, across transactions; bounded."""
 
     def __init__(self) -> None:
         self._traces: set[tuple[int, bytes]] = set()
@@ -40,29 +40,29 @@ class LargeTraces:
         self._traces.add((project, trace_id))
 
     def of(self, project: int, trace_ids: Iterable[bytes]) -> set[bytes]:
-        """Those of a project's traces that are large."""
+        """Return the traces of a project that are remembered as large."""
         if not self._traces:
             return set()
         return {trace_id for trace_id in trace_ids if (project, trace_id) in self._traces}
 
     def forget(self) -> None:
-        """Forget everything: some of it may have been rolled back."""
+        """Forget all traces: the rows that made them large may have been rolled back."""
         self._traces.clear()
 
 
 class RelatedSpans:
-    """The stored spans of the traces of new spans, and of traces that share a partner key with them.
+    """The stored spans of the traces of new spans, and of the traces that contain their partners.
 
     So that the work for a batch stays bounded, of a trace of more than 500 stored spans only the branches
     of the new spans are loaded (`branches`).
     """
 
     def __init__(self, connection: Connection, project: int, large: LargeTraces) -> None:
-        #: Stored spans of traces that new spans are of, by trace and span id; large traces are not outlined.
+        #: Outlines of stored spans of the new spans' traces, by trace and span id; without large traces.
         self.outlines: dict[bytes, dict[bytes, Outline]] = {}
         #: By trace, then by span id.
         self.stored: dict[bytes, dict[bytes, StoredSpan]] = {}
-        #: What log events tell of spans of the loaded traces, by trace; the spans need not be stored yet.
+        #: Content from log events of the loaded traces, by trace; its spans need not be stored yet.
         self.contents: dict[bytes, list[ContentSkeleton]] = {}
         self._contents = request_contents(connection, project)
         self._connection = connection
@@ -72,21 +72,21 @@ class RelatedSpans:
         self._outlined: set[bytes] = set()
         self._sought: set[bytes] = set()
         self._stored_in_large: dict[bytes, set[bytes]] = {}
-        #: The traces of which only branches are loaded.
+        #: The traces of which only subtrees are loaded.
         self.large: set[bytes] = set()
         self.subtrees = Subtrees(connection, project, self.stored)
         self._partners = Partners(connection, project)
-        #: The spans whose partners were looked up.
+        #: The keys of the spans whose partners were looked up.
         self._with_partners: set[SpanKey] = set()
 
     def request_outlines(self, trace_ids: Sequence[bytes]) -> None:
-        """Ask what is stored of these traces, as far as most new spans have to do with it."""
+        """Request the outlines of the stored spans of these traces."""
         limit = _MAX_TRACE_SPANS + 1
         self._outlines = request_outlines(self._connection, self._project, self._taken_up(trace_ids), limit)
         self._outlined.update(trace_ids)
 
     def read_outlines(self, frozen_before_ns: int) -> None:
-        """Learn what was asked for."""
+        """Read the outlines that `request_outlines` requested, and note the traces that are too large."""
         limit = _MAX_TRACE_SPANS + 1
         self.outlines = parse_outlines(self._outlines, frozen_before_ns)
         for trace_id in [id for id, trace in self.outlines.items() if len(trace) >= limit]:
@@ -94,7 +94,7 @@ class RelatedSpans:
             del self.outlines[trace_id]
 
     def load_traces(self, trace_ids: Sequence[bytes]) -> list[StoredSpan]:
-        """Load these traces, but for those that are too large; the spans that were not loaded before."""
+        """Load the traces that are not too large; return the spans that were not loaded before."""
         wanted = [trace_id for trace_id in trace_ids if trace_id not in self._sought]
         if not wanted:
             return []
@@ -108,7 +108,7 @@ class RelatedSpans:
         return loaded
 
     def _taken_up(self, trace_ids: Sequence[bytes]) -> Sequence[bytes]:
-        """Traces from here on are this transaction's, with what events tell; those not known to be large."""
+        """Lock these traces and load their log-event content; return the traces not known to be large."""
         self._connection.lock_more(self._project, trace_ids)
         if self._has_contents:
             for content in contents_in_traces(self._connection, self._project, trace_ids):
@@ -122,7 +122,7 @@ class RelatedSpans:
         return bool(self._contents.get)
 
     def _small_of(self, trace_ids: Sequence[bytes]) -> list[bytes]:
-        """Those of the traces that have spans, and not too many."""
+        """Return the traces that have stored spans but are not large."""
         small: list[bytes] = []
         if trace_ids:
             for trace_id, size in self._connection.dialect.trace_sizes(
@@ -139,7 +139,7 @@ class RelatedSpans:
         self.large.add(trace_id)
 
     def look_up(self, spans: Iterable[SpanKey]) -> None:
-        """Find out which of these spans of large traces are stored. Call `read_outlines` first."""
+        """Look up which of these spans of large traces are stored. Call `read_outlines` first."""
         wanted: dict[bytes, list[bytes]] = {}
         for trace_id, span_id in spans if self.large else ():
             if trace_id in self.large:
@@ -150,47 +150,47 @@ class RelatedSpans:
         }
 
     def holds(self, trace_id: bytes, span_id: bytes) -> bool:
-        """Whether the span, one of those of `look_up`, is stored."""
+        """Return True if the span, which was passed to `look_up`, is stored."""
         if trace_id in self.large:
             return span_id in self._stored_in_large[trace_id]
         return span_id in self.outlines.get(trace_id, ())
 
     def has_loaded(self, trace_id: bytes, span_id: bytes) -> bool:
-        """Whether the span is among the loaded."""
+        """Return True if the span is loaded."""
         return span_id in self.stored.get(trace_id, ())
 
     def spans(self) -> Iterator[StoredSpan]:
-        """All loaded spans."""
+        """Yield all loaded spans."""
         return (span for trace in self.stored.values() for span in trace.values())
 
     def all_contents(self) -> list[ContentSkeleton]:
-        """What log events tell of spans of the loaded traces."""
+        """Return the content from log events of all loaded traces."""
         return [content for trace in self.contents.values() for content in trace]
 
     def take(self, trace_id: bytes, span_id: bytes) -> StoredSpan:
-        """A loaded span, which is no longer one of the stored from here on, with what log events tell."""
+        """Remove a loaded span, and its content from log events, from this object; return the span."""
         contents = self.contents.get(trace_id)
         if contents is not None:
             self.contents[trace_id] = [content for content in contents if content.otel_span_id != span_id]
         return self.stored[trace_id].pop(span_id)
 
     def leave_large_traces(self) -> None:
-        """Forget what was loaded of traces that are not known as a whole."""
+        """Forget the loaded spans of large traces."""
         for trace_id in self.large:
             self.stored.pop(trace_id, None)
 
     def has_gen_ai(self, trace_id: bytes) -> bool:
-        """Whether the trace has a gen-ai span; large ones are taken to. Call `read_outlines` first."""
+        """Return True if the trace has a gen-ai span or is large. Call `read_outlines` first."""
         if trace_id in self.large:
             return True
         return any(span.gen_ai for span in self.outlines.get(trace_id, {}).values())
 
     def outline_suffices(self, trace_id: bytes) -> bool:
-        """Whether the outlines of a trace are all that is known of its calls. Call `read_outlines` first."""
+        """Return True if the outlines of a trace suffice to reconcile it. Call `read_outlines` first."""
         return trace_id not in self.large and trace_id not in self.contents
 
     def complete(self, new: Sequence[Skeleton]) -> None:
-        """Load what bears on the new spans and their traces from outside of these traces.
+        """Load the partners of the new spans with their traces, and subtrees of new spans in large traces.
 
         Partners' traces may have partners again: they are followed to the end, or some thousand spans.
         """
@@ -212,14 +212,14 @@ class RelatedSpans:
             waiting = [span.skeleton for span in more]
 
     def _load_partners(self, keys: Sequence[SpanKey]) -> list[StoredSpan]:
-        """Load the traces of these spans, or of large ones their branches; the spans not loaded before."""
+        """Load the traces of these spans, or subtrees of large traces; return the new spans."""
         loaded = self.load_traces(list(dict.fromkeys(trace_id for trace_id, _ in keys)))
         for trace_id in dict.fromkeys(trace_id for trace_id, _ in keys if trace_id in self.large):
             loaded += self.load_subtrees(trace_id, [span_id for trace, span_id in keys if trace == trace_id])
         return loaded
 
     def load_around(self, spans: Sequence[SpanKey]) -> None:
-        """Load what bears on these stored spans: their traces, or of large ones their branches."""
+        """Load the traces of these stored spans, or their subtrees in large traces, and all partners."""
         self.load_traces(list({trace_id: None for trace_id, _ in spans}))
         small = [span for trace in self.stored.values() for span in trace.values()]
         for trace_id in list(self.large):
@@ -227,7 +227,7 @@ class RelatedSpans:
         self.complete([span.skeleton for span in small])
 
     def load_subtrees(self, trace_id: bytes, span_ids: Sequence[bytes]) -> list[StoredSpan]:
-        """Load stored spans of a large trace with their branches."""
+        """Load stored spans of a large trace with their subtrees; return these spans."""
         spans = stored_in_trace(self._connection, self._project, trace_id, span_ids)
         for span in spans:
             self._keep(span)
@@ -235,7 +235,7 @@ class RelatedSpans:
         return spans
 
     def with_partners(self, trace_ids: Set[bytes]) -> set[bytes]:
-        """These traces, and the loaded ones that have partners in them, or in those, and so on."""
+        """Return these traces and all loaded traces that are linked to them by partners, directly or not."""
         calls = [partner_span(span.skeleton) for span in self.spans() if span.skeleton.model_call]
         groups = [{span.otel_trace_id for span in linked} for linked in linked_spans(calls)]
         found = set(trace_ids)
@@ -247,7 +247,7 @@ class RelatedSpans:
         return found
 
     def reconciled(self, spans: Iterable[Skeleton]) -> dict[SpanKey, Verdict]:
-        """What the traces say of these spans: new ones, and the loaded, which may say something else."""
+        """Reconcile these spans with the loaded context; return the verdict of each span."""
         contents = self.all_contents()
         loaded = {span.key: span for span in spans}
         if not self.large:
@@ -270,7 +270,7 @@ class RelatedSpans:
 def reconcile_inputs(
     connection: Connection, project: int, otel_trace_id: bytes, otel_span_id: bytes | None
 ) -> ReconcileInputs:
-    """What is stored and bears on what counts in a trace."""
+    """Return the stored inputs of `reconcile` for a trace; of a large one, for the subtree of a span."""
     related = RelatedSpans(connection, project, LargeTraces())
     related.load_around([(otel_trace_id, otel_span_id or b"")])
     whole = otel_trace_id not in related.large

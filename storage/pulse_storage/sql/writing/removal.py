@@ -16,7 +16,7 @@ def remove(updates: RowUpdates, keys: Sequence[SpanKey], column: str, value: str
     """Delete these spans, and what else of their traces is of this user or session.
 
     `column` is `user_id` or `session_id`. Traces go through this as a whole, since what inherits the value
-    loses it here. Other records of the same calls go too, unless they are of somebody else.
+    loses it here. Other records of the same calls go too, unless they are of another user or session.
     """
     related, connection, project = updates.related, updates.connection, updates.project
     related.load_around(keys)

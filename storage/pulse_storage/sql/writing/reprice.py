@@ -1,8 +1,8 @@
-"""Prices stored calls again, some hundred at a time, with the sums in the same transaction.
+"""Reprice stored calls, some hundred per transaction, together with the sums.
 
-Each span is priced by what it says itself; then its trace is reconciled, since a row may show the cost of
-another span of its call. Traces are done as a whole, with those that they have partners in, together with
-their last call in the range; of large ones each call with its branch.
+Each span is priced by its own values. Then its trace is reconciled, since a row may contain the cost of
+another span of its call. A trace, and the traces of its partners, are repriced when their last call in the
+range is reached. In a large trace each call is repriced with its subtree.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def reprice_some(
     limit: int,
     dry_run: bool,
 ) -> Repriced:
-    """The next `limit` calls of a job after a row id, priced again. Within a transaction that writes.
+    """Reprice the next `limit` calls of a job after a row id, within a transaction that writes.
 
     With `dry_run` nothing is written.
     """
@@ -58,7 +58,7 @@ def reprice_some(
 def _next_calls(
     connection: Connection, project: int, job: RepriceJob, after: bytes | None, limit: int
 ) -> list[tuple[bytes, bytes, bytes]]:
-    """Row id, trace id and span id of the next model calls, counted or not, in the order of their ids."""
+    """Return row id, trace id and span id of the next model calls, in the order of row ids."""
     conditions = Conditions()
     conditions.add("project = ?", project)
     add_time(conditions, job.from_ns, job.before_ns)
@@ -74,7 +74,7 @@ def _next_calls(
 
 
 class _Chunk:
-    """What becomes of the rows of the traces that are complete with this chunk."""
+    """The new costs of the rows of the traces whose last call is in this chunk."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class _Chunk:
         self._related = related
         self._job = job
         self._price = price
-        #: What was stored, what its span says at the new prices, and the overrides that follow.
+        #: The stored span, its skeleton at the new prices, and the new overrides of its row.
         self.changes: list[tuple[StoredSpan, Skeleton, dict[str, OwnValue]]] = []
         self.models: dict[tuple[str | None, str | None], ModelCosts] = {}
         complete = self._complete(found)
@@ -103,7 +103,7 @@ class _Chunk:
             self._settle(stored, priced[stored.skeleton.key], costs_of(stored))
 
     def write(self, connection: Connection, project: int) -> None:
-        """Change the rows, and the sums of those that count."""
+        """Update the rows, and the sums of the rows that count."""
         delta = RollupDelta()
         rows: list[Values] = []
         reported_costs: list[Values] = []
@@ -134,9 +134,9 @@ class _Chunk:
         delta.write(connection)
 
     def _complete(self, found: Sequence[tuple[bytes, bytes, bytes]]) -> list[StoredSpan]:
-        """Return the rows of the found calls' traces, and of their partners', with no call left for later."""
+        """Return the rows of the found traces and their partners that have no later call in the range."""
         related, last_id = self._related, found[-1][0]
-        # A trace can be loaded by a value that a row has from another: it is done with its own calls.
+        # A trace that was loaded only for partners is repriced with its own calls.
         reached = related.with_partners({trace_id for _, trace_id, _ in found})
         waiting = related.with_partners(
             {
@@ -157,7 +157,7 @@ class _Chunk:
         return span.model_call and self._job.from_ns <= span.start_ns < self._job.before_ns
 
     def _priced(self, stored: StoredSpan) -> Skeleton:
-        """What the span says itself, at the new prices if it lies in the range."""
+        """Return the skeleton of the span, at the new prices if it is in the range."""
         span = stored.skeleton
         if not self._is_priced(span):
             return span
@@ -173,11 +173,11 @@ class _Chunk:
         before: Mapping[SpanKey, Skeleton],
         rows: Sequence[StoredSpan],
     ) -> Callable[[StoredSpan], dict[str, OwnValue]]:
-        """The costs in which a row is to differ from its span, as its trace says at the new prices."""
+        """Return a function that returns the cost overrides of a row at the new prices."""
         related = self._related
         verdicts = related.reconciled(priced.values())
         with_costs_of_others = [stored for stored in rows if _costs_now(stored)]
-        # Whom a row has its cost from may be gone by now: then the trace no longer says what the row shows.
+        # The row that supplied the cost may have been deleted: then reconciliation cannot reproduce it.
         verdicts_before = related.reconciled(before.values()) if with_costs_of_others else {}
         orphans = {
             stored.skeleton.key
@@ -189,7 +189,7 @@ class _Chunk:
             key, span = stored.skeleton.key, priced[stored.skeleton.key]
             costs = _costs_by(verdicts, stored)
             if stored.skeleton.otel_trace_id in related.large:
-                # Its parts are priced one after the other, so that what it says before is no measure.
+                # Its subtrees are priced one after the other, so verdicts at the old prices are no measure.
                 is_orphan = key in related.subtrees.decided or (not costs and span.cost_nano_usd is None)
             else:
                 is_orphan = key in orphans
@@ -198,7 +198,7 @@ class _Chunk:
         return costs_of
 
     def _costs_as_shown(self, stored: StoredSpan, span: Skeleton) -> dict[str, OwnValue]:
-        """Where the spans of a call cannot all be seen, a cost from another one is computed from the row."""
+        """Return cost overrides priced from the row itself: the span that supplied the cost is missing."""
         costs = _costs_now(stored)
         shown = effective_skeleton(stored.skeleton, stored.overrides)
         if costs and shown.cost_source != "reported" and self._is_priced(span):
@@ -206,7 +206,7 @@ class _Chunk:
         return {column: value for column, value in costs.items() if value != getattr(span, column)}
 
     def _settle(self, stored: StoredSpan, span: Skeleton, costs: dict[str, OwnValue]) -> None:
-        """Note what becomes of a row that keeps all but its costs."""
+        """Add a row whose costs change to `changes`, and its costs to `models`."""
         overrides = {
             column: value for column, value in stored.overrides.items() if column not in SpanCost._fields
         } | costs
@@ -233,7 +233,7 @@ class _Chunk:
 
 
 def _costs_by(verdicts: Mapping[SpanKey, Verdict], stored: StoredSpan) -> dict[str, OwnValue]:
-    """The costs in which a row is to differ from its span, by the verdict on it."""
+    """Return the cost overrides in the verdict on a span."""
     verdict = verdicts.get(stored.skeleton.key)
     if verdict is None:
         return {}
@@ -241,12 +241,12 @@ def _costs_by(verdicts: Mapping[SpanKey, Verdict], stored: StoredSpan) -> dict[s
 
 
 def _costs_now(stored: StoredSpan) -> dict[str, OwnValue]:
-    """The costs in which a row differs from its span."""
+    """Return the cost overrides of a stored row."""
     return {column: stored.overrides[column] for column in SpanCost._fields if column in stored.overrides}
 
 
 def _reported_cost(stored: StoredSpan) -> SpanReportedCost:
-    """What the span says of its cost; rows from before that was kept only show it."""
+    """Return the cost reported by the span; in rows of older versions only the cost column contains it."""
     span = stored.skeleton
     reported, estimated = stored.reported_cost_nano_usd, stored.estimated_cost_nano_usd
     if reported is None and estimated is None and span.cost_source == "reported":
@@ -255,7 +255,7 @@ def _reported_cost(stored: StoredSpan) -> SpanReportedCost:
 
 
 def mark_of(connection: Connection, project: int, job: RepriceJob) -> Repriced | None:
-    """How far this very job came before it was interrupted; None if it was not begun, or is done."""
+    """Return the progress of an interrupted job; None if it was not started or is complete."""
     row = connection.execute(
         "SELECT position, sums FROM reprice_marks WHERE project = ? AND job = ?", (project, _name(job))
     ).fetchone()
@@ -272,7 +272,7 @@ def mark_of(connection: Connection, project: int, job: RepriceJob) -> Repriced |
 
 
 def set_mark(connection: Connection, project: int, job: RepriceJob, so_far: Repriced) -> None:
-    """Note how far a job has come, in place of any other; no mark is left of one that is done."""
+    """Save the progress of a job and delete that of any other job; delete it if the job is complete."""
     if so_far.done or so_far.position is None:
         connection.execute("DELETE FROM reprice_marks WHERE project = ?", (project,))
         return

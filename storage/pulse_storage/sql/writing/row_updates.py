@@ -1,4 +1,4 @@
-"""Changes stored rows to what their traces say by now, and moves the sums with them."""
+"""Update stored rows to the result of reconciliation, and the sums with them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from pulse_storage.sql.writing.related_spans import RelatedSpans
 
 
 class RowUpdates:
-    """The rows of one project that a transaction changes, and the sums that it moves."""
+    """The updates of stored rows of one project in one transaction, and of its sums."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class RowUpdates:
         self.connection = connection
         self.project = project
         self._marks = request_watermarks(connection, project)
-        #: The stored spans that may change.
+        #: The stored spans whose rows may change.
         self.related = related
         self.usage_keys = usage_keys
         self.recent_ids = recent_ids
@@ -53,17 +53,17 @@ class RowUpdates:
         return marks
 
     def revise(self, spans: Sequence[SpanKey]) -> None:
-        """Change what is stored to what log events tell of these spans by now."""
+        """Reconcile the traces of these spans after a change of log-event content, and update their rows."""
         self.related.load_around(spans)
         if any(self.related.has_loaded(*key) for key in spans):
             self.update(self.reconciled([]))
 
     def reconciled(self, new: list[Skeleton]) -> dict[SpanKey, Verdict]:
-        """What the traces say of new spans and of the stored ones."""
+        """Reconcile new spans with the loaded stored spans; return the verdict of each span."""
         return self.related.reconciled(new + self._stored_skeletons())
 
     def _stored_skeletons(self) -> list[Skeleton]:
-        """The stored spans as reconciling shall see them: settled ones lend a session, but are no calls."""
+        """Return the loaded spans for `reconcile`: frozen ones supply inherited values but are no calls."""
         frozen_before_ns = self.marks.frozen_before_ns
         return [
             span.skeleton._replace(model_call=False, partner_key=None)
@@ -73,7 +73,7 @@ class RowUpdates:
         ]
 
     def update(self, verdicts: Mapping[SpanKey, Verdict]) -> None:
-        """Change the stored rows of which the verdicts say something else than they show."""
+        """Update the stored rows whose verdict differs from their columns."""
         inherited: list[Values] = []
         changed = list(self._changes(verdicts, inherited))
         if changed:
@@ -82,7 +82,7 @@ class RowUpdates:
             update_inherited(self.connection, inherited)
 
     def _changes(self, verdicts: Mapping[SpanKey, Verdict], inherited: list[Values]) -> Iterator[Values]:
-        """What changed rows bind; into `inherited` go those of which no sum can change."""
+        """Yield the bindings of changed rows; append those of inherited columns only to `inherited`."""
         frozen_before_ns = self.marks.frozen_before_ns
         for stored in self.related.spans():
             span = stored.skeleton
@@ -110,7 +110,7 @@ class RowUpdates:
             yield update_values(stored, overrides, usage_key, bucket)
 
     def uncount(self, stored: StoredSpan) -> Skeleton | None:
-        """Take a stored row out of the sums; what it shows, or None if it did not count."""
+        """Subtract a stored row from the sums; return its effective skeleton, or None if it did not count."""
         if stored.usage_key is None:
             return None
         shown = effective_skeleton(stored.skeleton, stored.overrides)
@@ -118,18 +118,18 @@ class RowUpdates:
         return shown
 
     def note_response_id(self, shown: SpanRow | Skeleton) -> None:
-        """Note the response id that a row has now: it may be that of another span of the call."""
+        """Remember the effective response id of a row: another span of the call may have supplied it."""
         if shown.provider_request_id is not None:
             self.recent_ids.add(self.project, shown.provider_request_id, shown.start_ns)
 
     def facts(self, shown: SpanRow | Skeleton, operation: str | None) -> Facts:
-        """By what a row is summed."""
+        """Return the facts by which a row is summed."""
         return (
             self.project, shown.provider, shown.model_requested, shown.model_used, operation, shown.status
         )  # fmt: skip
 
     def move(self, sign: int, usage_key: int, shown: SpanRow | Skeleton, bucket: int | None) -> None:
-        """Add a row to the sums, or take it out: `sign` is 1 or -1, `bucket` that of its latency."""
+        """Add a row to the sums (`sign` 1) or subtract it (-1); `bucket` is the bucket of its latency."""
         self._delta.move(
             sign,
             (self.project, usage_key),

@@ -16,7 +16,7 @@ _NONE_YET = ""
 
 
 class CallSources:
-    """The only source of calls of each project, as far as it has one; outlives transactions.
+    """The only source of calls of each project that has just one; kept across transactions.
 
     The store has it too (`projects.only_source`). It changes at most twice, each time in a transaction that
     excludes those of other processes: none of them can store a call of the old source unseen meanwhile.
@@ -24,19 +24,19 @@ class CallSources:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        #: None for several; a project that is not here was not looked up yet.
+        #: By project: the only source, or None for several. A missing project was not looked up yet.
         self._only: dict[int, str | None] = {}
 
     def forget(self) -> None:
-        """Forget everything: some of it may have been rolled back."""
+        """Forget all sources: the transaction that set them may have been rolled back."""
         self._only.clear()
 
     def may_be_several(self, project: int) -> bool:
-        """Return whether calls of a project may have partners, as far as is known without a query."""
+        """Return False if the project is known to have one source only; runs no query."""
         return self._only.get(project) is None
 
     def request(self, project: int) -> Cursor | None:
-        """Request what the store knows of a project; None if it is known that there are several."""
+        """Request `projects.only_source` of a project; return None if several sources are known."""
         if project in self._only and self._only[project] is None:
             return None
         return self._connection.enqueue("SELECT only_source FROM projects WHERE key = ?", (project,))
@@ -62,7 +62,7 @@ class CallSources:
 
 
 def forget_only_source(connection: Connection, project: int) -> None:
-    """Take a project to have calls of several sources, when rows are stored without a look at theirs."""
+    """Mark a project as having calls of several sources: its rows are inserted without a check of theirs."""
     connection.execute("UPDATE projects SET only_source = NULL WHERE key = ?", (project,))
 
 

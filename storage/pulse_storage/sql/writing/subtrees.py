@@ -1,9 +1,9 @@
-"""The branches of a large trace that new spans belong to: what can change them, or be changed by them.
+"""Load the subtrees of a large trace that new spans belong to, instead of the whole trace.
 
-A trace of thousands of spans is not loaded for every batch. What bears on a span's call lies below it, beside
-it and just above it; what bears on its session is the nearest ancestor that has one. So a branch is all that
-is below the highest ancestor with few spans below. The one above that, a wide one, is not judged again: it
-passes on what its row shows, and if it is a model call, it wraps those below it.
+The spans below a span, its siblings and the nearest ancestors decide about its call. The nearest ancestor
+with a session supplies the session. So a subtree is loaded from the highest ancestor with at most
+`_MAX_BELOW` spans below it. The ancestor above that one is wide: it is not reconciled again. It supplies the
+effective values of its row, and if it is a model call, it wraps the calls below it.
 """
 
 from __future__ import annotations
@@ -30,33 +30,33 @@ from pulse_storage.sql.writing.ancestry import (
 
 #: A span with more spans below it is wide: they are not loaded together.
 _MAX_BELOW = 256
-#: Levels that a branch reaches above a span.
+#: The maximum number of levels above a span that its subtree includes.
 _MAX_RISE = 16
-#: Spans above or below a wide one that are looked through for a model call.
+#: The maximum number of spans above or below a wide span that are searched for a model call.
 _MAX_SEARCHED = 10_000
-#: Spans that a late ancestor can lend a session: so many rows may change in one transaction.
+#: The maximum number of rows that inherit from a late ancestor: they change in one transaction.
 _MAX_INHERITING = 100_000
 _SLICE = 500
 
 
 class Subtrees:
-    """The branches of the spans of one batch."""
+    """The loaded subtrees of the spans of one batch."""
 
     def __init__(
         self, connection: Connection, project: int, stored: dict[bytes, dict[bytes, StoredSpan]]
     ) -> None:
         self._connection = connection
         self._project = project
-        #: Shared with the neighbourhood: the spans that are judged, by trace, then by span id.
+        #: Shared with RelatedSpans: the spans that are reconciled, by trace, then by span id.
         self._stored = stored
-        #: Wide ancestors as they pass on what they show: to be reconciled with, not judged.
+        #: Effective skeletons of wide ancestors: inputs of reconciliation that get no verdict.
         self.context: dict[SpanKey, Skeleton] = {}
-        #: Whether a wide span counts, which no branch can tell.
+        #: Whether a wide span counts; its loaded subtree cannot decide that.
         self.decided: dict[SpanKey, bool] = {}
         self._heads: dict[SpanKey, StoredSpan] = {}
-        #: What was found above a span already, for spans that are wide, and for the others.
+        #: The wide ancestor of each span that was visited, for spans that are wide (True) or not (False).
         self._heads_above: dict[bool, dict[SpanKey, StoredSpan | None]] = {False: {}, True: {}}
-        #: Spans that bring a call into their branch; whether not all that is below them is loaded.
+        #: Spans that add a call to their subtree, and whether they are wide.
         self._bringing: list[tuple[Skeleton, bool]] = []
         self._climbed: set[tuple[SpanKey, bool]] = set()
         self._new: dict[SpanKey, Skeleton] = {}
@@ -64,7 +64,7 @@ class Subtrees:
         self._wide_ids: dict[bytes, None] = {}
 
     def load(self, spans: Sequence[Skeleton]) -> None:
-        """Load the branches of these spans, which are new or among the loaded."""
+        """Load the subtrees of these spans, which are new or loaded."""
         by_trace: dict[bytes, list[bytes]] = {}
         for span in spans:
             self._new[span.key] = span
@@ -91,7 +91,7 @@ class Subtrees:
         return {**kept, **overrides}
 
     def pass_on(self, verdicts: Mapping[SpanKey, Verdict], frozen_before_ns: int) -> None:
-        """Write session, user, tags and environment of new wide spans to all rows below that lack them.
+        """Write session, user, tags and environment of new wide spans to all rows below without these values.
 
         Call it after all other changes. A row with a value has it from a nearer span or from its own span.
         There may be `_MAX_INHERITING` rows: one UPDATE statement changes all rows without the same columns.
@@ -136,7 +136,7 @@ class Subtrees:
             self._bringing.append((span, is_wide))
 
     def _head_above(self, span: Skeleton, is_wide: bool) -> StoredSpan | None:
-        """Take ancestors with all that is below them into the branch, up to the answer, which is wide.
+        """Load ancestors with their subtrees, up to the nearest wide one; return that one, or None.
 
         However many new spans lie above each other, each step of the way is taken once.
         """
@@ -181,7 +181,7 @@ class Subtrees:
         return self._new.get(key) if stored is None else stored.skeleton
 
     def _decide_wrapper_above(self, span: Skeleton, is_wide: bool) -> None:
-        """The nearest model call above does not count, unless reconciling sees both and so can tell itself.
+        """Decide that the nearest model call above does not count, unless reconciliation has both spans.
 
         The way up leads through spans that are loaded or new, and through stretches that are stored only.
         """

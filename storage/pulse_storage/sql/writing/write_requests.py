@@ -1,4 +1,4 @@
-"""The calls that share a commit: their rows as incoming, and what became of them as one result each."""
+"""Convert the write requests of a commit to incoming rows, and the outcomes to one result per request."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pulse_storage.sql.writing.incoming_rows import IncomingRow, Outcome
 
 
 def incoming_rows_of(calls: Iterable[WriteRequest]) -> list[IncomingRow]:
-    """The rows of all calls, in their order."""
+    """Return the rows of all requests, in order."""
     return [
         IncomingRow(row, wanted)
         for call in calls
@@ -22,7 +22,7 @@ def incoming_rows_of(calls: Iterable[WriteRequest]) -> list[IncomingRow]:
 
 
 def results_for(calls: Iterable[WriteRequest], outcomes: Sequence[Outcome | str]) -> list[IngestResult]:
-    """One result for each call, from the outcomes of all their rows."""
+    """Return one result per request, from the outcomes of all rows."""
     results: list[IngestResult] = []
     start = 0
     for call in calls:
