@@ -1,135 +1,173 @@
-"""Decides what traces show in which no two spans tell of one call, at a fraction of `reconcile`'s price."""
+"""Decide which session, user, tags and environment a span inherits from its trace.
+
+A span keeps its own value. Without one it inherits that of its nearest ancestor with a value. If there is
+none, and the trace has at most `MAX_AGREEING_SPANS` spans, it inherits the value on which all spans with a
+value agree. `inherited_in_trace` implements this rule for `reconcile` and for `inherited_overrides`, which is
+the fast path of ingest for traces in which no two spans can record the same call.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, TypeVar
 
 from pulse_storage.reconciliation.partner_keys import has_side
-from pulse_storage.reconciliation.reconcile import INHERITED, MAX_AGREEING_SPANS
-from pulse_storage.reconciliation.skeletons import OwnValue
+from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.rows import SpanRow
 
-#: The values of `INHERITED`; None where a span says nothing.
+#: The columns that a span inherits.
+INHERITED = ("session_id", "user_id", "tags", "environment")
+#: In larger traces a value that all spans share is neither looked for nor passed to all of them.
+MAX_AGREEING_SPANS = 500
+
+#: The values of `INHERITED`; None where there is no value.
 InheritedValues = tuple[OwnValue, ...]
+#: Column name to value, for the columns in which a row differs from its span.
 Overrides = dict[str, OwnValue]
-#: Deeper trees, and cycles of parents, are left to `reconcile`.
-_MAX_DEPTH = 64
+
+#: A span is named by its span id within one trace, by its `SpanKey` within several.
+Name = TypeVar("Name", bytes, SpanKey)
+
+_NO_VALUES: InheritedValues = (None,) * len(INHERITED)
+
+
+def own_values(span: SpanRow | Skeleton) -> InheritedValues:
+    """Return the values of `INHERITED` that the span itself has."""
+    return span.session_id, span.user_id, span.tags or None, span.environment
+
+
+def inherited_in_trace(
+    own: Mapping[bytes, InheritedValues], parents: Mapping[bytes, bytes | None], *, seek_agreed: bool
+) -> dict[bytes, Overrides]:
+    """Return the values that spans of one trace inherit, by span id; without the spans that inherit none.
+
+    `own` and `parents` map the span id of each span to its own values and to its parent's span id. With
+    `seek_agreed` False, only ancestors are sources. Spans may share one dictionary: treat it as read-only.
+    """
+    distinct = set(own.values())
+    if len(distinct) == 1:
+        return {}
+    given = [{value for value in values if value} for values in zip(*distinct, strict=True)]
+    agreed = _NO_VALUES
+    if seek_agreed:
+        agreed = tuple(next(iter(values)) if len(values) == 1 else None for values in given)
+        if all(len(values) <= 1 for values in given):
+            # No ancestor can have another value than the agreed one.
+            missing = {values: found for values in distinct if (found := _missing(values, agreed))}
+            return {span_id: missing[values] for span_id, values in own.items() if values in missing}
+    effective: dict[bytes, InheritedValues] = {}
+    inherited: dict[bytes, Overrides] = {}
+    # Most spans of a trace repeat a few pairs of own and inherited values.
+    known: dict[tuple[InheritedValues, InheritedValues], tuple[InheritedValues, Overrides]] = {}
+    for span_id, parent_id in parents_first(parents):
+        pair = own[span_id], _NO_VALUES if parent_id is None else effective[parent_id]
+        result = known.get(pair)
+        if result is None:
+            values, above = pair
+            result = known[pair] = _completed(values, above), _missing(values, _completed(above, agreed))
+        effective[span_id], overrides = result
+        if overrides:
+            inherited[span_id] = overrides
+    return inherited
+
+
+def parents_first(parents: Mapping[Name, Name | None]) -> Iterator[tuple[Name, Name | None]]:
+    """Yield each span and its parent, after that parent. Linear in the number of spans, without recursion.
+
+    The parent is None if it is not in `parents`, or if the span is part of a cycle of parents.
+    """
+    done: set[Name] = set()
+    for start, parent in parents.items():
+        if start in done:
+            continue
+        if parent is None or parent in done:
+            # The common case, without the cost of a path.
+            done.add(start)
+            yield start, parent
+            continue
+        path: dict[Name, int] = {}
+        span: Name | None = start
+        while span is not None and span not in done and span not in path and span in parents:
+            path[span] = len(path)
+            span = parents[span]
+        steps = list(path)
+        done.update(steps)
+        if span in path:
+            cycle_at = path[span]
+            for looped in steps[cycle_at:]:
+                yield looped, None
+            del steps[cycle_at:]
+        elif span not in done:
+            span = None
+        for step in reversed(steps):
+            yield step, span
+            span = step
+
+
+def _completed(values: InheritedValues, fallback: InheritedValues) -> InheritedValues:
+    return tuple(value or other for value, other in zip(values, fallback, strict=True))
+
+
+def _missing(own: InheritedValues, offered: InheritedValues) -> Overrides:
+    columns = zip(INHERITED, own, offered, strict=True)
+    return {column: value for column, own_value, value in columns if value and not own_value}
 
 
 class Outline(NamedTuple):
-    """A stored span of a trace, as far as new spans without partners have to do with it."""
+    """The columns of a stored span that `inherited_overrides` needs."""
 
     parent_span_id: bytes | None
     model_call: bool
     gen_ai: bool
     provider_request_id: str | None
     scope: str | None
-    #: What the span says itself.
     own: InheritedValues
-    #: In what its row differs from that: columns of `INHERITED`. None if it shows more of others than these,
-    #: or is settled: then its trace is none for `inherited_overrides`.
+    #: The overrides of the row, if all are inherited. None if the row has other overrides or a partner key
+    #: without a side, or is frozen: then `inherited_overrides` does not decide its trace.
     overrides: Overrides | None
-    #: Names the row within its project: the last of `SqlDialect.row_key`.
+    #: Names the row within its project: the last column of `SqlDialect.row_key`.
     row: int | bytes
 
 
 def inherited_overrides(
     new: Mapping[bytes, SpanRow], stored: Mapping[bytes, Outline]
 ) -> dict[bytes, Overrides] | None:
-    """What rows of a trace take from spans above them, by span id; None if it takes a closer look.
+    """Return the overrides of the rows of one trace, by span id; None if `reconcile` has to decide the trace.
 
-    The arguments are all spans of the trace, by span id; log events must have content of none, and no span
-    may have a partner in another trace. The answer is that of `reconcile`, which is needed where a call has a
-    span below it, two calls have the same response id, one lacks an id while another scope records calls too,
-    or one is half of a stream. Rows that take the same share their overrides.
+    `new` and `stored` are together all spans of the trace, by span id. None of them may have content from
+    log events, or a partner in another trace. If not None, the result equals that of `reconcile`. `reconcile`
+    has to decide if a call has a span below it, if two calls have the same response id, if a call lacks a
+    response id while the calls have different scopes, or if a span is half of a stream.
     """
-    own_values: dict[bytes, InheritedValues] = {}
-    calls: list[bytes] = []
-    parents: set[bytes | None] = set()
+    own: dict[bytes, InheritedValues] = {}
+    parents: dict[bytes, bytes | None] = {}
+    calls: set[bytes] = set()
     responses: list[str] = []
     scopes: set[str | None] = set()
     for span_id, row in new.items():
         if row.partner_key is not None and not has_side(row.partner_key):
             return None
-        own_values[span_id] = (row.session_id, row.user_id, row.tags or None, row.environment)
-        parents.add(row.parent_span_id)
+        own[span_id] = own_values(row)
+        parents[span_id] = row.parent_span_id
         if row.model_call:
-            calls.append(span_id)
+            calls.add(span_id)
             scopes.add(row.scope)
             if row.provider_request_id is not None:
                 responses.append(row.provider_request_id)
     for span_id, span in stored.items():
         if span.overrides is None:
             return None
-        own_values[span_id] = span.own
-        parents.add(span.parent_span_id)
+        own[span_id] = span.own
+        parents[span_id] = span.parent_span_id
         if span.model_call:
-            calls.append(span_id)
+            calls.add(span_id)
             scopes.add(span.scope)
             if span.provider_request_id is not None:
                 responses.append(span.provider_request_id)
-    if not parents.isdisjoint(calls) or len(set(responses)) < len(responses):
+    if not calls.isdisjoint(parents.values()) or len(set(responses)) < len(responses):
         return None
     if len(scopes) > 1 and len(responses) < len(calls):
         return None
-    different = set(own_values.values())
-    if len(different) == 1:
-        return {}
-    if len(own_values) > MAX_AGREEING_SPANS:
+    if len(own) > MAX_AGREEING_SPANS and len(set(own.values())) > 1:
         return None
-    given = [{value for value in values if value} for values in zip(*different, strict=True)]
-    common = tuple(next(iter(values)) if len(values) == 1 else None for values in given)
-    if any(len(values) > 1 for values in given):
-        parent = {span_id: row.parent_span_id for span_id, row in (*new.items(), *stored.items())}
-        return _nearest(own_values, parent, common)
-    # Whatever a span finds above itself is what all agree on.
-    taken = {own: overrides for own in different if (overrides := _taken(own, common))}
-    return {span_id: taken[own] for span_id, own in own_values.items() if own in taken}
-
-
-def _taken(own: InheritedValues, offered: InheritedValues) -> Overrides:
-    both = zip(INHERITED, own, offered, strict=True)
-    return {column: value for column, mine, value in both if value and not mine}
-
-
-def _nearest(
-    own_values: Mapping[bytes, InheritedValues], parent: Mapping[bytes, bytes | None], common: InheritedValues
-) -> dict[bytes, Overrides] | None:
-    """For each span, what the nearest span above it says that it does not, else what all agree on."""
-    known: dict[bytes, InheritedValues] = {}
-    found: dict[bytes, Overrides] = {}
-    for span_id, own in own_values.items():
-        shown = _from_above(span_id, parent, own_values, known)
-        if shown is None:
-            return None
-        if overrides := _taken(own, _completed(shown, common)):
-            found[span_id] = overrides
-    return found
-
-
-def _from_above(
-    span_id: bytes,
-    parent: Mapping[bytes, bytes | None],
-    own_values: Mapping[bytes, InheritedValues],
-    known: dict[bytes, InheritedValues],
-) -> InheritedValues | None:
-    """What a span says, completed by the spans above it; None if there are too many of them."""
-    path: list[bytes] = []
-    above: InheritedValues = (None,) * len(INHERITED)
-    current: bytes | None = span_id
-    while current is not None and current in own_values:
-        if current in known:
-            above = known[current]
-            break
-        path.append(current)
-        if len(path) > _MAX_DEPTH:
-            return None
-        current = parent[current]
-    for step in reversed(path):
-        above = known[step] = _completed(own_values[step], above)
-    return above
-
-
-def _completed(values: InheritedValues, others: InheritedValues) -> InheritedValues:
-    return tuple(mine or theirs for mine, theirs in zip(values, others, strict=True))
+    return inherited_in_trace(own, parents, seek_agreed=True)

@@ -40,19 +40,23 @@ else, in traces of up to 500 spans, from the one value that all which have any a
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from pulse_storage.reconciliation.call_groups import CallGroups, Join
+from pulse_storage.reconciliation.inheritance import (
+    INHERITED,
+    MAX_AGREEING_SPANS,
+    InheritedValues,
+    Overrides,
+    inherited_in_trace,
+    own_values,
+    parents_first,
+)
 from pulse_storage.reconciliation.merge import merged_call, preference, with_content
 from pulse_storage.reconciliation.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
 
-#: A trace of more spans is too large for one value to be sought in, or changed in, all of them.
-MAX_AGREEING_SPANS = 500
-
-#: What spans take from the spans above them.
-INHERITED = ("session_id", "user_id", "tags", "environment")
 _INHERITED = frozenset(INHERITED)
 
 
@@ -97,15 +101,15 @@ def reconcile(
     verdicts: dict[SpanKey, Verdict] = {}
     if contents:
         spans = _completed(spans, contents, verdicts)
-    tree = _Tree(spans, partial)
+    inherited = _inherited(spans, partial)
     for span in spans:
-        overrides = tree.inherited(span)
-        if overrides:
+        if overrides := inherited[span.otel_trace_id].get(span.otel_span_id):
             verdicts[span.key] = Verdict(span.model_call, _overrides(verdicts, span) | overrides)
     calls = [span for span in spans if span.model_call]
     if len(calls) < 2:
         return verdicts
-    groups = CallGroups(calls, {call.key: tree.nearest_call_above(call) for call in calls})
+    above = _calls_above(spans)
+    groups = CallGroups(calls, {call.key: above[call.key] for call in calls})
     for wrapper, repeated in groups.wrappers:
         verdicts[wrapper.key] = Verdict(False, _overrides(verdicts, wrapper))
         if reasons is not None:
@@ -176,90 +180,35 @@ def _supply(
             return
 
 
-class _Tree:
-    """The spans of the traces by parent, with what each finds above itself; every walk is remembered."""
-
-    def __init__(self, spans: Sequence[Skeleton], partial: Collection[bytes]) -> None:
-        self._by_key = {span.key: span for span in spans}
-        self._above: dict[SpanKey, _Above] = {}
-        self._agreed = _agreed_values(spans, partial)
-        for span in spans:
-            if span.key not in self._above:
-                self._walk(span)
-
-    def nearest_call_above(self, span: Skeleton) -> Skeleton | None:
-        """The nearest ancestor that is a model call."""
-        return self._above[span.key].call
-
-    def inherited(self, span: Skeleton) -> dict[str, OwnValue]:
-        """What the span does not say of session, user, tags and environment, but its trace does."""
-        found: dict[str, OwnValue] = {}
-        above = self._above[span.key]
-        agreed = self._agreed.get(span.otel_trace_id)
-        for index, column in enumerate(INHERITED):
-            if not span[_INHERITED_AT[index]]:
-                value = above.values[index] or (agreed[index] if agreed else None)
-                if value:
-                    found[column] = value
-        return found
-
-    def _walk(self, span: Skeleton) -> None:
-        """Follow parents until something known, then come back down and note what lies above each."""
-        path: list[Skeleton] = []
-        on_path: dict[SpanKey, int] = {}
-        current: Skeleton | None = span
-        while current is not None and current.key not in self._above:
-            if current.key in on_path:
-                # A parent cycle: its spans have no parent, those that hang below keep theirs.
-                for looped in path[on_path[current.key] :]:
-                    self._above[looped.key] = _NOTHING_ABOVE
-                del path[on_path[current.key] :]
-                break
-            on_path[current.key] = len(path)
-            path.append(current)
-            current = self._parent(current)
-        for below in reversed(path):
-            parent = self._parent(below)
-            self._above[below.key] = _NOTHING_ABOVE if parent is None else self._through(parent)
-
-    def _parent(self, span: Skeleton) -> Skeleton | None:
-        if span.parent_span_id is None:
-            return None
-        return self._by_key.get((span.otel_trace_id, span.parent_span_id))
-
-    def _through(self, parent: Skeleton) -> _Above:
-        above = self._above[parent.key]
-        call = parent if parent.model_call else above.call
-        own = (parent.session_id, parent.user_id, parent.tags or None, parent.environment)
-        if call is above.call and not any(own):
-            return above
-        values = tuple(mine or theirs for mine, theirs in zip(own, above.values, strict=True))
-        return _Above(call, values)
-
-
-class _Above(NamedTuple):
-    """What a span finds above itself: the nearest model call, and the nearest values of `INHERITED`."""
-
-    call: Skeleton | None
-    values: tuple[OwnValue, ...]
-
-
-_NOTHING_ABOVE = _Above(None, (None,) * len(INHERITED))
-_INHERITED_AT = tuple(Skeleton._fields.index(column) for column in INHERITED)
-
-
-def _agreed_values(
-    spans: Sequence[Skeleton], partial: Collection[bytes]
-) -> dict[bytes, tuple[OwnValue, ...]]:
-    """Per trace, for each inherited column, the only value that its spans give; None if they differ."""
-    sizes: Counter[bytes] = Counter(span.otel_trace_id for span in spans)
-    seen: dict[bytes, list[set[OwnValue]]] = defaultdict(lambda: [set() for _ in INHERITED])
+def _inherited(spans: Sequence[Skeleton], partial: Collection[bytes]) -> dict[bytes, dict[bytes, Overrides]]:
+    """Return the values that spans inherit, by trace id and span id."""
+    own: dict[bytes, dict[bytes, InheritedValues]] = defaultdict(dict)
+    parents: dict[bytes, dict[bytes, bytes | None]] = defaultdict(dict)
     for span in spans:
-        for index, at in enumerate(_INHERITED_AT):
-            if value := span[at]:
-                seen[span.otel_trace_id][index].add(value)
+        own[span.otel_trace_id][span.otel_span_id] = own_values(span)
+        parents[span.otel_trace_id][span.otel_span_id] = span.parent_span_id
     return {
-        trace_id: tuple(next(iter(values)) if len(values) == 1 else None for values in columns)
-        for trace_id, columns in seen.items()
-        if sizes[trace_id] <= MAX_AGREEING_SPANS and trace_id not in partial
+        trace_id: inherited_in_trace(
+            values,
+            parents[trace_id],
+            seek_agreed=len(values) <= MAX_AGREEING_SPANS and trace_id not in partial,
+        )
+        for trace_id, values in own.items()
     }
+
+
+def _calls_above(spans: Sequence[Skeleton]) -> dict[SpanKey, Skeleton | None]:
+    """Return for each span its nearest ancestor that is a model call."""
+    by_key = {span.key: span for span in spans}
+    parents: dict[SpanKey, SpanKey | None] = {
+        key: None if span.parent_span_id is None else (span.otel_trace_id, span.parent_span_id)
+        for key, span in by_key.items()
+    }
+    above: dict[SpanKey, Skeleton | None] = {}
+    for key, parent_key in parents_first(parents):
+        if parent_key is None:
+            above[key] = None
+        else:
+            parent = by_key[parent_key]
+            above[key] = parent if parent.model_call else above[parent_key]
+    return above

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
-from pulse_storage.reconciliation.reconcile import INHERITED
+from pulse_storage.reconciliation.inheritance import INHERITED
 from pulse_storage.reconciliation.skeletons import OVERRIDABLE, OwnValue, Skeleton
 from pulse_storage.rows import SpanRow, UnfitValue
 from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue, Values

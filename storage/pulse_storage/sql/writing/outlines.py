@@ -7,8 +7,7 @@ from functools import lru_cache
 
 import orjson
 
-from pulse_storage.reconciliation.inheritance import InheritedValues, Outline, Overrides
-from pulse_storage.reconciliation.reconcile import INHERITED
+from pulse_storage.reconciliation.inheritance import INHERITED, InheritedValues, Outline, Overrides
 from pulse_storage.reconciliation.skeletons import OwnValue
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.tables.spans import REFERENCES, own_of_inheriting_row, tags_json, tags_tuple

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cached_property
 
-from pulse_storage.reconciliation.inheritance import Outline
-from pulse_storage.reconciliation.reconcile import MAX_AGREEING_SPANS, Verdict, reconcile
+from pulse_storage.reconciliation.inheritance import MAX_AGREEING_SPANS, Outline
+from pulse_storage.reconciliation.reconcile import Verdict, reconcile
 from pulse_storage.reconciliation.skeletons import ContentSkeleton, ReconcileInputs, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.events import contents_in_traces, request_contents

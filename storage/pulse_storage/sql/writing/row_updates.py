@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from pulse_storage.latency import latency_bucket
-from pulse_storage.reconciliation.reconcile import INHERITED, Verdict
+from pulse_storage.reconciliation.inheritance import INHERITED
+from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.rows import SpanRow
 from pulse_storage.sql.connection import Connection, Values
