@@ -13,6 +13,7 @@ if find_spec("hypothesis") is not None:
     settings.register_profile("full", deadline=None)
     # `make test`.
     settings.register_profile("fast", max_examples=25, deadline=None)
+    settings.load_profile("full")
 
 
 def pytest_collection_finish() -> None:
