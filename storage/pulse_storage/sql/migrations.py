@@ -25,7 +25,7 @@ class Migration:
 
 def known(engine: str) -> list[Migration]:
     """The migrations of this version for an engine, in order."""
-    folder = resources.files("pulse_storage") / "migrations" / engine
+    folder = resources.files("pulse_storage") / engine / "migrations"
     files = [file for file in folder.iterdir() if file.name.endswith(".sql")]
     return [
         Migration(file.name.removesuffix(".sql"), file.read_text(encoding="utf-8"))
