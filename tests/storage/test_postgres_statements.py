@@ -11,7 +11,6 @@ from tests.support.postgres import Server, execute
 
 from pulse_storage.postgres.arrays import BytesArray, Int8Array
 from pulse_storage.postgres.connection import PostgresConnection, connect
-from pulse_storage.postgres.rows import Rows
 from pulse_storage.postgres.translate_errors import is_lost
 from pulse_storage.sql.connection import SqlValue
 
@@ -118,108 +117,9 @@ def test_few_statements_stay_prepared_however_many_there_are(connection: Postgre
     assert len(connection.execute(_PREPARED).fetchall()) <= 101
 
 
-def test_what_is_asked_is_answered_in_its_turn_and_read_whenever(connection: PostgresConnection) -> None:
-    connection.begin("", _SETTINGS)
-    connection.execute("CREATE TEMPORARY TABLE asked (number bigint) ON COMMIT DROP")
-    before = connection.enqueue("SELECT count(*) FROM asked")
-    connection.enqueue("INSERT INTO asked SELECT generate_series(1, ?::bigint)", (1_000,))
-    after = connection.enqueue("SELECT number FROM asked ORDER BY number")
-    assert connection.execute("SELECT sum(number)::bigint FROM asked").get == 500_500
-    assert after.fetchone() == (1,)
-    assert [number for (number,) in after] == [*range(2, 1_001)]
-    assert before.fetchall() == [(0,)]
-    connection.roll_back()
-
-
-def test_what_is_asked_may_be_more_than_the_connection_takes_at_once(connection: PostgresConnection) -> None:
-    large = b"\x00\xff" * 3_000_000
-    answers = [connection.enqueue("SELECT ?::bytea, ?::bigint", (large, number)) for number in range(4)]
-    assert [answer.fetchone() for answer in answers] == [(large, number) for number in range(4)]
-
-
-def _execute(connection: PostgresConnection) -> None:
-    connection.execute("SELECT 3")
-
-
-def _execute_many(connection: PostgresConnection) -> None:
-    connection.executemany("SELECT ?", [(1,)])
-
-
-@pytest.mark.parametrize("wait", [_execute, PostgresConnection.sync, _execute_many])
-def test_error_of_an_enqueued_statement_is_raised_later_and_those_behind_it_are_not_run(
-    connection: PostgresConnection, wait: Callable[[PostgresConnection], None]
-) -> None:
-    connection.begin("", _SETTINGS)
-    answers: list[Rows] = []
-
-    def run() -> None:
-        for divisor in (1, 0, 2):
-            answers.append(connection.enqueue("SELECT 2 / ?::bigint", (divisor,)))
-        wait(connection)
-
-    with pytest.raises(psycopg.errors.DivisionByZero):
-        run()
-    assert answers[0].get == 2
-    for answer in answers[1:]:
-        with pytest.raises(psycopg.Error):
-            assert answer.get
-    assert connection.in_transaction
-    connection.roll_back()
-    assert not connection.in_transaction
-    assert connection.execute("SELECT 4").get == 4
-
-
-def test_what_fails_unheard_ends_with_its_transaction(connection: PostgresConnection) -> None:
-    connection.begin("", _SETTINGS)
-    connection.enqueue("SELECT 1 / ?::bigint", (0,))
-    connection.roll_back()
-    assert connection.execute("SELECT 1").get == 1
-
-
-def test_a_statement_that_is_asked_often_is_prepared_amid_others(connection: PostgresConnection) -> None:
-    answers = [connection.enqueue("SELECT ?::bigint + 11", (number,)) for number in range(20)]
-    assert [answer.get for answer in answers] == [*range(11, 31)]
-    assert [sql for (sql,) in connection.execute(_PREPARED) if "+ 11" in str(sql)] == [
-        "SELECT $1::bigint + 11"
-    ]
-
-
-def test_statement_whose_prepare_was_skipped_is_prepared_after_the_rollback(
-    connection: PostgresConnection,
-) -> None:
-    for roll_back in (_savepoint, _transaction):
-        for _ in range(3):
-            # The sixth execution prepares, behind a statement that fails.
-            for number in range(5):
-                assert connection.execute("SELECT ?::bigint + 13", (number,)).get == number + 13
-            roll_back(connection)
-    assert connection.execute("SELECT ?::bigint + 13", (1,)).get == 14
-
-
-def _fail_before_preparing(connection: PostgresConnection) -> None:
-    connection.enqueue("SELECT 1 / ?::bigint", (0,))
-    connection.enqueue("SELECT ?::bigint + 13", (0,))
-    connection.sync()
-
-
-def _savepoint(connection: PostgresConnection) -> None:
-    connection.begin("", _SETTINGS)
-    with pytest.raises(psycopg.errors.DivisionByZero), connection.savepoint():
-        _fail_before_preparing(connection)
-    assert connection.execute("SELECT ?::bigint + 13", (1,)).get == 14
-    connection.commit()
-
-
-def _transaction(connection: PostgresConnection) -> None:
-    connection.begin("", _SETTINGS)
-    with pytest.raises(psycopg.errors.DivisionByZero):
-        _fail_before_preparing(connection)
-    connection.roll_back()
-
-
 def _insert_and_fail(connection: PostgresConnection, divisor: int) -> None:
-    connection.enqueue("INSERT INTO kept VALUES (2)")
-    connection.enqueue("SELECT 1 / ?::bigint", (divisor,))
+    connection.execute("INSERT INTO kept VALUES (2)")
+    connection.execute("SELECT 1 / ?::bigint", (divisor,))
 
 
 @pytest.mark.parametrize("error", [psycopg.errors.DivisionByZero, OverflowError])
@@ -228,24 +128,13 @@ def test_savepoint_undoes_its_block_whatever_error_leaves_it(
 ) -> None:
     connection.begin("", _SETTINGS)
     connection.execute("CREATE TEMPORARY TABLE kept (number bigint) ON COMMIT DROP")
-    connection.enqueue("INSERT INTO kept VALUES (1)")
+    connection.execute("INSERT INTO kept VALUES (1)")
     with pytest.raises(error), connection.savepoint():
         _insert_and_fail(connection, 1 << 63 if error is OverflowError else 0)
     with connection.savepoint():
-        connection.enqueue("INSERT INTO kept VALUES (3)")
+        connection.execute("INSERT INTO kept VALUES (3)")
     assert connection.execute("SELECT number FROM kept").fetchall() == [(1,), (3,)]
     connection.roll_back()
-
-
-def test_a_read_may_begin_with_what_is_asked(connection: PostgresConnection) -> None:
-    connection.begin_reading(_SETTINGS)
-    answer = connection.enqueue("SELECT current_setting('transaction_read_only')")
-    assert (answer.get, connection.in_transaction) == ("on", True)
-
-
-def _asked(connection: PostgresConnection) -> None:
-    connection.enqueue("SELECT 1")
-    connection.enqueue("SELECT 2").fetchone()
 
 
 def _alone(connection: PostgresConnection) -> None:
@@ -261,7 +150,7 @@ def _command(connection: PostgresConnection) -> None:
     connection.begin("", _SETTINGS)
 
 
-@pytest.mark.parametrize("use", [_alone, _asked, _behind_a_command, _command])
+@pytest.mark.parametrize("use", [_alone, _behind_a_command, _command])
 def test_a_connection_that_the_server_ended_is_told_of_as_lost(
     server: Server, connection: PostgresConnection, use: Callable[[PostgresConnection], None]
 ) -> None:

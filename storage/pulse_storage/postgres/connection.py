@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import LiteralString
 
@@ -126,10 +126,8 @@ class PostgresConnection:
         self.raw = raw
         self._is_ours = is_ours
         self._way = way or RightOfWay()
-        #: Of statements that are not enqueued. It keeps its last result, so each transaction has a new one.
+        #: It keeps its last result, so each transaction has a new one.
         self._cursor = raw.cursor(binary=True)
-        #: Open while statements are enqueued.
-        self._pipeline: ExitStack | None = None
         self._read_with = ""
         #: False in transactions that exclude all other writers, and in reads.
         self._needs_locks = True
@@ -141,9 +139,7 @@ class PostgresConnection:
 
     @property
     def in_transaction(self) -> bool:
-        """Whether a transaction is open, healthy or failed, after the enqueued statements have run."""
-        with suppress(psycopg.Error):
-            self.sync()
+        """Return True if a transaction is open or has failed."""
         return self.raw.info.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR)
 
     def begin(self, mode: LiteralString, settings: LiteralString, *, exclusive: bool = False) -> None:
@@ -184,84 +180,37 @@ class PostgresConnection:
             self.commit()
 
     def commit(self) -> None:
-        """Run what is enqueued, and commit the transaction, if one is open."""
-        self.sync()
+        """Commit the transaction, if one is open."""
         self.raw.commit()
         self._cursor = self.raw.cursor(binary=True)
 
     def roll_back(self) -> None:
         """Undo the transaction, if one is open.
 
-        The driver discards its prepared statements then: PREPARE may have been skipped in a failed pipeline.
+        The driver discards its prepared statements then.
         """
-        with suppress(psycopg.Error):
-            self.sync()
         self.raw.rollback()
         self._cursor = self.raw.cursor(binary=True)
 
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Rows:
         """See Connection."""
         self._way.give_way()
-        if self._pipeline is not None:
-            rows = self.enqueue(sql, bindings or ())
-            self.sync()
-            return rows
         cursor = self._cursor.execute(_numbered(sql), _cleaned(bindings or ()))
         rows = fetch_rows(cursor)
         return Rows(lambda: rows)
 
-    def enqueue(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Rows:
-        """See Connection. Sends the statement in the driver's pipeline mode."""
-        self._way.give_way()
-        if self._pipeline is None:
-            self._pipeline = ExitStack()
-            self._pipeline.enter_context(self.raw.pipeline())
-        cursor = self.raw.cursor(binary=True)
-        try:
-            cursor.execute(_numbered(sql), _cleaned(bindings))
-        except psycopg.Error:
-            # Of this statement or of an earlier one.
-            with suppress(psycopg.Error):
-                self.sync()
-            raise
-
-        def load() -> list[Values]:
-            self.sync()
-            return fetch_rows(cursor)
-
-        return Rows(load)
-
-    def sync(self) -> None:
-        """See Connection. Must be called before `raw` is used."""
-        pipeline, self._pipeline = self._pipeline, None
-        if pipeline is not None:
-            try:
-                pipeline.close()
-            except psycopg.errors.PipelineAborted as aborted:
-                # Raised after the error that aborted the pipeline.
-                raise aborted.__context__ or aborted from None
-
     @contextmanager
     def savepoint(self) -> Generator[None]:
         """See Connection."""
-        self.sync()
         with self.raw.transaction():
-            try:
-                yield
-                self.sync()
-            except BaseException:
-                with suppress(psycopg.Error):
-                    self.sync()
-                raise
+            yield
 
     def executemany(self, sql: str, rows: Iterable[Sequence[SqlValue]], /) -> None:
         """See Connection. One round trip for all rows."""
-        self.sync()
         self._cursor.executemany(_numbered(sql), [_cleaned(row) for row in rows])
 
     def _command(self, sql: str) -> None:
         """Run one or several statements without bindings, outside the transactions that the driver begins."""
-        self.sync()
         self.raw.autocommit = True
         self._cursor.execute(sql.encode(), prepare=False, binary=False)
 

@@ -59,8 +59,6 @@ class _ByDriver(Protocol):
 
     raw: psycopg.Connection[Values]
 
-    def sync(self) -> None: ...
-
 
 #: No partner of a text is beyond so many; equal ids are not repeated as often within seconds.
 _MAX_ROWS_A_TEXT = 1_000
@@ -145,14 +143,14 @@ class PostgresDialect:
         project, ends, bindings = wanted
         slots = [slot for slot, some in ends.items() for _ in some]
         texts = [end for some in ends.values() for end in some]
-        connection.enqueue(_PLAN, ("force_generic_plan",))
-        found = connection.enqueue(
+        connection.execute(_PLAN, ("force_generic_plan",))
+        found = connection.execute(
             "SELECT found.* FROM unnest(?::bigint[], ?::text[]) AS wanted (slot, value) CROSS JOIN LATERAL"
             f" (SELECT {columns} FROM spans WHERE project = ? AND {SLOT} = wanted.slot"
             f" AND {_RESPONSE_END} = wanted.value AND {condition} LIMIT {_MAX_ROWS_A_TEXT:d}) AS found",
             (bigints(slots), self.texts(texts), project, *bindings),
         )
-        connection.enqueue(_PLAN, ("auto",))
+        connection.execute(_PLAN, ("auto",))
         return [found]
 
     def bytes_array(self, values: Sequence[bytes]) -> Any:
@@ -221,7 +219,7 @@ class PostgresDialect:
         self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> Iterable[Values]:
         """See SqlDialect. Each trace is looked up by itself, as in `trace_sizes`."""
-        return connection.enqueue(
+        return connection.execute(
             "SELECT found.* FROM unnest(?::bytea[]) AS wanted (trace_id) CROSS JOIN LATERAL"
             f" (SELECT {columns} FROM spans WHERE project = ? AND {_OF_TRACE} LIMIT {limit:d})"
             " AS found",
@@ -238,7 +236,7 @@ class PostgresDialect:
     ) -> None:
         """See SqlDialect."""
         assigned = ", ".join(f"{column} = ?" for column in columns)
-        connection.enqueue(
+        connection.execute(
             f"UPDATE spans SET {assigned} WHERE project = ? AND id = ANY(?)",
             (*values, project, self.bytes_array(rows)),
         )
@@ -255,7 +253,6 @@ class PostgresDialect:
         While the server stores what it was sent, the next rows are made.
         """
         driver = cast("_ByDriver", connection)
-        driver.sync()
         raw = driver.raw
         keys: list[Values] = []
         with raw.cursor() as cursor, cursor.copy(_COPY_ROWS) as copy:
@@ -275,12 +272,12 @@ class PostgresDialect:
         """See SqlDialect. One statement for all rows: each one costs as much as storing a span."""
         if rows:
             arrays = ", ".join(["?::bigint[]"] * len(rows[0]))
-            connection.enqueue(sql.format(rows=f"SELECT * FROM unnest({arrays})"), _columns(rows))
+            connection.execute(sql.format(rows=f"SELECT * FROM unnest({arrays})"), _columns(rows))
 
     def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:
         """See SqlDialect."""
         if calls:
-            connection.enqueue(_ADD_CALLS, _columns(calls))
+            connection.execute(_ADD_CALLS, _columns(calls))
 
 
 def bigints(numbers: Iterable[int]) -> Any:

@@ -38,19 +38,8 @@ class Connection(Protocol):
         """Run one statement; each `?` takes the next of the bindings."""
         ...
 
-    def enqueue(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Cursor:
-        """Send one statement without waiting for its result. Statements run in the order of the calls.
-
-        Reading its rows waits for all enqueued statements. An error is raised by a later call.
-        """
-        ...
-
-    def sync(self) -> None:
-        """Wait until all enqueued statements have run. Raises the first of their errors."""
-        ...
-
     def savepoint(self) -> AbstractContextManager[object]:
-        """Run a block that waits for what it enqueues; an error that leaves the block undoes its changes."""
+        """Run a block; an error that leaves the block undoes its changes."""
         ...
 
     def executemany(self, sql: str, rows: Iterable[Sequence[SqlValue]], /) -> object:
@@ -222,10 +211,7 @@ class SqlDialect(Protocol):
     def some_of_traces(
         self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> Iterable[Values]:
-        """Ask for columns of the stored spans of these traces, of each up to a limit, or a few more.
-
-        See `Connection.enqueue`: nothing is waited for before rows are read.
-        """
+        """Ask for columns of the stored spans of these traces, of each up to a limit, or a few more."""
         ...
 
     def update_rows(
@@ -251,10 +237,7 @@ class SqlDialect(Protocol):
         ...
 
     def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
-        """Run an INSERT whose `{rows}` stands for rows of whole numbers; in their order, no key twice.
-
-        May only enqueue the statement, see `Connection.enqueue`; so may `add_calls` and `update_rows`.
-        """
+        """Run an INSERT whose `{rows}` stands for rows of whole numbers; in their order, no key twice."""
         ...
 
     def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:

@@ -13,7 +13,7 @@ import apsw
 
 from pulse_storage.errors import QueryTooSlow, StorageError, StoreUnavailable, StoreUnusable
 from pulse_storage.runtime.read_priority import RightOfWay
-from pulse_storage.sql.connection import Cursor, SqlDialect, SqlValue
+from pulse_storage.sql.connection import SqlDialect, SqlValue
 from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.dialect import SqliteDialect, holds_folded
 
@@ -37,12 +37,6 @@ class SqliteConnection(apsw.Connection):
 
     dialect: SqlDialect = SqliteDialect()
     _data_version: object = None
-
-    def enqueue(self, sql: str, bindings: Sequence[SqlValue] = (), /) -> Cursor:
-        """See ApswConnection: there is nobody else who could work meanwhile."""
-        return cast("ApswConnection", self).execute(sql, bindings)
-
-    def sync(self) -> None: ...
 
     @contextmanager
     def savepoint(self) -> Generator[None]:

@@ -91,7 +91,7 @@ def has_contents(connection: Connection, project: int) -> bool:
 
 def request_contents(connection: Connection, project: int) -> Cursor:
     """Ask what `has_contents` answers."""
-    return connection.enqueue(_HAS_CONTENTS, (project,))
+    return connection.execute(_HAS_CONTENTS, (project,))
 
 
 def contents_in_traces(

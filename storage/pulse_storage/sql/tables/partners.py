@@ -32,7 +32,7 @@ def request_response_ends(connection: Connection, project: int, slot: int, limit
     """Request the ends of the response ids of the model calls that start in a slot, up to a limit."""
     dialect = connection.dialect
     in_slot, bindings = dialect.in_slots(slot, slot)
-    return connection.enqueue(
+    return connection.execute(
         f"SELECT {dialect.text_end('provider_request_id', RESPONSE_ID_CHARS)}"
         f" FROM spans{dialect.indexed_by('spans_by_response')} WHERE project = ? AND {in_slot}"
         f"model_call AND provider_request_id IS NOT NULL AND {_IN_TIME} LIMIT {limit:d}",
@@ -57,7 +57,7 @@ def request_by_output(
     in_slots, first_and_last = dialect.in_slots(*slots)
     times = slots[0] << SLOT_BITS, (slots[1] + 1) << SLOT_BITS
     return [
-        connection.enqueue(
+        connection.execute(
             f"SELECT {_COLUMNS} FROM spans{dialect.indexed_by('spans_by_response')} WHERE project = ?"
             f" AND {in_slots}model_call AND provider_request_id IS NOT NULL"
             f" AND {condition} AND parent_span_id IS NULL AND {_IN_TIME} LIMIT {_MAX_ROWS:d}",
@@ -75,12 +75,12 @@ def request_by_partner_key(
     found = dialect.of_each_text(
         _COLUMNS, "spans_by_partner", f"project = ? AND partner_key = wanted.value AND {_IN_TIME}"
     )
-    return connection.enqueue(found, (dialect.texts(keys), project, *_ids(*times)))
+    return connection.execute(found, (dialect.texts(keys), project, *_ids(*times)))
 
 
 def request_any_key(connection: Connection, project: int, keys: tuple[str, str]) -> Cursor:
     """Request whether there is any partner key in a half-open range."""
-    return connection.enqueue(
+    return connection.execute(
         f"SELECT 1 FROM spans{connection.dialect.indexed_by('spans_by_partner')}"
         " WHERE project = ? AND partner_key >= ? AND partner_key < ? LIMIT 1",
         (project, *keys),

@@ -86,7 +86,7 @@ def read_watermarks(connection: Connection, project: int) -> Watermarks:
 
 def request_watermarks(connection: Connection, project: int) -> Cursor:
     """Ask for the marks of a project; `parse_watermarks` reads what is answered."""
-    return connection.enqueue(_READ_WATERMARKS, (project,))
+    return connection.execute(_READ_WATERMARKS, (project,))
 
 
 def parse_watermarks(answer: Cursor) -> Watermarks:

@@ -39,7 +39,7 @@ class CallSources:
         """Request `projects.only_source` of a project; return None if several sources are known."""
         if project in self._only and self._only[project] is None:
             return None
-        return self._connection.enqueue("SELECT only_source FROM projects WHERE key = ?", (project,))
+        return self._connection.execute("SELECT only_source FROM projects WHERE key = ?", (project,))
 
     def are_one(self, project: int, rows: Iterable[SpanRow], answer: Cursor | None) -> bool:
         """Return whether these rows and all stored calls are of one source; note it if they are the first."""
