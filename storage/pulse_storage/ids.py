@@ -7,13 +7,18 @@ BLAKE2b over project, OTel trace id and span id. Ordering by id is ordering by s
 
 from __future__ import annotations
 
+import base64
+import binascii
 from hashlib import blake2b
 from uuid import UUID, SafeUUID
+
+from pulse_storage.errors import InvalidCursor
 
 _HASH_MASK = (1 << 62) - 1
 _VERSION_8 = 8 << 76
 _VARIANT = 2 << 62
 _MAX_MS = (1 << 48) - 1
+_CURSOR_REFUSED = "{!r} is not a cursor of this list; omit it to begin with the first page"
 _new, _set, _UNKNOWN = object.__new__, object.__setattr__, SafeUUID.unknown
 
 
@@ -53,3 +58,19 @@ def shown_id(id: bytes) -> UUID:
     _set(uuid, "int", int.from_bytes(id, "big"))
     _set(uuid, "is_safe", _UNKNOWN)
     return uuid
+
+
+def encode_cursor(id: bytes) -> str:
+    """Return the cursor of the page that follows the row with this id."""
+    return base64.urlsafe_b64encode(id).rstrip(b"=").decode()
+
+
+def decode_cursor(cursor: str) -> bytes:
+    """Return the row id in a cursor. Raises InvalidCursor."""
+    try:
+        id = base64.b64decode(cursor + "==", altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise InvalidCursor(_CURSOR_REFUSED.format(cursor)) from error
+    if len(id) != 16:
+        raise InvalidCursor(_CURSOR_REFUSED.format(cursor))
+    return id

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pulse_storage.reconciliation.skeletons import Skeleton
-from pulse_storage.rows import CostSource
+from pulse_storage.rows import CostSource, SpanRow
 
 
 class SpanCost(NamedTuple):
@@ -50,6 +50,18 @@ class ModelCosts:
     newly_priced: int = 0
     #: Used tokens and have no cost.
     unpriced: int = 0
+
+    @classmethod
+    def of(cls, before: SpanRow | Skeleton, after: SpanRow | Skeleton) -> ModelCosts:
+        """Return the costs of one counted call, from its row before and after."""
+        used = (after.input_tokens or 0) + (after.output_tokens or 0) > 0
+        return cls(
+            calls=1,
+            before_nano_usd=before.cost_nano_usd or 0,
+            after_nano_usd=after.cost_nano_usd or 0,
+            newly_priced=before.cost_nano_usd is None and after.cost_nano_usd is not None,
+            unpriced=used and after.cost_nano_usd is None,
+        )
 
     def plus(self, other: ModelCosts) -> ModelCosts:
         """Both together."""

@@ -5,9 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import orjson
+
+from pulse_storage.ids import time_floor, time_of
+from pulse_storage.reconciliation.skeletons import REFERENCES, OwnValue
+from pulse_storage.rows import SpanRow
+from pulse_storage.trace_json import rfc3339
 
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
@@ -112,6 +117,98 @@ def policy_from_json(document: Mapping[str, object]) -> RetentionPolicy:
 def policy_from_text(text: str) -> RetentionPolicy:
     """Parse the JSON text of `as_text`."""
     return policy_from_json(orjson.loads(text))
+
+
+#: Spans of one call start within this time. Rows that start within it after deleted rows are frozen, since
+#: spans that decided about them are deleted.
+FROZEN_NS = HOUR_NS
+_LONG_AGO_NS = -(1 << 63)
+_CONTENT_COLUMNS = frozenset({"input_preview", "output_preview", *REFERENCES})
+
+
+class Watermarks(NamedTuple):
+    """How far retention has deleted a project's rows and content, and what a store does with older spans."""
+
+    #: Rows with smaller ids were deleted, except exempt ones; so was content. Empty if none ever was.
+    rows_from: bytes
+    content_from: bytes
+    #: The project's own policy as JSON text.
+    policy: str | None
+    #: All rows that started at or after this time are stored; of earlier ones, exempt rows only.
+    rows_from_ns: int
+    #: Spans that started earlier are rejected, and stored rows that did are frozen: they never change.
+    frozen_before_ns: int
+    #: Content of spans that started earlier is not stored.
+    content_from_ns: int
+    #: How often usage keys of the project were deleted.
+    usage_epoch: int
+
+    @property
+    def drops(self) -> bool:
+        """True if rows or content were ever deleted, so that arriving rows must be checked."""
+        return bool(self.rows_from or self.content_from)
+
+    def refusal(self, start_ns: int) -> str | None:
+        """Return why a span is rejected, which may have been stored and deleted before; else None."""
+        if start_ns >= self.frozen_before_ns:
+            return None
+        return (
+            f"it began before {rfc3339(self.frozen_before_ns)},"
+            " and this project no longer keeps rows of that time (retention)"
+        )
+
+    def event_refusal(self, time_ns: int) -> str | None:
+        """Return why a log event is rejected; None if it is not."""
+        if time_ns < self.content_from_ns:
+            return (
+                f"it is of before {rfc3339(self.content_from_ns)},"
+                " and this project no longer keeps content of that time (retention)"
+            )
+        return self.refusal(time_ns)
+
+    def admitted(self, row: SpanRow) -> SpanRow:
+        """Return an arriving row as it is stored: without content if its content has expired."""
+        policy = KEEP_EVERYTHING if self.policy is None else policy_from_text(self.policy)
+        return row if row.start_ns >= self.content_from_ns or policy.exempts(row) else without_content(row)
+
+    def without_old_content(self, start_ns: int, overrides: dict[str, OwnValue]) -> dict[str, OwnValue]:
+        """Return the overrides that a row may have: without content if its content has expired."""
+        if start_ns >= self.content_from_ns:
+            return overrides
+        return {column: value for column, value in overrides.items() if column not in _CONTENT_COLUMNS}
+
+
+def watermarks_at(
+    rows_from: bytes, content_from: bytes, policy: str | None = None, usage_epoch: int = 0
+) -> Watermarks:
+    """Return the watermarks at these row ids."""
+    rows_from_ns = _ceiling_ns(rows_from) if rows_from else _LONG_AGO_NS
+    return Watermarks(
+        rows_from,
+        content_from,
+        policy,
+        rows_from_ns,
+        rows_from_ns + FROZEN_NS if rows_from else _LONG_AGO_NS,
+        _ceiling_ns(content_from) if content_from else _LONG_AGO_NS,
+        usage_epoch,
+    )
+
+
+NO_WATERMARKS = watermarks_at(b"", b"")
+
+
+def without_content(row: SpanRow) -> SpanRow:
+    """Return a row without bodies, texts and previews."""
+    return row._replace(
+        input_preview=None, output_preview=None, output_text=None, request_body=None, response_body=None
+    )
+
+
+def _ceiling_ns(id: bytes) -> int:
+    """Return the earliest start time of which no row has a smaller id."""
+    start_ns = time_of(id)
+    # Ids have a resolution of a quarter of a microsecond; one inside of it has smaller ones of the same time.
+    return start_ns if time_floor(start_ns) == id else start_ns + 245
 
 
 def _number(document: Mapping[str, object], name: str, largest: int, problems: _Problems) -> int | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.storage.backends import BACKENDS, Backend
+from tests.storage.sql_backends import BACKENDS, SqlBackend
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="session")
-def backend(request: pytest.FixtureRequest) -> Backend:
+def backend(request: pytest.FixtureRequest) -> SqlBackend:
     return request.param

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import orjson
 import pytest
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.receiver import Receiver, running_receiver
 
 from pulse_storage.keys import key_record, new_key
@@ -29,7 +29,7 @@ CALL: dict[str, Any] = {
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: Backend) -> Generator[Receiver]:
+def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
     with running_receiver(tmp_path, backend) as receiver:
         yield receiver
 
@@ -206,7 +206,7 @@ def test_unknown_keys_and_read_keys_are_refused(receiver: Receiver) -> None:
     assert receiver.rows() == []
 
 
-def test_too_large_a_body_is_refused(tmp_path: Path, backend: Backend) -> None:
+def test_too_large_a_body_is_refused(tmp_path: Path, backend: SqlBackend) -> None:
     with running_receiver(tmp_path, backend, max_body_bytes=1 << 20) as receiver:
         answer = post(receiver, [call(output_text="x" * (1 << 20))])
         assert answer.status_code == 413

@@ -7,7 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.captures import (
     Capture,
     Json,
@@ -36,7 +36,7 @@ def by_name(capture: Capture) -> str:
 
 
 @pytest.fixture
-async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[Store]:
+async def storage(backend: SqlBackend, tmp_path: Path) -> AsyncIterator[Store]:
     store = backend.open(tmp_path)
     for name in ("whole", "pieces", "everything"):
         key = key_record(new_key(), name, scopes={"ingest"}, created_ns=0)

@@ -13,8 +13,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
-from tests.storage.backends import BACKENDS, lasting_store
+from tests.storage.backends import lasting_store
 from tests.storage.model import anonymous, new_project
+from tests.storage.sql_backends import BACKENDS
 from tests.support.spans import (
     RECEIVED_NS,
     START_NS,

@@ -11,8 +11,9 @@ from uuid import UUID
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-from tests.storage.backends import BACKENDS, lasting_store
+from tests.storage.backends import lasting_store
 from tests.storage.model import new_project, snapshot
+from tests.storage.sql_backends import BACKENDS
 from tests.support.spans import RECEIVED_NS, START_NS, Value, as_json, span, trace_request
 
 from pulse_collector.mapping.spans import map_spans

@@ -10,7 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.receiver import NOW_NS, Receiver, chat_span, request_of, running_receiver
 
 from pulse_collector.receivers import otlp_grpc
@@ -25,7 +25,7 @@ _STRANGER = "pulse_sk_11111111-1111-4111-8111-111111111111"
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: Backend) -> Generator[Receiver]:
+def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
     with running_receiver(tmp_path, backend) as receiver:
         yield receiver
 

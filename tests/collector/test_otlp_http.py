@@ -19,7 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.receiver import (
     JSON,
     NOW_NS,
@@ -35,7 +35,7 @@ from pulse_storage.keys import key_record, new_key
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: Backend) -> Generator[Receiver]:
+def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
     with running_receiver(tmp_path, backend) as receiver:
         yield receiver
 
@@ -375,7 +375,7 @@ def test_spans_that_are_not_gen_ai_are_left_out_without_a_gen_ai_trace(receiver:
     assert receiver.metric("pulse_spans_left_out_total") == 1
 
 
-def test_every_span_is_stored_with_keep_all(tmp_path: Path, backend: Backend) -> None:
+def test_every_span_is_stored_with_keep_all(tmp_path: Path, backend: SqlBackend) -> None:
     with running_receiver(tmp_path, backend, keep="all") as receiver:
         lone = chat_span(1)
         del lone.attributes[:]

@@ -11,20 +11,20 @@ from typing import Any
 import pytest
 import zstandard
 from google.rpc.status_pb2 import Status  # pyright: ignore[reportMissingTypeStubs]
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.receiver import JSON, PROTOBUF, Receiver, chat_span, post, request_of, running_receiver
 
 from pulse_collector.receivers import otlp_http
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: Backend) -> Generator[Receiver]:
+def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
     with running_receiver(tmp_path, backend) as receiver:
         yield receiver
 
 
 @pytest.fixture
-def small(tmp_path: Path, backend: Backend) -> Generator[Receiver]:
+def small(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
     with running_receiver(tmp_path, backend, max_body_bytes=1 << 20, max_inflight_bytes=2 << 20) as receiver:
         yield receiver
 

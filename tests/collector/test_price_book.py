@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.rows import NOON_NS, project
 
 from pulse_collector.facts.usage import Usage
@@ -29,7 +29,7 @@ def document(**fields: object) -> PriceDocument:
 
 
 @pytest.fixture
-async def storage(backend: Backend, tmp_path: Path) -> AsyncIterator[Store]:
+async def storage(backend: SqlBackend, tmp_path: Path) -> AsyncIterator[Store]:
     storage = backend.open(tmp_path)
     for id in ("p", "q"):
         await storage.create_project(*project(id))

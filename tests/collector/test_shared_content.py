@@ -10,7 +10,7 @@ import orjson
 import pytest
 from tests.collector.test_batch import call
 from tests.collector.test_batch import post as post_batch
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.conversations import Conversations
 from tests.support.receiver import Receiver, post, request_of, running_receiver
 from tests.support.spans import chat_span
@@ -22,7 +22,7 @@ SAID = [orjson.loads(document) for document in Conversations(spaced=True).chat(6
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: Backend) -> Generator[Receiver]:
+def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
     with running_receiver(tmp_path, backend) as receiver:
         yield receiver
 

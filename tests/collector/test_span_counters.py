@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.receiver import Receiver, running_receiver
 from tests.support.rows import span
 
@@ -17,7 +17,7 @@ from pulse_storage.rows import SpanRow
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: Backend) -> Generator[Receiver]:
+def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
     with running_receiver(tmp_path, backend) as receiver:
         yield receiver
 

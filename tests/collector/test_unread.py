@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.captures import captures
 from tests.support.explanations import explained
 from tests.support.receiver import chat_span as receiver_span
@@ -130,7 +130,7 @@ def test_content_of_events_is_not_metadata() -> None:
     assert "acme.number" in str(metadata)
 
 
-def test_spans_and_names_are_counted(tmp_path: Path, backend: Backend) -> None:
+def test_spans_and_names_are_counted(tmp_path: Path, backend: SqlBackend) -> None:
     with running_receiver(tmp_path, backend) as receiver:
         spans = [
             receiver_span(1, acme__prompt="Hi"),

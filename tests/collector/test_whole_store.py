@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from tests.storage.backends import BACKENDS, lasting_store
+from tests.storage.backends import lasting_store
 from tests.storage.model import anonymous, assert_summary, matching, new_project
+from tests.storage.sql_backends import BACKENDS
 from tests.support.examples import examples
 from tests.support.rows import DAY_NS
 from tests.support.spans import RECEIVED_NS, START_NS

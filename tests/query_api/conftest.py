@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from starlette.testclient import TestClient
 from tests.query_api.support import ADMIN_KEY, Tenant, new_tenant
-from tests.storage.backends import BACKENDS, Backend
+from tests.storage.sql_backends import BACKENDS, SqlBackend
 
 from pulse_query_api.app import create_app
 from pulse_storage.engines import Store
@@ -18,13 +18,13 @@ from pulse_storage.keys import KeyRing
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="session")
-def backend(request: pytest.FixtureRequest) -> Backend:
+def backend(request: pytest.FixtureRequest) -> SqlBackend:
     """Return each storage engine in turn."""
     return request.param
 
 
 @pytest.fixture
-def storage(backend: Backend, tmp_path: Path) -> Iterator[Store]:
+def storage(backend: SqlBackend, tmp_path: Path) -> Iterator[Store]:
     """Open an empty store; close and check it after the test."""
     storage = backend.open(tmp_path)
     yield storage

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import BACKENDS, Backend
+from tests.storage.sql_backends import BACKENDS, SqlBackend
 
 
 @pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="session")
-def backend(request: pytest.FixtureRequest) -> Backend:
+def backend(request: pytest.FixtureRequest) -> SqlBackend:
     return request.param
 
 
 @pytest.fixture
-def database_url(backend: Backend, tmp_path: Path) -> Iterator[str]:
+def database_url(backend: SqlBackend, tmp_path: Path) -> Iterator[str]:
     """Return the URL of an empty store of each engine; SQLite's file is in the data directory `data`."""
     folder = tmp_path / "data"
     yield backend.url(folder)

@@ -11,11 +11,11 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from tests.server.serving import Serving, serving
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 
 
 @pytest.fixture(scope="module")
-def server(backend: Backend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+def server(backend: SqlBackend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """Run one server for all exporters."""
     data_dir = tmp_path_factory.mktemp("exporters") / "data"
     with serving(data_dir, DATABASE_URL=backend.url(data_dir)) as server:

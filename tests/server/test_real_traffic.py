@@ -10,14 +10,14 @@ from tests.soak.clients import all_clients, run_clients
 from tests.soak.ledger import Ledger
 from tests.soak.server import Target
 from tests.soak.verdict import deliver_unfinished, findings
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 
 #: Requests per client: enough for every query on a kept and on a new connection.
 _STEPS = 40
 
 
 @pytest.mark.slow
-def test_server_survives_all_clients_and_has_each_span_once(backend: Backend, tmp_path: Path) -> None:
+def test_server_survives_all_clients_and_has_each_span_once(backend: SqlBackend, tmp_path: Path) -> None:
     data_dir, ports = tmp_path / "data", free_ports()
     with serving(data_dir, ports, DATABASE_URL=backend.url(data_dir)) as server:
         target = Target(ports.main, ports.otlp_http, ports.otlp_grpc, server.key)

@@ -14,14 +14,14 @@ from pathlib import Path
 import pytest
 from tests.server.load import Sent, export_request, send_again
 from tests.server.serving import environ_for, free_ports, run_pulse, serving
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 
 _KEY = "pulse_sk_01234567-89ab-cdef-0123-456789abcdef"
 
 
 @pytest.mark.slow
 def test_first_start_creates_a_key_that_later_starts_use(
-    tmp_path: Path, database_url: str, backend: Backend
+    tmp_path: Path, database_url: str, backend: SqlBackend
 ) -> None:
     data_dir = tmp_path / "data"
     with serving(data_dir, DATABASE_URL=database_url) as server:

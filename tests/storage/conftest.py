@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import BACKENDS, Backend, lasting_store
+from tests.storage.backends import Backend, lasting_store
+from tests.storage.memory.backend import MemoryBackend
+from tests.storage.sql_backends import BACKENDS
 from tests.support.postgres import Server, own_server
 from tests.support.rows import project
 
@@ -18,9 +20,24 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
-@pytest.fixture(params=BACKENDS, ids=lambda backend: backend.name, scope="session")
-def backend(request: pytest.FixtureRequest) -> Backend:
-    return request.param
+#: The promise that the in-memory store does not keep is durability: these tests read after the last close.
+_NOT_DURABLE = {
+    "test_acknowledged_row_is_there_after_reopening",
+    "test_close_commits_what_waits",
+    "test_damaged_content_is_told_and_its_row_still_shown",
+}
+_MEMORY = MemoryBackend()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the conformance suite on every store, all other tests on the stores with tables."""
+    if "backend" not in metafunc.fixturenames:
+        return
+    is_contract = Path(metafunc.definition.path).name.startswith("test_conformance")
+    backends: list[Backend] = [*BACKENDS]
+    if is_contract and metafunc.function.__name__ not in _NOT_DURABLE:
+        backends.append(_MEMORY)
+    metafunc.parametrize("backend", backends, ids=[backend.name for backend in backends], scope="session")
 
 
 @pytest.fixture

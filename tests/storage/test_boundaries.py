@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.storage.backends import Backend
 from tests.storage.model import everything
+from tests.storage.sql_backends import SqlBackend
 from tests.storage.test_call_series import RecordingDatabase
 from tests.storage.test_reconcile import MS, OTHER_TRACE, counted
 from tests.storage.test_reconcile import span as skeleton
@@ -83,7 +83,7 @@ async def test_letters_that_fold_to_several_are_found_in_any_case(storage: Store
     assert (await storage.list_traces("p", TraceFilter(text="straßen"), Page())).rows == []
 
 
-def test_latency_filter_finds_rows_whose_bucket_was_rounded_down(backend: Backend, tmp_path: Path) -> None:
+def test_latency_filter_finds_rows_whose_bucket_was_rounded_down(backend: SqlBackend, tmp_path: Path) -> None:
     """The logarithm of another machine's C library can be smaller in its last digit."""
     with_rows = asyncio.run(_stored(backend, tmp_path, [[span(1, latency_ms=512.0)]]))
     backend.execute(tmp_path, "UPDATE spans SET latency_bucket = latency_bucket - 1")
@@ -100,7 +100,7 @@ def test_latency_filter_finds_rows_whose_bucket_was_rounded_down(backend: Backen
 
 @pytest.mark.parametrize("levels", [1, 15])
 def test_call_in_a_large_trace_takes_facts_from_16_levels_above(
-    backend: Backend, tmp_path: Path, levels: int
+    backend: SqlBackend, tmp_path: Path, levels: int
 ) -> None:
     """The steps between a framework's span and the client's are stored before the client's span."""
     framework = span(2, trace=1, parent=1, scope="framework", finish_reason=None, input_preview="a question")
@@ -134,7 +134,7 @@ def test_one_call_of_many_rows_is_committed_in_bounded_parts() -> None:
     assert [len(commit) for commit in database.commits] == [4_000, 4_000, 2_000]
 
 
-async def _stored(backend: Backend, folder: Path, batches: list[list[SpanRow]]) -> list[TraceRecord]:
+async def _stored(backend: SqlBackend, folder: Path, batches: list[list[SpanRow]]) -> list[TraceRecord]:
     """Store the batches one after the other; return all rows."""
     storage = backend.open(folder)
     await storage.create_project(*project())

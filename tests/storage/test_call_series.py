@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.rows import other, project, span
 
 from pulse_storage import IngestResult, StoreBusy
@@ -125,7 +125,7 @@ def test_batches_are_bounded_in_bytes() -> None:
 
 
 @pytest.mark.anyio
-async def test_spans_of_gen_ai_traces_are_stored_in_any_batch(backend: Backend, tmp_path: Path) -> None:
+async def test_spans_of_gen_ai_traces_are_stored_in_any_batch(backend: SqlBackend, tmp_path: Path) -> None:
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
     rows = [other(number, trace=number % 50 + 1) for number in range(1, 5_001)]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import BACKENDS, Backend
+from tests.storage.sql_backends import BACKENDS, SqlBackend
 from tests.support.rows import NOON_NS, project, span, step
 
 from pulse_storage import SpanRow
@@ -21,7 +21,9 @@ OTHER = span(3, trace=3, provider_request_id="chatcmpl-3", scope="client", servi
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
-def test_partners_of_the_first_source_are_found_by_the_next_process(backend: Backend, tmp_path: Path) -> None:
+def test_partners_of_the_first_source_are_found_by_the_next_process(
+    backend: SqlBackend, tmp_path: Path
+) -> None:
     assert _stored(backend, tmp_path, [[CLIENT], [OTHER]]) == 2
     assert _source(backend, tmp_path) == "client\napp"
     assert _stored(backend, tmp_path, [[OTHER], [GATEWAY]], is_new=False) == 2
@@ -30,7 +32,7 @@ def test_partners_of_the_first_source_are_found_by_the_next_process(backend: Bac
 
 
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
-def test_only_calls_are_sources(backend: Backend, tmp_path: Path) -> None:
+def test_only_calls_are_sources(backend: SqlBackend, tmp_path: Path) -> None:
     assert _stored(backend, tmp_path, [[step(9, trace=9)], [step(8, trace=8, scope="framework")]]) == 0
     assert not _source(backend, tmp_path)
     assert _stored(backend, tmp_path, [[CLIENT, GATEWAY]], is_new=False) == 1
@@ -44,7 +46,7 @@ def test_only_calls_are_sources(backend: Backend, tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 def test_migration_finds_the_source_of_stored_calls(
-    backend: Backend, tmp_path: Path, rows: list[SpanRow], source: str | None
+    backend: SqlBackend, tmp_path: Path, rows: list[SpanRow], source: str | None
 ) -> None:
     _stored(backend, tmp_path, [rows])
     for sql in (
@@ -59,7 +61,7 @@ def test_migration_finds_the_source_of_stored_calls(
 
 
 def _stored(
-    backend: Backend, folder: Path, batches: Sequence[Sequence[SpanRow]], *, is_new: bool = True
+    backend: SqlBackend, folder: Path, batches: Sequence[Sequence[SpanRow]], *, is_new: bool = True
 ) -> int:
     """Store batches through a new connection; return how many calls count then."""
 
@@ -76,6 +78,6 @@ def _stored(
     return asyncio.run(use())
 
 
-def _source(backend: Backend, folder: Path) -> object:
+def _source(backend: SqlBackend, folder: Path) -> object:
     [(source,)] = backend.query(folder, "SELECT only_source FROM projects")
     return source

@@ -149,7 +149,7 @@ async def test_damaged_content_is_told_and_its_row_still_shown(
     await storage.ingest([turn(number, document, recent=recent) for number, document in enumerate(said)])
     await storage.ingest([span(9, request_body=b"(\xb5/\xfdnot what zstd writes")])
     await storage.close()
-    backend.execute(tmp_path, "DELETE FROM content_blocks WHERE id = (SELECT max(id) FROM content_blocks)")
+    backend.damage_content(tmp_path)
     again = backend.open(tmp_path)
     with caplog.at_level(logging.ERROR):
         assert await documents(again) == [*said[:4], None, None]

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import Backend, SqliteBackend
 from tests.storage.corpus import corpus
 from tests.storage.model import snapshot
+from tests.storage.sql_backends import SqlBackend, SqliteBackend
 from tests.support.conversations import Conversations
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, SECOND_NS, project, span
 
@@ -31,10 +31,10 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(params=["from", "to"])
 async def stores(
-    request: pytest.FixtureRequest, backend: Backend, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, backend: SqlBackend, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[tuple[Store, Store]]:
     """A source with two projects and an empty target: one of each kind of store, the other SQLite."""
-    kinds: tuple[Backend, ...] = (backend, SqliteBackend())
+    kinds: tuple[SqlBackend, ...] = (backend, SqliteBackend())
     if request.param == "to":
         kinds = kinds[::-1]
     folders = [tmp_path_factory.mktemp(name) for name in ("source", "target")]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.storage.backends import BACKENDS, Backend
+from tests.storage.sql_backends import BACKENDS, SqlBackend
 from tests.storage.stores.answers import answers
 from tests.support.postgres import execute
 from tests.support.rows import span
@@ -21,7 +21,7 @@ VERSIONS = sorted({path.name.partition("-")[0] for path in STORES.glob("*.json.g
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 def test_store_of_earlier_version_gives_the_same_answers(
-    backend: Backend, version: str, tmp_path: Path
+    backend: SqlBackend, version: str, tmp_path: Path
 ) -> None:
     _restore(backend, version, tmp_path)
     expected = json.loads(gzip.decompress((STORES / f"{version}-{backend.name}.json.gz").read_bytes()))
@@ -32,7 +32,7 @@ def test_store_of_earlier_version_gives_the_same_answers(
     backend.check(tmp_path)
 
 
-def _restore(backend: Backend, version: str, folder: Path) -> None:
+def _restore(backend: SqlBackend, version: str, folder: Path) -> None:
     url = backend.url(folder)
     if backend.name == "sqlite":
         file = gzip.decompress((STORES / f"{version}-sqlite.db.gz").read_bytes())
@@ -42,7 +42,7 @@ def _restore(backend: Backend, version: str, folder: Path) -> None:
     execute(url, gzip.decompress((STORES / f"{version}-postgres.sql.gz").read_bytes()).decode())
 
 
-async def _answers(backend: Backend, folder: Path) -> dict[str, Any]:
+async def _answers(backend: SqlBackend, folder: Path) -> dict[str, Any]:
     storage = backend.open(folder)
     found = await answers(storage)
     # It takes new rows, too.

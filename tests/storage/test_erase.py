@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import Backend
 from tests.storage.corpus import corpus
 from tests.storage.model import snapshot
+from tests.storage.sql_backends import SqlBackend
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span, step
 from tests.support.sql_steps import steps_of
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 @pytest.mark.parametrize(("subject", "value"), [("user_id", "u1"), ("session_id", "s2")])
 @pytest.mark.parametrize("seed", range(3))
 async def test_what_is_left_is_what_a_store_would_have_that_never_had_the_rest(
-    backend: Backend, tmp_path_factory: pytest.TempPathFactory, seed: int, subject: Subject, value: str
+    backend: SqlBackend, tmp_path_factory: pytest.TempPathFactory, seed: int, subject: Subject, value: str
 ) -> None:
     rows = corpus(seed)
     tmp_path, other_path = (tmp_path_factory.mktemp(name) for name in ("erased", "fresh"))
@@ -150,7 +150,7 @@ async def test_sums_of_rows_that_aged_stay_when_their_user_is_erased(storage: St
     assert (await storage.analytics("p", query)).total.calls == 1
 
 
-async def _open(backend: Backend, folder: Path) -> Store:
+async def _open(backend: SqlBackend, folder: Path) -> Store:
     storage = backend.open(folder)
     await storage.create_project(*project("p"))
     await storage.create_project(*project("q"))

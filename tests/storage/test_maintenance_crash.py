@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import Backend
 from tests.storage.recount import recount
+from tests.storage.sql_backends import SqlBackend
 from tests.support.rows import DAY_NS, NOON_NS, project, span
 
 from pulse_storage import Store, open_storage
@@ -48,7 +48,7 @@ async def work(url: str, what: str) -> None:
 
 @pytest.mark.parametrize("what", ["retention", "erasure"])
 def test_kill_9_in_the_middle_leaves_whole_steps_and_the_next_run_goes_on(
-    backend: Backend, tmp_path: Path, what: str
+    backend: SqlBackend, tmp_path: Path, what: str
 ) -> None:
     asyncio.run(_fill(backend.open(tmp_path)))
     process = subprocess.Popen(

@@ -11,8 +11,8 @@ from typing import cast, get_args
 from uuid import UUID
 
 import pytest
-from tests.storage.backends import BACKENDS, PostgresBackend
 from tests.storage.filter_samples import FILTERS
+from tests.storage.sql_backends import BACKENDS, PostgresBackend
 from tests.support.rows import DAY_NS, HOUR_NS, project, span
 
 from pulse_storage import Store

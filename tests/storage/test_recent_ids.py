@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import BACKENDS, Backend
+from tests.storage.sql_backends import BACKENDS, SqlBackend
 from tests.support.rows import NOON_NS, project, span
 
 from pulse_storage import SpanRow, Store, open_storage
@@ -52,7 +52,7 @@ async def counted(storage: Store) -> int:
     return len(found.rows)
 
 
-def run_with_stores(backend: Backend, folder: Path, number: int, test: Callable[..., object]) -> None:
+def run_with_stores(backend: SqlBackend, folder: Path, number: int, test: Callable[..., object]) -> None:
     """Run a test with several stores that are open on one database."""
 
     async def use() -> None:
@@ -68,7 +68,7 @@ def run_with_stores(backend: Backend, folder: Path, number: int, test: Callable[
 
 
 @_ALL_BACKENDS
-def test_partners_of_calls_in_memory_are_found(backend: Backend, tmp_path: Path) -> None:
+def test_partners_of_calls_in_memory_are_found(backend: SqlBackend, tmp_path: Path) -> None:
     async def test(storage: Store) -> None:
         for number in range(1, 6):
             await storage.ingest([client(number)])
@@ -81,7 +81,7 @@ def test_partners_of_calls_in_memory_are_found(backend: Backend, tmp_path: Path)
 
 
 @_ALL_BACKENDS
-def test_partners_in_neighbouring_slots_are_found(backend: Backend, tmp_path: Path) -> None:
+def test_partners_in_neighbouring_slots_are_found(backend: SqlBackend, tmp_path: Path) -> None:
     async def test(storage: Store) -> None:
         await storage.ingest([client(1), gateway(2)])
         await storage.ingest([client(3, EDGE_NS)])
@@ -94,7 +94,7 @@ def test_partners_in_neighbouring_slots_are_found(backend: Backend, tmp_path: Pa
 
 
 @_ALL_BACKENDS
-def test_partners_that_another_process_stored_are_found(backend: Backend, tmp_path: Path) -> None:
+def test_partners_that_another_process_stored_are_found(backend: SqlBackend, tmp_path: Path) -> None:
     async def test(one: Store, other: Store) -> None:
         await one.ingest([client(1), gateway(2)])
         await one.ingest([client(3)])
@@ -113,7 +113,7 @@ def test_partners_that_another_process_stored_are_found(backend: Backend, tmp_pa
 
 @_ALL_BACKENDS
 def test_more_stored_ids_than_are_read_are_looked_up(
-    backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    backend: SqlBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recent_ids, "_MAX_READ_IDS", 3)
     monkeypatch.setattr(recent_ids, "_MAX_ENTRIES", 12)

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.storage.backends import Backend
 from tests.storage.corpus import corpus
 from tests.storage.model import EVERYTHING, everything, matching, snapshot
+from tests.storage.sql_backends import SqlBackend
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, SECOND_NS, project, span
 from tests.support.sql_steps import steps_of
 
@@ -38,7 +38,7 @@ _POLICIES = st.builds(
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_rows_and_content_go_by_age_and_all_else_stays(
-    backend: Backend, tmp_path_factory: pytest.TempPathFactory, seed: int
+    backend: SqlBackend, tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
     @given(policy=_POLICIES, now_ns=st.integers(NOON_NS + DAY_NS, NOON_NS + 4 * DAY_NS))
     @settings(max_examples=3, deadline=None)

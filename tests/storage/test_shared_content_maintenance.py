@@ -6,8 +6,8 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import Backend, SqliteBackend
 from tests.storage.model import snapshot
+from tests.storage.sql_backends import SqlBackend, SqliteBackend
 from tests.support.conversations import Conversations
 from tests.support.rows import DAY_NS, NOON_NS, SECOND_NS, project, span
 
@@ -55,7 +55,7 @@ async def test_rows_that_stay_keep_their_documents_when_the_rest_of_the_week_has
     assert sorted(kept) == sorted([said[9], said[11]])
 
 
-async def test_what_an_erased_user_alone_said_is_in_no_block(backend: Backend, tmp_path: Path) -> None:
+async def test_what_an_erased_user_alone_said_is_in_no_block(backend: SqlBackend, tmp_path: Path) -> None:
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
     recent = RecentDigests()

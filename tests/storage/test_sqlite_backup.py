@@ -11,8 +11,8 @@ from random import Random
 from typing import Any, TypeVar
 
 import pytest
-from tests.storage.backends import SqliteBackend
 from tests.storage.model import snapshot
+from tests.storage.sql_backends import SqliteBackend
 from tests.support.rows import project, span
 
 from pulse_storage import Store, StoreUnusable, open_storage

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.storage.backends import SqliteBackend
 from tests.storage.model import everything
+from tests.storage.sql_backends import SqliteBackend
 
 from pulse_storage import open_storage
 

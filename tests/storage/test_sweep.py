@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 from tests.storage.test_conformance_content import documents, turn
 from tests.support.conversations import Conversations
 from tests.support.rows import DAY_NS, NOON_NS, project
@@ -39,7 +39,7 @@ def two_users() -> tuple[list[SpanRow], list[bytes], list[bytes]]:
     return rows, anas, bens
 
 
-async def test_erased_user_takes_all_that_nobody_else_said(backend: Backend, tmp_path: Path) -> None:
+async def test_erased_user_takes_all_that_nobody_else_said(backend: SqlBackend, tmp_path: Path) -> None:
     rows, anas, bens = two_users()
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
@@ -59,7 +59,7 @@ async def test_erased_user_takes_all_that_nobody_else_said(backend: Backend, tmp
         assert words in bens[-1] or words not in whole
 
 
-async def test_erasing_everybody_leaves_no_content(backend: Backend, tmp_path: Path) -> None:
+async def test_erasing_everybody_leaves_no_content(backend: SqlBackend, tmp_path: Path) -> None:
     rows, _, _ = two_users()
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
@@ -71,7 +71,7 @@ async def test_erasing_everybody_leaves_no_content(backend: Backend, tmp_path: P
     assert backend.blocks(tmp_path) == []
 
 
-async def test_content_of_a_week_goes_when_all_of_it_is_old(backend: Backend, tmp_path: Path) -> None:
+async def test_content_of_a_week_goes_when_all_of_it_is_old(backend: SqlBackend, tmp_path: Path) -> None:
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
     said = list(Conversations().chat(4))
@@ -97,7 +97,7 @@ async def test_rows_that_a_policy_keeps_keep_what_they_share(storage: Store) -> 
     assert [document for document in await documents(storage) if document] == bens
 
 
-async def test_sweep_that_is_cut_off_begins_anew(backend: Backend, tmp_path: Path) -> None:
+async def test_sweep_that_is_cut_off_begins_anew(backend: SqlBackend, tmp_path: Path) -> None:
     rows, _, bens = two_users()
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))

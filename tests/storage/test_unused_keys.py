@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.rows import DAY_NS, NOON_NS, project, span
 
 from pulse_storage import SpanRow, Store
@@ -26,7 +26,7 @@ async def _maintain(storage: Store, policy: RetentionPolicy = KEEP_EVERYTHING) -
     await storage.maintenance.apply([_PROJECT], policy, NOON_NS + 9 * DAY_NS)
 
 
-async def test_keys_go_with_the_last_row_and_sum(backend: Backend, tmp_path: Path) -> None:
+async def test_keys_go_with_the_last_row_and_sum(backend: SqlBackend, tmp_path: Path) -> None:
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
     await storage.ingest(_models("kept", "erased"))
@@ -38,7 +38,7 @@ async def test_keys_go_with_the_last_row_and_sum(backend: Backend, tmp_path: Pat
     backend.check(tmp_path)
 
 
-async def test_sums_outlive_their_rows_and_keep_their_keys(backend: Backend, tmp_path: Path) -> None:
+async def test_sums_outlive_their_rows_and_keep_their_keys(backend: SqlBackend, tmp_path: Path) -> None:
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
     await storage.ingest(_models("old"))
@@ -50,7 +50,7 @@ async def test_sums_outlive_their_rows_and_keep_their_keys(backend: Backend, tmp
 
 
 async def test_another_process_looks_again_for_keys_that_were_deleted(
-    backend: Backend, tmp_path: Path
+    backend: SqlBackend, tmp_path: Path
 ) -> None:
     remembers, deletes = backend.open(tmp_path), backend.open(tmp_path)
     await remembers.create_project(*project("p"))

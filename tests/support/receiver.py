@@ -16,7 +16,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from tests.storage.backends import Backend
+from tests.storage.sql_backends import SqlBackend
 
 from pulse_collector.admission import ByteBudget
 from pulse_collector.explain.explainer import Explainer
@@ -73,7 +73,7 @@ class Receiver:
 @contextmanager
 def running_receiver(
     directory: Path,
-    backend: Backend,
+    backend: SqlBackend,
     *,
     keep: KeepSpans = "genai",
     max_body_bytes: int = 20 << 20,

@@ -12,6 +12,7 @@ from pulse_storage.content.documents import week_of
 from pulse_storage.ids import time_floor, time_of
 from pulse_storage.postgres.connection import PostgresConnection
 from pulse_storage.postgres.partitions import Partition, partitions
+from pulse_storage.retention import FROZEN_NS
 from pulse_storage.sql.connection import SqlValue
 from pulse_storage.sql.maintenance.expiry import BODY_BYTES
 from pulse_storage.sql.maintenance.log_events import delete_events
@@ -19,7 +20,7 @@ from pulse_storage.sql.maintenance.materialize import materialize_references
 from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare, Table
 from pulse_storage.sql.maintenance.row_ranges import Range, exempt_rows, rows_between
 from pulse_storage.sql.tables.garbage import note_content_between
-from pulse_storage.sql.tables.watermarks import FROZEN_NS, move_watermarks, read_watermarks
+from pulse_storage.sql.tables.watermarks import move_watermarks, read_watermarks
 
 #: Readers of the partition are waited for so long, and each check may take so long; then it goes by rows.
 _LOCK_MS, _CHECK_MS = 300, 3_000

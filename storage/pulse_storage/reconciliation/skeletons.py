@@ -14,6 +14,10 @@ SpanKey = tuple[bytes, bytes]
 OwnValue = str | int | float | bytes | tuple[str, ...] | None
 
 
+#: Overrides that name the row or log-event content that supplies a body (16 bytes) instead of a value.
+REFERENCES = ("output_from", "request_from", "response_from")
+
+
 class Skeleton(NamedTuple):
     """One span as it speaks of itself, whatever its stored row says by now."""
 

@@ -22,6 +22,7 @@ from pulse_storage.filters import (
     UnpricedModel,
     UsageSummary,
 )
+from pulse_storage.ids import decode_cursor
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import IngestResult, SpanRow, TraceRecord
@@ -35,7 +36,6 @@ from pulse_storage.sql.maintenance.executor import MaintenanceExecutor
 from pulse_storage.sql.maintenance.maintenance import SqlMaintenance
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.counts import count_rows
-from pulse_storage.sql.reading.cursors import decode_cursor
 from pulse_storage.sql.reading.records import find_record, find_records, page_of_records
 from pulse_storage.sql.reading.search import page_of_found
 from pulse_storage.sql.reading.unpriced import unknown_usage_models, unpriced_models

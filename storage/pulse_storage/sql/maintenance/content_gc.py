@@ -16,10 +16,10 @@ from zstandard import ZstdError
 from pulse_storage.content.bodies import pack, unpack
 from pulse_storage.content.documents import WEEK_NS, week_start_ns
 from pulse_storage.ids import time_floor
+from pulse_storage.retention import FROZEN_NS
 from pulse_storage.sql.connection import Connection, SqlValue
 from pulse_storage.sql.maintenance.executor import MaintenanceExecutor
 from pulse_storage.sql.tables.garbage import references_in, weeks_with_garbage
-from pulse_storage.sql.tables.watermarks import FROZEN_NS
 
 #: Blocks whose uses are in memory at a time, blocks that one step changes, and rows that one step reads.
 _SWEPT_BLOCKS = 50_000

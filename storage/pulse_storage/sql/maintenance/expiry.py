@@ -6,7 +6,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from pulse_storage.ids import time_floor, time_of
-from pulse_storage.retention import RetentionPolicy
+from pulse_storage.retention import FROZEN_NS, RetentionPolicy
 from pulse_storage.sql.connection import Connection, SqlDialect
 from pulse_storage.sql.maintenance.log_events import delete_events, events_of_old_spans
 from pulse_storage.sql.maintenance.materialize import (
@@ -17,7 +17,7 @@ from pulse_storage.sql.maintenance.materialize import (
 )
 from pulse_storage.sql.maintenance.row_ranges import Dropped, Range, dropped_between, next_end
 from pulse_storage.sql.tables.garbage import note_content_between
-from pulse_storage.sql.tables.watermarks import FROZEN_NS, move_watermarks, read_watermarks
+from pulse_storage.sql.tables.watermarks import move_watermarks, read_watermarks
 
 #: Log events that never found their span are dropped so many at a time.
 _ORPHANS = 2_000

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from typing import NamedTuple
 
+from pulse_storage.maintenance import HourSizes
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.maintenance.executor import MaintenanceExecutor
 from pulse_storage.sql.maintenance.expiry import Step, drop_rows
 from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare
 from pulse_storage.sql.maintenance.row_ranges import Dropped
-from pulse_storage.sql.maintenance.sizes import HourSizes, sizes_between
+from pulse_storage.sql.maintenance.sizes import sizes_between
 
 _STEP_ROWS = 1_000
 _SIZE_ROWS = 20_000

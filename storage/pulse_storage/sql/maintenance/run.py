@@ -8,12 +8,11 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from pulse_storage.ids import time_floor
-from pulse_storage.maintenance import RetentionPlan, RetentionReport
+from pulse_storage.maintenance import RetentionPlan, RetentionReport, plan
 from pulse_storage.retention import DAY_NS, RetentionPolicy
 from pulse_storage.rows import Project
 from pulse_storage.runtime.maintenance_lease import MaintenanceLease
 from pulse_storage.sql.maintenance.partition_drop import Horizon
-from pulse_storage.sql.maintenance.plan import plan
 from pulse_storage.sql.maintenance.policy_change import FormerlyExempt
 from pulse_storage.sql.maintenance.row_ranges import Dropped
 from pulse_storage.sql.maintenance.steps import MaintenanceSteps

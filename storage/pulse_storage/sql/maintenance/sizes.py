@@ -3,46 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pulse_storage.content.documents import week_of
+from pulse_storage.maintenance import HourSizes
 from pulse_storage.retention import HOUR_NS, RetentionPolicy
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.maintenance.expiry import BODY_BYTES, HAS_CONTENT, ROW_BYTES, content_bytes
 from pulse_storage.sql.maintenance.row_ranges import exempt_rows, next_end, rows_between
-
-
-@dataclass(slots=True)
-class HourSizes:
-    """What is stored of the calls that began within one hour."""
-
-    #: Rows that the policy may drop, those of them with content, and their bytes.
-    rows: int = 0
-    contents: int = 0
-    row_bytes: int = 0
-    content_bytes: int = 0
-    #: A share of what stands beside rows: content that calls have in common, and log events.
-    beside_bytes: int = 0
-    #: Bytes of rows that the policy keeps, content included.
-    kept_bytes: int = 0
-
-    @property
-    def size_bytes(self) -> int:
-        """Everything of this hour."""
-        return self.row_bytes + self.content_bytes + self.beside_bytes + self.kept_bytes
-
-    def add(self, other: HourSizes) -> None:
-        """Add what another part of the same hour has."""
-        self.rows += other.rows
-        self.contents += other.contents
-        self.row_bytes += other.row_bytes
-        self.content_bytes += other.content_bytes
-        self.beside_bytes += other.beside_bytes
-        self.kept_bytes += other.kept_bytes
-
-
-#: By hours since 1970.
-Sizes = Mapping[int, HourSizes]
 
 
 def sizes_between(

@@ -7,8 +7,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 
 from pulse_storage.ids import time_floor, time_of
-from pulse_storage.maintenance import MAINTENANCE_LEASE, Erasure, Subject
-from pulse_storage.retention import RetentionPolicy, policy_from_text
+from pulse_storage.maintenance import MAINTENANCE_LEASE, Erasure, HourSizes, Subject
+from pulse_storage.retention import RetentionPolicy, Watermarks, policy_from_text
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.maintenance.content_gc import is_swept, sweep
 from pulse_storage.sql.maintenance.executor import MaintenanceExecutor
@@ -17,7 +17,6 @@ from pulse_storage.sql.maintenance.partition_drop import Horizon, drop_partition
 from pulse_storage.sql.maintenance.policy_change import FormerlyExempt, find_formerly_exempt
 from pulse_storage.sql.maintenance.row_ranges import Dropped
 from pulse_storage.sql.maintenance.sizes import (
-    HourSizes,
     add_shared_content,
     log_event_sizes,
     shared_content_bytes,
@@ -26,7 +25,7 @@ from pulse_storage.sql.maintenance.sizes import (
 from pulse_storage.sql.tables import erasures, leases
 from pulse_storage.sql.tables.projects import existing_key, project_key
 from pulse_storage.sql.tables.unused_keys import delete_unused_keys, last_unused_key
-from pulse_storage.sql.tables.watermarks import Watermarks, read_watermarks
+from pulse_storage.sql.tables.watermarks import read_watermarks
 from pulse_storage.sql.writing.ingest import Ingest
 
 #: Rows of one step: the writer is busy for some tens of milliseconds.

@@ -8,7 +8,7 @@ from typing import cast
 from uuid import UUID
 
 from pulse_storage.filters import Page, TraceFilter, TracePage
-from pulse_storage.ids import batch_span_id, shown_id
+from pulse_storage.ids import batch_span_id, decode_cursor, encode_cursor, shown_id
 from pulse_storage.rows import BATCH_DIALECT, TraceRecord
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.reading.contents import (
@@ -19,7 +19,6 @@ from pulse_storage.sql.reading.contents import (
     request_body,
     response_body,
 )
-from pulse_storage.sql.reading.cursors import decode_cursor, encode_cursor
 from pulse_storage.sql.reading.scan import matching_rows
 from pulse_storage.sql.tables.spans import tags_tuple
 

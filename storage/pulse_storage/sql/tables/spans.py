@@ -9,7 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from pulse_storage.reconciliation.inheritance import INHERITED
-from pulse_storage.reconciliation.skeletons import OVERRIDABLE, OwnValue, Skeleton
+from pulse_storage.reconciliation.skeletons import OVERRIDABLE, REFERENCES, OwnValue, Skeleton
 from pulse_storage.rows import SpanRow, UnfitValue
 from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue, Values
 from pulse_storage.sql.tables.garbage import note_content_of
@@ -19,8 +19,6 @@ _BEFORE_TAGS = slice(SpanRow._fields.index("otel_trace_id"), SpanRow._fields.ind
 _AFTER_TAGS = slice(SpanRow._fields.index("service"), SpanRow._fields.index("output_text"))
 _AS_IT_IS = (*SpanRow._fields[_BEFORE_TAGS], *SpanRow._fields[_AFTER_TAGS], "partner_key")
 
-#: Columns that name another row instead of a value; a span itself never has them.
-REFERENCES = ("output_from", "request_from", "response_from")
 #: What the store adds to a row, in the order of `insert_values`.
 _ADDED = (
     "project", "id", "usage_key", "latency_bucket",

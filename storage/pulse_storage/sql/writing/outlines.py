@@ -8,9 +8,9 @@ from functools import lru_cache
 import orjson
 
 from pulse_storage.reconciliation.inheritance import INHERITED, InheritedValues, Outline, Overrides
-from pulse_storage.reconciliation.skeletons import OwnValue
+from pulse_storage.reconciliation.skeletons import REFERENCES, OwnValue
 from pulse_storage.sql.connection import Connection, SqlValue, Values
-from pulse_storage.sql.tables.spans import REFERENCES, own_of_inheriting_row, tags_json, tags_tuple
+from pulse_storage.sql.tables.spans import own_of_inheriting_row, tags_json, tags_tuple
 
 #: What needs `reconcile`: rows with a partner key without a side (halves of streams, keys of older versions),
 #: and rows that other spans of their call have changed.

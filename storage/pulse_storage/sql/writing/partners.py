@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
-from operator import attrgetter
-from typing import NamedTuple
 
 from pulse_storage.reconciliation.partner_keys import (
     PARTNER_START_NS,
     RESPONSE_ID_CHARS,
     STREAM_START_NS,
-    are_of_both_sides,
     has_side,
     is_outer,
     outer_key_range,
     outer_keys_of,
-    output_fact,
-    partner_fact,
     partner_keys_of,
     slot_ranges,
     slots_of,
 )
+from pulse_storage.reconciliation.partners import PartnerSpan, linked_spans, partner_span
 from pulse_storage.reconciliation.skeletons import Skeleton
 from pulse_storage.rows import SpanRow
 from pulse_storage.sql.connection import Connection, Cursor, Values
@@ -38,35 +32,6 @@ from pulse_storage.sql.writing.recent_ids import RecentIds
 _KEYS_A_STATEMENT = 500
 #: A stored `PartnerSpan` as it is read.
 _Columns = tuple[bytes, bytes, bytes | None, int, str | None, str | None, str | None, str | None, int | None]
-
-
-class PartnerSpan(NamedTuple):
-    """What spans are compared by to find out whether they may be partners."""
-
-    otel_trace_id: bytes
-    otel_span_id: bytes
-    parent_span_id: bytes | None
-    start_ns: int
-    scope: str | None
-    service: str | None
-    provider_request_id: str | None
-    partner_key: str | None
-    output_tokens: int | None
-
-
-def partner_span(span: SpanRow | Skeleton) -> PartnerSpan:
-    """Return what a span is compared by."""
-    return PartnerSpan(
-        span.otel_trace_id,
-        span.otel_span_id,
-        span.parent_span_id,
-        span.start_ns,
-        span.scope,
-        span.service,
-        span.provider_request_id,
-        span.partner_key,
-        span.output_tokens,
-    )
 
 
 class Partners:
@@ -166,49 +131,3 @@ def _are_apart(spans: Sequence[SpanRow | Skeleton]) -> bool:
     """Return whether no two of these spans can be partners, as is so of nearly all batches."""
     ids = [span.provider_request_id for span in spans if span.provider_request_id is not None]
     return len(ids) == len(set(ids)) and all(span.partner_key is None for span in spans)
-
-
-def linked_spans(spans: Sequence[PartnerSpan]) -> list[list[PartnerSpan]]:
-    """Return the spans that may be partners of each other, one list for each call that they may be of."""
-    by_response: dict[str, list[PartnerSpan]] = defaultdict(list)
-    by_key: dict[str, list[PartnerSpan]] = defaultdict(list)
-    by_output: dict[str, list[PartnerSpan]] = defaultdict(list)
-    for span in spans:
-        if span.provider_request_id is not None:
-            by_response[span.provider_request_id].append(span)
-        if span.partner_key is not None:
-            by_key[partner_fact(span.partner_key)].append(span)
-        if span.partner_key is not None and is_outer(span.partner_key):
-            by_output[partner_fact(span.partner_key)].append(span)
-        elif span.parent_span_id is None and span.provider_request_id is not None:
-            by_output[output_fact(span.output_tokens)].append(span)
-    found = [
-        run
-        for run in _runs(by_response.values(), PARTNER_START_NS)
-        if len({(span.scope, span.service) for span in run}) > 1
-    ]
-    found += [
-        run
-        for run in _runs(by_key.values(), STREAM_START_NS)
-        if are_of_both_sides(span.partner_key or "" for span in run)
-    ]
-    found += [
-        run
-        for run in _runs(by_output.values(), PARTNER_START_NS)
-        if len({is_outer(span.partner_key) for span in run}) > 1
-    ]
-    return [run for run in found if len({span.otel_trace_id for span in run}) > 1]
-
-
-def _runs(groups: Iterable[list[PartnerSpan]], within_ns: int) -> list[list[PartnerSpan]]:
-    """Part groups of several spans where nothing starts for so long."""
-    runs: list[list[PartnerSpan]] = []
-    for spans in groups:
-        if len(spans) > 1:
-            spans.sort(key=attrgetter("start_ns"))
-            runs.append([spans[0]])
-            for one, other in pairwise(spans):
-                if other.start_ns - one.start_ns > within_ns:
-                    runs.append([])
-                runs[-1].append(other)
-    return runs

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cached_property
 
 from pulse_storage.reconciliation.inheritance import MAX_AGREEING_SPANS, Outline
+from pulse_storage.reconciliation.partners import linked_spans, partner_span
 from pulse_storage.reconciliation.reconcile import Verdict, reconcile
 from pulse_storage.reconciliation.skeletons import ContentSkeleton, ReconcileInputs, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection, Values
@@ -17,7 +18,7 @@ from pulse_storage.sql.tables.spans import (
 )
 from pulse_storage.sql.writing.ancestry import stored_among
 from pulse_storage.sql.writing.outlines import parse_outlines, request_outlines
-from pulse_storage.sql.writing.partners import Partners, linked_spans, partner_span
+from pulse_storage.sql.writing.partners import Partners
 from pulse_storage.sql.writing.subtrees import Subtrees
 
 #: Of a trace with more stored spans only subtrees are loaded.

@@ -219,17 +219,8 @@ class _Chunk:
             self.changes.append((stored, span, overrides))
         if stored.usage_key is None or not (changed or self._is_priced(span)):
             return
-        used = (after.input_tokens or 0) + (after.output_tokens or 0) > 0
         key = after.provider, after.model_used or after.model_requested
-        self.models[key] = self.models.get(key, ModelCosts()).plus(
-            ModelCosts(
-                calls=1,
-                before_nano_usd=before.cost_nano_usd or 0,
-                after_nano_usd=after.cost_nano_usd or 0,
-                newly_priced=before.cost_nano_usd is None and after.cost_nano_usd is not None,
-                unpriced=used and after.cost_nano_usd is None,
-            )
-        )
+        self.models[key] = self.models.get(key, ModelCosts()).plus(ModelCosts.of(before, after))
 
 
 def _costs_by(verdicts: Mapping[SpanKey, Verdict], stored: StoredSpan) -> dict[str, OwnValue]:

@@ -9,6 +9,7 @@ from pulse_storage.latency import latency_bucket
 from pulse_storage.reconciliation.inheritance import INHERITED
 from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
+from pulse_storage.retention import Watermarks
 from pulse_storage.rows import SpanRow
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.rollups import Facts, RollupDelta, UsageKeys
@@ -20,7 +21,7 @@ from pulse_storage.sql.tables.spans import (
     update_inherited,
     update_values,
 )
-from pulse_storage.sql.tables.watermarks import Watermarks, parse_watermarks, request_watermarks
+from pulse_storage.sql.tables.watermarks import parse_watermarks, request_watermarks
 from pulse_storage.sql.writing.recent_ids import RecentIds
 from pulse_storage.sql.writing.related_spans import RelatedSpans
 

@@ -1,0 +1,193 @@
+"""SQLite and PostgreSQL as backends of tests, with access to their tables."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import LiteralString, Protocol, cast
+
+import psycopg
+from tests.storage.backends import Backend
+from tests.storage.recount import recount
+from tests.support.postgres import any_server, database_url, execute
+
+from pulse_storage import Store, open_storage
+from pulse_storage.content.bodies import unpack
+from pulse_storage.engines import engine_of
+
+
+class SqlBackend(Backend, Protocol):
+    """A kind of store with tables."""
+
+    def url(self, folder: Path) -> str:
+        """Return the URL of the store that lives in this folder."""
+        ...
+
+    def execute(self, folder: Path, sql: str) -> None:
+        """Change the tables behind the store's back. The store is closed."""
+        ...
+
+    def query(self, folder: Path, sql: str) -> list[tuple[object, ...]]:
+        """Return the result of a statement. The store is closed."""
+        ...
+
+    def blocks(self, folder: Path) -> list[bytes]:
+        """Return the blocks of shared content, unpacked. The store is closed."""
+        ...
+
+
+_DAMAGE = "DELETE FROM content_blocks WHERE id = (SELECT max(id) FROM content_blocks)"
+_HAS_BODIES = "has_output_text OR has_request_body OR has_response_body"
+
+
+@dataclass(frozen=True)
+class SqliteBackend:
+    name: str = "sqlite"
+
+    def url(self, folder: Path) -> str:
+        return f"sqlite:///{folder / 'pulse.db'}"
+
+    def open(self, folder: Path) -> Store:
+        return open_storage(self.url(folder))
+
+    def text(self, text: str) -> str:
+        return text
+
+    def check(self, folder: Path) -> None:
+        # The stdlib's module is a second opinion on the file.
+        connection = sqlite3.connect(folder / "pulse.db")
+        try:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            recount(lambda sql: connection.execute(sql).fetchall())
+            assert connection.execute("SELECT seq FROM span_bodies ORDER BY seq").fetchall() == (
+                connection.execute(f"SELECT seq FROM spans WHERE {_HAS_BODIES} ORDER BY seq").fetchall()
+            )
+        finally:
+            connection.close()
+
+    def release(self, folder: Path) -> None:
+        pass
+
+    def execute(self, folder: Path, sql: str) -> None:
+        connection = sqlite3.connect(folder / "pulse.db")
+        with connection:
+            assert connection.execute(sql).rowcount
+        connection.close()
+
+    def query(self, folder: Path, sql: str) -> list[tuple[object, ...]]:
+        with contextlib.closing(sqlite3.connect(folder / "pulse.db")) as connection:
+            return connection.execute(sql).fetchall()
+
+    def damage_content(self, folder: Path) -> None:
+        self.execute(folder, _DAMAGE)
+
+    def blocks(self, folder: Path) -> list[bytes]:
+        packed = self.query(folder, "SELECT packed FROM content_blocks")
+        return [unpack(cast("bytes", block)) for (block,) in packed]
+
+
+@dataclass
+class PostgresBackend:
+    """A database for each folder, emptied and used again: making one takes longer than most tests."""
+
+    name: str = "postgres"
+    _running: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    _server_url: str = ""
+    _in_use: dict[Path, str] = field(default_factory=dict[Path, str])
+    _free: list[str] = field(default_factory=list[str])
+    _made: list[str] = field(default_factory=list[str])
+    #: By URL. A new connection reads the whole schema anew, which takes longer than what is asked of it.
+    _open: dict[str, psycopg.Connection] = field(default_factory=dict[str, psycopg.Connection])
+
+    def url(self, folder: Path) -> str:
+        name = self._in_use.get(folder)
+        if name is None:
+            name = self._in_use[folder] = self._free.pop() if self._free else self._make()
+        return database_url(self._server_url, name)
+
+    def open(self, folder: Path) -> Store:
+        return open_storage(self.url(folder))
+
+    def open_new(self, folder: Path) -> Store:
+        """Open an empty store in a new database, whose statistics no earlier test has changed."""
+        self._in_use[folder] = self._make()
+        return self.open(folder)
+
+    def text(self, text: str) -> str:
+        # PostgreSQL has no text with NUL.
+        return text.replace("\x00", "\ufffd")
+
+    def check(self, folder: Path) -> None:
+        recount(lambda sql: self._run(folder, sql).fetchall())
+        assert self._run(folder, "SELECT project, id FROM span_bodies ORDER BY 1, 2").fetchall() == (
+            self._run(folder, f"SELECT project, id FROM spans WHERE {_HAS_BODIES} ORDER BY 1, 2").fetchall()
+        )
+        self._run(folder, "; ".join(f"DELETE FROM {table}" for table in _TABLES))
+        self._free.append(self._in_use.pop(folder))
+
+    def release(self, folder: Path) -> None:
+        # Deleted rows would slow down the next test until they are vacuumed.
+        name = self._in_use.pop(folder, None)
+        if name is not None:
+            connection = self._open.pop(database_url(self._server_url, name), None)
+            if connection is not None:
+                connection.close()
+            execute(self._server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+    def execute(self, folder: Path, sql: str) -> None:
+        assert self._run(folder, sql).rowcount
+
+    def query(self, folder: Path, sql: str) -> list[tuple[object, ...]]:
+        return self._run(folder, sql).fetchall()
+
+    def damage_content(self, folder: Path) -> None:
+        self.execute(folder, _DAMAGE)
+
+    def blocks(self, folder: Path) -> list[bytes]:
+        packed = self.query(folder, "SELECT packed FROM content_blocks")
+        return [unpack(cast("bytes", block)) for (block,) in packed]
+
+    def _run(self, folder: Path, sql: str) -> psycopg.Cursor[tuple[object, ...]]:
+        url = self.url(folder)
+        connection = self._open.get(url)
+        if connection is None:
+            connection = self._open[url] = psycopg.connect(url, autocommit=True)
+        return connection.execute(cast("LiteralString", sql))
+
+    def _make(self) -> str:
+        if not self._server_url:
+            self._begin()
+        name = f"pulse_test_{os.getpid()}_{len(self._made)}"
+        template = f" TEMPLATE {self._made[0]}_empty" if self._made else ""
+        execute(self._server_url, f"CREATE DATABASE {name}{template}")
+        self._made.append(name)
+        if not template:
+            engine_of(database_url(self._server_url, name)).apply(database_url(self._server_url, name))
+            execute(self._server_url, f"CREATE DATABASE {name}_empty TEMPLATE {name}")
+            self._made.append(f"{name}_empty")
+        return name
+
+    def _begin(self) -> None:
+        """Start the server, or find the one that is named; it ends with the tests."""
+        self._server_url = self._running.enter_context(any_server())
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        for connection in self._open.values():
+            connection.close()
+        for name in self._made:
+            execute(self._server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self._running.close()
+
+
+_TABLES = (
+    "content_garbage", "content_parts", "content_blocks", "span_event_contents", "span_events", "latency_day",
+    "rollup_hour", "span_bodies", "spans", "usage_keys", "leases", "erasures", "retention", "reprice_marks",
+    "project_prices", "api_keys", "projects",
+)  # fmt: skip
+
+BACKENDS: tuple[SqlBackend, ...] = (SqliteBackend(), PostgresBackend())
