@@ -27,6 +27,10 @@ PYTEST := $(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal
 # Minor versions of Python on which check-pythons runs the tests, in addition to that of .venv.
 PYTHONS ?= 3.11 3.12 3.13 3.14
 
+# Bytecode is cached even if the environment disables that: many tests start processes, which would compile all modules.
+export PYTHONDONTWRITEBYTECODE :=
+export PYTHONPYCACHEPREFIX := $(abspath $(VENV))/pycache
+
 PIP := -m pip --disable-pip-version-check --quiet install
 # The pins are complete, so pip resolves nothing; modules are compiled at their first import.
 PINNED := $(PIP) --require-hashes --no-deps --no-compile
