@@ -10,7 +10,6 @@ from importlib.metadata import entry_points
 from typing import Any
 
 import openai._base_client as base
-import pytest
 import wrapt
 from tests.instrumentation.recorded import Recorded
 from tests.support.llm_bodies import completion
@@ -109,7 +108,6 @@ def run(program: str) -> str:
     ).stdout
 
 
-@pytest.mark.slow
 def test_clients_imported_after_instrumenting_are_recorded() -> None:
     output = run(
         """

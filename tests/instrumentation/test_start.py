@@ -17,7 +17,6 @@ def collector_fixture() -> Iterator[Sink]:
         yield state
 
 
-@pytest.mark.slow
 def test_init_sends_calls_of_both_clients_at_exit(collector: Sink) -> None:
     run(
         """

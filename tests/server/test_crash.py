@@ -59,7 +59,6 @@ def test_sigterm_under_load_finishes_accepted_requests_and_exits_0(tmp_path: Pat
         assert len(stored) == len(set(stored))
 
 
-@pytest.mark.slow
 def test_request_in_progress_at_sigterm_is_finished(tmp_path: Path, database_url: str) -> None:
     data_dir = tmp_path / "data"
     (key,), body = export_request(random.Random(1), 1)

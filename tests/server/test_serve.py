@@ -19,7 +19,6 @@ from tests.storage.sql_backends import SqlBackend
 _KEY = "pulse_sk_01234567-89ab-cdef-0123-456789abcdef"
 
 
-@pytest.mark.slow
 def test_first_start_creates_a_key_that_later_starts_use(
     tmp_path: Path, database_url: str, backend: SqlBackend
 ) -> None:

@@ -43,7 +43,6 @@ def test_pending_lists_what_apply_will_do_and_writes_nothing(server: Server) -> 
     assert engine_of(url).pending(url) == engine_of(url).apply(url) == []
 
 
-@pytest.mark.slow
 def test_processes_that_start_at_once_agree(server: Server) -> None:
     url = _database(server, "at_once")
     started = [_applying(url) for _ in range(6)]
