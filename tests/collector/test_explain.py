@@ -199,7 +199,7 @@ def test_two_spans_of_one_call_name_each_other_and_what_is_completed() -> None:
     assert (inner["counted"], inner["same_call"]) == (True, [outer["otel_span_id"]])
     assert inner["why"] == (
         "2 spans describe the same call (one is below the other, and no other call below it matches); "
-        "this one counts, since it knows the tokens"
+        "this one counts, since it reports tokens"
     )
     assert inner["completed"]["session_id"] == {
         "own": None,

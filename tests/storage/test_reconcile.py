@@ -190,7 +190,7 @@ def test_reasons_name_the_rule_the_other_span_and_the_preference() -> None:
     reasons: dict[SpanKey, Reason] = {}
     reconcile([instrumentor, own, span(3)], reasons=reasons)
     nested = (Join("nesting", instrumentor.key, own.key),)
-    preferred = "it is not the client's own span"
+    preferred = "it is not the Anthropic client's own span"
     assert reasons == {
         instrumentor.key: Reason(instrumentor.key, (own.key,), nested, preferred),
         own.key: Reason(instrumentor.key, (instrumentor.key,), nested, preferred),

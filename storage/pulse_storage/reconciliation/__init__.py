@@ -1,1 +1,1 @@
-"""Decides which rows of a trace count and what they show: pure functions of a set of spans, without I/O."""
+"""Decide which rows of a trace count, and their effective values: pure functions, without I/O."""

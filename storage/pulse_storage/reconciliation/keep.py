@@ -1,4 +1,4 @@
-"""Decides which spans of one call are worth storing whatever else is stored."""
+"""Decide which spans of a request are stored unconditionally."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pulse_storage.rows import SpanRow
 
 
 def stored_unconditionally(rows: Sequence[SpanRow], *, keep_all: bool) -> list[bool]:
-    """For each row: True if it is kept in any case, False if only a stored gen-ai span of its trace keeps it.
+    """Return for each row whether to store it even if the store has no gen-ai span of its trace.
 
-    Kept are gen-ai spans, those beside one in the same call, and those that name a session, user or tags: the
-    calls of their trace, which may all come later, inherit them.
+    True for all rows with `keep_all`. Without it, True for rows of traces with a gen-ai span in `rows`, and
+    for rows with a session, user or tags: model calls of the trace that arrive later inherit these.
     """
     if keep_all:
         return [True] * len(rows)

@@ -1,15 +1,14 @@
-"""Makes one row of the spans that tell of one model call: which of them counts, and what it borrows."""
+"""Merge the spans of one model call: choose the one that counts, and complete its row from the others."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 
-from pulse_storage.reconciliation.call_groups import is_stream_part
-from pulse_storage.reconciliation.partner_keys import STREAM_PARTNER_PREFIX
+from pulse_storage.reconciliation.same_call import is_stream, is_stream_part
 from pulse_storage.reconciliation.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
 from pulse_storage.rows import ANTHROPIC_SDK_DIALECT, BILLED_BY_PREFIX
 
-#: Facts that the counted row takes one by one from the others where it has none.
+#: Columns that the other spans of a call supply, each by itself, where the counted span has no value.
 _SUPPLIED = (
     "provider",
     "model_requested",
@@ -28,12 +27,12 @@ _INPUT_PARTS = (
     "input_image_tokens",
 )
 _OUTPUT_PARTS = ("reasoning_tokens", "output_audio_tokens", "output_image_tokens")
-#: Tokens that cost more than others of their side.
-_DEAR = ("cache_write_1h_tokens", "input_audio_tokens", "input_image_tokens", *_OUTPUT_PARTS[1:])
+#: Parts of the input and output tokens with a higher price than the rest of them.
+_HIGHER_PRICED = ("cache_write_1h_tokens", "input_audio_tokens", "input_image_tokens", *_OUTPUT_PARTS[1:])
 
 
 def with_content(span: Skeleton, content: ContentSkeleton) -> tuple[Skeleton, dict[str, OwnValue]]:
-    """The span as its log events complete it, and the columns that its row takes from them."""
+    """Return the span with content from its log events, and the overrides that its row has from them."""
     found: dict[str, OwnValue] = {}
     if span.finish_reason is None and content.finish_reason is not None:
         found["finish_reason"] = content.finish_reason
@@ -61,10 +60,10 @@ def with_content(span: Skeleton, content: ContentSkeleton) -> tuple[Skeleton, di
 def merged_call(
     members: Sequence[Skeleton], outer: Set[SpanKey], supplied: Mapping[SpanKey, Mapping[str, OwnValue]]
 ) -> tuple[Skeleton, dict[str, OwnValue]]:
-    """The span that counts, and the columns in which its row must differ from what it says itself.
+    """Return the span of a call that counts, and the overrides of its row.
 
-    `outer` are the spans that have another of the members below them; `supplied` maps each member to the
-    columns that its log events supply.
+    `outer` are the spans with another span of the call below them (`CallGroups.outer`). `supplied` are the
+    overrides that each member has already, by which references to log-event content are resolved.
     """
     ranked = sorted(members, key=lambda span: _rank(span, outer))
     winner = ranked[0]
@@ -83,8 +82,11 @@ def merged_call(
 
 
 def _rank(span: Skeleton, outer: Set[SpanKey]) -> tuple[object, ...]:
-    """Smallest first. The request's half of a streamed pair knows when the call began, so it leads."""
-    opens_stream = (span.partner_key or "").startswith(STREAM_PARTNER_PREFIX) and not is_stream_part(span)
+    """Return the sort key of a span within its call: the span with the smallest key counts.
+
+    First is the span that opens a stream, because only it has the start time of the call.
+    """
+    opens_stream = is_stream(span) and not is_stream_part(span)
     return (
         not opens_stream,
         span.dialect == ANTHROPIC_SDK_DIALECT,
@@ -95,25 +97,29 @@ def _rank(span: Skeleton, outer: Set[SpanKey]) -> tuple[object, ...]:
     )
 
 
-#: What `_rank` compares, in words that are true of the smaller one.
+#: What each element of `_rank` means for the span with the smaller one; `pulse explain` prints it.
 _RANKS = (
-    "it knows when the stream was opened",
-    "it is not the client's own span",
-    "it knows the tokens",
-    "it is the innermost",
-    "it knows the response id",
-    "it began first",
+    "it contains the start time of the stream",
+    "it is not the Anthropic client's own span",
+    "it reports tokens",
+    "it is the innermost span of the call",
+    "it has the response id",
+    "it started first",
 )
 
 
 def preference(winner: Skeleton, other: Skeleton, outer: Set[SpanKey]) -> str:
-    """Why one span of a call counts rather than another, in words."""
+    """Return why `winner` counts and `other` does not: a clause about `winner` that starts with "it"."""
     pairs = zip(_rank(winner, outer), _rank(other, outer), strict=True)
-    return next(_RANKS[index] for index, (mine, its) in enumerate(pairs) if mine != its)
+    return next(_RANKS[index] for index, (winners, others) in enumerate(pairs) if winners != others)
 
 
 def _usage(winner: Skeleton, ranked: Sequence[Skeleton]) -> dict[str, OwnValue]:
-    """Tokens and cost from the span that knows most of them; never a sum of two spans' counts."""
+    """Return the overrides of tokens and cost, taken from the span with the most complete usage.
+
+    Counts of two spans are never added. A part of the tokens (cached, audio …) is the highest count among the
+    spans with the same total.
+    """
     best = max(ranked, key=_usage_knowledge)
     facts: dict[str, OwnValue] = {
         "input_tokens": best.input_tokens,
@@ -127,7 +133,8 @@ def _usage(winner: Skeleton, ranked: Sequence[Skeleton]) -> dict[str, OwnValue]:
         agreeing = [span for span in ranked if getattr(span, total) == getattr(best, total)]
         for column in columns:
             facts[column] = max((v for s in agreeing if (v := getattr(s, column)) is not None), default=None)
-    # A reported cost goes before a computed one; where a span states a service tier, the list price is wrong.
+    # A reported cost has priority over a computed one. If a span has a service tier with its own prices, the
+    # cost computed from the list price is wrong.
     reported = next((span for span in ranked if span.cost_source == "reported"), None)
     by_tier = next((s for s in ranked if (s.price_version or "").startswith(BILLED_BY_PREFIX)), None)
     priced = reported or by_tier or next((s for s in ranked if s.cost_nano_usd is not None), None)
@@ -141,14 +148,14 @@ def _usage(winner: Skeleton, ranked: Sequence[Skeleton]) -> dict[str, OwnValue]:
 def _usage_knowledge(span: Skeleton) -> tuple[int, int, int, bool]:
     known = (span.input_tokens is not None) + (span.output_tokens is not None)
     cached = (span.cache_read_tokens or 0) + (span.cache_write_tokens or 0)
-    dear = sum(getattr(span, column) or 0 for column in _DEAR)
-    return known, cached, dear, span.dialect == ANTHROPIC_SDK_DIALECT
+    higher_priced = sum(getattr(span, column) or 0 for column in _HIGHER_PRICED)
+    return known, cached, higher_priced, span.dialect == ANTHROPIC_SDK_DIALECT
 
 
 def _content(
     winner: Skeleton, others: Sequence[Skeleton], supplied: Mapping[SpanKey, Mapping[str, OwnValue]]
 ) -> dict[str, OwnValue]:
-    """Where the row's bodies and texts are to be read, when it has none itself."""
+    """Return references to the rows that have the bodies and the output that the counted span lacks."""
     found: dict[str, OwnValue] = {}
     if not winner.has_request_body and (other := _first(others, "has_request_body")):
         found["request_from"] = supplied[other.key].get("request_from", other.id)
@@ -168,7 +175,7 @@ def _first(spans: Sequence[Skeleton], flag: str) -> Skeleton | None:
 
 
 def _outcome(winner: Skeleton, others: Sequence[Skeleton]) -> dict[str, OwnValue]:
-    """A call of which any span tells an error has failed; its details come from whoever gives them."""
+    """Return the overrides of status and error: a call has failed if any of its spans has."""
     failed = [span for span in (winner, *others) if span.status == "error"]
     if not failed:
         return {}
@@ -182,8 +189,8 @@ def _outcome(winner: Skeleton, others: Sequence[Skeleton]) -> dict[str, OwnValue
 
 
 def _stream_latency(winner: Skeleton, others: Sequence[Skeleton]) -> dict[str, OwnValue]:
-    """A streamed call that two spans record lasts from the start of the first to the end of the second."""
-    if not (winner.partner_key or "").startswith(STREAM_PARTNER_PREFIX) or not others:
+    """Return the latency of a streamed call of two spans: from the first start to the last end."""
+    if not is_stream(winner) or not others:
         return {}
     end_ns = max(span.end_ns for span in (winner, *others))
     return {"latency_ms": (end_ns - winner.start_ns) / 1e6}

@@ -1,41 +1,44 @@
-"""Decides, for all stored spans of one or more OTel traces, which row counts for each model call.
+"""Decide, for all stored spans of one or more OTel traces, which row counts for each model call.
 
-Wrapper and agent spans repeat the sums of their children, frameworks and client instrumentors record the
-same call twice, the Anthropic client traces itself, and session ids often stand only on the root.
-`reconcile` is a pure function of the *set* of spans: order of arrival, repetition and batching cannot change
-its answer, so an adapter may run it on every transaction and write only what differs.
+A call can be in several spans: wrapper and agent spans repeat the sums of their children, frameworks and
+client instrumentors both record it, and the Anthropic client traces itself. `reconcile` is a pure function
+of the *set* of spans: the order of arrival, repetition and batching do not affect the result. So a store may
+run it in every transaction and write only the differences.
 
 The rules, for spans that are model calls:
 
-0. Spans with different response models are of different calls, whatever else they have in common. An alias,
-   a dated version and a route (`gpt-4o`, `gpt-4o-2024-08-06`, `openai/gpt-4o`) are the same model.
-1. Siblings of different scopes with the same provider response id that overlap in time are one call (an
-   instrumentor and the client's own tracing). So are spans of different traces with the same response id, if
-   one lies within the other in time and not both numbers of tokens differ: of different scopes, or of one
-   scope in different services that report the same usage (a client and a gateway, without propagation). One
-   scope of one service never records a call twice, so equal ids within it are two calls (some compatible
-   servers repeat ids).
-2. A span without response id and without a call below it, and a sibling of another scope are one call if one
-   lies within the other in time, or the first is a framework's (its partner key is `outer`) and the second
-   starts soon after it has ended (a framework's span of a stream may end before the request is sent), and
-   they report the same tokens or, where those are not known, the same question to the same requested model
-   (the same model suffices if one has no content and the client's span lies within the framework's).
-   The same holds for spans of different traces if one is a framework's and the other begins a trace, and for
-   partner keys with the same fact and opposite sides. A failed and an answered span are never one call by
-   this rule.
-3. A streamed call that one scope records as two spans (partner key `stream:…`) is paired by time.
-4. A span and its nearest model-call descendants of the same service: those with its response id are the same
-   call; failing that, the only one of them that lacks an id, or whose ancestor does, is. If one of several
-   was answered and the others failed, it is the one. A span above several such calls is a wrapper: it does
-   not count, and it supplies nothing. A span with an answer of its own above failed attempts only is a call.
-5. A span above calls of another service was answered by them (a gateway, an agent that is served as a model):
-   only these count. If one of them was answered by the same model it is the same call, whatever the ids.
-6. Of the spans of one call exactly one is counted: the one that knows the tokens, the innermost instrumentor
-   before the client's own span, the earliest. The others supply what it does not know.
+0. Spans with different response models are of different calls, whatever other values they share. An alias, a
+   dated version and a route (`gpt-4o`, `gpt-4o-2024-08-06`, `openai/gpt-4o`) are the same model.
+1. Siblings of different scopes with the same provider response id are one call if they overlap in time (an
+   instrumentor's span and the client's own). Spans of different traces with the same response id are one
+   call if one lies within the other in time, and input and output tokens do not both differ. They must be of
+   different scopes, or of one scope in different services with equal usage (a client and a gateway without
+   propagation). Equal ids within one scope of one service are different calls: one scope never records a
+   call twice, but some servers with a compatible API repeat ids.
+2. A span without response id and without a call below it is one call with a sibling of another scope if all
+   of these hold:
+   - One lies within the other in time. A framework's span (partner key `outer`) of a stream may also end
+     shortly before the other starts, since the request is sent later.
+   - They report the same tokens. If tokens are unknown: the same question to the same requested model. If
+     one has no content, the same requested model suffices if the client's span lies within the framework's.
+   - Both failed, or both were answered.
+   The same applies to spans of different traces if one is a framework's and the other is the root of its
+   trace, and to spans whose partner keys have the same fact and opposite sides.
+3. A streamed call that one scope records as two spans (partner key `stream:…`) is joined by time.
+4. A span is compared with the nearest model calls below it that are of the same service. A call with its
+   response id is the same call. Otherwise, if the span has an id, it is the same call as the only call below
+   without one; if the span has no id, as the only call below. If exactly one of several candidates was
+   answered and the others failed, it is that one. A span above several candidates is a wrapper: it does not
+   count, and supplies no values. A span with an answer above failed attempts only is a separate call.
+5. A span above calls of another service was answered by these (a gateway, or an agent served as a model):
+   only the calls below count. A single one with the same response model is the same call, whatever the
+   response ids.
+6. Of the spans of one call exactly one counts. In order of priority: the span that opens a stream, a span
+   that is not the Anthropic client's own, one with tokens, the innermost, one with a response id, the
+   earliest. The other spans supply the values that it lacks.
 
-For every span: what it lacks of content and finish reason comes from its own log events, before anything
-else. Its session, user, tags and environment come from itself, else from its nearest ancestor that has them,
-else, in traces of up to 500 spans, from the one value that all which have any agree on.
+First of all, content and finish reason that a span lacks are taken from its own log events. Session, user,
+tags and environment are inherited as `inheritance` describes.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
-from pulse_storage.reconciliation.call_groups import CallGroups, Join
+from pulse_storage.reconciliation.call_groups import CallGroups, CallsAbove, Join
 from pulse_storage.reconciliation.inheritance import (
     INHERITED,
     MAX_AGREEING_SPANS,
@@ -55,29 +58,31 @@ from pulse_storage.reconciliation.inheritance import (
     parents_first,
 )
 from pulse_storage.reconciliation.merge import merged_call, preference, with_content
+from pulse_storage.reconciliation.nesting import join_nested
+from pulse_storage.reconciliation.pairs import join_pairs
 from pulse_storage.reconciliation.skeletons import ContentSkeleton, OwnValue, Skeleton, SpanKey
 
 _INHERITED = frozenset(INHERITED)
 
 
 class Verdict(NamedTuple):
-    """What a row must say beyond its own span: whether it counts, and the columns that others complete."""
+    """The result for one row: whether it counts, and in which columns it differs from its span."""
 
     counted: bool
-    #: Column name to value, only where it differs from what the span says itself.
-    overrides: dict[str, OwnValue]
+    #: Column name to effective value, only for columns in which that is not the span's own value.
+    overrides: Overrides
 
 
 class Reason(NamedTuple):
-    """Why a model call's row counts, or does not, where other spans have a say in it."""
+    """Why the row of a model call counts or not, if it shares the call with other spans or is a wrapper."""
 
-    #: The row that counts for its call; None for a wrapper, whose calls below count.
+    #: The row that counts for the call; None for a wrapper: the calls below it count.
     counted: SpanKey | None
-    #: The other spans of the call, or the calls that the wrapper repeats.
+    #: The other spans of the call; for a wrapper, the calls below that it repeats.
     others: tuple[SpanKey, ...]
-    #: How the spans of the call were found to be one.
+    #: The pairs of spans by which the spans of the call were joined.
     joins: tuple[Join, ...]
-    #: Why this row counts rather than the others, or the counted one rather than this.
+    #: Why the row in `counted` counts instead of the other ones, as text for users; None for a wrapper.
     preferred: str | None
 
 
@@ -88,13 +93,17 @@ def reconcile(
     partial: Collection[bytes] = (),
     reasons: dict[SpanKey, Reason] | None = None,
 ) -> dict[SpanKey, Verdict]:
-    """The verdict on every span that is not simply as it says itself.
+    """Return the verdict on each span that has overrides or shares a call with other spans.
 
-    A span that is absent from the answer has no overrides and counts if it is a model call. `spans` must hold
-    each (trace id, span id) once, and so must `contents`, what log events tell of them. Cost is linear (but
-    for sorting) in the number of spans, whatever their parents say: cycles are cut, and depth is no matter.
-    Of the traces in `partial` not all spans are given: nothing follows from what all agree on. `reasons`, if
-    given, is filled in for people who ask why.
+    A span without a verdict has no overrides, and counts if it is a model call.
+
+    Args:
+        spans: the spans as received, without overrides; each (trace id, span id) once.
+        contents: the content of log events for these spans; each (trace id, span id) once.
+        partial: ids of traces of which `spans` has only a part; there, only ancestors supply values.
+        reasons: if given, filled with the reason for each span that shares a call or is a wrapper.
+
+    Takes time linear in the number of spans, except for sorting, at any depth. Cycles of parents are cut.
     """
     if len(spans) == 1 and not contents:
         return {}
@@ -108,8 +117,7 @@ def reconcile(
     calls = [span for span in spans if span.model_call]
     if len(calls) < 2:
         return verdicts
-    above = _calls_above(spans)
-    groups = CallGroups(calls, {call.key: above[call.key] for call in calls})
+    groups = _grouped(calls, _calls_above(spans))
     for wrapper, repeated in groups.wrappers:
         verdicts[wrapper.key] = Verdict(False, _overrides(verdicts, wrapper))
         if reasons is not None:
@@ -124,16 +132,16 @@ def reconcile(
             if not getattr(winner, column) and column not in overrides:
                 _supply(column, overrides, members, verdicts)
         if len({member.otel_trace_id for member in members}) > 1 and overrides.keys() <= _INHERITED:
-            # Marks a row whose partner is in another trace: what it takes from there is not inherited, and
-            # the fast path (`plain`) must not decide its trace alone.
+            # Mark a row with a partner in another trace by an override outside `INHERITED`, so that
+            # `inherited_overrides` does not decide its trace.
             overrides["status"] = winner.status
         verdicts[winner.key] = Verdict(True, overrides)
         if reasons is not None:
-            _give_reasons(reasons, groups, winner, members)
+            _add_reasons(reasons, groups, winner, members)
     return verdicts
 
 
-def _give_reasons(
+def _add_reasons(
     reasons: dict[SpanKey, Reason], groups: CallGroups, winner: Skeleton, members: Sequence[Skeleton]
 ) -> None:
     keys = {member.key for member in members}
@@ -141,14 +149,14 @@ def _give_reasons(
     for member in members:
         others = tuple(other.key for other in members if other is not member)
         rivals = [other for other in members if other is not winner] if member is winner else [member]
-        texts = dict.fromkeys(preference(winner, rival, groups.outer) for rival in rivals)
-        reasons[member.key] = Reason(winner.key, others, joins, "; ".join(texts))
+        preferred = dict.fromkeys(preference(winner, rival, groups.outer) for rival in rivals)
+        reasons[member.key] = Reason(winner.key, others, joins, "; ".join(preferred))
 
 
 def _completed(
     spans: Sequence[Skeleton], contents: Sequence[ContentSkeleton], verdicts: dict[SpanKey, Verdict]
 ) -> list[Skeleton]:
-    """The spans with what their events tell; notes in `verdicts` what their rows take from there."""
+    """Return the spans with content from their log events; add the overrides that result to `verdicts`."""
     by_key = {content.key: content for content in contents}
     completed: list[Skeleton] = []
     for span in spans:
@@ -161,18 +169,18 @@ def _completed(
     return completed
 
 
-def _overrides(verdicts: dict[SpanKey, Verdict], span: Skeleton) -> dict[str, OwnValue]:
+def _overrides(verdicts: dict[SpanKey, Verdict], span: Skeleton) -> Overrides:
     verdict = verdicts.get(span.key)
     return verdict.overrides if verdict else {}
 
 
 def _supply(
     column: str,
-    overrides: dict[str, OwnValue],
+    overrides: Overrides,
     members: Iterable[Skeleton],
     verdicts: dict[SpanKey, Verdict],
 ) -> None:
-    """Take the column from the first other span of the call that has it, itself or by inheritance."""
+    """Set an override to the effective value of the first member, by start, that has one; else do nothing."""
     for member in sorted(members, key=lambda member: member.order):
         value: OwnValue = getattr(member, column) or _overrides(verdicts, member).get(column)
         if value:
@@ -195,6 +203,16 @@ def _inherited(spans: Sequence[Skeleton], partial: Collection[bytes]) -> dict[by
         )
         for trace_id, values in own.items()
     }
+
+
+def _grouped(calls: Sequence[Skeleton], above: CallsAbove) -> CallGroups:
+    """Apply rules 0 to 5; `above` may have entries of spans that are not in `calls`."""
+    # Each join depends on the joins before it, so the order must not depend on that of arrival.
+    ordered = sorted(calls, key=lambda call: call.order)
+    groups = CallGroups(ordered, {call.key: above[call.key] for call in calls})
+    join_pairs(groups, ordered)
+    join_nested(groups, ordered)
+    return groups
 
 
 def _calls_above(spans: Sequence[Skeleton]) -> dict[SpanKey, Skeleton | None]:

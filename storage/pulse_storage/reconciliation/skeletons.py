@@ -1,4 +1,4 @@
-"""The skeleton of a stored span: what reconciling its trace needs to know of it."""
+"""Define the skeleton of a span: the columns that `reconcile` reads."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pulse_storage.rows import CostSource, SpanRow, Status, UsageSource
 #: (OTel trace id, span id): names a span within a project.
 SpanKey = tuple[bytes, bytes]
 
-#: Whatever a column that may be overridden can hold.
+#: A value of a column that can be overridden.
 OwnValue = str | int | float | bytes | tuple[str, ...] | None
 
 
@@ -19,7 +19,7 @@ REFERENCES = ("output_from", "request_from", "response_from")
 
 
 class Skeleton(NamedTuple):
-    """One span as it speaks of itself, whatever its stored row says by now."""
+    """The own values of one span, without the overrides of its stored row."""
 
     #: The row id (`ids.row_id`).
     id: bytes
@@ -69,24 +69,24 @@ class Skeleton(NamedTuple):
 
     @property
     def key(self) -> SpanKey:
-        """The span's name within its project."""
+        """The trace id and span id: unique within the project."""
         return self.otel_trace_id, self.otel_span_id
 
     @property
     def order(self) -> tuple[int, bytes, bytes]:
-        """A total order that no arrival can change: by start, then by id."""
+        """A sort key by start and ids: unique within the project, and independent of the order of arrival."""
         return self.start_ns, self.otel_trace_id, self.otel_span_id
 
     @property
     def end_ns(self) -> int:
-        """The span's end; its start if it has no latency."""
+        """The end in Unix nanoseconds; the start if the latency is unknown."""
         return self.start_ns + int((self.latency_ms or 0.0) * 1e6)
 
 
 class ContentSkeleton(NamedTuple):
-    """What log events tell of a span (`events.EventContent`), as far as reconciling needs to know it."""
+    """The columns that `reconcile` reads of a span's content from log events (`events.EventContent`)."""
 
-    #: Names the content where a row's texts and bodies are looked for; 16 bytes.
+    #: The id by which a row refers to this content (`output_from` and so on); 16 bytes.
     id: bytes
     otel_trace_id: bytes
     otel_span_id: bytes
@@ -99,34 +99,34 @@ class ContentSkeleton(NamedTuple):
 
     @property
     def key(self) -> SpanKey:
-        """The name of its span within the project."""
+        """The trace id and span id of the span: unique within the project."""
         return self.otel_trace_id, self.otel_span_id
 
 
 class ReconcileInputs(NamedTuple):
-    """All that is stored and bears on what counts in one trace."""
+    """All stored spans and contents that affect the reconciliation of one trace."""
 
-    #: The trace's spans, and those of other traces that may tell of the same calls, as they speak themselves.
+    #: The spans of the trace, and spans of other traces that may record the same calls.
     spans: list[Skeleton]
-    #: What log events tell of them.
+    #: The content that log events have for these spans.
     contents: list[ContentSkeleton]
-    #: False for a trace that is too large to be looked at as a whole; then only the span asked for and those
-    #: above it are here.
+    #: False for a trace that is too large to read as a whole: then `spans` has the requested span and its
+    #: ancestors only.
     whole: bool
 
 
 def skeleton(row: SpanRow, id: bytes) -> Skeleton:
-    """The skeleton of a row that is not stored yet."""
+    """Return the skeleton of a new row; `id` is its row id (`ids.row_id`)."""
     has = (row.output_text is not None, row.request_body is not None, row.response_body is not None)
     return Skeleton._make((id, *_skeleton_fields(row), *has))
 
 
 _skeleton_fields = itemgetter(*(SpanRow._fields.index(field) for field in Skeleton._fields[1:-3]))
 
-#: Columns that never differ between a span and its row: what identifies and places the span.
+#: Columns that cannot be overridden.
 _FIXED = {
     "id", "otel_trace_id", "otel_span_id", "parent_span_id", "start_ns", "model_call", "dialect", "scope",
     "partner_key", "service", "has_output_text", "has_request_body", "has_response_body",
 }  # fmt: skip
-#: Columns in which a row may differ from its span after reconciliation.
+#: Columns in which a row can differ from its span after reconciliation.
 OVERRIDABLE = tuple(field for field in Skeleton._fields if field not in _FIXED)
