@@ -34,7 +34,7 @@ from benchmarks.storage_engines import Engine, Postgres, Sqlite
 from benchmarks.storage_reads import reads
 from benchmarks.storage_reads_during_writes import ReadsDuringWrites, reads_during_writes
 from benchmarks.storage_rows import PROJECTS, month_of_rows
-from pulse_storage import SpanRow, Store, open_storage
+from pulse_storage import ReadPriority, SpanRow, Store, open_storage
 from pulse_storage.errors import QueryTooSlow
 
 _CALL_ROWS = 500
@@ -96,7 +96,8 @@ def main() -> None:
 async def _measure(
     engine: Engine, count: int, rows: Iterator[SpanRow] | None, options: argparse.Namespace
 ) -> _Measured:
-    storage = open_storage(engine.url, max_queue_mib=512)
+    priority = ReadPriority()
+    storage = open_storage(engine.url, max_queue_mib=512, priority=priority)
     seen = _Measured(type(engine).__name__, count)
     if rows is not None:
         for number in range(PROJECTS):
@@ -110,7 +111,7 @@ async def _measure(
                 break
     _PROGRESS.print(f"{seen.engine}: reads during writes")
     seen.during_writes = await reads_during_writes(
-        storage, engine.url, bodies=options.bodies, repeat=options.repeat
+        storage, priority, engine.url, bodies=options.bodies, repeat=options.repeat
     )
     await storage.close()
     return seen

@@ -28,7 +28,7 @@ from typing import Literal, Self
 import uvloop
 
 from benchmarks.storage_rows import BEFORE_NS, PROJECT, month_of_rows
-from pulse_storage import SpanRow, StorageAdapter, open_storage
+from pulse_storage import ReadPriority, SpanRow, StorageAdapter, open_storage
 from pulse_storage.filters import Page, TraceFilter
 
 _CALL_ROWS = 500
@@ -59,7 +59,7 @@ class ReadsDuringWrites:
 
 
 async def reads_during_writes(
-    storage: StorageAdapter, url: str, *, bodies: bool, repeat: float
+    storage: StorageAdapter, priority: ReadPriority, url: str, *, bodies: bool, repeat: float
 ) -> list[ReadsDuringWrites]:
     """Measure lists of the newest fifty rows by both readers. Each run stores new rows.
 
@@ -75,9 +75,9 @@ async def reads_during_writes(
         for _ in range(rounds):
             here.idle_ms += await _read(storage, reads)
             apart.idle_ms += await loop.run_in_executor(process, _read_apart, reads)
-            with _Writing(storage, rows, calls, here):
+            with _Writing(storage, priority, rows, calls, here):
                 here.busy_ms += await _read(storage, reads)
-            with _Writing(storage, rows, calls, apart):
+            with _Writing(storage, priority, rows, calls, apart):
                 apart.busy_ms += await loop.run_in_executor(process, _read_apart, reads)
             with computing():
                 here.computing_ms += await _read(storage, reads)
@@ -89,9 +89,15 @@ class _Writing:
     """Keeps the writer busy from several threads, as the collector does, and counts the stored rows."""
 
     def __init__(
-        self, storage: StorageAdapter, rows: Iterator[SpanRow], calls: int, seen: ReadsDuringWrites
+        self,
+        storage: StorageAdapter,
+        priority: ReadPriority,
+        rows: Iterator[SpanRow],
+        calls: int,
+        seen: ReadsDuringWrites,
     ) -> None:
         self._storage = storage
+        self._priority = priority
         self._seen = seen
         self._calls = [list(islice(rows, _CALL_ROWS)) for _ in range(calls)]
         self._is_over = threading.Event()
@@ -115,7 +121,7 @@ class _Writing:
 
     def _write(self) -> None:
         while self._calls and not self._is_over.is_set():
-            self._storage.give_way()
+            self._priority.yield_to_readers()
             self._stored.append(self._storage.submit(self._calls.pop()).result().stored)
 
 

@@ -20,6 +20,7 @@ from pulse_query_api.auth import ReadAccess
 from pulse_query_api.routes.health import health_routes
 from pulse_server.prices_file import file_prices
 from pulse_server.settings import Settings
+from pulse_storage import ReadPriority
 from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing
 
@@ -48,8 +49,12 @@ class Apps:
         self.explainer.close()
 
 
-def build_apps(settings: Settings, storage: Store, only: Role | None) -> Apps:
+def build_apps(
+    settings: Settings, storage: Store, only: Role | None, priority: ReadPriority | None = None
+) -> Apps:
     """Build the applications of a process with the role `only`, or with both roles if it is None.
+
+    `priority` is that of the store: threads that map spans yield to its reads.
 
     Raises SettingError if the prices file cannot be used.
     """
@@ -80,7 +85,7 @@ def build_apps(settings: Settings, storage: Store, only: Role | None) -> Apps:
         max_body_bytes=max_body_bytes,
         max_spans=settings.max_spans_per_request,
         registry=registry,
-        checkpoint=storage.give_way,
+        checkpoint=(priority or ReadPriority()).yield_to_readers,
     )
     ingest = [*otlp_routes(collector), *batch_routes(collector), *explain]
     health = health_routes(storage, ReadAccess(keys), registry)

@@ -27,6 +27,7 @@ from pulse_server.logs import configure_logs
 from pulse_server.maintenance import run_maintenance
 from pulse_server.settings import SettingError, Settings
 from pulse_server.store import opened_store, prepare_data_dir
+from pulse_storage import ReadPriority
 from pulse_storage.errors import StorageError
 from pulse_storage.keys import KeyRing
 
@@ -72,10 +73,11 @@ async def _serve(
     settings: Settings, only: Role | None, main: socket.socket, otlp: socket.socket | None
 ) -> None:
     stopping = _stop_on_signals()
-    async with opened_store(settings) as storage:
+    priority = ReadPriority()
+    async with opened_store(settings, priority) as storage:
         key = await ensure_first_project(storage, settings)
         project = next((project.name for project in await storage.list_projects()), None)
-        apps = build_apps(settings, storage, only)
+        apps = build_apps(settings, storage, only, priority)
         http = [HttpServer(apps.main, main, grace_s=_GRACE_S, lifespan=True)]
         if otlp is not None and apps.otlp is not None:
             http.append(HttpServer(apps.otlp, otlp, grace_s=_GRACE_S, lifespan=False))

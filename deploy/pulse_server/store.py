@@ -12,19 +12,19 @@ from pathlib import Path
 from pulse_server.arguments import CommandFailed
 from pulse_server.banner import store_location
 from pulse_server.settings import SettingError, Settings
-from pulse_storage import open_storage
+from pulse_storage import ReadPriority, open_storage
 from pulse_storage.engines import Store, is_new
 
 
 @contextlib.asynccontextmanager
-async def opened_store(settings: Settings) -> AsyncGenerator[Store]:
+async def opened_store(settings: Settings, priority: ReadPriority | None = None) -> AsyncGenerator[Store]:
     """Open the configured store, creating it and applying migrations if needed; close it at the end.
 
     Raises SettingError if the data directory cannot be used, StoreUnusable if the store cannot.
     """
     prepare_data_dir(settings.data_dir)
     # In a thread: opening may run long migrations, and the event loop has to handle signals meanwhile.
-    storage = await asyncio.to_thread(open_storage, settings.database_url)
+    storage = await asyncio.to_thread(open_storage, settings.database_url, priority=priority)
     try:
         yield storage
     finally:

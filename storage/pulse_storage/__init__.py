@@ -14,6 +14,7 @@ from pulse_storage.errors import (
     StoreUnusable,
 )
 from pulse_storage.rows import ApiKey, IngestResult, Project, ProjectPrices, SpanRow, TraceRecord
+from pulse_storage.runtime.read_priority import ReadPriority
 
 __all__ = [
     "ApiKey",
@@ -22,6 +23,7 @@ __all__ = [
     "InvalidCursor",
     "Project",
     "ProjectPrices",
+    "ReadPriority",
     "SchemaTooNew",
     "SpanRow",
     "StorageAdapter",
@@ -35,9 +37,11 @@ __all__ = [
 ]
 
 
-def open_storage(url: str, *, max_queue_mib: int = 64) -> Store:
+def open_storage(url: str, *, max_queue_mib: int = 64, priority: ReadPriority | None = None) -> Store:
     """Open the store of a URL (`sqlite:///PATH` or `postgresql://…`); create and migrate it if necessary.
 
-    `max_queue_mib` is the maximum size of the write queue. Raises StoreUnusable with the fix.
+    `max_queue_mib` is the maximum size of the write queue. `priority` delays other threads of the process
+    while the store reads. Raises StoreUnusable with the fix.
     """
-    return engine_of(url).open(url, max_queue_bytes=max_queue_mib << 20)
+    priority = priority or ReadPriority()
+    return engine_of(url).open(url, max_queue_bytes=max_queue_mib << 20, priority=priority)

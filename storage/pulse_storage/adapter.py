@@ -54,13 +54,6 @@ class StorageAdapter(Protocol):
         """
         ...
 
-    def give_way(self) -> None:
-        """Wait while an answer of this store is under way in this process, but not long.
-
-        For threads that compute beside it, as often as they like. Whoever runs an event loop does not wait.
-        """
-        ...
-
     async def ingest(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> IngestResult:
         """`submit`, awaited. Cancelling the wait does not take the rows back."""
         ...

@@ -9,6 +9,7 @@ from pulse_storage.adapter import StorageAdapter
 from pulse_storage.control_store import ControlStore
 from pulse_storage.errors import StoreUnusable
 from pulse_storage.runtime.files import NoteBytes
+from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.sqlite.engine import SqliteEngine
 
 _POSTGRES_SCHEMES = ("postgresql", "postgres")
@@ -21,8 +22,8 @@ class Store(StorageAdapter, ControlStore, Protocol):
 class Engine(Protocol):
     """A kind of store. Every method raises StoreUnusable, with what would fix it, if it cannot be used."""
 
-    def open(self, url: str, *, max_queue_bytes: int) -> Store:
-        """Open the store; create and migrate it if need be."""
+    def open(self, url: str, *, max_queue_bytes: int, priority: ReadPriority) -> Store:
+        """Open the store; create and migrate it if need be. Its reads have `priority` over its writer."""
         ...
 
     def pending(self, url: str) -> list[str]:

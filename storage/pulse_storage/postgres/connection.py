@@ -21,7 +21,7 @@ from pulse_storage.postgres.dialect import PostgresDialect, bigints
 from pulse_storage.postgres.locks import NEXT_TURN, PROJECTS, STORING, USAGE_KEYS, lock_key, response_lock_key
 from pulse_storage.postgres.rows import Rows, fetch_rows
 from pulse_storage.reconciliation.partner_keys import partner_fact
-from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.sql.connection import SqlDialect, SqlValue, Values
 
 #: A batch that would need more locks than this takes one that excludes all others: their table is bounded.
@@ -53,7 +53,7 @@ class NeedsExclusiveLock(Exception):
     """Another process holds a lock that this transaction needs: run it again with `exclusive=True`."""
 
 
-def connect(url: str, *, prepares: bool = False, way: RightOfWay | None = None) -> PostgresConnection:
+def connect(url: str, *, prepares: bool = False, priority: ReadPriority | None = None) -> PostgresConnection:
     """A new connection; it `prepares` what it executes often, but never through a pooler.
 
     A pooler may put another server process behind the connection, in which a statement of the same name is
@@ -85,7 +85,7 @@ def connect(url: str, *, prepares: bool = False, way: RightOfWay | None = None) 
     # Of one type whatever their size, so that a statement is prepared once.
     raw.adapters.register_dumper(int, Int8BinaryDumper)
     register_arrays(raw.adapters)
-    return PostgresConnection(raw, is_ours=is_ours, way=way)
+    return PostgresConnection(raw, is_ours=is_ours, priority=priority)
 
 
 def is_pooled(raw: psycopg.Connection[Values]) -> bool:
@@ -115,17 +115,17 @@ class PostgresConnection:
     """See `sql.connection.Connection`; transactions are begun and ended by methods.
 
     `is_ours`: no pooler is in between, so settings and prepared statements outlive a transaction. A
-    connection that writes yields to reads, see `way`, before each statement.
+    connection that writes yields to reads, before each statement.
     """
 
     dialect: SqlDialect = PostgresDialect()
 
     def __init__(
-        self, raw: psycopg.Connection[Values], *, is_ours: bool = False, way: RightOfWay | None = None
+        self, raw: psycopg.Connection[Values], *, is_ours: bool = False, priority: ReadPriority | None = None
     ) -> None:
         self.raw = raw
         self._is_ours = is_ours
-        self._way = way or RightOfWay()
+        self.priority = priority or ReadPriority()
         #: It keeps its last result, so each transaction has a new one.
         self._cursor = raw.cursor(binary=True)
         self._read_with = ""
@@ -194,7 +194,7 @@ class PostgresConnection:
 
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Rows:
         """See Connection."""
-        self._way.give_way()
+        self.priority.yield_to_readers()
         cursor = self._cursor.execute(_numbered(sql), _cleaned(bindings or ()))
         rows = fetch_rows(cursor)
         return Rows(lambda: rows)

@@ -24,7 +24,6 @@ from pulse_storage.postgres.translate_errors import (
     unavailable,
 )
 from pulse_storage.rows import IngestResult
-from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare, Table
 from pulse_storage.sql.writing.ingest import Ingest
@@ -55,9 +54,8 @@ _UNKNOWN_TABLES = (
 class PostgresDatabase:
     """One connection that writes, opened anew when it is lost. Only the writer's thread uses it."""
 
-    def __init__(self, link: ReconnectingConnection, way: RightOfWay | None = None) -> None:
+    def __init__(self, link: ReconnectingConnection) -> None:
         self._link = link
-        self._way = way or RightOfWay()
         self._partitioned_s = time.monotonic()
         self._unanalyzed_rows = 0
         self._ingest: Ingest | None = None
@@ -65,14 +63,14 @@ class PostgresDatabase:
 
     def store(self, calls: Sequence[WriteRequest]) -> list[IngestResult]:
         """Commit the rows of all calls; what each call becomes."""
-        incoming = incoming_rows_of(self._way.each(calls))
+        incoming = incoming_rows_of(calls)
         # Storing rows again changes nothing, so even a commit whose answer was lost may be repeated.
         try:
             outcomes = self._transact(lambda _, ingest: ingest.store_together(incoming), repeatable=True)
         except DATA_ERRORS:
             outcomes = self._transact(lambda _, ingest: ingest.store(incoming), repeatable=True)
         self._unanalyzed_rows += len(incoming)
-        return results_for(self._way.each(calls), outcomes)
+        return results_for(calls, outcomes)
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
         """Commit log events and what they change."""
@@ -196,5 +194,5 @@ class PostgresDatabase:
 
     def _ingest_through(self, connection: PostgresConnection) -> Ingest:
         if self._ingest is None or self._ingests_through is not connection:
-            self._ingest, self._ingests_through = Ingest(connection, self._way), connection
+            self._ingest, self._ingests_through = Ingest(connection), connection
         return self._ingest

@@ -12,6 +12,7 @@ from pulse_storage.postgres.case_folding import folded_pattern
 from pulse_storage.postgres.translate_errors import DATA_ERRORS
 from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, SLOT
 from pulse_storage.rows import SpanRow, columns_of
+from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.sql.connection import Connection, IdRange, SqlValue, Values
 from pulse_storage.sql.tables.spans import BODY_COLUMNS, COLUMNS
 
@@ -55,9 +56,10 @@ _PROJECT_AT, _ID_AT = COLUMNS.index("project"), COLUMNS.index("id")
 
 
 class _ByDriver(Protocol):
-    """A connection whose driver's own can be had: COPY is not among what the shared code asks of one."""
+    """The parts of a PostgresConnection that COPY needs."""
 
     raw: psycopg.Connection[Values]
+    priority: ReadPriority
 
 
 #: No partner of a text is beyond so many; equal ids are not repeated as often within seconds.
@@ -257,7 +259,7 @@ class PostgresDialect:
         keys: list[Values] = []
         with raw.cursor() as cursor, cursor.copy(_COPY_ROWS) as copy:
             copy.set_types(_ROW_TYPES)
-            for row in rows:
+            for row in driver.priority.each(rows):
                 copy.write_row(row)
                 if bodies:
                     keys.append((row[_PROJECT_AT], row[_ID_AT]))

@@ -19,7 +19,7 @@ from pulse_storage.postgres.readers import PostgresReaders
 from pulse_storage.postgres.reconnecting_connection import ConnectBackoff, ReconnectingConnection
 from pulse_storage.postgres.translate_errors import unusable
 from pulse_storage.runtime.files import NoteBytes
-from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.sql.storage import SqlStorage
 
 _log = logging.getLogger(__name__)
@@ -29,19 +29,18 @@ _OLDEST = 140000
 class PostgresEngine:
     """See Engine."""
 
-    def open(self, url: str, *, max_queue_bytes: int) -> SqlStorage:
+    def open(self, url: str, *, max_queue_bytes: int, priority: ReadPriority) -> SqlStorage:
         """See Engine."""
         self.apply(url)
         for warning in self.durability_warnings(url):
             _log.warning("%s", warning)
-        server, way = ConnectBackoff(url), RightOfWay()
+        server = ConnectBackoff(url)
         return SqlStorage(
-            PostgresDatabase(ReconnectingConnection(server, way), way),
-            PostgresReaders(server, threads=2, way=way),
-            PostgresReaders(server, threads=2, short=True, way=way),
+            PostgresDatabase(ReconnectingConnection(server, priority)),
+            PostgresReaders(server, threads=2, priority=priority),
+            PostgresReaders(server, threads=2, short=True, priority=priority),
             PostgresReaders(server, threads=1),
-            listers=PostgresReaders(server, threads=2, short=True, way=way),
-            way=way,
+            listers=PostgresReaders(server, threads=2, short=True, priority=priority),
             max_queue_bytes=max_queue_bytes,
         )
 

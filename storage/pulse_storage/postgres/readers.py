@@ -12,7 +12,7 @@ import psycopg
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.postgres.connection import PostgresConnection
 from pulse_storage.postgres.reconnecting_connection import ConnectBackoff, ReconnectingConnection
-from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.runtime.thread_pool import LifoThreadPool
 
 _Result = TypeVar("_Result")
@@ -40,12 +40,17 @@ class PostgresReaders:
     """
 
     def __init__(
-        self, server: ConnectBackoff, *, threads: int, short: bool = False, way: RightOfWay | None = None
+        self,
+        server: ConnectBackoff,
+        *,
+        threads: int,
+        short: bool = False,
+        priority: ReadPriority | None = None,
     ) -> None:
         self._server = server
         self._settings: LiteralString = _SHORT_SETTINGS if short else _SETTINGS
         self._closing = False
-        self._threads = LifoThreadPool(threads, "pulse-read", way)
+        self._threads = LifoThreadPool(threads, "pulse-read", priority)
         self._mine = threading.local()
         self._links: list[ReconnectingConnection] = []
 

@@ -12,7 +12,7 @@ import psycopg
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.postgres.connection import PostgresConnection, connect, place_of
 from pulse_storage.postgres.translate_errors import LOST_PREPARED_STATEMENTS, is_lost, unavailable
-from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.read_priority import ReadPriority
 
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 0.1
@@ -56,11 +56,11 @@ class ConnectBackoff:
 
 
 class ReconnectingConnection:
-    """One thread's connection; one that writes gives `way` to answers."""
+    """One thread's connection; one that writes yields to reads (`priority`)."""
 
-    def __init__(self, server: ConnectBackoff, way: RightOfWay | None = None) -> None:
+    def __init__(self, server: ConnectBackoff, priority: ReadPriority | None = None) -> None:
         self.server = server
-        self._way = way
+        self._priority = priority
         self._connection: PostgresConnection | None = None
 
     def connection(self) -> PostgresConnection:
@@ -70,7 +70,7 @@ class ReconnectingConnection:
             self.server.check()
             try:
                 connection = self._connection = connect(
-                    self.server.url, prepares=self.server.prepares, way=self._way
+                    self.server.url, prepares=self.server.prepares, priority=self._priority
                 )
             except psycopg.Error as error:
                 failure = unavailable(self.server.place, error)

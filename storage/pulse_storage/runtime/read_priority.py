@@ -1,4 +1,4 @@
-"""Lets whoever computes wait while an answer is under way: one interpreter runs one thread at a time."""
+"""ReadPriority: cooperative priority for reads over CPU-bound threads of the same process (ADR 0015)."""
 
 from __future__ import annotations
 
@@ -10,66 +10,67 @@ from typing import TypeVar
 
 _Item = TypeVar("_Item")
 
-#: What a thread waits for the answers that are under way, at most; each answer makes it wait once.
+#: A thread waits for the reads in progress at most this long; for each read it waits once.
 _LONGEST_S = 0.016
 
 
-class _Mine(threading.local):
-    """What a thread has waited for: so many answers had begun, and until then it waits for no other."""
+class _WaitState(threading.local):
+    """How many reads had started when the thread last waited, and the earliest time of its next wait."""
 
     seen = 0
     not_before_s = 0.0
 
 
-class RightOfWay:
-    """Counts answers under way; the writer and others that compute give way to them in the midst of a batch.
+class ReadPriority:
+    """Counts reads in progress; threads that write or map spans wait for them between two steps.
 
-    A reader gives up the interpreter's lock at each row, and without this gets it back only when the switch
-    interval of a thread that computes is over. Each thread keeps half of its time, however much is read.
+    The interpreter runs one thread at a time. A read releases the interpreter's lock at each row, and gets it
+    back only after the switch interval of a CPU-bound thread. A thread that yields keeps at least half of its
+    time, however many reads there are.
     """
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.Lock())
-        self._under_way = 0
-        self._begun = 0
-        self._mine = _Mine()
+        self._in_progress = 0
+        self._started = 0
+        self._wait_state = _WaitState()
 
-    def begin(self) -> None:
-        """An answer is asked for. From any thread."""
+    def read_started(self) -> None:
+        """Count a read as in progress. Thread-safe."""
         with self._changed:
-            self._under_way += 1
-            self._begun += 1
+            self._in_progress += 1
+            self._started += 1
 
-    def end(self) -> None:
-        """An answer has been given. From any thread."""
+    def read_finished(self) -> None:
+        """Count a read as finished. Thread-safe."""
         with self._changed:
-            self._under_way -= 1
-            if not self._under_way:
+            self._in_progress -= 1
+            if not self._in_progress:
                 self._changed.notify_all()
 
-    def give_way(self) -> None:
-        """Wait until no answer is under way, but not long. From any thread, as often as it likes.
+    def yield_to_readers(self) -> None:
+        """Wait until no read is in progress, at most 16 ms and once for each read. Thread-safe, cheap.
 
-        In one that runs an event loop nothing is done: it may be the one that answers.
+        Returns at once in a thread that runs an event loop, since that thread may serve the read.
         """
-        if not self._under_way:
+        if not self._in_progress:
             return
-        mine = self._mine
-        if mine.seen == self._begun:
+        state = self._wait_state
+        if state.seen == self._started:
             return
         began_s = time.monotonic()
-        if began_s < mine.not_before_s or _runs_a_loop():
+        if began_s < state.not_before_s or _runs_a_loop():
             return
         with self._changed:
-            self._changed.wait_for(lambda: not self._under_way, _LONGEST_S)
-            mine.seen = self._begun
+            self._changed.wait_for(lambda: not self._in_progress, _LONGEST_S)
+            state.seen = self._started
         now_s = time.monotonic()
-        mine.not_before_s = now_s + (now_s - began_s)
+        state.not_before_s = now_s + (now_s - began_s)
 
     def each(self, items: Iterable[_Item]) -> Iterator[_Item]:
-        """The items; gives way before each."""
+        """Yield the items, and yield to readers before each."""
         for item in items:
-            self.give_way()
+            self.yield_to_readers()
             yield item
 
 

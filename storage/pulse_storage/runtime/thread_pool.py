@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import TypeVar
 
 from pulse_storage.errors import StoreUnavailable
-from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.read_priority import ReadPriority
 
 _Result = TypeVar("_Result")
 
@@ -27,8 +27,8 @@ class LifoThreadPool:
     server process, are still in the CPU caches. That saves a seventh of the time of a short list.
     """
 
-    def __init__(self, threads: int, name: str, way: RightOfWay | None = None) -> None:
-        self._way = way or RightOfWay()
+    def __init__(self, threads: int, name: str, priority: ReadPriority | None = None) -> None:
+        self._priority = priority or ReadPriority()
         self._is_open = True
         #: Guards `_is_open`, `_backlog` and `_idle`.
         self._lock = threading.Lock()
@@ -74,12 +74,12 @@ class LifoThreadPool:
                 self._idle.pop().put(work)
             else:
                 self._backlog.append(work)
-        self._way.begin()
+        self._priority.read_started()
         try:
             return await answer
         finally:
             # In the next iteration: the writer thread that this wakes would compete with the coroutine.
-            loop.call_soon(self._way.end)
+            loop.call_soon(self._priority.read_finished)
 
     def close(self) -> None:
         """Run what is queued, then end the threads. Blocks until then; may be called again."""

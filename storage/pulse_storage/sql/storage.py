@@ -26,7 +26,6 @@ from pulse_storage.ids import decode_cursor
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import IngestResult, SpanRow, TraceRecord
-from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.runtime.writer import Writer
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.control import SqlControlStore
@@ -65,13 +64,10 @@ class SqlStorage(SqlControlStore):
         quick_readers: Readers,
         searchers: Readers,
         *,
-        way: RightOfWay,
         max_queue_bytes: int,
         listers: Readers | None = None,
     ) -> None:
         super().__init__(database, Writer(database, max_queue_bytes=max_queue_bytes), quick_readers)
-        #: See StorageAdapter; not a method around it, since it is called for every span.
-        self.give_way = way.give_way
         self._readers = readers
         self._searchers = searchers
         self._listers = listers or readers

@@ -12,7 +12,7 @@ from typing import cast
 import apsw
 
 from pulse_storage.errors import QueryTooSlow, StorageError, StoreUnavailable, StoreUnusable
-from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.sql.connection import SqlDialect, SqlValue
 from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.dialect import SqliteDialect, holds_folded
@@ -65,20 +65,20 @@ class SqliteConnection(apsw.Connection):
 
 
 class _WriterConnection(SqliteConnection):
-    """The connection that writes; before each statement and each of its rows it lets answers go first."""
+    """The connection that writes; before each statement and each of its rows it yields to reads."""
 
-    way = RightOfWay()
+    priority = ReadPriority()
 
     def execute(self, *arguments: object) -> object:  # pyright: ignore[reportIncompatibleMethodOverride]
         """See Connection."""
-        self.way.give_way()
+        self.priority.yield_to_readers()
         return _driver_execute(self, *arguments)
 
     def executemany(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, sql: str, rows: Iterable[Sequence[SqlValue]], /
     ) -> object:
         """See Connection."""
-        return _driver_executemany(self, sql, self.way.each(rows))
+        return _driver_executemany(self, sql, self.priority.each(rows))
 
 
 #: Untyped: the driver's own annotations need a newer Python.
@@ -97,17 +97,17 @@ def sqlite_path(url: str) -> Path:
     return Path(path).expanduser()
 
 
-def open_writer(path: Path, way: RightOfWay | None = None) -> ApswConnection:
+def open_writer(path: Path, priority: ReadPriority | None = None) -> ApswConnection:
     """The connection that writes and checkpoints; makes the file if there is none. Raises StoreUnusable.
 
-    Two processes may each have one on the same file: they take turns by SQLite's locks. It gives `way` to
-    answers before each statement, and between the rows of one.
+    Two processes may each have one on the same file: they take turns by SQLite's locks. It yields
+    to reads before each statement, and between the rows of one.
     """
     try:
         _create_private(path)
         _refuse_orphaned_log(path)
         writer = _WriterConnection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
-        writer.way = way or RightOfWay()
+        writer.priority = priority or ReadPriority()
         connection = cast("ApswConnection", writer)
         _set_up_writer(connection, path)
     except (apsw.Error, OSError) as error:

@@ -12,7 +12,7 @@ import apsw
 from pulse_storage.errors import StorageError, StoreUnavailable
 from pulse_storage.events import Assemble, EventPart
 from pulse_storage.rows import IngestResult
-from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare, Table
 from pulse_storage.sql.writing.ingest import Ingest
@@ -50,10 +50,10 @@ class SqliteDatabase:
         self,
         connection: ApswConnection,
         path: Path,
-        way: RightOfWay | None = None,
+        priority: ReadPriority | None = None,
         gate: ReadGate | None = None,
     ) -> None:
-        self._way = way or RightOfWay()
+        self._priority = priority or ReadPriority()
         self._gate = gate or ReadGate()
         self._path = path
         self._log_pages = 0
@@ -64,7 +64,7 @@ class SqliteDatabase:
     def _use(self, connection: ApswConnection) -> None:
         self._connection = connection
         self._page_bytes = int(str(connection.pragma("page_size")))
-        self._ingest = Ingest(connection, self._way)
+        self._ingest = Ingest(connection)
         connection.set_wal_hook(self._note_log)
 
     def _note_log(self, connection: object, name: str, pages: int) -> int:
@@ -73,9 +73,9 @@ class SqliteDatabase:
 
     def store(self, calls: Sequence[WriteRequest]) -> list[IngestResult]:
         """Commit the rows of all calls; what each call becomes."""
-        incoming = incoming_rows_of(self._way.each(calls))
+        incoming = incoming_rows_of(calls)
         outcomes = self.transact(lambda _: self._ingest.store(incoming))
-        return results_for(self._way.each(calls), outcomes)
+        return results_for(calls, outcomes)
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
         """Commit log events and what they change."""
@@ -189,6 +189,6 @@ class SqliteDatabase:
             self._connection.set_busy_timeout(BUSY_TIMEOUT_MS)
 
     def _reopen(self) -> None:
-        fresh = open_writer(self._path, self._way)
+        fresh = open_writer(self._path, self._priority)
         self._connection.close()
         self._use(fresh)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pulse_storage.runtime.files import NoteBytes
-from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.sql.storage import SqlStorage
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.backup import back_up_file, restore_file
@@ -18,22 +18,21 @@ from pulse_storage.sqlite.readers import SqliteReaders
 class SqliteEngine:
     """See Engine."""
 
-    def open(self, url: str, *, max_queue_bytes: int) -> SqlStorage:
+    def open(self, url: str, *, max_queue_bytes: int, priority: ReadPriority) -> SqlStorage:
         """See Engine."""
         path = sqlite_path(url)
-        way, gate = RightOfWay(), ReadGate()
-        connection = open_writer(path, way)
+        gate = ReadGate()
+        connection = open_writer(path, priority)
         try:
             schema.apply_to(connection, path)
         except BaseException:
             connection.close()
             raise
         return SqlStorage(
-            SqliteDatabase(connection, path, way, gate),
-            SqliteReaders(path, threads=3, way=way, gate=gate),
-            SqliteReaders(path, threads=2, way=way, gate=gate),
+            SqliteDatabase(connection, path, priority, gate),
+            SqliteReaders(path, threads=3, priority=priority, gate=gate),
+            SqliteReaders(path, threads=2, priority=priority, gate=gate),
             SqliteReaders(path, threads=1, gate=gate),
-            way=way,
             max_queue_bytes=max_queue_bytes,
         )
 

@@ -11,7 +11,7 @@ from typing import TypeVar
 import apsw
 
 from pulse_storage.errors import StoreUnavailable, StoreUnusable
-from pulse_storage.runtime.read_priority import RightOfWay
+from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.runtime.thread_pool import LifoThreadPool
 from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import open_reader, unavailable
@@ -33,14 +33,14 @@ class SqliteReaders:
         *,
         threads: int,
         max_read_s: float = 10.0,
-        way: RightOfWay | None = None,
+        priority: ReadPriority | None = None,
         gate: ReadGate | None = None,
     ) -> None:
         self._path = path
         self._max_read_s = max_read_s
         self._closing = False
         self._gate = gate or ReadGate()
-        self._threads = LifoThreadPool(threads, "pulse-read", way)
+        self._threads = LifoThreadPool(threads, "pulse-read", priority)
         self._mine = threading.local()
         self._opened: list[ApswConnection] = []
 

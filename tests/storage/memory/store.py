@@ -59,9 +59,6 @@ class MemoryStore(MemoryControl):
         self.maintenance = MemoryMaintenance(self)
         self.raw = MemoryRaw(self)
 
-    def give_way(self) -> None:
-        pass
-
     def submit(
         self, rows: Sequence[SpanRow], *, keep_all: bool = False, within_s: float = math.inf
     ) -> Future[IngestResult]:

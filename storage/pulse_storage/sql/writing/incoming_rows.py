@@ -14,7 +14,6 @@ from pulse_storage.reconciliation.inheritance import Outline, Overrides, inherit
 from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import Skeleton, SpanKey, skeleton
 from pulse_storage.rows import SpanRow
-from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.sql.connection import Cursor, Values
 from pulse_storage.sql.tables.blocks import save_documents
 from pulse_storage.sql.tables.rollups import Facts
@@ -58,13 +57,10 @@ class IncomingRows:
     Call the methods in their order, each one for all projects before the next one.
     """
 
-    def __init__(
-        self, updates: RowUpdates, way: RightOfWay, sources: CallSources, incoming: Sequence[IncomingRow]
-    ) -> None:
+    def __init__(self, updates: RowUpdates, sources: CallSources, incoming: Sequence[IncomingRow]) -> None:
         self._updates = updates
         self._related = updates.related
         self._connection = updates.connection
-        self._way = way
         self._incoming = incoming
         self._ids: list[bytes] = []
         #: What is to be stored: by trace and span id, and with ids.
@@ -86,7 +82,7 @@ class IncomingRows:
         """Compute the row ids, while the server reads the outlines."""
         self._ids = [
             row_id(row.project_id, row.otel_trace_id, row.otel_span_id, row.start_ns)
-            for row, _ in self._way.each(self._incoming)
+            for row, _ in self._incoming
         ]
 
     def deduplicate(self) -> list[Outcome | str]:
@@ -100,7 +96,6 @@ class IncomingRows:
         outcomes: list[Outcome | str] = []
         retains = marks.drops
         for id, (row, wanted) in zip(self._ids, self._incoming, strict=True):
-            self._way.give_way()
             trace_id, span_id = row.otel_trace_id, row.otel_span_id
             trace = new.get(trace_id)
             if (trace is not None and span_id in trace) or related.holds(trace_id, span_id):
@@ -131,7 +126,6 @@ class IncomingRows:
         verdicts = self._verdicts = self._reconcile_others(plain)
         updates = self._updates
         for id, row in self._rows:
-            self._way.give_way()
             counted, shown, references = row.model_call, row, None
             if row.otel_trace_id not in plain:
                 references = NO_REFERENCES
@@ -201,7 +195,6 @@ class IncomingRows:
         related, plain = self._related, dict[bytes, dict[bytes, Overrides]]()
         linked = {span.otel_trace_id for spans in self._partners.linked() for span in spans}
         for trace_id, new in self._new.items():
-            self._way.give_way()
             if trace_id in linked or not related.outline_suffices(trace_id):
                 continue
             stored = related.outlines.get(trace_id)

@@ -10,7 +10,6 @@ from pulse_storage.events import Assemble, EventPart
 from pulse_storage.maintenance import Removed
 from pulse_storage.reconciliation.skeletons import SpanKey
 from pulse_storage.rows import IngestResult
-from pulse_storage.runtime.read_priority import RightOfWay
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.events import save_parts
 from pulse_storage.sql.tables.projects import project_key
@@ -27,9 +26,8 @@ from pulse_storage.sql.writing.sources import CallSources
 class Ingest:
     """Stores rows through one connection; keeps project keys and usage keys across transactions."""
 
-    def __init__(self, connection: Connection, way: RightOfWay) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._way = way
         self._usage_keys = UsageKeys(connection)
         #: Keys of projects by id, and the time of their look-up (monotonic seconds).
         self._projects: dict[str, tuple[int, float]] = {}
@@ -75,7 +73,7 @@ class Ingest:
                 row.provider_request_id if row.model_call and self._sources.may_be_several(project) else None,
                 row.partner_key,
             )
-            for row, _ in self._way.each(incoming)
+            for row, _ in incoming
             if (project := self._project(row.project_id)) is not None
         )
 
@@ -132,7 +130,7 @@ class Ingest:
     def _store_all(self, incoming: Sequence[IncomingRow]) -> list[Outcome | str]:
         outcomes: list[Outcome | str] = [_NO_PROJECT] * len(incoming)
         by_project: dict[str, list[int]] = {}
-        for index, incoming_row in enumerate(self._way.each(incoming)):
+        for index, incoming_row in enumerate(incoming):
             by_project.setdefault(incoming_row.row.project_id, []).append(index)
         delta = RollupDelta()
         taken: list[tuple[Sequence[int], IncomingRows]] = []
@@ -142,7 +140,7 @@ class Ingest:
             if project is not None:
                 some = [incoming[i] for i in indexes]
                 taken.append((indexes, self._incoming(project, delta, some)))
-        for _, project_rows in self._way.each(taken):
+        for _, project_rows in taken:
             project_rows.request_outlines()
         for _, project_rows in taken:
             project_rows.assign_ids()
@@ -165,14 +163,13 @@ class Ingest:
             first += each.new_rows
         # No statement can run while rows go out, so what they need is asked for before.
         usage_keys = self._usage_keys.keys(facts)
-        # What copies them need not look for answers that could go first.
-        rows = self._way.each(values for each in projects for values in each.insert_values(usage_keys))
+        rows = (values for each in projects for values in each.insert_values(usage_keys))
         self._connection.dialect.insert(self._connection, rows, bodies)
         for each in projects:
             each.update_stored()
 
     def _incoming(self, project: int, delta: RollupDelta, incoming: Sequence[IncomingRow]) -> IncomingRows:
-        return IncomingRows(self._row_updates(project, delta), self._way, self._sources, incoming)
+        return IncomingRows(self._row_updates(project, delta), self._sources, incoming)
 
     def _row_updates(self, project: int, delta: RollupDelta) -> RowUpdates:
         related = RelatedSpans(self._connection, project, self._large_traces)
