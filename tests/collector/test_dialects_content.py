@@ -242,6 +242,29 @@ def test_reranks_have_the_query_and_the_documents_as_request() -> None:
     assert row["metadata"] == {"scope": {"name": "openinference.instrumentation.cohere"}}
 
 
+def test_reranks_by_loongsuite() -> None:
+    row = known_columns(
+        row_of(
+            span(
+                {
+                    "gen_ai.operation.name": "rerank",
+                    "gen_ai.request.model": "gte-rerank",
+                    "gen_ai.rerank.query": _QUERY,
+                    "gen_ai.rerank.documents.count": 2,
+                    "gen_ai.rerank.input_documents": as_json([{"content": "marram"}, {"content": "gravel"}]),
+                    "gen_ai.rerank.output_documents": as_json([{"content": "marram", "score": 0.91}]),
+                }
+            )
+        )
+    )
+    assert row["request_body"] == {
+        "query": _QUERY,
+        "documents": [{"content": "marram"}, {"content": "gravel"}],
+    }
+    assert row["response_body"] == {"documents": [{"content": "marram", "score": 0.91}]}
+    assert row["metadata"] == {"attributes": {"gen_ai.rerank.documents.count": 2}}
+
+
 def test_reranks_by_the_vercel_sdk() -> None:
     row = facts(
         {

@@ -8,6 +8,9 @@ from pulse_collector.facts.usage_names import CountColumn
 SYSTEM_KEYS = ("gen_ai.system_instructions", "gen_ai.request.system")
 TOOL_KEYS = ("gen_ai.tool.definitions", "gen_ai.request.tools")
 QUERY_KEYS = ("gen_ai.retrieval.query.text", "gen_ai.retrieval.query", "gen_ai.rerank.query")
+#: Documents that a rerank receives and returns: LoongSuite's names, then those of the retrieval convention.
+RERANK_INPUT_KEYS = ("gen_ai.rerank.input_documents", "gen_ai.rerank.documents")
+RERANK_OUTPUT_KEYS = ("gen_ai.rerank.output_documents", "gen_ai.rerank.results")
 #: Properties of whole traces that an application sets with libraries which do not record the spans.
 _PROPERTIES = ("traceloop.association.properties.", "lmnr.association.properties.")
 
@@ -81,8 +84,8 @@ CONTENT = (
     "gen_ai.completion",
     *QUERY_KEYS,
     "gen_ai.retrieval.documents",
-    "gen_ai.rerank.documents",
-    "gen_ai.rerank.results",
+    *RERANK_INPUT_KEYS,
+    *RERANK_OUTPUT_KEYS,
 )
 CONTENT_PREFIXES = (
     "gen_ai.prompt.",
@@ -90,6 +93,8 @@ CONTENT_PREFIXES = (
     "gen_ai.input.messages.",
     "gen_ai.output.messages.",
     "gen_ai.retrieval.documents.",
-    "gen_ai.rerank.documents.",
+    # Not "gen_ai.rerank.documents.": LoongSuite writes its `.count`, which is not content.
+    "gen_ai.rerank.input_documents.",
+    "gen_ai.rerank.output_documents.",
     "gen_ai.rerank.results.",
 )

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pulse_collector.dialects.genai_attributes import QUERY_KEYS, SYSTEM_KEYS, TOOL_KEYS
+from pulse_collector.dialects.genai_attributes import (
+    QUERY_KEYS,
+    RERANK_INPUT_KEYS,
+    RERANK_OUTPUT_KEYS,
+    SYSTEM_KEYS,
+    TOOL_KEYS,
+)
 from pulse_collector.dialects.genai_events import CHUNK_EVENT, details_event, event_content, read_first_event
 from pulse_collector.facts.attributes import Attributes, AttributeValue
 from pulse_collector.facts.content import (
@@ -119,10 +125,10 @@ def _read_search(facts: SpanFacts) -> None:
     """Set query, given documents and returned documents of a retrieval or a rerank."""
     attributes, operation = facts.attributes, facts.operation
     query = next((text for key in QUERY_KEYS if (text := attributes.get(key))), None)
-    documents = {name: _documents(facts, f"gen_ai.{operation}.{name}") for name in ("documents", "results")}
     # A retrieval returns its documents; a rerank receives them.
-    given = documents["documents"] if operation == "rerank" else None
-    returned = documents["results"] if operation == "rerank" else documents["documents"]
+    is_rerank = operation == "rerank"
+    given = _documents(facts, RERANK_INPUT_KEYS) if is_rerank else None
+    returned = _documents(facts, RERANK_OUTPUT_KEYS if is_rerank else ("gen_ai.retrieval.documents",))
     if facts.request is None and (query or given is not None):
         facts.request = search_body(query, given)
         facts.input_text = facts.input_text or plain_text(query)
@@ -130,8 +136,14 @@ def _read_search(facts: SpanFacts) -> None:
         facts.response = document_body(returned, "documents")
 
 
-def _documents(facts: SpanFacts, key: str) -> Content | None:
-    return content_of(facts.attributes.get(key)) or as_content(indexed_list(facts.flattened, f"{key}."))
+def _documents(facts: SpanFacts, keys: Sequence[str]) -> Content | None:
+    for key in keys:
+        documents = content_of(facts.attributes.get(key))
+        if documents is None:
+            documents = as_content(indexed_list(facts.flattened, f"{key}."))
+        if documents is not None:
+            return documents
+    return None
 
 
 def search_body(
