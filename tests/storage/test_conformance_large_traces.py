@@ -1,4 +1,4 @@
-"""Traces of thousands of spans: what other spans tell of each is right, and no batch works on all of them."""
+"""Traces of thousands of spans are reconciled as small ones, in any order of arrival."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tests.support.rows import project, span, step
 from pulse_storage import SpanRow, TraceRecord
 
 _ROOT, _WRAPPER = 1, 2
-#: Below the wrapper: steps of an agent, with so many calls below each.
+#: Number of calls below each step of the agent; the steps are below the wrapper.
 _CALLS_OF_STEPS = (700, 3, 260, 40, 900, 250, 1)
 
 
 def _trace() -> list[SpanRow]:
-    """An agent that names the session, a wrapper that repeats all sums, its steps, their calls and tools.
+    """Return an agent with a session, a wrapper that repeats all sums, its steps, their calls and tools.
 
     Some calls are recorded by a framework and, below it, by a client; some lie below a tool.
     """
@@ -38,7 +38,7 @@ def _trace() -> list[SpanRow]:
             row = span(number, trace=1, parent=above, provider_request_id=f"r{number}")
             rows.append(row)
             if index % 10 == 3:
-                # The same call once more, as the client below saw it.
+                # The same call in a span of the client below.
                 number += 1
                 rows[-1] = row._replace(scope="framework", finish_reason=None, input_preview="asked")
                 below = span(number, trace=1, parent=number - 1, provider_request_id=f"r{number - 1}")
@@ -78,12 +78,12 @@ def _shuffled(rows: list[SpanRow]) -> list[SpanRow]:
 
 @pytest.fixture(scope="module")
 def at_once(backend: Backend) -> list[TraceRecord]:
-    """The rows of `_trace` stored in one batch."""
+    """Return the stored rows of `_trace`, ingested in one batch."""
     return _final(backend, [_trace()])
 
 
 @pytest.mark.parametrize("order", [_as_they_start, _as_they_end, _wrapper_last, _root_last, _shuffled])
-def test_a_large_trace_is_counted_the_same_in_any_order(
+def test_large_trace_is_stored_alike_in_any_order(
     backend: Backend, at_once: list[TraceRecord], order: Order
 ) -> None:
     rows = _trace()
@@ -98,7 +98,7 @@ def test_a_large_trace_is_counted_the_same_in_any_order(
 
 
 @pytest.mark.parametrize("order", [_root_last, _shuffled])
-def test_however_deep_a_call_lies_its_wrapper_does_not_count(backend: Backend, order: Order) -> None:
+def test_wrapper_far_above_its_calls_does_not_count(backend: Backend, order: Order) -> None:
     depth = 1_500
     rows = [span(1, trace=1, scope="framework", session_id="s")]
     rows += [step(number, trace=1, parent=number - 1) for number in range(2, depth)]
@@ -107,7 +107,7 @@ def test_however_deep_a_call_lies_its_wrapper_does_not_count(backend: Backend, o
     ]
     at_once = _final(backend, [rows])
     sent = order(rows)
-    # A batch of more levels than any search for an ancestor takes at a time.
+    # A batch has more levels than one search for an ancestor covers.
     assert _final(backend, [sent[start : start + 310] for start in range(0, len(sent), 310)]) == at_once
     assert sorted(int.from_bytes(record.otel_span_id) for record in at_once if record.counted) == [
         depth, depth + 1,
@@ -115,7 +115,7 @@ def test_however_deep_a_call_lies_its_wrapper_does_not_count(backend: Backend, o
     assert {record.session_id for record in at_once} == {"s"}
 
 
-def test_cycles_of_parents_come_to_an_end(backend: Backend) -> None:
+def test_large_trace_with_cycles_of_parents_is_stored(backend: Backend) -> None:
     """A ring of 700 spans, a ring of 2, spans that are their own parents, and calls below each."""
     rows = [step(number, trace=1, parent=number % 700 + 1) for number in range(1, 701)]
     rows += [step(1_001, trace=1, parent=1_002), step(1_002, trace=1, parent=1_001)]

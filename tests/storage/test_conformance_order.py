@@ -1,4 +1,4 @@
-"""Order, repetition and batching of spans change nothing in the end, in any store; `reconcile` tells it."""
+"""In every store the final rows depend on the set of spans only, and equal the result of `reconcile`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COLUMNS = [column for column in Skeleton._fields if column in TraceRecord._fiel
 
 @st.composite
 def _spans(draw: st.DrawFn) -> list[SpanRow]:
-    """Up to a dozen spans of two traces: few values, so that they meet in every way."""
+    """Generate up to a dozen spans of two traces; with few values, so that they often share some."""
     keys = draw(
         st.lists(st.integers(0, _TRACES * _SPANS - 1), min_size=3, max_size=12, unique=True), label="spans"
     )
@@ -41,7 +41,7 @@ def _spans(draw: st.DrawFn) -> list[SpanRow]:
         case "unshared":
             return [_unshared(row, rows) for row in rows]
         case "shared by siblings":
-            # Nothing but the response id tells of one call.
+            # Only response ids can show that two spans are of one call.
             return [
                 _unshared(row, rows)._replace(provider_request_id=row.provider_request_id) for row in rows
             ]
@@ -52,7 +52,7 @@ def _spans(draw: st.DrawFn) -> list[SpanRow]:
 
 
 def _unshared(row: SpanRow, rows: Sequence[SpanRow]) -> SpanRow:
-    """The span as one of a trace in which no two tell of one call: only what is inherited can change."""
+    """Return the span changed so that it shares no call with another span: it can only inherit values."""
     calls = {(other.otel_trace_id, other.otel_span_id) for other in rows if other.model_call}
     is_below_call = (row.otel_trace_id, row.parent_span_id) in calls
     return row._replace(
@@ -117,21 +117,21 @@ def test_final_state_depends_on_the_set_of_spans_only(lasting: Store, rows: list
 
 
 def _assert_reconciled(rows: Sequence[SpanRow], records: Sequence[TraceRecord]) -> None:
-    """Whatever the store may skip on its way, its rows show what all spans together tell."""
-    told = [skeleton(row, row_id("p", row.otel_trace_id, row.otel_span_id, row.start_ns)) for row in rows]
-    verdicts = reconcile(told)
-    shown = {(record.otel_trace_id, record.otel_span_id): record for record in records}
-    assert shown.keys() == {own.key for own in told}
-    for own in told:
+    """Assert that the stored rows equal the result of `reconcile` on all spans at once."""
+    spans = [skeleton(row, row_id("p", row.otel_trace_id, row.otel_span_id, row.start_ns)) for row in rows]
+    verdicts = reconcile(spans)
+    stored = {(record.otel_trace_id, record.otel_span_id): record for record in records}
+    assert stored.keys() == {span.key for span in spans}
+    for own in spans:
         verdict = verdicts.get(own.key, Verdict(own.model_call, {}))
-        record = shown[own.key]
+        record = stored[own.key]
         assert record.counted == verdict.counted
         for column in _COLUMNS:
             assert getattr(record, column) == verdict.overrides.get(column, getattr(own, column)), column
 
 
 def _delivered(rows: Sequence[SpanRow], random: Random) -> list[list[SpanRow]]:
-    """The rows in another order, some of them twice, cut into other batches."""
+    """Return the rows in random order and random batches, some of them twice."""
     sent = [*rows, *random.choices(rows, k=random.randrange(len(rows) + 1))]
     random.shuffle(sent)
     batches: list[list[SpanRow]] = [[]]

@@ -1,4 +1,4 @@
-"""Every store keeps projects and keys as the contract promises."""
+"""Every store stores projects and keys as the contract requires."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_projects_are_listed_oldest_first(backend: Backend, tmp_path: Path
     await storage.close()
 
 
-async def test_key_is_found_by_its_digest_only(storage: Store) -> None:
+async def test_key_is_found_by_digest_only(storage: Store) -> None:
     secret = new_key()
     key = key_record(secret, "p", scopes={"read"}, created_ns=NOON_NS, expires_ns=NOON_NS + 1)
     await storage.create_key(key)
@@ -47,24 +47,24 @@ async def test_key_is_found_by_its_digest_only(storage: Store) -> None:
 
 
 async def test_key_of_an_unknown_project_is_refused(storage: Store) -> None:
-    key = key_record(new_key(), "nobody", created_ns=1)
+    key = key_record(new_key(), "no-such-project", created_ns=1)
     with pytest.raises(KeyError):
         await storage.create_key(key)
     assert await storage.key_by_digest(key.digest) is None
 
 
-async def test_failed_creation_leaves_nothing(storage: Store) -> None:
+async def test_failed_creation_of_a_project_leaves_no_rows(storage: Store) -> None:
     before = await storage.list_projects()
     new, _ = project("new")
     with pytest.raises(KeyError):
-        await storage.create_project(new, key_record(new_key(), "nobody", created_ns=1))
+        await storage.create_project(new, key_record(new_key(), "no-such-project", created_ns=1))
     assert await storage.list_projects() == before
-    # Nor is anything left open that would keep others from writing.
+    # The failed transaction is closed: other writes succeed.
     await storage.create_project(*project("new"))
     assert [new] == [one for one in await storage.list_projects() if one not in before]
 
 
-async def test_names_of_projects_are_unique(storage: Store) -> None:
+async def test_project_names_are_unique(storage: Store) -> None:
     new, key = project("new")
     with pytest.raises(NameTaken):
         await storage.create_project(new._replace(name="project p"), key)
@@ -81,7 +81,7 @@ async def test_names_of_projects_are_unique(storage: Store) -> None:
     ]
 
 
-async def test_one_of_many_projects_of_a_name_is_created(backend: Backend, tmp_path: Path) -> None:
+async def test_concurrent_creation_of_one_name_creates_one_project(backend: Backend, tmp_path: Path) -> None:
     storages = [backend.open(tmp_path) for _ in range(3)]
     candidates = [(one._replace(name="shop"), key) for one, key in map(project, "abcdefghi")]
     created = await asyncio.gather(
@@ -94,7 +94,7 @@ async def test_one_of_many_projects_of_a_name_is_created(backend: Backend, tmp_p
         await storage.close()
 
 
-async def test_a_deleted_project_leaves_nothing_and_nobody_gets_its_number(storage: Store) -> None:
+async def test_deleted_project_leaves_no_rows_and_its_number_is_not_reused(storage: Store) -> None:
     rows = corpus(40)
     await storage.ingest(rows, keep_all=True)
     await storage.ingest_events("p", [part(1, rows[0]), part(2, rows[1])], assemble)
@@ -113,7 +113,7 @@ async def test_a_deleted_project_leaves_nothing_and_nobody_gets_its_number(stora
     done = await storage.maintenance.erase(order)
     assert done.finished_ns is not None
     assert (done.rows, done.log_events) == (len(rows), 2)
-    # Too late: a process that did not know of the deletion.
+    # Too late: rows from a process that has not noticed the deletion.
     late = await storage.ingest(rows, keep_all=True)
     assert len(late.rejected) == len(rows)
     new, key = project("new")
@@ -125,7 +125,7 @@ async def test_a_deleted_project_leaves_nothing_and_nobody_gets_its_number(stora
     assert await storage.unfinished_erasures() == []
 
 
-async def test_first_revocation_stays(storage: Store) -> None:
+async def test_second_revocation_keeps_the_first_time(storage: Store) -> None:
     [key] = await storage.list_keys("p")
     assert not await storage.revoke_key("q", key.id, 5)
     assert not await storage.revoke_key("p", "unknown", 5)
@@ -137,7 +137,7 @@ async def test_first_revocation_stays(storage: Store) -> None:
     assert other.revoked_ns is None
 
 
-async def test_use_of_a_key_is_noted_once_a_minute(storage: Store) -> None:
+async def test_use_of_a_key_is_stored_once_a_minute(storage: Store) -> None:
     [key] = await storage.list_keys("p")
     for used_ns, noted_ns in (
         (NOON_NS, NOON_NS),
@@ -149,7 +149,7 @@ async def test_use_of_a_key_is_noted_once_a_minute(storage: Store) -> None:
         assert await storage.list_keys("p") == [key._replace(last_used_ns=noted_ns)]
 
 
-async def test_one_of_many_first_projects_wins(backend: Backend, tmp_path: Path) -> None:
+async def test_concurrent_first_projects_create_one(backend: Backend, tmp_path: Path) -> None:
     storages = [backend.open(tmp_path) for _ in range(3)]
     candidates = [project(str(number)) for number in range(9)]
     won = await asyncio.gather(
@@ -165,7 +165,7 @@ async def test_one_of_many_first_projects_wins(backend: Backend, tmp_path: Path)
         await storage.close()
 
 
-async def test_ring_refuses_a_revoked_key_of_a_real_store(storage: Store) -> None:
+async def test_key_ring_refuses_a_revoked_key(storage: Store) -> None:
     secret = new_key()
     await storage.create_key(key_record(secret, "p", created_ns=NOON_NS))
     ring = KeyRing(storage, ttl_s=0)
@@ -178,7 +178,7 @@ async def test_ring_refuses_a_revoked_key_of_a_real_store(storage: Store) -> Non
         await ring.check(f"Bearer {secret}", "ingest")
 
 
-async def test_prices_of_a_project_are_kept_until_they_are_replaced_or_forgotten(
+async def test_prices_of_a_project_are_replaced_and_deleted(
     storage: Store,
 ) -> None:
     assert await storage.project_prices("p") is None
@@ -196,6 +196,6 @@ async def test_prices_of_a_project_are_kept_until_they_are_replaced_or_forgotten
 
 async def test_prices_of_an_unknown_project_are_refused(storage: Store) -> None:
     with pytest.raises(KeyError):
-        await storage.put_project_prices("nobody", ProjectPrices('{"prices":[]}', NOON_NS))
-    assert await storage.project_prices("nobody") is None
-    assert not await storage.delete_project_prices("nobody")
+        await storage.put_project_prices("no-such-project", ProjectPrices('{"prices":[]}', NOON_NS))
+    assert await storage.project_prices("no-such-project") is None
+    assert not await storage.delete_project_prices("no-such-project")

@@ -1,4 +1,4 @@
-"""Every store answers lists, counts and sessions as a plain list of rows would."""
+"""Lists, counts and sessions of every store equal those of a plain list of rows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from pulse_storage.filters import (
 pytestmark = pytest.mark.anyio
 
 
-async def test_each_filter_lets_through_what_it_says(storage: Store) -> None:
+async def test_each_filter_returns_the_matching_rows(storage: Store) -> None:
     await storage.ingest(corpus(1), keep_all=True)
     await storage.ingest(corpus(2, project_id="q"), keep_all=True)
     rows = await everything(storage, "p")
@@ -44,7 +44,7 @@ async def test_each_filter_lets_through_what_it_says(storage: Store) -> None:
     assert [where for where in FILTERS if matching(rows, where)][3:]
 
 
-async def test_pages_by_cursor_neither_repeat_nor_skip_while_rows_arrive(storage: Store) -> None:
+async def test_pages_by_cursor_are_complete_while_rows_are_stored(storage: Store) -> None:
     numbers = list(range(1, 301, 3))
     await storage.ingest([span(number) for number in numbers])
     for order in ("desc", "asc"):
@@ -84,7 +84,7 @@ _FAR_APART_NS = (
 
 @pytest.mark.parametrize("order", ["desc", "asc"])
 @pytest.mark.parametrize("limit", [1, 4, 50])
-async def test_calls_of_a_rare_model_are_found_however_far_apart(
+async def test_calls_of_a_rare_model_far_apart_in_time_are_listed(
     storage: Store, order: Order, limit: int
 ) -> None:
     rare = [
@@ -110,7 +110,7 @@ async def test_calls_of_a_rare_model_are_found_however_far_apart(
 
 @pytest.mark.parametrize("order", ["desc", "asc"])
 @pytest.mark.parametrize("models", [3, 50])
-async def test_calls_of_few_models_and_of_many_come_in_one_order(
+async def test_order_is_equal_for_filters_by_few_and_many_models(
     storage: Store, order: Order, models: int
 ) -> None:
     await storage.ingest(
@@ -133,7 +133,7 @@ async def test_calls_of_few_models_and_of_many_come_in_one_order(
     assert seen + [row.trace_id for row in page.rows] == expected
 
 
-async def test_least_latency_is_exact_at_the_borders_of_buckets(storage: Store) -> None:
+async def test_minimum_latency_is_exact_at_bucket_limits(storage: Store) -> None:
     borders = [2.0 ** (eighth / 8) for eighth in range(-12, 100)]
     around = [value for border in borders for value in (nextafter(border, 0), border)]
     latencies = [-1.0, 0.0, *around, None]
@@ -163,16 +163,16 @@ async def test_list_ends_with_its_last_full_page(storage: Store) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "????", "AAAA", "A" * 23, "é", "A" * 500])
-async def test_foreign_cursor_is_refused(storage: Store, cursor: str) -> None:
+async def test_invalid_cursor_is_refused(storage: Store, cursor: str) -> None:
     with pytest.raises(InvalidCursor):
         await storage.list_traces("p", TraceFilter(), Page(cursor=cursor))
     with pytest.raises(InvalidCursor):
-        await storage.list_traces("nobody", TraceFilter(), Page(cursor=cursor))
+        await storage.list_traces("no-such-project", TraceFilter(), Page(cursor=cursor))
     with pytest.raises(InvalidCursor):
         await storage.search_traces("p", TraceFilter(), "x", Page(cursor=cursor))
 
 
-async def test_lists_carry_texts_but_no_bodies(storage: Store) -> None:
+async def test_lists_contain_texts_but_no_bodies(storage: Store) -> None:
     text = "é" * 3000
     long = span(2, output_preview=text[:500], output_text=pack(text.encode()))
     long = long._replace(request_body=pack(b"{}"), response_body=pack(b"[]"))
@@ -182,7 +182,7 @@ async def test_lists_carry_texts_but_no_bodies(storage: Store) -> None:
     assert {row.request_body or row.response_body for row in rows} == {None}
 
 
-async def test_rows_are_found_by_their_visible_ids(storage: Store) -> None:
+async def test_rows_are_found_by_public_id(storage: Store) -> None:
     await storage.ingest(corpus(5), keep_all=True)
     rows = await everything(storage, "p")
     ids = [row.trace_id for row in rows]
@@ -195,7 +195,7 @@ async def test_rows_are_found_by_their_visible_ids(storage: Store) -> None:
     assert await storage.get_trace("p", uuid4()) is None
 
 
-async def test_rows_of_very_long_texts_come_in_parts(storage: Store) -> None:
+async def test_page_of_very_long_texts_is_complete(storage: Store) -> None:
     text = pack(b"x" * (9 << 20))
     await storage.ingest([span(number, output_preview="x", output_text=text) for number in range(1, 5)])
     page = await storage.list_traces("p", TraceFilter(), Page(limit=4))
@@ -206,9 +206,9 @@ async def test_rows_of_very_long_texts_come_in_parts(storage: Store) -> None:
     assert [row and row.trace_id for row in await storage.get_traces("p", ids)] == ids[:2]
 
 
-async def test_a_page_shows_of_each_answer_what_its_row_shows_by_itself(storage: Store) -> None:
+async def test_output_in_a_page_equals_that_of_the_single_row(storage: Store) -> None:
     random = Random(5)
-    # Packed, the largest of them are too large to be read along with others.
+    # The largest are too large, packed, to be read together with other texts.
     sizes = [0, 600, 70_000, 5_000, 300_000] * 25
     texts = [random.randbytes(size // 2).hex().encode() for size in sizes]
     await storage.ingest(
@@ -227,19 +227,19 @@ async def test_a_page_shows_of_each_answer_what_its_row_shows_by_itself(storage:
 
 
 async def in_session(storage: Store, session_id: str, project_id: str = "p") -> list[TraceRecord]:
-    """The counted calls of a session, oldest first, as the API asks for them."""
+    """Return the counted calls of a session, oldest first, with the filter that the API uses."""
     page = Page(limit=1000, order="asc")
     return (await storage.list_traces(project_id, TraceFilter(session_id=session_id), page)).rows
 
 
-async def test_session_holds_its_counted_calls_oldest_first(storage: Store) -> None:
+async def test_session_contains_counted_calls_oldest_first(storage: Store) -> None:
     await storage.ingest(corpus(6), keep_all=True)
     rows = matching(await everything(storage, "p"), TraceFilter(session_id="s1"))[::-1]
     assert await in_session(storage, "s1") == rows
     assert await in_session(storage, "unknown") == []
 
 
-async def test_session_of_the_root_reaches_its_calls_whichever_came_first(storage: Store) -> None:
+async def test_session_contains_calls_that_inherit_it_in_either_order(storage: Store) -> None:
     await storage.ingest([span(2, trace=1, parent=1)])
     assert await in_session(storage, "late") == []
     await storage.ingest([step(1, trace=1, session_id="late", user_id="u")])
@@ -248,7 +248,7 @@ async def test_session_of_the_root_reaches_its_calls_whichever_came_first(storag
     assert (await storage.count_traces("p", TraceFilter(user_id="u"))).rows == 2
 
 
-async def test_counts_that_no_rollup_knows_stop_at_a_bound(storage: Store) -> None:
+async def test_counts_without_a_rollup_stop_at_the_limit(storage: Store) -> None:
     for first in range(1, 12_001, 4_000):
         await storage.ingest([span(number, user_id="u") for number in range(first, first + 4_000)])
     assert await storage.count_traces("p", TraceFilter()) == Count(12_000, exact=True)
@@ -257,13 +257,13 @@ async def test_counts_that_no_rollup_knows_stop_at_a_bound(storage: Store) -> No
     assert await storage.count_traces("p", TraceFilter(user_id="v")) == Count(0, exact=True)
 
 
-async def test_projects_never_see_each_other(storage: Store) -> None:
+async def test_rows_of_other_projects_are_not_returned(storage: Store) -> None:
     rows = corpus(7)
     theirs = [row._replace(project_id="q") for row in rows]
     await storage.ingest(rows, keep_all=True)
     alone = await snapshot(storage, "p"), await _numbers(storage, "p")
     assert await everything(storage, "q") == []
-    # The same ids in another project are other rows.
+    # Equal ids in another project name other rows.
     assert (await storage.ingest(theirs[::-1], keep_all=True)).stored == len(rows)
     assert (await snapshot(storage, "p"), await _numbers(storage, "p")) == alone
     others = await everything(storage, "q")
@@ -284,19 +284,21 @@ async def _numbers(storage: Store, project_id: str) -> object:
     )
 
 
-async def test_unknown_project_is_an_empty_one(storage: Store) -> None:
+async def test_unknown_project_has_no_rows(storage: Store) -> None:
     await storage.ingest([span(1, session_id="s")])
     [row] = await everything(storage, "p")
-    assert await everything(storage, "nobody") == []
-    assert await storage.get_trace("nobody", row.trace_id) is None
-    assert await storage.get_traces("nobody", [row.trace_id]) == [None]
-    assert await in_session(storage, "s", "nobody") == []
-    assert await storage.count_traces("nobody", TraceFilter()) == Count(0, exact=True)
-    assert (await storage.analytics("nobody", AnalyticsQuery(from_ns=0, before_ns=2 * NOON_NS))).groups == []
-    assert await storage.list_keys("nobody") == []
+    assert await everything(storage, "no-such-project") == []
+    assert await storage.get_trace("no-such-project", row.trace_id) is None
+    assert await storage.get_traces("no-such-project", [row.trace_id]) == [None]
+    assert await in_session(storage, "s", "no-such-project") == []
+    assert await storage.count_traces("no-such-project", TraceFilter()) == Count(0, exact=True)
+    assert (
+        await storage.analytics("no-such-project", AnalyticsQuery(from_ns=0, before_ns=2 * NOON_NS))
+    ).groups == []
+    assert await storage.list_keys("no-such-project") == []
 
 
-async def test_reads_go_on_while_rows_are_written(storage: Store) -> None:
+async def test_reads_do_not_wait_for_writes(storage: Store) -> None:
     async def write() -> None:
         for first in range(1, 3_001, 500):
             await storage.ingest([span(number) for number in range(first, first + 500)])

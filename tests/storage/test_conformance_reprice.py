@@ -1,4 +1,4 @@
-"""Pricing stored calls again leaves what would have been stored at the new prices, in any store."""
+"""Every store reprices stored calls as if they had been stored at the new prices."""
 
 from __future__ import annotations
 
@@ -33,7 +33,10 @@ ALL = RepriceJob(NOON_NS - 24 * HOUR_NS, NOON_NS + 24 * HOUR_NS, "new")
 
 
 def prices(version: str, by_model: dict[str | None, int], *, override: bool = False) -> PriceSpan:
-    """So many nano-dollars a token, by the model used; trusts as the collector does."""
+    """Return a price function: nano-dollars per token, by response model.
+
+    As in the collector, a cost that the span reports has priority, except with `override`.
+    """
 
     def price(span: Skeleton, own: SpanReportedCost) -> SpanCost:
         if own.reported_nano_usd is not None and not override:
@@ -54,7 +57,7 @@ NEW = prices("new", {"m1": 5, "m2": 7})
 
 
 def at(price: PriceSpan, row: SpanRow) -> SpanRow:
-    """The row as it would be stored at these prices."""
+    """Return the row with its cost at these prices."""
     if not row.model_call:
         return row
     cost = price(
@@ -76,7 +79,7 @@ async def reprice(
     dry_run: bool = False,
     project_id: str = "p",
 ) -> Repriced:
-    """A job from its beginning to its end."""
+    """Run a whole repricing job; return its final report."""
     found = Repriced()
     while not found.done:
         found = await storage.reprice(project_id, job, price, found, limit=limit, dry_run=dry_run)
@@ -84,7 +87,7 @@ async def reprice(
 
 
 async def state(storage: Store, project_id: str = "p") -> tuple[list[TraceRecord], list[Analytics]]:
-    """Every row, and sums by every rollup."""
+    """Return all rows, and the sums of each rollup."""
     groups: tuple[GroupBy, ...] = ("hour", "model", "provider")
     sums = [await storage.analytics(project_id, _query(group_by)) for group_by in groups]
     ordered = [Analytics(one.total, sorted(one.groups, key=lambda group: str(group.key))) for one in sums]
@@ -93,7 +96,7 @@ async def state(storage: Store, project_id: str = "p") -> tuple[list[TraceRecord
 
 @st.composite
 def calls(draw: st.DrawFn) -> list[SpanRow]:
-    """Spans of three traces that share calls in many ways, some of them with costs of their own."""
+    """Generate spans of three traces with shared calls; some spans report a cost."""
     keys = draw(st.lists(st.integers(0, 17), min_size=1, max_size=12, unique=True))
     return [_call(draw, key) for key in keys]
 
@@ -126,7 +129,7 @@ def _call(draw: st.DrawFn, key: int) -> SpanRow:
 
 @settings(max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(rows=calls(), override=st.booleans(), limit=st.integers(1, 5))
-def test_a_repriced_store_is_one_that_had_the_new_prices_from_the_start(
+def test_repriced_store_equals_one_filled_at_the_new_prices(
     lasting: Store, rows: list[SpanRow], override: bool, limit: int
 ) -> None:
     new = prices("new", {"m1": 5, "m2": 7}, override=override)
@@ -146,13 +149,13 @@ def test_a_repriced_store_is_one_that_had_the_new_prices_from_the_start(
         assert await state(lasting, repriced) == expected
         assert report == preview
         _assert_report(report, before[0], expected[0])
-        # Once more finds the new costs, and nothing to change.
+        # A second run changes nothing.
         again = await reprice(lasting, new, project_id=repriced)
         assert again.changed == 0
         assert {key: costs.after_nano_usd for key, costs in again.models.items()} == {
             key: costs.after_nano_usd for key, costs in report.models.items()
         }
-        # And back, so that costs reported by spans are not lost either.
+        # Repricing at the old prices restores the state: costs reported by spans are kept.
         await reprice(lasting, OLD, limit=limit, project_id=repriced)
         assert await state(lasting, repriced) == before
 
@@ -180,13 +183,13 @@ def _assert_report(report: Repriced, before: Sequence[TraceRecord], after: Seque
     assert report.changed >= sum(old != new for old, new in zip(before, after, strict=True))
 
 
-async def test_a_job_goes_on_where_it_was_interrupted(storage: Store) -> None:
+async def test_interrupted_job_resumes(storage: Store) -> None:
     rows = [at(OLD, span(number, model_used="m1")) for number in range(1, 1201)]
     await storage.ingest(rows)
     assert await storage.repriced_so_far("p", ALL) is None
     first = await storage.reprice("p", ALL, NEW, Repriced())
     assert (first.done, first.calls, first.changed) == (False, 500, 500)
-    # Another process, which knows nothing but the job.
+    # As another process does, which has the job only.
     assert await storage.repriced_so_far("p", ALL) == first
     assert await storage.repriced_so_far("p", RepriceJob(ALL.from_ns, ALL.before_ns, "others")) is None
     assert await storage.repriced_so_far("q", ALL) is None
@@ -199,7 +202,7 @@ async def test_a_job_goes_on_where_it_was_interrupted(storage: Store) -> None:
     assert {row.price_version for row in await everything(storage, "p")} == {"new"}
 
 
-async def test_a_trace_is_done_once_though_chunks_cut_through_it(storage: Store) -> None:
+async def test_trace_in_two_chunks_is_repriced_once(storage: Store) -> None:
     rows = [at(OLD, span(number, trace=1 + number % 2, model_used="m1")) for number in range(1, 1201)]
     await storage.ingest(rows)
     preview = await reprice(storage, NEW, dry_run=True)
@@ -208,8 +211,8 @@ async def test_a_trace_is_done_once_though_chunks_cut_through_it(storage: Store)
     assert (await reprice(storage, NEW)).changed == 0
 
 
-async def test_a_large_trace_is_priced_like_small_ones(backend: Backend, tmp_path: Path) -> None:
-    # Pairs of a framework's span that has a price, and the client's below it, that counts and has none.
+async def test_large_trace_is_repriced(backend: Backend, tmp_path: Path) -> None:
+    # Pairs of a framework's span with a price, and a client's span below it that counts and has none.
     rows = [step(1, trace=1)]
     for number in range(10, 1300, 2):
         outer = span(number, trace=1, parent=1, scope="framework", model_used="m1", cache_read_tokens=9)
@@ -251,7 +254,7 @@ async def test_only_calls_in_the_range_and_the_project_change(storage: Store) ->
     assert (await storage.reprice("no-such-project", ALL, NEW, Repriced())).done
 
 
-async def test_a_reported_cost_from_before_it_was_kept_apart_is_never_lost(storage: Store) -> None:
+async def test_reported_cost_of_an_older_version_is_kept(storage: Store) -> None:
     await storage.ingest(
         [span(1, model_used="m1", cost_nano_usd=42, cost_source="reported", price_version=None)]
     )
@@ -263,7 +266,7 @@ async def test_a_reported_cost_from_before_it_was_kept_apart_is_never_lost(stora
     assert (row.cost_nano_usd, row.cost_source, row.price_version) == (42, "reported", None)
 
 
-async def test_spans_that_come_after_a_repricing_meet_the_new_costs(storage: Store) -> None:
+async def test_span_stored_after_repricing_is_merged_with_new_costs(storage: Store) -> None:
     outer = at(OLD, span(1, trace=1, scope="framework", model_used="m1", provider_request_id="r"))
     inner = span(2, trace=1, parent=1, model_used=None, provider_request_id="r", input_tokens=100)
     await storage.ingest([outer])
@@ -275,7 +278,7 @@ async def test_spans_that_come_after_a_repricing_meet_the_new_costs(storage: Sto
     )
 
 
-async def test_calls_that_arrive_meanwhile_are_neither_lost_nor_counted_twice(
+async def test_calls_stored_during_repricing_are_counted_once(
     backend: Backend, storage: Store, tmp_path: Path
 ) -> None:
     rows = [at(OLD, span(number, trace=number // 3 + 1, model_used="m1")) for number in range(3, 903)]
@@ -293,11 +296,11 @@ async def test_calls_that_arrive_meanwhile_are_neither_lost_nor_counted_twice(
     assert (total.calls, total.cost_nano_usd) == (900, 900 * 600)
 
 
-async def test_models_of_calls_without_known_tokens_are_listed(storage: Store) -> None:
+async def test_models_of_calls_with_unknown_tokens_are_listed(storage: Store) -> None:
     unknown = {"input_tokens": None, "output_tokens": None, "cost_nano_usd": None}
     rows = [span(number, model_used="m1", **unknown) for number in (1, 2)]
     rows += [span(3, model_used=None, model_requested="m2", **unknown)]
-    # A failed call, a call of which one side is known, and one that used nothing are known well enough.
+    # Not listed: a failed call, a call with one known side, and a call that used no tokens.
     rows += [
         span(4, model_used="m3", status="error", **unknown),
         span(5, model_used="m3", **{**unknown, "output_tokens": 3}),

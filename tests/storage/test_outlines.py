@@ -1,4 +1,4 @@
-"""What stored spans are read in outline for, and what changes in rows that inherit."""
+"""Outlines of stored spans, and updates of inheriting rows."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def store(tmp_path: Path) -> Iterator[_Store]:
     store.connection.close()
 
 
-def test_outline_tells_what_a_span_says_and_what_its_row_inherits(store: _Store) -> None:
+def test_outline_contains_own_and_inherited_values(store: _Store) -> None:
     store.keep([_CALL])
     own = (None, "u", ("a",), None)
     outline = store.outline(_CALL)
@@ -72,12 +72,12 @@ def test_outline_tells_what_a_span_says_and_what_its_row_inherits(store: _Store)
         """own = '{"finish_reason":null}'""",
         """own = '{"status":"success"}'""",
         """own = '{"session_id":null,"input_tokens":null}'""",
-        """own = '{"session_id":"said"}'""",
+        """own = '{"session_id":"own"}'""",
         f"""own = '{{"error_message":"{"x" * 100}"}}'""",
         f"start_ns = {NOON_NS - 1}",
     ],
 )
-def test_row_that_others_changed_or_may_change_takes_a_closer_look(store: _Store, change: str) -> None:
+def test_outline_of_a_row_that_needs_reconcile_has_no_overrides(store: _Store, change: str) -> None:
     row = _CALL._replace(start_ns=NOON_NS)
     store.keep([row])
     assert store.outline(row, NOON_NS).overrides == {}
@@ -85,7 +85,7 @@ def test_row_that_others_changed_or_may_change_takes_a_closer_look(store: _Store
     assert store.outline(row, NOON_NS).overrides is None
 
 
-def test_rows_that_take_the_same_are_written_together_and_nothing_else(store: _Store) -> None:
+def test_update_writes_changed_columns_of_inheriting_rows_only(store: _Store) -> None:
     calls = [span(n, trace=9, session_id=None, user_id="u", tags=("a",)) for n in range(1, 21)]
     store.keep(calls)
     rows = list(store.outlines(9)[_CALL.otel_trace_id].values())
@@ -102,7 +102,7 @@ def test_rows_that_take_the_same_are_written_together_and_nothing_else(store: _S
     assert store.shown("tags")[:2] == ['["b"]', '["a"]']
 
 
-def test_every_span_is_outlined_however_many_traces_are_asked_for(store: _Store) -> None:
+def test_outlines_of_many_traces_include_every_span(store: _Store) -> None:
     sizes = {1: 700, 2: 450, **{trace: 3 for trace in range(3, 130)}}
     for trace, size in sizes.items():
         store.keep([step(1_000 * trace + n, trace=trace) for n in range(size)])

@@ -1,4 +1,4 @@
-"""The verdict on the spans of a trace: one counted row per model call, whatever came first."""
+"""The verdicts of `reconcile`: one counted row per model call, in any order of spans."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MS = 1_000_000
 
 
 def span(name: int, parent: int | None = None, **facts: Any) -> Skeleton:
-    """A model call of 100 ms named by a small number, 10 ms after the one before it."""
+    """Return a model call of 100 ms with ids made of `name`; it starts at `name` times 10 ms."""
     blank: dict[str, Any] = dict.fromkeys(Skeleton._fields)
     blank |= {
         "id": name.to_bytes(16, "big"),
@@ -39,14 +39,14 @@ def span(name: int, parent: int | None = None, **facts: Any) -> Skeleton:
 
 
 def native(name: int, parent: int | None = None, **facts: Any) -> Skeleton:
-    """The Anthropic client's own span of a call."""
+    """Return a span that the Anthropic client records itself."""
     return span(
         name, parent, **({"scope": "com.anthropic.sdk.python", "dialect": ANTHROPIC_SDK_DIALECT} | facts)
     )
 
 
 def counted(spans: list[Skeleton]) -> list[int]:
-    """The names of the spans that count."""
+    """Return the names of the spans that count, ascending."""
     verdicts = reconcile(spans)
     return sorted(
         int.from_bytes(s.otel_span_id, "big")
@@ -55,7 +55,7 @@ def counted(spans: list[Skeleton]) -> list[int]:
     )
 
 
-def test_lone_call_counts_as_it_is() -> None:
+def test_single_call_counts_without_verdict() -> None:
     assert reconcile([span(1)]) == {}
 
 
@@ -70,11 +70,11 @@ def test_wrapper_with_sums_of_two_calls_does_not_count() -> None:
     assert counted([wrapper, *calls]) == [2, 3]
 
 
-def test_call_nested_in_another_with_a_different_id_counts_too() -> None:
+def test_nested_calls_with_different_response_ids_both_count() -> None:
     assert counted([span(1, provider_request_id="a"), span(2, 1, provider_request_id="b")]) == [1, 2]
 
 
-def test_anthropic_own_child_span_lends_its_cache_tokens_and_does_not_count() -> None:
+def test_anthropic_client_span_below_supplies_cache_tokens_uncounted() -> None:
     instrumentor = span(1, provider_request_id="msg_1", input_tokens=2109, output_tokens=12)
     own = native(
         2,
@@ -100,23 +100,25 @@ def test_anthropic_own_child_span_lends_its_cache_tokens_and_does_not_count() ->
     )
 
 
-def test_anthropic_own_sibling_in_another_trace_is_the_same_call() -> None:
+def test_anthropic_client_span_in_another_trace_is_the_same_call() -> None:
     facts: dict[str, Any] = {"provider_request_id": "msg_1", "partner_key": "anthropic:msg_1"}
     assert counted([span(1, input_tokens=4, **facts), native(2, otel_trace_id=OTHER_TRACE, **facts)]) == [1]
 
 
-def test_framework_beside_a_client_with_its_own_span_below_is_one_call() -> None:
+def test_framework_in_other_trace_than_client_and_its_span_is_one_call() -> None:
     facts: dict[str, Any] = {"provider_request_id": "msg_1", "partner_key": "anthropic:msg_1"}
-    beside: dict[str, Any] = {**facts, "otel_trace_id": OTHER_TRACE}
-    assert counted([span(1, scope="framework", **facts), span(2, **beside), native(3, 2, **beside)]) == [1]
+    in_other_trace: dict[str, Any] = {**facts, "otel_trace_id": OTHER_TRACE}
+    assert counted(
+        [span(1, scope="framework", **facts), span(2, **in_other_trace), native(3, 2, **in_other_trace)]
+    ) == [1]
 
 
-def test_response_ids_repeated_by_a_server_are_separate_calls() -> None:
+def test_equal_response_ids_in_one_scope_are_separate_calls() -> None:
     concurrent = [span(n, provider_request_id="chatcmpl-123") for n in (1, 2, 3)]
     assert counted(concurrent) == [1, 2, 3]
 
 
-def test_repeated_ids_with_own_spans_below_are_separate_calls() -> None:
+def test_equal_response_ids_with_client_spans_below_are_separate_calls() -> None:
     facts: dict[str, Any] = {"provider_request_id": "msg_1", "partner_key": "anthropic:msg_1"}
     spans = [
         span(1, **facts),
@@ -127,7 +129,7 @@ def test_repeated_ids_with_own_spans_below_are_separate_calls() -> None:
     assert counted(spans) == [1, 3]
 
 
-def test_framework_above_instrumentor_and_sibling_own_span_is_one_call() -> None:
+def test_framework_above_instrumentor_and_client_span_is_one_call() -> None:
     spans = [
         span(1, scope="framework", provider_request_id="msg_1"),
         span(2, 1, provider_request_id="msg_1", input_tokens=9),
@@ -136,7 +138,7 @@ def test_framework_above_instrumentor_and_sibling_own_span_is_one_call() -> None
     assert counted(spans) == [2]
 
 
-def test_failed_try_below_a_framework_call_is_a_call_of_its_own() -> None:
+def test_failed_attempt_below_an_answered_framework_span_counts() -> None:
     spans = [
         span(1, scope="framework", provider_request_id="x"),
         span(2, 1, status="error"),
@@ -147,13 +149,13 @@ def test_failed_try_below_a_framework_call_is_a_call_of_its_own() -> None:
     assert "status" not in verdicts[spans[2].key].overrides
 
 
-def test_calls_far_apart_with_one_id_are_two() -> None:
+def test_equal_response_ids_far_apart_in_time_are_two_calls() -> None:
     late = native(1000, provider_request_id="msg_1", partner_key="anthropic:msg_1")
     early = span(1, provider_request_id="msg_1", partner_key="anthropic:msg_1")
     assert counted([early, late]) == [1, 1000]
 
 
-def test_streamed_call_in_two_spans_is_one_from_start_to_end() -> None:
+def test_streamed_call_of_two_spans_lasts_from_first_start_to_last_end() -> None:
     request = span(1, partner_key="stream:k")
     stream = span(
         11, otel_trace_id=OTHER_TRACE, partner_key="stream:k", output_tokens=12, output_preview="Hi"
@@ -165,7 +167,7 @@ def test_streamed_call_in_two_spans_is_one_from_start_to_end() -> None:
     )
 
 
-def test_two_equal_prompts_streamed_at_once_pair_by_time() -> None:
+def test_concurrent_streams_of_one_prompt_are_paired_by_time() -> None:
     spans = [
         span(1, partner_key="stream:k"),
         span(5, partner_key="stream:k"),
@@ -177,14 +179,14 @@ def test_two_equal_prompts_streamed_at_once_pair_by_time() -> None:
     assert verdicts[spans[1].key].overrides["output_tokens"] == 2
 
 
-def test_what_one_scope_writes_below_its_own_span_is_a_detail_of_it() -> None:
+def test_span_below_one_of_its_own_scope_does_not_count() -> None:
     request = span(1, scope="litellm", provider_request_id="chatcmpl-1", input_tokens=2109, output_tokens=12)
     raw = span(2, 1, scope="litellm", input_tokens=2109, output_tokens=12, cache_read_tokens=1900)
     assert counted([request, raw]) == [1]
     assert reconcile([request, raw])[request.key].overrides == {"cache_read_tokens": 1900}
 
 
-def test_reasons_name_the_rule_the_other_span_and_the_preference() -> None:
+def test_reasons_contain_join_other_span_and_preference() -> None:
     instrumentor = span(1, provider_request_id="msg_1", input_tokens=42)
     own = native(2, 1, provider_request_id="msg_1", input_tokens=42)
     reasons: dict[SpanKey, Reason] = {}
@@ -197,7 +199,7 @@ def test_reasons_name_the_rule_the_other_span_and_the_preference() -> None:
     }
 
 
-def test_reasons_name_the_calls_that_a_wrapper_repeats() -> None:
+def test_reason_of_a_wrapper_contains_the_repeated_calls() -> None:
     wrapper, first, second = (
         span(1),
         span(2, 1, provider_request_id="a"),
@@ -208,7 +210,7 @@ def test_reasons_name_the_calls_that_a_wrapper_repeats() -> None:
     assert reasons == {wrapper.key: Reason(None, (first.key, second.key), (), None)}
 
 
-def test_asking_for_reasons_changes_no_verdict() -> None:
+def test_verdicts_are_equal_with_and_without_reasons() -> None:
     spans = [
         span(1, session_id="s"),
         span(2, 1, provider_request_id="a"),
@@ -217,7 +219,7 @@ def test_asking_for_reasons_changes_no_verdict() -> None:
     assert reconcile(spans, reasons={}) == reconcile(spans)
 
 
-def test_session_on_the_root_reaches_every_span() -> None:
+def test_session_of_the_root_is_inherited_by_all_spans() -> None:
     root = span(1, model_call=False, session_id="s", user_id="u", tags=("beta",))
     middle = span(2, 1, model_call=False)
     leaf = span(3, 2)
@@ -225,23 +227,23 @@ def test_session_on_the_root_reaches_every_span() -> None:
     assert verdicts[leaf.key] == Verdict(True, {"session_id": "s", "user_id": "u", "tags": ("beta",)})
 
 
-def test_nearest_session_wins_over_the_roots() -> None:
+def test_session_of_the_nearest_ancestor_has_priority() -> None:
     root = span(1, model_call=False, session_id="batch")
     case = span(2, 1, model_call=False, session_id="case-7")
     assert reconcile([root, case, span(3, 2)])[span(3).key].overrides == {"session_id": "case-7"}
 
 
-def test_sessions_that_differ_are_not_guessed_for_a_sibling() -> None:
+def test_sibling_inherits_no_session_if_sessions_differ() -> None:
     spans = [span(1, session_id="a"), span(2, session_id="b"), span(3)]
     assert reconcile(spans) == {}
 
 
-def test_parent_cycles_and_own_parents_are_cut() -> None:
+def test_cycles_of_parents_are_cut() -> None:
     spans = [span(1, 1), span(2, 3, model_call=False), span(3, 2, model_call=False), span(4, 3)]
     assert counted(spans) == [1, 4]
 
 
-def test_chain_of_fifty_thousand_spans_is_walked() -> None:
+def test_chain_of_fifty_thousand_spans_inherits_the_session() -> None:
     chain = [span(n, n - 1 if n else None, model_call=False) for n in range(50_000)]
     chain[0] = chain[0]._replace(session_id="s")
     verdicts = reconcile(list(reversed(chain)))
@@ -271,21 +273,21 @@ spans_of_a_trace = st.lists(
 
 
 @given(spans_of_a_trace, st.randoms(use_true_random=False))
-def test_order_of_spans_changes_nothing(spans: list[Skeleton], random: Any) -> None:
+def test_verdicts_do_not_depend_on_the_order_of_spans(spans: list[Skeleton], random: Any) -> None:
     shuffled = list(spans)
     random.shuffle(shuffled)
     assert reconcile(spans) == reconcile(shuffled)
 
 
 @given(spans_of_a_trace)
-def test_only_model_calls_count_and_none_is_lost_altogether(spans: list[Skeleton]) -> None:
+def test_only_model_calls_count_and_at_least_one_does(spans: list[Skeleton]) -> None:
     calls = [s for s in spans if s.model_call]
     names = counted(spans)
     assert len(names) <= len(calls)
     assert bool(names) == bool(calls)
 
 
-def test_counted_row_takes_the_cost_of_the_span_that_knows_the_dear_tokens() -> None:
+def test_cost_is_that_of_the_span_with_higher_priced_tokens() -> None:
     usage = {"input_tokens": 2109, "output_tokens": 12, "cache_read_tokens": 1900, "cache_write_tokens": 188}
     outer = span(1, cost_nano_usd=1_518_000, cost_source="computed", price_version="1", **usage)
     inner = span(
@@ -305,7 +307,7 @@ def test_counted_row_takes_the_cost_of_the_span_that_knows_the_dear_tokens() -> 
         assert (shown["cache_write_1h_tokens"], shown["input_audio_tokens"]) == (88, 7)
 
 
-def test_a_service_tier_that_one_span_states_keeps_the_list_price_of_another_away() -> None:
+def test_cost_by_service_tier_has_priority_over_list_price() -> None:
     usage = {"input_tokens": 300, "output_tokens": 20}
     unpriced = f"{BILLED_BY_PREFIX}service_tier flex"
     outer = span(1, price_version=unpriced, **usage)
@@ -321,12 +323,12 @@ def test_a_service_tier_that_one_span_states_keeps_the_list_price_of_another_awa
         assert (shown["cost_nano_usd"], shown["cost_source"], shown["price_version"]) == cost
 
 
-def test_wrapper_above_a_wrapper_does_not_count_either() -> None:
+def test_wrapper_above_a_wrapper_does_not_count() -> None:
     calls = [span(3, 2, provider_request_id="a"), span(4, 2, provider_request_id="b")]
     assert counted([span(1), span(2, 1), *calls]) == [3, 4]
 
 
-def test_sibling_that_repeats_a_wrapper_does_not_count_either() -> None:
+def test_sibling_that_repeats_a_wrapper_does_not_count() -> None:
     wrapper = span(1, provider_request_id="w", model_used="a", input_tokens=84, output_tokens=2)
     sibling = span(2, scope="another", provider_request_id="w", model_used="a")
     calls = [
@@ -336,13 +338,13 @@ def test_sibling_that_repeats_a_wrapper_does_not_count_either() -> None:
     assert counted([wrapper._replace(service="app"), sibling, *calls]) == [3, 4]
 
 
-def test_wrapper_with_a_model_of_its_own_is_known_by_the_sums() -> None:
+def test_wrapper_with_another_model_is_found_by_the_sums() -> None:
     wrapper = span(1, model_used="router", input_tokens=84, output_tokens=4)
     calls = [span(n, 1, model_used="gpt-4o", input_tokens=42, output_tokens=2) for n in (2, 3)]
     assert counted([wrapper, *calls]) == [2, 3]
 
 
-def test_span_without_id_above_its_call_is_no_sibling_of_the_next_one() -> None:
+def test_span_without_id_above_its_call_is_not_joined_with_a_sibling() -> None:
     usage: dict[str, Any] = {"input_tokens": 42, "output_tokens": 12}
     framework = span(1, scope="framework", **usage)
     own = span(2, 1, provider_request_id="a", **usage)
@@ -350,7 +352,7 @@ def test_span_without_id_above_its_call_is_no_sibling_of_the_next_one() -> None:
     assert counted([framework, own, next_one]) == [2, 3]
 
 
-def test_row_with_a_partner_in_another_trace_is_marked() -> None:
+def test_row_with_a_partner_in_another_trace_overrides_status() -> None:
     facts: dict[str, Any] = {"provider_request_id": "r", "input_tokens": 4}
     call, other = (
         span(1, **facts),
@@ -361,7 +363,7 @@ def test_row_with_a_partner_in_another_trace_is_marked() -> None:
     assert verdicts[call.key] == Verdict(True, {"status": "success"})
 
 
-def test_openinference_may_only_repeat_the_model_that_was_requested() -> None:
+def test_openinference_model_equal_to_the_requested_is_no_response_model() -> None:
     names: dict[str, Any] = {"model_requested": "my-deployment", "model_used": "my-deployment"}
     framework = span(1, scope="framework", dialect="openinference", **names)
     client = span(2, 1, model_requested="my-deployment", model_used="gpt-4o-mini-2024-07-18")

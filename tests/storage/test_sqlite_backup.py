@@ -1,4 +1,4 @@
-"""Backups of a SQLite store that is in use, and stores put back from them."""
+"""Backups of a SQLite store in use, and stores restored from them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pulse_storage.sqlite.engine import SqliteEngine
 _Result = TypeVar("_Result")
 
 
-def test_a_backup_made_while_rows_arrive_has_all_that_was_committed_before(tmp_path: Path) -> None:
+def test_backup_during_ingest_contains_all_committed_rows(tmp_path: Path) -> None:
     dice = Random(1)
     rows = [span(n, request_body=pack(dice.randbytes(60_000))) for n in range(1, 900)]
     copy = tmp_path / "copy" / "pulse.db"
@@ -49,30 +49,30 @@ def test_a_backup_made_while_rows_arrive_has_all_that_was_committed_before(tmp_p
     SqliteBackend().check(copy.parent)
 
 
-def test_a_backup_is_one_file_that_can_be_read_where_nothing_can_be_written(tmp_path: Path) -> None:
+def test_backup_is_one_file_readable_in_a_read_only_folder(tmp_path: Path) -> None:
     _in_store(tmp_path, lambda storage: storage.ingest([span()]), new=True)
-    SqliteEngine().back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_nobody)
+    SqliteEngine().back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_ignore)
     connection = sqlite3.connect(f"file:{tmp_path / 'copy.db'}?mode=ro", uri=True)
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
     assert connection.execute("SELECT count(*) FROM spans").fetchone() == (1,)
     connection.close()
 
 
-def test_a_file_that_exists_is_replaced_only_when_told(tmp_path: Path) -> None:
+def test_existing_target_is_replaced_only_with_replace(tmp_path: Path) -> None:
     _in_store(tmp_path, lambda storage: storage.ingest([span()]), new=True)
     target = tmp_path / "copy.db"
     target.write_text("precious")
     with pytest.raises(StoreUnusable, match="it exists; choose another name, or use --force"):
-        SqliteEngine().back_up(_url(tmp_path), target, replace=False, note=_nobody)
+        SqliteEngine().back_up(_url(tmp_path), target, replace=False, note=_ignore)
     assert target.read_text() == "precious"
     assert (
-        SqliteEngine().back_up(_url(tmp_path), target, replace=True, note=_nobody)
+        SqliteEngine().back_up(_url(tmp_path), target, replace=True, note=_ignore)
         == target.stat().st_size
         > 8
     )
 
 
-def test_a_damaged_store_makes_no_backup(tmp_path: Path) -> None:
+def test_backup_of_a_damaged_store_is_refused(tmp_path: Path) -> None:
     body = pack(b"".join(n.to_bytes(4, "big") * 16 for n in range(5_000)))
     _in_store(
         tmp_path, lambda storage: storage.ingest([span(n, request_body=body) for n in range(1, 60)]), new=True
@@ -83,7 +83,7 @@ def test_a_damaged_store_makes_no_backup(tmp_path: Path) -> None:
     target = tmp_path / "copy.db"
     target.write_text("the last good one")
     with pytest.raises(StoreUnusable, match="damaged"):
-        SqliteEngine().back_up(_url(tmp_path), target, replace=True, note=_nobody)
+        SqliteEngine().back_up(_url(tmp_path), target, replace=True, note=_ignore)
     assert target.read_text() == "the last good one"
     assert {path.name for path in tmp_path.iterdir()} <= {
         "pulse.db",
@@ -93,35 +93,35 @@ def test_a_damaged_store_makes_no_backup(tmp_path: Path) -> None:
     }
 
 
-def test_a_backup_of_nothing_or_to_nowhere_says_so(tmp_path: Path) -> None:
+def test_backup_without_store_or_target_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreUnusable, match="there is no such file"):
-        SqliteEngine().back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_nobody)
+        SqliteEngine().back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_ignore)
     _in_store(tmp_path, lambda storage: storage.ingest([span()]), new=True)
     with pytest.raises(StoreUnusable, match=r"cannot write .*No such file or directory"):
-        SqliteEngine().back_up(_url(tmp_path), tmp_path / "none" / "copy.db", replace=False, note=_nobody)
+        SqliteEngine().back_up(_url(tmp_path), tmp_path / "none" / "copy.db", replace=False, note=_ignore)
 
 
-def test_a_restored_store_is_the_one_that_was_backed_up(tmp_path: Path) -> None:
+def test_restored_store_has_the_rows_of_the_backup(tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     rows = [span(n, request_body=pack(b"{}")) for n in range(1, 50)]
     _in_store(old, lambda storage: storage.ingest(rows), new=True)
     before = _in_store(old, lambda storage: snapshot(storage, "p"))
-    SqliteEngine().back_up(_url(old), tmp_path / "copy.db", replace=False, note=_nobody)
-    assert SqliteEngine().restore(tmp_path / "copy.db", _url(new), replace=False, note=_nobody) is None
+    SqliteEngine().back_up(_url(old), tmp_path / "copy.db", replace=False, note=_ignore)
+    assert SqliteEngine().restore(tmp_path / "copy.db", _url(new), replace=False, note=_ignore) is None
     assert _in_store(new, lambda storage: snapshot(storage, "p")) == before
-    # It goes on as a store does.
+    # The restored store accepts rows.
     assert _in_store(new, lambda storage: storage.ingest([span(1), span(77)])).stored == 1
     SqliteBackend().check(new)
 
 
-def test_a_store_that_is_there_is_moved_aside_and_only_when_told(tmp_path: Path) -> None:
+def test_existing_store_is_moved_aside_only_with_replace(tmp_path: Path) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     _in_store(old, lambda storage: storage.ingest([span(1)]), new=True)
     _in_store(new, lambda storage: storage.ingest([span(2)]), new=True)
-    SqliteEngine().back_up(_url(old), tmp_path / "copy.db", replace=False, note=_nobody)
+    SqliteEngine().back_up(_url(old), tmp_path / "copy.db", replace=False, note=_ignore)
     with pytest.raises(StoreUnusable, match="say --replace to move it aside"):
-        SqliteEngine().restore(tmp_path / "copy.db", _url(new), replace=False, note=_nobody)
-    aside = SqliteEngine().restore(tmp_path / "copy.db", _url(new), replace=True, note=_nobody)
+        SqliteEngine().restore(tmp_path / "copy.db", _url(new), replace=False, note=_ignore)
+    aside = SqliteEngine().restore(tmp_path / "copy.db", _url(new), replace=True, note=_ignore)
     assert aside is not None
     assert {path.name for path in new.iterdir()} == {"pulse.db", aside.name}
     assert _numbers(new) == [1]
@@ -129,16 +129,16 @@ def test_a_store_that_is_there_is_moved_aside_and_only_when_told(tmp_path: Path)
     assert _numbers(tmp_path) == [2]
 
 
-def test_a_store_in_use_is_not_replaced(tmp_path: Path) -> None:
+def test_restore_over_a_store_in_use_is_refused(tmp_path: Path) -> None:
     _in_store(tmp_path, lambda storage: storage.ingest([span(1)]), new=True)
-    SqliteEngine().back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_nobody)
+    SqliteEngine().back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_ignore)
 
     async def run(storage: Store) -> None:
         await storage.ingest([span(2)])
         with pytest.raises(StoreUnusable, match="another process has it open; stop Pulse first"):
             await asyncio.to_thread(
                 lambda: SqliteEngine().restore(
-                    tmp_path / "copy.db", _url(tmp_path), replace=True, note=_nobody
+                    tmp_path / "copy.db", _url(tmp_path), replace=True, note=_ignore
                 )
             )
         await storage.ingest([span(3)])
@@ -148,28 +148,28 @@ def test_a_store_in_use_is_not_replaced(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [(b"not a database at all" * 100, "not a SQLite database"), (b"", "is empty")],
 )
-def test_what_is_no_backup_is_not_restored(tmp_path: Path, content: bytes, said: str) -> None:
+def test_restore_of_an_invalid_file_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "copy.db").write_bytes(content)
-    with pytest.raises(StoreUnusable, match=said):
-        SqliteEngine().restore(tmp_path / "copy.db", _url(tmp_path), replace=True, note=_nobody)
+    with pytest.raises(StoreUnusable, match=message):
+        SqliteEngine().restore(tmp_path / "copy.db", _url(tmp_path), replace=True, note=_ignore)
     assert [path.name for path in tmp_path.iterdir()] == ["copy.db"]
 
 
-def test_a_backup_by_a_newer_version_is_not_restored(tmp_path: Path) -> None:
+def test_restore_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     _in_store(tmp_path, lambda storage: storage.ingest([span(1)]), new=True)
     connection = sqlite3.connect(tmp_path / "pulse.db")
     connection.execute("INSERT INTO schema_migrations VALUES ('9999_later', '', 0)")
     connection.commit()
     connection.close()
     with pytest.raises(StoreUnusable, match="9999_later, which this version does not know"):
-        SqliteEngine().restore(tmp_path / "pulse.db", _url(tmp_path / "new"), replace=False, note=_nobody)
+        SqliteEngine().restore(tmp_path / "pulse.db", _url(tmp_path / "new"), replace=False, note=_ignore)
 
 
-def _nobody(_done: int, _whole: int) -> None:
-    """Nobody wants to know."""
+def _ignore(_done: int, _whole: int) -> None:
+    """Ignore the progress."""
 
 
 def _url(folder: Path) -> str:
@@ -177,7 +177,7 @@ def _url(folder: Path) -> str:
 
 
 def _numbers(folder: Path) -> list[int]:
-    """The numbers of the spans in a store, ascending."""
+    """Return the span ids in a store as numbers, ascending."""
     found = _in_store(folder, lambda storage: snapshot(storage, "p"))
     return sorted(int.from_bytes(row.otel_span_id, "big") for row in found if row is not None)
 
@@ -185,7 +185,7 @@ def _numbers(folder: Path) -> list[int]:
 def _in_store(
     folder: Path, run: Callable[[Store], Coroutine[Any, Any, _Result]], *, new: bool = False
 ) -> _Result:
-    """What `run` answers of the store in this folder, which is closed again; a new one gets a project."""
+    """Open the store in this folder, await `run` with it, close it; with `new`, create a project first."""
 
     async def opened() -> _Result:
         storage = open_storage(_url(folder))

@@ -111,7 +111,7 @@ _RANKS = (
 def preference(winner: Skeleton, other: Skeleton, outer: Set[SpanKey]) -> str:
     """Return why `winner` counts and `other` does not: a clause about `winner` that starts with "it"."""
     pairs = zip(_rank(winner, outer), _rank(other, outer), strict=True)
-    return next(_RANKS[index] for index, (winners, others) in enumerate(pairs) if winners != others)
+    return next(_RANKS[index] for index, (lower, higher) in enumerate(pairs) if lower != higher)
 
 
 def _usage(winner: Skeleton, ranked: Sequence[Skeleton]) -> dict[str, OwnValue]:
@@ -133,8 +133,8 @@ def _usage(winner: Skeleton, ranked: Sequence[Skeleton]) -> dict[str, OwnValue]:
         agreeing = [span for span in ranked if getattr(span, total) == getattr(best, total)]
         for column in columns:
             facts[column] = max((v for s in agreeing if (v := getattr(s, column)) is not None), default=None)
-    # A reported cost has priority over a computed one. If a span has a service tier with its own prices, the
-    # cost computed from the list price is wrong.
+    # A reported cost has priority over a computed one. The cost of a span that states a service tier, even if
+    # unknown, has priority over one computed from the list price, which is wrong for that tier.
     reported = next((span for span in ranked if span.cost_source == "reported"), None)
     by_tier = next((s for s in ranked if (s.price_version or "").startswith(BILLED_BY_PREFIX)), None)
     priced = reported or by_tier or next((s for s in ranked if s.cost_nano_usd is not None), None)

@@ -93,7 +93,7 @@ def reconcile(
     partial: Collection[bytes] = (),
     reasons: dict[SpanKey, Reason] | None = None,
 ) -> dict[SpanKey, Verdict]:
-    """Return the verdict on each span that has overrides or shares a call with other spans.
+    """Return the verdict on each span that has overrides, shares a call, or is a wrapper.
 
     A span without a verdict has no overrides, and counts if it is a model call.
 
@@ -110,7 +110,7 @@ def reconcile(
     verdicts: dict[SpanKey, Verdict] = {}
     if contents:
         spans = _completed(spans, contents, verdicts)
-    inherited = _inherited(spans, partial)
+    inherited = _inherited_by_trace(spans, partial)
     for span in spans:
         if overrides := inherited[span.otel_trace_id].get(span.otel_span_id):
             verdicts[span.key] = Verdict(span.model_call, _overrides(verdicts, span) | overrides)
@@ -144,6 +144,7 @@ def reconcile(
 def _add_reasons(
     reasons: dict[SpanKey, Reason], groups: CallGroups, winner: Skeleton, members: Sequence[Skeleton]
 ) -> None:
+    """Add the reason of each span of a call to `reasons`; `winner` is the member that counts."""
     keys = {member.key for member in members}
     joins = tuple(join for join in groups.joins if join.one in keys)
     for member in members:
@@ -188,8 +189,10 @@ def _supply(
             return
 
 
-def _inherited(spans: Sequence[Skeleton], partial: Collection[bytes]) -> dict[bytes, dict[bytes, Overrides]]:
-    """Return the values that spans inherit, by trace id and span id."""
+def _inherited_by_trace(
+    spans: Sequence[Skeleton], partial: Collection[bytes]
+) -> dict[bytes, dict[bytes, Overrides]]:
+    """Return the values that spans inherit, by trace id and span id; see `reconcile` for `partial`."""
     own: dict[bytes, dict[bytes, InheritedValues]] = defaultdict(dict)
     parents: dict[bytes, dict[bytes, bytes | None]] = defaultdict(dict)
     for span in spans:

@@ -1,4 +1,4 @@
-"""Lets rows that stay take over the texts and bodies that they borrow from rows and log events that go."""
+"""Copy referenced texts and bodies into surviving rows before their source is deleted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pulse_storage.sql.maintenance.row_ranges import exempt_rows, rows_between
 from pulse_storage.sql.tables.events import content_column
 from pulse_storage.sql.tables.spans import own_json
 
-#: The column of `span_bodies`, what a row says of having it, and what it says of borrowing it.
+#: Per kind of content: its column in `span_bodies`; in `spans`, the flag and the reference to another row.
 _REFERENCED = (
     ("output_text", "has_output_text", "output_from"),
     ("request_body", "has_request_body", "request_from"),

@@ -1,4 +1,4 @@
-"""What a store says bears on the counting of a trace is what it decided by."""
+"""`reconcile_inputs` returns all spans by which a store decided what counts in a trace."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ def trace_id(number: int) -> bytes:
     return number.to_bytes(16, "big")
 
 
-def names(bearing: ReconcileInputs) -> list[int]:
-    return sorted(int.from_bytes(one.otel_span_id, "big") for one in bearing.spans)
+def names(inputs: ReconcileInputs) -> list[int]:
+    return sorted(int.from_bytes(one.otel_span_id, "big") for one in inputs.spans)
 
 
-async def test_reconciling_what_bears_on_a_trace_gives_what_its_rows_say(storage: Store) -> None:
+async def test_reconciling_the_inputs_gives_the_stored_rows(storage: Store) -> None:
     own: dict[str, Any] = {"scope": "com.anthropic.sdk.python", "dialect": "anthropic-sdk"}
     shared: dict[str, Any] = {
         "provider_request_id": "msg_1",
@@ -42,19 +42,19 @@ async def test_reconciling_what_bears_on_a_trace_gives_what_its_rows_say(storage
     for row in reversed(rows):
         await storage.ingest([row])
     for first in (1, 3):
-        bearing = await storage.reconcile_inputs("p", trace_id(first))
-        assert (names(bearing), bearing.whole) == ([1, 2, 3, 4], True)
-        verdicts = reconcile(bearing.spans, bearing.contents)
-        told = {one.otel_span_id: one for one in (await storage.list_traces("p", _EVERY, Page())).rows}
-        for one in bearing.spans:
+        inputs = await storage.reconcile_inputs("p", trace_id(first))
+        assert (names(inputs), inputs.whole) == ([1, 2, 3, 4], True)
+        verdicts = reconcile(inputs.spans, inputs.contents)
+        stored = {one.otel_span_id: one for one in (await storage.list_traces("p", _EVERY, Page())).rows}
+        for one in inputs.spans:
             counted, overrides = verdicts.get(one.key, Verdict(one.model_call, {}))
-            shown = told[one.otel_span_id]
-            assert (shown.counted, shown.session_id) == (counted, overrides.get("session_id", one.session_id))
-            assert shown.cache_read_tokens == overrides.get("cache_read_tokens", one.cache_read_tokens)
+            row = stored[one.otel_span_id]
+            assert (row.counted, row.session_id) == (counted, overrides.get("session_id", one.session_id))
+            assert row.cache_read_tokens == overrides.get("cache_read_tokens", one.cache_read_tokens)
     assert names(await storage.reconcile_inputs("p", trace_id(9))) == [9]
 
 
-async def test_nothing_of_another_project_or_of_a_trace_that_is_not_there_bears(
+async def test_inputs_of_an_unknown_trace_or_project_are_empty(
     storage: Store,
 ) -> None:
     await storage.ingest([span(1, trace=1)])
@@ -62,12 +62,12 @@ async def test_nothing_of_another_project_or_of_a_trace_that_is_not_there_bears(
     assert await storage.reconcile_inputs("other", trace_id(1)) == ReconcileInputs([], [], whole=True)
 
 
-async def test_of_a_trace_too_large_to_be_looked_at_the_branch_of_a_span_is_given(
+async def test_inputs_of_a_large_trace_are_a_span_and_its_ancestors(
     storage: Store,
 ) -> None:
     root, agent = step(1, trace=1), step(2, trace=1, parent=1)
     calls = [span(number, trace=1, parent=2) for number in range(3, 2103)]
     await storage.ingest([root, agent, *calls])
-    bearing = await storage.reconcile_inputs("p", trace_id(1), calls[-1].otel_span_id)
-    # A store that can load the whole trace may do so.
-    assert names(bearing) == (list(range(1, 2103)) if bearing.whole else [2, 2102])
+    inputs = await storage.reconcile_inputs("p", trace_id(1), calls[-1].otel_span_id)
+    # A store may return the whole trace.
+    assert names(inputs) == (list(range(1, 2103)) if inputs.whole else [2, 2102])
