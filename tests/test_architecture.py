@@ -30,6 +30,14 @@ INDEPENDENT_OF: dict[str, tuple[str, ...]] = {
     "pulse_collector.facts": ("pulse_collector.dialects", "pulse_collector.mapping"),
     "pulse_collector.dialects": ("pulse_collector.mapping",),
 }
+_SQL = ("pulse_storage.sql", "pulse_storage.sqlite", "pulse_storage.postgres")
+INDEPENDENT_OF |= {f"pulse_storage.{name}": _SQL for name in ("reconciliation", "content", "runtime")}
+#: What lies directly in pulse_storage: the contract, what collector and query API share, and rooms.
+STORAGE_ROOT = {
+    *("__init__", "adapter", "control_store", "maintenance", "copying", "rows", "filters", "errors", "ids"),
+    *("retention", "repricing", "latency", "keys", "price_document", "trace_json", "engines"),
+    *("reconciliation", "content", "runtime", "sql", "sqlite", "postgres"),
+}
 #: Class names that a package defines more than once; new ones are refused.
 REPEATED_CLASS_NAMES: dict[str, set[str]] = {
     "pulse_instrumentation": {"_Options"},

@@ -13,7 +13,6 @@ from typing import Protocol
 from uuid import UUID
 
 from pulse_storage.copying import RawStore
-from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import (
     Analytics,
     AnalyticsQuery,
@@ -27,7 +26,7 @@ from pulse_storage.filters import (
 from pulse_storage.maintenance import Maintenance
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
-from pulse_storage.rows import IngestResult, SpanRow, TraceRecord
+from pulse_storage.rows import Assemble, EventPart, IngestResult, SpanRow, TraceRecord
 
 
 class StorageAdapter(Protocol):

@@ -14,10 +14,9 @@ from typing import NamedTuple, Protocol
 
 from pulse_storage.content.documents import SharedDocument
 from pulse_storage.control_store import ControlStore
-from pulse_storage.events import EventContent, EventPart
 from pulse_storage.maintenance import LEASE_WAIT_S
 from pulse_storage.reconciliation.skeletons import SpanKey
-from pulse_storage.rows import Project
+from pulse_storage.rows import EventContent, EventPart, Project
 from pulse_storage.runtime.maintenance_lease import MaintenanceLease
 
 _PAGE_ROWS = 500

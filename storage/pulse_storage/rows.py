@@ -7,9 +7,10 @@ Named tuples, since a frozen dataclass of this width takes three times as long t
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import NoneType
-from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 from pulse_storage.content.documents import Packed
@@ -254,3 +255,36 @@ class IngestResult:
     left_out: int = 0
     #: (index into the rows given, reason) of each row that the store cannot hold.
     rejected: tuple[tuple[int, str], ...] = ()
+
+
+#: Maximum number of parts that are stored per span.
+MAX_PARTS = 2_000
+
+
+class EventPart(NamedTuple):
+    """One log record that contains a part of the content of a span."""
+
+    otel_trace_id: bytes
+    otel_span_id: bytes
+    #: Identifies the record, also when it is delivered again; 16 bytes.
+    digest: bytes
+    #: Sort key among the parts of a span: Unix time in nanoseconds, then rank among parts of the same time.
+    order: tuple[int, int]
+    name: str
+    #: JSON object: the body of the record, or its attributes if they contain the content.
+    document: bytes
+
+
+class EventContent(NamedTuple):
+    """Content assembled from the log events of a span; used for columns of `SpanRow` that are None."""
+
+    input_preview: str | None
+    output_preview: str | None
+    output_text: bytes | None
+    request_body: bytes | None
+    response_body: bytes | None
+    finish_reason: str | None
+
+
+#: Returns the content of one span from all its stored parts; must not depend on their order.
+Assemble: TypeAlias = Callable[[Sequence[EventPart]], EventContent]

@@ -11,7 +11,7 @@ from tests.support.spans import START_NS, TRACE_ID, Value, any_value, key_values
 
 from pulse_collector.mapping.events import content_of_parts, event_parts
 from pulse_storage.content.bodies import unpack
-from pulse_storage.events import EventContent
+from pulse_storage.rows import EventContent
 
 NOTHING = EventContent(None, None, None, None, None, None)
 

@@ -15,8 +15,7 @@ from tests.support.rows import span, step
 
 from pulse_storage import SpanRow, Store, TraceRecord
 from pulse_storage.content.bodies import pack
-from pulse_storage.events import MAX_PARTS, EventContent, EventPart
-from pulse_storage.rows import IngestResult
+from pulse_storage.rows import MAX_PARTS, EventContent, EventPart, IngestResult
 
 pytestmark = pytest.mark.anyio
 

@@ -15,11 +15,10 @@ from tests.support.sql_steps import steps_of
 
 from pulse_storage import Store, TraceRecord
 from pulse_storage.content.bodies import pack
-from pulse_storage.events import EventContent, EventPart
 from pulse_storage.filters import AnalyticsQuery
 from pulse_storage.maintenance import MAINTENANCE_LEASE, Erasure, MaintenanceLeaseHeld, Subject
 from pulse_storage.retention import RetentionPolicy
-from pulse_storage.rows import Project
+from pulse_storage.rows import EventContent, EventPart, Project
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,8 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 from pulse_collector.facts.attributes import as_text, read_attributes
 from pulse_collector.mapping.event_calls import call_spans
 from pulse_collector.mapping.events import content_of_parts, event_parts
-from pulse_storage.events import EventPart
 from pulse_storage.reconciliation.skeletons import ContentSkeleton, SpanKey
+from pulse_storage.rows import EventPart
 
 _TRACE_ID = b"\x01" * 16
 _SPAN_ID = b"\x01" * 8

@@ -24,8 +24,7 @@ from pulse_collector.facts.json_text import Json, JsonObject, dump_json, parse_o
 from pulse_collector.facts.previews import preview
 from pulse_collector.facts.span_facts import SpanFacts
 from pulse_storage.content.bodies import pack
-from pulse_storage.events import EventContent, EventPart
-from pulse_storage.rows import PREVIEW_CHARS
+from pulse_storage.rows import PREVIEW_CHARS, EventContent, EventPart
 
 #: Has all content of a call.
 _DETAILS = "gen_ai.client.inference.operation.details"

@@ -10,7 +10,6 @@ from typing import TypeVar
 import psycopg
 
 from pulse_storage.errors import StorageError, StoreUnavailable
-from pulse_storage.events import Assemble, EventPart
 from pulse_storage.postgres.connection import NeedsExclusiveLock, PostgresConnection
 from pulse_storage.postgres.partition_truncate import droppable_partitions, truncate_partition
 from pulse_storage.postgres.partitions import make_partitions_around
@@ -23,7 +22,7 @@ from pulse_storage.postgres.translate_errors import (
     is_lost,
     unavailable,
 )
-from pulse_storage.rows import IngestResult
+from pulse_storage.rows import Assemble, EventPart, IngestResult
 from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare, Table
 from pulse_storage.sql.writing.ingest import Ingest

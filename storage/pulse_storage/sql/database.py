@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
-from pulse_storage.events import Assemble, EventPart
-from pulse_storage.rows import IngestResult
+from pulse_storage.rows import Assemble, EventPart, IngestResult
 from pulse_storage.runtime.writer import CommitTarget
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare, Table

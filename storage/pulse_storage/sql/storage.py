@@ -10,7 +10,6 @@ from concurrent.futures import Future
 from dataclasses import replace
 from uuid import UUID
 
-from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import (
     Analytics,
     AnalyticsQuery,
@@ -25,7 +24,7 @@ from pulse_storage.filters import (
 from pulse_storage.ids import decode_cursor
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
-from pulse_storage.rows import IngestResult, SpanRow, TraceRecord
+from pulse_storage.rows import Assemble, EventPart, IngestResult, SpanRow, TraceRecord
 from pulse_storage.runtime.writer import Writer
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.control import SqlControlStore

@@ -10,8 +10,7 @@ from typing import TypeVar
 import apsw
 
 from pulse_storage.errors import StorageError, StoreUnavailable
-from pulse_storage.events import Assemble, EventPart
-from pulse_storage.rows import IngestResult
+from pulse_storage.rows import Assemble, EventPart, IngestResult
 from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.maintenance.partitions import PartitionRange, PartitionShare, Table

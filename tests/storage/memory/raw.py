@@ -10,10 +10,10 @@ from tests.storage.memory.rows import BODIES, Stored
 
 from pulse_storage import SpanRow
 from pulse_storage.copying import ExpiredSums, RawBodies, RawEvents, RawRow, RawValue
-from pulse_storage.events import EventPart
 from pulse_storage.latency import latency_bucket
 from pulse_storage.reconciliation.skeletons import OVERRIDABLE, REFERENCES
 from pulse_storage.retention import watermarks_at
+from pulse_storage.rows import EventPart
 
 if TYPE_CHECKING:
     from tests.storage.memory.store import MemoryStore

@@ -13,7 +13,6 @@ from zstandard import ZstdError
 from pulse_storage import IngestResult, SpanRow, TraceRecord
 from pulse_storage.content.bodies import unpack
 from pulse_storage.content.documents import SharedDocument
-from pulse_storage.events import MAX_PARTS, Assemble, EventContent, EventPart
 from pulse_storage.ids import row_id, shown_id
 from pulse_storage.latency import latency_bucket
 from pulse_storage.reconciliation.keep import stored_unconditionally
@@ -29,7 +28,15 @@ from pulse_storage.reconciliation.skeletons import (
 )
 from pulse_storage.repricing import Repriced, RepriceJob
 from pulse_storage.retention import NO_WATERMARKS, without_content
-from pulse_storage.rows import BATCH_DIALECT, UnfitValue, columns_of
+from pulse_storage.rows import (
+    BATCH_DIALECT,
+    MAX_PARTS,
+    Assemble,
+    EventContent,
+    EventPart,
+    UnfitValue,
+    columns_of,
+)
 
 _log = logging.getLogger(__name__)
 _INT64 = 1 << 63

@@ -24,7 +24,6 @@ from tests.storage.model import grouped, in_query, matching
 
 from pulse_storage import IngestResult, SpanRow, StoreUnavailable, TraceRecord
 from pulse_storage.content.search import Needle
-from pulse_storage.events import Assemble, EventPart
 from pulse_storage.filters import (
     Analytics,
     AnalyticsGroup,
@@ -41,6 +40,7 @@ from pulse_storage.ids import decode_cursor, encode_cursor
 from pulse_storage.latency import latency_bucket, percentiles
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
+from pulse_storage.rows import Assemble, EventPart
 
 _NO_PROJECT = "there is no such project"
 #: Texts of one page; rows after them are left to the next page.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pulse_storage.copying import ExpiredSums, RawBodies, RawEvents, RawRow
-from pulse_storage.events import EventPart
+from pulse_storage.rows import EventPart
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.copy.expired_sums import put_expired, read_expired
 from pulse_storage.sql.copy.raw_rows import put_rows, read_bodies, read_rows, read_rows_until

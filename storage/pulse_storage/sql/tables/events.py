@@ -7,9 +7,8 @@ from hashlib import blake2b
 
 from pulse_storage.content.bodies import pack, unpack
 from pulse_storage.copying import RawEvents
-from pulse_storage.events import MAX_PARTS, Assemble, EventContent, EventPart
 from pulse_storage.reconciliation.skeletons import ContentSkeleton, SpanKey
-from pulse_storage.rows import IngestResult
+from pulse_storage.rows import MAX_PARTS, Assemble, EventContent, EventPart, IngestResult
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue, Values
 
 _MAX_INT64 = (1 << 63) - 1

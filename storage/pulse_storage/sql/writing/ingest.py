@@ -6,10 +6,9 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from pulse_storage.events import Assemble, EventPart
 from pulse_storage.maintenance import Removed
 from pulse_storage.reconciliation.skeletons import SpanKey
-from pulse_storage.rows import IngestResult
+from pulse_storage.rows import Assemble, EventPart, IngestResult
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.events import save_parts
 from pulse_storage.sql.tables.projects import project_key
