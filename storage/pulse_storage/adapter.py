@@ -1,7 +1,7 @@
-"""StorageAdapter: what every store promises to the collector and to the query API.
+"""StorageAdapter: the contract of every store with the collector and the query API.
 
-The promises are numbered in the design (P1–P11); `tests/storage/test_conformance.py` holds each adapter to
-them. Adapters do not inherit from this; a typed assignment in the tests proves that they fit.
+Its promises are numbered in the design (P1 to P11). `tests/storage/test_conformance*.py` check them for each
+store; `tests/storage/memory` is the shortest implementation. A store does not inherit from the Protocol.
 """
 
 from __future__ import annotations
@@ -30,87 +30,87 @@ from pulse_storage.rows import Assemble, EventPart, IngestResult, SpanRow, Trace
 
 
 class StorageAdapter(Protocol):
-    """One store. Safe to use from any thread and any event loop.
+    """The rows of all projects: writes, reads, maintenance and copies. Thread-safe, for any event loop.
 
-    Every method may raise `StoreUnavailable`; nothing else but what its own docstring names. A project
-    id that does not exist has no rows: reads answer as for an empty project. Nothing is ever read or
-    changed outside the project that is given.
+    Every method may raise `StoreUnavailable`, and only the other errors that its docstring names. An unknown
+    project has no rows: reads return what they return for an empty project. A method reads and changes
+    nothing outside of the given project. Times are Unix nanoseconds.
     """
 
     def submit(
         self, rows: Sequence[SpanRow], *, keep_all: bool = False, within_s: float = math.inf
     ) -> Future[IngestResult]:
-        """Hand rows to the writer; the future resolves once they are committed and synced to disk (P1).
+        """Enqueue rows for the writer; the future resolves when they are committed and synced to disk (P1).
 
-        Returns at once. Idempotent by (project, OTel trace id, span id): a row that is stored stays as it
-        is (P2). The final state does not depend on order, repetition or batching of rows. A row that the
-        store cannot hold is rejected alone (P6). When more bytes wait than the settings allow, the future
-        fails with `StoreBusy` at once (P5). A call with more rows than one commit takes is stored in several,
-        between those of other calls; what is left of it after `within_s` is not stored, and the future fails.
+        Returns at once. Idempotent by (project, OTel trace id, span id): a stored row is not replaced (P2).
+        The final state does not depend on order, repetition and batching of rows. A row that the store cannot
+        represent is rejected alone (P6). If the queue is full, the future fails with `StoreBusy` at once
+        (P5). A call with too many rows for one commit is stored in several, between those of other calls;
+        rows that are not committed after `within_s` are not stored, and the future fails.
+
         Spans that are not gen-ai are left out unless their trace has a gen-ai span, stored or in the same
-        call, or they name a session, user or tags, which calls that come later inherit; with `keep_all` every
-        span is kept.
+        call, or unless they have a session, user or tags, which later calls inherit. With `keep_all` every
+        span is stored.
         """
         ...
 
     async def ingest(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> IngestResult:
-        """`submit`, awaited. Cancelling the wait does not take the rows back."""
+        """Call `submit` and wait for the result. Cancelling the wait does not cancel the rows."""
         ...
 
     async def ingest_events(
         self, project_id: str, parts: Sequence[EventPart], assemble: Assemble
     ) -> IngestResult:
-        """Store log events and complete the rows of their spans, whichever came first; then as `submit`.
+        """Store log events and complete the rows of their spans, in any order of arrival.
 
-        Idempotent by digest. `assemble` makes a span's content of all its parts, in the writer's thread. Of
-        one span at most `events.MAX_PARTS` are kept; the others are rejected.
+        Idempotent by digest. `assemble` returns the content of a span from all its events, in the writer's
+        thread. A span keeps at most `rows.MAX_PARTS` events; further ones are rejected.
         """
         ...
 
     async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
-        """Rows ordered by start time, without bodies. Raises `InvalidCursor`.
+        """Return the rows that match, ordered by start time, without bodies. Raises `InvalidCursor`.
 
-        A page ends before its limit, with a cursor, where texts are too long to fit in memory, and where its
-        budget is spent before enough rows were found; each page looks at one row at least.
-        Paging by cursor neither repeats nor skips a row that was stored when it began.
+        A page ends before its limit, with a cursor, if its texts do not fit in memory or its budget is spent;
+        at least one row was read for it. Pages by cursor neither repeat nor skip a row that was stored when
+        the first page was read.
         """
         ...
 
     async def search_traces(self, project_id: str, where: TraceFilter, text: str, page: Page) -> TracePage:
-        """`list_traces` of the rows whose content holds this text, any case. Raises `InvalidCursor`.
+        """Return the rows of `list_traces` whose content contains a text, case-insensitive.
 
-        Content is the previews, the output text, and every text within the request and response bodies
-        (names of fields are none). Rows are looked through in order; `Page.offset` is ignored.
+        Content is the previews, the output text and every string value in the request and response bodies,
+        without names of fields. `Page.offset` is ignored. Raises `InvalidCursor`.
         """
         ...
 
     async def count_traces(self, project_id: str, where: TraceFilter, *, seconds: float = 0.5) -> Count:
-        """How many rows match: exact where rollups can tell, else counted up to a bound and for so long."""
+        """Return how many rows match: exact, or a lower bound after `seconds` or a maximum of rows."""
         ...
 
     async def get_trace(self, project_id: str, trace_id: UUID) -> TraceRecord | None:
-        """The row with this visible id, bodies included; None if the project has none."""
+        """Return the row with a visible id, with bodies; None if the project has none."""
+        ...
+
+    async def get_traces(self, project_id: str, trace_ids: Sequence[UUID]) -> list[TraceRecord | None]:
+        """Return the rows with these visible ids in the same order, without bodies; None for unknown ids.
+
+        If their texts do not fit in memory, the list ends after at least one row: request the others again.
+        """
         ...
 
     async def reconcile_inputs(
         self, project_id: str, otel_trace_id: bytes, otel_span_id: bytes | None = None
     ) -> ReconcileInputs:
-        """What is looked at to decide which rows of a trace count: `reconcile` of it gives its verdicts.
+        """Return the inputs of `reconcile` for a trace; its result says which rows count.
 
-        `otel_span_id` names the span that matters in a trace too large to be looked at as a whole.
-        """
-        ...
-
-    async def get_traces(self, project_id: str, trace_ids: Sequence[UUID]) -> list[TraceRecord | None]:
-        """The rows with these visible ids in the order given, without bodies; None where there is none.
-
-        Where texts are very long the answer ends early, after one row at least, so that it fits in memory:
-        ask again for the rest.
+        Of a trace that is too large to be loaded, the inputs are `otel_span_id` and its ancestors.
         """
         ...
 
     async def analytics(self, project_id: str, query: AnalyticsQuery) -> Analytics:
-        """Exact sums (percentiles within 4.4 %) over counted rows; empty groups are absent."""
+        """Return sums over counted rows, exact except percentiles (4.4 %); empty groups are omitted."""
         ...
 
     @property
@@ -133,43 +133,42 @@ class StorageAdapter(Protocol):
         limit: int = 500,
         dry_run: bool = False,
     ) -> Repriced:
-        """Price the next calls of a job again, by what each span says itself: `so_far`, and `limit` more.
+        """Price the next `limit` calls of a job from their spans' own values; return `so_far` plus these.
 
-        Rows, the rows that show another span's cost, and the sums change together, so that a job that is done
-        has left what would have been stored at these prices. How far it came is kept with the rows. Where
-        the other span is no longer kept, its cost is computed from the row that shows it.
-        With `dry_run` nothing is changed.
+        Rows, the rows that have their cost from another span, and sums change together: a finished job leaves
+        what ingest would have stored at these prices. The progress is stored with the rows. If the other span
+        is deleted, its cost is computed from the row that has it. With `dry_run` nothing changes.
         """
         ...
 
     async def repriced_so_far(self, project_id: str, job: RepriceJob) -> Repriced | None:
-        """How far this job came before it was interrupted; None if it was not begun, or is done."""
+        """Return the progress of an interrupted job; None if it was not started or is finished."""
         ...
 
     async def unpriced_models(self, project_id: str, from_ns: int, before_ns: int) -> list[UnpricedModel]:
-        """The models with counted calls in a half-open range that used tokens and have no cost.
+        """Return the models of counted calls in [from_ns, before_ns) with tokens and without cost.
 
-        The most called first.
+        Ordered by the number of calls, descending.
         """
         ...
 
     async def unknown_usage_models(
         self, project_id: str, from_ns: int, before_ns: int
     ) -> list[UnknownUsageModel]:
-        """Return the models with successful counted calls in a half-open range whose tokens are unknown.
+        """Return the models of successful counted calls in [from_ns, before_ns) with unknown tokens.
 
-        The most called first.
+        Ordered by the number of calls, descending.
         """
         ...
 
     async def check_writable(self) -> None:
-        """Return if the store takes writes now; else raise `StoreUnavailable` with the reason."""
+        """Return if the store accepts writes; otherwise raise `StoreUnavailable` with the reason."""
         ...
 
     def queue_depth(self) -> tuple[int, int]:
-        """Rows and bytes that wait for the writer."""
+        """Return the number of rows and bytes in the writer's queue."""
         ...
 
     async def close(self) -> None:
-        """Commit what waits, then close. Later calls raise `StoreUnavailable`."""
+        """Commit the queued rows, then close. Later calls raise `StoreUnavailable`. Idempotent."""
         ...

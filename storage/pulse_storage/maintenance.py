@@ -15,7 +15,7 @@ from pulse_storage.retention import DAY_NS, HOUR_NS, RetentionPolicy
 from pulse_storage.rows import Project
 from pulse_storage.trace_json import NANO_USD_PER_CENT, rfc3339
 
-#: The lease of retention, erasures and copies: of one store, one of them runs at a time.
+#: The lease of retention, erasures and copies: of one store, one of them runs at a time. The name is stored.
 MAINTENANCE_LEASE = "upkeep"
 #: A caller waits this long for the lease by default: the process that holds it may have been killed.
 LEASE_WAIT_S = 45.0
@@ -137,14 +137,14 @@ class HourSizes:
     row_bytes: int = 0
     content_bytes: int = 0
     #: The share of content that calls have in common, and log events.
-    beside_bytes: int = 0
+    shared_bytes: int = 0
     #: Bytes of exempt rows, with their content.
     kept_bytes: int = 0
 
     @property
     def size_bytes(self) -> int:
         """Return all bytes of this hour."""
-        return self.row_bytes + self.content_bytes + self.beside_bytes + self.kept_bytes
+        return self.row_bytes + self.content_bytes + self.shared_bytes + self.kept_bytes
 
     def add(self, other: HourSizes) -> None:
         """Add the sizes of other rows of the same hour."""
@@ -152,7 +152,7 @@ class HourSizes:
         self.contents += other.contents
         self.row_bytes += other.row_bytes
         self.content_bytes += other.content_bytes
-        self.beside_bytes += other.beside_bytes
+        self.shared_bytes += other.shared_bytes
         self.kept_bytes += other.kept_bytes
 
 
@@ -273,4 +273,4 @@ def _dropped_bytes(sizes: Sizes, hour: int, content_ns: int | None, rows_ns: int
 
 
 def _content_bytes(hour: HourSizes) -> int:
-    return hour.content_bytes + hour.beside_bytes
+    return hour.content_bytes + hour.shared_bytes

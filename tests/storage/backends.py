@@ -1,4 +1,4 @@
-"""The stores that the conformance suite holds to the contract, as far as they are the same for each."""
+"""Backend: what the conformance suite needs of each kind of store."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ class MemoryMaintenance:
 
 
 def _keys_to_erase(rows: Rows, erasure: Erasure) -> set[SpanKey]:
-    """Return the spans of a user or session, and the other records of their calls that name nobody else."""
+    """Return the spans of a user or session, and other records of their calls without user or session."""
     values = {span.key: getattr(span.effective(), erasure.subject) for span in rows.reconciled()}
     keys = {key for key, value in values.items() if value == erasure.value}
     reasons = rows.reasons()

@@ -31,28 +31,28 @@ BODY_BYTES = (
     "coalesce(length(output_text), 0) + coalesce(length(request_body), 0)"
     " + coalesce(length(response_body), 0)"
 )
-#: What a row takes beside its content: columns and index entries, and its longer texts.
+#: The size of a row without content: columns and index entries (estimated), and its longer texts.
 ROW_BYTES = "400 + length(name) + coalesce(length(metadata), 0) + coalesce(length(error_message), 0)"
 
 
 class Step(NamedTuple):
-    """What one step of a walk over a project's rows is to do."""
+    """One step of deleting a project's rows or content."""
 
     project: int
-    #: Only rows with smaller ids are dropped, and none that the policy keeps.
+    #: Rows with smaller ids are deleted, except exempt ones.
     before: bytes
     policy: RetentionPolicy
-    #: So many rows at most.
+    #: Maximum number of rows.
     limit: int
-    #: What the step before answered; of the first, where to begin, if not at the mark.
+    #: The result of the step before; for the first step, `end` is where to begin if not at the watermark.
     last: Dropped = Dropped(done=False)
 
 
 def drop_content(connection: Connection, step: Step) -> Dropped:
-    """Drop the content of the oldest rows that still have some.
+    """Delete the content of the oldest rows that have some.
 
-    Rows lose previews, texts and bodies, and what they borrow of them; their log events go too. Numbers, and
-    whether a row counts, stay as they are.
+    Rows lose previews, texts, bodies and references to those of other rows; their log events are deleted.
+    Numbers, and whether a row counts, do not change.
     """
     project, before, policy, limit, last = step
     first = last.end or read_watermarks(connection, project).content_from
@@ -70,10 +70,7 @@ def drop_content(connection: Connection, step: Step) -> Dropped:
 
 
 def drop_rows(connection: Connection, step: Step) -> Dropped:
-    """Drop the oldest rows with all that belongs to them.
-
-    The sums that analytics are made of stay as they are.
-    """
+    """Delete the oldest rows with all that belongs to them. The sums of analytics do not change."""
     project, before, policy, limit, last = step
     first = last.end or read_watermarks(connection, project).rows_from
     if first >= before:
@@ -98,7 +95,7 @@ def drop_rows(connection: Connection, step: Step) -> Dropped:
 
 
 def content_bytes(dialect: SqlDialect) -> str:
-    """SQL: the size of a row's content, packed as it is."""
+    """Return the SQL expression of the compressed size of a row's content."""
     of_row = " AND ".join(f"span_bodies.{column} = spans.{column}" for column in dialect.row_key)
     return (
         "coalesce(octet_length(input_preview), 0) + coalesce(octet_length(output_preview), 0)"
@@ -109,9 +106,9 @@ def content_bytes(dialect: SqlDialect) -> str:
 def _save_kept(
     connection: Connection, project: int, first: bytes, end: bytes, policy: RetentionPolicy
 ) -> bytes:
-    """Let rows that stay have what they borrow from rows that go; up to which id this is done.
+    """Copy referenced content into exempt rows; return up to which id this is done.
 
-    Lenders may start a little earlier than those who borrow.
+    A row that supplies content may start a little earlier than the row that refers to it.
     """
     ahead = time_floor(time_of(end) + FROZEN_NS)
     if policy.has_exemptions:
@@ -144,13 +141,13 @@ def _delete_content(connection: Connection, project: int, rows: Range) -> int:
 
 def _clear_columns(connection: Connection, rows: Range) -> None:
     dialect = connection.dialect
-    said = connection.execute(
+    own_values = connection.execute(
         f"SELECT own, {', '.join(dialect.row_key)} FROM spans WHERE {rows.sql} AND own LIKE ? ESCAPE '!'",
         (*rows.bindings, HAS_PREVIEW_OVERRIDE),
     ).fetchall()
     connection.executemany(
         f"UPDATE spans SET own = ? WHERE {named(dialect)}",
-        [(without_previews(own), *row_key) for own, *row_key in said],
+        [(without_previews(own), *row_key) for own, *row_key in own_values],
     )
     connection.execute(
         "UPDATE spans SET input_preview = NULL, output_preview = NULL, has_output_text = FALSE,"

@@ -1,4 +1,4 @@
-"""Log events that go with the content of their spans: which they are, how large, and their deletion."""
+"""Deletes the log events of spans whose content is deleted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pulse_storage.ids import time_of
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.maintenance.row_ranges import Range
 
-#: Each table, and what its rows hold.
+#: The size of a row of each table.
 _BYTES = {
     "span_events": "length(document)",
     "span_event_contents": "coalesce(length(output_text), 0) + coalesce(length(request_body), 0)"
@@ -15,7 +15,7 @@ _BYTES = {
 
 
 def events_of_old_spans(project: int, before: bytes) -> Range:
-    """Spans, by trace and span id, with old log events and no row at or after an id: not one a key."""
+    """Select (trace id, span id) of old log events whose span has no row from an id on; keys repeat."""
     return Range(
         "SELECT otel_trace_id, otel_span_id FROM span_events AS events"
         " WHERE project = ? AND time_ns < ? AND NOT EXISTS (SELECT 1 FROM spans"
@@ -25,13 +25,8 @@ def events_of_old_spans(project: int, before: bytes) -> Range:
     )
 
 
-def event_bytes(connection: Connection, project: int, spans: Range) -> int:
-    """The bytes of all log events of the spans that a query names by trace and span id."""
-    return sum(_bytes_in(connection, table, project, spans) for table in _BYTES)
-
-
 def delete_events(connection: Connection, project: int, spans: Range) -> int:
-    """Delete the log events of these spans, and what they came to; how many bytes that were."""
+    """Delete the log events of these spans with their assembled content; return the bytes."""
     size_bytes = 0
     for table in _BYTES:
         has_any = connection.execute(f"SELECT 1 FROM {table} WHERE project = ? LIMIT 1", (project,))

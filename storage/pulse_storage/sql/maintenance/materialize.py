@@ -22,7 +22,7 @@ _REFERENCED = (
 )
 
 
-#: Bound to LIKE with the escape `!`: `own` of a row that has a preview from elsewhere.
+#: LIKE pattern (escape `!`) of `own` in rows with an overridden preview.
 HAS_PREVIEW_OVERRIDE = '%!_preview"%'
 
 
@@ -42,7 +42,7 @@ def materialize_references(
         row_key = tuple(sources[len(_REFERENCED) :])
         for content, source in zip(_REFERENCED, sources, strict=False):
             if source is not None:
-                _take_over(connection, project, row_key, source, content)
+                _copy_body(connection, project, row_key, source, content)
         if own is not None:
             connection.execute(
                 f"UPDATE spans SET own = ? WHERE {named(dialect)}", (without_previews(own), *row_key)
@@ -50,17 +50,17 @@ def materialize_references(
 
 
 def named(dialect: SqlDialect) -> str:
-    """SQL: the row whose key is bound."""
+    """Return the SQL condition on a row's key."""
     return " AND ".join(f"{column} = ?" for column in dialect.row_key)
 
 
 def without_previews(own: Any) -> str | None:
-    """The column `own` of a row whose previews are its own, or gone."""
+    """Return the column `own` without the previews."""
     values: Mapping[str, OwnValue] = orjson.loads(own)
     return own_json({name: value for name, value in values.items() if not name.endswith("_preview")})
 
 
-def _take_over(
+def _copy_body(
     connection: Connection, project: int, row_key: Values, source: SqlValue, content: tuple[str, str, str]
 ) -> None:
     column, has, reference = content

@@ -1,6 +1,6 @@
-"""Lets whole ranges of ids go at once, where the engine keeps them in tables of their own.
+"""Truncates partitions whose rows or content are expired for all projects.
 
-What is left at the horizon goes by steps afterwards, and so does everything that may not go at once.
+Partitions that are expired in part, or have exempt rows, are left to the steps of `expiry`.
 """
 
 from __future__ import annotations
@@ -22,54 +22,54 @@ _SIZE_ROWS = 20_000
 
 
 class Horizon(NamedTuple):
-    """Up to which ids a project's policy lets rows and content go; empty where it keeps all."""
+    """The ids before which a project's rows and content are expired; empty if none are."""
 
     policy: RetentionPolicy
     rows_before: bytes
     content_before: bytes
 
     def reaches(self, part: PartitionRange) -> bool:
-        """Whether the part lies beyond it."""
+        """Return whether a partition is expired as a whole."""
         return part.before_id <= (self.rows_before if part.table == "spans" else self.content_before)
 
 
 async def drop_partitions(
-    engine: MaintenanceExecutor, horizons: Mapping[int, Horizon]
+    executor: MaintenanceExecutor, horizons: Mapping[int, Horizon]
 ) -> AsyncGenerator[list[tuple[int, Dropped]]]:
-    """Empty every part that lies beyond the horizons of all projects in it, oldest first, rows before bodies.
+    """Truncate the partitions that are expired for all their projects, oldest first, rows before bodies.
 
-    Yields after each step what it dropped of which projects. Rows of emptied `span_bodies` still say that
-    they had content until `drop_content` or `drop_rows` comes by; it counts them.
+    Yields after each step what it deleted of which projects. Rows of a truncated partition of `span_bodies`
+    have their content flags until `drop_content` or `drop_rows` reaches them, which count the content.
     """
     for table in ("spans", "span_bodies"):
-        for part in await engine.droppable_partitions(table):
-            if not _may_go(part, horizons):
+        for part in await executor.droppable_partitions(table):
+            if not _is_expired(part, horizons):
                 continue
             steps = _drop_rows if table == "spans" else _drop_bodies
-            async for dropped in steps(engine, part, horizons):
+            async for dropped in steps(executor, part, horizons):
                 yield dropped
 
 
-def _may_go(part: PartitionRange, horizons: Mapping[int, Horizon]) -> bool:
-    """Whether it is past for all projects in it; for any, if only the space of dropped rows is left."""
+def _is_expired(part: PartitionRange, horizons: Mapping[int, Horizon]) -> bool:
+    """Return whether a partition is expired for all its projects; for one, if it has only free space."""
     if not part.projects:
         return any(horizon.reaches(part) for horizon in horizons.values())
     return all(project in horizons and horizons[project].reaches(part) for project in part.projects)
 
 
 async def _drop_bodies(
-    engine: MaintenanceExecutor, part: PartitionRange, horizons: Mapping[int, Horizon]
+    executor: MaintenanceExecutor, part: PartitionRange, horizons: Mapping[int, Horizon]
 ) -> AsyncGenerator[list[tuple[int, Dropped]]]:
-    sizes = await engine.truncate_partition(
+    sizes = await executor.truncate_partition(
         part, {key: PartitionShare(horizons[key].policy, 0) for key in part.projects}
     )
     yield [(key, Dropped(done=False, size_bytes=size)) for key, size in (sizes or {}).items()]
 
 
 async def _drop_rows(
-    engine: MaintenanceExecutor, part: PartitionRange, horizons: Mapping[int, Horizon]
+    executor: MaintenanceExecutor, part: PartitionRange, horizons: Mapping[int, Horizon]
 ) -> AsyncGenerator[list[tuple[int, Dropped]]]:
-    """What goes is measured beside the writer, which then only sees whether that is still so."""
+    """Measure the rows in readers; the writer then only checks that their number is the same."""
     measured: dict[int, HourSizes] = {}
     for project in part.projects:
         total = measured[project] = HourSizes()
@@ -82,7 +82,7 @@ async def _drop_rows(
                 policy = horizons[project].policy
                 return sizes_between(connection, project, first, part.before_id, policy, _SIZE_ROWS)
 
-            found, first = await engine.read(read)
+            found, first = await executor.read(read)
             for more in found.values():
                 total.add(more)
             if total.kept_bytes:
@@ -99,16 +99,19 @@ async def _drop_rows(
                 policy = horizons[project].policy
                 return drop_rows(connection, Step(project, part.from_id, policy, _STEP_ROWS, last))
 
-            last = await engine.write(write)
+            last = await executor.write(write)
             yield [(project, last)]
     shares = {key: PartitionShare(horizons[key].policy, total.rows) for key, total in measured.items()}
-    beside = await engine.truncate_partition(part, shares)
-    if beside is not None:
+    other_bytes = await executor.truncate_partition(part, shares)
+    if other_bytes is not None:
         yield [
             (
                 key,
                 Dropped(
-                    False, total.rows, total.contents, total.row_bytes + total.content_bytes + beside[key]
+                    False,
+                    total.rows,
+                    total.contents,
+                    total.row_bytes + total.content_bytes + other_bytes[key],
                 ),
             )
             for key, total in measured.items()

@@ -1,4 +1,4 @@
-"""The parts of tables that an engine keeps apart, so that each can be emptied at once."""
+"""The partitions of tables that can be truncated as a whole."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ Table = Literal["spans", "span_bodies"]
 
 
 class PartitionRange(NamedTuple):
-    """A half-open range of ids that a table keeps apart, and the projects that have rows in it."""
+    """One partition: its table, its half-open range of ids, and the projects with rows in it."""
 
     table: Table
     from_id: bytes
     before_id: bytes
-    #: By their keys; none where only the space of dropped rows is left.
+    #: Numbers of projects; empty if only the space of deleted rows is left.
     projects: tuple[int, ...]
 
 
 class PartitionShare(NamedTuple):
-    """What a project has in a part, if all of it is to go."""
+    """The rows of a project in a partition that are expired, all of them."""
 
     policy: RetentionPolicy
-    #: Rows that were counted; of bodies, nobody counts them before.
+    #: The number of rows when they were measured; 0 for partitions of bodies, which are not measured.
     rows: int

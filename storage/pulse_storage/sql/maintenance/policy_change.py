@@ -1,4 +1,4 @@
-"""Finds what retention kept and need not keep any more: rows before the mark of which no policy says so."""
+"""Finds rows that an earlier policy exempted and the current one does not."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ _READ_ROWS = 20_000
 
 
 class FormerlyExempt(NamedTuple):
-    """The ids where rows begin that an earlier policy kept, and where content; empty if there are none."""
+    """The smallest ids of expired rows, and of expired content, that an earlier policy exempted; or empty."""
 
     rows_from: bytes
     content_from: bytes
 
 
 async def find_formerly_exempt(
-    engine: MaintenanceExecutor,
+    executor: MaintenanceExecutor,
     project: int,
     policy: RetentionPolicy,
     before: FormerlyExempt,
     between: Callable[[], Awaitable[None]],
 ) -> FormerlyExempt:
-    """What a policy that keeps less than an earlier one has left to be dropped, of rows below some ids.
+    """Return the rows and content below the ids `before` that only an earlier policy exempted.
 
-    Reads every row before the marks, so it is for once a policy, not for every run; `between` is called
-    before each piece.
+    Reads every row before the watermarks, so it runs once after a change of policy. `between` is awaited
+    before each step.
     """
-    marks = await engine.read(lambda connection: read_watermarks(connection, project))
+    marks = await executor.read(lambda connection: read_watermarks(connection, project))
 
     async def first_left(end: bytes, condition: str) -> bytes:
         after = b""
         while after < end:
             await between()
             read = partial(_read, project=project, policy=policy, first=after, end=end, condition=condition)
-            found, after = await engine.read(read)
+            found, after = await executor.read(read)
             if found is not None:
                 return found
         return b""
@@ -56,7 +56,7 @@ async def find_formerly_exempt(
 def _read(
     connection: Connection, project: int, policy: RetentionPolicy, first: bytes, end: bytes, condition: str
 ) -> tuple[bytes | None, bytes]:
-    """The first row of some that may go, and from which id to read on."""
+    """Return the first expired row of some, and the id from which to read on."""
     after = next_end(connection, project, first, end, _READ_ROWS)
     rows = dropped_between(connection.dialect, project, first, after, policy)
     found = connection.execute(

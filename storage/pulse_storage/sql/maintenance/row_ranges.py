@@ -1,4 +1,4 @@
-"""The rows that one step of retention is about: a range of ids, without those that the policy keeps."""
+"""Ranges of ids with the rows that a step of retention deletes, and the exempt rows among them."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue
 
 
 class Dropped(NamedTuple):
-    """What one step has dropped."""
+    """What one step has deleted."""
 
-    #: Whether nothing is left to be dropped.
+    #: True if nothing is left to be deleted.
     done: bool
     rows: int = 0
     #: Rows that had content.
     contents: int = 0
-    #: Of packed content, of the rows' texts, and of log events.
+    #: Bytes of compressed content, of the rows' texts and of log events.
     size_bytes: int = 0
-    #: Up to this id, rows that stay have what they borrowed.
+    #: Referenced content has been copied into all remaining rows up to this id.
     saved: bytes = b""
-    #: Where the next step begins.
+    #: The id from which the next step begins.
     end: bytes = b""
 
 
 class Range(NamedTuple):
-    """SQL that selects rows of `spans`, and what is bound to it."""
+    """An SQL condition on rows of `spans`, and its bindings."""
 
     sql: str
     bindings: tuple[SqlValue, ...]
 
 
 def next_end(connection: Connection, project: int, first: bytes, before: bytes, limit: int) -> bytes:
-    """Where a step that begins at id `first` and takes `limit` rows must end; at most `before`."""
+    """Return the id where a step of `limit` rows from id `first` ends; at most `before`."""
     found = connection.execute(
         f"SELECT id FROM spans{connection.dialect.indexed_by('spans_by_id')}"
         " WHERE project = ? AND id >= ? AND id < ?"
@@ -43,14 +43,14 @@ def next_end(connection: Connection, project: int, first: bytes, before: bytes, 
 
 
 def rows_between(project: int, first: bytes, before: bytes) -> Range:
-    """All rows with ids in a half-open range."""
+    """Select all rows with ids in a half-open range."""
     return Range("project = ? AND id >= ? AND id < ?", (project, first, before))
 
 
 def dropped_between(
     dialect: SqlDialect, project: int, first: bytes, before: bytes, policy: RetentionPolicy
 ) -> Range:
-    """Those of the rows in a half-open range of ids that the policy does not keep."""
+    """Select the rows with ids in a half-open range that are not exempt."""
     rows = rows_between(project, first, before)
     if not policy.has_exemptions:
         return rows
@@ -59,7 +59,7 @@ def dropped_between(
 
 
 def exempt_rows(dialect: SqlDialect, policy: RetentionPolicy) -> Range:
-    """The rows that no limit touches."""
+    """Select the exempt rows: the SQL form of `RetentionPolicy.exempts`."""
     terms = ["status = 'error'"] if policy.keep_errors else []
     # Rows without tags have NULL there, of which no term holds, and neither does its contrary.
     terms += [f"coalesce({dialect.has_tag()}, FALSE)"] * len(policy.keep_tags)

@@ -56,7 +56,7 @@ def log_event_sizes(connection: Connection, project: int, before_ns: int) -> dic
     for found in (parts, contents):
         for values in found:
             hour, size_bytes = (int(value) for value in values)
-            sizes.setdefault(hour, HourSizes()).beside_bytes += size_bytes
+            sizes.setdefault(hour, HourSizes()).shared_bytes += size_bytes
     return sizes
 
 
@@ -80,6 +80,6 @@ def add_shared_content(sizes: dict[int, HourSizes], by_week: Mapping[int, int]) 
         contents = sum(hour.contents for hour in hours)
         for hour in hours:
             if contents:
-                hour.beside_bytes += size_bytes * hour.contents // contents
+                hour.shared_bytes += size_bytes * hour.contents // contents
             else:
                 hour.kept_bytes += size_bytes // len(hours)

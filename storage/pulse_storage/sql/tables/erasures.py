@@ -66,7 +66,7 @@ def step(
     if not keys and weeks_with_garbage(connection, project):
         return erasure  # the rows are gone; what they shared with others waits for the sweep
     if not keys:
-        # Whom it was about is itself something to be erased.
+        # The id of the user or session is personal data too.
         connection.execute(
             "UPDATE erasures SET finished_ns = ?, value = NULL WHERE id = ?", (now_ns, erasure_id)
         )
