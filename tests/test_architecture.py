@@ -25,13 +25,15 @@ PACKAGES: dict[str, tuple[str, frozenset[str]]] = {
     "pulse_query_api": ("query_api", frozenset({"pulse_storage"})),
     "pulse_server": ("deploy", frozenset({"pulse_collector", "pulse_query_api", "pulse_storage"})),
 }
+_SQL = ("pulse_storage.sql", "pulse_storage.sqlite", "pulse_storage.postgres")
 #: Folders of a package, and the folders of the same package that they must not import.
 INDEPENDENT_OF: dict[str, tuple[str, ...]] = {
     "pulse_collector.facts": ("pulse_collector.dialects", "pulse_collector.mapping"),
     "pulse_collector.dialects": ("pulse_collector.mapping",),
+    "pulse_storage.reconciliation": _SQL,
+    "pulse_storage.content": _SQL,
+    "pulse_storage.runtime": _SQL,
 }
-_SQL = ("pulse_storage.sql", "pulse_storage.sqlite", "pulse_storage.postgres")
-INDEPENDENT_OF |= {f"pulse_storage.{name}": _SQL for name in ("reconciliation", "content", "runtime")}
 #: What lies directly in pulse_storage: the contract, what collector and query API share, and rooms.
 STORAGE_ROOT = {
     *("__init__", "adapter", "control_store", "maintenance", "copying", "rows", "filters", "errors", "ids"),
