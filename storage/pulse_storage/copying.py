@@ -34,8 +34,8 @@ class RawRow(NamedTuple):
     id: bytes
     #: By name: the fields of `SpanRow` with their effective values (tags as JSON text, no bodies),
     #: `latency_bucket`, `counted`, `has_` and each body, the references `output_from`, `request_from` and
-    #: `response_from` to the row or log-event content that supplies a body, and `own`: a JSON object with
-    #: the span's own values of the fields whose effective values differ.
+    #: `response_from` to the row or the log events' content (`ids.event_content_id`) that supplies a body,
+    #: and `own`: a JSON object with the span's own values of the fields whose effective values differ.
     columns: Mapping[str, RawValue]
 
 

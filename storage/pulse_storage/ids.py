@@ -33,6 +33,11 @@ def row_id(project_id: str, otel_trace_id: bytes, otel_span_id: bytes, start_ns:
     return time_floor(start_ns, int.from_bytes(digest, "big") & _HASH_MASK)
 
 
+def event_content_id(otel_trace_id: bytes, otel_span_id: bytes) -> bytes:
+    """Return the id by which rows refer to the content of a span's log events, the same in every store."""
+    return blake2b(otel_trace_id + otel_span_id, digest_size=16, person=b"pulse-events").digest()
+
+
 def time_floor(start_ns: int, hash_bits: int = 0) -> bytes:
     """Return the smallest row id of a start time, cut to 1/4096 ms; the bits of the hash may be given.
 

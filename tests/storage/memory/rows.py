@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
 from uuid import UUID
 
 from zstandard import ZstdError
@@ -13,7 +12,7 @@ from zstandard import ZstdError
 from pulse_storage import IngestResult, SpanRow, TraceRecord
 from pulse_storage.content.bodies import unpack
 from pulse_storage.content.documents import SharedDocument
-from pulse_storage.ids import row_id, shown_id
+from pulse_storage.ids import event_content_id, row_id, shown_id
 from pulse_storage.latency import latency_bucket
 from pulse_storage.reconciliation.keep import stored_unconditionally
 from pulse_storage.reconciliation.partners import linked_spans, partner_span
@@ -173,7 +172,7 @@ class Rows:
         """Return what log events contain."""
         return [
             ContentSkeleton(
-                *(content_id(key), *key, content.finish_reason, content.input_preview),
+                *(event_content_id(*key), *key, content.finish_reason, content.input_preview),
                 *(content.output_preview, content.output_text is not None),
                 *(content.request_body is not None, content.response_body is not None),
             )
@@ -242,16 +241,11 @@ class Rows:
         if id is None:
             return stored.row
         rows = (each.row for each in self.spans.values() if each.id == id)
-        contents = (content for key, content in self.contents.items() if content_id(key) == id)
+        contents = (content for key, content in self.contents.items() if event_content_id(*key) == id)
         return next(rows, None) or next(contents, None)
 
     def _is_frozen(self, stored: Stored) -> bool:
         return stored.row.start_ns < self.watermarks.frozen_before_ns
-
-
-def content_id(key: SpanKey) -> bytes:
-    """Return the id by which overrides refer to the content of a span's log events."""
-    return blake2b(b"".join(key), digest_size=16, person=b"events").digest()
 
 
 def _unfit(row: SpanRow) -> str | None:

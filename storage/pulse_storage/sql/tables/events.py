@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from hashlib import blake2b
 
 from pulse_storage.content.bodies import pack, unpack
 from pulse_storage.copying import RawEvents
+from pulse_storage.ids import event_content_id
 from pulse_storage.reconciliation.skeletons import ContentSkeleton, SpanKey
 from pulse_storage.rows import MAX_PARTS, Assemble, EventContent, EventPart, IngestResult
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue, Values
@@ -181,13 +181,12 @@ def _part_values(project: int, part: EventPart) -> tuple[SqlValue, ...]:
 
 
 def _save_content(connection: Connection, project: int, key: SpanKey, content: EventContent) -> None:
-    id = blake2b(b"".join(key), digest_size=16, person=b"pulse-events").digest()
     connection.execute(
         _SAVE_CONTENT,
         (
             project,
             *key,
-            id,
+            event_content_id(*key),
             content.finish_reason,
             content.input_preview,
             content.output_preview,
