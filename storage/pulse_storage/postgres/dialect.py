@@ -73,7 +73,7 @@ class PostgresDialect:
 
     row_key = ("project", "id")
     data_errors = DATA_ERRORS
-    seeks_usage_keys = True
+    has_lateral_joins = True
 
     def usage_key_terms(self, one: str, other: str) -> str:
         """See SqlDialect: compares hashes: no index serves IS NOT DISTINCT FROM, or facts of any length."""

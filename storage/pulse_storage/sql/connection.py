@@ -86,8 +86,8 @@ class SqlDialect(Protocol):
         ...
 
     @property
-    def seeks_usage_keys(self) -> bool:
-        """Whether there is `spans_by_usage_key`; if not, terms are tried on an index before a row is read."""
+    def has_lateral_joins(self) -> bool:
+        """Whether the engine has LATERAL."""
         ...
 
     def usage_key_terms(self, one: str, other: str) -> str:

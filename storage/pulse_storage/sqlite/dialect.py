@@ -34,7 +34,7 @@ class SqliteDialect:
     """See `SqlDialect`. Rows are numbered in `seq`, so that bodies are found by a number."""
 
     row_key = ("seq",)
-    seeks_usage_keys = False
+    has_lateral_joins = False
     data_errors = (
         apsw.ConstraintError,
         apsw.MismatchError,

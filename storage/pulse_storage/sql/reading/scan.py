@@ -17,8 +17,7 @@ from pulse_storage.sql.reading.conditions import (
     usage_key_conditions,
     without_key_facts,
 )
-from pulse_storage.sql.reading.keyed_walk import keyed_rows
-from pulse_storage.sql.reading.usage_key_seek import MAX_KEYS, rows_by_id, sought_rows
+from pulse_storage.sql.reading.usage_key_seek import MAX_KEYS, rows_by_id, seek_rows
 
 #: Rows of the index that one statement looks at: at first some for each row of the page, then four times as
 #: many each time, since most lists are full after few.
@@ -47,20 +46,17 @@ def matching_rows(
     at_once = page.limit + 1
     dialect = connection.dialect
     keys = _matching_keys(connection, project, where)
-    if keys == 0:
+    if keys == []:
         return
     index = dialect.indexed_by(index_for(where))
     ids_first = False
     if keys is not None and is_of_usage_keys(where):
-        if dialect.seeks_usage_keys:
-            if keys <= MAX_KEYS:
-                yield from sought_rows(connection, project, select, where, page, after)
-                return
-            ids_first = True
-        elif index_for(where) == "spans_counted" and not page.offset:
-            conditions = within(dialect, project, where, page.order, (None, None))
-            yield from keyed_rows(connection, project, select, where, conditions, page, after)
+        # On SQLite, an index of failed calls or of a session serves as well as seeks for each key.
+        seeks = dialect.has_lateral_joins or index_for(where) == "spans_counted"
+        if seeks and len(keys) <= MAX_KEYS:
+            yield from seek_rows(connection, project, select, where, keys, page, after)
             return
+        ids_first = dialect.has_lateral_joins
     first = _FIRST_BATCH * at_once
     parts = batches(connection, project, where, page.order, after, first=first, whole=bool(page.offset))
     for begin, end in parts:
@@ -151,14 +147,13 @@ def _index_tells_all(where: TraceFilter) -> bool:
     return where.otel_trace_id is not None or where in _WHOLE_INDEXES
 
 
-def _matching_keys(connection: Connection, project: int, where: TraceFilter) -> int | None:
-    """How many usage keys with calls match, up to a bound; None if the filter does not choose among them."""
+def _matching_keys(connection: Connection, project: int, where: TraceFilter) -> list[int] | None:
+    """Return up to `MAX_KEYS` + 1 matching usage keys with calls; None if the filter names no key facts."""
     if where.counted is not True or not names_usage_keys(where):
         return None
     keys = usage_key_conditions(project, where)
     found = connection.execute(
-        f"SELECT count(*) FROM (SELECT 1 FROM usage_keys WHERE {keys.sql()} AND calls > 0"
-        f" LIMIT {MAX_KEYS + 1:d}) AS matching",
+        f"SELECT key FROM usage_keys WHERE {keys.sql()} AND calls > 0 LIMIT {MAX_KEYS + 1:d}",
         keys.bindings,
     )
-    return found.get
+    return [key for (key,) in found]
