@@ -1,4 +1,4 @@
-"""Finds text in any case, beyond ASCII too, by a regular expression that no locale can change."""
+"""Case-insensitive search of any script, by a regular expression that does not depend on the locale."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _LONGEST_FOLD = 3
 
 
 def folded_pattern(text: str) -> str:
-    """A PostgreSQL regular expression that matches `text` in any case, as `str.casefold` sees it."""
+    """Return a PostgreSQL regular expression for texts whose `str.casefold` equals that of `text`."""
     folded = text.casefold()
     spellings = _spellings()
     parts: list[str] = []
     at = 0
     while at < len(folded):
-        # One character may fold to several, as ß does to ss: it stands for all of them.
+        # One character may fold to several, as ß does to ss, and then matches all of them.
         for length in range(_LONGEST_FOLD, 0, -1):
             piece = folded[at : at + length]
             if length == 1 or (len(piece) == length and piece in spellings):
@@ -36,7 +36,7 @@ def _any_of(characters: Iterable[str]) -> str:
 
 @cache
 def _spellings() -> dict[str, list[str]]:
-    """By folded text: the characters that fold to it; a third of a second, once."""
+    """Return the characters that fold to a text, by that text. Takes a third of a second, once."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for code in range(sys.maxunicode + 1):
         character = chr(code)

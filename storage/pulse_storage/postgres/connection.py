@@ -1,4 +1,4 @@
-"""Opens connections to a PostgreSQL database, and makes them fit what the shared code asks of one."""
+"""Connections to a PostgreSQL database, with the interface of `sql.connection.Connection`."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from pulse_storage.reconciliation.partner_keys import partner_fact
 from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.sql.connection import SqlDialect, SqlValue, Values
 
-#: A batch that would need more locks than this takes one that excludes all others: their table is bounded.
+#: A batch that needs more locks takes an exclusive one instead: the server's lock table is limited.
 _MAX_LOCKS = 400
-#: Each statement must see what others committed before its locks were had, whatever the database defaults to.
+#: Each statement must see what other transactions committed before this one got its locks.
 _PREPARE_AFTER = 5
 _WRITES = "ISOLATION LEVEL READ COMMITTED NOT DEFERRABLE"
 _READS = "ISOLATION LEVEL REPEATABLE READ"
-#: How the bounds of partitions are written, and read back.
+#: The format in which bounds of partitions are written and read.
 _WRITTEN = "SET standard_conforming_strings = on; SET bytea_output = hex"
-#: What the URL may say otherwise. A server that went silent is noticed in half a minute.
+#: Parameters that the URL may override. A server that stopped answering is noticed within half a minute.
 _DEFAULTS = {
     "connect_timeout": "5",
     "application_name": "pulse",
@@ -54,11 +54,11 @@ class NeedsExclusiveLock(Exception):
 
 
 def connect(url: str, *, prepares: bool = False, priority: ReadPriority | None = None) -> PostgresConnection:
-    """A new connection; it `prepares` what it executes often, but never through a pooler.
+    """Open a connection. `prepares` allows prepared statements, which are never used through a pooler.
 
-    A pooler may put another server process behind the connection, in which a statement of the same name is
-    somebody else's: it would be executed instead of ours, without an error. Raises psycopg.Error, and
-    StoreUnusable for a URL that cannot be understood.
+    A pooler may assign another server process to the connection, which may have a statement of the same name
+    from another connection, and would execute it without an error. Raises psycopg.Error, and StoreUnusable
+    for an invalid URL.
     """
     try:
         given = conninfo.conninfo_to_dict(url)
@@ -80,21 +80,21 @@ def connect(url: str, *, prepares: bool = False, priority: ReadPriority | None =
         raw.close()
         raise
     raw.adapters.register_loader("numeric", _SumLoader)
-    # What binary COPY takes for bytea is what was registered last: the driver's own is written in Python.
+    # Binary COPY uses the dumper of bytea that was registered last. The default one is written in Python.
     raw.adapters.register_dumper(bytes, BytesBinaryDumper)
-    # Of one type whatever their size, so that a statement is prepared once.
+    # One type for integers of any size, so that a statement is prepared once.
     raw.adapters.register_dumper(int, Int8BinaryDumper)
     register_arrays(raw.adapters)
     return PostgresConnection(raw, is_ours=is_ours, priority=priority)
 
 
 def is_pooled(raw: psycopg.Connection[Values]) -> bool:
-    """Whether a pooler is in between: what answers is not the process that the connection was told of."""
+    """Whether the server process differs from the one that the handshake reported: there is a pooler."""
     return raw.execute("SELECT pg_backend_pid()").fetchone() != (raw.info.backend_pid,)
 
 
 def place_of(url: str) -> str:
-    """A URL as it may be shown: the host, port and database, nothing secret."""
+    """Return a URL with host, port and database only, for messages: without user and password."""
     try:
         given = conninfo.conninfo_to_dict(url)
     except psycopg.ProgrammingError:
@@ -105,7 +105,7 @@ def place_of(url: str) -> str:
 
 
 class _SumLoader(NumericBinaryLoader):
-    """Sums of bigint are numeric; here they are whole numbers again."""
+    """Loads sums of bigint, which are numeric, as int."""
 
     def load(self, data: Buffer) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
         return int(super().load(data))
@@ -240,7 +240,7 @@ class PostgresConnection:
                 )
                 self._needs_locks = False
                 return
-        # All in one order, so that no two processes wait for each other.
+        # Sorted, so that two processes cannot deadlock.
         self.execute(
             "SELECT pg_advisory_xact_lock_shared(?)::text UNION ALL"
             " SELECT pg_advisory_xact_lock(key)::text FROM unnest(?::bigint[]) AS key UNION ALL"
@@ -279,7 +279,7 @@ class PostgresConnection:
         self.execute("SELECT pg_advisory_xact_lock(?)", (PROJECTS,))
 
     def close(self) -> None:
-        """Close. Repeating it is harmless."""
+        """Close the connection. May be repeated."""
         self.raw.close()
 
 
@@ -290,7 +290,7 @@ def _span_keys(
     if response_id is not None:
         yield response_lock_key(project, response_id)
     if partner_key is not None:
-        # The same for both sides, and for starts in neighbouring slots.
+        # Without the slot of the start: equal for both partners, also in neighbouring slots.
         yield lock_key("partner", project, partner_fact(partner_key).encode(errors="backslashreplace"))
 
 

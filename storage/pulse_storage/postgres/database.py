@@ -1,4 +1,4 @@
-"""The writer's end of a PostgreSQL database: transactions, retries, housekeeping."""
+"""The connection of the writer thread to a PostgreSQL database: transactions, retries, vacuum, partitions."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from pulse_storage.sql.writing.write_requests import incoming_rows_of, results_f
 _log = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 
-#: A commit that was answered is on the server's disk, whatever the server's own settings say. Statements are
-#: planned once, maybe for a partition that is still empty: they keep to indexes, whatever its statistics say.
+#: A committed transaction is on the server's disk, whatever the server's defaults are. A cached plan may have
+#: been made for an empty partition, so plans must use indexes regardless of statistics.
 _SETTINGS = (
     "synchronous_commit = on; lock_timeout = 10000; statement_timeout = 60000;"
     " idle_in_transaction_session_timeout = 60000; enable_seqscan = off; jit = off"
@@ -41,7 +41,7 @@ _MAX_ATTEMPTS = 3
 _VACUUMED = ("span_bodies", "spans", "span_events", "span_event_contents", "content_blocks", "content_parts")
 _PARTITION_EVERY_S = 3600.0
 _ANALYZE_EVERY_ROWS = 5_000
-#: What has rows by now and of which the planner knows nothing.
+#: Tables that have rows but no statistics.
 _UNKNOWN_TABLES = (
     "SELECT oid::regclass::text FROM pg_class WHERE reltuples <= 0 AND relkind = 'r'"
     " AND pg_relation_size(oid) > 0 AND (oid IN ('usage_keys'::regclass, 'rollup_hour'::regclass,"
@@ -51,7 +51,7 @@ _UNKNOWN_TABLES = (
 
 
 class PostgresDatabase:
-    """One connection that writes, opened anew when it is lost. Only the writer's thread uses it."""
+    """The writing connection, which is replaced when it is lost. Only the writer thread uses it."""
 
     def __init__(self, link: ReconnectingConnection) -> None:
         self._link = link
@@ -61,9 +61,9 @@ class PostgresDatabase:
         self._ingests_through: PostgresConnection | None = None
 
     def store(self, calls: Sequence[WriteRequest]) -> list[IngestResult]:
-        """Commit the rows of all calls; what each call becomes."""
+        """Commit the rows of all calls; return the result of each call."""
         incoming = incoming_rows_of(calls)
-        # Storing rows again changes nothing, so even a commit whose answer was lost may be repeated.
+        # Storing the same rows again changes nothing, so a commit with an unknown result may be repeated.
         try:
             outcomes = self._transact(lambda _, ingest: ingest.store_together(incoming), repeatable=True)
         except DATA_ERRORS:
@@ -72,24 +72,24 @@ class PostgresDatabase:
         return results_for(calls, outcomes)
 
     def store_events(self, project_id: str, parts: Sequence[EventPart], assemble: Assemble) -> IngestResult:
-        """Commit log events and what they change."""
+        """Commit log events and the changes that they make to rows."""
         return self._transact(
             lambda _, ingest: ingest.store_events(project_id, parts, assemble), repeatable=True
         )
 
     def transact(self, write: Callable[[PostgresConnection], _Result]) -> _Result:
-        """Run and commit, or roll everything back."""
+        """Run `write` in a transaction and commit; roll back if it raises."""
         return self._transact(lambda connection, _: write(connection), repeatable=False)
 
     def maintain(self, write: Callable[[PostgresConnection, Ingest], _Result], *, secure: bool) -> _Result:
-        """`transact`, with what ingest knows of the store, while no other process stores.
+        """Run `write` as `transact` does, with the ingest object, while no other process stores spans.
 
-        The server overwrites nothing by itself: see `truncate_wal`.
+        `secure` has no effect: the server does not overwrite deleted rows, see `truncate_wal`.
         """
         return self._transact(write, repeatable=False, exclusive=True)
 
     def droppable_partitions(self, table: Table) -> list[PartitionRange]:
-        """The partitions that hold anything, or its space, and have an end."""
+        """Return the partitions with an upper bound that have rows or unreleased space."""
         return self._transact(lambda connection, _: droppable_partitions(connection, table), repeatable=True)
 
     def truncate_partition(
@@ -107,20 +107,20 @@ class PostgresDatabase:
             return None
 
     def release_free_space(self) -> bool:
-        """The server's own vacuum sees to it."""
+        """Do nothing and return False: the server's autovacuum releases space."""
         return False
 
     def compact(self) -> None:
-        """Let the server use the space of deleted rows again; rewriting tables would lock everybody out."""
+        """Vacuum, so that the server reuses the space of deleted rows. VACUUM FULL would lock the tables."""
         self._vacuum()
 
     def truncate_wal(self) -> bool:
-        """Have the server clear away deleted rows; its log it recycles by itself."""
+        """Vacuum, which removes deleted rows. The server recycles its WAL itself."""
         self._vacuum()
         return True
 
     def tidy(self) -> None:
-        """See once an hour that the weeks to come have partitions; and statistics."""
+        """Create partitions for the coming weeks once an hour, and analyze new tables."""
         if self._unanalyzed_rows >= _ANALYZE_EVERY_ROWS:
             self._unanalyzed_rows = 0
             self._analyze_new_tables()
@@ -130,11 +130,11 @@ class PostgresDatabase:
         make_partitions_around(self._link.connection(), time.time_ns())
 
     def failure(self, error: Exception) -> StorageError:
-        """Our words for an error."""
+        """Return a StorageError for an error of the driver."""
         return unavailable(self._link.server.place, error)
 
     def close(self) -> None:
-        """Close the connection. Repeating it is harmless."""
+        """Close the connection. May be repeated."""
         self._link.drop()
 
     def _transact(
@@ -171,19 +171,19 @@ class PostgresDatabase:
         raise StoreUnavailable(f"{self._link.server.place}: it refuses to work with this connection")
 
     def _analyze_new_tables(self) -> None:
-        """The server does it too, but minutes later: until then lists would sort all rows of a project."""
+        """Analyze tables without statistics: lists would sort whole projects until autovacuum runs."""
         connection = self._link.connection()
         for (name,) in connection.execute(_UNKNOWN_TABLES).fetchall():
             connection.execute(f"ANALYZE {name}")
 
     def _vacuum(self) -> None:
-        """Tables one by one: others go on meanwhile."""
+        """Vacuum one table after another, so that each is locked only briefly."""
         connection = self._link.connection()
         for table in _VACUUMED:
             connection.execute(f"VACUUM {table}")
 
     def _undo(self, connection: PostgresConnection) -> None:
-        """Leave nothing half-written; a connection that is in doubt is replaced."""
+        """Roll back, and clear what ingest remembers. A connection that cannot roll back is replaced."""
         if self._ingest is not None:
             self._ingest.forget()
         try:

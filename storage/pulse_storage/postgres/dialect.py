@@ -1,4 +1,4 @@
-"""PostgreSQL's way of saying what the shared SQL leaves open."""
+"""The SQL and the operations of PostgreSQL that differ from SQLite's."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _ADDED_TYPES = {
     "has_output_text": "bool", "has_request_body": "bool", "has_response_body": "bool",
     "output_from": "bytea", "request_from": "bytea", "response_from": "bytea", "own": "text",
 }  # fmt: skip
-#: The type of each column of `spans`: COPY converts nothing.
+#: The type of each column of `spans`: binary COPY needs them.
 _TYPES = {name: _SQL_TYPES[column.type] for name, column in columns_of(SpanRow).items()} | _ADDED_TYPES
 
 _ROW_TYPES = [_TYPES[column] for column in COLUMNS]
 _BODY_TYPES = ["int8", "bytea", *["bytea"] * len(BODY_COLUMNS)]
-#: The sequence counts in steps of this.
+#: The increment of the sequence.
 _BLOCK_IDS = 100
-#: Locks the keys in their order first: an UPDATE alone visits them in any, and two processes would meet.
+#: Locks the rows in the order of keys first: an UPDATE alone locks in any order, and could deadlock.
 _ADD_CALLS = """
 WITH moved AS (
     SELECT key, more FROM usage_keys
@@ -42,8 +42,8 @@ WITH moved AS (
     ORDER BY key FOR UPDATE OF usage_keys
 )
 UPDATE usage_keys SET calls = calls + more FROM moved WHERE usage_keys.key = moved.key"""
-#: Of a partition that is mostly one trace, the planner expects that of any other trace, and reads the whole
-#: project to find it. Of a range it always expects little, and takes the index `spans_by_trace`.
+#: A range, because of the planner: after a partition that is mostly one trace, it expects equality with any
+#: other trace to match as many rows, and reads the whole project. For a range it uses `spans_by_trace`.
 _OF_TRACE = "otel_trace_id >= trace_id AND otel_trace_id <= trace_id"
 #: The expression of the index `usage_keys_by_facts`.
 _HASH = "hashtextextended({}, 0)".format(
@@ -62,7 +62,7 @@ class _ByDriver(Protocol):
     priority: ReadPriority
 
 
-#: No partner of a text is beyond so many; equal ids are not repeated as often within seconds.
+#: Rows that are read per text. Equal ids do not occur as often within seconds.
 _MAX_ROWS_A_TEXT = 1_000
 _PLAN = "SELECT set_config('plan_cache_mode', ?, true)"
 _RESPONSE_END = f"right(provider_request_id, {RESPONSE_ID_CHARS:d})"
@@ -76,7 +76,7 @@ class PostgresDialect:
     has_lateral_joins = True
 
     def usage_key_terms(self, one: str, other: str) -> str:
-        """See SqlDialect: compares hashes: no index serves IS NOT DISTINCT FROM, or facts of any length."""
+        """See SqlDialect: compares hashes. No index serves IS NOT DISTINCT FROM, or facts of any length."""
         return f"{_HASH.format(t=one)} = {_HASH.format(t=other)} AND "
 
     def indexed_by(self, index: str) -> str:
@@ -84,7 +84,7 @@ class PostgresDialect:
         return ""
 
     def next_child(self, parent: str, after: str) -> str:
-        """See SqlDialect: put so that only `spans_by_parent` has this order, not `spans_by_trace`."""
+        """See SqlDialect. The ORDER BY is one that only the index `spans_by_parent` has."""
         return (
             f"s.parent_span_id >= {parent} AND s.parent_span_id <= {parent}"
             f" AND (s.parent_span_id, s.otel_span_id) > ({parent}, {after})"
@@ -100,7 +100,7 @@ class PostgresDialect:
         return f"({total})::text"
 
     def in_subquery(self, column: str, select: str) -> str:
-        """See SqlDialect: an array leaves the planner no other order than to ask for it first."""
+        """See SqlDialect: with an array, the planner must run the subquery first."""
         return f"{column} = ANY(ARRAY({select}))"
 
     def in_array(self, column: str) -> str:
@@ -112,7 +112,7 @@ class PostgresDialect:
         return TextArray(values)
 
     def of_each_text(self, columns: str, index: str, condition: str) -> str:
-        """See SqlDialect: with a limit each text is looked up by itself, never a range of time."""
+        """See SqlDialect: because of the LIMIT, the planner seeks each text instead of a range of time."""
         return (
             "SELECT found.* FROM unnest(?::text[]) AS wanted (value) CROSS JOIN LATERAL"
             f" (SELECT {columns} FROM spans WHERE {condition} LIMIT {_MAX_ROWS_A_TEXT:d}) AS found"
@@ -137,10 +137,10 @@ class PostgresDialect:
         condition: str,
         wanted: tuple[int, Mapping[int, Sequence[str]], Values],
     ) -> list[Iterable[Values]]:
-        """See SqlDialect. One statement; with a limit each end is looked up by itself, never a range of time.
+        """See SqlDialect. One statement: because of the LIMIT, the planner seeks each end, not a time range.
 
-        It is planned once: to plan it over all partitions takes longer than to run it. Updates are planned
-        for what they bind, since only then they leave out partitions.
+        Its plan is cached, because planning for all partitions takes longer than execution. The plans of
+        updates are not cached: only a plan for the bound values skips partitions.
         """
         project, ends, bindings = wanted
         slots = [slot for slot, some in ends.items() for _ in some]
@@ -162,7 +162,7 @@ class PostgresDialect:
     def in_each(
         self, connection: Connection, query: str, bindings: Sequence[SqlValue], ranges: Sequence[IdRange]
     ) -> Iterator[Values]:
-        """See SqlDialect. One statement, which visits only the partition of each range."""
+        """See SqlDialect. One statement, which reads only the partition of each range."""
         one = query.format(
             within="spans.id >= part.first AND spans.id < part.before AND spans.id >= ? AND spans.id < ?"
         )
@@ -186,7 +186,7 @@ class PostgresDialect:
         return f" LEFT JOIN LATERAL json_array_elements_text({tags}::json) AS tag (value) ON TRUE"
 
     def binary_collation(self, text: str) -> str:
-        """See SqlDialect: in UTF-8 the order of bytes is that of code points."""
+        """See SqlDialect: the order of UTF-8 bytes is that of code points."""
         return f'{text} COLLATE "C"'
 
     def contains_text(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
@@ -220,7 +220,7 @@ class PostgresDialect:
     def some_of_traces(
         self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> Iterable[Values]:
-        """See SqlDialect. Each trace is looked up by itself, as in `trace_sizes`."""
+        """See SqlDialect. A lateral join seeks each trace, as in `trace_sizes`."""
         return connection.execute(
             "SELECT found.* FROM unnest(?::bytea[]) AS wanted (trace_id) CROSS JOIN LATERAL"
             f" (SELECT {columns} FROM spans WHERE project = ? AND {_OF_TRACE} LIMIT {limit:d})"
@@ -250,9 +250,9 @@ class PostgresDialect:
             yield from range(first, first + _BLOCK_IDS)
 
     def insert(self, connection: Connection, rows: Iterable[Values], bodies: Sequence[Values]) -> None:
-        """See SqlDialect. The locks see to it that no row is there yet, so rows need no temporary table.
+        """See SqlDialect. Copies rows straight into the table: locks ensure that none of them is stored.
 
-        While the server stores what it was sent, the next rows are made.
+        The next rows are built while the server stores earlier ones.
         """
         driver = cast("_ByDriver", connection)
         raw = driver.raw
@@ -271,7 +271,7 @@ class PostgresDialect:
                     copy.write_row(keys[index] + body[1:])
 
     def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
-        """See SqlDialect. One statement for all rows: each one costs as much as storing a span."""
+        """See SqlDialect. One statement for all rows: a statement costs as much as storing a span."""
         if rows:
             arrays = ", ".join(["?::bigint[]"] * len(rows[0]))
             connection.execute(sql.format(rows=f"SELECT * FROM unnest({arrays})"), _columns(rows))
@@ -283,7 +283,7 @@ class PostgresDialect:
 
 
 def bigints(numbers: Iterable[int]) -> Any:
-    """Whole numbers as they are bound where `?::bigint[]` stands."""
+    """Return a binding for `?::bigint[]`."""
     return Int8Array(numbers)
 
 

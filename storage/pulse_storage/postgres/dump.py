@@ -1,4 +1,4 @@
-"""Backs a PostgreSQL store up with the program that PostgreSQL has for it."""
+"""Backs up a PostgreSQL store with pg_dump."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pulse_storage.runtime.files import new_file
 
 
 def dump_database(url: str, target: Path, *, replace: bool) -> int:
-    """Write what pg_dump sees of the database to `target`, in its custom format; the size in bytes.
+    """Write a dump of the database to `target` in the custom format of pg_dump; return its size in bytes.
 
-    It sees one consistent state, while the store is in use. The file appears whole, or not at all. Raises
-    StoreUnusable: pg_dump is not on the path or fails, or `target` exists and `replace` was not said.
+    The dump is one consistent snapshot, also while the store is in use. The file appears complete, or not at
+    all. Raises StoreUnusable if pg_dump is not on the path or fails, or `target` exists without `replace`.
     """
     program = shutil.which("pg_dump")
     if program is None:
@@ -43,7 +43,7 @@ def dump_database(url: str, target: Path, *, replace: bool) -> int:
 
 
 def _without_password(url: str) -> tuple[str, dict[str, str]]:
-    """The URL as other users of the machine may see it, and the environment that holds the rest."""
+    """Return the URL without password, which other users of the machine may see, and its environment."""
     parts = urlsplit(url)
     environ = dict(os.environ)
     if parts.password is None:

@@ -1,4 +1,4 @@
-"""PostgreSQL as an engine: stores named by `postgresql://…`."""
+"""The engine of stores with URLs `postgresql://…`: open, migrate, back up, and warn of unsafe settings."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class PostgresEngine:
             try:
                 make_partitions_around(connection, time.time_ns())
             except psycopg.errors.LockNotAvailable as error:
-                # Rows find a place all the same, and the writer tries again within the hour.
+                # Existing partitions cover all times, and the writer tries again within an hour.
                 _log.warning("%s: could not make partitions for the weeks to come: %s", place, error)
             return applied
 
@@ -84,7 +84,7 @@ class PostgresEngine:
 
 
 class _Opened:
-    """A connection for a while; whatever the driver raises meanwhile becomes StoreUnusable."""
+    """Context manager: opens and closes a connection; errors of the driver become StoreUnusable."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -105,7 +105,7 @@ class _Opened:
 
 
 def _check_server(connection: PostgresConnection, place: str) -> None:
-    """Refuse what rows cannot be trusted to. Raises StoreUnusable."""
+    """Raise StoreUnusable for a server version, pooler mode or encoding that Pulse does not support."""
     version = connection.raw.info.server_version
     if version < _OLDEST:
         raise StoreUnusable(

@@ -1,4 +1,4 @@
-"""The advisory locks by which several processes agree; all are released when their transaction ends."""
+"""Keys of advisory locks between processes. All locks are released when their transaction ends."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from zlib import crc32
 
 
 def lock_key(what: str, project: int = 0, value: bytes = b"") -> int:
-    """The number of a lock, within int64. Two that share one only wait for each other needlessly."""
+    """Return the int64 key of a lock. A collision of keys only causes a needless wait."""
     text = f"{what}:{project}:".encode() + value
     digest = blake2b(text, digest_size=8, person=b"pulse-lock").digest()
     return int.from_bytes(digest, "big", signed=True)
 
 
 def response_lock_key(project: int, response_id: str) -> int:
-    """Return the number of the lock of a response id: of each call that is stored, so it must be cheap."""
+    """Return the key of the lock of a response id. Computed for each stored call, so it must be cheap."""
     return (project & 0x3FFFFFFF) << 32 | crc32(response_id.encode(errors="backslashreplace"))
 
 

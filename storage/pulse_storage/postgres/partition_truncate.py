@@ -1,7 +1,7 @@
-"""Empties a partition at once, where every row of it may go: the work of a moment, however many there are.
+"""Deletes all rows of a partition by TRUNCATE, if retention allows it for each row.
 
-Others cannot store meanwhile, so what can take long is done before; the partition itself is locked at the
-end only, and given up if a reader keeps it. It stays, so that late rows have a place.
+Other processes cannot store spans meanwhile, so slow checks come first. The partition is locked at the end
+only; if a reader holds a lock for too long, nothing is truncated. The partition remains, for late rows.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from pulse_storage.sql.maintenance.row_ranges import Range, exempt_rows, rows_be
 from pulse_storage.sql.tables.garbage import note_content_between
 from pulse_storage.sql.tables.watermarks import move_watermarks, read_watermarks
 
-#: Readers of the partition are waited for so long, and each check may take so long; then it goes by rows.
+#: Timeouts of the lock and of each check. After a timeout, the rows are deleted one by one.
 _LOCK_MS, _CHECK_MS = 300, 3_000
 
 
 def droppable_partitions(connection: PostgresConnection, table: Table) -> list[PartitionRange]:
-    """The partitions of a table that hold rows, or the files of rows that are gone, and have an end."""
+    """Return the partitions with an upper bound that have rows, or files of deleted rows."""
     found: list[PartitionRange] = []
     for partition in partitions(connection, table):
         if partition.before_id is not None:
@@ -40,10 +40,10 @@ def droppable_partitions(connection: PostgresConnection, table: Table) -> list[P
 def truncate_partition(
     connection: PostgresConnection, part: PartitionRange, shares: Mapping[int, PartitionShare]
 ) -> Mapping[int, int] | None:
-    """See `MaintenanceBackend.truncate_partition`; within a transaction during which nobody else stores."""
+    """See `MaintenanceBackend.truncate_partition`. The transaction must exclude all that store spans."""
     connection.execute(f"SET LOCAL lock_timeout = {_LOCK_MS:d}")
     connection.execute(f"SET LOCAL statement_timeout = {_CHECK_MS:d}")
-    names = _emptied(connection, part)
+    names = _names_to_truncate(connection, part)
     if not names or any(_stays(connection, part, project, share) for project, share in shares.items()):
         return None
     of_rows = "count(*)" if part.table == "spans" else f"sum({BODY_BYTES})"
@@ -53,7 +53,9 @@ def truncate_partition(
         return None
     if part.table == "spans" and any(sizes[project] != share.rows for project, share in shares.items()):
         return None
-    events = {project: _let_go(connection, part, project, share) for project, share in shares.items()}
+    events = {
+        project: _release_content(connection, part, project, share) for project, share in shares.items()
+    }
     if part.table == "spans":
         connection.execute(
             "UPDATE usage_keys SET calls = usage_keys.calls - gone.calls FROM (SELECT usage_key, count(*) AS"
@@ -75,7 +77,7 @@ def _projects(connection: PostgresConnection, partition: Partition) -> tuple[int
 
 
 def _has_grown(connection: PostgresConnection, partition: Partition) -> bool:
-    """Whether its indexes hold more than the one page of a new one: a vacuum never makes them smaller."""
+    """Whether an index has more than its first page. A vacuum does not shorten indexes."""
     return bool(
         connection.execute(
             f"SELECT pg_indexes_size('{partition.name}'::regclass)"
@@ -85,8 +87,8 @@ def _has_grown(connection: PostgresConnection, partition: Partition) -> bool:
     )
 
 
-def _emptied(connection: PostgresConnection, part: PartitionRange) -> list[str]:
-    """The partitions to be emptied, the part's own first; none if it is gone, or bodies lie across."""
+def _names_to_truncate(connection: PostgresConnection, part: PartitionRange) -> list[str]:
+    """Return the partitions to truncate, of the table itself first; [] if their bounds differ from `part`."""
     tables: tuple[Table, ...] = ("spans", "span_bodies") if part.table == "spans" else ("span_bodies",)
     names: list[str] = []
     from_id = part.from_id
@@ -98,7 +100,7 @@ def _emptied(connection: PostgresConnection, part: PartitionRange) -> list[str]:
             and part.from_id <= (piece.from_id or b"")
             and piece.before_id <= part.before_id
         ]
-        # They follow each other without a gap: both ends tell that they cover the part.
+        # Partitions have no gaps between them, so equal ends mean that they cover `part`.
         if not within or (within[0].from_id or b"", within[-1].before_id) != (from_id, part.before_id):
             return []
         names += [piece.name for piece in within]
@@ -106,12 +108,12 @@ def _emptied(connection: PostgresConnection, part: PartitionRange) -> list[str]:
 
 
 def _stays(connection: PostgresConnection, part: PartitionRange, project: int, share: PartitionShare) -> bool:
-    """Whether something of the project's must stay, or be dropped first."""
+    """Whether rows of the project in or before the partition must be kept, or must be deleted first."""
     marks = read_watermarks(connection, project)
     if part.table == "spans":
         if _any(connection, "spans", project, marks.rows_from, part.from_id):
             return True
-        # What is left before the mark was kept, if by an older policy.
+        # Rows that remain before the watermark are exempt, possibly by an older policy.
         passed = marks.rows_from
     else:
         passed = marks.content_from
@@ -140,10 +142,12 @@ def _any(
     )
 
 
-def _let_go(connection: PostgresConnection, part: PartitionRange, project: int, share: PartitionShare) -> int:
-    """See to what others have of the rows: texts that they lent, content that they share, log events.
+def _release_content(
+    connection: PostgresConnection, part: PartitionRange, project: int, share: PartitionShare
+) -> int:
+    """Copy referenced content to rows that are kept, note shared content as garbage, delete log events.
 
-    Answers the bytes of log events that were deleted.
+    Return the bytes of the deleted log events.
     """
     from_ns, before_ns = time_of(part.from_id or bytes(16)), time_of(part.before_id)
     if share.policy.has_exemptions:
@@ -155,7 +159,7 @@ def _let_go(connection: PostgresConnection, part: PartitionRange, project: int, 
         " ON CONFLICT (project, week, block) DO NOTHING",
         (project, week_of(from_ns) if part.from_id else -(1 << 62), week_of(before_ns)),
     )
-    # A body that was taken over may share content of the week before or after.
+    # A body that was copied from another row may share content of the week before or after.
     for first, before in (
         (part.from_id, time_floor(from_ns + FROZEN_NS)),
         (time_floor(before_ns - FROZEN_NS), part.before_id),
@@ -163,7 +167,7 @@ def _let_go(connection: PostgresConnection, part: PartitionRange, project: int, 
         note_content_between(connection, project, *rows_between(project, first, before))
     if part.table != "spans":
         return 0
-    # Others are old themselves: the step that looks for log events without a span finds them.
+    # Older log events are found by the step that deletes events without a span.
     keys = "SELECT otel_trace_id, otel_span_id FROM spans WHERE project = ? AND id >= ? AND id < ?"
     last = (project, time_floor(before_ns - FROZEN_NS), part.before_id)
     return delete_events(connection, project, Range(keys, last))

@@ -1,12 +1,12 @@
-"""Cuts the tables of spans and bodies into partitions by time, ahead of the spans.
+"""Creates partitions of spans and bodies by time, before spans of that time arrive.
 
-The partitions of a table cover all ids without a gap: the first has no beginning, the last no end, and new
-ones are cut off these two. So every span has a place, whatever its time, and lists walk the partitions in
-order. Bodies, which take most of the space and are only ever looked up by id, lie in partitions of a week;
-spans in partitions of four, since a search for a trace or session of unknown time visits them all.
+The partitions of a table cover all ids without a gap: the first has no lower bound, the last no upper bound,
+and new ones are split off these two. So every span has a partition, whatever its time, and lists read the
+partitions in order. Bodies use most of the space and are only looked up by id: a partition has one week.
+Those of spans have four weeks, because a search for a trace or session of unknown time reads all of them.
 
-The clock may be wrong by years. So what lies between the partitions that are there and those around now is
-one partition, however long, and `drop_partitions_ahead` takes back what was made for times to come.
+The clock may be wrong by years. So there is a single partition between the existing partitions and those
+around now, however long, and `drop_partitions_ahead` removes partitions of later times.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from pulse_storage.postgres.connection import PostgresConnection
 from pulse_storage.postgres.locks import PARTITIONS
 
 WEEK_NS = 7 * 86_400_000_000_000
-#: The first since 1970: partitions begin on Mondays.
+#: The first Monday since 1970: partitions begin on Mondays.
 _A_MONDAY_NS = 4 * 86_400_000_000_000
 _BACK_NS, _AHEAD_NS = 5 * WEEK_NS, 4 * WEEK_NS
 #: The length of the partitions of a table.
 LENGTHS_NS = {"spans": 4 * WEEK_NS, "span_bodies": WEEK_NS}
 _WHOLE_NS = max(LENGTHS_NS.values())
-#: Rows of times to come are few, and those of more partitions are not moved while the tables are locked.
+#: Rows of the future are few. Partitions with more are kept, because the tables are locked during the move.
 _MAX_MOVED_ROWS = 10_000
 
 
 class Partition(NamedTuple):
-    """A partition of a table and its half-open range of ids; None is without an end."""
+    """A partition of a table and its half-open range of ids; None is no bound."""
 
     name: str
     from_id: bytes | None
@@ -41,20 +41,19 @@ class Partition(NamedTuple):
 
 
 def make_partitions_around(connection: PostgresConnection, now_ns: int) -> int:
-    """Make the partitions around a time, and return how many were made. See `make_partitions`.
+    """Create the partitions around a time; return the number of new ones. See `make_partitions`.
 
-    Partitions of later times, made when a clock was ahead, are dropped first.
+    First drop partitions of later times, which were created while a clock was ahead.
     """
     drop_partitions_ahead(connection, now_ns)
     return make_partitions(connection, now_ns - _BACK_NS, now_ns + _AHEAD_NS)
 
 
 def make_partitions(connection: PostgresConnection, from_ns: int, before_ns: int) -> int:
-    """Make partitions for a time range, and one for all between it and those that are there.
+    """Create partitions for a time range, and one between it and the existing ones; return their number.
 
-    Returns how many were made. Within no transaction; nothing is done while another process does it. The
-    tables are locked for as long as it takes to move rows that lie there already: raises psycopg.Error if
-    they cannot be had within three seconds.
+    Must not be called in a transaction. Does nothing while another process creates partitions. The tables
+    are locked while stored rows are moved: raises psycopg.Error if the locks are not free within 3 s.
     """
     if not any(_wanted(connection, from_ns, before_ns)):
         return 0
@@ -68,10 +67,10 @@ def make_partitions(connection: PostgresConnection, from_ns: int, before_ns: int
 
 
 def drop_partitions_ahead(connection: PostgresConnection, now_ns: int) -> int:
-    """Drop the partitions that end later than those around a time, and return how many were dropped.
+    """Drop the partitions that end after those around a time; return the number of dropped ones.
 
-    They are dropped from the last on, as long as few rows are found in them, which go where spans lie whose
-    time has no partition yet. Locks as `make_partitions` does.
+    Drops from the last one on, as long as they have few rows, which are moved to the partition without an
+    upper bound. Locks as `make_partitions` does.
     """
     horizon = {table: time_floor(_end_ns(now_ns + _AHEAD_NS, length)) for table, length in LENGTHS_NS.items()}
     if not any(_ahead(connection, table, before) for table, before in horizon.items()):
@@ -89,7 +88,7 @@ def drop_partitions_ahead(connection: PostgresConnection, now_ns: int) -> int:
 
 @contextlib.contextmanager
 def _tables_locked(connection: PostgresConnection) -> Generator[bool]:
-    """Hold a transaction in which only this process changes partitions; False if another one does."""
+    """Open a transaction with a lock on changes of partitions; yield False if another process has it."""
     connection.begin("", "lock_timeout = 3000; statement_timeout = 600000")
     try:
         is_alone = bool(connection.execute("SELECT pg_try_advisory_xact_lock(?)", (PARTITIONS,)).get)
@@ -103,14 +102,14 @@ def _tables_locked(connection: PostgresConnection) -> Generator[bool]:
 
 
 def _ahead(connection: PostgresConnection, table: str, horizon: bytes) -> list[Partition]:
-    """The partitions that end after the horizon and may be dropped, in their order."""
+    """Return the partitions that end after the horizon and may be dropped, in order."""
     going: list[Partition] = []
     rows = 0
     for partition in reversed(partitions(connection, table)[:-1]):
         if partition.from_id is None or partition.before_id is None or partition.before_id <= horizon:
             break
         if _start_ns(partition.before_id) - _start_ns(partition.from_id) <= LENGTHS_NS[table]:
-            # A longer one is there because a clock was ahead, and has taken all rows since: it must go.
+            # A longer one was created while a clock was ahead, and has all rows since: drop it.
             rows += _rows_up_to(connection, partition, _MAX_MOVED_ROWS + 1)
         if rows > _MAX_MOVED_ROWS:
             break
@@ -124,7 +123,7 @@ def _rows_up_to(connection: PostgresConnection, partition: Partition, limit: int
 
 
 def _merge_into_future(connection: PostgresConnection, table: str, going: Sequence[Partition]) -> None:
-    """Let the last partition, which has no end, begin where these begin, and drop them."""
+    """Drop these partitions, and extend the last one, without upper bound, to where they began."""
     future = partitions(connection, table)[-1]
     for partition in (*going, future):
         connection.execute(f"ALTER TABLE {table} DETACH PARTITION {partition.name}")
@@ -136,7 +135,7 @@ def _merge_into_future(connection: PostgresConnection, table: str, going: Sequen
 
 
 def partitions(connection: PostgresConnection, table: str) -> list[Partition]:
-    """The partitions of a table in the order of their ranges."""
+    """Return the partitions of a table in the order of their ranges."""
     rows = connection.execute(
         "SELECT child.relname::text, pg_get_expr(child.relpartbound, child.oid) FROM pg_inherits"
         " INNER JOIN pg_class AS child ON child.oid = inhrelid WHERE inhparent = ?::regclass",
@@ -147,7 +146,7 @@ def partitions(connection: PostgresConnection, table: str) -> list[Partition]:
 
 
 def _partition(name: str, bound: str) -> Partition:
-    """`FOR VALUES FROM ('\\x01…') TO (MAXVALUE)`, as the server writes it."""
+    """Parse `FOR VALUES FROM ('\\x01…') TO (MAXVALUE)`, the server's form of bounds."""
     lower, _, upper = bound.removeprefix("FOR VALUES FROM ").partition(" TO ")
     return Partition(name, _id(lower), _id(upper))
 
@@ -158,14 +157,14 @@ def _id(bound: str) -> bytes | None:
 
 
 def _start_ns(id: bytes) -> int:
-    """When a range that begins with this id begins."""
+    """Return the start time (Unix nanoseconds) of a range of ids with this lower bound."""
     return int.from_bytes(id[:6], "big") * 1_000_000
 
 
 def _wanted(
     connection: PostgresConnection, from_ns: int, before_ns: int
 ) -> Iterator[tuple[str, Partition, list[bytes]]]:
-    """Which partitions are to be cut, and where."""
+    """Return the partitions to split, and the bounds of their pieces."""
     for table, length_ns in LENGTHS_NS.items():
         for partition in partitions(connection, table):
             if cuts := _cuts(partition, length_ns, from_ns, before_ns):
@@ -173,17 +172,17 @@ def _wanted(
 
 
 def _cuts(partition: Partition, length_ns: int, from_ns: int, before_ns: int) -> list[bytes]:
-    """Where new partitions are to be cut off one without an end.
+    """Return the bounds at which to split a partition that has no lower or no upper bound.
 
-    Up to the end that it has, since none may be missing in between. Further away than one whole length, what
-    lies in between is not cut: it is one partition.
+    They reach from the bound that it has to the wanted range, since there may be no gap. If the distance is
+    more than one length, the piece in between is a single partition.
     """
     if partition.from_id is not None and partition.before_id is not None:
         return []
     first_ns, last_ns = _start_of(from_ns, _WHOLE_NS), _end_ns(before_ns, length_ns)
     starts = list(range(first_ns, last_ns + 1, length_ns))
     if partition.from_id is not None:
-        # Bodies fill up the partition of spans that is there: all tables shall be cut at the same places.
+        # First fill the existing partition of spans: all tables must be split at the same bounds.
         there_ns = _start_ns(partition.from_id)
         starts = [ns for ns in starts if ns > there_ns]
         starts += range(there_ns + length_ns, min(first_ns, _end_ns(there_ns, _WHOLE_NS) + 1), length_ns)
@@ -195,20 +194,20 @@ def _cuts(partition: Partition, length_ns: int, from_ns: int, before_ns: int) ->
 
 
 def _start_of(time_ns: int, length_ns: int) -> int:
-    """When the partition of this length in which a time lies begins.
+    """Return the start of the partition of this length that contains a time.
 
-    All tables begin alike, so that a partition of one holds whole partitions of the others.
+    All tables have common starts, so that a partition of one spans whole partitions of another.
     """
     return (max(time_ns, _A_MONDAY_NS) - _A_MONDAY_NS) // length_ns * length_ns + _A_MONDAY_NS
 
 
 def _end_ns(time_ns: int, length_ns: int) -> int:
-    """When the partitions of this length that reach up to a time end."""
+    """Return the end of the last partition of this length that begins before a time."""
     return -(-(time_ns - _A_MONDAY_NS) // length_ns) * length_ns + _A_MONDAY_NS
 
 
 def _cut(connection: PostgresConnection, table: str, whole: Partition, cuts: list[bytes]) -> None:
-    """Replace a partition without an end by several, the last or first without one again; move the rows."""
+    """Replace an unbounded partition by several, of which the last or first is unbounded; move the rows."""
     edges = [whole.from_id, *cuts, whole.before_id]
     pieces = [
         Partition(_name(table, from_id, before_id), from_id, before_id)

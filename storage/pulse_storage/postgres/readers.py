@@ -1,4 +1,4 @@
-"""A pool of threads with a connection each, so that no query blocks the event loop."""
+"""A pool of threads that read PostgreSQL, with a connection each: queries must not block the event loop."""
 
 from __future__ import annotations
 
@@ -16,27 +16,25 @@ from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.runtime.thread_pool import LifoThreadPool
 
 _Result = TypeVar("_Result")
-#: A sequential scan of spans is one of all projects' rows: the planner shall keep to indexes.
+#: A sequential scan of spans reads the rows of all projects, so plans must use indexes.
 _SETTINGS = (
     "statement_timeout = 10000; lock_timeout = 5000; idle_in_transaction_session_timeout = 20000;"
     " enable_seqscan = off; jit = off"
 )
-#: Of reads of few rows. To plan a statement over all partitions takes longer than to run it; only those are
-#: opened that are needed.
-#: A bitmap loses the order of its index: all rows that match are read, where a list needs the first fifty.
+#: For reads of few rows. Planning for all partitions takes longer than execution, so plans are cached.
+#: A bitmap scan loses the order of its index: it reads all matching rows, where a list needs fifty.
 _SHORT_SETTINGS = (
     f"{_SETTINGS}; plan_cache_mode = force_generic_plan; max_parallel_workers_per_gather = 0;"
     " enable_bitmapscan = off"
 )
-#: A server that is stopped keeps its connections open and says nothing: nobody shall wait for that.
+#: A stopped server keeps its connections open without an answer: a caller waits no longer than this.
 MAX_WAIT_S = 15.0
 
 
 class PostgresReaders:
     """Runs reads, each on one snapshot of the store.
 
-    Statements of `short` reads are planned once, for whatever is bound to them: sums over a range of time
-    take twice as long that way.
+    `short` reads cache generic plans. Sums over a range of time would take twice as long with those.
     """
 
     def __init__(
@@ -55,7 +53,7 @@ class PostgresReaders:
         self._links: list[ReconnectingConnection] = []
 
     async def run(self, read: Callable[[PostgresConnection], _Result]) -> _Result:
-        """What `read` answers. Raises StoreUnavailable, which is QueryTooSlow after ten seconds."""
+        """Run `read` and return its result. Raises StoreUnavailable; after ten seconds, QueryTooSlow."""
         try:
             async with asyncio.timeout(MAX_WAIT_S):
                 return await self._threads.run(lambda: self._run(read), lambda: self._link().end())
@@ -63,7 +61,7 @@ class PostgresReaders:
             raise StoreUnavailable("the database does not answer; try again") from error
 
     def close(self) -> None:
-        """Cut short the reads that run, then close their connections. Blocks for a moment."""
+        """Cancel running reads, then close their connections. Blocks until their threads have ended."""
         self._closing = True
         for link in self._links:
             link.cancel()
@@ -85,7 +83,7 @@ class PostgresReaders:
                 if self._closing:
                     raise StoreUnavailable("the store is closed") from error
                 link.recover(error, again=again)
-                # The server may have been restarted since the last read.
+                # One more attempt: the server may have been restarted since the last read.
                 again = True
 
     def _link(self) -> ReconnectingConnection:

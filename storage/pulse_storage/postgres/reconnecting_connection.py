@@ -1,4 +1,4 @@
-"""A connection that is opened when it is needed, and opened anew when it was lost, without a storm."""
+"""A connection that is opened on first use and reopened after a loss, with exponential backoff."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ _LONGEST_PAUSE_S = 5.0
 
 
 class ConnectBackoff:
-    """What all threads of a process know of the server that they talk to.
+    """The state of the server as all threads of a process share it: URL, backoff, prepared statements.
 
-    One that does not answer is asked only now and then: each failure doubles the pause, up to five seconds;
-    by chance, so that processes do not ask together.
+    Each failed attempt to connect doubles the pause before the next one, up to five seconds. The pause is
+    partly random, so that processes do not connect at the same time.
     """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.place = place_of(url)
-        #: Whether a connection may keep statements prepared: not behind a pooler that mixes them up.
+        #: Whether connections may use prepared statements. False once a pooler has lost some.
         self.prepares = True
         self._lock = threading.Lock()
         self._pause_s = _FIRST_PAUSE_S
         self._until_s = 0.0
-        self._told = ""
+        self._message = ""
 
     def check(self) -> None:
-        """Raise StoreUnavailable while the last failure is fresh."""
+        """Raise StoreUnavailable during the pause after a failed attempt."""
         with self._lock:
             if time.monotonic() < self._until_s:
-                raise StoreUnavailable(self._told)
+                raise StoreUnavailable(self._message)
 
-    def failed(self, told: str) -> None:
-        """Note that a connection could not be opened."""
+    def failed(self, message: str) -> None:
+        """Start a pause after a failed attempt to connect; `check` raises with this message."""
         with self._lock:
-            self._told = told
+            self._message = message
             self._until_s = time.monotonic() + self._pause_s * random.uniform(0.5, 1.0)
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
     def worked(self) -> None:
-        """Note that a connection was opened."""
+        """Reset the pause after a connection was opened."""
         with self._lock:
             self._pause_s = _FIRST_PAUSE_S
 
@@ -64,7 +64,7 @@ class ReconnectingConnection:
         self._connection: PostgresConnection | None = None
 
     def connection(self) -> PostgresConnection:
-        """The open connection. Raises StoreUnavailable if the server cannot be reached now."""
+        """Return the open connection; open it if necessary. Raises StoreUnavailable if that fails."""
         connection = self._connection
         if connection is None or connection.raw.closed:
             self.server.check()
@@ -80,7 +80,7 @@ class ReconnectingConnection:
         return connection
 
     def end(self) -> None:
-        """End the read that was begun last. Does not wait for the server, nor raise: the next read will."""
+        """End the transaction of the last read. Does not raise: after an error, the connection is dropped."""
         if self._connection is not None:
             try:
                 self._connection.end_reading()
@@ -88,9 +88,9 @@ class ReconnectingConnection:
                 self.drop()
 
     def recover(self, error: psycopg.Error, *, again: bool) -> None:
-        """Have a new connection for a read that failed, if that may help and is not tried `again`.
+        """Drop the connection after a failed read, if a new connection may help.
 
-        Raises StoreUnavailable if not.
+        Raises StoreUnavailable otherwise, and if this was the second attempt (`again`).
         """
         if isinstance(error, LOST_PREPARED_STATEMENTS):
             self.stop_preparing()
@@ -101,7 +101,7 @@ class ReconnectingConnection:
             raise unavailable(self.server.place, error) from error
 
     def stop_preparing(self) -> None:
-        """Open a connection that prepares nothing, here and in all threads."""
+        """Stop using prepared statements in all threads, and drop this connection."""
         if self.server.prepares:
             self.server.prepares = False
             _log.warning(
@@ -110,13 +110,13 @@ class ReconnectingConnection:
         self.drop()
 
     def drop(self) -> None:
-        """Close the connection; the next one is a new one."""
+        """Close the connection; `connection` opens a new one."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
 
     def cancel(self) -> None:
-        """Cut short what runs, from another thread."""
+        """Cancel the running statement, from another thread."""
         connection = self._connection
         if connection is not None:
             connection.raw.cancel()

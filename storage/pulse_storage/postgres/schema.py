@@ -1,4 +1,4 @@
-"""Brings the schema of a PostgreSQL database up to date, each migration in its own transaction."""
+"""Applies migrations to a PostgreSQL database, each in its own transaction."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from pulse_storage.postgres.connection import PostgresConnection
 from pulse_storage.postgres.locks import SCHEMA
 from pulse_storage.sql.migrations import Migration, missing
 
-#: What must not be there when our migrations are not.
+#: Tables of Pulse. Without `schema_migrations`, they belong to another program.
 _OURS = ("projects", "spans", "span_bodies", "rollup_hour")
 
 
 def pending_in(connection: PostgresConnection, place: str) -> list[str]:
-    """The names that `apply_to` would apply; writes nothing. Raises SchemaTooNew, StoreUnusable."""
+    """Return the names of the migrations that `apply_to` would apply. Raises SchemaTooNew, StoreUnusable."""
     return [migration.name for migration in _missing(connection, place)]
 
 
 def apply_to(connection: PostgresConnection, place: str) -> list[str]:
-    """Apply what is missing and return its names. Safe to start any number of times at once.
+    """Apply the missing migrations and return their names. Several processes may do so at once.
 
-    What was applied stays if a later one fails or the process is killed. Raises SchemaTooNew if a newer
-    Pulse has been here, StoreUnusable if the tables are not ours.
+    Applied migrations stay if a later one fails or the process is killed. Raises SchemaTooNew for a database
+    that a newer Pulse has migrated, StoreUnusable for tables of another program.
     """
     applied: list[str] = []
     while to_apply := _missing(connection, place):
-        # Whoever waits for a table here holds up all who come after: it gives up after a while.
+        # A migration that waits for a table lock blocks all later statements, so it has a timeout.
         connection.begin("", "lock_timeout = 30000; statement_timeout = 0")
         try:
             connection.execute("SELECT pg_advisory_xact_lock(?)", (SCHEMA,))
-            # Another process may have been faster: look again, now that the lock is ours.
+            # Another process may have applied it before this one got the lock.
             if _missing(connection, place)[:1] == to_apply[:1]:
                 _run(connection, to_apply[0])
                 applied.append(to_apply[0].name)
@@ -47,7 +47,7 @@ def _run(connection: PostgresConnection, migration: Migration) -> None:
         "CREATE TABLE IF NOT EXISTS schema_migrations"
         " (name text PRIMARY KEY, checksum text NOT NULL, applied_ns bigint NOT NULL)"
     )
-    # Many statements at once, none of them ours to bind.
+    # A file has several statements without bindings.
     connection.raw.execute(cast("LiteralString", migration.sql))
     connection.execute(
         "INSERT INTO schema_migrations VALUES (?, ?, ?)",

@@ -1,4 +1,4 @@
-"""What PostgreSQL raises, in classes of what helps, and in our words."""
+"""Classes of PostgreSQL errors by what the caller can do, and their translation to StorageError."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from psycopg import errors
 from pulse_storage.errors import QueryTooSlow, StorageError, StoreUnavailable, StoreUnusable
 from pulse_storage.rows import UnfitValue
 
-#: What a row can do wrong (SQLSTATE 22 and 23, numbers beyond any column, lone surrogates).
+#: Errors caused by the data of a row: SQLSTATE 22 and 23, numbers beyond int64, lone surrogates.
 DATA_ERRORS: tuple[type[Exception], ...] = (
     psycopg.DataError,
     psycopg.IntegrityError,
@@ -16,12 +16,12 @@ DATA_ERRORS: tuple[type[Exception], ...] = (
     UnicodeEncodeError,
     UnfitValue,
 )
-#: The server has undone the transaction because of another one: the same again will do (SQLSTATE 40).
+#: The server rolled back because of another transaction (SQLSTATE 40): repeat the transaction.
 CLASHES = (errors.SerializationFailure, errors.DeadlockDetected)
-#: A lock or a statement took longer than the transaction would wait.
+#: A lock or a statement exceeded the timeouts of the transaction.
 TOO_LONG = (errors.LockNotAvailable, errors.QueryCanceled, *CLASHES)
 
-#: A pooler has put another server process behind the connection, which knows none of our statements.
+#: A pooler assigned another server process, which lacks the prepared statements of this connection.
 LOST_PREPARED_STATEMENTS = (errors.InvalidSqlStatementName, errors.DuplicatePreparedStatement)
 
 _WORDS = {
@@ -41,7 +41,7 @@ _WORDS = {
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection is gone, or the server about to go: a new one may do."""
+    """Whether the connection is lost or the server is shutting down, so that a new connection may help."""
     if type(error) is psycopg.DatabaseError and error.sqlstate is None:
         # A message of libpq instead of the server.
         return True
@@ -51,26 +51,26 @@ def is_lost(error: BaseException) -> bool:
 
 
 def unavailable(place: str, error: Exception) -> StorageError:
-    """Our words for what went wrong while the store was in use."""
+    """Return a StorageError with a message for an error that occurred while the store was in use."""
     if isinstance(error, StorageError):
         return error
     if isinstance(error, errors.QueryCanceled):
         return QueryTooSlow(f"{place}: a query took too long and was cut short")
-    return StoreUnavailable(f"{place}: {_words(error)} ({_told(error)})")
+    return StoreUnavailable(f"{place}: {_words(error)} ({_one_line(error)})")
 
 
 def unusable(place: str, error: Exception) -> StoreUnusable:
-    """Our words for why the store cannot be opened."""
+    """Return a StoreUnusable with a message for an error that occurred while opening the store."""
     if isinstance(error, StoreUnusable):
         return error
-    return StoreUnusable(f"cannot use {place}: {_words(error)} ({_told(error)})")
+    return StoreUnusable(f"cannot use {place}: {_words(error)} ({_one_line(error)})")
 
 
 def _words(error: Exception) -> str:
     if not isinstance(error, psycopg.Error):
         return "the operation failed"
     if error.sqlstate is None:
-        # What is refused while connecting comes without a class.
+        # Errors while connecting have no SQLSTATE.
         if any(
             words in str(error)
             for words in ("too many connections", "too many clients", "slots are reserved")
@@ -80,6 +80,6 @@ def _words(error: Exception) -> str:
     return _WORDS.get(error.sqlstate[:2], "the operation failed")
 
 
-def _told(error: Exception) -> str:
-    """The driver's words on one line; they never hold the password."""
+def _one_line(error: Exception) -> str:
+    """Return class and message of an error in one line. Messages of the driver never contain the password."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

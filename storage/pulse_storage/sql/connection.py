@@ -1,4 +1,4 @@
-"""A connection to a database as the shared code uses it, and what its engine says in its own way."""
+"""Protocols of a database connection, a cursor and an SQL dialect: SQLite and PostgreSQL implement them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pulse_storage.rows import SpanRow
 SqlValue = None | int | float | str | bytes
 #: One row, as bindings or as a result. Untyped: the types of its values follow from the statement.
 Values = tuple[Any, ...]
-#: Half-open.
+#: The first row id, and the first that is not included.
 IdRange = tuple[bytes, bytes]
 
 
 class Cursor(Protocol):
-    """The rows that a statement answers."""
+    """The rows that a statement returned."""
 
     def __iter__(self) -> Iterator[Values]: ...
     def fetchone(self) -> Values | None: ...
@@ -29,13 +29,13 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """One connection; what it executes is within a transaction that its owner begins and ends."""
+    """One connection. Its owner begins and ends the transaction in which statements are executed."""
 
     @property
     def dialect(self) -> SqlDialect: ...
 
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Cursor:
-        """Run one statement; each `?` takes the next of the bindings."""
+        """Run one statement. The bindings replace its `?` in order."""
         ...
 
     def savepoint(self) -> AbstractContextManager[object]:
@@ -43,7 +43,7 @@ class Connection(Protocol):
         ...
 
     def executemany(self, sql: str, rows: Iterable[Sequence[SqlValue]], /) -> object:
-        """Run a statement that answers nothing once for each row of bindings."""
+        """Run a statement that returns no rows, once for each row of bindings."""
         ...
 
     def lock_spans(self, spans: Iterable[tuple[int, bytes, str | None, str | None]], /) -> bool:
@@ -56,33 +56,33 @@ class Connection(Protocol):
         ...
 
     def lock_more(self, project: int, trace_ids: Sequence[bytes], /) -> None:
-        """The same, for what was found to be needed on the way; before it is read."""
+        """Lock further traces as `lock_spans` does. Call it before reading their spans."""
         ...
 
     def require_exclusive(self) -> None:
-        """Exclude transactions of other processes that store spans, or have this one run again that way."""
+        """Exclude other processes that store spans; may raise so that the transaction is run exclusively."""
         ...
 
     def lock_usage_keys(self) -> None:
-        """Until the transaction ends, no other one adds usage keys."""
+        """Keep other transactions from adding usage keys until this one ends."""
         ...
 
     def lock_projects(self) -> None:
-        """Until the transaction ends, no other one does this."""
+        """Keep other transactions from passing this call until this one ends: project names stay unique."""
         ...
 
 
 class SqlDialect(Protocol):
-    """How one engine says what the others say differently."""
+    """The SQL and the operations that differ between engines."""
 
     @property
     def row_key(self) -> tuple[str, ...]:
-        """The columns that name a row in `spans` and in `span_bodies`; the last does within a project."""
+        """Key columns of `spans` and `span_bodies`. The last one is unique within a project."""
         ...
 
     @property
     def data_errors(self) -> tuple[type[Exception], ...]:
-        """What a row can do wrong; anything else that is raised is about the store, or our mistake."""
+        """Exceptions caused by the data of a row. All others are failures of the store, or bugs."""
         ...
 
     @property
@@ -91,53 +91,53 @@ class SqlDialect(Protocol):
         ...
 
     def usage_key_terms(self, one: str, other: str) -> str:
-        """Return terms, each with an AND behind it, that let the engine look up equal facts by an index.
+        """Return terms, each followed by AND, with which the engine finds equal facts in an index.
 
-        `one` is an alias of `usage_keys`, `other` of a table with columns of the same names. The terms hold
-        for all rows with equal facts, and may hold for others.
+        `one` is an alias of `usage_keys`, `other` of a table with columns of the same names. The terms are
+        true for all rows with equal facts, and possibly for further rows.
         """
         ...
 
     def indexed_by(self, index: str) -> str:
-        """Follows the name of `spans` in a query that shall use this index."""
+        """Return the clause that follows `spans` in a query to make it use this index; may be empty."""
         ...
 
     def next_child(self, parent: str, after: str) -> str:
-        """The condition, order and limit that select the child of a span with the next id, by one seek.
+        """Return condition, ORDER BY and LIMIT that seek the child of a span with the next span id.
 
-        They follow other conditions on `spans AS s`; both arguments are expressions.
+        They follow further conditions on `spans AS s`. Both arguments are SQL expressions.
         """
         ...
 
     def total(self, number: str) -> str:
-        """The sum of a number: 0 without rows, exact to 2^53 at least, and never an error."""
+        """Return a sum: 0 without rows, exact up to 2^53 at least, and never an overflow error."""
         ...
 
     def sum_as_text(self, total: str) -> str:
-        """A sum of whole numbers as it is read with the least effort: something that `int` takes."""
+        """Cast an integer sum so that the driver decodes it cheaply, to a value that `int` accepts."""
         ...
 
     def in_subquery(self, column: str, select: str) -> str:
-        """A term that holds if a column is among the few values that a query answers, which is run first."""
+        """Return a term: the column equals one of the few values of a subquery, which runs first."""
         ...
 
     def in_array(self, column: str) -> str:
-        """A term that holds if a column of bytes is among those of one binding, a `bytes_array`."""
+        """Return a term: the column equals an element of one binding, a `bytes_array` or `integers`."""
         ...
 
     def texts(self, values: Sequence[str]) -> Any:
-        """Return an array of texts to be bound; it must not be empty."""
+        """Return a binding: a non-empty array of texts."""
         ...
 
     def of_each_text(self, columns: str, index: str, condition: str) -> str:
-        """Return a query for the rows of `spans` that meet a condition on `wanted.value`, a text of an array.
+        """Return a query for rows of `spans` by a condition on `wanted.value`, an element of a text array.
 
-        It seeks the index for each text. The array is bound first.
+        It seeks the index for each element. The array is the first binding.
         """
         ...
 
     def integers(self, values: Sequence[int]) -> Any:
-        """Return an array of whole numbers to be bound; it must not be empty."""
+        """Return a binding: a non-empty array of integers."""
         ...
 
     def in_slots(self, first: int, last: int) -> tuple[str, Values]:
@@ -165,47 +165,47 @@ class SqlDialect(Protocol):
         ...
 
     def bytes_array(self, values: Sequence[bytes]) -> Any:
-        """An array to be bound; it must not be empty."""
+        """Return a binding: a non-empty array of byte strings."""
         ...
 
     def in_each(
         self, connection: Connection, query: str, bindings: Sequence[SqlValue], ranges: Sequence[IdRange]
     ) -> Iterator[Values]:
-        """The rows that a query answers for each of several ranges of ids, behind the number of the range.
+        """Run a query for each of several ranges of row ids; yield the number of the range before each row.
 
-        `{within}` stands in the query for a term that holds if `spans.id` is in the range; behind it, nothing
-        is bound.
+        In the query, `{within}` is replaced by a term: `spans.id` is in the range. The query must not have
+        bindings after it.
         """
         ...
 
     def unnest_bytes(self, name: str) -> str:
-        """A table of this name with the column `value`: the bytes of one binding, a `bytes_array`."""
+        """Return a table of this name; its column `value` has the elements of one `bytes_array` binding."""
         ...
 
     def has_tag(self) -> str:
-        """A term that holds if the row has the tag that is bound."""
+        """Return a term: the row has the tag of the next binding."""
         ...
 
     def unnest_tags(self, tags: str) -> str:
-        """A join with each tag of a column of tags as `tag.value`, or with NULL where there is none."""
+        """Return a join with each tag of the column `tags` as `tag.value`; NULL for a row without tags."""
         ...
 
     def binary_collation(self, text: str) -> str:
-        """A text as ORDER BY takes it to sort by code points."""
+        """Return a text expression for ORDER BY that sorts by code points."""
         ...
 
     def contains_text(self, columns: Sequence[str], text: str) -> tuple[str, list[SqlValue]]:
-        """A term that holds if any of the columns holds the text, any case; and what is bound to it."""
+        """Return a term and its bindings: one of the columns contains the text, in any case."""
         ...
 
     def sanitized(self, row: SpanRow) -> SpanRow:
-        """The row with what the engine cannot hold replaced, where that loses next to nothing."""
+        """Replace characters that the engine cannot store (NUL)."""
         ...
 
     def trace_sizes(
         self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> list[tuple[bytes, int]]:
-        """Which of these traces have stored spans, and how many, counted up to a limit; in one statement."""
+        """Return the id and the number of stored spans, counted up to a limit, of each trace that has any."""
         ...
 
     def some_of_traces(
@@ -222,24 +222,24 @@ class SqlDialect(Protocol):
         project: int,
         rows: Sequence[SqlValue],
     ) -> None:
-        """Set columns to the same values in some rows of `spans`, each by the last of `row_key`."""
+        """Set columns of some rows of `spans` to the same values. `rows` has their last `row_key` column."""
         ...
 
     def block_ids(self, connection: Connection) -> Iterator[int]:
-        """Ids for new blocks of content, never given out twice; ascending."""
+        """Yield ids for new blocks of content, ascending, each only once."""
         ...
 
     def insert(self, connection: Connection, rows: Iterable[Values], bodies: Sequence[Values]) -> None:
-        """Insert rows (`spans.COLUMNS`) and bodies: index among the rows, then `spans.BODY_COLUMNS`.
+        """Insert rows (`spans.COLUMNS`) and bodies: the number of the row, then `spans.BODY_COLUMNS`.
 
-        Rows may be made while earlier ones are stored already; making them must not use the connection.
+        `rows` is iterated while earlier rows are being stored, so it must not use the connection.
         """
         ...
 
     def upsert(self, connection: Connection, sql: str, rows: Sequence[tuple[int, ...]]) -> None:
-        """Run an INSERT whose `{rows}` stands for rows of whole numbers; in their order, no key twice."""
+        """Run an INSERT in which rows of integers replace `{rows}`, in order. No key may occur twice."""
         ...
 
     def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:
-        """Add to `usage_keys.calls`; each is a key and by how much, in the order of keys."""
+        """Add to `usage_keys.calls`. Each item is a key and the number to add, in the order of keys."""
         ...

@@ -1,4 +1,4 @@
-"""Migrations as they are shipped: numbered SQL files for each engine, applied once each."""
+"""The migrations of this version: numbered SQL files for each engine, each applied once."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pulse_storage.errors import SchemaTooNew, StoreUnusable
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One numbered file; a file that was released is never edited."""
+    """One numbered SQL file. A released file is never edited."""
 
     name: str
     sql: str
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the file, as kept in `schema_migrations`."""
+        """SHA-256 of the file in hexadecimal, as stored in `schema_migrations`."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 def known(engine: str) -> list[Migration]:
-    """The migrations of this version for an engine, in order."""
+    """Return the migrations of this version for an engine, in order of their numbers."""
     folder = resources.files("pulse_storage") / engine / "migrations"
     files = [file for file in folder.iterdir() if file.name.endswith(".sql")]
     return [
@@ -34,9 +34,10 @@ def known(engine: str) -> list[Migration]:
 
 
 def missing(engine: str, applied: Mapping[str, str], place: object) -> list[Migration]:
-    """What is to be applied to a store that has these migrations, by name with their checksums.
+    """Return the migrations that a store lacks. `applied` has the checksum of each applied one by name.
 
-    Raises SchemaTooNew for one that this version does not know, StoreUnusable for one that was edited.
+    Raises SchemaTooNew for an applied migration that this version does not have, StoreUnusable for one whose
+    checksum differs.
     """
     migrations = known(engine)
     ours = {migration.name: migration.checksum for migration in migrations}

@@ -1,4 +1,4 @@
-"""What the store uses of a SQLite connection, typed: the driver's own annotations need a newer Python."""
+"""The typed interface of a SQLite connection: the annotations of apsw need a newer Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pulse_storage.sql.connection import Cursor, SqlDialect, SqlValue
 
 
 class ApswConnection(Protocol):
-    """One `apsw.Connection`, with the dialect that the shared code asks for."""
+    """An `apsw.Connection` with the methods of `sql.connection.Connection`."""
 
     @property
     def dialect(self) -> SqlDialect: ...

@@ -1,4 +1,4 @@
-"""SQLite's way of saying what the shared SQL leaves open."""
+"""The SQL and the operations of SQLite that differ from PostgreSQL's."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _INSERT_BODIES = (
     f"INSERT INTO span_bodies (seq, {', '.join(BODY_COLUMNS)})"
     f" VALUES (?, {', '.join('?' * len(BODY_COLUMNS))})"
 )
-#: So many traces are read together, unless they have as many spans.
+#: Traces per statement, and the number of spans from which on each trace gets its own.
 _TRACES_A_STATEMENT = 64
 _FEW_SPANS = 1_000
 _RESPONSE_END = f"substr(provider_request_id, -{RESPONSE_ID_CHARS:d})"
 _US = 1_000
-#: So many rows are changed by one statement.
+#: Rows that one statement changes.
 _ROWS_A_STATEMENT = 8
 
 
 class SqliteDialect:
-    """See `SqlDialect`. Rows are numbered in `seq`, so that bodies are found by a number."""
+    """See `SqlDialect`. The integer `seq` is the key of rows and of their bodies."""
 
     row_key = ("seq",)
     has_lateral_joins = False
@@ -45,7 +45,7 @@ class SqliteDialect:
     )
 
     def usage_key_terms(self, one: str, other: str) -> str:
-        """See SqlDialect: the index `usage_keys_by_facts` serves the comparison itself, NULLs included."""
+        """See SqlDialect: the index `usage_keys_by_facts` serves `IS`, also for NULL."""
         return ""
 
     def indexed_by(self, index: str) -> str:
@@ -120,7 +120,7 @@ class SqliteDialect:
     def in_each(
         self, connection: Connection, query: str, bindings: Sequence[SqlValue], ranges: Sequence[IdRange]
     ) -> Iterator[Values]:
-        """See SqlDialect: here a statement a range costs less than sorting what one for all would answer."""
+        """See SqlDialect: a statement per range costs less than one for all, which would sort its rows."""
         one = query.format(within="spans.id >= ? AND spans.id < ?")
         for number, (first, before) in enumerate(ranges):
             for values in connection.execute(one, (*bindings, first, before)):
@@ -153,7 +153,7 @@ class SqliteDialect:
         return terms, [f"%{escaped}%"] * len(columns)
 
     def sanitized(self, row: SpanRow) -> SpanRow:
-        """See SqlDialect: SQLite holds whatever Python does."""
+        """See SqlDialect: SQLite stores all texts."""
         return row
 
     def trace_sizes(
@@ -161,7 +161,7 @@ class SqliteDialect:
     ) -> list[tuple[bytes, int]]:
         """See SqlDialect."""
         rows = connection.execute(
-            # The limit is written out: SQLite plans a statement anew each time a bound limit changes hands.
+            # A literal: SQLite prepares a statement again when a bound limit changes.
             "SELECT value, (SELECT count(*) FROM (SELECT 1 FROM spans INDEXED BY spans_by_trace"
             f" WHERE project = ?1 AND otel_trace_id = value LIMIT {limit:d})) AS size"
             " FROM carray(?2) WHERE size > 0",
@@ -172,7 +172,7 @@ class SqliteDialect:
     def some_of_traces(
         self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> Iterable[Values]:
-        """See SqlDialect. A trace has a statement of its own only where there are many spans."""
+        """See SqlDialect. Several traces per statement; a statement per trace if they have many spans."""
         select = f"SELECT {columns} FROM spans INDEXED BY spans_by_trace WHERE project = ?1 AND otel_trace_id"
         found: list[Values] = []
         for at in range(0, len(trace_ids), _TRACES_A_STATEMENT):
@@ -195,7 +195,7 @@ class SqliteDialect:
         project: int,
         rows: Sequence[SqlValue],
     ) -> None:
-        """See SqlDialect. Statements of two lengths only, so that they are prepared once."""
+        """See SqlDialect. Only two forms of the statement, so that each is prepared once."""
         for at in range(0, len(rows), _ROWS_A_STATEMENT):
             some = rows[at : at + _ROWS_A_STATEMENT]
             if len(some) > 1:
@@ -234,7 +234,7 @@ def _update(columns: tuple[str, ...], rows: int) -> str:
 
 
 def holds_folded(text: SqlValue, folded: SqlValue) -> bool:
-    """SQL function: whether a text holds another, any case, beyond ASCII; `folded` is folded already."""
+    """SQL function: whether the case-folded text contains `folded`, which is case-folded."""
     return isinstance(text, str) and isinstance(folded, str) and folded in text.casefold()
 
 

@@ -1,4 +1,4 @@
-"""Holds reads back for the moment in which the writer begins the log anew."""
+"""Blocks new reads while the writer resets the WAL."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class ReadGate:
-    """Counts the reads that may use the log. SQLite can begin it anew only while there are none."""
+    """Counts running reads. SQLite can reset the WAL only while there are none."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.Lock())
@@ -17,7 +17,7 @@ class ReadGate:
 
     @contextmanager
     def read(self) -> Generator[None, None, None]:
-        """Around all of a read; waits while the gate is shut. From any thread, not nested."""
+        """Enclose a read; wait while the gate is shut. For any thread, not nested."""
         with self._changed:
             while self._is_shut:
                 self._changed.wait()
@@ -32,12 +32,15 @@ class ReadGate:
 
     @contextmanager
     def shut(self, patience_s: float) -> Generator[bool, None, None]:
-        """Let no read begin within; True if those that ran have ended in time. From the writer's thread."""
+        """Block new reads in the block; yield whether the running ones ended within `patience_s` seconds.
+
+        For the writer thread.
+        """
         with self._changed:
             self._is_shut = True
-            nobody_reads = self._changed.wait_for(lambda: not self._reads, patience_s)
+            is_free = self._changed.wait_for(lambda: not self._reads, patience_s)
         try:
-            yield nobody_reads
+            yield is_free
         finally:
             with self._changed:
                 self._is_shut = False

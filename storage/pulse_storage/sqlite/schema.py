@@ -1,4 +1,4 @@
-"""Brings the schema of a SQLite file up to date, each migration in its own transaction."""
+"""Applies migrations to a SQLite file, each in its own transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pulse_storage.sqlite.connection import APPLICATION_ID, open_reader, unusabl
 
 
 def pending_in(path: Path) -> list[str]:
-    """The names that `apply_to` would apply; writes nothing. Raises SchemaTooNew, StoreUnusable."""
+    """Return the names of the migrations that `apply_to` would apply. Raises SchemaTooNew, StoreUnusable."""
     if not path.exists() or path.stat().st_size == 0:
         return [migration.name for migration in known("sqlite")]
     connection = open_reader(path)
@@ -27,16 +27,16 @@ def pending_in(path: Path) -> list[str]:
 
 
 def apply_to(connection: ApswConnection, path: Path) -> list[str]:
-    """Apply what is missing and return its names. Safe to start any number of times at once.
+    """Apply the missing migrations and return their names. Several processes may do so at once.
 
-    Raises SchemaTooNew if a newer Pulse has been here, StoreUnusable if the file is not ours.
+    Raises SchemaTooNew for a file that a newer Pulse has migrated, StoreUnusable for one of another program.
     """
     applied: list[str] = []
     try:
         while to_apply := _missing(connection, path):
             connection.execute("BEGIN IMMEDIATE")
             try:
-                # Another process may have been faster: look again, now that the lock is ours.
+                # Another process may have applied it before this one got the lock.
                 if _missing(connection, path)[:1] == to_apply[:1]:
                     _run(connection, to_apply[0])
                     applied.append(to_apply[0].name)

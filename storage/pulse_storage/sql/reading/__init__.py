@@ -1,1 +1,1 @@
-"""What a SQL store answers: rows, pages, searches, counts and sums."""
+"""Reads of a SQL store: rows, pages, searches, counts and sums."""

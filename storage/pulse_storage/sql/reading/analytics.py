@@ -1,4 +1,4 @@
-"""Answers an analytics question from rollups where they know enough, else from the rows in its range."""
+"""Answers analytics queries from rollups if those have the filtered fields, else from rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _UNITS_NS = {"day": DAY_NS, "hour": HOUR_NS}
 
 
 def analytics(connection: Connection, project: int, query: AnalyticsQuery) -> Analytics:
-    """The sums over the counted rows of a project that the query names."""
+    """Return the sums of the counted rows of a project that match the query, in total and by group."""
     where = replace(query.filter, from_ns=query.from_ns, before_ns=query.before_ns, counted=True)
     query = replace(query, filter=where)
     if query.from_ns >= query.before_ns:
@@ -42,9 +42,9 @@ def analytics(connection: Connection, project: int, query: AnalyticsQuery) -> An
 
 
 class _Groups:
-    """The groups of one answer, while parts of the range are added to them.
+    """The groups of one query. Parts of its range are added to them one by one.
 
-    Grouping by a fact means grouping by usage key in SQL, which compares numbers, and by the fact here.
+    SQL groups by usage key, a number; this class maps usage keys to the fact that the query groups by.
     """
 
     def __init__(self, connection: Connection, project: int, query: AnalyticsQuery) -> None:
@@ -59,7 +59,7 @@ class _Groups:
         self._facts: dict[int, str | None] = {} if self._unit_ns else self._facts_of_keys()
 
     def answer(self) -> Analytics:
-        """The sums of all, and of each group or of the dearest."""
+        """Return the sums of all groups, and of each or of the most expensive."""
         total, rest = Sums(), Sums()
         for group in self._groups.values():
             total.merge(group)
@@ -73,7 +73,7 @@ class _Groups:
         return Analytics(total.summary(), groups, rest.summary() if rest.calls else None)
 
     def add_rows(self) -> None:
-        """Everything from the rows: for filters that rollups know nothing of."""
+        """Add all sums from rows, for filters on fields that rollups do not have."""
         conditions = row_conditions(self._connection.dialect, self._project, self._query.filter)
         add_usage_keys(conditions, self._project, self._query.filter)
         rows = self._connection.execute(
@@ -85,7 +85,7 @@ class _Groups:
             self._group(self._row_key(key)).add(sums, bucket)
 
     def add_rollups(self) -> None:
-        """Whole hours and days from rollups, the edges of the range from rows."""
+        """Add whole hours and days from rollups, and the edges of the range from rows."""
         whole, edges = split_range(self._query.from_ns, self._query.before_ns, HOUR_NS)
         if whole is not None:
             conditions = in_units(self._project, "hour", whole, self._query.filter)
@@ -113,7 +113,7 @@ class _Groups:
     def _add_latencies(self) -> None:
         query = self._query
         if query.group_by == "hour":
-            # There is no hourly histogram: look at each hour that has calls, in the index.
+            # There is no hourly histogram: read each hour that has calls from the index.
             self._add_hourly_latencies([key for key in self._groups if isinstance(key, int)])
             return
         whole, edges = split_range(query.from_ns, query.before_ns, DAY_NS)
@@ -132,9 +132,9 @@ class _Groups:
             self._add_edge_latencies(edge)
 
     def _add_hourly_latencies(self, hours_ns: Sequence[int]) -> None:
-        """Add the histograms of the rows of these hours; each is named by its beginning."""
+        """Add the histograms of the rows of hours, which are given by their start times."""
         query = self._query
-        # What begins later has ids that tell its time.
+        # Ids of rows that start at or after 1970 contain their time.
         from_ns = max(query.from_ns, 1)
         whole = [start_ns for start_ns in hours_ns if from_ns <= start_ns <= query.before_ns - HOUR_NS]
         for start_ns in set(hours_ns).difference(whole):
@@ -177,7 +177,7 @@ class _Groups:
         return key * self._unit_ns if self._unit_ns else key
 
     def _rollup_key(self, key: Any, rollup_ns: int) -> GroupKey:
-        """The group of an hour or day of a rollup, or of a usage key."""
+        """Return the group of an hour or day of a rollup, or of a usage key."""
         if self._unit_ns:
             return key * rollup_ns // self._unit_ns * self._unit_ns
         return self._fact(key)
@@ -198,9 +198,9 @@ def _place(group: tuple[GroupKey, Sums]) -> tuple[int, int, str]:
 
 
 def _row_group(group_by: GroupBy) -> str:
-    """The group of a row: a fact, or the number of its hour or day.
+    """Return an expression for the group of a row: its usage key, or the number of its hour or day.
 
-    SQLite's division rounds towards zero; this rounds down for times before 1970 too.
+    Division in SQLite rounds towards zero; this expression rounds down for times before 1970 too.
     """
     unit_ns = _UNITS_NS.get(group_by)
     if unit_ns is None:

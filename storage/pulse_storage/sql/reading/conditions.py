@@ -1,4 +1,4 @@
-"""Filters as SQL: which rows, which usage keys, and the index that leads to them."""
+"""Translates filters to SQL terms on rows and on usage keys, and chooses the index of a filter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LAST_HASH = (1 << 62) - 1
 _MIN_NS = -(1 << 63)
 _MAX_NS = (1 << 63) - 1
 _NO_FILTER = TraceFilter()
-#: All that usage keys know of a row, free: a filter within these fields can be answered from rollups.
+#: The fields of usage keys, with unset values. Rollups can answer filters that set no other fields.
 _FREE_KEY_FIELDS = {
     name: getattr(_NO_FILTER, name)
     for name in ("provider", "model", "status", "operation", "counted", "from_ns", "before_ns")
@@ -23,28 +23,28 @@ _FREE_KEY_FIELDS = {
 
 @dataclass(slots=True)
 class Conditions:
-    """SQL terms that must all hold, and what is bound to them, in order."""
+    """SQL terms, joined by AND, and their bindings in order."""
 
     terms: list[str] = field(default_factory=list[str])
     bindings: list[SqlValue] = field(default_factory=list[SqlValue])
 
     def add(self, term: str, *bindings: SqlValue) -> None:
-        """One more term."""
+        """Add a term and its bindings."""
         self.terms.append(term)
         self.bindings += bindings
 
     def sql(self) -> str:
-        """The terms, joined."""
+        """Return the terms joined by AND; TRUE without terms."""
         return " AND ".join(self.terms) or "TRUE"
 
 
 def is_of_usage_keys(where: TraceFilter) -> bool:
-    """Whether rollups can answer for these rows."""
+    """Whether the filter uses only fields of usage keys and time, so that rollups can answer it."""
     return where.counted is True and replace(where, **_FREE_KEY_FIELDS) == _NO_FILTER
 
 
 def usage_key_conditions(project: int, where: TraceFilter) -> Conditions:
-    """Which usage keys match the filter, as far as they know."""
+    """Return conditions on `usage_keys`: the part of the filter that concerns their fields."""
     conditions = Conditions()
     conditions.add("project = ?", project)
     _add_facts(conditions, where)
@@ -54,7 +54,7 @@ def usage_key_conditions(project: int, where: TraceFilter) -> Conditions:
 
 
 def names_usage_keys(where: TraceFilter) -> bool:
-    """Whether the filter lets only some usage keys through."""
+    """Whether the filter excludes some usage keys."""
     return (
         where.provider is not None
         or where.model is not None
@@ -64,20 +64,20 @@ def names_usage_keys(where: TraceFilter) -> bool:
 
 
 def without_key_facts(where: TraceFilter) -> TraceFilter:
-    """The filter of counted rows without what usage keys tell; failed rows have an index of their own."""
+    """Return a filter of counted rows without the fields of usage keys, except the status of failed rows."""
     status = "error" if where.status == "error" else None
     return replace(where, provider=None, model=None, operation=MODEL_CALLS, status=status)
 
 
 def add_usage_keys(conditions: Conditions, project: int, where: TraceFilter) -> None:
-    """Rows whose usage key matches the filter; no term if every key does."""
+    """Add a term: the usage key of the row matches the filter. Adds nothing if every key matches."""
     if names_usage_keys(where):
         keys = usage_key_conditions(project, where)
         conditions.add(f"usage_key IN (SELECT key FROM usage_keys WHERE {keys.sql()})", *keys.bindings)
 
 
 def row_conditions(dialect: SqlDialect, project: int, where: TraceFilter) -> Conditions:
-    """Which rows of `spans` match the filter."""
+    """Return conditions on `spans`: the rows that match the filter."""
     conditions = Conditions()
     conditions.add("project = ?", project)
     _add_key_fields(conditions, where)
@@ -103,7 +103,7 @@ def row_conditions(dialect: SqlDialect, project: int, where: TraceFilter) -> Con
 
 
 def seek_conditions(project: int, where: TraceFilter) -> Conditions:
-    """Which part of its index (`index_for`) a filter looks at."""
+    """Return conditions on `spans`: the part of its index (`index_for`) that a filter has to read."""
     conditions = Conditions()
     conditions.add("project = ?", project)
     for column in ("otel_trace_id", "session_id", "user_id"):
@@ -121,7 +121,7 @@ def seek_conditions(project: int, where: TraceFilter) -> Conditions:
 
 
 def add_time(conditions: Conditions, from_ns: int | None, before_ns: int | None) -> None:
-    """A half-open range of start times, as a range of ids too: they are ordered by time."""
+    """Add a half-open range of start times, and the range of ids that contains it."""
     _add_ids(conditions, from_ns, before_ns)
     if from_ns is not None and from_ns >= _MIN_NS:
         conditions.add("start_ns >= ?", min(from_ns, _MAX_NS))
@@ -137,7 +137,7 @@ def _add_ids(conditions: Conditions, from_ns: int | None, before_ns: int | None)
 
 
 def index_for(where: TraceFilter) -> str:
-    """The index whose order is that of lists and which skips most rows that do not match."""
+    """Return the index, in the order of lists, that skips most rows that do not match."""
     if where.otel_trace_id is not None:
         return "spans_by_trace"
     if where.session_id is not None:
@@ -153,7 +153,7 @@ def _add_key_fields(conditions: Conditions, where: TraceFilter) -> None:
     if where.counted is not None:
         conditions.add("usage_key IS NOT NULL" if where.counted else "usage_key IS NULL")
     if where.operation == MODEL_CALLS:
-        # Every counted row is a model call; saying so would only cost a look at the row.
+        # Every counted row is a model call; a term for it would only make the engine read the row.
         if where.counted is not True:
             conditions.add("model_call")
     elif where.operation != ALL_OPERATIONS:
@@ -167,7 +167,7 @@ def _add_facts(conditions: Conditions, where: TraceFilter) -> None:
     if where.model is not None:
         conditions.add("(model_requested = ? OR model_used = ?)", where.model, where.model)
     if where.status == "error":
-        # Not bound: SQLite must see that the index of failed rows holds them all.
+        # A literal: with a binding, SQLite cannot prove that the partial index of failed rows applies.
         conditions.add("status = 'error'")
     elif where.status is not None:
         conditions.add("status = ?", where.status)

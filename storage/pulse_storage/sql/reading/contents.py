@@ -1,4 +1,4 @@
-"""What is kept apart from rows: long texts and bodies, the row's own or borrowed from another."""
+"""Reads long texts and bodies, which are not stored in rows: those of a row or of the row it references."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pulse_storage.sql.tables.events import content_column
 
 Column = Literal["output_text", "request_body", "response_body"]
 
-#: Packed texts up to this size are read many at once; so many are that.
+#: Packed texts up to this size are read together, up to this number.
 _SHORT_BYTES = 64 << 10
 TEXTS_A_READ = 50
 
 
 class ContentLocation(NamedTuple):
-    """Which contents a row has of its own, under its own key, and from which rows it borrows others."""
+    """Where the content of a row is stored: in its own columns, or in those of a referenced row."""
 
     has_output_text: SqlValue
     has_request_body: SqlValue
@@ -32,16 +32,16 @@ class ContentLocation(NamedTuple):
 def output_text(
     connection: Connection, project: int, at: ContentLocation, packed: SqlValue = None
 ) -> bytes | None:
-    """The text of the answer where it is longer than its preview (UTF-8); `packed` if it was read already."""
+    """Return the output text (UTF-8) if it exceeds its preview. `packed` is its stored form, if known."""
     if packed is None:
         packed = _packed(connection, project, "output_text", at, at.has_output_text, at.output_from)
     return _document(connection, project, "output_text", at, packed)
 
 
 def packed_texts(connection: Connection, project: int, ids: Sequence[bytes]) -> dict[bytes, SqlValue]:
-    """Texts of answers by the rows or contents that have them: up to TEXTS_A_READ, None where one is long.
+    """Return packed output texts by the id of the row or content that has them, of up to TEXTS_A_READ ids.
 
-    Those are to be read one by one: all of them may not fit in memory.
+    None stands for a long text. Read those one by one: together they may not fit in memory.
     """
     dialect = connection.dialect
     text = f"SELECT CASE WHEN length(output_text) <= {_SHORT_BYTES:d} THEN output_text END"
@@ -59,13 +59,13 @@ def packed_texts(connection: Connection, project: int, ids: Sequence[bytes]) -> 
 
 
 def request_body(connection: Connection, project: int, at: ContentLocation) -> bytes | None:
-    """The request as a JSON document; None if it is not kept."""
+    """Return the request as a JSON document; None if it is not stored."""
     packed = _packed(connection, project, "request_body", at, at.has_request_body, at.request_from)
     return _document(connection, project, "request_body", at, packed)
 
 
 def response_body(connection: Connection, project: int, at: ContentLocation) -> bytes | None:
-    """The response as a JSON document; None if it is not kept."""
+    """Return the response as a JSON document; None if it is not stored."""
     packed = _packed(connection, project, "response_body", at, at.has_response_body, at.response_from)
     return _document(connection, project, "response_body", at, packed)
 
@@ -73,7 +73,7 @@ def response_body(connection: Connection, project: int, at: ContentLocation) -> 
 def _packed(
     connection: Connection, project: int, column: Column, at: ContentLocation, has: SqlValue, source: SqlValue
 ) -> SqlValue:
-    """The content as it is stored; None without one."""
+    """Return the stored form of a content; None if there is none."""
     names = connection.dialect.row_key
     select = f"SELECT {column} FROM span_bodies WHERE {' AND '.join(f'{name} = ?' for name in names)}"
     if source is None:

@@ -1,4 +1,4 @@
-"""Counts of rows, and the parts into which a time range falls: whole hours and days, and its edges."""
+"""Counts rows, and splits time ranges into whole hours or days, which rollups have, and edges."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from pulse_storage.sql.tables.watermarks import read_watermarks
 
 _MS_NS = 1_000_000
 _MIN_NS = -(1 << 63)
-#: Counting row by row stops here.
+#: Counting row by row stops at this number.
 _COUNT_BOUND = 10_000
 
 #: A half-open range of Unix nanoseconds.
 Span = tuple[int, int]
-#: A half-open range of hours or days since 1970; None has no end.
+#: A half-open range of hours or days since 1970; None is no bound.
 Units = tuple[int | None, int | None]
 
 
 def count_rows(connection: Connection, project: int, where: TraceFilter, seconds: float) -> Count:
-    """How many rows match: exact where rollups can tell, else up to 10 000 and for so long."""
+    """Count matching rows: exactly if rollups can answer, else up to 10,000 rows or `seconds`."""
     if not is_of_usage_keys(where):
         return _bounded_count(connection, project, where, seconds)
     if where.from_ns is None and where.before_ns is None:
@@ -52,9 +52,9 @@ def count_rows(connection: Connection, project: int, where: TraceFilter, seconds
 def _rows_of_dropped_hours(
     connection: Connection, project: int, where: TraceFilter
 ) -> tuple[int, TraceFilter]:
-    """The rows that are left in hours from which retention took some, and the filter for all other hours.
+    """Count the rows in hours from which retention deleted some; return the filter of all other hours too.
 
-    The sums of those hours tell of rows that are gone.
+    The rollups of those hours include deleted rows.
     """
     marks = read_watermarks(connection, project)
     whole_from_ns = -(-marks.rows_from_ns // HOUR_NS) * HOUR_NS
@@ -67,7 +67,7 @@ def _rows_of_dropped_hours(
 
 
 def split_range(from_ns: int | None, before_ns: int | None, unit_ns: int) -> tuple[Units | None, list[Span]]:
-    """A time range as whole units, if it has any, and what is left at its ends; no edge crosses a unit."""
+    """Split a time range into its whole units, if any, and its edges. No edge extends beyond one unit."""
     first = None if from_ns is None else -(-from_ns // unit_ns)
     last = None if before_ns is None else before_ns // unit_ns
     if from_ns is not None and before_ns is not None and first is not None and last is not None:
@@ -85,9 +85,9 @@ def split_range(from_ns: int | None, before_ns: int | None, unit_ns: int) -> tup
 
 
 def counted_between(project: int, where: TraceFilter, span: Span) -> Iterator[Conditions]:
-    """Conditions that together select the matching counted rows in a time range.
+    """Yield conditions that together select the matching counted rows in a time range, each row once.
 
-    Ids tell whole milliseconds apart, so all but the two ends can be answered from `spans_counted` alone.
+    Ids contain the start in milliseconds, so all but the two ends need only the index `spans_counted`.
     """
     from_ns, before_ns = span
     first, last = -(-from_ns // _MS_NS) * _MS_NS, before_ns // _MS_NS * _MS_NS
@@ -104,7 +104,7 @@ def counted_between(project: int, where: TraceFilter, span: Span) -> Iterator[Co
 
 
 def in_units(project: int, column: str, whole: Units, where: TraceFilter) -> Conditions:
-    """Which rows of a rollup table match, in whole hours or days."""
+    """Return conditions on a rollup table: matching rows in whole hours or days."""
     conditions = Conditions()
     first, last = whole
     conditions.add("project = ?", project)
@@ -123,7 +123,7 @@ def _counted_within(project: int, where: TraceFilter, span: Span) -> Conditions:
 
 
 def counted_rows(project: int, where: TraceFilter) -> Conditions:
-    """Which counted rows match, whatever their time; only for filters that rollups can answer."""
+    """Return conditions on counted rows, without time, of a filter that rollups can answer."""
     conditions = Conditions()
     conditions.add("project = ?", project)
     conditions.add("usage_key IS NOT NULL")

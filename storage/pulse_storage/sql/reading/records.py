@@ -1,4 +1,4 @@
-"""Stored rows as readers see them: one, several, a page."""
+"""Reads rows as `TraceRecord`: one, several, or a page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pulse_storage.sql.reading.contents import (
 from pulse_storage.sql.reading.scan import matching_rows
 from pulse_storage.sql.tables.spans import tags_tuple
 
-#: The fields of a record that are columns as they are: one run of them, since a slice is cheap.
+#: The fields of a record that equal columns: contiguous, because a slice is cheap.
 _AS_IT_IS = TraceRecord._fields[
     TraceRecord._fields.index("otel_trace_id") : TraceRecord._fields.index("tags")
 ]
@@ -40,14 +40,14 @@ _CONTENT_LOCATION_AT = _COUNTED_AT + 1
 _ROW_KEY_AT = _CONTENT_LOCATION_AT + len(ContentLocation._fields) - 1
 _HAS_TEXT_AT = _CONTENT_LOCATION_AT + ContentLocation._fields.index("has_output_text")
 _TEXT_FROM_AT = _CONTENT_LOCATION_AT + ContentLocation._fields.index("output_from")
-#: `TraceRecord._make` without a look at the number of its fields, which is a fifth of what a record takes.
+#: `TraceRecord._make` without its check of the length, which takes a fifth of the time per record.
 _new = cast("Callable[[type[TraceRecord], tuple[object, ...]], TraceRecord]", tuple.__new__)
-#: A thousand texts of megabytes each would not fit in memory, so a page of such rows ends early.
+#: A page ends early at this many characters: a thousand texts of megabytes would not fit in memory.
 MAX_PAGE_CHARS = 16 << 20
 
 
 def select_records(connection: Connection) -> str:
-    """Reads what `record` and `content_location` take; the id of the row comes first."""
+    """Return a SELECT of the columns for `record` and `content_location`. The first is the id of the row."""
     return _SELECT + ", ".join(connection.dialect.row_key)
 
 
@@ -72,7 +72,7 @@ def find_record(
 def find_records(
     connection: Connection, project: int, project_id: str, trace_ids: Sequence[UUID]
 ) -> list[TraceRecord | None]:
-    """The rows with these visible ids, without bodies; fewer where their texts are very long."""
+    """Return the rows with these visible ids, without bodies; fewer if their texts are very long."""
     records: list[TraceRecord | None] = []
     chars = 0
     for trace_id in trace_ids:
@@ -87,7 +87,7 @@ def find_records(
 def page_of_records(
     connection: Connection, project: int, project_id: str, where: TraceFilter, page: Page
 ) -> TracePage:
-    """A page of rows in the order of their ids, which is that of time. Raises InvalidCursor."""
+    """Return a page of rows in the order of ids, which is that of start times. Raises InvalidCursor."""
     after = None if page.cursor is None else decode_cursor(page.cursor)
     deadline_s = time.monotonic() + page.budget.seconds
     records: list[TraceRecord] = []
@@ -120,9 +120,9 @@ def page_of_records(
 def _parts(
     rows: Iterator[tuple[bytes, Values | None]], limit: int
 ) -> Iterator[tuple[list[Values], bytes | None]]:
-    """Rows whose texts are read at once, and how far the walk came if it tells.
+    """Yield groups of rows whose texts are read together, and the id that the scan has reached, if known.
 
-    The row behind the limit comes alone: its text is not needed, and no row behind it.
+    The row after the limit is a group of its own: its text is not needed.
     """
     part: list[Values] = []
     left = limit
@@ -140,7 +140,7 @@ def _parts(
 
 
 def _texts(connection: Connection, project: int, rows: Sequence[Values]) -> Mapping[bytes, SqlValue]:
-    """The texts that these rows have or borrow, unless they are long."""
+    """Return the packed texts of these rows or of the rows they reference, unless they are long."""
     ids = [
         (values[0] if values[_TEXT_FROM_AT] is None else values[_TEXT_FROM_AT])
         for values in rows
@@ -150,12 +150,12 @@ def _texts(connection: Connection, project: int, rows: Sequence[Values]) -> Mapp
 
 
 def content_location(values: Values) -> ContentLocation:
-    """Where the content of a row stands that was read with `select_records`."""
+    """Return the content location of a row that was read with `select_records`."""
     return ContentLocation._make((*values[_CONTENT_LOCATION_AT:_ROW_KEY_AT], values[_ROW_KEY_AT:]))
 
 
 def text_chars(record: TraceRecord) -> int:
-    """How much the unbounded texts of a record weigh."""
+    """Return the characters of the texts of a record that have no size limit."""
     text, metadata = record.output_text, record.metadata
     return (len(text) if text else 0) + (len(metadata) if metadata else 0)
 
@@ -163,7 +163,7 @@ def text_chars(record: TraceRecord) -> int:
 def record(
     connection: Connection, project: int, project_id: str, values: Values, *, bodies: bool
 ) -> TraceRecord:
-    """The record of a row that was read with `select_records`."""
+    """Return the record of a row that was read with `select_records`."""
     text = values[_PREVIEW_AT]
     if values[_HAS_TEXT_AT] or values[_TEXT_FROM_AT] is not None:
         text = _long_text(connection, project, values, {})
@@ -177,7 +177,7 @@ def record(
 def _long_text(
     connection: Connection, project: int, values: Values, texts: Mapping[bytes, SqlValue]
 ) -> str | None:
-    """The text of a row that has or borrows one; `texts` are those that were read already."""
+    """Return the output text of a row that has or references one. `texts` has those that were read before."""
     at = content_location(values)
     packed = texts.get(values[0] if at.output_from is None else at.output_from)
     text = output_text(connection, project, at, packed)

@@ -1,4 +1,4 @@
-"""Walks the rows that a filter lets through, in order and by batches, so that a walk can end in time."""
+"""Scans an index in bounded batches for rows that match a filter, so that a deadline can end the scan."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from pulse_storage.sql.reading.conditions import (
 )
 from pulse_storage.sql.reading.usage_key_seek import MAX_KEYS, rows_by_id, seek_rows
 
-#: Rows of the index that one statement looks at: at first some for each row of the page, then four times as
-#: many each time, since most lists are full after few.
+#: Index entries per statement: at first this many for each row of the page, then four times as many each
+#: time, since most pages are full after a few.
 _FIRST_BATCH = 4
 _LONGER = 4
 _BATCH = 20_000
-#: Where nobody says how many: the time that is left is looked at after so many.
+#: The first batch if the caller gives no number; the deadline is checked after each batch.
 _SOME = 2_000
 
 _EVERYTHING = TraceFilter(operation=ALL_OPERATIONS, counted=None)
-#: Filters that let through whatever their index holds.
+#: Filters that every entry of their index matches.
 _WHOLE_INDEXES = (TraceFilter(), _EVERYTHING, replace(_EVERYTHING, status="error"))
 
-#: A half-open range of ids in the order of the walk: after the first, up to and with the last.
+#: A range of ids in the order of the scan: after the first, up to and including the last. None is no bound.
 Batch = tuple[bytes | None, bytes | None]
 
 
 def matching_rows(
     connection: Connection, project: int, select: str, where: TraceFilter, page: Page, after: bytes | None
 ) -> Iterator[tuple[bytes, Values | None]]:
-    """The id and the columns of one matching row after another, beginning after an id.
+    """Yield the id and the columns of each matching row in order, after the id `after`.
 
-    `select` names the columns, the id first. Now and then there is an id without columns: that far the walk
-    has come, and from there it can be resumed. Statements ask for one row more than the page has.
+    `select` is a SELECT of columns, the id first. After a batch, yield its last id with None: the scan can be
+    resumed there. Statements read one row more than the page has.
     """
     at_once = page.limit + 1
     dialect = connection.dialect
@@ -65,7 +65,7 @@ def matching_rows(
             rows = 0
             found = (
                 f"FROM spans{index} WHERE {conditions.sql()}"
-                # Written out, not bound: SQLite plans a statement anew each time a bound limit changes hands.
+                # A literal: SQLite prepares a statement again when a bound limit changes.
                 f" ORDER BY id {page.order.upper()} LIMIT {at_once:d} OFFSET {page.offset:d}"
             )
             if ids_first:
@@ -92,15 +92,15 @@ def batches(
     first: int = _SOME,
     whole: bool = False,
 ) -> Iterator[Batch]:
-    """The rows of the filter's index from an id on, cut into batches; one if every row of it matches.
+    """Yield batches of the filter's index after an id; a single one if every entry matches.
 
-    `first` is the number of rows in the first of them; more follow.
+    `first` is the number of entries in the first batch; later ones are larger.
     """
     if whole or _index_tells_all(where):
         yield after, None
         return
     index = connection.dialect.indexed_by(index_for(where))
-    # Usage keys stand in the index: ten times as many entries are looked at in the same time.
+    # The index has usage keys: ten times as many entries are read in the same time.
     factor = 10 if is_of_usage_keys(where) else 1
     rows = first * factor
     while True:
@@ -119,9 +119,9 @@ def batches(
 
 
 def within(dialect: SqlDialect, project: int, where: TraceFilter, order: Order, batch: Batch) -> Conditions:
-    """Which rows of a batch match the filter."""
+    """Return conditions on `spans`: the rows of a batch that match the filter."""
     if where.counted is True and names_usage_keys(where):
-        # The index tells which rows are of matching calls, so that no other row is read for these facts.
+        # The index has the usage key, so that rows of other keys are not read.
         conditions = row_conditions(dialect, project, without_key_facts(where))
         keys = usage_key_conditions(project, where)
         of_keys = dialect.in_subquery("usage_key", f"SELECT key FROM usage_keys WHERE {keys.sql()}")
@@ -141,7 +141,7 @@ def _add_batch(conditions: Conditions, order: Order, after: bytes | None, end: b
 
 
 def _index_tells_all(where: TraceFilter) -> bool:
-    """Whether there is nothing to look for: each row of the index matches, or they are of one trace."""
+    """Whether every entry of the index matches, or the filter selects one trace."""
     if where.from_ns is not None or where.before_ns is not None:
         where = replace(where, from_ns=None, before_ns=None)
     return where.otel_trace_id is not None or where in _WHOLE_INDEXES

@@ -1,4 +1,4 @@
-"""Searches content: row by row in the order of the list, as far as the budget goes."""
+"""Searches bodies for a text, row by row in the order of lists, within a budget."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pulse_storage.sql.reading.scan import matching_rows
 def page_of_found(
     connection: Connection, project: int, project_id: str, where: TraceFilter, text: str, page: Page
 ) -> TracePage:
-    """Rows whose content holds a text, as many as the budget allows to find. Raises InvalidCursor."""
+    """Return rows whose content contains a text, as far as the budget allows. Raises InvalidCursor."""
     after = None if page.cursor is None else decode_cursor(page.cursor)
     search = _Search(connection, project, text, page.budget)
     found: list[TraceRecord] = []
@@ -40,7 +40,7 @@ def page_of_found(
 
 
 class _Search:
-    """What is looked for, and what is left of the budget."""
+    """The text to find, and the remaining budget."""
 
     def __init__(self, connection: Connection, project: int, text: str, budget: ScanBudget) -> None:
         self._connection = connection
@@ -50,11 +50,11 @@ class _Search:
         self._bytes_left = budget.content_bytes
 
     def is_over(self) -> bool:
-        """Whether the budget is spent."""
+        """Whether the budget is used up."""
         return self._bytes_left < 0 or time.monotonic() > self._deadline_s
 
     def finds(self, row: TraceRecord, at: ContentLocation) -> bool:
-        """Whether the content of a row holds the text."""
+        """Whether the content of a row contains the text."""
         texts = (row.input_preview, row.output_preview, row.output_text)
         if any(self._needle.in_text(self._taken(text.encode())) for text in texts if text):
             return True

@@ -1,4 +1,4 @@
-"""The sums of a group of calls, as SQL and while parts of them are put together."""
+"""The sums of a group of calls: their SQL expressions, and their accumulation in Python."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _FAILED = "SELECT key FROM usage_keys WHERE project = ? AND status = 'error'"
 
 @dataclass(slots=True)
 class Sums:
-    """The sums of one group while they are put together."""
+    """Accumulates the sums of one group."""
 
     #: In the order of the fields of `UsageSummary`.
     sums: list[int] = field(default_factory=lambda: [0] * 9)
@@ -30,22 +30,22 @@ class Sums:
 
     @property
     def calls(self) -> int:
-        """How many calls there are."""
+        """The number of calls."""
         return self.sums[0]
 
     @property
     def cost_nano_usd(self) -> int:
-        """What they cost, as far as known."""
+        """The sum of known costs."""
         return self.sums[2]
 
     def add(self, sums: Sequence[Any], bucket: int | None = None) -> None:
-        """Add the sums of some calls; all of these are in this latency bucket, if one is given."""
+        """Add the sums of some calls. If a latency bucket is given, all of them are in it."""
         self.sums = [have + int(more) for have, more in zip(self.sums, sums, strict=True)]
         if bucket is not None:
             self.latencies[bucket] += int(sums[0])
 
     def merge(self, other: Sums) -> None:
-        """Add another group's."""
+        """Add the sums of another group."""
         self.add(other.sums)
         self.latencies.update(other.latencies)
 
@@ -71,7 +71,7 @@ class Sums:
 
 
 def row_sums(dialect: SqlDialect) -> str:
-    """The sums of rows of `spans` as SQL, in the order of `Sums.sums`."""
+    """Return SQL expressions of sums over `spans`, in the order of `Sums.sums`."""
     numbers = [dialect.total(column) for column in ("cost_nano_usd", "input_tokens", "output_tokens")]
     return ", ".join(
         (
@@ -84,7 +84,7 @@ def row_sums(dialect: SqlDialect) -> str:
 
 
 def rollup_sums(dialect: SqlDialect) -> str:
-    """The same sums of rows of `rollup_hour`; the project is to be bound once for them."""
+    """Return SQL expressions of the same sums over `rollup_hour`. They have one binding, the project."""
     return ", ".join(
         dialect.sum_as_text(dialect.total(number))
         for number in (

@@ -1,4 +1,4 @@
-"""Sums calls by a name: the dearest names apart, all others as one, ranked where the rows are."""
+"""Groups calls by a dimension in SQL: the top N values by cost, and the sum of all further values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAMES: Mapping[GroupBy, str] = {
     "service": "service",
     "environment": "environment",
 }
-#: However many names there are, only those that are shown leave the database; it sorts on disk if need be.
+#: Only the shown groups leave the database, whatever the number of names. It sorts on disk if necessary.
 _RANKED = """
 WITH by_bucket (
     name, bucket, calls, errors, cost, input, output, unpriced, unknown_usage, latency_calls, latency_us
@@ -39,9 +39,9 @@ _WHOLE = ("calls", "errors", "cost", "input", "output", "unpriced", "unknown_usa
 
 
 def top_groups(connection: Connection, project: int, query: AnalyticsQuery) -> Analytics:
-    """The groups of a query that groups by name, from the rows that its filter lets through.
+    """Return the groups of a query by user, session, tag, service or environment, from matching rows.
 
-    The total is that of the groups: by tag, a call counts once for each of its tags.
+    The total is the sum of the groups: by tag, a call counts once for each of its tags.
     """
     dialect = connection.dialect
     conditions = row_conditions(dialect, project, query.filter)

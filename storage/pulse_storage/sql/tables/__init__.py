@@ -1,1 +1,1 @@
-"""The tables of a SQL store: what each holds, and how it is read and changed."""
+"""The tables of a SQL store, a module each: queries and changes."""

@@ -1,4 +1,4 @@
-"""The tables of shared content: blocks of documents' parts, and where each part is found."""
+"""The tables of shared content: compressed blocks of chunks, and the location of each chunk."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pulse_storage.sql.connection import Connection, SqlValue
 
 _log = logging.getLogger(__name__)
 
-#: Blocks that are read by one statement: one each would be slow, and all of them may be large.
+#: Blocks per statement: a statement per block is slow, and all blocks together may be large.
 _BLOCKS_A_READ = 16
 _READ_BLOCKS = (
     "SELECT id, packed FROM content_blocks"
@@ -24,13 +24,13 @@ _READ_BLOCKS = (
 _SAVE_BLOCK = "INSERT INTO content_blocks (id, project, week, packed) VALUES (?, ?, ?, ?)"
 _SAVE_PART = (
     "INSERT INTO content_parts (project, week, digest, block, start, length) VALUES (?, ?, ?, ?, ?, ?)"
-    # Another process may have been faster; what refers to the block is this process's own document.
+    # Another process may have stored it first. Only documents of this process refer to this block.
     " ON CONFLICT (project, week, digest) DO NOTHING"
 )
 
 
 def save_documents(connection: Connection, project: int, documents: Sequence[SharedDocument]) -> list[bytes]:
-    """Store what is new of some documents; their references, to be stored with their rows."""
+    """Store the new chunks of documents; return the references to store with their rows."""
     placement = Placement(_places(connection, project, documents), connection.dialect.block_ids(connection))
     references = [placement.place(document) for document in documents]
     connection.executemany(
@@ -38,16 +38,16 @@ def save_documents(connection: Connection, project: int, documents: Sequence[Sha
     )
     connection.executemany(
         _SAVE_PART,
-        # In the order of the key, so that two processes never wait for each other.
+        # Sorted by key, so that two processes cannot deadlock.
         sorted((project, week, digest, *extent) for week, digest, extent in placement.chunks),
     )
     return references
 
 
 def read_document(connection: Connection, project: int, stored: bytes, what: str) -> bytes | None:
-    """The text or document that a column of bodies keeps, in whatever form; None if it is damaged.
+    """Return the text or document of a column of `span_bodies`, from any stored form; None if it is damaged.
 
-    A damaged one is told of in the log, as `what`: its row is still worth showing.
+    A damaged one is logged under the name `what`, so that its row can still be shown.
     """
     try:
         if is_reference(stored):
@@ -60,7 +60,7 @@ def read_document(connection: Connection, project: int, stored: bytes, what: str
 
 def _assembled(connection: Connection, project: int, stored: bytes) -> bytes:
     reference = decode(stored)
-    # In the order in which they are asked for.
+    # In the order of their first use.
     blocks = list(dict.fromkeys(extent.block for extent in reference.extents))
     place = {block: index for index, block in enumerate(blocks)}
     read: dict[int, bytes] = {}
@@ -69,7 +69,7 @@ def _assembled(connection: Connection, project: int, stored: bytes) -> bytes:
         if block not in read:
             read.clear()
             some = blocks[place[block] : place[block] + _BLOCKS_A_READ]
-            # Always as many, so that the statement stays the same.
+            # Always the same number, so that the statement stays the same.
             some += some[-1:] * (_BLOCKS_A_READ - len(some))
             rows = connection.execute(_READ_BLOCKS, (project, reference.week, *some))
             read.update(rows.fetchall())
@@ -81,7 +81,7 @@ def _assembled(connection: Connection, project: int, stored: bytes) -> bytes:
 def _places(
     connection: Connection, project: int, documents: Sequence[SharedDocument]
 ) -> dict[bytes | None, Extent]:
-    """Where the parts that are stored already lie."""
+    """Return the locations of the chunks that are stored, by digest."""
     wanted: dict[int, dict[bytes, None]] = {}
     for document in documents:
         digests = wanted.setdefault(document.week, {})

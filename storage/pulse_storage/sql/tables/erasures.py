@@ -45,7 +45,8 @@ def step(
 ) -> Erasure:
     """Erase at most about `limit` more rows. Raises KeyError: no such order.
 
-    Finished when none is left and what they shared was swept; unchanged when it must be swept first.
+    The order is finished when no rows are left and their shared content was swept. It is returned unchanged
+    if a sweep must come first.
     """
     erasure = find(connection, erasure_id)
     if erasure.finished_ns is not None:
@@ -97,7 +98,7 @@ def record(connection: Connection, erasure_id: str, removed: Removed, finished_n
 
 
 def matching_rows(connection: Connection, project: int, subject: Subject, value: str) -> tuple[int, int]:
-    """How many rows, and how many counted ones, belong to a user or session now."""
+    """Return the numbers of rows and of counted rows that belong to a user or session."""
     found = connection.execute(
         f"SELECT count(*), count(usage_key) FROM spans{connection.dialect.indexed_by(_INDEXES[subject])}"
         f" WHERE project = ? AND {subject} = ?",
@@ -117,7 +118,7 @@ def _note_progress(connection: Connection, erasure_id: str, removed: Removed) ->
 
 
 def find(connection: Connection, erasure_id: str) -> Erasure:
-    """One order. Raises KeyError."""
+    """Return one order. Raises KeyError."""
     found = connection.execute(f"{_SELECT} WHERE erasures.id = ?", (erasure_id,)).fetchone()
     if found is None:
         raise KeyError(erasure_id)
@@ -134,7 +135,7 @@ def of_project(connection: Connection, project: int, limit: int | None = 1_000) 
 
 
 def unfinished(connection: Connection) -> list[Erasure]:
-    """The orders of all projects that are not finished, oldest first."""
+    """Return the unfinished orders of all projects, oldest first."""
     rows = connection.execute(f"{_SELECT} WHERE finished_ns IS NULL ORDER BY requested_ns, erasures.id")
     return [_erasure(row) for row in rows]
 

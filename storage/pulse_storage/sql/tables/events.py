@@ -1,4 +1,4 @@
-"""The tables of log events: parts of a span's content, and the content that they come to."""
+"""The tables of log events: the parts of a span's content, and the content assembled from them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _SAVE_CONTENT = (
 def save_parts(
     connection: Connection, project: int, parts: Sequence[EventPart], assemble: Assemble
 ) -> tuple[IngestResult, list[SpanKey]]:
-    """Keep the parts that are new and assemble their spans' contents anew; the spans that gained some.
+    """Store new parts and assemble the contents of their spans; return the result and the changed spans.
 
     A span keeps at most MAX_PARTS; further ones are rejected.
     """
@@ -70,7 +70,7 @@ def save_parts(
 
 
 def delete_events(connection: Connection, project: int, keys: Sequence[SpanKey]) -> int:
-    """Delete the log events of these spans and what they came to; how many events there were."""
+    """Delete the log events of these spans and their assembled contents; return the number of events."""
     if not has_contents(connection, project):
         return 0
     of_span = "WHERE project = ? AND otel_trace_id = ? AND otel_span_id = ?"
@@ -89,14 +89,14 @@ def has_contents(connection: Connection, project: int) -> bool:
 
 
 def request_contents(connection: Connection, project: int) -> Cursor:
-    """Ask what `has_contents` answers."""
+    """Request the result of `has_contents`."""
     return connection.execute(_HAS_CONTENTS, (project,))
 
 
 def contents_in_traces(
     connection: Connection, project: int, trace_ids: Sequence[bytes]
 ) -> list[ContentSkeleton]:
-    """What log events tell of the spans of some traces."""
+    """Return the contents from log events of the spans of these traces, by span."""
     if not trace_ids:
         return []
     dialect = connection.dialect
@@ -110,7 +110,7 @@ def contents_in_traces(
 
 
 def content_column(connection: Connection, project: int, column: str, id: SqlValue) -> SqlValue:
-    """A packed text or body of a content; `column` is `output_text`, `request_body` or `response_body`."""
+    """Return a packed text or body; `column` is `output_text`, `request_body` or `response_body`."""
     return connection.execute(
         f"SELECT {column} FROM span_event_contents WHERE project = ? AND id = ?", (project, id)
     ).get

@@ -1,4 +1,4 @@
-"""Notes which blocks of shared content rows let go of, so that a sweep can see what belongs to nobody."""
+"""Records the blocks of shared content that deleted rows referred to, for mark and sweep."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOTE = (
 
 
 def note_content_of(connection: Connection, project: int, row_keys: Iterable[Values]) -> None:
-    """Note what these rows refer to, before their bodies are deleted."""
+    """Record the blocks that these rows refer to. Call it before their bodies are deleted."""
     named = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
     select = f"SELECT {', '.join(_SHARED)} FROM span_bodies WHERE {named}"
     for row_key in row_keys:
@@ -25,7 +25,7 @@ def note_content_of(connection: Connection, project: int, row_keys: Iterable[Val
 def note_content_between(
     connection: Connection, project: int, rows: str, bindings: Sequence[SqlValue]
 ) -> None:
-    """The same for the rows of `spans` that a condition selects."""
+    """Record the blocks that the rows of `spans` that meet a condition refer to."""
     row_key = ", ".join(connection.dialect.row_key)
     bodies = connection.execute(
         f"SELECT {', '.join(_SHARED)} FROM span_bodies"
@@ -36,7 +36,7 @@ def note_content_between(
 
 
 def references_in(bodies: Iterable[SqlValue]) -> Iterator[Reference]:
-    """The references among stored bodies; damaged ones are of no use to anybody."""
+    """Yield the references among stored bodies; skip damaged ones."""
     for stored in bodies:
         if isinstance(stored, bytes) and is_reference(stored):
             try:
@@ -57,7 +57,7 @@ def _note(connection: Connection, project: int, bodies: Iterable[Values]) -> Non
 
 
 def weeks_with_garbage(connection: Connection, project: int) -> list[int]:
-    """The weeks in which there may be content that belongs to nobody, oldest first."""
+    """Return the weeks that may have unreferenced content, oldest first."""
     rows = connection.execute(
         "SELECT DISTINCT week FROM content_garbage WHERE project = ? ORDER BY week", (project,)
     )

@@ -1,4 +1,4 @@
-"""Leases: who of several processes does a piece of work, until a time that he must move on."""
+"""Leases: one of several processes does a task until a time, which it must extend."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pulse_storage.sql.connection import Connection
 
 
 def hold(connection: Connection, name: str, holder: str, now_ns: int, until_ns: int) -> bool:
-    """Take a lease or keep it; False while another holds it."""
+    """Take or extend a lease; return False while another process holds it."""
     held = connection.execute(
         "INSERT INTO leases (name, holder, until_ns) VALUES (?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_ns = excluded.until_ns"
@@ -17,10 +17,10 @@ def hold(connection: Connection, name: str, holder: str, now_ns: int, until_ns: 
 
 
 def release(connection: Connection, name: str, holder: str, now_ns: int) -> None:
-    """Give a lease back, if it is still held; when that was stays known."""
+    """Release a lease, if this process still holds it. Its end time stays stored."""
     connection.execute("UPDATE leases SET until_ns = ? WHERE name = ? AND holder = ?", (now_ns, name, holder))
 
 
 def last_held_ns(connection: Connection, name: str) -> int | None:
-    """Until when a lease was held, or is; None if it never was."""
+    """Return the end (Unix nanoseconds) of the current or last lease; None if there was none."""
     return connection.execute("SELECT until_ns FROM leases WHERE name = ?", (name,)).get

@@ -8,7 +8,7 @@ from pulse_storage.ids import time_floor
 from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, SLOT_BITS
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue, Values
 
-#: What is read of a partner, in the order of `PartnerSpan`.
+#: The columns that are read of a partner, in the order of `PartnerSpan`.
 _COLUMNS = (
     "otel_trace_id, otel_span_id, parent_span_id, start_ns, scope, service, provider_request_id, partner_key,"
     " output_tokens"
@@ -87,7 +87,7 @@ def request_any_key(connection: Connection, project: int, keys: tuple[str, str])
     )
 
 
-#: Ids begin with the time: PostgreSQL visits only the partitions of that time.
+#: Ids begin with the time, so that PostgreSQL reads only the partitions of that time.
 _IN_TIME = "id >= ? AND id <= ?"
 
 

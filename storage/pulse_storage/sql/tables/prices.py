@@ -1,4 +1,4 @@
-"""The prices that projects have of their own."""
+"""Prices of projects, which override the default ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pulse_storage.sql.tables.projects import existing_key
 
 
 def prices_of(connection: Connection, project: int) -> ProjectPrices | None:
-    """A project's prices, or None."""
+    """Return the prices of a project; None if it has none."""
     row = connection.execute(
         "SELECT document, updated_ns FROM project_prices WHERE project = ?", (project,)
     ).fetchone()
@@ -26,7 +26,7 @@ def put_prices(connection: Connection, project_id: str, prices: ProjectPrices) -
 
 
 def delete_prices(connection: Connection, project_id: str) -> bool:
-    """Forget a project's prices; False if it has none."""
+    """Delete the prices of a project; return False if it has none."""
     deleted = connection.execute(
         "DELETE FROM project_prices WHERE project = (SELECT key FROM projects WHERE id = ?) RETURNING 1",
         (project_id,),

@@ -45,7 +45,7 @@ def insert_project(connection: Connection, project: Project, key: ApiKey) -> Non
 
 
 def rename(connection: Connection, project_id: str, name: str) -> bool:
-    """Give a project another name; False if there is no such project. Raises NameTaken."""
+    """Rename a project; return False if there is no such project. Raises NameTaken."""
     connection.lock_projects()
     project = project_key(connection, project_id)
     if project is None:
@@ -102,7 +102,7 @@ def put_key(connection: Connection, project: int, key: ApiKey) -> None:
 
 
 def keys_of(connection: Connection, project_id: str) -> list[ApiKey]:
-    """All keys of a project, oldest first."""
+    """Return all keys of a project, oldest first."""
     rows = connection.execute(
         f"{_SELECT_KEY} WHERE projects.id = ? ORDER BY api_keys.created_ns, api_keys.rowid", (project_id,)
     )
@@ -110,13 +110,13 @@ def keys_of(connection: Connection, project_id: str) -> list[ApiKey]:
 
 
 def key_with_digest(connection: Connection, digest: bytes) -> ApiKey | None:
-    """The key with this digest, or None."""
+    """Return the key with this digest, or None."""
     row = connection.execute(f"{_SELECT_KEY} WHERE digest = ?", (digest,)).fetchone()
     return None if row is None else _api_key(row)
 
 
 def mark_revoked(connection: Connection, project_id: str, key_id: str, revoked_ns: int) -> bool:
-    """Revoke a key, if it is not revoked already; False if the project has no such key."""
+    """Revoke a key, unless it is revoked; return False if the project has no such key."""
     changed = connection.execute(
         "UPDATE api_keys SET revoked_ns = coalesce(revoked_ns, ?)"
         " WHERE id = ? AND project = (SELECT key FROM projects WHERE id = ?) RETURNING 1",
@@ -126,7 +126,7 @@ def mark_revoked(connection: Connection, project_id: str, key_id: str, revoked_n
 
 
 def mark_used(connection: Connection, key_ids: Collection[str], used_ns: int) -> None:
-    """Note when keys were used, unless that was noted within the last minute."""
+    """Store when keys were used, unless the stored time is less than a minute ago."""
     connection.executemany(
         "UPDATE api_keys SET last_used_ns = ? WHERE id = ? AND (last_used_ns IS NULL OR last_used_ns <= ?)",
         [(used_ns, key_id, used_ns - _TOUCH_EVERY_NS) for key_id in sorted(key_ids)],

@@ -1,4 +1,4 @@
-"""Keeps the sums of counted rows: by hour, by day and latency, and in all, in the rows' own transaction."""
+"""Sums of counted rows, by hour and by day and latency, and the calls of usage keys."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HOUR_SUMS = (
     "calls", "latency_calls", "latency_sum_us", "input_tokens", "output_tokens", "cost_nano_usd", "unpriced",
     "unknown_usage",
 )  # fmt: skip
-#: `{rows}` is the dialect's.
+#: The dialect replaces `{rows}`.
 _UPSERT_HOUR = (
     "INSERT INTO rollup_hour {rows} ON CONFLICT (project, hour, usage_key) DO UPDATE SET "
     + ", ".join(f"{column} = rollup_hour.{column} + excluded.{column}" for column in HOUR_SUMS)
@@ -27,10 +27,10 @@ _UPSERT_DAY = (
     " DO UPDATE SET calls = latency_day.calls + excluded.calls"
 )
 _FACTS = ("project", "provider", "model_requested", "model_used", "operation", "status")
-#: So many combinations are asked for by one statement.
+#: Usage keys per statement.
 _KEYS_A_STATEMENT = 100
-#: `{wanted}` is a table of the facts, each with a number; a fact may be stored otherwise than it was bound.
-#: `{hashes}` are further terms of the dialect, without which its engine would compare each with all.
+#: `{wanted}` is a table of numbered facts: a stored fact may differ from its binding.
+#: `{hashes}` are terms of the dialect that let the engine use an index.
 _FIND_KEYS = (
     "{wanted} SELECT number, key FROM wanted CROSS JOIN usage_keys AS k WHERE {hashes}"
     "k.project = wanted.project AND "
@@ -39,15 +39,15 @@ _FIND_KEYS = (
 _COLUMNS = ", ".join(_FACTS)
 _ADD_KEYS = f"{{wanted}} INSERT INTO usage_keys ({_COLUMNS}) SELECT DISTINCT {_COLUMNS} FROM wanted"
 
-#: By what calls are summed: project, provider, model requested, model used, operation, status.
+#: The facts of a usage key: project, provider, model requested, model used, operation, status.
 Facts = tuple[int, str | None, str | None, str | None, str | None, str]
 
 
 class UsageKeys:
-    """The numbers of combinations of facts; they are made on first use and never change.
+    """A bounded cache of usage keys by their facts. A key is added on first use and never changes.
 
-    What is remembered is bounded. It must be forgotten when a transaction is rolled back, and when any
-    process has deleted combinations of the project (`see_epoch`).
+    It must be cleared after a rollback (`forget`), and after any process has deleted usage keys of the
+    project (`see_epoch`).
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -65,12 +65,12 @@ class UsageKeys:
             self._keys.clear()
 
     def key(self, facts: Facts) -> int:
-        """The number of these facts, within a transaction that writes."""
+        """Return the usage key of these facts; add it if necessary. The transaction must be one that writes."""
         key = self._keys.get(facts)
         return self.keys((facts,))[facts] if key is None else key
 
     def keys(self, wanted: Iterable[Facts]) -> dict[Facts, int]:
-        """The numbers of all these facts; what is not remembered is asked for together."""
+        """Return the usage keys of all these facts; look up and add those that are not cached together."""
         known: dict[Facts, int] = {}
         unknown: list[Facts] = []
         for facts in dict.fromkeys(wanted):
@@ -88,12 +88,12 @@ class UsageKeys:
         return known
 
     def forget(self) -> None:
-        """Forget everything: some of it may have been rolled back."""
+        """Clear the cache, which may have keys that were rolled back."""
         self._keys.clear()
 
 
 class RollupDelta:
-    """By how much one transaction moves the sums."""
+    """Accumulates the changes of the sums in one transaction."""
 
     def __init__(self) -> None:
         #: By project, hour, usage key: calls and the sums, in the order of the columns.
@@ -112,9 +112,9 @@ class RollupDelta:
         *,
         failed: bool,
     ) -> None:
-        """A row of this project and usage key counts from now on (sign 1), or no longer (sign -1).
+        """Add a counted row of this project and usage key (sign 1), or remove one (sign -1).
 
-        `latency` is in ms and by bucket, `usage` are input tokens, output tokens and nano-dollars.
+        `latency` is the latency in ms and its bucket, `usage` are input tokens, output tokens and nano-dollars.
         """
         project, usage_key = key
         self._takes = self._takes or sign < 0
@@ -145,7 +145,7 @@ class RollupDelta:
             sums[7] += sign
 
     def write(self, connection: Connection) -> None:
-        """Move the stored sums; in the order of their keys, so that pages are visited once."""
+        """Change the stored sums, in the order of their keys, so that each page is read once."""
         dialect = connection.dialect
         hours = [(*key, *sums) for key, sums in sorted(self._hours.items()) if any(sums)]
         dialect.upsert(connection, _UPSERT_HOUR, hours)
@@ -169,7 +169,7 @@ def _find_or_add(connection: Connection, wanted: Sequence[Facts]) -> dict[Facts,
     found = _find(connection, wanted)
     if missing := [facts for facts in wanted if facts not in found]:
         connection.lock_usage_keys()
-        # Another process may have added them before the lock was ours.
+        # Another process may have added them before this one got the lock.
         found |= _find(connection, missing)
     if missing := [facts for facts in missing if facts not in found]:
         for some in _some_at_a_time(missing):
@@ -192,7 +192,7 @@ def _some_at_a_time(wanted: Sequence[Facts]) -> list[Sequence[Facts]]:
 
 
 def _table(wanted: Sequence[Facts]) -> str:
-    """The table `wanted`: the types of its first row are those of all."""
+    """Return the SQL table `wanted`. The casts in its first row give the types of all rows."""
     first = "(0, CAST(? AS bigint)" + ", CAST(? AS text)" * (len(_FACTS) - 1) + ")"
     places = ", ".join("?" * len(_FACTS))
     rows = ", ".join([first, *(f"({number}, {places})" for number in range(1, len(wanted)))])

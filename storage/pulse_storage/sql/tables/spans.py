@@ -1,4 +1,4 @@
-"""The `spans` table: how a row is bound to its columns, read back as a skeleton, and changed."""
+"""The table `spans`: bindings of a row, rows read as skeletons, and updates."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pulse_storage.rows import SpanRow, UnfitValue
 from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue, Values
 from pulse_storage.sql.tables.garbage import note_content_of
 
-#: The fields of a row that are columns as they are: three runs of them, since slices are bound cheaply.
+#: The fields of a row that equal columns: three contiguous ranges, because slices are cheap.
 _BEFORE_TAGS = slice(SpanRow._fields.index("otel_trace_id"), SpanRow._fields.index("tags"))
 _AFTER_TAGS = slice(SpanRow._fields.index("service"), SpanRow._fields.index("output_text"))
 _AS_IT_IS = (*SpanRow._fields[_BEFORE_TAGS], *SpanRow._fields[_AFTER_TAGS], "partner_key")
 
-#: What the store adds to a row, in the order of `insert_values`.
+#: The columns that the store adds to a row, in the order of `insert_values`.
 _ADDED = (
     "project", "id", "usage_key", "latency_bucket",
     "has_output_text", "has_request_body", "has_response_body", "tags", *REFERENCES, "own",
@@ -31,8 +31,8 @@ _CHANGEABLE = (*OVERRIDABLE, *REFERENCES, "own", "usage_key", "latency_bucket")
 
 _UPDATE = f"UPDATE spans SET {', '.join(f'{column} = ?' for column in _CHANGEABLE)} WHERE "
 _UPDATE_INHERITED = f"UPDATE spans SET {', '.join(f'{column} = ?' for column in (*INHERITED, 'own'))} WHERE "
-_TOLD = ("reported_cost_nano_usd", "estimated_cost_nano_usd")
-_LOAD = (*Skeleton._fields, "operation", "gen_ai", "usage_key", *_TOLD, "own", *REFERENCES)
+_REPORTED_COSTS = ("reported_cost_nano_usd", "estimated_cost_nano_usd")
+_LOAD = (*Skeleton._fields, "operation", "gen_ai", "usage_key", *_REPORTED_COSTS, "own", *REFERENCES)
 _WIDTH = len(Skeleton._fields)
 _REFERENCES_AT = _LOAD.index(REFERENCES[0])
 _TAGS_AT = Skeleton._fields.index("tags")
@@ -40,7 +40,7 @@ _FIELD_AT = {field: at for at, field in enumerate(SpanRow._fields)}
 
 
 class StoredSpan(NamedTuple):
-    """A row that is stored: what its span says, and in what the row differs from it."""
+    """A stored row: the skeleton of its span, and the overrides in which the row differs from it."""
 
     skeleton: Skeleton
     overrides: dict[str, OwnValue]
@@ -68,7 +68,7 @@ def stored_in_traces(
 def stored_in_trace(
     connection: Connection, project: int, otel_trace_id: bytes, span_ids: Sequence[bytes]
 ) -> list[StoredSpan]:
-    """Some stored spans of one trace."""
+    """Load stored spans of one trace by their span ids."""
     if not span_ids:
         return []
     dialect = connection.dialect
@@ -82,7 +82,7 @@ def stored_in_trace(
 def stored_span(
     connection: Connection, project: int, otel_trace_id: bytes, otel_span_id: bytes
 ) -> StoredSpan | None:
-    """One stored span, or None."""
+    """Load one stored span, or None."""
     values = connection.execute(
         f"{_load(connection.dialect)} WHERE project = ? AND otel_trace_id = ? AND otel_span_id = ?",
         (project, otel_trace_id, otel_span_id),
@@ -111,7 +111,7 @@ def insert_values(
     reference_values: Values,
     added: tuple[int, bytes, int | None, int | None],
 ) -> Values:
-    """What `SqlDialect.insert` binds for a row; `added` are project, row id, usage key and latency bucket."""
+    """Return the bindings of a row; `added` are project, row id, usage key and latency bucket."""
     return (
         *shown[_BEFORE_TAGS],
         *shown[_AFTER_TAGS],
@@ -149,7 +149,7 @@ def own_of_inheriting_row(columns: tuple[str, ...]) -> str | None:
 def update_values(
     span: StoredSpan, overrides: Mapping[str, OwnValue], usage_key: int | None, latency_bucket: int | None
 ) -> Values:
-    """What `update` binds so that a stored row differs from its span in exactly these overrides."""
+    """Return the bindings with which `update` gives a stored row exactly these overrides."""
     columns: list[SqlValue] = []
     for column in OVERRIDABLE:
         value: OwnValue = overrides.get(column, getattr(span.skeleton, column))
@@ -158,7 +158,7 @@ def update_values(
 
 
 def inherited_values(span: StoredSpan, overrides: Mapping[str, OwnValue]) -> Values:
-    """What `update_inherited` binds, if the overrides differ from the stored ones in `INHERITED` only."""
+    """Return the bindings of `update_inherited`; None if overrides beyond `INHERITED` changed."""
     columns: list[SqlValue] = []
     for column in INHERITED:
         value: OwnValue = overrides.get(column, getattr(span.skeleton, column))
@@ -167,12 +167,12 @@ def inherited_values(span: StoredSpan, overrides: Mapping[str, OwnValue]) -> Val
 
 
 def update(connection: Connection, rows: Iterable[Values]) -> None:
-    """Write changed rows."""
+    """Update rows; each item is a result of `update_values`."""
     connection.executemany(_UPDATE + _row_named(connection.dialect), rows)
 
 
 def update_inherited(connection: Connection, rows: Iterable[Values]) -> None:
-    """Write rows that changed in `INHERITED` only."""
+    """Update columns of `INHERITED`; each item is a result of `inherited_values`."""
     connection.executemany(_UPDATE_INHERITED + _row_named(connection.dialect), rows)
 
 
@@ -213,17 +213,17 @@ def _row_named(dialect: SqlDialect) -> str:
 
 
 def tags_json(tags: tuple[str, ...] | None) -> str | None:
-    """Tags as the column keeps them. Raises UnfitValue for lone surrogates."""
+    """Return tags in the form of their column. Raises UnfitValue for lone surrogates."""
     return _json(tags) if tags else None
 
 
 def tags_tuple(column: str | None) -> tuple[str, ...]:
-    """Tags as rows have them."""
+    """Return the tags of a column value."""
     return tuple(orjson.loads(column)) if column else ()
 
 
 def own_json(own: Mapping[str, OwnValue]) -> str | None:
-    """What a span says itself of the columns that others have completed. Raises UnfitValue as well."""
+    """Return the column `own`: the span's own values of overridden columns. Raises UnfitValue."""
     return _json(own) if own else None
 
 
@@ -231,7 +231,7 @@ def _json(value: object) -> str:
     try:
         return orjson.dumps(value).decode()
     except orjson.JSONEncodeError as error:
-        # It is Python's TypeError, which would say that we have made a mistake.
+        # orjson raises a subclass of TypeError, which would be reported as a bug.
         raise UnfitValue(str(error)) from error
 
 

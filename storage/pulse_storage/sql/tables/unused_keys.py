@@ -1,10 +1,10 @@
-"""Deletes combinations of facts (`usage_keys`) that neither rows nor sums refer to."""
+"""Deletes usage keys that neither rows nor rollups refer to."""
 
 from __future__ import annotations
 
 from pulse_storage.sql.connection import Connection
 
-#: `calls` counts the rows that refer to a key. Sums may outlive their rows (retention): they are asked too.
+#: `calls` counts the rows of a key. Rollups may outlive their rows (retention), so they are read too.
 _IS_UNUSED = (
     "project = ? AND calls <= 0"
     " AND key NOT IN (SELECT usage_key FROM rollup_hour WHERE project = ?)"
@@ -24,8 +24,8 @@ def last_unused_key(connection: Connection, project: int, limit: int) -> int | N
 def delete_unused_keys(connection: Connection, project: int, last: int) -> int:
     """Delete the usage keys up to `last` that nothing refers to, and return how many.
 
-    Other processes may remember the numbers: the project's epoch makes them look again. Run it while no
-    other process stores.
+    Caches of other processes may have these keys: the increased epoch of the project makes them clear those.
+    Run it while no other process stores spans.
     """
     before = _count(connection, project)
     connection.execute(

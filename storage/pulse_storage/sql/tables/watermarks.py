@@ -43,7 +43,7 @@ def move_watermarks(
 
 
 def put_policy(connection: Connection, project: int, policy: str | None) -> None:
-    """Store a project's own policy as JSON text; None: the default applies."""
+    """Store the policy of a project as JSON; None applies the default."""
     connection.execute(
         "INSERT INTO retention (project, policy) VALUES (?, ?)"
         " ON CONFLICT (project) DO UPDATE SET policy = excluded.policy",
