@@ -116,20 +116,21 @@ def seek_conditions(project: int, where: TraceFilter) -> Conditions:
             conditions.add("status = 'error'")
         elif where.counted is True:
             conditions.add("usage_key IS NOT NULL")
-    _add_ids(conditions, where.from_ns, where.before_ns)
+    add_ids(conditions, where.from_ns, where.before_ns)
     return conditions
 
 
 def add_time(conditions: Conditions, from_ns: int | None, before_ns: int | None) -> None:
     """Add a half-open range of start times, and the range of ids that contains it."""
-    _add_ids(conditions, from_ns, before_ns)
+    add_ids(conditions, from_ns, before_ns)
     if from_ns is not None and from_ns >= _MIN_NS:
         conditions.add("start_ns >= ?", min(from_ns, _MAX_NS))
     if before_ns is not None and before_ns <= _MAX_NS:
         conditions.add("start_ns < ?", max(before_ns, _MIN_NS))
 
 
-def _add_ids(conditions: Conditions, from_ns: int | None, before_ns: int | None) -> None:
+def add_ids(conditions: Conditions, from_ns: int | None, before_ns: int | None) -> None:
+    """Add the range of ids of these start times; it may contain rows up to a millisecond outside."""
     if from_ns is not None and from_ns >= _MIN_NS:
         conditions.add("id >= ?", time_floor(from_ns))
     if before_ns is not None and before_ns <= _MAX_NS:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import islice
-from operator import itemgetter
 
 from pulse_storage.filters import Order, Page, TraceFilter
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.reading.conditions import Conditions, add_time, usage_key_conditions
+from pulse_storage.sql.reading.conditions import Conditions, add_ids, add_time, usage_key_conditions
 
-#: Each key costs a seek and one row; on PostgreSQL, as many ids as the page may need.
+#: Each key costs a seek; on PostgreSQL, also the ids of a whole page.
 MAX_KEYS = 40
 
 
@@ -28,24 +27,9 @@ def seek_rows(
 
     `keys` are the matching usage keys, at most `MAX_KEYS`.
     """
-    at_once, offset = page.limit + 1, page.offset
-    while True:
-        calls = Conditions()
-        add_time(calls, where.from_ns, where.before_ns)
-        if after is not None:
-            calls.add("id > ?" if page.order == "asc" else "id < ?", after)
-        if connection.dialect.has_lateral_joins:
-            found = _joined_rows(connection, project, select, where, calls, page.order, at_once, offset)
-        else:
-            merged = _merged_rows(connection, project, select, keys, calls, page.order)
-            found = islice(merged, offset, offset + at_once)
-        rows = 0
-        for values in found:
-            rows, after = rows + 1, values[0]
-            yield values[0], values
-        if rows < at_once:
-            return
-        offset = 0
+    if connection.dialect.has_lateral_joins:
+        return _joined_rows(connection, project, select, where, page, after)
+    return _merged_rows(connection, project, select, where, keys, page, after)
 
 
 def rows_by_id(select: str, ids: str, order: Order) -> str:
@@ -61,42 +45,75 @@ def rows_by_id(select: str, ids: str, order: Order) -> str:
 
 
 def _joined_rows(
-    connection: Connection,
-    project: int,
-    select: str,
-    where: TraceFilter,
-    calls: Conditions,
-    order: Order,
-    limit: int,
-    offset: int,
-) -> Iterable[Values]:
-    """Read a page in one statement: a lateral join finds the next ids of each key."""
+    connection: Connection, project: int, select: str, where: TraceFilter, page: Page, after: bytes | None
+) -> Iterator[tuple[bytes, Values | None]]:
+    """Read each page in one statement, in which a lateral join finds the next ids of each key."""
+    at_once, offset, order = page.limit + 1, page.offset, page.order
     keys = usage_key_conditions(project, where)
-    nearest = (
-        "SELECT id FROM spans WHERE project = usage_keys.project AND usage_key = usage_keys.key"
-        f" AND {calls.sql()} ORDER BY id {order.upper()} LIMIT {limit + offset:d}"
-    )
-    found = (
-        f"SELECT found.id FROM usage_keys CROSS JOIN LATERAL ({nearest}) AS found"
-        f" WHERE {keys.sql()} AND calls > 0 ORDER BY found.id {order.upper()}"
-        f" LIMIT {limit:d} OFFSET {offset:d}"
-    )
-    return connection.execute(rows_by_id(select, found, order), (*calls.bindings, *keys.bindings, project))
+    while True:
+        calls = _after(after, order)
+        add_time(calls, where.from_ns, where.before_ns)
+        nearest = (
+            "SELECT id FROM spans WHERE project = usage_keys.project AND usage_key = usage_keys.key"
+            f" AND {calls.sql()} ORDER BY id {order.upper()} LIMIT {at_once + offset:d}"
+        )
+        found = (
+            f"SELECT found.id FROM usage_keys CROSS JOIN LATERAL ({nearest}) AS found"
+            f" WHERE {keys.sql()} AND calls > 0 ORDER BY found.id {order.upper()}"
+            f" LIMIT {at_once:d} OFFSET {offset:d}"
+        )
+        rows = 0
+        bindings = (*calls.bindings, *keys.bindings, project)
+        for values in connection.execute(rows_by_id(select, found, order), bindings):
+            rows, after = rows + 1, values[0]
+            yield values[0], values
+        if rows < at_once:
+            return
+        offset = 0
 
 
 def _merged_rows(
     connection: Connection,
     project: int,
     select: str,
+    where: TraceFilter,
     keys: Sequence[int],
-    calls: Conditions,
-    order: Order,
-) -> Iterator[Values]:
-    """Merge the rows of one cursor per key; each reads one row more than the caller takes of its key."""
-    index = connection.dialect.indexed_by("spans_by_usage_key")
-    rows_of_key = (
-        f"{select} FROM spans{index} WHERE project = ? AND usage_key = ? AND {calls.sql()}"
-        f" ORDER BY id {order.upper()}"
-    )
-    cursors = [connection.execute(rows_of_key, (project, key, *calls.bindings)) for key in keys]
-    return merge(*cursors, key=itemgetter(0), reverse=order == "desc")
+    page: Page,
+    after: bytes | None,
+) -> Iterator[tuple[bytes, Values | None]]:
+    """Merge the ids of one cursor per key, each read only as far as needed, then read the rows of a page.
+
+    Ids come from the index alone: it has no start times, so rows outside the time range are skipped later.
+    """
+    dialect, at_once, offset, order = connection.dialect, page.limit + 1, page.offset, page.order
+    in_time = Conditions()
+    add_time(in_time, where.from_ns, where.before_ns)
+    in_order = f"ORDER BY id {order.upper()}"
+    while True:
+        calls = _after(after, order)
+        # Skipped rows must not be counted as part of the offset.
+        (add_time if offset else add_ids)(calls, where.from_ns, where.before_ns)
+        ids_of_key = (
+            f"SELECT id FROM spans{dialect.indexed_by('spans_by_usage_key')}"
+            f" WHERE project = ? AND usage_key = ? AND {calls.sql()} {in_order}"
+        )
+        cursors = [connection.execute(ids_of_key, (project, key, *calls.bindings)) for key in keys]
+        merged: Iterator[tuple[bytes]] = merge(*cursors, reverse=order == "desc")
+        ids = [id for (id,) in islice(merged, offset, offset + at_once)]
+        if ids:
+            rows = (
+                f"{select} FROM spans{dialect.indexed_by('spans_by_id')} WHERE project = ?"
+                f" AND {dialect.in_array('id')} AND {in_time.sql()} {in_order}"
+            )
+            for values in connection.execute(rows, (project, dialect.bytes_array(ids), *in_time.bindings)):
+                yield values[0], values
+        if len(ids) < at_once:
+            return
+        after, offset = ids[-1], 0
+
+
+def _after(after: bytes | None, order: Order) -> Conditions:
+    conditions = Conditions()
+    if after is not None:
+        conditions.add("id > ?" if order == "asc" else "id < ?", after)
+    return conditions
