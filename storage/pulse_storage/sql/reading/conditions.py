@@ -130,7 +130,7 @@ def add_time(conditions: Conditions, from_ns: int | None, before_ns: int | None)
 
 
 def add_ids(conditions: Conditions, from_ns: int | None, before_ns: int | None) -> None:
-    """Add the range of ids of these start times; it may contain rows up to a millisecond outside."""
+    """Add the range of ids of these start times; its resolution is 1/4096 ms."""
     if from_ns is not None and from_ns >= _MIN_NS:
         conditions.add("id >= ?", time_floor(from_ns))
     if before_ns is not None and before_ns <= _MAX_NS:
