@@ -65,7 +65,7 @@ class UsageKeys:
             self._keys.clear()
 
     def key(self, facts: Facts) -> int:
-        """Return the usage key of these facts; add it if necessary. The transaction must be one that writes."""
+        """Return the usage key of these facts; add it if necessary. Call it in a transaction that writes."""
         key = self._keys.get(facts)
         return self.keys((facts,))[facts] if key is None else key
 
@@ -114,7 +114,7 @@ class RollupDelta:
     ) -> None:
         """Add a counted row of this project and usage key (sign 1), or remove one (sign -1).
 
-        `latency` is the latency in ms and its bucket, `usage` are input tokens, output tokens and nano-dollars.
+        `latency` is in ms and as a bucket; `usage` are input tokens, output tokens and nano-dollars.
         """
         project, usage_key = key
         self._takes = self._takes or sign < 0
