@@ -185,7 +185,7 @@ async def new_project(storage: Store) -> str:
 
 
 async def anonymous(storage: Store, project_id: str) -> list[TraceRecord]:
-    """All rows of a project, without what tells it from other projects."""
+    """Return all rows of a project without the values that differ between projects."""
     rows = [row for row in await snapshot(storage, project_id) if row is not None]
     same = [row._replace(project_id="", trace_id=UUID(int=0)) for row in rows]
     return sorted(same, key=lambda row: (row.start_ns, row.otel_trace_id, row.otel_span_id))

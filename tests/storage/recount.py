@@ -1,4 +1,4 @@
-"""Counts again what a store keeps beside its rows, in SQL that every engine understands."""
+"""Computes sums and counters again from the rows, in SQL that every engine understands."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Query = Callable[[str], Sequence[tuple[object, ...]]]
 
 
 def recount(query: Query) -> None:
-    """Fail unless all that is kept beside the rows agrees with the rows."""
+    """Fail unless sums and counters agree with the rows."""
     for kept, recounted in _RECOUNTS:
         assert query(kept) == query(recounted)
     dropped_ns = _dropped_before_ns(query)

@@ -100,7 +100,7 @@ class PostgresBackend:
     _in_use: dict[Path, str] = field(default_factory=dict[Path, str])
     _free: list[str] = field(default_factory=list[str])
     _made: list[str] = field(default_factory=list[str])
-    #: By URL. A new connection reads the whole schema anew, which takes longer than what is asked of it.
+    #: By URL. A new connection reads the whole schema, which takes longer than a query.
     _open: dict[str, psycopg.Connection] = field(default_factory=dict[str, psycopg.Connection])
 
     def url(self, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""Every store keeps rows as the contract promises: durable, once each, whatever comes beside them."""
+"""Every store keeps rows as the contract promises: durable, once each, independent of other rows."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ async def _sums(storage: Store) -> object:
     return await storage.analytics("p", AnalyticsQuery(from_ns=0, before_ns=2 * NOON_NS))
 
 
-async def test_redelivered_span_beside_a_new_trace_leaves_its_row_as_it_is(storage: Store) -> None:
+async def test_redelivered_span_with_a_new_trace_keeps_its_row(storage: Store) -> None:
     await storage.ingest([step(1, trace=1, session_id="s"), span(2, trace=1, parent=1)])
     before = await snapshot(storage, "p")
     await storage.ingest([span(2, trace=1, parent=1), span(3, trace=3)])
@@ -172,13 +172,13 @@ async def test_batch_row_sent_again_at_another_time_is_the_same_row(storage: Sto
     assert got == row
 
 
-async def test_row_that_cannot_be_held_is_rejected_alone(storage: Store) -> None:
+async def test_invalid_row_is_rejected_alone(storage: Store) -> None:
     bad = {
         "surrogate": span(2, name="\ud800"),
         "beyond int64": span(3, input_tokens=1 << 63),
         "not a number": span(4, latency_ms=float("nan")),
         "endless": span(5, latency_ms=float("inf")),
-        "no such project": span(6, project_id="nobody"),
+        "no such project": span(6, project_id="unknown"),
         "surrogate in metadata": span(7, metadata="\udfff"),
         "surrogate in tags": span(9, tags=("fine", "\ud800")),
         "surrogate in a partner key": span(10, partner_key="\ud800"),
@@ -198,13 +198,13 @@ async def test_row_that_cannot_be_held_is_rejected_alone(storage: Store) -> None
     }
 
 
-async def test_mistake_of_ours_is_not_taken_for_a_fault_of_the_row(storage: Store) -> None:
+async def test_programming_error_rejects_no_row(storage: Store) -> None:
     with pytest.raises(StoreUnavailable):
         await storage.ingest([span(1), span(2, release=cast("str", object()))])
     assert (await storage.ingest([span(1)])).stored == 1
 
 
-async def test_good_calls_do_not_notice_a_bad_one_beside_them(storage: Store) -> None:
+async def test_invalid_row_does_not_affect_concurrent_calls(storage: Store) -> None:
     futures = [
         storage.submit([span(number), span(1000 + number, name="\ud800" if number % 5 == 0 else "fine")])
         for number in range(1, 101)
@@ -273,7 +273,7 @@ async def test_any_start_time_is_kept_and_summed(storage: Store, start_ns: int) 
     assert (await storage.count_traces("p", TraceFilter(from_ns=start_ns, before_ns=start_ns + 1))).rows == 1
 
 
-async def test_spans_that_are_not_gen_ai_need_a_gen_ai_span_in_their_trace(storage: Store) -> None:
+async def test_other_spans_need_a_gen_ai_span_in_their_trace(storage: Store) -> None:
     assert await storage.ingest([other(1, trace=1)]) == IngestResult(left_out=1)
     # In the same call, whatever the order.
     assert await storage.ingest([other(2, trace=2), span(3, trace=2)]) == IngestResult(stored=2)
@@ -285,7 +285,7 @@ async def test_spans_that_are_not_gen_ai_need_a_gen_ai_span_in_their_trace(stora
     assert await storage.ingest([step(8, trace=6), other(7, trace=6)]) == IngestResult(stored=2)
 
 
-async def test_a_span_that_names_a_session_user_or_tags_is_kept_for_the_calls_that_come_later(
+async def test_span_with_session_user_or_tags_is_stored_for_later_calls(
     storage: Store,
 ) -> None:
     roots = [
@@ -304,7 +304,7 @@ async def test_a_span_that_names_a_session_user_or_tags_is_kept_for_the_calls_th
     ]
 
 
-async def test_gen_ai_span_of_another_call_does_not_keep_spans_before_it(storage: Store) -> None:
+async def test_gen_ai_span_of_a_later_call_keeps_no_earlier_spans(storage: Store) -> None:
     first = storage.submit([other(1, trace=1)])
     second = storage.submit([span(2, trace=1)])
     third = storage.submit([other(3, trace=1)])
@@ -312,7 +312,7 @@ async def test_gen_ai_span_of_another_call_does_not_keep_spans_before_it(storage
     assert results == [IngestResult(left_out=1), IngestResult(stored=1), IngestResult(stored=1)]
 
 
-async def test_cancelled_wait_does_not_take_rows_back(storage: Store) -> None:
+async def test_cancelled_wait_keeps_the_rows(storage: Store) -> None:
     tasks = [asyncio.create_task(storage.ingest([span(number)])) for number in range(1, 20)]
     await asyncio.sleep(0)
     for task in tasks:
@@ -327,6 +327,6 @@ async def test_queue_depth_falls_back_to_nothing(storage: Store) -> None:
     assert storage.queue_depth() == (0, 0)
 
 
-async def test_store_that_takes_writes_says_so(storage: Store) -> None:
+async def test_check_writable_returns_for_a_writable_store(storage: Store) -> None:
     await storage.check_writable()
     await storage.check_writable()

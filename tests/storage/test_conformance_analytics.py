@@ -52,12 +52,12 @@ async def test_analytics_agree_with_the_rows(storage: Store, group_by: GroupBy) 
 @pytest.mark.parametrize(
     "group_by", ["model", "provider", "user", "session", "tag", "service", "environment"]
 )
-async def test_the_dearest_groups_are_told_apart_and_the_rest_summed(
+async def test_most_expensive_groups_are_listed_and_the_rest_summed(
     storage: Store, group_by: GroupBy
 ) -> None:
     await storage.ingest(corpus(3), keep_all=True)
     rows = await everything(storage, "p")
-    # Equal in cost: told apart by calls, then by name.
+    # Equal in cost: ranked by calls, then by name.
     alike = [("", "B"), ("", "B"), ("b", "Ä"), ("ä", "日")]
     for number, (model, name) in enumerate(alike, start=1):
         row = span(5_000 + number, start_ns=NOON_NS + number, cost_nano_usd=None, provider=name)

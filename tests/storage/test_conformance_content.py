@@ -139,7 +139,7 @@ async def test_long_list_of_messages_is_stored_and_grows(storage: Store) -> None
     assert await documents(storage) == said
 
 
-async def test_damaged_content_is_told_and_its_row_still_shown(
+async def test_damaged_content_is_logged_and_its_row_is_returned(
     backend: Backend, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     storage = backend.open(tmp_path)

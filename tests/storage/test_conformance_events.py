@@ -113,7 +113,7 @@ async def test_projects_do_not_share_events(storage: Store) -> None:
 
 
 async def test_events_of_an_unknown_project_are_rejected(storage: Store) -> None:
-    result = await storage.ingest_events("nobody", [part(1, SILENT)], assemble)
+    result = await storage.ingest_events("unknown", [part(1, SILENT)], assemble)
     assert [index for index, _ in result.rejected] == [0]
 
 

@@ -1,4 +1,4 @@
-"""Nothing that is asked or told of one project shows or changes anything of another, method by method."""
+"""No method shows or changes data of another project, method by method."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WITHIN_OTHERS = {"submit": "ingest", "record_erased": "erase"}
 
 
 async def _seen(storage: Store, project_id: str) -> dict[str, object]:
-    """What every reading method says of a project."""
+    """Return the result of every reading method for a project."""
     rows = [row for row in await snapshot(storage, project_id) if row is not None]
     named, raw = rows[7], storage.raw
     listed = await storage.list_traces(project_id, TraceFilter(session_id="s1"), Page(limit=3))
@@ -90,8 +90,8 @@ async def test_no_method_lets_projects_see_or_change_each_other(storage: Store) 
     async def unchanged(*methods: str) -> None:
         done.update(methods)
         now = await _seen(storage, "p")
-        for method, said in before.items():
-            assert now[method] == said, (methods, method)
+        for method, result in before.items():
+            assert now[method] == result, (methods, method)
 
     await storage.ingest([row._replace(project_id="q") for row in reversed(rows)], keep_all=True)
     await unchanged("ingest")

@@ -84,7 +84,7 @@ async def test_search_finds_the_rows_whose_content_holds_the_text(storage: Store
         assert (found.rows, found.next_cursor) == (expected, None), where
         assert await _searched(storage, where, text, Page(limit=3)) == expected
         assert await _searched(storage, where, text, Page(limit=3, order="asc")) == expected[::-1]
-    assert (await storage.search_traces("nobody", EVERYTHING, text, Page())).rows == []
+    assert (await storage.search_traces("unknown", EVERYTHING, text, Page())).rows == []
 
 
 @pytest.mark.parametrize("budget", [ScanBudget(content_bytes=1), ScanBudget(seconds=0)])

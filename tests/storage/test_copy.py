@@ -68,7 +68,7 @@ async def test_everything_of_a_store_is_copied_and_a_second_time_nothing(
     await storage.put_project_prices("p", ProjectPrices("{}", 7))
     policy = RetentionPolicy(rows_days=2, content_days=1, keep_errors=True)
     await storage.set_retention_policy("p", policy)
-    # Rows that are gone leave sums, and rows beside them that no longer change.
+    # Deleted rows leave sums, and frozen rows near them.
     await storage.maintenance.apply(
         [Project("p", "p", 0)], KEEP_EVERYTHING, NOON_NS + 2 * DAY_NS + 5 * HOUR_NS
     )
@@ -128,7 +128,7 @@ async def test_rows_that_come_while_it_copies_are_carried_too(storage: Store, ta
     assert await _rows(target, "p") == await _rows(storage, "p")
 
 
-async def test_a_target_with_rows_of_its_own_is_told_and_left(storage: Store, target: Store) -> None:
+async def test_target_with_other_rows_is_reported_and_kept(storage: Store, target: Store) -> None:
     await storage.ingest([span(1)])
     await target.create_project(*project("p"))
     await target.create_project(*project("other"))

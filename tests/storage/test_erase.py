@@ -39,7 +39,7 @@ async def test_what_is_left_is_what_a_store_would_have_that_never_had_the_rest(
     gone = {row.trace_id for row in before} - {row.trace_id for row in left}
     assert theirs
     assert theirs <= gone
-    # Beyond those, only rows that tell of one of their calls, and are nobody else's.
+    # And only other records of their calls that have no other user.
     assert not any(getattr(row, subject) for row in before if row.trace_id in gone - theirs)
     assert (done.rows, done.value) == (len(gone), None)
     assert done.calls == sum(row.counted for row in before if row.trace_id in gone)
@@ -72,7 +72,7 @@ async def test_other_records_of_the_same_calls_go_too(storage: Store) -> None:
     assert [row.otel_trace_id[-1] for row in await _rows(storage, "p")] == [10]
 
 
-async def test_what_others_had_from_an_erased_row_is_decided_anew(storage: Store) -> None:
+async def test_values_from_an_erased_row_are_reconciled_again(storage: Store) -> None:
     root = step(1, trace=9, session_id="s", user_id="ana")
     calls = [span(n, trace=9, parent=1, user_id=user) for n, user in ((2, "ana"), (3, "bob"))]
     await storage.ingest([root, *calls])
@@ -81,7 +81,7 @@ async def test_what_others_had_from_an_erased_row_is_decided_anew(storage: Store
 
 
 async def test_a_trace_that_is_larger_than_a_step_loses_all_that_inherit(storage: Store) -> None:
-    """The root alone names the user: once it is gone, nothing would tell that the others are theirs."""
+    """Only the root has the user: without it, the other rows could not be found any more."""
     root = step(1, trace=9, user_id="ana")
     await storage.ingest([root, *(span(n, trace=9, parent=1) for n in range(2, 1_400))])
     assert (await _erase(storage, "user_id", "ana")).rows == 1_399
@@ -129,7 +129,7 @@ async def test_an_erasure_is_taken_up_where_it_was_left(storage: Store) -> None:
     assert await _rows(storage, "p") == []
 
 
-async def test_erasing_waits_for_whoever_is_at_it(storage: Store) -> None:
+async def test_erasure_waits_for_the_maintenance_lease(storage: Store) -> None:
     assert await storage.hold_lease(MAINTENANCE_LEASE, "another", 60)
     ordered = await storage.order_erasure("p", "user_id", "ana")
     with pytest.raises(MaintenanceLeaseHeld):

@@ -63,7 +63,7 @@ def test_kill_9_in_the_middle_leaves_whole_steps_and_the_next_run_goes_on(
     # Kept sums and counts fit the rows at this point too.
     asyncio.run(_check(backend.open(tmp_path), sums_stay=what == "retention"))
     recount(lambda sql: backend.query(tmp_path, sql))
-    # Whoever was killed keeps its lease for ten seconds.
+    # A killed process keeps its lease for ten seconds.
     backend.execute(tmp_path, "UPDATE leases SET until_ns = 0")
     asyncio.run(_finish(backend.open(tmp_path), what))
     backend.check(tmp_path)

@@ -124,7 +124,7 @@ async def test_late_spans_are_refused_with_a_reason_or_stored_without_old_conten
 
 
 async def test_a_call_that_the_horizon_cuts_through_counts_once(storage: Store) -> None:
-    """The row that counts is dropped, the one that told the same call stays, and its trace goes on."""
+    """The counted row is deleted, the other record of the call stays, and its trace continues."""
     day_ns = NOON_NS - NOON_NS % DAY_NS
     counted = span(1, trace=9, provider_request_id="r", scope="a", start_ns=day_ns - SECOND_NS // 100)
     same = span(2, trace=9, provider_request_id="r", scope="b", start_ns=day_ns, input_tokens=None)
@@ -146,7 +146,7 @@ async def test_a_call_that_the_horizon_cuts_through_counts_once(storage: Store) 
     ]
 
 
-async def test_a_row_beside_the_horizon_takes_nothing_from_later_spans(storage: Store) -> None:
+async def test_row_near_the_horizon_takes_nothing_from_later_spans(storage: Store) -> None:
     day_ns = NOON_NS - NOON_NS % DAY_NS
     await storage.ingest([span(1, trace=9, start_ns=day_ns, session_id=None)])
     await storage.set_retention_policy("p", RetentionPolicy(rows_days=1))
@@ -254,7 +254,7 @@ async def test_a_run_that_is_cut_short_goes_on_where_it_was(storage: Store) -> N
     assert await _sums(storage, "p") == sums
 
 
-async def test_a_policy_that_keeps_less_lets_go_of_what_another_kept(storage: Store) -> None:
+async def test_rows_that_an_earlier_policy_exempted_are_deleted(storage: Store) -> None:
     failed = [
         span(
             n,
@@ -306,7 +306,7 @@ async def test_a_clock_that_leaps_ahead_drops_nothing_by_itself(storage: Store) 
     assert report.refused.startswith("the clock is days ahead of everything in the store")
     (report,) = await storage.maintenance.apply([P], policy, NOON_NS + DAY_NS, unattended=True)
     assert (report.refused, report.rows) == (None, 0)
-    # Somebody who says so is believed.
+    # Without `unattended` the clock is trusted.
     (report,) = await storage.maintenance.apply([P], policy, NOON_NS + 3650 * DAY_NS)
     assert (report.refused, report.rows) == (None, 1)
 

@@ -68,7 +68,7 @@ async def test_what_an_erased_user_alone_said_is_in_no_block(backend: SqlBackend
     done = await storage.maintenance.erase(await storage.order_erasure("p", "user_id", "ana"))
     assert (done.rows, done.finished_ns is not None) == (6, True)
     assert await _documents(storage) == before[6:]
-    # What was in their blocks is not found any more, and stored anew.
+    # Their blocks are not used any more: the same content is stored again.
     await storage.ingest(_turns(40, theirs, RecentDigests(), user_id="ana"))
     assert (await _documents(storage))[6:] == theirs
     await storage.maintenance.erase(await storage.order_erasure("p", "user_id", "ana"))

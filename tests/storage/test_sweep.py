@@ -39,7 +39,7 @@ def two_users() -> tuple[list[SpanRow], list[bytes], list[bytes]]:
     return rows, anas, bens
 
 
-async def test_erased_user_takes_all_that_nobody_else_said(backend: SqlBackend, tmp_path: Path) -> None:
+async def test_erasure_deletes_content_that_no_other_user_has(backend: SqlBackend, tmp_path: Path) -> None:
     rows, anas, bens = two_users()
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
@@ -48,7 +48,7 @@ async def test_erased_user_takes_all_that_nobody_else_said(backend: SqlBackend, 
     done = await storage.maintenance.erase(order)
     assert (done.finished_ns is not None, done.rows) == (True, 6)
     assert await documents(storage) == bens
-    # What Ben shares with her is stored anew by the next turn, and he goes on.
+    # Content that Ben shares with her is stored again by his next turn.
     await storage.ingest([turn(50, bens[-1])])
     assert await documents(storage) == [*bens, bens[-1]]
     await storage.close()
@@ -97,7 +97,7 @@ async def test_rows_that_a_policy_keeps_keep_what_they_share(storage: Store) -> 
     assert [document for document in await documents(storage) if document] == bens
 
 
-async def test_sweep_that_is_cut_off_begins_anew(backend: SqlBackend, tmp_path: Path) -> None:
+async def test_interrupted_sweep_starts_again(backend: SqlBackend, tmp_path: Path) -> None:
     rows, _, bens = two_users()
     storage = backend.open(tmp_path)
     await storage.create_project(*project("p"))
