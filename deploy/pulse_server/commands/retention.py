@@ -141,7 +141,7 @@ def run_now(arguments: argparse.Namespace) -> int:
                 f"{report.project.name} remains {mib(report.plan.over_bytes)} MiB above its size limit:"
                 " its remaining rows are exempt or less than a day old"
             )
-    print("nothing was changed" if arguments.dry_run else "done")
+    print("nothing was changed; MIB is an estimate" if arguments.dry_run else "done")
     return 0
 
 
