@@ -256,6 +256,17 @@ class IngestResult:
     #: (index into the rows given, reason) of each row that the store cannot hold.
     rejected: tuple[tuple[int, str], ...] = ()
 
+    @classmethod
+    def combined(cls, parts: Sequence[tuple[Sequence[int], IngestResult]]) -> IngestResult:
+        """Return the sum of the results of parts of a call, each with the indexes of its rows in the call."""
+        rejected = [(indexes[at], reason) for indexes, part in parts for at, reason in part.rejected]
+        return cls(
+            stored=sum(part.stored for _, part in parts),
+            duplicates=sum(part.duplicates for _, part in parts),
+            left_out=sum(part.left_out for _, part in parts),
+            rejected=tuple(sorted(rejected)),
+        )
+
 
 #: Maximum number of parts that are stored per span.
 MAX_PARTS = 2_000

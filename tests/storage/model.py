@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import cast
@@ -14,6 +14,7 @@ from tests.support.rows import DAY_NS, HOUR_NS, project
 
 from pulse_storage import Store, TraceRecord
 from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter, UsageSummary
+from pulse_storage.latency import latency_bucket, percentiles
 
 EVERYTHING = TraceFilter(operation="all", counted=None)
 #: Half a bucket, eight to the octave.
@@ -158,6 +159,26 @@ def assert_summary(got: UsageSummary, rows: Sequence[TraceRecord]) -> None:
     assert math.isclose(got.latency_sum_ms, sum(latencies), rel_tol=1e-9, abs_tol=0.0006 * len(rows))
     for share, value in ((0.5, got.p50_latency_ms), (0.95, got.p95_latency_ms), (0.99, got.p99_latency_ms)):
         _assert_percentile(latencies, share, value)
+
+
+def summary(rows: Sequence[TraceRecord]) -> UsageSummary:
+    """Return the sums over rows as a store returns them, with percentiles from buckets."""
+    latencies = Counter(bucket for row in rows if (bucket := latency_bucket(row.latency_ms)) is not None)
+    p50, p95, p99 = percentiles(latencies, (0.5, 0.95, 0.99))
+    return UsageSummary(
+        calls=len(rows),
+        errors=sum(row.status == "error" for row in rows),
+        cost_nano_usd=_cost(rows),
+        input_tokens=sum(row.input_tokens or 0 for row in rows),
+        output_tokens=sum(row.output_tokens or 0 for row in rows),
+        unpriced=sum(map(_is_unpriced, rows)),
+        unknown_usage=sum(map(_has_unknown_usage, rows)),
+        latency_calls=latencies.total(),
+        latency_sum_ms=sum(math.floor((row.latency_ms or 0) * 1000 + 0.5) for row in rows) / 1000,
+        p50_latency_ms=p50,
+        p95_latency_ms=p95,
+        p99_latency_ms=p99,
+    )
 
 
 def _is_unpriced(row: TraceRecord) -> bool:

@@ -41,15 +41,4 @@ class CallSeries:
 
     def result(self) -> IngestResult:
         """Return the sum of the results; rejected rows are numbered as in the whole call."""
-        return IngestResult(
-            stored=sum(result.stored for _, result in self._results),
-            duplicates=sum(result.duplicates for _, result in self._results),
-            left_out=sum(result.left_out for _, result in self._results),
-            rejected=tuple(
-                sorted(
-                    (indexes[at], reason)
-                    for indexes, result in self._results
-                    for at, reason in result.rejected
-                )
-            ),
-        )
+        return IngestResult.combined(self._results)

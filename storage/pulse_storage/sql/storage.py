@@ -99,21 +99,16 @@ class SqlStorage(SqlControlStore):
         self, project_id: str, parts: Sequence[EventPart], assemble: Assemble
     ) -> IngestResult:
         """See StorageAdapter."""
-        result = IngestResult()
+        stored: list[tuple[range, IngestResult]] = []
         for start in range(0, max(len(parts), 1), _COMMIT_EVENTS):
             some = parts[start : start + _COMMIT_EVENTS]
 
             def store(some: Sequence[EventPart] = some) -> IngestResult:
                 return self._database.store_events(project_id, some, assemble)
 
-            stored = await asyncio.shield(asyncio.wrap_future(self._writer.run(store)))
-            result = IngestResult(
-                stored=result.stored + stored.stored,
-                duplicates=result.duplicates + stored.duplicates,
-                left_out=result.left_out + stored.left_out,
-                rejected=result.rejected + tuple((start + at, reason) for at, reason in stored.rejected),
-            )
-        return result
+            result = await asyncio.shield(asyncio.wrap_future(self._writer.run(store)))
+            stored.append((range(start, start + len(some)), result))
+        return IngestResult.combined(stored)
 
     async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
         """See StorageAdapter."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -20,7 +19,7 @@ from tests.storage.memory.maintenance import MemoryMaintenance
 from tests.storage.memory.raw import MemoryRaw
 from tests.storage.memory.reprice import reprice
 from tests.storage.memory.rows import Rows
-from tests.storage.model import grouped, in_query, matching
+from tests.storage.model import grouped, in_query, matching, summary
 
 from pulse_storage import IngestResult, SpanRow, StoreUnavailable, TraceRecord
 from pulse_storage.content.search import Needle
@@ -37,12 +36,10 @@ from pulse_storage.filters import (
     UsageSummary,
 )
 from pulse_storage.ids import decode_cursor, encode_cursor
-from pulse_storage.latency import latency_bucket, percentiles
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import Assemble, EventPart
 
-_NO_PROJECT = "there is no such project"
 #: Texts of one page; rows after them are left to the next page.
 _PAGE_TEXT_CHARS = 16 << 20
 #: Rows that a search reads before it looks at the clock.
@@ -74,18 +71,13 @@ class MemoryStore(MemoryControl):
         by_project: dict[str, list[int]] = {}
         for index, row in enumerate(rows):
             by_project.setdefault(row.project_id, []).append(index)
-        result = IngestResult()
+        stored: list[tuple[list[int], IngestResult]] = []
         for project_id, indexes in by_project.items():
-            data = self._find(project_id)
-            some = (
-                IngestResult(rejected=tuple((at, _NO_PROJECT) for at in range(len(indexes))))
-                if data is None
-                else data.rows.add([rows[index] for index in indexes], keep_all=keep_all)
+            data, some = self._find(project_id), [rows[index] for index in indexes]
+            stored.append(
+                (indexes, _refused(some) if data is None else data.rows.add(some, keep_all=keep_all))
             )
-            result = _sum(
-                result, replace(some, rejected=tuple((indexes[at], why) for at, why in some.rejected))
-            )
-        return replace(result, rejected=tuple(sorted(result.rejected)))
+        return IngestResult.combined(stored)
 
     async def ingest(self, rows: Sequence[SpanRow], *, keep_all: bool = False) -> IngestResult:
         result = self.submit(rows, keep_all=keep_all)
@@ -97,7 +89,7 @@ class MemoryStore(MemoryControl):
     ) -> IngestResult:
         data = self._find(project_id)
         if data is None:
-            return IngestResult(rejected=tuple((at, _NO_PROJECT) for at in range(len(parts))))
+            return _refused(parts)
         return data.rows.add_events(parts, assemble)
 
     async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
@@ -185,8 +177,8 @@ class MemoryStore(MemoryControl):
         expired = self._rows(project_id).expired if by_rollup else []
         rows = in_query([*self._records(project_id), *expired], query)
         groups, rest = grouped(rows, query.group_by, query.limit)
-        found = [AnalyticsGroup(key, _summary(group)) for key, group in groups.items()]
-        return Analytics(_summary(rows), found, _summary(rest) if rest else None)
+        found = [AnalyticsGroup(key, summary(group)) for key, group in groups.items()]
+        return Analytics(summary(rows), found, summary(rest) if rest else None)
 
     async def unpriced_models(self, project_id: str, from_ns: int, before_ns: int) -> list[UnpricedModel]:
         groups = self._by_model(project_id, from_ns, before_ns, "unpriced")
@@ -204,10 +196,10 @@ class MemoryStore(MemoryControl):
         """Return by provider and model the counted calls of a kind, most calls first."""
         groups: dict[tuple[str | None, str | None], list[TraceRecord]] = {}
         for row in in_query(self._records(project_id), AnalyticsQuery(from_ns=from_ns, before_ns=before_ns)):
-            if getattr(_summary([row]), kind):
+            if getattr(summary([row]), kind):
                 groups.setdefault((row.provider, row.model_used or row.model_requested), []).append(row)
         ranked = sorted(groups.items(), key=lambda item: -len(item[1]))
-        return [(key, _summary(rows)) for key, rows in ranked]
+        return [(key, summary(rows)) for key, rows in ranked]
 
     async def reprice(
         self,
@@ -248,35 +240,5 @@ class MemoryStore(MemoryControl):
         return [rows.record(span) for span in rows.reconciled()[::-1]]
 
 
-def _summary(rows: Sequence[TraceRecord]) -> UsageSummary:
-    latencies = Counter(bucket for row in rows if (bucket := latency_bucket(row.latency_ms)) is not None)
-    p50, p95, p99 = percentiles(latencies, (0.5, 0.95, 0.99))
-    used = [(row.input_tokens or 0, row.output_tokens or 0) for row in rows]
-    known = [row.input_tokens is not None or row.output_tokens is not None for row in rows]
-    return UsageSummary(
-        calls=len(rows),
-        errors=sum(row.status == "error" for row in rows),
-        cost_nano_usd=sum(row.cost_nano_usd or 0 for row in rows),
-        input_tokens=sum(tokens for tokens, _ in used),
-        output_tokens=sum(tokens for _, tokens in used),
-        unpriced=sum(
-            row.cost_nano_usd is None and sum(tokens) > 0 for row, tokens in zip(rows, used, strict=True)
-        ),
-        unknown_usage=sum(
-            not is_known and row.status != "error" for row, is_known in zip(rows, known, strict=True)
-        ),
-        latency_calls=latencies.total(),
-        latency_sum_ms=sum(math.floor((row.latency_ms or 0) * 1000 + 0.5) for row in rows) / 1000,
-        p50_latency_ms=p50,
-        p95_latency_ms=p95,
-        p99_latency_ms=p99,
-    )
-
-
-def _sum(one: IngestResult, other: IngestResult) -> IngestResult:
-    return IngestResult(
-        one.stored + other.stored,
-        one.duplicates + other.duplicates,
-        one.left_out + other.left_out,
-        one.rejected + other.rejected,
-    )
+def _refused(rows: Sequence[object]) -> IngestResult:
+    return IngestResult(rejected=tuple((at, "there is no such project") for at in range(len(rows))))
