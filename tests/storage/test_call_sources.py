@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.storage.sql_backends import BACKENDS, SqlBackend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.rows import NOON_NS, project, span, step
 
 from pulse_storage import SpanRow
@@ -20,7 +20,6 @@ GATEWAY = span(2, trace=2, provider_request_id="chatcmpl-1", scope="gateway", st
 OTHER = span(3, trace=3, provider_request_id="chatcmpl-3", scope="client", service="app")
 
 
-@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 def test_partners_of_the_first_source_are_found_by_the_next_process(
     backend: SqlBackend, tmp_path: Path
 ) -> None:
@@ -31,7 +30,6 @@ def test_partners_of_the_first_source_are_found_by_the_next_process(
     backend.check(tmp_path)
 
 
-@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 def test_only_calls_are_sources(backend: SqlBackend, tmp_path: Path) -> None:
     assert _stored(backend, tmp_path, [[step(9, trace=9)], [step(8, trace=8, scope="framework")]]) == 0
     assert not _source(backend, tmp_path)
@@ -44,7 +42,6 @@ def test_only_calls_are_sources(backend: SqlBackend, tmp_path: Path) -> None:
     ("rows", "source"),
     [([step(9, trace=9)], ""), ([CLIENT, OTHER, step(9, trace=9)], "client\napp"), ([CLIENT, GATEWAY], None)],
 )
-@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 def test_migration_finds_the_source_of_stored_calls(
     backend: SqlBackend, tmp_path: Path, rows: list[SpanRow], source: str | None
 ) -> None:

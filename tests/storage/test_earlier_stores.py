@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.storage.sql_backends import BACKENDS, SqlBackend
+from tests.storage.sql_backends import SqlBackend
 from tests.storage.stores.answers import answers
 from tests.support.postgres import execute
 from tests.support.rows import span
@@ -19,7 +19,6 @@ VERSIONS = sorted({path.name.partition("-")[0] for path in STORES.glob("*.json.g
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 def test_store_of_earlier_version_gives_the_same_answers(
     backend: SqlBackend, version: str, tmp_path: Path
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.storage.sql_backends import BACKENDS, SqlBackend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.rows import NOON_NS, project, span
 
 from pulse_storage import SpanRow, Store, open_storage
@@ -20,7 +20,6 @@ from pulse_storage.sqlite.engine import SqliteEngine
 
 #: A start just before the next slot.
 EDGE_NS = ((NOON_NS >> SLOT_BITS) + 1 << SLOT_BITS) - 1_000
-_ALL_BACKENDS = pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 
 
 def client(number: int, start_ns: int = NOON_NS) -> SpanRow:
@@ -67,7 +66,6 @@ def run_with_stores(backend: SqlBackend, folder: Path, number: int, test: Callab
     backend.check(folder)
 
 
-@_ALL_BACKENDS
 def test_partners_of_calls_in_memory_are_found(backend: SqlBackend, tmp_path: Path) -> None:
     async def test(storage: Store) -> None:
         for number in range(1, 6):
@@ -80,7 +78,6 @@ def test_partners_of_calls_in_memory_are_found(backend: SqlBackend, tmp_path: Pa
     run_with_stores(backend, tmp_path, 1, test)
 
 
-@_ALL_BACKENDS
 def test_partners_in_neighbouring_slots_are_found(backend: SqlBackend, tmp_path: Path) -> None:
     async def test(storage: Store) -> None:
         await storage.ingest([client(1), gateway(2)])
@@ -93,7 +90,6 @@ def test_partners_in_neighbouring_slots_are_found(backend: SqlBackend, tmp_path:
     run_with_stores(backend, tmp_path, 1, test)
 
 
-@_ALL_BACKENDS
 def test_partners_that_another_process_stored_are_found(backend: SqlBackend, tmp_path: Path) -> None:
     async def test(one: Store, other: Store) -> None:
         await one.ingest([client(1), gateway(2)])
@@ -111,7 +107,6 @@ def test_partners_that_another_process_stored_are_found(backend: SqlBackend, tmp
     run_with_stores(backend, tmp_path, 2, test)
 
 
-@_ALL_BACKENDS
 def test_more_stored_ids_than_are_read_are_looked_up(
     backend: SqlBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

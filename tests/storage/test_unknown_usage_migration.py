@@ -6,8 +6,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-import pytest
-from tests.storage.sql_backends import BACKENDS, SqlBackend
+from tests.storage.sql_backends import SqlBackend
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage.engines import engine_of
@@ -16,7 +15,6 @@ from pulse_storage.filters import AnalyticsQuery, TraceFilter
 _UNKNOWN = {"input_tokens": None, "output_tokens": None, "cost_nano_usd": None}
 
 
-@pytest.mark.parametrize("backend", BACKENDS, ids=lambda backend: backend.name)
 def test_hours_of_stored_rows_get_their_number(backend: SqlBackend, tmp_path: Path) -> None:
     before_1970 = span(1, start_ns=-HOUR_NS - 1, **_UNKNOWN)
     rows = [
