@@ -123,17 +123,13 @@ async def _ingest(storage: Store, engine: Engine, requests: list[bytes]) -> floa
 def _uncounted() -> Generator[None]:
     """Count every row as sent, without look-ups of stored and simultaneous spans of the same call."""
     with (
-        patch.object(RelatedSpans, "request_outlines", _request_nothing),
         patch.object(RelatedSpans, "read_outlines", _read_nothing),
         patch.object(incoming_rows, "inherited_overrides", _no_overrides),
     ):
         yield
 
 
-def _request_nothing(near: object, trace_ids: object) -> None: ...
-
-
-def _read_nothing(near: object, frozen_before_ns: object) -> None: ...
+def _read_nothing(near: object, trace_ids: object, frozen_before_ns: object) -> None: ...
 
 
 def _no_overrides(new: object, stored: object) -> dict[bytes, dict[str, OwnValue]]:

@@ -12,7 +12,7 @@ from pulse_storage import SpanRow
 from pulse_storage.reconciliation.inheritance import Outline, Overrides
 from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.tables.projects import insert_project
-from pulse_storage.sql.writing.outlines import parse_outlines, request_outlines, update_inheriting_rows
+from pulse_storage.sql.writing.outlines import read_outlines, update_inheriting_rows
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import open_writer
@@ -33,7 +33,7 @@ class _Store:
 
     def outlines(self, *traces: int, frozen_before_ns: int = 0) -> dict[bytes, dict[bytes, Outline]]:
         ids = [trace.to_bytes(16, "big") for trace in traces]
-        return parse_outlines(request_outlines(self.connection, 1, ids, 501), frozen_before_ns)
+        return read_outlines(self.connection, 1, ids, 501, frozen_before_ns)
 
     def outline(self, row: SpanRow, frozen_before_ns: int = 0) -> Outline:
         outlines = self.outlines(int.from_bytes(row.otel_trace_id, "big"), frozen_before_ns=frozen_before_ns)

@@ -21,15 +21,15 @@ from pulse_storage.sql.reading.counts import count_rows
 from pulse_storage.sql.reading.records import find_record, page_of_records
 from pulse_storage.sql.reading.scan import batches
 from pulse_storage.sql.tables.partners import (
-    request_any_key,
-    request_by_output,
-    request_by_partner_key,
-    request_by_response,
+    has_partner_key,
+    read_by_output,
+    read_by_partner_key,
+    read_by_response,
 )
 from pulse_storage.sql.tables.projects import insert_project, key_with_digest, keys_of, project_key
 from pulse_storage.sql.tables.spans import stored_in_trace, stored_in_traces, stored_span
 from pulse_storage.sql.writing.ancestry import descendants, descendants_lacking, has_call_below, nearest_above
-from pulse_storage.sql.writing.outlines import request_outlines
+from pulse_storage.sql.writing.outlines import read_outlines
 from pulse_storage.sqlite import schema
 from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import open_reader, open_writer
@@ -236,12 +236,12 @@ _LOOK_UPS: list[Callable[[ApswConnection], object]] = [
     lambda c: count_rows(c, 1, TraceFilter(user_id="u", from_ns=_FROM_NS, before_ns=_BEFORE_NS), 1.0),
     lambda c: c.dialect.trace_sizes(c, 1, [_ID.bytes], 10),
     lambda c: stored_in_traces(c, 1, [_ID.bytes], 500),
-    lambda c: request_outlines(c, 1, [_ID.bytes], 10),
+    lambda c: read_outlines(c, 1, [_ID.bytes], 10, 0),
     lambda c: stored_span(c, 1, _ID.bytes, _ID.bytes[8:]),
-    lambda c: request_by_partner_key(c, 1, ["k"], (0, 1)),
-    lambda c: [list(rows) for rows in request_by_response(c, 1, {1: ["abc"]})],
-    lambda c: [list(rows) for rows in request_by_output(c, 1, (1, 2), {3, None})],
-    lambda c: request_any_key(c, 1, ("<1", "<2")),
+    lambda c: list(read_by_partner_key(c, 1, ["k"], (0, 1))),
+    lambda c: list(read_by_response(c, 1, {1: ["abc"]})),
+    lambda c: list(read_by_output(c, 1, (1, 2), {3, None})),
+    lambda c: has_partner_key(c, 1, ("<1", "<2")),
     lambda c: stored_in_trace(c, 1, _ID.bytes, [_ID.bytes[8:]]),
     lambda c: descendants(c, 1, _ID.bytes, _ID.bytes[8:], 10),
     lambda c: descendants_lacking(c, 1, _ID.bytes, _ID.bytes[8:], "session_id", 10),

@@ -19,7 +19,7 @@ from pulse_storage.errors import StoreUnusable
 from pulse_storage.postgres.arrays import register_arrays
 from pulse_storage.postgres.dialect import PostgresDialect, bigints
 from pulse_storage.postgres.locks import NEXT_TURN, PROJECTS, STORING, USAGE_KEYS, lock_key, response_lock_key
-from pulse_storage.postgres.rows import Rows, fetch_rows
+from pulse_storage.postgres.rows import Rows
 from pulse_storage.reconciliation.partner_keys import partner_fact
 from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.sql.connection import SqlDialect, SqlValue, Values
@@ -195,9 +195,7 @@ class PostgresConnection:
     def execute(self, sql: str, bindings: Sequence[SqlValue] | None = None, /) -> Rows:
         """See Connection."""
         self.priority.yield_to_readers()
-        cursor = self._cursor.execute(_numbered(sql), _cleaned(bindings or ()))
-        rows = fetch_rows(cursor)
-        return Rows(lambda: rows)
+        return Rows(self._cursor.execute(_numbered(sql), _cleaned(bindings or ())))
 
     @contextmanager
     def savepoint(self) -> Generator[None]:

@@ -136,7 +136,7 @@ class PostgresDialect:
         columns: str,
         condition: str,
         wanted: tuple[int, Mapping[int, Sequence[str]], Values],
-    ) -> list[Iterable[Values]]:
+    ) -> Iterable[Values]:
         """See SqlDialect. One statement: because of the LIMIT, the planner seeks each end, not a time range.
 
         Its plan is cached, because planning for all partitions takes longer than execution. The plans of
@@ -153,7 +153,7 @@ class PostgresDialect:
             (bigints(slots), self.texts(texts), project, *bindings),
         )
         connection.execute(_PLAN, ("auto",))
-        return [found]
+        return found
 
     def bytes_array(self, values: Sequence[bytes]) -> Any:
         """See SqlDialect."""

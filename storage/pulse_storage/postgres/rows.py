@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -11,34 +11,26 @@ from pulse_storage.sql.connection import Values
 
 
 class Rows:
-    """Rows of one statement. `load` returns them; it is called when the first row is read."""
+    """The rows that a driver's cursor has read; none after a statement that returns no rows."""
 
-    __slots__ = ("_load", "_rows")
+    __slots__ = ("_rows",)
 
-    def __init__(self, load: Callable[[], list[Values]]) -> None:
-        self._load = load
-        self._rows: Iterator[Values] | None = None
+    def __init__(self, cursor: psycopg.Cursor[Values]) -> None:
+        self._rows = iter(() if cursor.rownumber is None else cursor.fetchall())
 
     def __iter__(self) -> Iterator[Values]:
-        if self._rows is None:
-            self._rows = iter(self._load())
         return self._rows
 
     def fetchone(self) -> Values | None:
         """See Cursor."""
-        return next(iter(self), None)
+        return next(self._rows, None)
 
     def fetchall(self) -> list[Values]:
         """See Cursor."""
-        return list(iter(self))
+        return list(self._rows)
 
     @property
     def get(self) -> Any:
         """See Cursor."""
         row = self.fetchone()
         return None if row is None else row[0]
-
-
-def fetch_rows(cursor: psycopg.Cursor[Values]) -> list[Values]:
-    """Return all rows of a cursor's result; [] after a statement that returns no rows."""
-    return [] if cursor.rownumber is None else cursor.fetchall()

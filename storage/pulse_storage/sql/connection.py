@@ -157,8 +157,8 @@ class SqlDialect(Protocol):
         columns: str,
         condition: str,
         wanted: tuple[int, Mapping[int, Sequence[str]], Values],
-    ) -> list[Iterable[Values]]:
-        """Request rows of `spans` by the index of response ids, `spans_by_response`.
+    ) -> Iterable[Values]:
+        """Return rows of `spans` by the index of response ids, `spans_by_response`.
 
         `wanted` are the project, the ends of ids by slot of the start, and the bindings of the condition.
         """

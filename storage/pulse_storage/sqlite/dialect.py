@@ -100,7 +100,7 @@ class SqliteDialect:
         columns: str,
         condition: str,
         wanted: tuple[int, Mapping[int, Sequence[str]], Values],
-    ) -> list[Iterable[Values]]:
+    ) -> Iterable[Values]:
         """See SqlDialect: a statement for each slot, which reads the index entries of the slot."""
         project, ends, bindings = wanted
         select = (
@@ -108,10 +108,8 @@ class SqliteDialect:
             f" WHERE project = ? AND id >= ? AND id < ? AND {_RESPONSE_END} IN (SELECT value FROM carray(?))"
             f" AND {condition}"
         )
-        return [
-            connection.execute(select, (project, *_ids_of(slot), self.texts(some), *bindings))
-            for slot, some in ends.items()
-        ]
+        for slot, some in ends.items():
+            yield from connection.execute(select, (project, *_ids_of(slot), self.texts(some), *bindings))
 
     def bytes_array(self, values: Sequence[bytes]) -> Any:
         """See SqlDialect."""

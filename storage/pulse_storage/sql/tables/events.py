@@ -9,7 +9,7 @@ from pulse_storage.copying import RawEvents
 from pulse_storage.ids import event_content_id
 from pulse_storage.reconciliation.skeletons import ContentSkeleton, SpanKey
 from pulse_storage.rows import MAX_PARTS, Assemble, EventContent, EventPart, IngestResult
-from pulse_storage.sql.connection import Connection, Cursor, SqlValue, Values
+from pulse_storage.sql.connection import Connection, SqlValue, Values
 
 _MAX_INT64 = (1 << 63) - 1
 
@@ -84,13 +84,8 @@ def delete_events(connection: Connection, project: int, keys: Sequence[SpanKey])
 
 
 def has_contents(connection: Connection, project: int) -> bool:
-    """Whether any span of the project has content from log events."""
+    """Return True if any span of the project has content from log events."""
     return bool(connection.execute(_HAS_CONTENTS, (project,)).get)
-
-
-def request_contents(connection: Connection, project: int) -> Cursor:
-    """Request the result of `has_contents`."""
-    return connection.execute(_HAS_CONTENTS, (project,))
 
 
 def contents_in_traces(

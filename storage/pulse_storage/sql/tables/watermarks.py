@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from pulse_storage.retention import NO_WATERMARKS, Watermarks, watermarks_at
-from pulse_storage.sql.connection import Connection, Cursor
+from pulse_storage.sql.connection import Connection
 
 _READ_WATERMARKS = "SELECT rows_from, content_from, policy, usage_epoch FROM retention WHERE project = ?"
 
 
 def read_watermarks(connection: Connection, project: int) -> Watermarks:
     """Return the watermarks of a project as of this transaction."""
-    return parse_watermarks(connection.execute(_READ_WATERMARKS, (project,)))
-
-
-def request_watermarks(connection: Connection, project: int) -> Cursor:
-    """Query the watermarks of a project; `parse_watermarks` reads the result."""
-    return connection.execute(_READ_WATERMARKS, (project,))
-
-
-def parse_watermarks(answer: Cursor) -> Watermarks:
-    """Return the watermarks from the result of `request_watermarks`."""
-    found = answer.fetchone()
+    found = connection.execute(_READ_WATERMARKS, (project,)).fetchone()
     if found is None:
         return NO_WATERMARKS
     rows_from, content_from, policy, usage_epoch = found

@@ -14,7 +14,7 @@ from pulse_storage.reconciliation.inheritance import Outline, Overrides, inherit
 from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import Skeleton, SpanKey, skeleton
 from pulse_storage.rows import SpanRow
-from pulse_storage.sql.connection import Cursor, Values
+from pulse_storage.sql.connection import Values
 from pulse_storage.sql.tables.blocks import save_documents
 from pulse_storage.sql.tables.rollups import Facts
 from pulse_storage.sql.tables.spans import (
@@ -25,7 +25,7 @@ from pulse_storage.sql.tables.spans import (
     reference_values,
 )
 from pulse_storage.sql.writing.outlines import update_inheriting_rows
-from pulse_storage.sql.writing.partners import Partners
+from pulse_storage.sql.writing.partners import find_linked
 from pulse_storage.sql.writing.row_updates import RowUpdates
 from pulse_storage.sql.writing.sources import CallSources
 
@@ -54,7 +54,7 @@ _Decided = tuple[bytes, SpanRow, SpanRow, Values | None, Facts | None]
 class IncomingRows:
     """The rows of one project that a transaction stores.
 
-    Call the methods in their order, each one for all projects before the next one.
+    Call the methods in their order.
     """
 
     def __init__(self, updates: RowUpdates, sources: CallSources, incoming: Sequence[IncomingRow]) -> None:
@@ -62,40 +62,23 @@ class IncomingRows:
         self._related = updates.related
         self._connection = updates.connection
         self._incoming = incoming
-        self._ids: list[bytes] = []
-        #: What is to be stored: by trace and span id, and with ids.
+        #: The rows to insert: by trace and span id, and as a list with row ids.
         self._new: dict[bytes, dict[bytes, SpanRow]] = {}
         self._rows: list[tuple[bytes, SpanRow]] = []
         self._sources = sources
-        self._only_source: Cursor | None = None
-        self._partners = Partners(updates.connection, updates.project, updates.recent_ids)
         self._plain: dict[bytes, dict[bytes, Overrides]] = {}
         self._verdicts: dict[SpanKey, Verdict] | None = None
         self._decided: list[_Decided] = []
 
-    def request_outlines(self) -> None:
-        """Request the outlines of the rows' traces, and the only source of the project."""
-        self._related.request_outlines(list({row.otel_trace_id: None for row, _ in self._incoming}))
-        self._only_source = self._sources.request(self._updates.project)
-
-    def assign_ids(self) -> None:
-        """Compute the row ids, while the server reads the outlines."""
-        self._ids = [
-            row_id(row.project_id, row.otel_trace_id, row.otel_span_id, row.start_ns)
-            for row, _ in self._incoming
-        ]
-
     def deduplicate(self) -> list[Outcome | str]:
         """Select the rows that are not stored yet and may be stored; return the outcome of each row."""
         related, new, marks = self._related, self._new, self._updates.marks
-        related.read_outlines(marks.frozen_before_ns)
-        rows = [row for row, _ in self._incoming]
-        are_one = self._sources.are_one(self._updates.project, rows, self._only_source)
-        self._partners.request(rows, only_keys_without_side=are_one)
+        traces = list({row.otel_trace_id: None for row, _ in self._incoming})
+        related.read_outlines(traces, marks.frozen_before_ns)
         related.look_up((row.otel_trace_id, row.otel_span_id) for row, _ in self._incoming)
         outcomes: list[Outcome | str] = []
         retains = marks.drops
-        for id, (row, wanted) in zip(self._ids, self._incoming, strict=True):
+        for row, wanted in self._incoming:
             trace_id, span_id = row.otel_trace_id, row.otel_span_id
             trace = new.get(trace_id)
             if (trace is not None and span_id in trace) or related.holds(trace_id, span_id):
@@ -111,6 +94,7 @@ class IncomingRows:
                     new[trace_id] = {span_id: row}
                 else:
                     trace[span_id] = row
+                id = row_id(row.project_id, trace_id, span_id, row.start_ns)
                 self._rows.append((id, row))
                 outcomes.append(Outcome.STORED)
         return outcomes
@@ -193,7 +177,7 @@ class IncomingRows:
         These traces need no other inputs of reconciliation.
         """
         related, plain = self._related, dict[bytes, dict[bytes, Overrides]]()
-        linked = {span.otel_trace_id for spans in self._partners.linked() for span in spans}
+        linked = self._linked_traces()
         for trace_id, new in self._new.items():
             if trace_id in linked or not related.outline_suffices(trace_id):
                 continue
@@ -205,6 +189,18 @@ class IncomingRows:
             if overrides is not None:
                 plain[trace_id] = overrides
         return plain
+
+    def _linked_traces(self) -> set[bytes]:
+        """Return the traces with spans that may record the same call as a span of another trace."""
+        updates, rows = self._updates, [row for _, row in self._rows]
+        groups = find_linked(
+            self._connection,
+            updates.project,
+            rows,
+            updates.recent_ids,
+            only_keys_without_side=self._sources.are_one(updates.project, rows),
+        )
+        return {span.otel_trace_id for spans in groups for span in spans}
 
     def _changed_inheriting_rows(
         self, plain: Mapping[bytes, Mapping[bytes, Overrides]]

@@ -13,7 +13,6 @@ from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.events import save_parts
 from pulse_storage.sql.tables.projects import project_key
 from pulse_storage.sql.tables.rollups import RollupDelta, UsageKeys
-from pulse_storage.sql.tables.watermarks import read_watermarks
 from pulse_storage.sql.writing.incoming_rows import IncomingRow, IncomingRows, Outcome
 from pulse_storage.sql.writing.recent_ids import RecentIds
 from pulse_storage.sql.writing.related_spans import LargeTraces, RelatedSpans
@@ -82,14 +81,15 @@ class Ingest:
         if project is None:
             return IngestResult(rejected=tuple((i, _NO_PROJECT) for i in range(len(parts))))
         self._lock((project, part.otel_trace_id, None, None) for part in parts)
-        marks = read_watermarks(self._connection, project)
+        delta = RollupDelta()
+        updates = self._row_updates(project, delta)
+        marks = updates.marks
         refused = [
             (i, reason) for i, part in enumerate(parts) if (reason := marks.event_refusal(part.order[0]))
         ]
         taken = sorted(set(range(len(parts))) - {i for i, _ in refused})
         result, spans = save_parts(self._connection, project, [parts[i] for i in taken], assemble)
-        delta = RollupDelta()
-        self._row_updates(project, delta).revise(spans)
+        updates.revise(spans)
         delta.write(self._connection)
         rejected = [(taken[i], reason) for i, reason in result.rejected]
         return replace(result, rejected=tuple(sorted(rejected + refused)))
@@ -132,21 +132,20 @@ class Ingest:
         for index, incoming_row in enumerate(incoming):
             by_project.setdefault(incoming_row.row.project_id, []).append(index)
         delta = RollupDelta()
-        taken: list[tuple[Sequence[int], IncomingRows]] = []
+        projects: list[IncomingRows] = []
         # In one order, so that processes do not wait for each other.
         for project_id, indexes in sorted(by_project.items()):
             project = self._project(project_id)
-            if project is not None:
-                some = [incoming[i] for i in indexes]
-                taken.append((indexes, self._incoming(project, delta, some)))
-        for _, project_rows in taken:
-            project_rows.request_outlines()
-        for _, project_rows in taken:
-            project_rows.assign_ids()
-        for indexes, project_rows in taken:
-            for index, outcome in zip(indexes, project_rows.deduplicate(), strict=True):
+            if project is None:
+                continue
+            rows = IncomingRows(
+                self._row_updates(project, delta), self._sources, [incoming[i] for i in indexes]
+            )
+            for index, outcome in zip(indexes, rows.deduplicate(), strict=True):
                 outcomes[index] = outcome
-        self._write([each for _, each in taken if each.new_rows])
+            if rows.new_rows:
+                projects.append(rows)
+        self._write(projects)
         delta.write(self._connection)
         return outcomes
 
@@ -160,15 +159,12 @@ class Ingest:
         for each in projects:
             bodies += each.bodies(first)
             first += each.new_rows
-        # No statement can run while rows go out, so what they need is asked for before.
+        # No statement can run during COPY, so the usage keys are read before.
         usage_keys = self._usage_keys.keys(facts)
         rows = (values for each in projects for values in each.insert_values(usage_keys))
         self._connection.dialect.insert(self._connection, rows, bodies)
         for each in projects:
             each.update_stored()
-
-    def _incoming(self, project: int, delta: RollupDelta, incoming: Sequence[IncomingRow]) -> IncomingRows:
-        return IncomingRows(self._row_updates(project, delta), self._sources, incoming)
 
     def _row_updates(self, project: int, delta: RollupDelta) -> RowUpdates:
         related = RelatedSpans(self._connection, project, self._large_traces)

@@ -35,24 +35,15 @@ _MAX_INHERITED_OWN_CHARS = 80
 _NOTHING_INHERITED: Overrides = {}
 
 
-def request_outlines(
-    connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
-) -> Iterable[Values]:
-    """Request the outlines of the stored spans of some traces; about `limit` per trace at most.
-
-    `parse_outlines` reads what is answered.
-    """
+def read_outlines(
+    connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int, frozen_before_ns: int
+) -> dict[bytes, dict[bytes, Outline]]:
+    """Return the outlines of stored spans by trace and span id; about `limit` per trace at most."""
+    found: dict[bytes, dict[bytes, Outline]] = {}
     if not trace_ids:
-        return ()
+        return found
     dialect = connection.dialect
     columns = ", ".join((*_COLUMNS, dialect.row_key[-1]))
-    return dialect.some_of_traces(connection, columns, project, trace_ids, limit)
-
-
-def parse_outlines(answer: Iterable[Values], frozen_before_ns: int) -> dict[bytes, dict[bytes, Outline]]:
-    """Return the requested outlines by trace and span id."""
-    found: dict[bytes, dict[bytes, Outline]] = {}
-    rows = answer
     for (
         trace_id,
         span_id,
@@ -66,7 +57,7 @@ def parse_outlines(answer: Iterable[Values], frozen_before_ns: int) -> dict[byte
         own_json,
         closer,
         row,
-    ) in rows:
+    ) in dialect.some_of_traces(connection, columns, project, trace_ids, limit):
         session_id, user_id, tags, environment = shown
         own: InheritedValues = (session_id, user_id, tags_tuple(tags) or None, environment)
         overrides: Overrides | None = _NOTHING_INHERITED

@@ -8,7 +8,7 @@ from pulse_storage.reconciliation.partner_keys import RESPONSE_ID_CHARS, slots_o
 from pulse_storage.reconciliation.skeletons import Skeleton
 from pulse_storage.rows import SpanRow
 from pulse_storage.sql.connection import Connection
-from pulse_storage.sql.tables.partners import request_response_ends
+from pulse_storage.sql.tables.partners import read_response_ends
 
 #: The bound of the memory: about 100 bytes per id or slot.
 _MAX_ENTRIES = 100_000
@@ -75,8 +75,8 @@ class RecentIds:
             ids.add(response_id[-RESPONSE_ID_CHARS:])
 
     def _read(self, project: int, slot: int) -> set[str] | None:
-        rows = request_response_ends(self._connection, project, slot, _MAX_READ_IDS + 1).fetchall()
-        ends = None if len(rows) > _MAX_READ_IDS else {end for (end,) in rows}
+        found = read_response_ends(self._connection, project, slot, _MAX_READ_IDS + 1)
+        ends = None if len(found) > _MAX_READ_IDS else set(found)
         self._slots[project][slot] = ends
         self._entries += 1 + len(ends or ())
         return ends

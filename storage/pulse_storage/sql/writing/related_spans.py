@@ -9,16 +9,16 @@ from pulse_storage.reconciliation.inheritance import MAX_AGREEING_SPANS, Outline
 from pulse_storage.reconciliation.partners import linked_spans, partner_span
 from pulse_storage.reconciliation.reconcile import Verdict, reconcile
 from pulse_storage.reconciliation.skeletons import ContentSkeleton, ReconcileInputs, Skeleton, SpanKey
-from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.tables.events import contents_in_traces, request_contents
+from pulse_storage.sql.connection import Connection
+from pulse_storage.sql.tables.events import contents_in_traces, has_contents
 from pulse_storage.sql.tables.spans import (
     StoredSpan,
     stored_in_trace,
     stored_in_traces,
 )
 from pulse_storage.sql.writing.ancestry import stored_among
-from pulse_storage.sql.writing.outlines import parse_outlines, request_outlines
-from pulse_storage.sql.writing.partners import Partners
+from pulse_storage.sql.writing.outlines import read_outlines
+from pulse_storage.sql.writing.partners import find_linked
 from pulse_storage.sql.writing.subtrees import Subtrees
 
 #: Of a trace with more stored spans only subtrees are loaded.
@@ -65,31 +65,24 @@ class RelatedSpans:
         self.stored: dict[bytes, dict[bytes, StoredSpan]] = {}
         #: Content from log events of the loaded traces, by trace; its spans need not be stored yet.
         self.contents: dict[bytes, list[ContentSkeleton]] = {}
-        self._contents = request_contents(connection, project)
         self._connection = connection
         self._project = project
         self._known_large = large
-        self._outlines: Iterable[Values] = ()
         self._outlined: set[bytes] = set()
         self._sought: set[bytes] = set()
         self._stored_in_large: dict[bytes, set[bytes]] = {}
         #: The traces of which only subtrees are loaded.
         self.large: set[bytes] = set()
         self.subtrees = Subtrees(connection, project, self.stored)
-        self._partners = Partners(connection, project)
         #: The keys of the spans whose partners were looked up.
         self._with_partners: set[SpanKey] = set()
 
-    def request_outlines(self, trace_ids: Sequence[bytes]) -> None:
-        """Request the outlines of the stored spans of these traces."""
+    def read_outlines(self, trace_ids: Sequence[bytes], frozen_before_ns: int) -> None:
+        """Read the outlines of the stored spans of these traces, and note the traces that are too large."""
         limit = _MAX_TRACE_SPANS + 1
-        self._outlines = request_outlines(self._connection, self._project, self._taken_up(trace_ids), limit)
+        traces = self._taken_up(trace_ids)
+        self.outlines = read_outlines(self._connection, self._project, traces, limit, frozen_before_ns)
         self._outlined.update(trace_ids)
-
-    def read_outlines(self, frozen_before_ns: int) -> None:
-        """Read the outlines that `request_outlines` requested, and note the traces that are too large."""
-        limit = _MAX_TRACE_SPANS + 1
-        self.outlines = parse_outlines(self._outlines, frozen_before_ns)
         for trace_id in [id for id, trace in self.outlines.items() if len(trace) >= limit]:
             self._note_large(trace_id)
             del self.outlines[trace_id]
@@ -120,7 +113,7 @@ class RelatedSpans:
 
     @cached_property
     def _has_contents(self) -> bool:
-        return bool(self._contents.get)
+        return has_contents(self._connection, self._project)
 
     def _small_of(self, trace_ids: Sequence[bytes]) -> list[bytes]:
         """Return the traces that have stored spans but are not large."""
@@ -202,10 +195,9 @@ class RelatedSpans:
         while waiting and loaded < _MAX_PARTNER_SPANS:
             unknown = [span for span in waiting if span.key not in self._with_partners]
             self._with_partners.update(span.key for span in unknown)
-            self._partners.request(unknown)
             found = dict.fromkeys(
                 (span.otel_trace_id, span.otel_span_id)
-                for linked in self._partners.linked()
+                for linked in find_linked(self._connection, self._project, unknown)
                 for span in linked
             )
             more = self._load_partners([key for key in found if not self.has_loaded(*key)])

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
 
 from pulse_storage.latency import latency_bucket
 from pulse_storage.reconciliation.inheritance import INHERITED
 from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
-from pulse_storage.retention import Watermarks
 from pulse_storage.rows import SpanRow
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.rollups import Facts, RollupDelta, UsageKeys
@@ -21,7 +19,7 @@ from pulse_storage.sql.tables.spans import (
     update_inherited,
     update_values,
 )
-from pulse_storage.sql.tables.watermarks import parse_watermarks, request_watermarks
+from pulse_storage.sql.tables.watermarks import read_watermarks
 from pulse_storage.sql.writing.recent_ids import RecentIds
 from pulse_storage.sql.writing.related_spans import RelatedSpans
 
@@ -40,19 +38,14 @@ class RowUpdates:
     ) -> None:
         self.connection = connection
         self.project = project
-        self._marks = request_watermarks(connection, project)
+        #: What retention allows; it also has the epoch of the usage keys.
+        self.marks = read_watermarks(connection, project)
+        usage_keys.see_epoch(project, self.marks.usage_epoch)
         #: The stored spans whose rows may change.
         self.related = related
         self.usage_keys = usage_keys
         self.recent_ids = recent_ids
         self._delta = delta
-
-    @cached_property
-    def marks(self) -> Watermarks:
-        """Return what the project's marks allow. Read them before `usage_keys` is used."""
-        marks = parse_watermarks(self._marks)
-        self.usage_keys.see_epoch(self.project, marks.usage_epoch)
-        return marks
 
     def revise(self, spans: Sequence[SpanKey]) -> None:
         """Reconcile the traces of these spans after a change of log-event content, and update their rows."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pulse_storage.rows import SpanRow
-from pulse_storage.sql.connection import Connection, Cursor
+from pulse_storage.sql.connection import Connection
 
 #: `projects.only_source` of a project without calls.
 _NONE_YET = ""
@@ -35,18 +35,12 @@ class CallSources:
         """Return False if the project is known to have one source only; runs no query."""
         return self._only.get(project) is None
 
-    def request(self, project: int) -> Cursor | None:
-        """Request `projects.only_source` of a project; return None if several sources are known."""
-        if project in self._only and self._only[project] is None:
-            return None
-        return self._connection.execute("SELECT only_source FROM projects WHERE key = ?", (project,))
-
-    def are_one(self, project: int, rows: Iterable[SpanRow], answer: Cursor | None) -> bool:
-        """Return whether these rows and all stored calls are of one source; note it if they are the first."""
-        if answer is None:
+    def are_one(self, project: int, rows: Iterable[SpanRow]) -> bool:
+        """Return True if these rows and all stored calls have one source; note it if they are the first."""
+        if self._only.get(project, _NONE_YET) is None:
             return False
         had_locks = self.may_be_several(project)
-        stored = answer.get
+        stored = self._connection.execute("SELECT only_source FROM projects WHERE key = ?", (project,)).get
         sources = {_source(row) for row in rows if row.model_call}
         if stored is not None and sources <= {stored}:
             if sources:
