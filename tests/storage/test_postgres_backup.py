@@ -32,10 +32,12 @@ def test_a_store_in_use_is_dumped_and_restored_as_a_whole(
     rows = corpus(4)
     assert storage.submit(rows, keep_all=True).result(timeout=30).stored == len(rows)
     target = tmp_path / "copy.dump"
-    assert PostgresEngine().back_up(url, target, replace=False, note=_nobody) == target.stat().st_size
+    assert (
+        PostgresEngine().back_up(url, target, replace=False, note=_ignore_progress) == target.stat().st_size
+    )
     assert stat.S_IMODE(target.stat().st_mode) == 0o600
     with pytest.raises(StoreUnusable, match="it exists; choose another name, or use --force"):
-        PostgresEngine().back_up(url, target, replace=False, note=_nobody)
+        PostgresEngine().back_up(url, target, replace=False, note=_ignore_progress)
     assert [path.name for path in tmp_path.iterdir()] == ["copy.dump"]
     # What comes after it is not in it.
     late = span(9_000)
@@ -67,13 +69,13 @@ def _skip_without_programs_for(server: Server) -> None:
             pytest.skip(f"{said.strip()} is older than the server ({number})")
 
 
-def test_without_pg_dump_the_mend_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_error_without_pg_dump_names_the_fix(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(
         StoreUnusable, match=r"pg_dump is not on the path; install .* pulse copy DATABASE_URL"
     ):
         PostgresEngine().back_up(
-            "postgresql://u:secret@localhost/pulse", tmp_path / "f", replace=False, note=_nobody
+            "postgresql://u:secret@localhost/pulse", tmp_path / "f", replace=False, note=_ignore_progress
         )
 
 
@@ -91,7 +93,7 @@ def test_the_password_is_on_no_command_line_and_in_no_error(
             "postgresql://u:s%3Ae%2Fc%20ret@db:5/pulse?sslmode=disable",
             tmp_path / "f",
             replace=False,
-            note=_nobody,
+            note=_ignore_progress,
         )
     assert "--dbname=postgresql://u@db:5/pulse?sslmode=disable" in str(failed.value)
     assert "unset" not in str(failed.value)
@@ -101,8 +103,10 @@ def test_the_password_is_on_no_command_line_and_in_no_error(
 
 def test_restoring_says_how_it_is_done(tmp_path: Path) -> None:
     with pytest.raises(StoreUnusable, match="pg_restore"):
-        PostgresEngine().restore(tmp_path / "f", "postgresql://localhost/pulse", replace=True, note=_nobody)
+        PostgresEngine().restore(
+            tmp_path / "f", "postgresql://localhost/pulse", replace=True, note=_ignore_progress
+        )
 
 
-def _nobody(_done: int, _whole: int) -> None:
-    """Nobody wants to know."""
+def _ignore_progress(_done: int, _whole: int) -> None:
+    """Do nothing."""

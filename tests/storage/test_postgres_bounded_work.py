@@ -73,7 +73,7 @@ def explained(url: str) -> Iterator[_Explained]:
 
 
 @pytest.mark.parametrize("of", ["sizes", "spans"])
-def test_a_trace_is_found_by_its_index_beside_a_large_one(explained: _Explained, of: str) -> None:
+def test_trace_is_found_by_its_index_in_a_partition_with_a_large_one(explained: _Explained, of: str) -> None:
     connection, traces = cast("Connection", explained), [number.to_bytes(16, "big") for number in (10_000, 8)]
     if of == "sizes":
         assert explained.dialect.trace_sizes(connection, 1, traces, 501) == [(traces[0], 1)]

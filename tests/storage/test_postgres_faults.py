@@ -84,7 +84,7 @@ def test_a_connection_that_is_cut_anywhere_loses_and_doubles_nothing(server: Ser
     recount(lambda sql: execute(url, sql))
 
 
-def test_a_server_that_stands_still_is_told_and_what_waited_is_stored(
+def test_hanging_server_is_reported_and_waiting_rows_are_stored(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = server.store("stopped")
@@ -147,9 +147,7 @@ def test_a_row_that_no_sum_can_hold_harms_no_neighbour(server: Server) -> None:
     recount(lambda sql: execute(url, sql))
 
 
-def test_a_table_that_somebody_locks_is_waited_for_only_so_long(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_wait_for_a_locked_table_is_bounded(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     url = server.store("locked")
     monkeypatch.setattr(database, "_SETTINGS", "synchronous_commit = on; lock_timeout = 100")
 
@@ -166,8 +164,8 @@ def test_a_table_that_somebody_locks_is_waited_for_only_so_long(
     recount(lambda sql: execute(url, sql))
 
 
-def test_a_trace_that_somebody_stores_can_be_read_and_explained(server: Server) -> None:
-    url = server.store("stored_by_somebody")
+def test_trace_that_another_process_stores_can_be_read_and_explained(server: Server) -> None:
+    url = server.store("stored_by_another")
     call = span(1, partner_key="p:1", provider_request_id="1")
 
     async def use() -> None:

@@ -54,7 +54,7 @@ def test_processes_that_start_at_once_agree(server: Server) -> None:
 def test_kill_9_in_the_middle_leaves_nothing_and_the_next_one_goes_on(server: Server) -> None:
     url = _database(server, "killed")
     with psycopg.connect(url) as other:
-        # Whoever makes a table of this name waits for this transaction, halfway through the schema.
+        # Another process that creates this table waits for this transaction, halfway through the schema.
         other.execute("CREATE TABLE leases (name text)")
         process = _applying(url)
         waiting = (

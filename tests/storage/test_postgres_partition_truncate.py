@@ -77,8 +77,8 @@ async def _filled(server: Server, name: str, *more: SpanRow) -> tuple[str, Store
 
 
 @contextlib.contextmanager
-def _read_by_somebody(url: str) -> Generator[None]:
-    """Somebody's transaction uses all partitions, so that none can be locked."""
+def _read_by_another_process(url: str) -> Generator[None]:
+    """Keep a transaction open that uses all partitions, so that none can be locked."""
     with psycopg.connect(url) as connection:
         connection.execute("LOCK TABLE spans, span_bodies IN ACCESS SHARE MODE")
         yield
@@ -129,7 +129,7 @@ def test_what_goes_at_once_leaves_what_steps_leave(
     async def done(*, at_once: bool) -> tuple[tuple[object, tuple[object, ...]], int]:
         url, storage = await _filled(server, f"{name}_{'whole' if at_once else 'steps'}")
         files = execute(url, _OLD)
-        with contextlib.nullcontext() if at_once else _read_by_somebody(url):
+        with contextlib.nullcontext() if at_once else _read_by_another_process(url):
             reports = await _run(storage, (policy, policy))
         renewed = len(set(files) - set(execute(url, _OLD)))
         dropped = [(report.rows, report.contents, report.size_bytes) for report in reports]
@@ -156,7 +156,7 @@ def test_what_goes_at_once_leaves_what_steps_leave(
         ("longer", [_DAY, RetentionPolicy(rows_days=20)], {}),
     ],
 )
-def test_what_somebody_keeps_prevents_it(
+def test_exempt_rows_prevent_truncation(
     server: Server, name: str, policies: Sequence[RetentionPolicy], more: dict[str, object]
 ) -> None:
     async def done() -> None:
@@ -210,7 +210,7 @@ def test_what_steps_have_emptied_gives_its_space_back_once_it_is_over(
 
 def test_spans_that_arrive_meanwhile_are_stored_or_refused(server: Server) -> None:
     async def done() -> None:
-        url, storage = await _filled(server, "beside")
+        url, storage = await _filled(server, "neighbours")
         for each in _ALL:
             await storage.set_retention_policy(each.id, _DAY)
         query = AnalyticsQuery(from_ns=_BASE_NS - 5 * DAY_NS, before_ns=_NOW_NS + DAY_NS)

@@ -106,7 +106,7 @@ def _partitions(plan: str) -> set[str]:
 
 
 def _conditions(plan: str) -> dict[str, set[str]]:
-    """By the index that is used: what it is told to look for in the partitions that hold a week of rows.
+    """Return, by index, the conditions with which it is scanned in partitions with a week of rows.
 
     Of one that began yesterday each index would do.
     """

@@ -166,7 +166,7 @@ def test_a_server_that_crashes_under_load_loses_nothing_acknowledged(server: Ser
     recount(lambda sql: execute(url, sql))
 
 
-def test_a_server_that_is_away_is_told_at_once_and_found_again(server: Server) -> None:
+def test_stopped_server_is_reported_at_once_and_used_after_its_start(server: Server) -> None:
     url = server.store("away")
 
     async def use() -> None:
@@ -189,7 +189,7 @@ def test_a_server_that_is_away_is_told_at_once_and_found_again(server: Server) -
     asyncio.run(use())
 
 
-def test_partitions_are_made_beside_rows_that_lie_there_already(server: Server) -> None:
+def test_partitions_are_created_for_stored_rows(server: Server) -> None:
     url = server.store("parted")
     rows = [
         span(number, start_ns=NOON_NS + number * 10 * DAY_NS, request_body=pack(b"{}"))

@@ -151,7 +151,7 @@ def _command(connection: PostgresConnection) -> None:
 
 
 @pytest.mark.parametrize("use", [_alone, _behind_a_command, _command])
-def test_a_connection_that_the_server_ended_is_told_of_as_lost(
+def test_connection_that_the_server_ended_is_reported_as_lost(
     server: Server, connection: PostgresConnection, use: Callable[[PostgresConnection], None]
 ) -> None:
     connection.begin_reading(_SETTINGS)

@@ -84,7 +84,7 @@ def test_journal_mode_that_was_not_taken_is_refused() -> None:
         "sqlite:pulse.db",
     ],
 )
-def test_url_that_names_no_file_is_refused_with_the_mend(url: str) -> None:
+def test_url_without_a_file_is_refused_with_the_fix(url: str) -> None:
     with pytest.raises(StoreUnusable, match="sqlite:///PATH"):
         open_storage(url)
 
@@ -103,7 +103,7 @@ def test_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> N
     assert path.read_bytes() == b"dear diary " * 1000
 
 
-async def test_emptied_file_beside_a_log_is_refused_and_left_alone(tmp_path: Path) -> None:
+async def test_empty_file_with_a_log_is_refused_and_not_changed(tmp_path: Path) -> None:
     path, log = tmp_path / "pulse.db", tmp_path / "pulse.db-wal"
     storage = await _open(tmp_path)
     await storage.ingest([span(1)])
@@ -129,7 +129,7 @@ async def test_a_file_of_an_older_version_keeps_its_page_size(tmp_path: Path) ->
     connection.close()
 
 
-async def test_damaged_page_is_told_not_hidden(tmp_path: Path) -> None:
+async def test_damaged_page_raises(tmp_path: Path) -> None:
     storage = await _open(tmp_path)
     await storage.ingest([span(number, metadata="x" * 3000) for number in range(1, 1001)])
     await storage.close()
@@ -177,7 +177,7 @@ async def test_two_stores_on_one_file_take_turns(tmp_path: Path) -> None:
     await two.close()
 
 
-async def test_log_is_copied_and_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_wal_is_checkpointed_and_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "WAL_BYTES", 1 << 18)
     storage = await _open(tmp_path)
     for number in range(1, 200):

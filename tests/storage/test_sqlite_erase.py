@@ -1,4 +1,4 @@
-"""What the bytes of a SQLite store still tell after an erasure, and what becomes of its free space."""
+"""Bytes of a SQLite store after an erasure, and its free space."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ async def test_log_is_bounded_even_if_no_read_ever_ends_within_a_moment(
     assert longest < 18 * _WAL_BYTES
 
 
-async def test_log_is_begun_anew_in_a_moment_in_which_reads_are_held_back(
+async def test_wal_is_restarted_while_reads_are_blocked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(database, "_IMPATIENT_S", 60)

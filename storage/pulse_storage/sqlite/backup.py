@@ -74,7 +74,7 @@ def _copy(source: Path, partial: Path, note: NoteBytes) -> None:
     reader = open_reader(source)
     target = cast("_Target", apsw.Connection(str(partial)))
     try:
-        # The open transaction holds the snapshot, so that writers do not make the copy begin anew.
+        # The open transaction keeps the snapshot, so that writes do not restart the copy.
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         page_bytes = int(str(reader.pragma("page_size")))
@@ -85,7 +85,7 @@ def _copy(source: Path, partial: Path, note: NoteBytes) -> None:
                 note(done * page_bytes, backup.page_count * page_bytes)
         finally:
             backup.finish()
-        # A copy without a log beside it is one file, and can be read where nothing may be written.
+        # A copy without a WAL is one file, and is readable in a read-only directory.
         target.pragma("journal_mode", "DELETE")
         found = target.pragma("integrity_check", 1)
         if found != "ok":
@@ -102,7 +102,7 @@ def _set_aside(target: Path) -> Path:
     connection = cast("ApswConnection", apsw.Connection(str(target)))
     try:
         connection.set_busy_timeout(BUSY_TIMEOUT_MS // 10)
-        # In this mode SQLite shares the file with nobody; closing it then takes the log into the file.
+        # In this mode no other process can open the file; closing it checkpoints the WAL into the file.
         connection.pragma("locking_mode", "EXCLUSIVE")
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("COMMIT")
@@ -118,9 +118,9 @@ def _set_aside(target: Path) -> Path:
     aside = target.with_name(f"{target.name}.replaced-{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}")
     aside.hardlink_to(target)
     for suffix in ("-wal", "-shm"):
-        beside = target.with_name(target.name + suffix)
-        if beside.exists():
-            beside.rename(aside.with_name(aside.name + suffix))
+        log = target.with_name(target.name + suffix)
+        if log.exists():
+            log.rename(aside.with_name(aside.name + suffix))
     return aside
 
 

@@ -28,7 +28,7 @@ BUSY_TIMEOUT_MS = 10_000
 WAL_BYTES = 64 * _MIB
 _WRITER_CACHE_KIB = 48 * 1024
 _READER_CACHE_KIB = 24 * 1024
-#: "PULS": tells our files from other programs'.
+#: "PULS": the application id of files of Pulse.
 APPLICATION_ID = 0x50554C53
 
 
@@ -184,8 +184,8 @@ def _refuse_orphaned_log(path: Path) -> None:
     log = path.with_name(path.name + "-wal")
     if path.stat().st_size == 0 and log.exists() and log.stat().st_size > 0:
         raise StoreUnusable(
-            f"cannot use {path}: it is empty, but {log.name} beside it holds data; "
-            "restore a backup, or move both files away to start anew"
+            f"cannot use {path}: it is empty, but {log.name} in the same folder contains data; "
+            "restore a backup, or move both files away to start with an empty store"
         )
 
 

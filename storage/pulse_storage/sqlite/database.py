@@ -27,11 +27,11 @@ from pulse_storage.sqlite.connection import (
 from pulse_storage.sqlite.gate import ReadGate
 
 _Result = TypeVar("_Result")
-#: Reads that overlap keep SQLite from beginning the log anew. When it is so many times its usual length, new
-#: ones are held back for a moment, in which most of the others end.
+#: Overlapping reads keep SQLite from restarting the WAL. At this many times its usual length, new
+#: reads wait for a moment, in which most reads in progress end.
 _LONG_LOG = 4
 _IMPATIENT_S = 0.5
-#: When it is so long, they are held back until all others have ended: those are cut short after ten seconds.
+#: At this length new reads wait until all reads in progress have ended, which takes ten seconds at most.
 _LONGEST_LOG = 16
 _PATIENT_S = 15.0
 #: Free pages are given back 4 MiB at a time, while they are more than a twentieth of the file.
@@ -140,12 +140,12 @@ class SqliteDatabase:
         return True
 
     def tidy(self) -> None:
-        """Copy the log into the file each time it has grown by its usual length.
+        """Checkpoint the WAL each time it has grown by its usual length.
 
-        SQLite then begins it anew by itself, unless there is a reader at every moment.
+        SQLite then restarts the WAL itself, unless there are readers at all times.
         """
         if self._log_pages < self._copied_pages:
-            # It was copied as a whole, and has begun again.
+            # It was checkpointed completely and restarted.
             self._copied_pages = 0
         if (self._log_pages - self._copied_pages) * self._page_bytes < WAL_BYTES:
             return
@@ -153,16 +153,16 @@ class SqliteDatabase:
         self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         lengths = self._log_pages * self._page_bytes // WAL_BYTES
         if lengths >= _LONG_LOG:
-            with self._gate.shut(_PATIENT_S if lengths >= _LONGEST_LOG else _IMPATIENT_S) as nobody_reads:
-                if nobody_reads:
-                    self._begin_log_anew()
+            with self._gate.shut(_PATIENT_S if lengths >= _LONGEST_LOG else _IMPATIENT_S) as no_reader:
+                if no_reader:
+                    self._restart_wal()
 
-    def _begin_log_anew(self) -> None:
+    def _restart_wal(self) -> None:
         with self._impatient():
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_RESTART)
 
     def failure(self, error: Exception) -> StorageError:
-        """Our words for an error; a suspect connection is replaced."""
+        """Convert an error to a StorageError; replace the connection if it may be unusable."""
         if isinstance(error, _SUSPECT):
             try:
                 self._reopen()

@@ -23,7 +23,7 @@ from pulse_storage.sql.reading.scan import matching_rows
 def page_of_found(
     connection: Connection, project: int, project_id: str, where: TraceFilter, text: str, page: Page
 ) -> TracePage:
-    """Return rows whose content contains a text, as far as the budget allows. Raises InvalidCursor."""
+    """Return rows whose content contains a text, within the budget. Raises InvalidCursor."""
     after = None if page.cursor is None else decode_cursor(page.cursor)
     search = _Search(connection, project, text, page.budget)
     found: list[TraceRecord] = []
