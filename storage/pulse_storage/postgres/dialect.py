@@ -200,7 +200,7 @@ class PostgresDialect:
 
     def sanitized(self, row: SpanRow) -> SpanRow:
         """See SqlDialect: PostgreSQL has no text with NUL."""
-        return row._replace(**{name: _mended(value) for name, value in row._asdict().items()})
+        return row._replace(**{name: _without_nul(value) for name, value in row._asdict().items()})
 
     def trace_sizes(
         self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
@@ -291,9 +291,9 @@ def _columns(rows: Sequence[tuple[int, ...]]) -> list[SqlValue]:
     return [bigints(column) for column in zip(*rows, strict=True)]
 
 
-def _mended(value: object) -> object:
+def _without_nul(value: object) -> object:
     if isinstance(value, str):
         return value.replace("\x00", "\ufffd")
     if isinstance(value, tuple):
-        return tuple(map(_mended, cast("tuple[object, ...]", value)))
+        return tuple(map(_without_nul, cast("tuple[object, ...]", value)))
     return value

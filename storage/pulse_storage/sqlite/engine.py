@@ -1,4 +1,4 @@
-"""SQLite as an engine: stores named by `sqlite:///PATH`."""
+"""The engine of stores with URLs `sqlite:///PATH`: open, migrate, back up, restore, and warnings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pool of threads with a read-only connection each, so that no query blocks the event loop."""
+"""A pool of threads that read SQLite, with a read-only connection each."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ _STEPS_BETWEEN_LOOKS = 10_000
 
 
 class SqliteReaders:
-    """Runs reads, each on one snapshot of the store, for so many seconds at most.
+    """Runs reads, each on one snapshot of the store, for at most `max_read_s` seconds.
 
-    A reader that stays would keep the log from being reset, which would grow and in the end fill the disk.
+    A longer read would block the WAL reset: the WAL would grow until the disk is full.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class SqliteReaders:
         self._opened: list[ApswConnection] = []
 
     async def run(self, read: Callable[[ApswConnection], _Result]) -> _Result:
-        """What `read` answers. Raises StoreUnavailable, which is QueryTooSlow when it takes too long."""
+        """Run `read` and return its result. Raises StoreUnavailable; after `max_read_s`, QueryTooSlow."""
         return await self._threads.run(lambda: self._run_in_gate(read))
 
     def close(self) -> None:
-        """Cut short the reads that run, then close their connections. Blocks for a moment."""
+        """Cancel running reads, then close their connections. Blocks until their threads have ended."""
         self._closing = True
         self._threads.close()
         while self._opened:

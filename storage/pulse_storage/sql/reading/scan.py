@@ -96,7 +96,7 @@ def batches(
 
     `first` is the number of entries in the first batch; later ones are larger.
     """
-    if whole or _index_tells_all(where):
+    if whole or _matches_whole_index(where):
         yield after, None
         return
     index = connection.dialect.indexed_by(index_for(where))
@@ -140,7 +140,7 @@ def _add_batch(conditions: Conditions, order: Order, after: bytes | None, end: b
         conditions.add(up_to, end)
 
 
-def _index_tells_all(where: TraceFilter) -> bool:
+def _matches_whole_index(where: TraceFilter) -> bool:
     """Whether every entry of the index matches, or the filter selects one trace."""
     if where.from_ns is not None or where.before_ns is not None:
         where = replace(where, from_ns=None, before_ns=None)

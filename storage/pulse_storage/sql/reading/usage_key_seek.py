@@ -81,7 +81,7 @@ def _merged_rows(
     page: Page,
     after: bytes | None,
 ) -> Iterator[tuple[bytes, Values | None]]:
-    """Merge the ids of one cursor per key, each read only as far as needed, then read the rows of a page.
+    """Merge the ids of one cursor per key, each read only as long as needed, then read the rows of a page.
 
     Ids come from the index alone: it has no start times, so rows outside the time range are skipped later.
     """
