@@ -205,8 +205,10 @@ class PostgresDialect:
     def trace_sizes(
         self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> list[tuple[bytes, int]]:
-        """See SqlDialect. A lateral join seeks each trace: with an array the planner depends on statistics,
-        which a new partition lacks, and may read the whole index of the project.
+        """See SqlDialect. A lateral join seeks each trace.
+
+        With an array the planner depends on statistics, which a new partition lacks, and may read the whole
+        index of the project.
         """
         rows = connection.execute(
             "SELECT trace_id, size FROM unnest(?::bytea[]) AS wanted (trace_id) CROSS JOIN LATERAL"

@@ -243,3 +243,8 @@ class SqlDialect(Protocol):
     def add_calls(self, connection: Connection, calls: Sequence[tuple[int, int]]) -> None:
         """Add to `usage_keys.calls`. Each item is a key and the number to add, in the order of keys."""
         ...
+
+
+def row_condition(dialect: SqlDialect) -> str:
+    """Return the SQL condition that selects one row by the values of `SqlDialect.row_key`."""
+    return " AND ".join(f"{column} = ?" for column in dialect.row_key)

@@ -8,7 +8,7 @@ from typing import cast
 from pulse_storage.content.documents import SharedDocument, pack_document
 from pulse_storage.content.references import is_reference
 from pulse_storage.copying import KeyFacts, RawBodies, RawRow
-from pulse_storage.sql.connection import Connection, SqlValue, Values
+from pulse_storage.sql.connection import Connection, SqlValue, Values, row_condition
 from pulse_storage.sql.copy.expired_sums import facts_of
 from pulse_storage.sql.tables.blocks import read_document, save_documents
 from pulse_storage.sql.tables.garbage import note_content_of
@@ -137,9 +137,9 @@ def _delete(connection: Connection, project: int, rows: Sequence[RawRow]) -> Non
         ).fetchone()
         if row_key is not None:
             note_content_of(connection, project, [row_key])
-            named = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
+            where = row_condition(connection.dialect)
             for table in ("span_bodies", "spans"):
-                connection.execute(f"DELETE FROM {table} WHERE {named}", row_key)
+                connection.execute(f"DELETE FROM {table} WHERE {where}", row_key)
 
 
 def _usage_key(usage_keys: UsageKeys, project: int, row: RawRow) -> int:

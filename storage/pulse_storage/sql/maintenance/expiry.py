@@ -7,12 +7,11 @@ from typing import NamedTuple
 
 from pulse_storage.ids import time_floor, time_of
 from pulse_storage.retention import FROZEN_NS, RetentionPolicy
-from pulse_storage.sql.connection import Connection, SqlDialect
+from pulse_storage.sql.connection import Connection, SqlDialect, row_condition
 from pulse_storage.sql.maintenance.log_events import delete_events, events_of_old_spans
 from pulse_storage.sql.maintenance.materialize import (
     HAS_PREVIEW_OVERRIDE,
     materialize_references,
-    named,
     without_previews,
 )
 from pulse_storage.sql.maintenance.row_ranges import Dropped, Range, dropped_between, next_end
@@ -146,7 +145,7 @@ def _clear_columns(connection: Connection, rows: Range) -> None:
         (*rows.bindings, HAS_PREVIEW_OVERRIDE),
     ).fetchall()
     connection.executemany(
-        f"UPDATE spans SET own = ? WHERE {named(dialect)}",
+        f"UPDATE spans SET own = ? WHERE {row_condition(dialect)}",
         [(without_previews(own), *row_key) for own, *row_key in own_values],
     )
     connection.execute(

@@ -9,7 +9,7 @@ import orjson
 
 from pulse_storage.reconciliation.skeletons import OwnValue
 from pulse_storage.retention import RetentionPolicy
-from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue, Values
+from pulse_storage.sql.connection import Connection, SqlValue, Values, row_condition
 from pulse_storage.sql.maintenance.row_ranges import exempt_rows, rows_between
 from pulse_storage.sql.tables.events import content_column
 from pulse_storage.sql.tables.spans import own_json
@@ -45,13 +45,8 @@ def materialize_references(
                 _copy_body(connection, project, row_key, source, content)
         if own is not None:
             connection.execute(
-                f"UPDATE spans SET own = ? WHERE {named(dialect)}", (without_previews(own), *row_key)
+                f"UPDATE spans SET own = ? WHERE {row_condition(dialect)}", (without_previews(own), *row_key)
             )
-
-
-def named(dialect: SqlDialect) -> str:
-    """Return the SQL condition on a row's key."""
-    return " AND ".join(f"{column} = ?" for column in dialect.row_key)
 
 
 def without_previews(own: Any) -> str | None:
@@ -79,5 +74,5 @@ def _copy_body(
             f" ON CONFLICT ({keys}) DO UPDATE SET {column} = excluded.{column}",
             (*row_key, packed),
         )
-        connection.execute(f"UPDATE spans SET {has} = TRUE WHERE {named(dialect)}", row_key)
-    connection.execute(f"UPDATE spans SET {reference} = NULL WHERE {named(dialect)}", row_key)
+        connection.execute(f"UPDATE spans SET {has} = TRUE WHERE {row_condition(dialect)}", row_key)
+    connection.execute(f"UPDATE spans SET {reference} = NULL WHERE {row_condition(dialect)}", row_key)

@@ -100,7 +100,10 @@ async def _drop_unused_keys(steps: MaintenanceSteps, lease: MaintenanceLease, pr
 
 
 def _sweep_before_ns(report: RetentionReport) -> int | None:
-    """A size cap needs the space back at once (None: all weeks); expired content is swept week by week."""
+    """Return the time by which a week must be over to be swept; None to sweep all weeks.
+
+    A size cap needs the space at once; expired content is swept week by week.
+    """
     return None if report.policy.max_mib is not None else report.plan.content_before_ns
 
 

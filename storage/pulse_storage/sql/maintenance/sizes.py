@@ -1,4 +1,4 @@
-"""How many rows and bytes a project has of each hour, and how many of them its policy would keep."""
+"""Read the number of rows and bytes of a project by hour, and the bytes that its policy would keep."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pulse_storage.sql.maintenance.row_ranges import exempt_rows, next_end, rows
 def sizes_between(
     connection: Connection, project: int, first: bytes, before: bytes, policy: RetentionPolicy, limit: int
 ) -> tuple[dict[int, HourSizes], bytes]:
-    """The sizes of the first `limit` rows with ids in a half-open range, and the id where they end."""
+    """Return the sizes by hour of the first `limit` rows in a range of ids, and the id after the last row."""
     end = next_end(connection, project, first, before, limit)
     rows, kept = rows_between(project, first, end), exempt_rows(connection.dialect, policy)
     total = connection.dialect.total
@@ -38,7 +38,7 @@ def sizes_between(
 
 
 def log_event_sizes(connection: Connection, project: int, before_ns: int) -> dict[int, HourSizes]:
-    """The bytes of log events by hour, with what they came to."""
+    """Return the bytes by hour of log events and of the content assembled from them."""
     sizes: dict[int, HourSizes] = {}
     total = connection.dialect.total
     parts = connection.execute(
@@ -61,7 +61,7 @@ def log_event_sizes(connection: Connection, project: int, before_ns: int) -> dic
 
 
 def shared_content_bytes(connection: Connection, project: int) -> dict[int, int]:
-    """The bytes of the blocks that request documents share, by week."""
+    """Return by week the bytes of the blocks that documents share."""
     rows = connection.execute(
         f"SELECT week, {connection.dialect.total('length(packed)')} FROM content_blocks"
         " WHERE project = ? GROUP BY week",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from pulse_storage.content.references import Damaged, Reference, decode, is_reference
-from pulse_storage.sql.connection import Connection, SqlValue, Values
+from pulse_storage.sql.connection import Connection, SqlValue, Values, row_condition
 
 _SHARED = ("request_body", "response_body")
 _NOTE = (
@@ -16,8 +16,7 @@ _NOTE = (
 
 def note_content_of(connection: Connection, project: int, row_keys: Iterable[Values]) -> None:
     """Record the blocks that these rows refer to. Call it before their bodies are deleted."""
-    named = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
-    select = f"SELECT {', '.join(_SHARED)} FROM span_bodies WHERE {named}"
+    select = f"SELECT {', '.join(_SHARED)} FROM span_bodies WHERE {row_condition(connection.dialect)}"
     for row_key in row_keys:
         _note(connection, project, connection.execute(select, row_key))
 

@@ -11,7 +11,7 @@ import orjson
 from pulse_storage.reconciliation.inheritance import INHERITED
 from pulse_storage.reconciliation.skeletons import OVERRIDABLE, REFERENCES, OwnValue, Skeleton
 from pulse_storage.rows import SpanRow, UnfitValue
-from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue, Values
+from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue, Values, row_condition
 from pulse_storage.sql.tables.garbage import note_content_of
 
 #: The fields of a row that equal columns: three contiguous ranges, because slices are cheap.
@@ -168,12 +168,12 @@ def inherited_values(span: StoredSpan, overrides: Mapping[str, OwnValue]) -> Val
 
 def update(connection: Connection, rows: Iterable[Values]) -> None:
     """Update rows; each item is a result of `update_values`."""
-    connection.executemany(_UPDATE + _row_named(connection.dialect), rows)
+    connection.executemany(_UPDATE + row_condition(connection.dialect), rows)
 
 
 def update_inherited(connection: Connection, rows: Iterable[Values]) -> None:
     """Update columns of `INHERITED`; each item is a result of `inherited_values`."""
-    connection.executemany(_UPDATE_INHERITED + _row_named(connection.dialect), rows)
+    connection.executemany(_UPDATE_INHERITED + row_condition(connection.dialect), rows)
 
 
 def inherit(
@@ -203,13 +203,9 @@ def inherit(
 def delete(connection: Connection, project: int, spans: Sequence[StoredSpan]) -> None:
     """Delete rows of a project with their bodies."""
     note_content_of(connection, project, [span.row_key for span in spans])
-    named = _row_named(connection.dialect)
+    where = row_condition(connection.dialect)
     for table in ("span_bodies", "spans"):
-        connection.executemany(f"DELETE FROM {table} WHERE {named}", [span.row_key for span in spans])
-
-
-def _row_named(dialect: SqlDialect) -> str:
-    return " AND ".join(f"{column} = ?" for column in dialect.row_key)
+        connection.executemany(f"DELETE FROM {table} WHERE {where}", [span.row_key for span in spans])
 
 
 def tags_json(tags: tuple[str, ...] | None) -> str | None:

@@ -12,8 +12,8 @@ from pulse_storage.reconciliation.skeletons import REFERENCES, OwnValue
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.tables.spans import own_of_inheriting_row, tags_json, tags_tuple
 
-#: What needs `reconcile`: rows with a partner key without a side (halves of streams, keys of older versions),
-#: and rows that other spans of their call have changed.
+#: True for rows that need `reconcile`: those with a partner key without a side (halves of streams, keys of
+#: older versions), and those that other spans of their call have changed.
 _NOT_PLAIN = " OR ".join(
     (
         "substr(partner_key, 1, 1) NOT IN ('<', '>')",
@@ -25,12 +25,7 @@ _COLUMNS = (
     "otel_trace_id", "otel_span_id", "parent_span_id", "start_ns", "model_call", "gen_ai",
     "provider_request_id", "scope", *INHERITED, "own", _NOT_PLAIN,
 )  # fmt: skip
-#: The columns as they are read, and the last of `SqlDialect.row_key`.
-_Row = tuple[
-    bytes, bytes, bytes | None, int, bool, bool,
-    str | None, str | None, str | None, str | None, str | None, str | None, str | None, bool, int | bytes,
-]  # fmt: skip
-#: No `own` of a row that overrides columns of `INHERITED` only is longer.
+#: The maximum length of `own` in a row that overrides columns of `INHERITED` only.
 _MAX_INHERITED_OWN_CHARS = 80
 _NOTHING_INHERITED: Overrides = {}
 

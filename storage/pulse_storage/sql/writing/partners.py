@@ -28,7 +28,7 @@ from pulse_storage.sql.tables.partners import (
 )
 from pulse_storage.sql.writing.recent_ids import RecentIds
 
-#: So many keys are looked up by one statement.
+#: The maximum number of keys per statement.
 _KEYS_A_STATEMENT = 500
 
 

@@ -1,4 +1,4 @@
-"""Deletes all data of a project within bounded transactions, one table after the other."""
+"""Delete all data of a project within bounded transactions, one table after the other."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def delete_some(connection: Connection, project: int, limit: int) -> Removed:
 
 
 def has_data(connection: Connection, project: int) -> bool:
-    """Return whether any table still has rows of the project."""
+    """Return True if any table still has rows of the project."""
     return any(
         connection.execute(f"SELECT 1 FROM {table} WHERE project = ? LIMIT 1", (project,)).fetchall()
         for table in ("spans", "span_events", *_TABLES)

@@ -54,8 +54,8 @@ class LargeTraces:
 class RelatedSpans:
     """The stored spans of the traces of new spans, and of the traces that contain their partners.
 
-    So that the work for a batch stays bounded, of a trace of more than 500 stored spans only the branches
-    of the new spans are loaded (`branches`).
+    The work for a batch is bounded: of a trace with more than 500 stored spans only the subtrees of the new
+    spans are loaded (`subtrees`).
     """
 
     def __init__(self, connection: Connection, project: int, large: LargeTraces) -> None:

@@ -1,4 +1,4 @@
-"""Removes spans of a user or session within a transaction, and what other rows had from them."""
+"""Delete spans of a user or session within a transaction, and reconcile the remaining spans again."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from pulse_storage.sql.writing.row_updates import RowUpdates
 
 
 def remove(updates: RowUpdates, keys: Sequence[SpanKey], column: str, value: str) -> Removed:
-    """Delete these spans, and what else of their traces is of this user or session.
+    """Delete these spans and all spans of their traces with this user or session; return what was deleted.
 
-    `column` is `user_id` or `session_id`. Traces go through this as a whole, since what inherits the value
-    loses it here. Other records of the same calls go too, unless they are of another user or session.
+    `column` is `user_id` or `session_id`. Remaining spans of the traces no longer inherit the value. Other
+    spans of the same calls are deleted too, unless they have another user or session.
     """
     related, connection, project = updates.related, updates.connection, updates.project
     related.load_around(keys)
@@ -36,7 +36,7 @@ def remove(updates: RowUpdates, keys: Sequence[SpanKey], column: str, value: str
 
 
 def _keys_to_delete(updates: RowUpdates, keys: Sequence[SpanKey], column: str, value: str) -> list[SpanKey]:
-    """The loaded spans to be deleted, in the order of their keys."""
+    """Return the keys of the loaded spans to delete, sorted."""
     related = updates.related
     keys_to_delete = {key for key in keys if related.has_loaded(*key)}
     whose = {stored.skeleton.key: _shown(stored, column) for stored in related.spans()}

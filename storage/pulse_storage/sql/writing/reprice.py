@@ -16,7 +16,7 @@ from pulse_storage.latency import latency_bucket
 from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, SpanReportedCost
-from pulse_storage.sql.connection import Connection, Values
+from pulse_storage.sql.connection import Connection, Values, row_condition
 from pulse_storage.sql.reading.conditions import Conditions, add_time
 from pulse_storage.sql.tables.rollups import RollupDelta
 from pulse_storage.sql.tables.spans import StoredSpan, effective_skeleton, update, update_values
@@ -129,7 +129,7 @@ class _Chunk:
             if (reported := _reported_cost(stored).reported_nano_usd) != stored.reported_cost_nano_usd:
                 reported_costs.append((reported, *stored.row_key))
         update(connection, rows)
-        where = " AND ".join(f"{column} = ?" for column in connection.dialect.row_key)
+        where = row_condition(connection.dialect)
         connection.executemany(f"UPDATE spans SET reported_cost_nano_usd = ? WHERE {where}", reported_costs)
         delta.write(connection)
 

@@ -1,7 +1,7 @@
-"""Know of each project whether all its model calls are of one scope and service: then none has a partner.
+"""Track for each project whether all its model calls have one source: the same scope and service.
 
-Spans of one scope and service never are one call with spans of other traces, but for halves of streams. So an
-application with one instrumentation pays for no look-ups and no locks of response ids.
+Spans of one source never record the same call in several traces, except halves of streams. So a project with
+one source needs no look-ups and no locks of response ids.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ _NONE_YET = ""
 
 
 class CallSources:
-    """The only source of calls of each project that has just one; kept across transactions.
+    """A cache of `projects.only_source`, kept across transactions.
 
-    The store has it too (`projects.only_source`). It changes at most twice, each time in a transaction that
-    excludes those of other processes: none of them can store a call of the old source unseen meanwhile.
+    The column changes at most twice: from no calls to one source, and from one source to several. Each time
+    the transaction excludes all other writers, so that no process stores a call by the old value.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        #: By project: the only source, or None for several. A missing project was not looked up yet.
+        #: By project: the only source, or None for several. A missing project was not read yet.
         self._only: dict[int, str | None] = {}
 
     def forget(self) -> None:
@@ -56,7 +56,7 @@ class CallSources:
 
 
 def forget_only_source(connection: Connection, project: int) -> None:
-    """Mark a project as having calls of several sources: its rows are inserted without a check of theirs."""
+    """Mark a project as having several sources. Call it when rows are inserted without `are_one`."""
     connection.execute("UPDATE projects SET only_source = NULL WHERE key = ?", (project,))
 
 
