@@ -65,11 +65,11 @@ async def test_content_is_joined_to_the_span(storage: Store, events_first: bool)
 
 
 async def test_what_the_span_says_itself_stays(storage: Store) -> None:
-    telling = span(
+    with_content = span(
         1, input_preview="own", output_preview="mine", request_body=pack(b"{}"), finish_reason="stop"
     )
-    await storage.ingest([telling])
-    await storage.ingest_events("p", [part(1, telling), part(2, telling)], assemble)
+    await storage.ingest([with_content])
+    await storage.ingest_events("p", [part(1, with_content), part(2, with_content)], assemble)
     row = await only_row(storage)
     assert (row.input_preview, row.output_text, row.finish_reason) == ("own", "mine", "stop")
     assert (row.request_body, row.response_body) == (b"{}", b"part 2")

@@ -25,7 +25,7 @@ def test_nothing_of_an_erased_user_is_left_in_the_files(tmp_path: Path) -> None:
         await storage.create_project(*project("p"))
         # In many small commits, so that pages are split and filled again.
         for start in range(1, 600, 20):
-            await storage.ingest([_telling_row(n) for n in range(start, start + 20)])
+            await storage.ingest([_row_with_content(n) for n in range(start, start + 20)])
         ordered = await storage.order_erasure("p", "user_id", "user-SECRETNAME")
         assert b"SECRETNAME" in b"".join(_contents(tmp_path))
         done = await storage.maintenance.erase(ordered)
@@ -65,7 +65,7 @@ def test_free_space_is_given_back_and_an_old_file_after_it_was_rewritten_once(tm
     connection.close()
 
 
-def _telling_row(number: int) -> SpanRow:
+def _row_with_content(number: int) -> SpanRow:
     theirs = number % 2 == 0
     row = span(
         number,
