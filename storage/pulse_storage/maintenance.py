@@ -109,7 +109,7 @@ class RetentionPlan:
 
 @dataclass(slots=True)
 class RetentionReport:
-    """What retention deleted of a project, or would delete."""
+    """The data of a project that retention deleted, or would delete."""
 
     project: Project
     policy: RetentionPolicy

@@ -11,7 +11,7 @@ from pulse_storage.rows import CostSource, SpanRow
 
 
 class SpanCost(NamedTuple):
-    """The columns that say what a call cost; all None if it is not known."""
+    """The cost columns of a call; all None if the cost is unknown."""
 
     cost_nano_usd: int | None
     cost_source: CostSource | None

@@ -89,7 +89,7 @@ def connect(url: str, *, prepares: bool = False, priority: ReadPriority | None =
 
 
 def is_pooled(raw: psycopg.Connection[Values]) -> bool:
-    """Whether the server process differs from the one that the handshake reported: there is a pooler."""
+    """Return whether a pooler is in between: the server process is not the one of the handshake."""
     return raw.execute("SELECT pg_backend_pid()").fetchone() != (raw.info.backend_pid,)
 
 

@@ -77,7 +77,7 @@ def _projects(connection: PostgresConnection, partition: Partition) -> tuple[int
 
 
 def _has_grown(connection: PostgresConnection, partition: Partition) -> bool:
-    """Whether an index has more than its first page. A vacuum does not shorten indexes."""
+    """Return whether an index has more than its first page. A vacuum does not shorten indexes."""
     return bool(
         connection.execute(
             f"SELECT pg_indexes_size('{partition.name}'::regclass)"
@@ -108,7 +108,7 @@ def _names_to_truncate(connection: PostgresConnection, part: PartitionRange) -> 
 
 
 def _stays(connection: PostgresConnection, part: PartitionRange, project: int, share: PartitionShare) -> bool:
-    """Whether rows of the project in or before the partition must be kept, or must be deleted first."""
+    """Return whether rows of the project in or before the partition must be kept or deleted first."""
     marks = read_watermarks(connection, project)
     if part.table == "spans":
         if _any(connection, "spans", project, marks.rows_from, part.from_id):

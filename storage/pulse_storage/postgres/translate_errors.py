@@ -41,7 +41,7 @@ _WORDS = {
 
 
 def is_lost(error: BaseException) -> bool:
-    """Whether the connection is lost or the server is shutting down, so that a new connection may help."""
+    """Return whether the connection is lost or the server shuts down, so that a new connection may help."""
     if type(error) is psycopg.DatabaseError and error.sqlstate is None:
         # A message of libpq instead of the server.
         return True

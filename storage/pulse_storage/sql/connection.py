@@ -87,7 +87,7 @@ class SqlDialect(Protocol):
 
     @property
     def has_lateral_joins(self) -> bool:
-        """Whether the engine has LATERAL."""
+        """Return whether the engine has LATERAL."""
         ...
 
     def usage_key_terms(self, one: str, other: str) -> str:

@@ -87,7 +87,7 @@ _driver_executemany = cast("Callable[..., object]", apsw.Connection.executemany)
 
 
 def sqlite_path(url: str) -> Path:
-    """The file that a `sqlite:///PATH` URL names. Raises StoreUnusable for any other URL."""
+    """Return the path in a `sqlite:///PATH` URL. Raises StoreUnusable for any other URL."""
     scheme, separator, path = url.partition(":///")
     if scheme != "sqlite" or not separator or not path or path.startswith(":memory:"):
         raise StoreUnusable(
@@ -98,10 +98,10 @@ def sqlite_path(url: str) -> Path:
 
 
 def open_writer(path: Path, priority: ReadPriority | None = None) -> ApswConnection:
-    """The connection that writes and checkpoints; makes the file if there is none. Raises StoreUnusable.
+    """Open a connection that writes and checkpoints; create the file if it is missing. Raises StoreUnusable.
 
-    Two processes may each have one on the same file: they take turns by SQLite's locks. It yields
-    to reads before each statement, and between the rows of one.
+    Several processes may have such a connection to the same file: SQLite's locks order their transactions.
+    The connection yields to reads before each statement, and between the rows of `executemany`.
     """
     try:
         _create_private(path)
@@ -116,14 +116,14 @@ def open_writer(path: Path, priority: ReadPriority | None = None) -> ApswConnect
 
 
 def gives_back_space(path: Path) -> bool:
-    """Whether the file can be shortened bit by bit, by its header; True of what is no SQLite file."""
+    """Return True if incremental vacuum is enabled in the header of a file, or it is no SQLite file."""
     with path.open("rb") as file:
         header = file.read(100)
     return not header.startswith(b"SQLite format 3\0") or header[64:68] != bytes(4)
 
 
 def open_reader(path: Path) -> ApswConnection:
-    """A connection that can only read. Raises StoreUnusable."""
+    """Open a read-only connection. Raises StoreUnusable."""
     try:
         connection = cast("ApswConnection", SqliteConnection(str(path), flags=apsw.SQLITE_OPEN_READONLY))
         connection.set_busy_timeout(BUSY_TIMEOUT_MS)

@@ -171,10 +171,10 @@ class SqliteDatabase:
         return unavailable(self._path, error)
 
     def close(self) -> None:
-        """The last to close copies the log into the file. Repeating it is harmless.
+        """Close the connection. Repeating it is harmless. The last connection to a file checkpoints its log.
 
-        No statistics are gathered for the planner: those of a young store would mislead it when it has grown,
-        and without any it takes the index that a query is made for.
+        ANALYZE is not run: statistics of a small store mislead the planner after the store has grown. Without
+        statistics the planner uses the index that a query is written for.
         """
         self._connection.close()
 

@@ -232,7 +232,7 @@ def _update(columns: tuple[str, ...], rows: int) -> str:
 
 
 def holds_folded(text: SqlValue, folded: SqlValue) -> bool:
-    """SQL function: whether the case-folded text contains `folded`, which is case-folded."""
+    """Return True if the case-folded text contains `folded`. The SQL function `holds_folded`."""
     return isinstance(text, str) and isinstance(folded, str) and folded in text.casefold()
 
 

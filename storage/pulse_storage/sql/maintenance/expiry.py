@@ -116,7 +116,7 @@ def _save_kept(
 
 
 def _measured(connection: Connection, rows: Range, size_bytes: str, condition: str) -> tuple[int, int]:
-    """How many of the rows fulfil the condition, and how large they are together."""
+    """Return the number and the total size in bytes of the rows that fulfil the condition."""
     total = connection.dialect.total(size_bytes)
     found = connection.execute(
         f"SELECT count(*), {total} FROM spans WHERE {rows.sql} AND {condition}",

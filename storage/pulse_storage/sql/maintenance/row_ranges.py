@@ -9,7 +9,7 @@ from pulse_storage.sql.connection import Connection, SqlDialect, SqlValue
 
 
 class Dropped(NamedTuple):
-    """What one step has deleted."""
+    """The result of one step: the data it deleted, and the id at which it ended."""
 
     #: True if nothing is left to be deleted.
     done: bool

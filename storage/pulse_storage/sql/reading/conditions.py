@@ -39,7 +39,7 @@ class Conditions:
 
 
 def is_of_usage_keys(where: TraceFilter) -> bool:
-    """Whether the filter uses only fields of usage keys and time, so that rollups can answer it."""
+    """Return whether the filter uses only fields of usage keys and time, so that rollups can answer it."""
     return where.counted is True and replace(where, **_FREE_KEY_FIELDS) == _NO_FILTER
 
 
@@ -54,7 +54,7 @@ def usage_key_conditions(project: int, where: TraceFilter) -> Conditions:
 
 
 def names_usage_keys(where: TraceFilter) -> bool:
-    """Whether the filter excludes some usage keys."""
+    """Return whether the filter excludes some usage keys."""
     return (
         where.provider is not None
         or where.model is not None

@@ -141,7 +141,7 @@ def _add_batch(conditions: Conditions, order: Order, after: bytes | None, end: b
 
 
 def _matches_whole_index(where: TraceFilter) -> bool:
-    """Whether every entry of the index matches, or the filter selects one trace."""
+    """Return whether every entry of the index matches, or the filter selects one trace."""
     if where.from_ns is not None or where.before_ns is not None:
         where = replace(where, from_ns=None, before_ns=None)
     return where.otel_trace_id is not None or where in _WHOLE_INDEXES

@@ -50,11 +50,11 @@ class _Search:
         self._bytes_left = budget.content_bytes
 
     def is_over(self) -> bool:
-        """Whether the budget is used up."""
+        """Return whether the budget is used up."""
         return self._bytes_left < 0 or time.monotonic() > self._deadline_s
 
     def finds(self, row: TraceRecord, at: ContentLocation) -> bool:
-        """Whether the content of a row contains the text."""
+        """Return whether the content of a row contains the text."""
         texts = (row.input_preview, row.output_preview, row.output_text)
         if any(self._needle.in_text(self._taken(text.encode())) for text in texts if text):
             return True
