@@ -93,7 +93,7 @@ class GuardedHttpProtocol(HttpToolsProtocol):
                 cycle.message_event.set()
 
     def close_idle(self) -> None:
-        """Abort the connection so that another one can be accepted."""
+        """Abort this idle connection so that another one can be accepted."""
         self._leave_table()
         # connection_lost() would do this too, but the event loop runs it later.
         self.connections.discard(self)

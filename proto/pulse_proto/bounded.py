@@ -28,7 +28,7 @@ class Decoded(NamedTuple, Generic[RequestT]):
 def decode_bounded(
     signal: Signal[RequestT], body: bytes, encoding: Encoding, max_items: int
 ) -> Iterator[Decoded[RequestT]]:
-    """Decode a request piece by piece, with at most `max_items` items in total.
+    """Decode a request piece by piece; keep the first `max_items` items and count the others.
 
     Raises Unreadable if the body is malformed, TooManyParts if it would need too much memory.
     """

@@ -53,7 +53,7 @@ def check_parts(message: type[Message], body: bytes) -> None:
 
 
 class _Walk:
-    """Iterates over the fields of one encoded request."""
+    """Splits one encoded request into pieces of its items, each with a copy of its resource and scope."""
 
     def __init__(self, body: bytes, descriptor: Descriptor) -> None:
         self._body = body

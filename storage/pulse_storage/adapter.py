@@ -103,7 +103,7 @@ class StorageAdapter(Protocol):
     async def reconcile_inputs(
         self, project_id: str, otel_trace_id: bytes, otel_span_id: bytes | None = None
     ) -> ReconcileInputs:
-        """Return the inputs of `reconcile` for a trace; its result says which rows count.
+        """Return the inputs of `reconcile` for a trace, which decides the rows that count.
 
         Of a trace that is too large to be loaded, the inputs are `otel_span_id` and its ancestors.
         """

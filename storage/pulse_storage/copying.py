@@ -114,7 +114,7 @@ class RawStore(Protocol):
         ...
 
     async def read_expired(self, project_id: str) -> ExpiredSums:
-        """Return the sums that cannot be computed from the rows any more."""
+        """Return how far retention has deleted rows and content, and the sums of those hours and days."""
         ...
 
     async def put_expired(self, project_id: str, sums: ExpiredSums) -> None:

@@ -217,7 +217,7 @@ class Maintenance(Protocol):
         ...
 
     async def compact(self) -> None:
-        """Rewrite the store without free space, if the store needs that; writers wait meanwhile."""
+        """Return the space of deleted data to the system, if the store can; writes wait meanwhile."""
         ...
 
 

@@ -14,7 +14,7 @@ def usage_key(agent: str, facts: SpanFacts, columns: Sequence[CountColumn]) -> s
     """Return the partner key by which the span and the log event of one call find each other.
 
     Both have the same counts at the same time, and the log event is often in another trace. A failed call has
-    no counts: its session and model are used. Returns None for a call that has neither.
+    no counts: its session and model are used. Returns None if a call has neither.
     """
     counts = [facts.counts.get(column) for column in columns]
     written: list[Json]

@@ -160,7 +160,7 @@ def search_body(
 
 
 def _older_content(facts: SpanFacts) -> tuple[Content | None, Content | None]:
-    """Return prompt and completion: `gen_ai.prompt.N.*` and so on, else `gen_ai.prompt`."""
+    """Return prompt and completion by the keys of earlier conventions, flattened ones first."""
     attributes = facts.attributes
     messages = as_content(_flattened(facts, "gen_ai.prompt.", "gen_ai.input.messages."))
     answers = as_content(_flattened(facts, "gen_ai.completion.", "gen_ai.output.messages."))

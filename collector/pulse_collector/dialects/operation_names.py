@@ -71,6 +71,9 @@ def normal_name(name: str) -> str:
 
 
 def may_be_call(name: str, *, has_response_id: bool) -> bool:
-    """Return whether an unknown operation with tokens is one model call, by its name."""
+    """Return whether an unknown operation with tokens may be one model call, by its name.
+
+    With a response id, names of steps around calls are accepted, too.
+    """
     words = normal_name(name).split("_")
     return _READS_STORED.isdisjoint(words) and (has_response_id or _AROUND_CALLS.isdisjoint(words))

@@ -14,7 +14,7 @@ _INCLUSIVE_KEYS = frozenset(
 
 
 def read(facts: SpanFacts) -> None:
-    """Set content; a cycle becomes one step of an agent."""
+    """Set content, make a cycle an `agent_step`, and note if the input tokens include cached tokens."""
     if facts.operation is None and facts.name.lower().startswith(("cycle", "execute_event_loop_cycle")):
         facts.operation = "agent_step"
     if not _INCLUSIVE_KEYS.isdisjoint(facts.attributes):

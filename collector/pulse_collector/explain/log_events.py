@@ -22,7 +22,7 @@ _SPAN_ID = b"\x01" * 8
 
 @dataclass(frozen=True, slots=True)
 class ExplainedLog:
-    """The use of one log record."""
+    """One log record: its span, its event, and the reason if it is not stored."""
 
     otel_trace_id: str
     otel_span_id: str

@@ -57,7 +57,11 @@ def fill_stated_cost(facts: SpanFacts, costs: JsonObject) -> None:
 
 
 def fill_cost_of_parts(facts: SpanFacts, parts: Mapping[CostPart, AttributeValue]) -> None:
-    """Set the cost from its parts if no total is set; add the provider's charge if OpenRouter excludes it."""
+    """Set the cost if it is not set: the total in `parts`, else the sum of input and output cost.
+
+    With the user's own key at OpenRouter, add the provider's charge, or remove the cost if it is unknown.
+    Input cost alone suffices only for operations without output.
+    """
     numbers = facts.numbers
     total = as_number(parts.get("total"))
     if total is not None:

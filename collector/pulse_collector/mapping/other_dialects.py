@@ -25,7 +25,7 @@ _FAILED = "Pulse failed to read the content"
 
 
 def run_reader(facts: SpanFacts, dialect: Dialect) -> None:
-    """Call a dialect's `read`. If it raises, log the exception and continue with the facts of the table."""
+    """Call a dialect's `read`. If it raises, log it, note it, and keep the facts that its table has set."""
     try:
         dialect.read(facts)
     except MemoryError:
@@ -110,8 +110,9 @@ def _merge(facts: SpanFacts, second: SpanFacts) -> None:
 
 
 def _merge_usage(facts: SpanFacts, second: SpanFacts) -> None:
-    """Take all counts of the other dialect if the facts lack input or output; merge them if both agree.
+    """Use the other dialect's counts if the facts lack input, or its output; else add missing counts.
 
+    Missing counts are added only if the input and output counts of both are equal.
     Dialects include different parts in their input count, so counts that disagree are never combined.
     """
     ours, theirs = facts.counts, second.counts

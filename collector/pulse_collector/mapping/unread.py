@@ -98,7 +98,7 @@ def unread_names(metadata: str | None) -> list[str]:
 
 
 def is_content(event: str, key: str) -> bool:
-    """Return whether an attribute of an event has messages, or may have some, by the names of both."""
+    """Return whether an attribute of an event may contain messages, by the names of both."""
     if unread_kind(key) not in (None, "usage"):
         return True
     return event.startswith(_GEN_AI_EVENTS) and _SEPARATORS.split(key.lower())[-1] in _EVENT_CONTENTS

@@ -61,7 +61,7 @@ class _PricedModel:
 
 @lru_cache(maxsize=4096)
 def _priced_model(provider: str, models: tuple[str | None, ...]) -> _PricedModel | None:
-    """Return a model's list entry, cached by all names of the model: one lookup for most calls."""
+    """Return the list entry of the first name that is on the list. Cached by all names."""
     lists = _PRICE_LISTS.get(provider, (provider,))
     for model, price_list in product(filter(None, models), lists):
         try:
@@ -87,7 +87,7 @@ _rates_of_price: dict[int, tuple[ModelPrice, Rates]] = {}
 
 
 def _rates(provider: Provider, model: ModelInfo, model_price: ModelPrice) -> Rates:
-    """Return the rates of a price, computed by genai-prices itself and so by all of its rules."""
+    """Return the rates of a price. genai-prices computes them, so that all of its rules apply."""
     known = _rates_of_price.get(id(model_price))
     if known is not None:
         return known[1]

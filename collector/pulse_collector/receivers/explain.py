@@ -20,7 +20,7 @@ _PROBLEM_JSON = "application/problem+json"
 
 
 def explain_routes(explainer: Explainer) -> list[Route]:
-    """Return the route, for keys of either scope. Errors are RFC 9457 problem details."""
+    """Return the route of `POST /v1/explain`, for keys of any scope. Errors are RFC 9457 problem details."""
 
     async def post_explain(request: Request) -> Response:
         try:

@@ -26,7 +26,7 @@ def span_size(span: ReadableSpan) -> int:
 
 
 class SpanEncoder:
-    """Encodes batches. `resource` contains attributes that replace those of the spans' resource."""
+    """Encodes batches. The attributes in `resource` are added to each resource and replace equal keys."""
 
     def __init__(self, resource: Mapping[str, str]) -> None:
         self._resource = resource

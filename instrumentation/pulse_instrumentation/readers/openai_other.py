@@ -91,7 +91,10 @@ _RESPONSE: Table = {
 
 
 def _prompts(given: object, capture: Capture) -> Attributes:
-    """Return the texts of a prompt: a text or a list of texts. None are in a prompt of token ids."""
+    """Return the attribute with the texts of a prompt as one user message.
+
+    A list of token ids becomes a part with its size.
+    """
     parts: list[Part] = []
     for prompt in [given] if isinstance(given, str) else items(given):
         if isinstance(prompt, str):

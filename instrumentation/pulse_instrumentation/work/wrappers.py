@@ -151,10 +151,10 @@ def _generator(function: Function, calls: Calls) -> Function:
 
 
 def _first(inner: AsyncGenerator[Any, Any]) -> Awaitable[Any]:
-    """Start an asynchronous generator without registering it with the event loop.
+    """Return the awaitable of a generator's first item; do not register the generator with the event loop.
 
     `loop.shutdown_asyncgens()` closes all registered generators concurrently, so it would close the inner
-    generator while the outer one, which is registered, does.
+    generator while the registered outer one is closing it.
     """
     first_hook, last_hook = sys.get_asyncgen_hooks()
     sys.set_asyncgen_hooks(None, last_hook)

@@ -76,7 +76,7 @@ class PostgresDialect:
     has_lateral_joins = True
 
     def usage_key_terms(self, one: str, other: str) -> str:
-        """See SqlDialect: compares hashes. No index serves IS NOT DISTINCT FROM, or facts of any length."""
+        """See SqlDialect: compares hashes. An index cannot serve IS NOT DISTINCT FROM or very long facts."""
         return f"{_HASH.format(t=one)} = {_HASH.format(t=other)} AND "
 
     def indexed_by(self, index: str) -> str:

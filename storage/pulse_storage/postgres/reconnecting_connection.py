@@ -50,7 +50,7 @@ class ConnectBackoff:
             self._pause_s = min(2 * self._pause_s, _LONGEST_PAUSE_S)
 
     def worked(self) -> None:
-        """Reset the pause after a connection was opened."""
+        """Note that a connection was opened: the next failure starts with the shortest pause."""
         with self._lock:
             self._pause_s = _FIRST_PAUSE_S
 

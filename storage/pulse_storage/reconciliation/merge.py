@@ -60,7 +60,7 @@ def with_content(span: Skeleton, content: ContentSkeleton) -> tuple[Skeleton, di
 def merged_call(
     members: Sequence[Skeleton], outer: Set[SpanKey], supplied: Mapping[SpanKey, Mapping[str, OwnValue]]
 ) -> tuple[Skeleton, dict[str, OwnValue]]:
-    """Return the span of a call that counts, and the overrides of its row.
+    """Return the span that counts for a call, and the overrides of its row.
 
     `outer` are the spans with another span of the call below them (`CallGroups.outer`). `supplied` are the
     overrides that each member has already, by which references to log-event content are resolved.

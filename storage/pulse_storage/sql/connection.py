@@ -126,13 +126,13 @@ class SqlDialect(Protocol):
         ...
 
     def texts(self, values: Sequence[str]) -> Any:
-        """Return a binding: a non-empty array of texts."""
+        """Return a binding for an array of texts, which must not be empty."""
         ...
 
     def of_each_text(self, columns: str, index: str, condition: str) -> str:
         """Return a query for rows of `spans` by a condition on `wanted.value`, an element of a text array.
 
-        It seeks the index for each element. The array is the first binding.
+        It seeks the index for each element, and may limit the rows of each. The array is the first binding.
         """
         ...
 
@@ -143,7 +143,7 @@ class SqlDialect(Protocol):
     def in_slots(self, first: int, last: int) -> tuple[str, Values]:
         """Return a term for `spans_by_response` that holds for starts in these slots, and its bindings.
 
-        AND follows the term. It is empty where the index is sorted by row id, of which there is a range too.
+        The term ends with AND. It is empty if the index is sorted by row id: callers limit row ids as well.
         """
         ...
 

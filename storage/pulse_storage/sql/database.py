@@ -41,7 +41,7 @@ class MaintenanceBackend(Protocol):
         ...
 
     def compact(self) -> None:
-        """Rewrite the store without free space."""
+        """Return free space to the system: rewrite a SQLite file, vacuum PostgreSQL."""
         ...
 
     def truncate_wal(self) -> bool:

@@ -33,7 +33,7 @@ APPLICATION_ID = 0x50554C53
 
 
 class SqliteConnection(apsw.Connection):
-    """The driver's connection, and how to talk to it."""
+    """A connection of apsw with the methods of `Connection`."""
 
     dialect: SqlDialect = SqliteDialect()
     _data_version: object = None

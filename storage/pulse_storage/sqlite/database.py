@@ -105,7 +105,7 @@ class SqliteDatabase:
                 self._connection.pragma("secure_delete", "FAST")
 
     def droppable_partitions(self, table: Table) -> list[PartitionRange]:
-        """One table holds all rows."""
+        """See MaintenanceBackend: none, since one table contains all rows."""
         return []
 
     def truncate_partition(

@@ -157,7 +157,7 @@ def _clear_columns(connection: Connection, rows: Range) -> None:
 
 
 def _drop_orphans(connection: Connection, project: int, before: bytes) -> Dropped:
-    """Delete old log events whose spans never came, or are old themselves; done if there are none."""
+    """Delete a batch of old log events whose span is missing or old, too; `done` is True if none are left."""
     old = events_of_old_spans(project, before)
     keys = list(dict.fromkeys(connection.execute(f"{old.sql} LIMIT {_ORPHANS}", old.bindings)))
     if not keys:

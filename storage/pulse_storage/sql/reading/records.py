@@ -177,7 +177,10 @@ def record(
 def _long_text(
     connection: Connection, project: int, values: Values, texts: Mapping[bytes, SqlValue]
 ) -> str | None:
-    """Return the output text of a row that has or references one. `texts` has those that were read before."""
+    """Return the output text of a row, its own or a referenced one; the preview if it is missing.
+
+    `texts` contains compressed texts that were read before, by row id.
+    """
     at = content_location(values)
     packed = texts.get(values[0] if at.output_from is None else at.output_from)
     text = output_text(connection, project, at, packed)

@@ -184,9 +184,9 @@ def inherit(
     values: Mapping[str, OwnValue],
     from_ns: int,
 ) -> None:
-    """Write inherited values to rows of a trace that lack them and start at `from_ns` or later.
+    """Write inherited values to those of these spans that start at `from_ns` or later.
 
-    `own` gets an entry for each of the columns: the span itself has no value there.
+    The caller ensures that the spans lack the values. `own` gets an empty entry for each of the columns.
     """
     dialect = connection.dialect
     entries = str(own_of_inheriting_row(tuple(values)))[1:]

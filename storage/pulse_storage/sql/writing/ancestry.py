@@ -29,7 +29,7 @@ def with_children(
 def stored_among(
     connection: Connection, project: int, otel_trace_id: bytes, span_ids: Sequence[bytes]
 ) -> set[bytes]:
-    """Return the span ids of a trace that are stored."""
+    """Return those of these span ids that are stored in a trace."""
     return _ids_with(connection, project, otel_trace_id, span_ids, "spans_by_trace", "otel_span_id")
 
 

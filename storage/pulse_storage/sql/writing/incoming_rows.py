@@ -213,7 +213,9 @@ class IncomingRows:
                     yield span, taken
 
     def _reconcile_others(self, plain: dict[bytes, dict[bytes, Overrides]]) -> dict[SpanKey, Verdict] | None:
-        """Reconcile the traces that are not in `plain`; return the verdicts on new and stored spans, or None.
+        """Reconcile the traces that are not in `plain`; return the verdicts on new and stored spans.
+
+        Return None if every trace is in `plain`.
 
         Partners of partners may be in traces of `plain`: these are removed from `plain` and reconciled too.
         """

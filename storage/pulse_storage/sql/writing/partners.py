@@ -40,7 +40,7 @@ def find_linked(
     *,
     only_keys_without_side: bool = False,
 ) -> list[list[PartnerSpan]]:
-    """Return for each call that spans of several traces may record these spans, given and stored.
+    """Return a list of spans, given and stored, for each call that spans of several traces may record.
 
     With `only_keys_without_side`, consider only spans with such a key: halves of streams. Spans of one scope
     and service have no other partners. `recent` avoids the query for response ids that no stored call has.

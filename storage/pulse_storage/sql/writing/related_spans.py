@@ -41,7 +41,7 @@ class LargeTraces:
         self._traces.add((project, trace_id))
 
     def of(self, project: int, trace_ids: Iterable[bytes]) -> set[bytes]:
-        """Return the traces of a project that are remembered as large."""
+        """Return those of these traces that are known to be large."""
         if not self._traces:
             return set()
         return {trace_id for trace_id in trace_ids if (project, trace_id) in self._traces}

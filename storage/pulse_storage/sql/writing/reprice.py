@@ -198,7 +198,11 @@ class _Chunk:
         return costs_of
 
     def _costs_as_shown(self, stored: StoredSpan, span: Skeleton) -> dict[str, OwnValue]:
-        """Return cost overrides priced from the row itself: the span that supplied the cost is missing."""
+        """Return the cost overrides of a row if the span that supplied its cost is deleted.
+
+        The cost is computed from the effective values of the row. A reported cost, and the cost of a row
+        outside of the job's range, stays.
+        """
         costs = _costs_now(stored)
         shown = effective_skeleton(stored.skeleton, stored.overrides)
         if costs and shown.cost_source != "reported" and self._is_priced(span):

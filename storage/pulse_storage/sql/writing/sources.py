@@ -36,7 +36,10 @@ class CallSources:
         return self._only.get(project) is None
 
     def are_one(self, project: int, rows: Iterable[SpanRow]) -> bool:
-        """Return True if these rows and all stored calls have one source; note it if they are the first."""
+        """Return True if these rows and all stored calls have one source. Store that of the first calls.
+
+        Stores that there are several sources once that is so.
+        """
         if self._only.get(project, _NONE_YET) is None:
             return False
         had_locks = self.may_be_several(project)
