@@ -5,6 +5,7 @@ import os
 import sqlite3
 import stat
 from pathlib import Path
+from typing import cast
 from uuid import UUID
 
 import apsw
@@ -19,10 +20,11 @@ from pulse_storage import (
     StoreUnusable,
     open_storage,
 )
-from pulse_storage.errors import QueryTooSlow
+from pulse_storage.errors import NameTaken, QueryTooSlow
 from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
-from pulse_storage.rows import SpanRow
+from pulse_storage.rows import Project, SpanRow
 from pulse_storage.sqlite import database, schema
+from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import open_reader, open_writer, switch_to_wal
 from pulse_storage.sqlite.readers import SqliteReaders
 
@@ -175,6 +177,77 @@ async def test_two_stores_on_one_file_take_turns(tmp_path: Path) -> None:
     assert await everything(one, "p") == await everything(two, "p")
     await one.close()
     await two.close()
+
+
+async def test_kept_error_of_a_taken_name_does_not_prevent_writes(tmp_path: Path) -> None:
+    one, two = await _open(tmp_path), await _open(tmp_path)
+    with pytest.raises(NameTaken) as kept:
+        await one.create_project(Project("other", "project p", 1), project("other")[1])
+    await two.create_project(*project("q"))
+    assert (await one.ingest([span(1)])).stored == 1
+    assert kept.traceback
+    await one.close()
+    await two.close()
+
+
+def _fail_with_open_cursor(connection: ApswConnection) -> None:
+    cursor = connection.execute("SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT key FROM projects")
+    cursor.fetchone()
+    raise KeyError(cursor)
+
+
+def test_failed_transaction_closes_the_cursors_of_its_statements(tmp_path: Path) -> None:
+    one, two = (_database(tmp_path) for _ in range(2))
+    with pytest.raises(KeyError) as kept:
+        one.transact(_fail_with_open_cursor)
+    two.transact(_add_project)
+    one.transact(_add_project)
+    assert kept.traceback
+    one.close()
+    two.close()
+
+
+def test_connection_with_an_old_snapshot_is_replaced(tmp_path: Path) -> None:
+    one, two = (_database(tmp_path) for _ in range(2))
+    cursors: list[object] = []
+
+    def leave_cursor(connection: ApswConnection) -> None:
+        cursor = cast("ApswConnection", apsw.Connection.cursor(cast("apsw.Connection", connection)))
+        cursors.append(cursor.execute("SELECT key FROM projects UNION ALL SELECT 1 UNION ALL SELECT 2"))
+
+    one.transact(leave_cursor)
+    two.transact(_add_project)
+    with pytest.raises(apsw.BusyError) as failed:
+        one.transact(_add_project)
+    assert isinstance(one.failure(failed.value), StoreUnavailable)
+    one.transact(_add_project)
+    one.close()
+    two.close()
+
+
+def _database(folder: Path) -> database.SqliteDatabase:
+    path = folder / "pulse.db"
+    writer = open_writer(path)
+    schema.apply_to(writer, path)
+    return database.SqliteDatabase(writer, path)
+
+
+def _add_project(connection: ApswConnection) -> None:
+    connection.execute(
+        "INSERT INTO projects (id, name, created_ns) SELECT count(*), count(*), 1 FROM projects"
+    )
+
+
+async def test_failed_read_does_not_keep_its_snapshot(tmp_path: Path) -> None:
+    storage = await _open(tmp_path)
+    readers = SqliteReaders(tmp_path / "pulse.db", threads=1)
+    with pytest.raises(KeyError) as kept:
+        await readers.run(_fail_with_open_cursor)
+    await storage.create_project(*project("q"))
+    assert await readers.run(lambda connection: connection.execute("SELECT count(*) FROM projects").get) == 2
+    assert kept.traceback
+    readers.close()
+    await storage.close()
 
 
 async def test_wal_is_checkpointed_and_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
+from weakref import ref
 
 import apsw
 
@@ -32,11 +33,43 @@ _READER_CACHE_KIB = 24 * 1024
 APPLICATION_ID = 0x50554C53
 
 
+#: With more references to cursors, those of freed cursors are removed.
+_MAX_CURSORS = 1_000
+
+
+class _DriverCursor(Protocol):
+    def close(self, force: bool, /) -> None: ...
+
+
 class SqliteConnection(apsw.Connection):
     """A connection of apsw with the methods of `Connection`."""
 
     dialect: SqlDialect = SqliteDialect()
     _data_version: object = None
+
+    def __init__(self, path: str, *, flags: int) -> None:
+        super().__init__(path, flags=flags)
+        #: The cursors of the current transaction, some of them freed.
+        self._cursors: list[ref[_DriverCursor]] = []
+
+    def execute(self, *arguments: object) -> object:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """See Connection."""
+        cursor = _driver_execute(self, *arguments)
+        self._cursors.append(ref(cursor))
+        if len(self._cursors) > _MAX_CURSORS:
+            self._cursors = [reference for reference in self._cursors if reference() is not None]
+        return cursor
+
+    def close_cursors(self) -> None:
+        """Close all cursors of `execute`. Call it before a transaction ends.
+
+        A cursor with rows left, which the traceback of an exception may keep alive, would keep the snapshot
+        of its transaction: later transactions would read old rows and could not write.
+        """
+        cursors, self._cursors = self._cursors, []
+        for reference in cursors:
+            if (cursor := reference()) is not None:
+                cursor.close(True)
 
     @contextmanager
     def savepoint(self) -> Generator[None]:
@@ -72,7 +105,7 @@ class _WriterConnection(SqliteConnection):
     def execute(self, *arguments: object) -> object:  # pyright: ignore[reportIncompatibleMethodOverride]
         """See Connection."""
         self.priority.yield_to_readers()
-        return _driver_execute(self, *arguments)
+        return super().execute(*arguments)
 
     def executemany(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, sql: str, rows: Iterable[Sequence[SqlValue]], /
@@ -82,7 +115,7 @@ class _WriterConnection(SqliteConnection):
 
 
 #: Untyped: the driver's own annotations need a newer Python.
-_driver_execute = cast("Callable[..., object]", apsw.Connection.execute)
+_driver_execute = cast("Callable[..., _DriverCursor]", apsw.Connection.execute)
 _driver_executemany = cast("Callable[..., object]", apsw.Connection.executemany)
 
 

@@ -82,11 +82,14 @@ class SqliteDatabase:
 
     def transact(self, write: Callable[[ApswConnection], _Result]) -> _Result:
         """Run and commit, or roll everything back."""
+        self._connection.close_cursors()
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             result = write(self._connection)
+            self._connection.close_cursors()
             self._connection.execute("COMMIT")
         except BaseException:
+            self._connection.close_cursors()
             # SQLite has rolled back by itself after some errors, and not after others.
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -163,7 +166,7 @@ class SqliteDatabase:
 
     def failure(self, error: Exception) -> StorageError:
         """Convert an error to a StorageError; replace the connection if it may be unusable."""
-        if isinstance(error, _SUSPECT):
+        if isinstance(error, _SUSPECT) or _is_stale(error):
             try:
                 self._reopen()
             except StorageError as again:
@@ -191,3 +194,9 @@ class SqliteDatabase:
         fresh = open_writer(self._path, self._priority)
         self._connection.close()
         self._use(fresh)
+
+
+def _is_stale(error: Exception) -> bool:
+    """Return whether a statement of the connection keeps an old snapshot, which must not be written to."""
+    extended = getattr(error, "extendedresult", None)
+    return isinstance(error, apsw.BusyError) and extended == apsw.SQLITE_BUSY_SNAPSHOT

@@ -68,6 +68,7 @@ class SqliteReaders:
             try:
                 return read(connection)
             finally:
+                connection.close_cursors()
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
         except StoreUnusable as error:

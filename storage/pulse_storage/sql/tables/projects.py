@@ -57,7 +57,7 @@ def rename(connection: Connection, project_id: str, name: str) -> bool:
 
 def _refuse_taken(connection: Connection, name: str, *, but: int | None) -> None:
     owners = connection.execute("SELECT key FROM projects WHERE name = ? AND deleted_ns IS NULL", (name,))
-    if any(key != but for (key,) in owners):
+    if any(key != but for (key,) in owners.fetchall()):
         raise NameTaken(name)
 
 
