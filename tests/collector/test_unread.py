@@ -47,6 +47,9 @@ _MESSAGES = as_json([{"role": "user", "content": "How tall is Triglav?"}])
         ("http.response.status_code", None),
         ("messaging.message.id", None),
         ("gen_ai.aggregated_usage.input_tokens", None),
+        ("anthropic.usage.cache_creation.ephemeral_5m_input_tokens", None),
+        ("anthropic.usage.cacheCreation.Ephemeral5MInputTokens", None),
+        ("acme.usage.cache_write_5m_tokens", "usage"),
         ("0", None),
         ("", None),
     ],
@@ -94,6 +97,20 @@ def test_unread_messages_are_added_to_the_body_of_known_content() -> None:
     assert body["acme.system_prompt"] == "Be brief."
     assert row.input_preview == "How tall is Triglav?"
     assert "brief" not in str(known_columns(row)["metadata"])
+
+
+@pytest.mark.parametrize(
+    ("five_minutes", "hour"),
+    [
+        ("cache_creation.ephemeral_5m_input_tokens", "cache_creation.ephemeral_1h_input_tokens"),
+        ("cacheCreation.Ephemeral5MInputTokens", "cacheCreation.Ephemeral1HInputTokens"),
+    ],
+)
+def test_five_minute_cache_writes_that_are_read_are_not_reported(five_minutes: str, hour: str) -> None:
+    counts = {f"anthropic.usage.{five_minutes}": 100, f"anthropic.usage.{hour}": 88}
+    row = row_of(span({**CHAT, **counts}), scope=SCOPE)
+    assert (row.cache_write_tokens, row.cache_write_1h_tokens) == (188, 88)
+    assert unread_names(row.metadata) == []
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from pulse_collector.facts.documents import request_text
 from pulse_collector.facts.json_text import parse_object
 from pulse_collector.facts.messages import first_answer_text
 from pulse_collector.facts.span_facts import SpanFacts
+from pulse_collector.facts.usage_names import count_column
 
 #: `maybe`: a name that is content only on a span that is known to be a gen-ai span.
 UnreadKind = Literal["usage", "input", "output", "maybe input", "maybe output"]
@@ -42,7 +43,7 @@ _NO_USAGE = frozenset(
     }
 )
 #: Parts of names that belong in the metadata: sums of an agent, differences between other counts.
-_KEPT = ("aggregated_usage", "_5m", "established_tokens")
+_KEPT = ("aggregated_usage", "established_tokens")
 _INPUTS = frozenset(
     {
         *("messages", "input_messages", "input_message", "request_messages", "prompt", "prompts"),
@@ -78,6 +79,9 @@ def unread_kind(key: str) -> UnreadKind | None:
     flattened = index is not None
     segments = segments[:index]
     if not segments or any(part in name for part in _KEPT):
+        return None
+    if count_column(key) == "cache_write_5m":
+        # A reader used it, but it has no column, so it is stored in the metadata too.
         return None
     last = segments[-1]
     both = "_".join(segments[-2:])
