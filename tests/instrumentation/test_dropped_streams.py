@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import threading
 import weakref
 from collections.abc import Iterator
 from typing import Any, cast
 
+import anthropic
 import openai
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
@@ -24,11 +26,11 @@ from tests.instrumentation.api_cases import (
 )
 from tests.instrumentation.raw_reading import CLOSED, RAW_METHODS, ended, read, settled
 from tests.instrumentation.recorded import FIRST_CHUNK, Recorded
-from tests.support.llm_clients import openai_client
+from tests.support.llm_clients import anthropic_client, openai_client
 from tests.support.llm_http import FakeProvider, json_answer
 
 import pulse_instrumentation as pulse
-from pulse_instrumentation.recording.stream_cycle import ITERATOR
+from pulse_instrumentation.recording.stream_cycle import ITERATOR, break_cycle
 
 
 class Waiting(SpanProcessor):
@@ -175,6 +177,108 @@ def test_stream_of_an_application_class_keeps_its_generator(
     stream = client.post("/chat/completions", cast_to=object, body=body, stream=True, stream_cls=Counting)
     assert len(list(stream)) == stream.count == 5
     assert len(ended(instrumented)) == 1
+
+
+def stream_class(api: ApiCase, kind: str) -> type[Any]:
+    """Return the client's class of streams."""
+    module = anthropic if api.client is anthropic_client else openai
+    return module.Stream if kind == "sync" else module.AsyncStream
+
+
+def counting(inner: Any, seen: list[Any], kind: str) -> Any:
+    """Return a generator of the items of `inner` that adds each to `seen`."""
+
+    def count() -> Any:
+        for item in inner:
+            seen.append(item)
+            yield item
+
+    async def count_async() -> Any:
+        async for item in inner:
+            seen.append(item)
+            yield item
+
+    return count() if kind == "sync" else count_async()
+
+
+@both_kinds
+@streamed_apis
+def test_iterator_of_a_patched_stream_class_is_kept(
+    instrumented: Recorded, monkeypatch: pytest.MonkeyPatch, api: ApiCase, kind: str
+) -> None:
+    patched, seen = stream_class(api, kind), list[Any]()
+    original = patched.__init__
+
+    def init(self: Any, **arguments: Any) -> None:
+        original(self, **arguments)
+        self._iterator = counting(self._iterator, seen, kind)
+
+    monkeypatch.setattr(patched, "__init__", init)
+
+    async def run() -> None:
+        stream = await opened(api, FakeProvider(event_stream(api)), kind)
+        assert await take(stream) == seen != []
+
+    asyncio.run(run())
+    assert ended(instrumented) == [api.span({STREAM: True, FIRST_CHUNK: True}, api.answered)]
+
+
+@both_kinds
+@streamed_apis
+def test_patched_stream_method_is_called_once(
+    instrumented: Recorded, monkeypatch: pytest.MonkeyPatch, api: ApiCase, kind: str
+) -> None:
+    patched, seen = stream_class(api, kind), list[Any]()
+    original = patched.__stream__
+
+    @functools.wraps(original)
+    def patch(self: Any) -> Any:
+        seen.append(self)
+        return original(self)
+
+    monkeypatch.setattr(patched, "__stream__", patch)
+
+    async def run() -> None:
+        stream = await opened(api, FakeProvider(event_stream(api)), kind)
+        assert await take(stream)
+
+    asyncio.run(run())
+    assert len(seen) == 1
+    assert ended(instrumented) == [api.span({STREAM: True, FIRST_CHUNK: True}, api.answered)]
+
+
+@both_kinds
+def test_started_iterator_of_a_stream_is_kept(kind: str) -> None:
+    api = API_CASES[0]
+
+    async def run() -> None:
+        stream = await opened(api, FakeProvider(event_stream(api)), kind)
+        await take(stream, 1)
+        before = getattr(stream, ITERATOR)
+        assert break_cycle(stream) is stream
+        assert getattr(stream, ITERATOR) is before
+        assert len(await take(stream)) == 4
+
+    asyncio.run(run())
+
+
+@both_kinds
+@pytest.mark.parametrize("how", ["create", *RAW_METHODS])
+@streamed_apis
+def test_recorded_stream_has_only_the_attributes_of_the_client(
+    recorded: Recorded, api: ApiCase, how: str, kind: str
+) -> None:
+    async def run() -> None:
+        found: list[set[str]] = []
+        for stream in (
+            await opened(api, FakeProvider(event_stream(api)), kind),
+            await open_stream(api, kind, how, recorded.provider),
+        ):
+            getattr(stream, ITERATOR)
+            found.append({*vars(stream), *dir(stream)})
+        assert found[0] == found[1]
+
+    asyncio.run(run())
 
 
 def test_many_streams_dropped_together_all_end(recorded: Recorded) -> None:

@@ -51,8 +51,7 @@ def _report_rejections(parse: Parser, call: Call) -> Parser:
 def _prepare_stream(owner: CallOwner, stream: object) -> object:
     """Return a new stream, which ends the call within a second of being dropped."""
     try:
-        owner.add_holder(stream)
-        break_cycle(stream)
+        owner.add_holder(break_cycle(stream))
     except Exception as error:
         report_failure("preparing a stream", error)
     return stream
