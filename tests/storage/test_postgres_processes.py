@@ -7,7 +7,9 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
+from typing import LiteralString
 
+import psycopg
 import pytest
 from tests.storage.corpus import corpus
 from tests.storage.model import snapshot
@@ -19,6 +21,8 @@ from tests.support.waiting import retry_while
 from pulse_storage import IngestResult, StoreUnavailable, TraceRecord, open_storage
 from pulse_storage.content.bodies import pack
 from pulse_storage.postgres.connection import connect
+from pulse_storage.postgres.database import STORING_SETTINGS
+from pulse_storage.postgres.locks import STORING
 from pulse_storage.postgres.partitions import make_partitions, partitions
 
 _ROOT = Path(__file__).parents[2]
@@ -82,6 +86,43 @@ def test_three_processes_in_opposite_orders_store_each_span_once(server: Server,
         await other.close()
 
     asyncio.run(compare())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "COPY spans FROM STDIN",
+        "INSERT INTO spans SELECT * FROM spans WHERE false",
+        "UPDATE spans SET provider_request_id = '' WHERE false",
+    ],
+)
+def test_spans_that_an_earlier_version_stores_are_noticed(server: Server, statement: LiteralString) -> None:
+    url = server.store(f"earlier_{statement.split()[0].lower()}")
+    connection = connect(url)
+
+    def is_only_writer() -> bool:
+        connection.begin("", STORING_SETTINGS)
+        try:
+            return connection.lock_spans([(1, bytes(16), None, None)])
+        finally:
+            # A statement that stores spans takes no further turn.
+            connection.execute("INSERT INTO spans SELECT * FROM spans WHERE false")
+            connection.commit()
+
+    def store_as_earlier_version() -> None:
+        with psycopg.connect(url) as earlier, earlier.cursor() as cursor:
+            # It locks, but takes no turn.
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", (STORING,))
+            if statement.startswith("COPY"):
+                with cursor.copy(statement):
+                    pass
+            else:
+                cursor.execute(statement)
+
+    assert [is_only_writer() for _ in range(3)] == [False, True, True]
+    store_as_earlier_version()
+    assert not is_only_writer()
+    connection.close()
 
 
 async def store_records_of_calls(url: str, service: str, batch_rows: int) -> None:

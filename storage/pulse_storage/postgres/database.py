@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import LiteralString, TypeVar
 
 import psycopg
 
@@ -37,6 +37,8 @@ _SETTINGS = (
     "synchronous_commit = on; lock_timeout = 10000; statement_timeout = 60000;"
     " idle_in_transaction_session_timeout = 60000; enable_seqscan = off; jit = off"
 )
+#: Transactions that store spans take their turn with their locks; a trigger takes it for all others.
+STORING_SETTINGS = f"{_SETTINGS}; pulse.takes_turn = on"
 _MAX_ATTEMPTS = 3
 _VACUUMED = ("span_bodies", "spans", "span_events", "span_event_contents", "content_blocks", "content_parts")
 _PARTITION_EVERY_S = 3600.0
@@ -79,7 +81,7 @@ class PostgresDatabase:
 
     def transact(self, write: Callable[[PostgresConnection], _Result]) -> _Result:
         """Run `write` in a transaction and commit; roll back if it raises."""
-        return self._transact(lambda connection, _: write(connection), repeatable=False)
+        return self._transact(lambda connection, _: write(connection), repeatable=False, settings=_SETTINGS)
 
     def maintain(self, write: Callable[[PostgresConnection, Ingest], _Result], *, secure: bool) -> _Result:
         """Run `write` as `transact` does, with the ingest object, while no other process stores spans.
@@ -90,7 +92,9 @@ class PostgresDatabase:
 
     def droppable_partitions(self, table: Table) -> list[PartitionRange]:
         """Return the partitions with an upper bound that have rows or unreleased space."""
-        return self._transact(lambda connection, _: droppable_partitions(connection, table), repeatable=True)
+        return self._transact(
+            lambda connection, _: droppable_partitions(connection, table), repeatable=True, settings=_SETTINGS
+        )
 
     def truncate_partition(
         self, part: PartitionRange, shares: Mapping[int, PartitionShare]
@@ -143,12 +147,13 @@ class PostgresDatabase:
         *,
         repeatable: bool,
         exclusive: bool = False,
+        settings: LiteralString = STORING_SETTINGS,
     ) -> _Result:
         for attempt in range(1, _MAX_ATTEMPTS + 1):
             connection = self._link.connection()
             committing = False
             try:
-                connection.begin("", _SETTINGS, exclusive=exclusive)
+                connection.begin("", settings, exclusive=exclusive)
                 result = write(connection, self._ingest_through(connection))
                 committing = True
                 connection.commit()

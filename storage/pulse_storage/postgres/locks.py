@@ -19,7 +19,8 @@ def response_lock_key(project: int, response_id: str) -> int:
 
 
 #: Each transaction that stores spans takes the next number while it holds `STORING`. Two consecutive
-#: numbers of a process that held `STORING` exclusively mean that no other process stored between them.
+#: numbers of a process that held `STORING` exclusively mean that no other process stored between them. A
+#: trigger of `spans` takes a number for transactions of earlier versions (without `pulse.takes_turn`).
 NEXT_TURN = "nextval('storing_turns')"
 #: Held shared by a process that stores a few traces while others store too, else exclusively.
 STORING = lock_key("storing")
