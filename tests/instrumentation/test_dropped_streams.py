@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import gc
 import threading
@@ -244,6 +245,55 @@ def test_patched_stream_method_is_called_once(
 
     asyncio.run(run())
     assert len(seen) == 1
+    assert ended(instrumented) == [api.span({STREAM: True, FIRST_CHUNK: True}, api.answered)]
+
+
+class CountingDecoder:
+    """A decoder that the application sets on a stream: counts the events of the client's decoder."""
+
+    def __init__(self, decoder: Any) -> None:
+        self._decoder, self.count = decoder, 0
+
+    def iter_bytes(self, pieces: Any) -> Any:
+        for event in self._decoder.iter_bytes(pieces):
+            self.count += 1
+            yield event
+
+    async def aiter_bytes(self, pieces: Any) -> Any:
+        async for event in self._decoder.aiter_bytes(pieces):
+            self.count += 1
+            yield event
+
+
+@both_kinds
+@streamed_apis
+@pytest.mark.usefixtures("without_collector")
+def test_attribute_set_before_the_first_chunk_is_used(
+    instrumented: Recorded, api: ApiCase, kind: str
+) -> None:
+    async def run() -> None:
+        stream = await opened(api, FakeProvider(event_stream(api)), kind)
+        decoder = stream._decoder = CountingDecoder(stream._decoder)
+        chunks = await take(stream)
+        assert 0 < len(chunks) <= decoder.count
+        freed = weakref.ref(stream)
+        del stream
+        assert freed() is None
+
+    asyncio.run(run())
+    assert ended(instrumented) == [api.span({STREAM: True, FIRST_CHUNK: True}, api.answered)]
+
+
+@both_kinds
+@streamed_apis
+def test_copy_of_a_dropped_stream_has_all_chunks(instrumented: Recorded, api: ApiCase, kind: str) -> None:
+    async def run() -> None:
+        stream = await opened(api, FakeProvider(event_stream(api)), kind)
+        same = copy.copy(stream)
+        del stream
+        assert await take(same)
+
+    asyncio.run(run())
     assert ended(instrumented) == [api.span({STREAM: True, FIRST_CHUNK: True}, api.answered)]
 
 

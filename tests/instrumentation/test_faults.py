@@ -180,6 +180,7 @@ HOOKS: list[tuple[Any, str]] = [
     (body_module, "is_running"),
     (body_module, "_wrapper_class"),
     (streams, "watch_reading"),
+    (streams, "copied_generator"),
     (parsing, "own_fields"),
     (parsing, "break_cycle"),
     (CallOwner, "add_holder"),

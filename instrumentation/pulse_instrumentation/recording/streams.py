@@ -9,28 +9,30 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterator
-from typing import cast
+from typing import TypeVar, cast
 
 from pulse_instrumentation.failures import report_failure
 from pulse_instrumentation.fields import field
 from pulse_instrumentation.recording.body import Tap, is_running, refers_to_itself, watch_body
 from pulse_instrumentation.recording.calls import Call
 from pulse_instrumentation.recording.raw_responses import tap_of_stream
-from pulse_instrumentation.recording.stream_cycle import ITERATOR
+from pulse_instrumentation.recording.stream_cycle import ITERATOR, copied_generator
 
 Chunks = Generator[object, None, None]
 AsyncChunks = AsyncGenerator[object, None]
+_Iterator = TypeVar("_Iterator", bound=Iterator[object] | AsyncIterator[object])
 
 
 def record_stream(stream: object, call: Call) -> None:
     """Pass each chunk that the application reads from the stream to the call, and end it with the stream."""
     inner = getattr(stream, ITERATOR)
     call.start_stream()
+    reference = weakref.ref(stream)
     reader: Chunks | AsyncChunks
     if hasattr(inner, "__anext__"):
-        reader = _read_async(cast("AsyncIterator[object]", inner), call)
+        reader = _read_async(cast("AsyncIterator[object]", inner), reference, call)
     else:
-        reader = _read(cast("Iterator[object]", inner), call)
+        reader = _read(cast("Iterator[object]", inner), reference, call)
     setattr(stream, ITERATOR, reader)
     try:
         watch_reading(field(stream, "response"), reader, call)
@@ -39,7 +41,22 @@ def record_stream(stream: object, call: Call) -> None:
         report_failure("watching a stream", error)
 
 
-def _read(inner: Iterator[object], call: Call) -> Chunks:
+def _with_current_attributes(iterator: _Iterator, stream: weakref.ref[object]) -> _Iterator:
+    """Return an iterator that uses the attributes that the stream has at its first chunk.
+
+    The iterator may use a copy of the stream from before the application set an attribute.
+    """
+    try:
+        target = stream()
+        generator = None if target is None else copied_generator(target, iterator)
+    except Exception as error:
+        report_failure("copying a stream", error)
+        return iterator
+    return iterator if generator is None else cast("_Iterator", generator)
+
+
+def _read(inner: Iterator[object], stream: weakref.ref[object], call: Call) -> Chunks:
+    inner = _with_current_attributes(inner, stream)
     try:
         for chunk in inner:
             call.chunk(chunk)
@@ -64,7 +81,8 @@ def _read(inner: Iterator[object], call: Call) -> Chunks:
             inner.close()
 
 
-async def _read_async(inner: AsyncIterator[object], call: Call) -> AsyncChunks:
+async def _read_async(inner: AsyncIterator[object], stream: weakref.ref[object], call: Call) -> AsyncChunks:
+    inner = _with_current_attributes(inner, stream)
     try:
         async for chunk in inner:
             call.chunk(chunk)
