@@ -95,6 +95,10 @@ class RawStore(Protocol):
         """Return the rows with ids after `after` and up to `last`, in the order of ids."""
         ...
 
+    async def sanitized(self, rows: Sequence[RawRow]) -> list[RawRow]:
+        """Return rows of another store with characters replaced that this store cannot contain (NUL)."""
+        ...
+
     async def read_bodies(self, project_id: str, rows: Sequence[RawRow]) -> list[tuple[RawRow, RawBodies]]:
         """Return the first of the rows with their bodies: at least one, and no more than fit in memory."""
         ...
@@ -248,7 +252,7 @@ class _ProjectCopy:
     async def _page(self, after: bytes) -> bytes:
         """Compare a page of rows and write what differs; return the id after which the next page begins."""
         source, target = self._source.raw, self._target.raw
-        page = await source.read_rows(self._id, after, _PAGE_ROWS)
+        page = await target.sanitized(await source.read_rows(self._id, after, _PAGE_ROWS))
         last = page[-1].id if len(page) == _PAGE_ROWS else _LAST_ID
         there = await target.read_rows_until(self._id, after, last)
         self._copied.source.add(page)

@@ -15,7 +15,7 @@ from tests.storage.corpus import corpus
 from tests.storage.model import snapshot
 from tests.storage.sql_backends import SqlBackend, SqliteBackend
 from tests.support.conversations import Conversations
-from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, SECOND_NS, project, span
+from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, SECOND_NS, project, span, step
 
 from pulse_storage import SpanRow, Store, TraceRecord, open_storage
 from pulse_storage.content.bodies import pack
@@ -93,6 +93,31 @@ async def test_everything_of_a_store_is_copied_and_a_second_time_nothing(
         await store.ingest_events("p", *late)
         assert (await store.ingest([*corpus(4, project_id="q")], keep_all=True)).stored == 0
     assert await _rows(target, "p") == await _rows(storage, "p")
+
+
+async def test_texts_with_nul_are_copied_as_the_target_stores_them(storage: Store, target: Store) -> None:
+    text = "a\0b\\u0000\\\0"
+    texts = (
+        "name", "scope", "service", "environment", "user_id", "session_id", "provider", "model_requested",
+        "model_used", "error_type", "error_message", "input_preview", "output_preview", "provider_request_id",
+    )  # fmt: skip
+    row = span(2, parent=1, trace=1, tags=(text, "x"), **dict.fromkeys(texts, text))
+    # The parent takes texts and tags from its call.
+    rows = [step(1, trace=1), row, span(3)]
+    await storage.ingest(rows, keep_all=True)
+    (done, _) = await copy(storage, target)
+    assert (done.verified, done.put_rows) == (True, 3)
+    assert (await copy(storage, target))[0].put_rows == 0
+    assert (await target.ingest(rows, keep_all=True)).duplicates == 3
+
+    shown = (text, text.replace("\0", "\ufffd"))
+    [stored] = [record for record in await _rows(target, "p") if record.otel_span_id == row.otel_span_id]
+    assert stored.tags in {(each, "x") for each in shown}
+    assert {getattr(stored, name) for name in texts if name not in ("scope", "provider_request_id")} == {
+        stored.tags[0]
+    }
+    query = AnalyticsQuery(from_ns=0, before_ns=2 * NOON_NS, group_by="tag")
+    assert stored.tags[0] in {group.key for group in (await target.analytics("p", query)).groups}
 
 
 async def test_rows_that_came_or_changed_since_are_carried_by_the_next_copy(

@@ -340,3 +340,14 @@ async def test_a_read_that_takes_too_long_is_cut_short(tmp_path: Path) -> None:
     assert await readers.run(lambda connection: connection.execute("SELECT 1").get) == 1
     readers.close()
     await storage.close()
+
+
+async def test_response_ids_with_nul_are_stored(tmp_path: Path) -> None:
+    storage = await _open(tmp_path)
+    ids = {1: "a\0", 2: "b\0", 3: "c"}
+    rows = [
+        span(number, provider_request_id=id, scope=f"scope {number}", start_ns=NOON_NS)
+        for number, id in ids.items()
+    ]
+    assert (await storage.ingest(rows)).stored == 3
+    await storage.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol, cast
 
@@ -16,6 +17,9 @@ from pulse_storage.runtime.read_priority import ReadPriority
 from pulse_storage.sql.connection import Connection, IdRange, SqlValue, Values
 from pulse_storage.sql.tables.spans import BODY_COLUMNS, COLUMNS
 
+_JSON_COLUMNS = ("tags", "own")
+#: Not an escaped backslash before `u0000`.
+_NUL_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 _COPY_ROWS = f"COPY spans ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
 _COPY_BODIES = (
     f"COPY span_bodies (project, id, {', '.join(BODY_COLUMNS)}) FROM STDIN (FORMAT BINARY)".encode()
@@ -202,6 +206,13 @@ class PostgresDialect:
         """See SqlDialect: PostgreSQL has no text with NUL."""
         return row._replace(**{name: _without_nul(value) for name, value in row._asdict().items()})
 
+    def sanitized_columns(self, columns: Mapping[str, SqlValue]) -> Mapping[str, SqlValue]:
+        """See SqlDialect. JSON has NUL as an escape, which the functions of PostgreSQL refuse."""
+        return {
+            name: _text_without_nul(value, is_json=name in _JSON_COLUMNS) if isinstance(value, str) else value
+            for name, value in columns.items()
+        }
+
     def trace_sizes(
         self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> list[tuple[bytes, int]]:
@@ -291,6 +302,10 @@ def bigints(numbers: Iterable[int]) -> Any:
 
 def _columns(rows: Sequence[tuple[int, ...]]) -> list[SqlValue]:
     return [bigints(column) for column in zip(*rows, strict=True)]
+
+
+def _text_without_nul(text: str, *, is_json: bool) -> str:
+    return _NUL_ESCAPE.sub("\\1\ufffd", text) if is_json else text.replace("\x00", "\ufffd")
 
 
 def _without_nul(value: object) -> object:

@@ -202,6 +202,10 @@ class SqlDialect(Protocol):
         """Replace characters that the engine cannot store (NUL)."""
         ...
 
+    def sanitized_columns(self, columns: Mapping[str, SqlValue]) -> Mapping[str, SqlValue]:
+        """Replace characters that the engine cannot store (NUL) in the values of columns of `spans`."""
+        ...
+
     def trace_sizes(
         self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> list[tuple[bytes, int]]:

@@ -73,8 +73,13 @@ class SqliteDialect:
         return f"{column} IN (SELECT value FROM carray(?))"
 
     def texts(self, values: Sequence[str]) -> Any:
-        """See SqlDialect."""
-        return apsw.carray(tuple(values))  # pyright: ignore[reportUnknownMemberType]
+        """See SqlDialect. Texts with NUL, which carray cannot contain, are left out: they find no row."""
+        try:
+            return apsw.carray(tuple(values))  # pyright: ignore[reportUnknownMemberType]
+        except ValueError:
+            without_nul = tuple(value for value in values if "\x00" not in value)
+            # It cannot be empty.
+            return apsw.carray(without_nul or ("",))  # pyright: ignore[reportUnknownMemberType]
 
     def of_each_text(self, columns: str, index: str, condition: str) -> str:
         """See SqlDialect: a cross join keeps the order of its tables."""
@@ -153,6 +158,10 @@ class SqliteDialect:
     def sanitized(self, row: SpanRow) -> SpanRow:
         """See SqlDialect: SQLite stores all texts."""
         return row
+
+    def sanitized_columns(self, columns: Mapping[str, SqlValue]) -> Mapping[str, SqlValue]:
+        """See SqlDialect: SQLite stores all texts."""
+        return columns
 
     def trace_sizes(
         self, connection: Connection, project: int, trace_ids: Sequence[bytes], limit: int

@@ -44,6 +44,14 @@ class SqlRawStore:
             lambda connection: read_rows_until(connection, existing_key(connection, project_id), after, last)
         )
 
+    async def sanitized(self, rows: Sequence[RawRow]) -> list[RawRow]:
+        """See RawStore."""
+        return await self._executor.read(
+            lambda connection: [
+                row._replace(columns=connection.dialect.sanitized_columns(row.columns)) for row in rows
+            ]
+        )
+
     async def read_bodies(self, project_id: str, rows: Sequence[RawRow]) -> list[tuple[RawRow, RawBodies]]:
         """See RawStore."""
         return await self._executor.read(
