@@ -122,6 +122,16 @@ def test_flush_does_not_wait_for_an_absent_collector() -> None:
         assert not processor.force_flush(60_000)
 
 
+def test_missing_route_is_logged_with_the_fix(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
+    collector.statuses = [404]
+    with tracing(collector.url) as (tracer, processor):
+        end_spans(tracer, "a")
+        processor.force_flush()
+    message = caplog.records[0].getMessage()
+    assert "HTTP 404" in message
+    assert "PULSE_API_URL is the address of the server, without a path" in message
+
+
 def test_rejected_batch_is_dropped_and_logged_once(collector: Sink, caplog: pytest.LogCaptureFixture) -> None:
     collector.statuses = [401, 401]
     with tracing(collector.url) as (tracer, processor):

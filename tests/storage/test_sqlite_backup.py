@@ -119,7 +119,7 @@ def test_existing_store_is_moved_aside_only_with_replace(tmp_path: Path) -> None
     _in_store(old, lambda storage: storage.ingest([span(1)]), new=True)
     _in_store(new, lambda storage: storage.ingest([span(2)]), new=True)
     SqliteEngine().back_up(_url(old), tmp_path / "copy.db", replace=False, note=_ignore)
-    with pytest.raises(StoreUnusable, match="say --replace to move it aside"):
+    with pytest.raises(StoreUnusable, match="use --replace to move it aside"):
         SqliteEngine().restore(tmp_path / "copy.db", _url(new), replace=False, note=_ignore)
     aside = SqliteEngine().restore(tmp_path / "copy.db", _url(new), replace=True, note=_ignore)
     assert aside is not None

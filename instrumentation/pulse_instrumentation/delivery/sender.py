@@ -123,7 +123,10 @@ def _error_outcome(error: urllib.error.HTTPError, url: str) -> Outcome:
         return Outcome("too_large", "HTTP 413")
     if error.code in (401, 403):
         return Outcome("refused", f"HTTP {error.code} from {url}: check api_key or PULSE_API_KEY")
-    return Outcome("refused", f"HTTP {error.code} from {error.url}")
+    hint = (
+        ": api_url or PULSE_API_URL is the address of the server, without a path" if error.code == 404 else ""
+    )
+    return Outcome("refused", f"HTTP {error.code} from {error.url}{hint}")
 
 
 def _seconds(error: urllib.error.HTTPError) -> float | None:

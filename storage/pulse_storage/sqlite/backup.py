@@ -60,8 +60,8 @@ def restore_file(backup: Path, target: Path, *, replace: bool, note: NoteBytes) 
     occupied = _is_store(target)
     if occupied and not replace:
         raise StoreUnusable(
-            f"cannot restore to {target}: a store is there; say --replace to move it aside, "
-            "or name another with --database-url"
+            f"cannot restore to {target}: a store exists there; use --replace to move it aside, "
+            "or choose another file with --database-url or --data-dir"
         )
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with new_file(target, replace=True) as partial:

@@ -124,7 +124,7 @@ def sqlite_path(url: str) -> Path:
     scheme, separator, path = url.partition(":///")
     if scheme != "sqlite" or not separator or not path or path.startswith(":memory:"):
         raise StoreUnusable(
-            "DATABASE_URL names no file; use sqlite:///PATH,"
+            "the URL of the store (DATABASE_URL, or an argument of the command) names no file; use sqlite:///PATH,"
             " for example sqlite:///pulse.db or sqlite:////var/lib/pulse/pulse.db"
         )
     return Path(path).expanduser()
