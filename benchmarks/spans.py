@@ -31,13 +31,19 @@ class RequestTemplate:
     spans: int
     #: The offset of each span's 16 bytes of trace id in `body`.
     id_offsets: tuple[int, ...]
+    #: The offset and value (Unix nanoseconds) of each start and end time in `body`.
+    times: tuple[tuple[int, int], ...]
+    made_ns: int
 
     def fresh(self) -> bytes:
-        """Return the request with new trace ids."""
+        """Return the request with new trace ids, and with times as if it was made now."""
         body = bytearray(self.body)
         ids = os.urandom(16 * self.spans)
         for number, offset in enumerate(self.id_offsets):
             body[offset : offset + 16] = ids[16 * number : 16 * number + 16]
+        later_ns = time.time_ns() - self.made_ns
+        for offset, time_ns in self.times:
+            body[offset : offset + 8] = (time_ns + later_ns).to_bytes(8, "little")
         return bytes(body)
 
 
@@ -45,8 +51,9 @@ def request_template(spans: int, content: Content, seed: int = 7) -> RequestTemp
     """Return a request of this many spans; `mixed` is 60 % of 1–2 KB, 30 % of 8 KB and 10 % of 50 KB."""
     rng = random.Random(seed)
     words = _vocabulary(rng)
+    made_ns = time.time_ns()
     marks = [rng.randbytes(16) for _ in range(spans)]
-    body = ExportTraceServiceRequest(
+    request = ExportTraceServiceRequest(
         resource_spans=[
             ResourceSpans(
                 resource=Resource(
@@ -61,18 +68,23 @@ def request_template(spans: int, content: Content, seed: int = 7) -> RequestTemp
                         scope=InstrumentationScope(
                             name="opentelemetry.instrumentation.genai.openai", version="1.3"
                         ),
-                        spans=[_span(rng, words, mark, content) for mark in marks],
+                        spans=[_span(rng, words, mark, content, made_ns) for mark in marks],
                     )
                 ],
             )
         ]
-    ).SerializeToString()
-    return RequestTemplate(body, spans, tuple(body.index(mark) for mark in marks))
+    )
+    body = request.SerializeToString()
+    sent = request.resource_spans[0].scope_spans[0].spans
+    all_ns = [time_ns for span in sent for time_ns in (span.start_time_unix_nano, span.end_time_unix_nano)]
+    times = tuple((body.index(time_ns.to_bytes(8, "little")), time_ns) for time_ns in all_ns)
+    return RequestTemplate(body, spans, tuple(body.index(mark) for mark in marks), times, made_ns)
 
 
-def _span(rng: random.Random, words: list[str], trace_id: bytes, content: Content) -> Span:
+def _span(rng: random.Random, words: list[str], trace_id: bytes, content: Content, made_ns: int) -> Span:
     provider, requested, used = rng.choice(_MODELS)
-    start_ns = time.time_ns() - rng.randrange(60_000_000_000)
+    # Batch processors export every five seconds.
+    end_ns = made_ns - rng.randrange(5_000_000_000)
     input_tokens = rng.randrange(20, 4000)
     attributes = [
         _text("gen_ai.operation.name", "chat"),
@@ -102,8 +114,8 @@ def _span(rng: random.Random, words: list[str], trace_id: bytes, content: Conten
         span_id=rng.randbytes(8),
         name=f"chat {requested}",
         kind=Span.SPAN_KIND_CLIENT,
-        start_time_unix_nano=start_ns,
-        end_time_unix_nano=start_ns + rng.randrange(200_000_000, 9_000_000_000),
+        start_time_unix_nano=end_ns - rng.randrange(200_000_000, 9_000_000_000),
+        end_time_unix_nano=end_ns,
         attributes=attributes,
     )
 
