@@ -29,7 +29,7 @@ _WHOLE = AnalyticsQuery(from_ns=_JOB.from_ns, before_ns=_JOB.before_ns)
 _OF_NO_PROJECT = {
     *("create_project", "create_first_project", "list_projects", "key_by_digest", "touch_keys"),
     *("check_writable", "queue_depth", "close", "maintenance", "raw", "hold_lease", "release_lease"),
-    *("compact", "unfinished_erasures"),
+    *("compact", "unfinished_erasures", "sanitized"),
 }
 #: Methods that another method of the list below calls or is made of.
 _WITHIN_OTHERS = {"submit": "ingest", "record_erased": "erase"}
