@@ -33,7 +33,7 @@ from pulse_storage.content.chunking import chunk_ends
 from pulse_storage.content.documents import Packed, RecentDigests, SharedDocument, pack_document
 from pulse_storage.content.placement import Placement
 from pulse_storage.content.references import Extent, assemble, decode
-from pulse_storage.filters import Page, TraceFilter
+from pulse_storage.queries.filters import Page, TraceFilter
 
 #: The turns of one conversation.
 Turns = Sequence[bytes]

@@ -9,7 +9,7 @@ from tests.support.rows import DAY_NS
 
 from benchmarks.storage_rows import BEFORE_NS, FROM_NS, PROJECT
 from pulse_storage import StorageAdapter
-from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
+from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 
 #: Starts a read; takes the number of the repetition.
 _Start = Callable[[int], Awaitable[object]]

@@ -29,7 +29,7 @@ import uvloop
 
 from benchmarks.storage_rows import BEFORE_NS, PROJECT, month_of_rows
 from pulse_storage import ReadPriority, SpanRow, StorageAdapter, open_storage
-from pulse_storage.filters import Page, TraceFilter
+from pulse_storage.queries.filters import Page, TraceFilter
 
 _CALL_ROWS = 500
 _CALLS_IN_FLIGHT = 8

@@ -32,11 +32,12 @@ INDEPENDENT_OF: dict[str, tuple[str, ...]] = {
     "pulse_collector.dialects": ("pulse_collector.mapping",),
     "pulse_storage.reconciliation": _SQL,
     "pulse_storage.content": _SQL,
+    "pulse_storage.queries": _SQL,
     "pulse_storage.runtime": _SQL,
 }
 #: What lies directly in pulse_storage: the contract, what collector and query API share, and rooms.
 STORAGE_ROOT = {
-    *("__init__", "adapter", "control_store", "maintenance", "copying", "rows", "filters", "errors", "ids"),
+    *("__init__", "adapter", "control_store", "maintenance", "copying", "rows", "queries", "errors", "ids"),
     *("retention", "repricing", "latency", "keys", "price_document", "trace_json", "engines"),
     *("reconciliation", "content", "runtime", "sql", "sqlite", "postgres"),
 }

@@ -6,7 +6,7 @@ import time
 
 from pulse_server.settings import Settings
 from pulse_server.store import opened_store
-from pulse_storage.filters import UnknownUsageModel
+from pulse_storage.queries.filters import UnknownUsageModel
 from pulse_storage.rows import Project
 
 _DAYS = 30

@@ -7,7 +7,7 @@ import time
 
 from pulse_server.settings import Settings
 from pulse_server.store import existing_store
-from pulse_storage.filters import UnpricedModel
+from pulse_storage.queries.filters import UnpricedModel
 from pulse_storage.rows import Project
 
 _DAYS = 30

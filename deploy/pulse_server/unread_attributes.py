@@ -8,7 +8,7 @@ from pulse_collector.mapping.unread import unread_names
 from pulse_server.settings import Settings
 from pulse_server.store import existing_store
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.filters import ALL_OPERATIONS, Page, TraceFilter
+from pulse_storage.queries.filters import ALL_OPERATIONS, Page, TraceFilter
 from pulse_storage.rows import Project
 
 #: Number of spans examined per project, newest first.

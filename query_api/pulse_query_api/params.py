@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from pulse_query_api.errors import Detail, InvalidRequest
 from pulse_query_api.times import unix_ns
-from pulse_storage.filters import MODEL_CALLS, AnalyticsQuery, GroupBy, Order, Page, TraceFilter
+from pulse_storage.queries.filters import MODEL_CALLS, AnalyticsQuery, GroupBy, Order, Page, TraceFilter
 from pulse_storage.rows import PREVIEW_CHARS, Status
 from pulse_storage.trace_json import NANO_USD_PER_CENT
 

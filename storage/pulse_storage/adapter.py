@@ -13,7 +13,8 @@ from typing import Protocol
 from uuid import UUID
 
 from pulse_storage.copying import RawStore
-from pulse_storage.filters import (
+from pulse_storage.maintenance import Maintenance
+from pulse_storage.queries.filters import (
     Analytics,
     AnalyticsQuery,
     Count,
@@ -23,7 +24,6 @@ from pulse_storage.filters import (
     UnknownUsageModel,
     UnpricedModel,
 )
-from pulse_storage.maintenance import Maintenance
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import Assemble, EventPart, IngestResult, SpanRow, TraceRecord

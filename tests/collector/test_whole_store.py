@@ -22,7 +22,7 @@ from pulse_collector.mapping.events import content_of_parts, event_parts
 from pulse_collector.mapping.spans import map_spans
 from pulse_storage import TraceRecord
 from pulse_storage.engines import Store
-from pulse_storage.filters import Analytics, AnalyticsQuery, TraceFilter
+from pulse_storage.queries.filters import Analytics, AnalyticsQuery, TraceFilter
 
 #: All rows as readers see them (with bodies), and the sums.
 _State = tuple[list[TraceRecord], Analytics]

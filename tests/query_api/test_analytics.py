@@ -5,7 +5,7 @@ from typing import Any, get_args
 import pytest
 from tests.query_api.support import DAY_NS, HOUR_NS, Tenant
 
-from pulse_storage.filters import GroupBy
+from pulse_storage.queries.filters import GroupBy
 
 _TODAY = {"date_from": "2026-11-23", "date_to": "2026-11-24"}
 _EMPTY = {

@@ -12,7 +12,7 @@ from pulse_collector.dialects import MODEL_OPERATIONS
 from pulse_query_api import params
 from pulse_query_api.errors import Detail, InvalidRequest
 from pulse_query_api.params import ListQuery, analytics_query, list_query, no_query, session_query
-from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
+from pulse_storage.queries.filters import AnalyticsQuery, Page, TraceFilter
 
 _DAY = 1_795_392_000_000_000_000
 

@@ -16,8 +16,8 @@ from tests.support.captures import FOLDER
 from pulse_collector.mapping.spans import map_spans
 from pulse_server.cli import main
 from pulse_storage import open_storage
-from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.keys import key_record, new_key
+from pulse_storage.queries.filters import Page, TraceFilter
 from pulse_storage.rows import Project, TraceRecord
 
 SPANS = FOLDER / "openinference" / "a_cache.pb"

@@ -21,7 +21,7 @@ from tests.support.rows import DAY_NS, project, span
 
 from pulse_server.maintenance import run_maintenance_once
 from pulse_storage import open_storage
-from pulse_storage.filters import TraceFilter
+from pulse_storage.queries.filters import TraceFilter
 from pulse_storage.retention import RetentionPolicy
 
 #: The ports of commands, which do not listen.

@@ -17,7 +17,7 @@ from tests.support.rows import NOON_NS, project, span
 
 from pulse_server.cli import main
 from pulse_storage import Store, open_storage
-from pulse_storage.filters import AnalyticsQuery
+from pulse_storage.queries.filters import AnalyticsQuery
 from pulse_storage.rows import BILLED_BY_PREFIX, SpanRow
 
 RANGE = ("--from", "2025-06-15", "--to", "2025-06-16")

@@ -13,7 +13,7 @@ from tests.soak.ledger import Ledger
 from tests.soak.server import Http, Target, send_and_leave
 from tests.soak.traces import ENVIRONMENTS, MODELS, SERVICES, SESSIONS, TAGS, TOPICS, USERS
 
-from pulse_storage.filters import GroupBy
+from pulse_storage.queries.filters import GroupBy
 
 GROUPS: tuple[str, ...] = get_args(GroupBy)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.storage.model import EVERYTHING
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS
 
-from pulse_storage.filters import TraceFilter
+from pulse_storage.queries.filters import TraceFilter
 
 FILTERS = [
     TraceFilter(),

@@ -13,8 +13,8 @@ from uuid import UUID, uuid4
 from tests.support.rows import DAY_NS, HOUR_NS, project
 
 from pulse_storage import Store, TraceRecord
-from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter, UsageSummary
 from pulse_storage.latency import latency_bucket, percentiles
+from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter, UsageSummary
 
 EVERYTHING = TraceFilter(operation="all", counted=None)
 #: Half a bucket, eight to the octave.

@@ -15,7 +15,7 @@ from tests.storage.test_reconcile import span as skeleton
 from tests.support.rows import NOON_NS, SECOND_NS, project, span, step
 
 from pulse_storage import SpanRow, Store, TraceRecord
-from pulse_storage.filters import Page, TraceFilter
+from pulse_storage.queries.filters import Page, TraceFilter
 from pulse_storage.runtime.writer import Writer
 
 _MAX_COMMIT_ROWS = 4_000

@@ -13,7 +13,7 @@ from tests.support.rows import NOON_NS, project, span, step
 
 from pulse_storage import SpanRow
 from pulse_storage.engines import engine_of
-from pulse_storage.filters import Page, TraceFilter
+from pulse_storage.queries.filters import Page, TraceFilter
 
 CLIENT = span(1, trace=1, provider_request_id="chatcmpl-1", scope="client", service="app", latency_ms=900.0)
 GATEWAY = span(2, trace=2, provider_request_id="chatcmpl-1", scope="gateway", start_ns=CLIENT.start_ns + 1)

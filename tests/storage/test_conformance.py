@@ -14,7 +14,7 @@ from tests.support.rows import NOON_NS, SECOND_NS, batch_span, other, project, s
 
 from pulse_storage import IngestResult, SpanRow, Store, StoreUnavailable
 from pulse_storage.content.bodies import pack
-from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
+from pulse_storage.queries.filters import AnalyticsQuery, Page, TraceFilter
 
 pytestmark = pytest.mark.anyio
 

@@ -16,7 +16,7 @@ from tests.storage.model import (
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, SECOND_NS, span
 
 from pulse_storage import Store, TraceRecord
-from pulse_storage.filters import (
+from pulse_storage.queries.filters import (
     AnalyticsQuery,
     GroupBy,
     TraceFilter,

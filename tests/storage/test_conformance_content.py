@@ -21,7 +21,7 @@ from tests.support.rows import DAY_NS, NOON_NS, SECOND_NS, project, span
 from pulse_storage import IngestResult, SpanRow, Store
 from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import RecentDigests, SharedDocument, pack_document
-from pulse_storage.filters import Page
+from pulse_storage.queries.filters import Page
 
 pytestmark = pytest.mark.anyio
 

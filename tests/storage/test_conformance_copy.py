@@ -15,7 +15,7 @@ from tests.support.rows import DAY_NS, NOON_NS
 
 from pulse_storage import ProjectPrices, Store
 from pulse_storage.copying import copy
-from pulse_storage.filters import AnalyticsQuery
+from pulse_storage.queries.filters import AnalyticsQuery
 from pulse_storage.retention import RetentionPolicy
 
 pytestmark = pytest.mark.anyio

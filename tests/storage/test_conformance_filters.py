@@ -16,7 +16,7 @@ from tests.storage.model import assert_summary, everything, grouped, in_query, m
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project
 
 from pulse_storage import Store, TraceRecord
-from pulse_storage.filters import AnalyticsQuery, Count, GroupBy, Order, Page, TraceFilter
+from pulse_storage.queries.filters import AnalyticsQuery, Count, GroupBy, Order, Page, TraceFilter
 
 _TIMES_NS = st.one_of(
     st.integers(-2, 3).map(lambda days: NOON_NS + days * DAY_NS),

@@ -13,8 +13,8 @@ from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project
 from pulse_storage import ControlStore, Store
 from pulse_storage.control_store import Leases
 from pulse_storage.copying import RawStore
-from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
 from pulse_storage.maintenance import Maintenance
+from pulse_storage.queries.filters import AnalyticsQuery, Page, TraceFilter
 from pulse_storage.repricing import RepriceJob
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project, ProjectPrices

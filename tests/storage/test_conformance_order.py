@@ -14,8 +14,8 @@ from tests.support.rows import HOUR_NS, NOON_NS, span, step
 
 from pulse_storage import SpanRow, Store, TraceRecord
 from pulse_storage.content.bodies import pack
-from pulse_storage.filters import Analytics, AnalyticsQuery, TraceFilter
 from pulse_storage.ids import row_id
+from pulse_storage.queries.filters import Analytics, AnalyticsQuery, TraceFilter
 from pulse_storage.reconciliation.partner_keys import partner_key
 from pulse_storage.reconciliation.reconcile import Verdict, reconcile
 from pulse_storage.reconciliation.skeletons import Skeleton, skeleton

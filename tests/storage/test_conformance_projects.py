@@ -14,8 +14,8 @@ from tests.support.rows import NOON_NS, SECOND_NS, project
 
 from pulse_storage import Project, ProjectPrices, Store
 from pulse_storage.errors import NameTaken
-from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.keys import KeyRefused, KeyRing, key_digest, key_record, new_key
+from pulse_storage.queries.filters import Page, TraceFilter
 
 pytestmark = pytest.mark.anyio
 

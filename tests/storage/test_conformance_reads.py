@@ -19,7 +19,7 @@ from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, span, step
 
 from pulse_storage import InvalidCursor, Store, TraceRecord
 from pulse_storage.content.bodies import pack
-from pulse_storage.filters import (
+from pulse_storage.queries.filters import (
     AnalyticsQuery,
     Count,
     Order,

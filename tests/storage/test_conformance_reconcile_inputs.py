@@ -8,7 +8,7 @@ import pytest
 from tests.support.rows import span, step
 
 from pulse_storage import SpanRow, Store
-from pulse_storage.filters import Page, TraceFilter
+from pulse_storage.queries.filters import Page, TraceFilter
 from pulse_storage.reconciliation.reconcile import Verdict, reconcile
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 

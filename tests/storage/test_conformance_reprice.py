@@ -15,7 +15,7 @@ from tests.support.examples import examples
 from tests.support.rows import HOUR_NS, NOON_NS, SECOND_NS, project, span, step
 
 from pulse_storage import SpanRow, Store, TraceRecord
-from pulse_storage.filters import (
+from pulse_storage.queries.filters import (
     Analytics,
     AnalyticsQuery,
     GroupBy,

@@ -16,7 +16,7 @@ from tests.storage.model import (
 from tests.support.rows import span
 
 from pulse_storage import Store, TraceRecord
-from pulse_storage.filters import (
+from pulse_storage.queries.filters import (
     Count,
     Order,
     Page,

@@ -21,7 +21,7 @@ from pulse_storage import SpanRow, Store, TraceRecord, open_storage
 from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import RecentDigests, pack_document
 from pulse_storage.copying import Copied, copy
-from pulse_storage.filters import AnalyticsQuery, TraceFilter
+from pulse_storage.queries.filters import AnalyticsQuery, TraceFilter
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import EventContent, EventPart, Project, ProjectPrices
 

@@ -15,8 +15,8 @@ from tests.support.sql_steps import steps_of
 
 from pulse_storage import Store, TraceRecord
 from pulse_storage.content.bodies import pack
-from pulse_storage.filters import AnalyticsQuery
 from pulse_storage.maintenance import MAINTENANCE_LEASE, Erasure, MaintenanceLeaseHeld, Subject
+from pulse_storage.queries.filters import AnalyticsQuery
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.rows import EventContent, EventPart, Project
 

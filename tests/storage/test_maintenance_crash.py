@@ -15,7 +15,7 @@ from tests.support.rows import DAY_NS, NOON_NS, project, span
 
 from pulse_storage import Store, open_storage
 from pulse_storage.content.bodies import pack
-from pulse_storage.filters import AnalyticsQuery, TraceFilter
+from pulse_storage.queries.filters import AnalyticsQuery, TraceFilter
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.rows import Project
 

@@ -22,9 +22,9 @@ from tests.support.rows import project, span
 from tests.support.waiting import retry_while
 
 from pulse_storage import IngestResult, SpanRow, Store, StoreUnavailable, open_storage
-from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.postgres import database, readers
 from pulse_storage.postgres.locks import lock_key
+from pulse_storage.queries.filters import Page, TraceFilter
 
 #: How many places a batch's exchange with the server is cut at.
 _CUTS = int(os.environ.get("PULSE_TEST_CUTS", "60"))

@@ -24,9 +24,9 @@ from tests.support.rows import DAY_NS, HOUR_NS, SECOND_NS, project, span
 from pulse_storage import SpanRow, Store, open_storage
 from pulse_storage.content.bodies import pack
 from pulse_storage.content.documents import RecentDigests, pack_document
-from pulse_storage.filters import AnalyticsQuery, TraceFilter
 from pulse_storage.maintenance import RetentionReport
 from pulse_storage.postgres.partitions import WEEK_NS
+from pulse_storage.queries.filters import AnalyticsQuery, TraceFilter
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
 

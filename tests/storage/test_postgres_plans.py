@@ -17,9 +17,9 @@ from tests.support.rows import DAY_NS, HOUR_NS, project, span
 
 from pulse_storage import Store
 from pulse_storage.content.bodies import pack
-from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.ids import row_id
 from pulse_storage.postgres.connection import PostgresConnection, connect
+from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.counts import count_rows

@@ -15,8 +15,8 @@ from tests.support.rows import DAY_NS, NOON_NS, project
 
 from pulse_storage import StoreUnusable, open_storage
 from pulse_storage.engines import engine_of
-from pulse_storage.filters import TraceFilter
 from pulse_storage.postgres.connection import connect, is_pooled
+from pulse_storage.queries.filters import TraceFilter
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
 

@@ -11,7 +11,7 @@ from tests.storage.sql_backends import SqlBackend
 from tests.support.rows import NOON_NS, project, span
 
 from pulse_storage import SpanRow, Store, open_storage
-from pulse_storage.filters import Page, TraceFilter
+from pulse_storage.queries.filters import Page, TraceFilter
 from pulse_storage.reconciliation.partner_keys import SLOT_BITS
 from pulse_storage.sql.writing import recent_ids
 from pulse_storage.sql.writing.recent_ids import RecentIds

@@ -16,8 +16,8 @@ from tests.support.sql_steps import steps_of
 
 from pulse_storage import IngestResult, SpanRow, Store, TraceRecord
 from pulse_storage.content.bodies import pack
-from pulse_storage.filters import AnalyticsQuery, TraceFilter
 from pulse_storage.maintenance import MAINTENANCE_LEASE, MaintenanceLeaseHeld, RetentionReport
+from pulse_storage.queries.filters import AnalyticsQuery, TraceFilter
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project
 

@@ -21,7 +21,7 @@ from pulse_storage import (
     open_storage,
 )
 from pulse_storage.errors import NameTaken, QueryTooSlow
-from pulse_storage.filters import AnalyticsQuery, Page, TraceFilter
+from pulse_storage.queries.filters import AnalyticsQuery, Page, TraceFilter
 from pulse_storage.rows import Project, SpanRow
 from pulse_storage.sqlite import database, schema
 from pulse_storage.sqlite.apsw_connection import ApswConnection

@@ -71,7 +71,7 @@ _FAIL = """
 import asyncio, os, resource, sys
 from pathlib import Path
 from pulse_storage import StoreUnavailable, open_storage
-from pulse_storage.filters import TraceFilter
+from pulse_storage.queries.filters import TraceFilter
 from tests.support.rows import project, span
 
 async def main(path: Path) -> None:

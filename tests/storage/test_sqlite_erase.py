@@ -11,7 +11,7 @@ from tests.support.rows import DAY_NS, NOON_NS, project, span
 
 from pulse_storage import SpanRow, Store, open_storage
 from pulse_storage.content.bodies import pack
-from pulse_storage.filters import TraceFilter
+from pulse_storage.queries.filters import TraceFilter
 from pulse_storage.retention import RetentionPolicy
 from pulse_storage.rows import Project
 from pulse_storage.sqlite.connection import gives_back_space

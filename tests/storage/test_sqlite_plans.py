@@ -13,7 +13,7 @@ from tests.storage.filter_samples import FILTERS
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage.content.bodies import pack
-from pulse_storage.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
+from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.connection import Cursor, SqlDialect, SqlValue
 from pulse_storage.sql.reading.analytics import analytics

@@ -13,7 +13,7 @@ from tests.storage.model import snapshot
 from tests.support.rows import DAY_NS, NOON_NS, project
 
 from pulse_storage import Store, open_storage
-from pulse_storage.filters import AnalyticsQuery, GroupBy, Page
+from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page
 
 pytestmark = pytest.mark.anyio
 

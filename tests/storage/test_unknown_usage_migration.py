@@ -10,7 +10,7 @@ from tests.storage.sql_backends import SqlBackend
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage.engines import engine_of
-from pulse_storage.filters import AnalyticsQuery, TraceFilter
+from pulse_storage.queries.filters import AnalyticsQuery, TraceFilter
 
 _UNKNOWN = {"input_tokens": None, "output_tokens": None, "cost_nano_usd": None}
 

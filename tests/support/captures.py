@@ -20,7 +20,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans
 from pulse_collector.mapping.events import content_of_parts, event_parts
 from pulse_collector.mapping.spans import map_spans
 from pulse_storage import StorageAdapter, TraceRecord
-from pulse_storage.filters import Page, TraceFilter
+from pulse_storage.queries.filters import Page, TraceFilter
 from pulse_storage.trace_json import trace_object
 
 FOLDER = Path(os.environ.get("PULSE_TEST_CAPTURES") or Path(__file__).parent.parent / "captures")

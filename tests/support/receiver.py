@@ -26,8 +26,8 @@ from pulse_collector.receivers.batch import batch_routes
 from pulse_collector.receivers.explain import explain_routes
 from pulse_collector.receivers.otlp_http import otlp_routes
 from pulse_storage.engines import Store
-from pulse_storage.filters import Page, TraceFilter
 from pulse_storage.keys import KeyRing, key_record, new_key
+from pulse_storage.queries.filters import Page, TraceFilter
 from pulse_storage.rows import Project, TraceRecord
 
 ResultT = TypeVar("ResultT")

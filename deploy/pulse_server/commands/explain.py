@@ -24,7 +24,7 @@ from pulse_server.prices_in_force import prices_in_force
 from pulse_server.settings import Settings
 from pulse_server.store import existing_store
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.filters import ALL_OPERATIONS, Page, TraceFilter
+from pulse_storage.queries.filters import ALL_OPERATIONS, Page, TraceFilter
 from pulse_storage.rows import TraceRecord
 
 #: Limits of the attribution, which maps a span once for every attribute; they take about a minute.

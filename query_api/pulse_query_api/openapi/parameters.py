@@ -7,7 +7,7 @@ from typing import get_args
 
 from pulse_query_api.openapi.vocabulary import DATE_OR_DATE_TIME, ID, Schema
 from pulse_query_api.params import DEFAULT_GROUPS, DEFAULT_ROWS, MAX_LIMIT, MAX_OFFSET
-from pulse_storage.filters import GroupBy
+from pulse_storage.queries.filters import GroupBy
 
 _AMOUNT: Schema = {"type": "number", "minimum": 0, "maximum": 99_999_999_999}
 

@@ -11,7 +11,7 @@ from pulse_query_api.auth import KeyRoute, ReadAccess
 from pulse_query_api.responses import json_response
 from pulse_query_api.services.analytics import analyse
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.filters import AnalyticsGroup, GroupBy, UsageSummary
+from pulse_storage.queries.filters import AnalyticsGroup, GroupBy, UsageSummary
 from pulse_storage.trace_json import cents, rfc3339, to_nanoseconds
 
 

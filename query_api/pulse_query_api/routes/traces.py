@@ -16,7 +16,7 @@ from pulse_query_api.errors import ApiError
 from pulse_query_api.responses import json_response
 from pulse_query_api.services.traces import list_traces
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.filters import Count
+from pulse_storage.queries.filters import Count
 from pulse_storage.trace_json import trace_object
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pulse_query_api.params import BUCKET_NS, bucket_count
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, UsageSummary
+from pulse_storage.queries.filters import Analytics, AnalyticsGroup, AnalyticsQuery, UsageSummary
 
 _NOTHING = UsageSummary()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.filters import Page, TraceFilter
+from pulse_storage.queries.filters import Page, TraceFilter
 from pulse_storage.rows import TraceRecord
 
 _ROWS_PER_BATCH = 500

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pulse_query_api.params import ListQuery
 from pulse_storage.adapter import StorageAdapter
-from pulse_storage.filters import Count
+from pulse_storage.queries.filters import Count
 from pulse_storage.rows import TraceRecord
 
 

@@ -10,7 +10,8 @@ from concurrent.futures import Future
 from dataclasses import replace
 from uuid import UUID
 
-from pulse_storage.filters import (
+from pulse_storage.ids import decode_cursor
+from pulse_storage.queries.filters import (
     Analytics,
     AnalyticsQuery,
     Count,
@@ -21,7 +22,6 @@ from pulse_storage.filters import (
     UnpricedModel,
     UsageSummary,
 )
-from pulse_storage.ids import decode_cursor
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import Assemble, EventPart, IngestResult, SpanRow, TraceRecord

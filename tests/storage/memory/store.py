@@ -23,7 +23,8 @@ from tests.storage.model import grouped, in_query, matching, summary
 
 from pulse_storage import IngestResult, SpanRow, StoreUnavailable, TraceRecord
 from pulse_storage.content.search import Needle
-from pulse_storage.filters import (
+from pulse_storage.ids import decode_cursor, encode_cursor
+from pulse_storage.queries.filters import (
     Analytics,
     AnalyticsGroup,
     AnalyticsQuery,
@@ -35,7 +36,6 @@ from pulse_storage.filters import (
     UnpricedModel,
     UsageSummary,
 )
-from pulse_storage.ids import decode_cursor, encode_cursor
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import Assemble, EventPart

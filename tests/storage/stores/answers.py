@@ -9,7 +9,14 @@ import orjson
 from tests.support.rows import DAY_NS, NOON_NS
 
 from pulse_storage import Store
-from pulse_storage.filters import ALL_OPERATIONS, AnalyticsQuery, GroupBy, Page, ScanBudget, TraceFilter
+from pulse_storage.queries.filters import (
+    ALL_OPERATIONS,
+    AnalyticsQuery,
+    GroupBy,
+    Page,
+    ScanBudget,
+    TraceFilter,
+)
 from pulse_storage.trace_json import trace_object
 
 _FROM_NS, _BEFORE_NS = NOON_NS - 10 * DAY_NS, NOON_NS + 10 * DAY_NS

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy, UsageSummary
 from pulse_storage.ids import time_floor
+from pulse_storage.queries.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy, UsageSummary
 from pulse_storage.sql.connection import Connection, SqlValue
 from pulse_storage.sql.reading.conditions import add_usage_keys, index_for, is_of_usage_keys, row_conditions
 from pulse_storage.sql.reading.counts import Span, counted_between, counted_rows, in_units, split_range

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from math import isfinite
 
-from pulse_storage.filters import ALL_OPERATIONS, MODEL_CALLS, TraceFilter
 from pulse_storage.ids import time_floor
 from pulse_storage.latency import latency_bucket
+from pulse_storage.queries.filters import ALL_OPERATIONS, MODEL_CALLS, TraceFilter
 from pulse_storage.sql.connection import SqlDialect, SqlValue
 
 _LAST_HASH = (1 << 62) - 1

@@ -6,8 +6,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pulse_storage.filters import Count, TraceFilter
 from pulse_storage.ids import time_floor
+from pulse_storage.queries.filters import Count, TraceFilter
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.reading.conditions import (
     Conditions,

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 from uuid import UUID
 
-from pulse_storage.filters import Page, TraceFilter, TracePage
 from pulse_storage.ids import batch_span_id, decode_cursor, encode_cursor, shown_id
+from pulse_storage.queries.filters import Page, TraceFilter, TracePage
 from pulse_storage.rows import BATCH_DIALECT, TraceRecord
 from pulse_storage.sql.connection import Connection, SqlValue, Values
 from pulse_storage.sql.reading.contents import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from pulse_storage.filters import ALL_OPERATIONS, Order, Page, TraceFilter
+from pulse_storage.queries.filters import ALL_OPERATIONS, Order, Page, TraceFilter
 from pulse_storage.sql.connection import Connection, SqlDialect, Values
 from pulse_storage.sql.reading.conditions import (
     Conditions,

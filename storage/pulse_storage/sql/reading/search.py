@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from pulse_storage.content.search import Needle
-from pulse_storage.filters import Page, ScanBudget, TraceFilter, TracePage
 from pulse_storage.ids import decode_cursor, encode_cursor
+from pulse_storage.queries.filters import Page, ScanBudget, TraceFilter, TracePage
 from pulse_storage.rows import TraceRecord
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.reading.contents import ContentLocation, request_body, response_body

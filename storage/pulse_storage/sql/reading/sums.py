@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pulse_storage.filters import UsageSummary
 from pulse_storage.latency import percentiles
+from pulse_storage.queries.filters import UsageSummary
 from pulse_storage.sql.connection import SqlDialect
 
 #: Whether a call used tokens and has no cost.

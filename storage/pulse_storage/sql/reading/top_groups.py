@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pulse_storage.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy
+from pulse_storage.queries.filters import Analytics, AnalyticsGroup, AnalyticsQuery, GroupBy
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.reading.conditions import add_usage_keys, index_for, row_conditions
 from pulse_storage.sql.reading.sums import Sums, row_sums

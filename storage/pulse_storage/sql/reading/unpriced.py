@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pulse_storage.filters import UnknownUsageModel, UnpricedModel
+from pulse_storage.queries.filters import UnknownUsageModel, UnpricedModel
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.reading.conditions import Conditions, add_time
 from pulse_storage.sql.reading.sums import UNKNOWN_USAGE, UNPRICED

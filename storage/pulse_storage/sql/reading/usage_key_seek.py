@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 from itertools import islice
 
-from pulse_storage.filters import Order, Page, TraceFilter
+from pulse_storage.queries.filters import Order, Page, TraceFilter
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.reading.conditions import Conditions, add_ids, add_time, usage_key_conditions
 

@@ -1,0 +1,1 @@
+"""Arguments and results of reads: one file for each kind of read."""
