@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from pulse_query_api.auth import AdminKey, ReadAccess
+from pulse_query_api.auth import AdminKey, ProjectAccess, ReadAccess
+from pulse_query_api.concurrency import ProjectConcurrency
 from pulse_query_api.errors import ApiError, error_response
 from pulse_query_api.middleware import RequestMiddleware
 from pulse_query_api.routes.admin import admin_routes
@@ -38,26 +39,35 @@ def create_app(
     routes: Sequence[BaseRoute] = (),
     registry: CollectorRegistry | None = None,
     retention: RetentionPolicy = KEEP_EVERYTHING,
+    concurrency: ProjectConcurrency | None = None,
 ) -> Starlette:
     """Create the query API of a store.
 
     `routes` are added to its own routes, with the same middleware and error responses. `/metrics` shows
     `registry`. `retention` is the policy of projects without their own. Without an admin key the admin
-    routes respond 403. The caller closes the storage.
+    routes respond 403. `concurrency` limits the requests of each project; pass it if `routes` share the
+    limit. The caller closes the storage.
     """
-    access, admin = ReadAccess(keys), AdminKey(admin_key)
+    access, admin = ReadAccess(keys, concurrency), AdminKey(admin_key)
     return with_middleware(
         [
             *routes,
             *health_routes(storage, access, CollectorRegistry() if registry is None else registry),
-            *trace_routes(storage, access),
-            *session_routes(storage, access),
-            *analytics_routes(storage, access),
+            *read_routes(storage, access),
             *admin_routes(storage, admin),
             *price_routes(storage, admin),
             *retention_routes(storage, admin, retention),
         ]
     )
+
+
+def read_routes(storage: Store, access: ProjectAccess) -> list[BaseRoute]:
+    """Return all routes that read one project; the server mounts them once for each kind of access."""
+    return [
+        *trace_routes(storage, access),
+        *session_routes(storage, access),
+        *analytics_routes(storage, access),
+    ]
 
 
 def with_middleware(routes: Sequence[BaseRoute]) -> Starlette:

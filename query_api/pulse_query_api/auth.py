@@ -1,7 +1,7 @@
-"""Access control: routes for a project's API key (`KeyRoute`) and for the admin key (`AdminRoute`).
+"""Access control: routes of one project (`KeyRoute`) and routes for the admin key (`AdminRoute`).
 
-The key alone decides the project that a `KeyRoute` handler reads. Every route of the application is of one
-of these two kinds or on a short list of public routes; a test checks that.
+The `ProjectAccess` of a `KeyRoute` alone decides the project that its handler reads. Every route of the
+application is of one of these two kinds or on a short list of public routes; a test checks that.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,12 +26,30 @@ ProjectHandler = Callable[[Request, str], Awaitable[Response]]
 AdminHandler = Callable[[Request], Awaitable[Response]]
 
 
-class ReadAccess:
-    """Check that requests have a key with the scope `read`, and limit concurrent requests per project."""
+class ProjectAccess(Protocol):
+    """Decides which project a request may read. Each kind of access mounts the read routes once."""
 
-    def __init__(self, keys: KeyRing) -> None:
+    @property
+    def prefix(self) -> str:
+        """Return the prefix of the paths of its routes, "" or a template such as `/p/{project}`."""
+        ...
+
+    async def respond(self, request: Request, handler: ProjectHandler) -> Response:
+        """Return the handler's response for the request's project. Raises if access is refused."""
+        ...
+
+
+class ReadAccess:
+    """Check that requests have a key with the scope `read`, and limit concurrent requests per project.
+
+    Accesses with the same `concurrency` share the limit of each project.
+    """
+
+    prefix = ""
+
+    def __init__(self, keys: KeyRing, concurrency: ProjectConcurrency | None = None) -> None:
         self._keys = keys
-        self._concurrency = ProjectConcurrency()
+        self._concurrency = concurrency or ProjectConcurrency()
 
     async def respond(self, request: Request, handler: ProjectHandler) -> Response:
         """Check the request's key and return the handler's response for the key's project.
@@ -46,13 +65,26 @@ class ReadAccess:
 
 
 class KeyRoute(Route):
-    """A GET route that requires a key with the scope `read`."""
+    """A GET route that reads one project: that of the request's key, or the one that `access` decides.
 
-    def __init__(self, path: str, handler: ProjectHandler, access: ReadAccess) -> None:
+    Its path is `path` below the prefix of `access`. `problem_details` selects the format of errors:
+    `application/problem+json`, or `{"error": …}` for the first version's routes.
+    """
+
+    def __init__(
+        self, path: str, handler: ProjectHandler, access: ProjectAccess, *, problem_details: bool = False
+    ) -> None:
         async def endpoint(request: Request) -> Response:
             return await access.respond(request, handler)
 
-        super().__init__(path, endpoint, methods=["GET"], name=handler.__name__)
+        super().__init__(access.prefix + path, endpoint, methods=["GET"], name=handler.__name__)
+        self.access = access
+        self._problem_details = problem_details
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Record the format of this route's errors in the scope, then run the route."""
+        scope[PROBLEM_DETAILS] = self._problem_details
+        await super().handle(scope, receive, send)
 
 
 class AdminKey:

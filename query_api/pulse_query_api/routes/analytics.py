@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from pulse_query_api import params
-from pulse_query_api.auth import KeyRoute, ReadAccess
+from pulse_query_api.auth import KeyRoute, ProjectAccess
 from pulse_query_api.responses import json_response
 from pulse_query_api.services.analytics import analyse
 from pulse_storage.adapter import StorageAdapter
@@ -15,7 +15,7 @@ from pulse_storage.queries.filters import AnalyticsGroup, GroupBy, UsageSummary
 from pulse_storage.trace_json import cents, rfc3339, to_nanoseconds
 
 
-def analytics_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]:
+def analytics_routes(storage: StorageAdapter, access: ProjectAccess) -> list[BaseRoute]:
     """Return the route that reports cost, tokens, latency and error rate of a project's calls."""
 
     async def get_analytics(request: Request, project_id: str) -> Response:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pulse_query_api.auth import KeyRoute, ReadAccess
+from pulse_query_api.auth import KeyRoute, ProjectAccess
 from pulse_query_api.errors import RETRY_SOON, ApiError
 from pulse_query_api.openapi import openapi_document
 from pulse_query_api.responses import json_response
@@ -17,7 +17,7 @@ from pulse_storage.errors import StoreUnavailable
 
 
 def health_routes(
-    storage: StorageAdapter, access: ReadAccess, registry: CollectorRegistry
+    storage: StorageAdapter, access: ProjectAccess, registry: CollectorRegistry
 ) -> list[BaseRoute]:
     """Return the public routes `/health`, `/ready` and `/openapi.json`, and `/metrics`, which needs a key."""
 

@@ -10,7 +10,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute
 
 from pulse_query_api import params
-from pulse_query_api.auth import KeyRoute, ReadAccess
+from pulse_query_api.auth import KeyRoute, ProjectAccess
 from pulse_query_api.responses import JSON
 from pulse_query_api.services.sessions import session_batches
 from pulse_storage.adapter import StorageAdapter
@@ -18,7 +18,7 @@ from pulse_storage.rows import TraceRecord
 from pulse_storage.trace_json import trace_object
 
 
-def session_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]:
+def session_routes(storage: StorageAdapter, access: ProjectAccess) -> list[BaseRoute]:
     """Return the route that lists the calls of one session, oldest first."""
 
     async def get_session(request: Request, project_id: str) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from pulse_query_api import params
-from pulse_query_api.auth import KeyRoute, ReadAccess
+from pulse_query_api.auth import KeyRoute, ProjectAccess
 from pulse_query_api.errors import ApiError
 from pulse_query_api.responses import json_response
 from pulse_query_api.services.traces import list_traces
@@ -23,7 +23,7 @@ _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE
 _OTEL_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
-def trace_routes(storage: StorageAdapter, access: ReadAccess) -> list[BaseRoute]:
+def trace_routes(storage: StorageAdapter, access: ProjectAccess) -> list[BaseRoute]:
     """Return the routes that list trace rows, and read one trace row with its bodies."""
 
     async def get_traces(request: Request, project_id: str) -> Response:
