@@ -12,7 +12,15 @@ from urllib.parse import parse_qsl
 
 from pulse_query_api.errors import Detail, InvalidRequest
 from pulse_query_api.times import unix_ns
-from pulse_storage.queries.filters import MODEL_CALLS, AnalyticsQuery, GroupBy, Order, Page, TraceFilter
+from pulse_storage.queries.filters import (
+    MODEL_CALLS,
+    AnalyticsQuery,
+    CostFilter,
+    GroupBy,
+    Order,
+    Page,
+    TraceFilter,
+)
 from pulse_storage.rows import PREVIEW_CHARS, Status
 from pulse_storage.trace_json import NANO_USD_PER_CENT
 
@@ -27,7 +35,8 @@ BUCKET_NS: Mapping[GroupBy, int] = {"day": 86_400_000_000_000, "hour": 3_600_000
 
 FILTERS = (
     *("session_id", "user_id", "provider", "model", "status", "operation", "counted", "service"),
-    *("environment", "tag", "date_from", "date_to", "min_latency_ms", "min_cost_cents", "otel_trace_id", "q"),
+    *("environment", "release", "tag", "date_from", "date_to", "min_latency_ms", "max_latency_ms"),
+    *("min_cost_cents", "cost", "finish_reason", "error_type", "otel_trace_id", "q"),
 )
 PAGING = ("limit", "offset", "cursor", "order")
 LIST = (*PAGING, *FILTERS, "search_in")
@@ -41,6 +50,7 @@ MODEL_OPERATIONS = frozenset(
 
 _STATUS: Mapping[str, Status] = {"success": "success", "error": "error"}
 _COUNTED: Mapping[str, bool | None] = {"true": True, "false": False, "all": None}
+_COST: Mapping[str, CostFilter] = {name: name for name in get_args(CostFilter)}
 _ORDER: Mapping[str, Order] = {"asc": "asc", "desc": "desc"}
 _GROUP_BY: Mapping[str, GroupBy] = {name: name for name in get_args(GroupBy)}
 _SEARCH_IN = {"previews": False, "bodies": True}
@@ -263,7 +273,8 @@ def _filter(query: QueryString) -> TraceFilter:
     operation = query.name("operation") or MODEL_CALLS
     # Spans of other operations (agents, tools) are never counted; the default would hide all of them.
     selects_calls = operation == MODEL_CALLS or operation in MODEL_OPERATIONS
-    min_latency_ms, min_cost_cents = query.number("min_latency_ms"), query.number("min_cost_cents")
+    min_latency_ms, max_latency_ms = query.number("min_latency_ms"), query.number("max_latency_ms")
+    min_cost_cents = query.number("min_cost_cents")
     where = TraceFilter(
         session_id=query.name("session_id"),
         user_id=query.name("user_id"),
@@ -278,7 +289,12 @@ def _filter(query: QueryString) -> TraceFilter:
         from_ns=query.time_ns("date_from"),
         before_ns=query.time_ns("date_to"),
         min_latency_ms=None if min_latency_ms is None else float(min_latency_ms),
+        max_latency_ms=None if max_latency_ms is None else float(max_latency_ms),
         min_cost_nano_usd=None if min_cost_cents is None else math.ceil(min_cost_cents * NANO_USD_PER_CENT),
+        cost=query.choice("cost", _COST, None),
+        finish_reason=query.name("finish_reason"),
+        error_type=query.name("error_type"),
+        release=query.name("release"),
         otel_trace_id=query.trace_id("otel_trace_id"),
         # A longer text cannot occur in a preview.
         text=query.text("q", max_chars=PREVIEW_CHARS),

@@ -28,6 +28,8 @@ def test_list_query_parses_every_parameter() -> None:
         "counted": "all", "service": "shop", "environment": "prod", "tag": "beta&x",
         "date_from": "2026-11-23", "date_to": "2026-11-23T00:00:00.000000001Z",
         "min_latency_ms": "2.5", "min_cost_cents": "0.00135", "q": "100%",
+        "max_latency_ms": "7", "cost": "unpriced", "finish_reason": " stop", "error_type": "Timeout",
+        "release": "1.0",
         "otel_trace_id": "0AF7651916CD43DD8448EB211C80319C",
     }  # fmt: skip
     where = TraceFilter(
@@ -44,7 +46,12 @@ def test_list_query_parses_every_parameter() -> None:
         from_ns=_DAY,
         before_ns=_DAY + 1,
         min_latency_ms=2.5,
+        max_latency_ms=7.0,
         min_cost_nano_usd=13_500,
+        cost="unpriced",
+        finish_reason="stop",
+        error_type="Timeout",
+        release="1.0",
         otel_trace_id=bytes.fromhex("0af7651916cd43dd8448eb211c80319c"),
         text="100%",
     )
@@ -84,6 +91,7 @@ _MOMENT = "must be a date or RFC 3339 date-time such as 2026-11-23 or 2026-11-23
         (b"limit=1&limit=2", "limit", "is given more than once"),
         (b"status=failed", "status", "must be one of success, error, not 'failed'"),
         (b"counted=maybe", "counted", "must be one of true, false, all, not 'maybe'"),
+        (b"cost=free", "cost", "must be one of reported, computed, unpriced, no_usage, not 'free'"),
         (b"order=up", "order", "must be one of asc, desc, not 'up'"),
         (b"min_latency_ms=nan", "min_latency_ms", f"{_NUMBER}, not 'nan'"),
         (b"min_cost_cents=-0.1", "min_cost_cents", f"{_NUMBER}, not '-0.1'"),

@@ -85,7 +85,7 @@ def varied(tenant: Tenant) -> Tenant:
         {"operation": "embeddings", "service": "shop", "environment": "prod"},
         {"tags": ("beta", "eu")},
         {"latency_ms": 900.0, "cost_nano_usd": 20_000_000},
-        {"input_preview": "Über 100% sicher?"},
+        {"input_preview": "Über 100% sicher?", "finish_reason": "length", "release": "1.1"},
     ]
     calls = [
         tenant.call(number, start_ns=DAY_NS + number * SECOND_NS, **fact)
@@ -130,6 +130,16 @@ def varied(tenant: Tenant) -> Tenant:
         ({"date_to": "2026-11-23T00:00:03Z"}, [2, 1]),
         ({"date_from": "2026-11-23T01:00:03+01:00", "date_to": "2026-11-23T00:00:04"}, [3]),
         ({"min_latency_ms": "900"}, [7]),
+        ({"min_latency_ms": "250.5", "max_latency_ms": "900"}, [7]),
+        ({"max_latency_ms": "0"}, []),
+        ({"error_type": "timeout"}, [4]),
+        ({"error_type": "Timeout"}, []),
+        ({"finish_reason": "length"}, [8]),
+        ({"release": "1.1"}, [8]),
+        ({"cost": "reported"}, []),
+        ({"cost": "computed", "q": "100%"}, [8]),
+        ({"cost": "unpriced", "operation": "all"}, []),
+        ({"cost": "no_usage"}, []),
         ({"min_cost_cents": "2"}, [7]),
         ({"min_cost_cents": "2.0000001"}, []),
         ({"otel_trace_id": "0000000000000000000000000000000A"}, [10]),

@@ -43,6 +43,23 @@ def corpus(seed: int, *, project_id: str = "p", traces: int = 80) -> list[SpanRo
     return rows
 
 
+def varied_corpus(seed: int, *, project_id: str = "p") -> list[SpanRow]:
+    """Return a corpus of 150 traces that also varies in release, finish reason, error type and cost source.
+
+    `corpus` itself must not change: stores of released versions were filled with it.
+    """
+    random = Random(seed)
+    return [
+        row._replace(
+            release=random.choice((None, "1.0", "1.1")),
+            finish_reason=random.choice((None, "stop", "length")) if row.model_call else None,
+            error_type=random.choice((None, "RateLimitError", "Timeout")) if row.status == "error" else None,
+            cost_source=None if row.cost_nano_usd is None else random.choice(("reported", "computed")),
+        )
+        for row in corpus(seed, project_id=project_id, traces=150)
+    ]
+
+
 def _vary(random: Random, row: SpanRow) -> SpanRow:
     failed = random.random() < 0.15
     text = random.choice(_TEXTS)

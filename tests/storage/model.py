@@ -20,6 +20,10 @@ EVERYTHING = TraceFilter(operation="all", counted=None)
 #: Half a bucket, eight to the octave.
 PERCENTILE_ERROR = 2 ** (1 / 16) - 1 + 1e-9
 
+_EQUAL = (
+    *("session_id", "user_id", "provider", "status", "service", "environment", "release", "otel_trace_id"),
+    *("finish_reason", "error_type"),
+)
 #: Operations that are model calls in the tests' data.
 _CALLS = {"chat", "text_completion", "embeddings"}
 
@@ -76,7 +80,7 @@ def strings(value: object) -> Iterable[str]:
 
 
 def _checks(row: TraceRecord, where: TraceFilter) -> Iterable[bool]:
-    for column in ("session_id", "user_id", "provider", "status", "service", "environment", "otel_trace_id"):
+    for column in _EQUAL:
         wanted = getattr(where, column)
         yield wanted is None or getattr(row, column) == wanted
     yield where.model is None or where.model in (row.model_requested, row.model_used)
@@ -97,6 +101,19 @@ def _checks(row: TraceRecord, where: TraceFilter) -> Iterable[bool]:
     yield where.min_cost_nano_usd is None or (
         row.cost_nano_usd is not None and row.cost_nano_usd >= where.min_cost_nano_usd
     )
+    yield where.max_latency_ms is None or (
+        row.latency_ms is not None and row.latency_ms <= where.max_latency_ms
+    )
+    yield where.error_type is None or row.status == "error"
+    match where.cost:
+        case None:
+            yield True
+        case "unpriced":
+            yield row.counted and _is_unpriced(row)
+        case "no_usage":
+            yield row.counted and _has_unknown_usage(row)
+        case source:
+            yield row.cost_nano_usd is not None and row.cost_source == source
     if where.text is not None:
         texts = (row.input_preview or "").casefold(), (row.output_preview or "").casefold()
         yield any(where.text.casefold() in text for text in texts)

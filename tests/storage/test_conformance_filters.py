@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.storage.backends import Backend, lasting_store
-from tests.storage.corpus import corpus
+from tests.storage.corpus import varied_corpus
 from tests.storage.model import assert_summary, everything, grouped, in_query, matching
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project
 
 from pulse_storage import Store, TraceRecord
-from pulse_storage.queries.filters import AnalyticsQuery, Count, GroupBy, Order, Page, TraceFilter
+from pulse_storage.queries.filters import AnalyticsQuery, CostFilter, Count, GroupBy, Order, Page, TraceFilter
 
 _TIMES_NS = st.one_of(
     st.integers(-2, 3).map(lambda days: NOON_NS + days * DAY_NS),
@@ -39,6 +39,11 @@ _FIELDS: Mapping[str, st.SearchStrategy[object]] = {
     "before_ns": _TIMES_NS,
     "min_latency_ms": st.sampled_from([0, 0.4, 100, 500, 10_000]),
     "min_cost_nano_usd": st.sampled_from([0, 1, 5 * 10**8, 10**10]),
+    "max_latency_ms": st.sampled_from([0, 0.4, 100, 500, 10_000]),
+    "cost": st.sampled_from(get_args(CostFilter)),
+    "finish_reason": st.sampled_from(["stop", "length", "none"]),
+    "error_type": st.sampled_from(["RateLimitError", "Timeout", "none"]),
+    "release": st.sampled_from(["1.0", "1.1", "none"]),
     "otel_trace_id": st.integers(1, 100).map(lambda trace: trace.to_bytes(16, "big")),
     "text": st.sampled_from(["hello", "0%", "e_t", "ÄRGER", "\\", "日", "none"]),
 }
@@ -60,7 +65,7 @@ def filled(
     async def fill(storage: Store) -> list[TraceRecord]:
         for project_id, seed in (("p", 21), ("q", 22)):
             await storage.create_project(*project(project_id))
-            await storage.ingest(corpus(seed, project_id=project_id, traces=150), keep_all=True)
+            await storage.ingest(varied_corpus(seed, project_id=project_id), keep_all=True)
         return await everything(storage, "p")
 
     for storage in lasting_store(backend, tmp_path_factory.mktemp("filled")):

@@ -197,6 +197,8 @@ def test_no_list_count_or_sum_looks_at_bodies(connection: ApswConnection, where:
         (TraceFilter(user_id="u", tag="t"), "spans_by_user"),
         (TraceFilter(session_id="s", min_latency_ms=1), "spans_by_session"),
         (TraceFilter(status="error", service="s"), "spans_failed"),
+        (TraceFilter(error_type="Timeout"), "spans_failed"),
+        (TraceFilter(cost="unpriced", counted=None), "spans_counted"),
         (TraceFilter(counted=False), "spans_by_id"),
     ],
 )

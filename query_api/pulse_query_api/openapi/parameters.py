@@ -7,7 +7,7 @@ from typing import get_args
 
 from pulse_query_api.openapi.vocabulary import DATE_OR_DATE_TIME, ID, Schema
 from pulse_query_api.params import DEFAULT_GROUPS, DEFAULT_ROWS, MAX_LIMIT, MAX_OFFSET
-from pulse_storage.queries.filters import GroupBy
+from pulse_storage.queries.filters import CostFilter, GroupBy
 
 _AMOUNT: Schema = {"type": "number", "minimum": 0, "maximum": 99_999_999_999}
 
@@ -42,7 +42,16 @@ PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     "date_from": ("Rows that started at or after this date or date-time.", DATE_OR_DATE_TIME),
     "date_to": ("Rows that started before this date or date-time.", DATE_OR_DATE_TIME),
     "min_latency_ms": ("Rows with at least this latency.", _AMOUNT),
+    "max_latency_ms": ("Rows with at most this latency.", _AMOUNT),
     "min_cost_cents": ("Rows with at least this cost.", _AMOUNT),
+    "cost": (
+        "`reported`, `computed`: rows whose cost has this source; `unpriced`: counted calls that used tokens"
+        " and have no cost; `no_usage`: successful counted calls with unknown input and output tokens.",
+        {"enum": get_args(CostFilter)},
+    ),
+    "finish_reason": ("Rows with this finish reason.", ID),
+    "error_type": ("Failed rows with this type of error.", ID),
+    "release": ("Rows of this release (OpenTelemetry's service.version).", ID),
     "otel_trace_id": (
         "Rows of this OpenTelemetry trace.",
         {"type": "string", "pattern": "^[0-9a-fA-F]{32}$"},

@@ -8,6 +8,8 @@ from typing import Literal
 from pulse_storage.rows import Status, TraceRecord
 
 Order = Literal["asc", "desc"]
+#: `TraceFilter.cost`: the source of a known cost, or why a counted call has none.
+CostFilter = Literal["reported", "computed", "unpriced", "no_usage"]
 GroupBy = Literal["day", "hour", "model", "provider", "user", "session", "tag", "service", "environment"]
 
 #: `TraceFilter.operation`: all model calls, or all stored spans; any other value is the name of an operation.
@@ -34,7 +36,16 @@ class TraceFilter:
     from_ns: int | None = None
     before_ns: int | None = None
     min_latency_ms: float | None = None
+    #: Rows of unknown latency do not match a minimum or a maximum.
+    max_latency_ms: float | None = None
     min_cost_nano_usd: int | None = None
+    #: `reported` and `computed`: the cost is known and has this source. `unpriced`: counted calls that used
+    #: tokens and have no cost. `no_usage`: counted calls that succeeded, without known tokens.
+    cost: CostFilter | None = None
+    finish_reason: str | None = None
+    #: Matches failed rows only.
+    error_type: str | None = None
+    release: str | None = None
     otel_trace_id: bytes | None = None
     #: Substring of a preview, case-insensitive.
     text: str | None = None

@@ -9,11 +9,19 @@ from pulse_storage.ids import time_floor
 from pulse_storage.latency import latency_bucket
 from pulse_storage.queries.filters import ALL_OPERATIONS, MODEL_CALLS, TraceFilter
 from pulse_storage.sql.connection import SqlDialect, SqlValue
+from pulse_storage.sql.reading.sums import UNKNOWN_USAGE, UNPRICED
 
 _LAST_HASH = (1 << 62) - 1
 _MIN_NS = -(1 << 63)
 _MAX_NS = (1 << 63) - 1
 _NO_FILTER = TraceFilter()
+_COLUMNS = ("session_id", "user_id", "service", "environment", "release", "otel_trace_id", "finish_reason")
+_COST = {
+    "reported": "cost_nano_usd IS NOT NULL AND cost_source = 'reported'",
+    "computed": "cost_nano_usd IS NOT NULL AND cost_source = 'computed'",
+    "unpriced": f"usage_key IS NOT NULL AND {UNPRICED}",
+    "no_usage": f"usage_key IS NOT NULL AND {UNKNOWN_USAGE}",
+}
 #: The fields of usage keys, with unset values. Rollups can answer filters that set no other fields.
 _FREE_KEY_FIELDS = {
     name: getattr(_NO_FILTER, name)
@@ -81,21 +89,21 @@ def row_conditions(dialect: SqlDialect, project: int, where: TraceFilter) -> Con
     conditions = Conditions()
     conditions.add("project = ?", project)
     _add_key_fields(conditions, where)
-    for column in ("session_id", "user_id", "service", "environment", "otel_trace_id"):
+    for column in _COLUMNS:
         value: str | bytes | None = getattr(where, column)
         if value is not None:
             conditions.add(f"{column} = ?", value)
+    if where.error_type is not None:
+        conditions.add("status = 'error' AND error_type = ?", where.error_type)
     if where.tag is not None:
         conditions.add(dialect.has_tag(), where.tag)
     add_time(conditions, where.from_ns, where.before_ns)
-    if where.min_latency_ms is not None:
-        bucket = latency_bucket(where.min_latency_ms) if isfinite(where.min_latency_ms) else None
-        if bucket is not None:
-            # The index of calls has this column. Minus one: the last digit of a logarithm may be off.
-            conditions.add("latency_bucket >= ?", bucket - 1)
-        conditions.add("latency_ms >= ?", where.min_latency_ms)
+    _add_latency(conditions, where.min_latency_ms, ">=", -1)
+    _add_latency(conditions, where.max_latency_ms, "<=", 1)
     if where.min_cost_nano_usd is not None:
         conditions.add("cost_nano_usd >= ?", where.min_cost_nano_usd)
+    if where.cost is not None:
+        conditions.add(_COST[where.cost])
     if where.text:
         term, bindings = dialect.contains_text(("input_preview", "output_preview"), where.text)
         conditions.add(term, *bindings)
@@ -112,9 +120,9 @@ def seek_conditions(project: int, where: TraceFilter) -> Conditions:
             conditions.add(f"{column} = ?", value)
             break
     else:
-        if where.status == "error":
+        if selects_failed(where):
             conditions.add("status = 'error'")
-        elif where.counted is True:
+        elif selects_counted(where):
             conditions.add("usage_key IS NOT NULL")
     add_ids(conditions, where.from_ns, where.before_ns)
     return conditions
@@ -145,9 +153,29 @@ def index_for(where: TraceFilter) -> str:
         return "spans_by_session"
     if where.user_id is not None:
         return "spans_by_user"
-    if where.status == "error":
+    if selects_failed(where):
         return "spans_failed"
-    return "spans_counted" if where.counted is True else "spans_by_id"
+    return "spans_counted" if selects_counted(where) else "spans_by_id"
+
+
+def selects_failed(where: TraceFilter) -> bool:
+    """Return whether only failed rows can match."""
+    return where.status == "error" or where.error_type is not None
+
+
+def selects_counted(where: TraceFilter) -> bool:
+    """Return whether only counted rows can match."""
+    return where.counted is True or where.cost in ("unpriced", "no_usage")
+
+
+def _add_latency(conditions: Conditions, latency_ms: float | None, operator: str, slack: int) -> None:
+    """Add a bound of the latency; `slack` widens the bound of its bucket."""
+    if latency_ms is None:
+        return
+    if isfinite(latency_ms):
+        # The index of calls has this column. The slack: the last digit of a logarithm may be off.
+        conditions.add(f"latency_bucket {operator} ?", (latency_bucket(latency_ms) or 0) + slack)
+    conditions.add(f"latency_ms {operator} ?", latency_ms)
 
 
 def _add_key_fields(conditions: Conditions, where: TraceFilter) -> None:
