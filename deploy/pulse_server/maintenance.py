@@ -22,7 +22,7 @@ _ERASURES_EVERY_S = 60.0
 
 
 async def run_maintenance(storage: Store, default: RetentionPolicy, every_s: float) -> None:
-    """Finish pending erasures about once a minute, apply retention every `every_s` seconds, until cancelled.
+    """Apply retention every `every_s` seconds, until cancelled; do the other maintenance about once a minute.
 
     `default` is the policy of projects without their own. If `every_s` is 0, retention is never applied.
     Store errors are logged, and the work is tried again at the next interval.
@@ -43,10 +43,13 @@ async def run_maintenance(storage: Store, default: RetentionPolicy, every_s: flo
 
 
 async def run_maintenance_once(storage: Store, default: RetentionPolicy | None) -> None:
-    """Finish all pending erasures, then apply retention to every project unless `default` is None.
+    """Delete expired web sessions, finish all pending erasures, then apply retention to every project.
+
+    If `default` is None, retention is not applied.
 
     Raises MaintenanceLeaseHeld if another process holds the maintenance lease.
     """
+    await storage.delete_expired_sign_ins(time.time_ns())
     for erasure in await storage.unfinished_erasures():
         done = await storage.maintenance.erase(erasure)
         _log.info("erasure %s of project %s: deleted %d rows", done.id, done.project_id, done.rows)

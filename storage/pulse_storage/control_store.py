@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 from pulse_storage.maintenance import Erasure, Removed, Subject
 from pulse_storage.retention import RetentionPolicy
-from pulse_storage.rows import ApiKey, Project, ProjectPrices
+from pulse_storage.rows import ApiKey, Project, ProjectPrices, SignInToken, WebSession
 
 
 class ProjectSettings(NamedTuple):
@@ -32,8 +32,49 @@ class Leases(Protocol):
         ...
 
 
-class ControlStore(Leases, Protocol):
-    """Projects, keys, prices, retention policies, leases and orders of erasures: few rows, transactional.
+class WebSessions(Protocol):
+    """Sessions of browsers, and the one-time tokens that begin them.
+
+    Only SHA-256 digests of secrets are stored. Copies and backups contain neither sessions nor tokens.
+    """
+
+    async def put_sign_in_token(self, token: SignInToken) -> None:
+        """Store a sign-in token."""
+        ...
+
+    async def use_sign_in_token(self, digest: bytes, now_ns: int) -> SignInToken | None:
+        """Delete a token and return it; None if it is unknown, already used, or expired at `now_ns`.
+
+        Of several callers, in any process, at most one gets the token.
+        """
+        ...
+
+    async def put_web_session(self, session: WebSession, *, replaces: bytes | None = None) -> None:
+        """Store a session, and delete the session with the digest `replaces`, both or neither.
+
+        Of the session's keys only the ids are stored; keys that no longer exist are left out.
+        """
+        ...
+
+    async def web_session(self, digest: bytes) -> WebSession | None:
+        """Return the session with this digest, also an expired one; None if there is none."""
+        ...
+
+    async def delete_web_session(self, digest: bytes) -> bool:
+        """Delete a session; False if there is none with this digest."""
+        ...
+
+    async def touch_web_sessions(self, digests: Collection[bytes], used_ns: int) -> None:
+        """Store when sessions were last used; times less than a minute after the stored ones are ignored."""
+        ...
+
+    async def delete_expired_sign_ins(self, now_ns: int) -> int:
+        """Delete the sessions and tokens that have expired at `now_ns`; return their number."""
+        ...
+
+
+class ControlStore(Leases, WebSessions, Protocol):
+    """Projects, keys, web sessions, prices, policies, leases, orders of erasures: few rows, transactional.
 
     A store without transactions keeps its rows itself and uses the control store of PostgreSQL. Safe to use
     from any thread and event loop. Every method may raise `StoreUnavailable`; a method that changes something
@@ -58,7 +99,8 @@ class ControlStore(Leases, Protocol):
     async def delete_project(self, project_id: str) -> Erasure:
         """Hide a project, delete its keys, and order the deletion of its data by `Maintenance.erase`.
 
-        Its id stays reserved; its name is free again. Raises `KeyError` if there is no such project.
+        Web sessions lose these keys; those without any other access are deleted. The project's id stays
+        reserved; its name is free again. Raises `KeyError` if there is no such project.
         """
         ...
 
@@ -83,7 +125,10 @@ class ControlStore(Leases, Protocol):
         ...
 
     async def revoke_key(self, project_id: str, key_id: str, revoked_ns: int) -> bool:
-        """Mark a key as revoked; False if the project has no such key. The first time is kept."""
+        """Mark a key as revoked; False if the project has no such key. The first time is kept.
+
+        Web sessions lose the key; those without any other access are deleted.
+        """
         ...
 
     async def key_by_digest(self, digest: bytes) -> ApiKey | None:

@@ -244,6 +244,35 @@ class ApiKey(NamedTuple):
     revoked_ns: int | None
 
 
+class SignInToken(NamedTuple):
+    """A one-time token that begins a web session which reads all projects; only its digest is stored."""
+
+    #: SHA-256 of the token, 32 bytes.
+    digest: bytes
+    #: True if the session also gets admin rights for a limited time.
+    is_admin: bool
+    expires_ns: int
+
+
+class WebSession(NamedTuple):
+    """The session of a browser: what it may read, and until when; only the digest of its secret is stored."""
+
+    #: SHA-256 of the secret, 32 bytes.
+    digest: bytes
+    #: The keys that were given, as they are stored now: a key may have been revoked since.
+    keys: tuple[ApiKey, ...]
+    #: True if the session reads all projects because a sign-in token began it.
+    reads_all: bool
+    #: End of the admin rights; None if the session never had any.
+    admin_until_ns: int | None
+    #: Proves that the admin key was given (`pulse_web`): the session reads all projects while that key is the
+    #: server's. None if it was not given.
+    admin_proof: bytes | None
+    created_ns: int
+    expires_ns: int
+    last_used_ns: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class IngestResult:
     """Counts of the rows of one `submit` call by outcome; the four add up to the rows given."""

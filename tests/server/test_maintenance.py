@@ -23,6 +23,7 @@ from pulse_server.maintenance import run_maintenance_once
 from pulse_storage import open_storage
 from pulse_storage.queries.filters import TraceFilter
 from pulse_storage.retention import RetentionPolicy
+from pulse_storage.rows import SignInToken, WebSession
 
 #: The ports of commands, which do not listen.
 _PORTS = Ports(0, 0, 0)
@@ -164,3 +165,19 @@ async def _store(
 def _json(finished: Any) -> Any:
     assert finished.returncode == 0, finished.stderr
     return json.loads(finished.stdout)
+
+
+def test_maintenance_deletes_expired_sessions_and_tokens(database_url: str) -> None:
+    async def run() -> list[object]:
+        storage = open_storage(database_url)
+        later_ns = time.time_ns() + DAY_NS
+        for digest, expires_ns in ((b"expired", 1), (b"valid", later_ns)):
+            await storage.put_web_session(WebSession(digest, (), True, None, None, 0, expires_ns, None))
+            await storage.put_sign_in_token(SignInToken(digest, False, expires_ns))
+        await run_maintenance_once(storage, None)
+        found: list[object] = [await storage.web_session(digest) for digest in (b"expired", b"valid")]
+        found += [await storage.use_sign_in_token(digest, 0) for digest in (b"expired", b"valid")]
+        await storage.close()
+        return found
+
+    assert [row is not None for row in asyncio.run(run())] == [False, True, False, True]

@@ -187,7 +187,7 @@ class PostgresBackend:
 _TABLES = (
     "content_garbage", "content_parts", "content_blocks", "span_event_contents", "span_events", "latency_day",
     "rollup_hour", "span_bodies", "spans", "usage_keys", "leases", "erasures", "retention", "reprice_marks",
-    "project_prices", "api_keys", "projects",
+    "project_prices", "web_session_keys", "web_sessions", "sign_in_tokens", "api_keys", "projects",
 )  # fmt: skip
 
 BACKENDS: tuple[SqlBackend, ...] = (SqliteBackend(), PostgresBackend())

@@ -11,7 +11,7 @@ from tests.storage.test_conformance_reprice import NEW, reprice
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project
 
 from pulse_storage import ControlStore, Store
-from pulse_storage.control_store import Leases
+from pulse_storage.control_store import Leases, WebSessions
 from pulse_storage.copying import RawStore
 from pulse_storage.maintenance import Maintenance
 from pulse_storage.queries.filters import AnalyticsQuery, Page, TraceFilter
@@ -30,6 +30,8 @@ _OF_NO_PROJECT = {
     *("create_project", "create_first_project", "list_projects", "key_by_digest", "touch_keys"),
     *("check_writable", "queue_depth", "close", "maintenance", "raw", "hold_lease", "release_lease"),
     *("compact", "unfinished_erasures", "sanitized"),
+    # Web sessions: tests/storage/test_conformance_web_sessions.py.
+    *(name for name in vars(WebSessions) if not name.startswith("_")),
 }
 #: Methods that another method of the list below calls or is made of.
 _WITHIN_OTHERS = {"submit": "ingest", "record_erased": "erase"}
@@ -135,7 +137,7 @@ async def test_no_method_lets_projects_see_or_change_each_other(storage: Store) 
     await unchanged("delete_project")
     methods = {
         name
-        for kind in (Store, ControlStore, Leases, Maintenance, RawStore)
+        for kind in (Store, ControlStore, Leases, WebSessions, Maintenance, RawStore)
         for name in vars(kind)
         if not name.startswith("_")
     }

@@ -19,6 +19,7 @@ from tests.support.rows import project, span
 
 from pulse_storage import StoreUnusable, open_storage
 from pulse_storage.postgres.engine import PostgresEngine
+from pulse_storage.rows import SignInToken, WebSession
 
 
 def test_a_store_in_use_is_dumped_and_restored_as_a_whole(
@@ -31,6 +32,8 @@ def test_a_store_in_use_is_dumped_and_restored_as_a_whole(
     asyncio.run(storage.create_project(*project("p")))
     rows = corpus(4)
     assert storage.submit(rows, keep_all=True).result(timeout=30).stored == len(rows)
+    asyncio.run(storage.put_web_session(WebSession(b"s", (), True, None, None, 1, 2, None)))
+    asyncio.run(storage.put_sign_in_token(SignInToken(b"t", True, 2)))
     target = tmp_path / "copy.dump"
     assert (
         PostgresEngine().back_up(url, target, replace=False, note=_ignore_progress) == target.stat().st_size
@@ -47,6 +50,8 @@ def test_a_store_in_use_is_dumped_and_restored_as_a_whole(
     again = open_storage(server.url("restored"))
     found, expected = (asyncio.run(snapshot(store, "p")) for store in (again, storage))
     assert len(found) == len(rows)
+    assert asyncio.run(again.web_session(b"s")) is None
+    assert asyncio.run(again.use_sign_in_token(b"t", 1)) is None
     assert found == [row for row in expected if row is None or row.otel_span_id != late.otel_span_id]
     # It is a store like any other: what it has is not stored twice, and new rows find their numbers.
     result = again.submit([*rows, late], keep_all=True).result(timeout=30)

@@ -17,6 +17,7 @@ from tests.support.rows import project, span
 
 from pulse_storage import Store, StoreUnusable, open_storage
 from pulse_storage.content.bodies import pack
+from pulse_storage.rows import SignInToken, WebSession
 from pulse_storage.sqlite.engine import SqliteEngine
 
 _Result = TypeVar("_Result")
@@ -112,6 +113,20 @@ def test_restored_store_has_the_rows_of_the_backup(tmp_path: Path) -> None:
     # The restored store accepts rows.
     assert _in_store(new, lambda storage: storage.ingest([span(1), span(77)])).stored == 1
     SqliteBackend().check(new)
+
+
+def test_backup_has_no_web_sessions_and_no_sign_in_tokens(tmp_path: Path) -> None:
+    async def sign_in(storage: Store) -> None:
+        await storage.put_web_session(WebSession(b"s", (), True, None, None, 1, 2, None))
+        await storage.put_sign_in_token(SignInToken(b"t", True, 2))
+
+    _in_store(tmp_path, sign_in, new=True)
+    SqliteEngine().back_up(_url(tmp_path), tmp_path / "copy.db", replace=False, note=_ignore)
+    for file, rows in (("pulse.db", 1), ("copy.db", 0)):
+        connection = sqlite3.connect(tmp_path / file)
+        for table in ("web_sessions", "sign_in_tokens"):
+            assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (rows,)
+        connection.close()
 
 
 def test_existing_store_is_moved_aside_only_with_replace(tmp_path: Path) -> None:

@@ -11,6 +11,11 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from pulse_storage.errors import StoreUnusable
 from pulse_storage.runtime.files import new_file
 
+#: Sessions that have ended must not come back with a restored dump.
+_WITHOUT = [
+    f"--exclude-table-data={table}" for table in ("web_session_keys", "web_sessions", "sign_in_tokens")
+]
+
 
 def dump_database(url: str, target: Path, *, replace: bool) -> int:
     """Write a dump of the database to `target` in the custom format of pg_dump; return its size in bytes.
@@ -27,7 +32,7 @@ def dump_database(url: str, target: Path, *, replace: bool) -> int:
     address, environ = _without_password(url)
     with new_file(target, replace=replace) as partial:
         done = subprocess.run(
-            [program, "--format=custom", "--no-owner", f"--file={partial}", f"--dbname={address}"],
+            [program, "--format=custom", "--no-owner", *_WITHOUT, f"--file={partial}", f"--dbname={address}"],
             env=environ,
             stdin=subprocess.DEVNULL,
             capture_output=True,

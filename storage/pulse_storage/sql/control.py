@@ -11,12 +11,12 @@ from typing import TypeVar
 from pulse_storage.control_store import ProjectSettings
 from pulse_storage.maintenance import Erasure, Removed, Subject
 from pulse_storage.retention import RetentionPolicy, policy_from_text
-from pulse_storage.rows import ApiKey, Project, ProjectPrices
+from pulse_storage.rows import ApiKey, Project, ProjectPrices, SignInToken, WebSession
 from pulse_storage.runtime.deadlines import WRITE_DEADLINE_S, answer_within
 from pulse_storage.runtime.writer import Writer
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.database import Readers, SqlDatabase
-from pulse_storage.sql.tables import erasures, leases, projects
+from pulse_storage.sql.tables import erasures, leases, projects, web_sessions
 from pulse_storage.sql.tables.prices import delete_prices, prices_of, put_prices
 from pulse_storage.sql.tables.project_settings import put_settings, read_settings
 from pulse_storage.sql.tables.watermarks import put_policy, read_watermarks
@@ -60,6 +60,7 @@ class SqlControlStore:
 
         def write(connection: Connection) -> Erasure:
             project = projects.existing_key(connection, project_id)
+            web_sessions.end_access(connection, "project = ?", (project,))
             projects.mark_deleted(connection, project, wanted.requested_ns)
             return erasures.order(connection, project, wanted)
 
@@ -89,9 +90,14 @@ class SqlControlStore:
 
     async def revoke_key(self, project_id: str, key_id: str, revoked_ns: int) -> bool:
         """See ControlStore."""
-        return await self._write(
-            lambda connection: projects.mark_revoked(connection, project_id, key_id, revoked_ns)
-        )
+
+        def write(connection: Connection) -> bool:
+            if not projects.mark_revoked(connection, project_id, key_id, revoked_ns):
+                return False
+            web_sessions.end_access(connection, "id = ?", (key_id,))
+            return True
+
+        return await self._write(write)
 
     async def key_by_digest(self, digest: bytes) -> ApiKey | None:
         """See ControlStore."""
@@ -155,6 +161,39 @@ class SqlControlStore:
     async def unfinished_erasures(self) -> list[Erasure]:
         """See ControlStore."""
         return await self._quick_readers.run(erasures.unfinished)
+
+    async def put_sign_in_token(self, token: SignInToken) -> None:
+        """See WebSessions."""
+        await self._write(lambda connection: web_sessions.put_token(connection, token))
+
+    async def use_sign_in_token(self, digest: bytes, now_ns: int) -> SignInToken | None:
+        """See WebSessions."""
+        return await self._write(lambda connection: web_sessions.use_token(connection, digest, now_ns))
+
+    async def put_web_session(self, session: WebSession, *, replaces: bytes | None = None) -> None:
+        """See WebSessions."""
+        await self._write(lambda connection: web_sessions.put_session(connection, session, replaces))
+
+    async def web_session(self, digest: bytes) -> WebSession | None:
+        """See WebSessions."""
+        return await self._quick_readers.run(
+            lambda connection: web_sessions.session_with_digest(connection, digest)
+        )
+
+    async def delete_web_session(self, digest: bytes) -> bool:
+        """See WebSessions."""
+        return await self._write(lambda connection: web_sessions.delete_session(connection, digest))
+
+    async def touch_web_sessions(self, digests: Collection[bytes], used_ns: int) -> None:
+        """See WebSessions."""
+        await self._write(lambda connection: web_sessions.mark_used(connection, digests, used_ns))
+
+    async def delete_expired_sign_ins(self, now_ns: int) -> int:
+        """See WebSessions."""
+        # Reading first avoids a commit each minute.
+        if not await self._quick_readers.run(lambda connection: web_sessions.has_expired(connection, now_ns)):
+            return 0
+        return await self._write(lambda connection: web_sessions.delete_expired(connection, now_ns), None)
 
     async def hold_lease(self, name: str, holder: str, ttl_s: float) -> bool:
         """See Leases."""

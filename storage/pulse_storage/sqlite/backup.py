@@ -15,6 +15,7 @@ from pulse_storage.sqlite.apsw_connection import ApswConnection
 from pulse_storage.sqlite.connection import BUSY_TIMEOUT_MS, open_reader, unusable
 
 _STEP_BYTES = 16 << 20
+_SIGN_IN_TABLES = ("web_session_keys", "web_sessions", "sign_in_tokens")
 
 
 class _Backup(Protocol):
@@ -90,11 +91,22 @@ def _copy(source: Path, partial: Path, note: NoteBytes) -> None:
         found = target.pragma("integrity_check", 1)
         if found != "ok":
             raise StoreUnusable(f"cannot use {source}: it is damaged ({found}); restore an older backup")
+        _drop_sign_ins(target)
     except apsw.Error as error:
         raise unusable(source, error) from error
     finally:
         target.close()
         reader.close()
+
+
+def _drop_sign_ins(target: ApswConnection) -> None:
+    """Delete web sessions and sign-in tokens from a copy: sessions that have ended must not come back.
+
+    Older stores do not have these tables.
+    """
+    for table in _SIGN_IN_TABLES:
+        if target.execute("SELECT 1 FROM sqlite_schema WHERE name = ?", (table,)).fetchone() is not None:
+            target.execute(f"DELETE FROM {table}")
 
 
 def _set_aside(target: Path) -> Path:

@@ -14,6 +14,7 @@ from pulse_storage.control_store import ProjectSettings
 from pulse_storage.errors import NameTaken
 from pulse_storage.maintenance import Erasure, Removed, Subject
 from pulse_storage.retention import RetentionPolicy
+from pulse_storage.rows import SignInToken, WebSession
 
 _TOUCH_EVERY_NS = 60_000_000_000
 
@@ -40,6 +41,8 @@ class Memory:
     erasures: dict[str, Erasure] = field(default_factory=dict[str, Erasure])
     #: Holder and end (`time.monotonic`) by name.
     leases: dict[str, tuple[str, float]] = field(default_factory=dict[str, tuple[str, float]])
+    sessions: dict[bytes, WebSession] = field(default_factory=dict[bytes, WebSession])
+    tokens: dict[bytes, SignInToken] = field(default_factory=dict[bytes, SignInToken])
 
 
 class MemoryControl:
@@ -72,6 +75,7 @@ class MemoryControl:
     async def delete_project(self, project_id: str) -> Erasure:
         data = self.existing(project_id)
         data.is_deleted = True
+        self._end_access(set(data.keys))
         data.keys.clear()
         return self._order(project_id, "project", None)
 
@@ -108,6 +112,7 @@ class MemoryControl:
             return False
         if key.revoked_ns is None:
             data.keys[key_id] = key._replace(revoked_ns=revoked_ns)
+        self._end_access({key_id})
         return True
 
     async def key_by_digest(self, digest: bytes) -> ApiKey | None:
@@ -164,6 +169,46 @@ class MemoryControl:
     async def unfinished_erasures(self) -> list[Erasure]:
         return [each for each in self._memory.erasures.values() if each.finished_ns is None]
 
+    async def put_sign_in_token(self, token: SignInToken) -> None:
+        self._memory.tokens[token.digest] = token
+
+    async def use_sign_in_token(self, digest: bytes, now_ns: int) -> SignInToken | None:
+        token = self._memory.tokens.pop(digest, None)
+        return token if token is not None and token.expires_ns > now_ns else None
+
+    async def put_web_session(self, session: WebSession, *, replaces: bytes | None = None) -> None:
+        if replaces is not None:
+            self._memory.sessions.pop(replaces, None)
+        self._memory.sessions[session.digest] = session
+
+    async def web_session(self, digest: bytes) -> WebSession | None:
+        self._check_open()
+        session = self._memory.sessions.get(digest)
+        if session is None:
+            return None
+        keys = {key.id: key for data in self._memory.projects.values() for key in data.keys.values()}
+        ids = {key.id for key in session.keys} & keys.keys()
+        chosen = sorted((keys[id] for id in ids), key=lambda key: (key.created_ns, key.id))
+        return session._replace(keys=tuple(chosen))
+
+    async def delete_web_session(self, digest: bytes) -> bool:
+        return self._memory.sessions.pop(digest, None) is not None
+
+    async def touch_web_sessions(self, digests: Collection[bytes], used_ns: int) -> None:
+        for session in [self._memory.sessions[each] for each in digests if each in self._memory.sessions]:
+            if session.last_used_ns is None or session.last_used_ns <= used_ns - _TOUCH_EVERY_NS:
+                self._memory.sessions[session.digest] = session._replace(last_used_ns=used_ns)
+
+    async def delete_expired_sign_ins(self, now_ns: int) -> int:
+        memory = self._memory
+        sessions = [each.digest for each in memory.sessions.values() if each.expires_ns <= now_ns]
+        tokens = [each.digest for each in memory.tokens.values() if each.expires_ns <= now_ns]
+        for digest in sessions:
+            del memory.sessions[digest]
+        for digest in tokens:
+            del memory.tokens[digest]
+        return len(sessions) + len(tokens)
+
     async def hold_lease(self, name: str, holder: str, ttl_s: float) -> bool:
         now_s = time.monotonic()
         held_by, until_s = self._memory.leases.get(name, (holder, now_s))
@@ -175,6 +220,15 @@ class MemoryControl:
     async def release_lease(self, name: str, holder: str) -> None:
         if self._memory.leases.get(name, ("", 0.0))[0] == holder:
             del self._memory.leases[name]
+
+    def _end_access(self, key_ids: set[str]) -> None:
+        """Take keys from all sessions; delete the sessions that give no access without them."""
+        for session in list(self._memory.sessions.values()):
+            keys = tuple(key for key in session.keys if key.id not in key_ids)
+            if keys or session.reads_all or session.admin_proof or len(keys) == len(session.keys):
+                self._memory.sessions[session.digest] = session._replace(keys=keys)
+            else:
+                del self._memory.sessions[session.digest]
 
     def _order(self, project_id: str, subject: Subject, value: str | None) -> Erasure:
         erasure = Erasure(str(uuid.uuid4()), project_id, subject, value, time.time_ns(), None)

@@ -9,7 +9,8 @@ from pulse_storage.rows import ApiKey, Project
 from pulse_storage.sql.connection import Connection, Values
 
 _TOUCH_EVERY_NS = 60_000_000_000
-_SELECT_KEY = """
+#: Reads `api_keys` and `projects`; conditions follow. `api_key` converts a row.
+SELECT_KEY = """
 SELECT api_keys.id, projects.id, digest, hint, scopes,
     api_keys.created_ns, last_used_ns, expires_ns, revoked_ns
 FROM api_keys INNER JOIN projects ON projects.key = api_keys.project"""
@@ -104,15 +105,15 @@ def put_key(connection: Connection, project: int, key: ApiKey) -> None:
 def keys_of(connection: Connection, project_id: str) -> list[ApiKey]:
     """Return all keys of a project, oldest first."""
     rows = connection.execute(
-        f"{_SELECT_KEY} WHERE projects.id = ? ORDER BY api_keys.created_ns, api_keys.rowid", (project_id,)
+        f"{SELECT_KEY} WHERE projects.id = ? ORDER BY api_keys.created_ns, api_keys.rowid", (project_id,)
     )
-    return [_api_key(row) for row in rows]
+    return [api_key(row) for row in rows]
 
 
 def key_with_digest(connection: Connection, digest: bytes) -> ApiKey | None:
     """Return the key with this digest, or None."""
-    row = connection.execute(f"{_SELECT_KEY} WHERE digest = ?", (digest,)).fetchone()
-    return None if row is None else _api_key(row)
+    row = connection.execute(f"{SELECT_KEY} WHERE digest = ?", (digest,)).fetchone()
+    return None if row is None else api_key(row)
 
 
 def mark_revoked(connection: Connection, project_id: str, key_id: str, revoked_ns: int) -> bool:
@@ -140,6 +141,7 @@ def _key_values(project: int, key: ApiKey) -> Values:
     )  # fmt: skip
 
 
-def _api_key(row: Values) -> ApiKey:
+def api_key(row: Values) -> ApiKey:
+    """Return the key of a row of `SELECT_KEY`."""
     id, project_id, digest, hint, scopes, *times = row
     return ApiKey(id, project_id, digest, hint, frozenset(str(scopes).split()), *times)  # pyright: ignore[reportArgumentType]
