@@ -14,6 +14,7 @@ from uuid import UUID
 
 from pulse_storage.copying import RawStore
 from pulse_storage.maintenance import Maintenance
+from pulse_storage.queries.facets import Facet, FacetField, FacetQuery
 from pulse_storage.queries.filters import (
     Analytics,
     AnalyticsQuery,
@@ -87,6 +88,14 @@ class StorageAdapter(Protocol):
 
     async def count_traces(self, project_id: str, where: TraceFilter, *, seconds: float = 0.5) -> Count:
         """Return how many rows match: exact, or a lower bound after `seconds` or a maximum of rows."""
+        ...
+
+    async def facets(self, project_id: str, query: FacetQuery) -> dict[FacetField, Facet]:
+        """Return the most frequent values of fields among matching rows, in the order of `query.fields`.
+
+        Counts are exact for fields and filters that rollups contain. Others are counted in the newest rows,
+        fewer than `query.newest` if `query.seconds` were over first.
+        """
         ...
 
     async def get_trace(self, project_id: str, trace_id: UUID) -> TraceRecord | None:

@@ -7,16 +7,18 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import cast, get_args
 from uuid import UUID, uuid4
 
 from tests.support.rows import DAY_NS, HOUR_NS, project
 
 from pulse_storage import Store, TraceRecord
 from pulse_storage.latency import latency_bucket, percentiles
-from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter, UsageSummary
+from pulse_storage.queries.facets import Facet, FacetField, FacetQuery
+from pulse_storage.queries.filters import AnalyticsQuery, CostFilter, GroupBy, Page, TraceFilter, UsageSummary
 
 EVERYTHING = TraceFilter(operation="all", counted=None)
+EVERYTHING_OF_COST = {cost: replace(EVERYTHING, cost=cost) for cost in get_args(CostFilter)}
 #: Half a bucket, eight to the octave.
 PERCENTILE_ERROR = 2 ** (1 / 16) - 1 + 1e-9
 
@@ -134,6 +136,37 @@ def group_keys(row: TraceRecord, group_by: GroupBy) -> Sequence[int | str | None
             return [row.user_id if group_by == "user" else row.session_id]
         case "provider" | "service" | "environment":
             return [getattr(row, group_by)]
+
+
+def facet_values(row: TraceRecord, field: FacetField) -> Sequence[str | None]:
+    """Return the values of a field that a row has: one, or several of `tag` and `cost`."""
+    match field:
+        case "model":
+            return [row.model_used or row.model_requested]
+        case "tag":
+            return sorted(set(row.tags)) or [None]
+        case "cost":
+            values = [cost for cost in get_args(CostFilter) if matching([row], EVERYTHING_OF_COST[cost])]
+            return values or [None]
+        case _:
+            return [getattr(row, field)]
+
+
+def facet(rows: Sequence[TraceRecord], field: FacetField, query: FacetQuery) -> Facet:
+    """Return the facet of a field; rollups contain the first four fields and filters by them."""
+    of_keys = ("model", "provider", "status", "operation")
+    where = query.filter
+    where = replace(where, operation="all") if field == "operation" else replace(where, **{field: None})
+    others = replace(
+        where, **{name: None for name in (*of_keys, "from_ns", "before_ns") if name != "operation"}
+    )
+    is_exact = field in of_keys and replace(others, operation="model") == TraceFilter()
+    matched = matching(rows, where)
+    counted = matched if is_exact else matched[: query.newest]
+    values = Counter(value for row in counted for value in facet_values(row, field))
+    ranked = sorted(values.items(), key=lambda item: (-item[1], item[0] is None, item[0] or ""))
+    is_whole = is_exact or len(matched) < query.newest
+    return Facet(ranked[: query.values], None if is_whole else query.newest)
 
 
 def grouped(

@@ -14,6 +14,7 @@ from pulse_storage import ControlStore, Store
 from pulse_storage.control_store import Leases, WebSessions
 from pulse_storage.copying import RawStore
 from pulse_storage.maintenance import Maintenance
+from pulse_storage.queries.facets import FacetQuery
 from pulse_storage.queries.filters import AnalyticsQuery, Page, TraceFilter
 from pulse_storage.repricing import RepriceJob
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
@@ -53,6 +54,7 @@ async def _seen(storage: Store, project_id: str) -> dict[str, object]:
             await storage.count_traces(project_id, where)
             for where in (TraceFilter(), TraceFilter(user_id="u1"), TraceFilter(status="error"))
         ],
+        "facets": await storage.facets(project_id, FacetQuery()),
         "get_trace": rows,
         "get_traces": await storage.get_traces(project_id, [row.trace_id for row in rows[:40]]),
         "reconcile_inputs": sorted(bearing.spans, key=lambda skeleton: skeleton.id),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from pulse_storage.ids import decode_cursor
+from pulse_storage.queries.facets import Facet, FacetField, FacetQuery
 from pulse_storage.queries.filters import (
     Analytics,
     AnalyticsQuery,
@@ -34,6 +35,7 @@ from pulse_storage.sql.maintenance.executor import MaintenanceExecutor
 from pulse_storage.sql.maintenance.maintenance import SqlMaintenance
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.counts import count_rows
+from pulse_storage.sql.reading.facets import facets
 from pulse_storage.sql.reading.records import find_record, find_records, page_of_records
 from pulse_storage.sql.reading.search import page_of_found
 from pulse_storage.sql.reading.unpriced import unknown_usage_models, unpriced_models
@@ -138,6 +140,14 @@ class SqlStorage(SqlControlStore):
             return count_rows(connection, project, where, seconds)
 
         return await self._read(project_id, read, Count(0, exact=True), self._readers)
+
+    async def facets(self, project_id: str, query: FacetQuery) -> dict[FacetField, Facet]:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> dict[FacetField, Facet]:
+            return facets(connection, project, query)
+
+        return await self._read(project_id, read, {field: Facet([]) for field in query.fields}, self._readers)
 
     async def get_trace(self, project_id: str, trace_id: UUID) -> TraceRecord | None:
         """See StorageAdapter."""

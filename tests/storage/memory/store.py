@@ -19,11 +19,12 @@ from tests.storage.memory.maintenance import MemoryMaintenance
 from tests.storage.memory.raw import MemoryRaw
 from tests.storage.memory.reprice import reprice
 from tests.storage.memory.rows import Rows
-from tests.storage.model import grouped, in_query, matching, summary
+from tests.storage.model import facet, grouped, in_query, matching, summary
 
 from pulse_storage import IngestResult, SpanRow, StoreUnavailable, TraceRecord
 from pulse_storage.content.search import Needle
 from pulse_storage.ids import decode_cursor, encode_cursor
+from pulse_storage.queries.facets import Facet, FacetField, FacetQuery
 from pulse_storage.queries.filters import (
     Analytics,
     AnalyticsGroup,
@@ -144,6 +145,10 @@ class MemoryStore(MemoryControl):
 
     async def count_traces(self, project_id: str, where: TraceFilter, *, seconds: float = 0.5) -> Count:
         return Count(len(matching(self._records(project_id), where)), exact=True)
+
+    async def facets(self, project_id: str, query: FacetQuery) -> dict[FacetField, Facet]:
+        rows = self._records(project_id)
+        return {field: facet(rows, field, query) for field in query.fields}
 
     async def get_trace(self, project_id: str, trace_id: UUID) -> TraceRecord | None:
         rows = self._rows(project_id)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import isfinite
 
 from pulse_storage.ids import time_floor
 from pulse_storage.latency import latency_bucket
-from pulse_storage.queries.filters import ALL_OPERATIONS, MODEL_CALLS, TraceFilter
+from pulse_storage.queries.filters import ALL_OPERATIONS, MODEL_CALLS, CostFilter, TraceFilter
 from pulse_storage.sql.connection import SqlDialect, SqlValue
 from pulse_storage.sql.reading.sums import UNKNOWN_USAGE, UNPRICED
 
@@ -16,7 +17,8 @@ _MIN_NS = -(1 << 63)
 _MAX_NS = (1 << 63) - 1
 _NO_FILTER = TraceFilter()
 _COLUMNS = ("session_id", "user_id", "service", "environment", "release", "otel_trace_id", "finish_reason")
-_COST = {
+#: Term of each value of `TraceFilter.cost`.
+COST_TERMS: Mapping[CostFilter, str] = {
     "reported": "cost_nano_usd IS NOT NULL AND cost_source = 'reported'",
     "computed": "cost_nano_usd IS NOT NULL AND cost_source = 'computed'",
     "unpriced": f"usage_key IS NOT NULL AND {UNPRICED}",
@@ -103,7 +105,7 @@ def row_conditions(dialect: SqlDialect, project: int, where: TraceFilter) -> Con
     if where.min_cost_nano_usd is not None:
         conditions.add("cost_nano_usd >= ?", where.min_cost_nano_usd)
     if where.cost is not None:
-        conditions.add(_COST[where.cost])
+        conditions.add(COST_TERMS[where.cost])
     if where.text:
         term, bindings = dialect.contains_text(("input_preview", "output_preview"), where.text)
         conditions.add(term, *bindings)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 
 from pulse_storage.ids import time_floor
 from pulse_storage.queries.filters import Count, TraceFilter
@@ -39,8 +39,8 @@ def count_rows(connection: Connection, project: int, where: TraceFilter, seconds
     if where.from_ns is None and where.before_ns is None:
         totals = usage_key_conditions(project, where)
         return Count(_number(connection, "coalesce(sum(calls), 0) FROM usage_keys", totals), exact=True)
-    rows, where = _rows_of_dropped_hours(connection, project, where)
-    whole, edges = split_range(where.from_ns, where.before_ns, HOUR_NS)
+    rows = 0
+    whole, edges = _parts_of_range(connection, project, where)
     if whole is not None:
         hours = in_units(project, "hour", whole, where)
         rows += _number(connection, "coalesce(sum(calls), 0) FROM rollup_hour", hours)
@@ -49,21 +49,49 @@ def count_rows(connection: Connection, project: int, where: TraceFilter, seconds
     return Count(rows, exact=True)
 
 
-def _rows_of_dropped_hours(
-    connection: Connection, project: int, where: TraceFilter
-) -> tuple[int, TraceFilter]:
-    """Count the rows in hours from which retention deleted some; return the filter of all other hours too.
+def calls_by_key(connection: Connection, project: int, where: TraceFilter) -> Counter[int]:
+    """Count the stored rows of each usage key exactly, for a filter that rollups can answer."""
+    found = Counter[int]()
+    if where.from_ns is None and where.before_ns is None:
+        totals = usage_key_conditions(project, where)
+        _add_calls(connection, found, "key, calls FROM usage_keys", totals)
+        return found
+    whole, edges = _parts_of_range(connection, project, where)
+    total = connection.dialect.sum_as_text("sum(calls)")
+    if whole is not None:
+        hours = in_units(project, "hour", whole, where)
+        _add_calls(connection, found, f"usage_key, {total} FROM rollup_hour", hours, "GROUP BY 1")
+    index = connection.dialect.indexed_by("spans_counted")
+    for edge in edges:
+        for conditions in counted_between(project, where, edge):
+            _add_calls(connection, found, f"usage_key, count(*) FROM spans{index}", conditions, "GROUP BY 1")
+    return found
 
-    The rollups of those hours include deleted rows.
+
+def _add_calls(
+    connection: Connection, calls: Counter[int], select: str, conditions: Conditions, rest: str = ""
+) -> None:
+    """Add the rows of a query: usage key and number of calls."""
+    rows = connection.execute(f"SELECT {select} WHERE {conditions.sql()} {rest}", conditions.bindings)
+    for key, number in rows:
+        calls[key] += int(number)
+
+
+def _parts_of_range(
+    connection: Connection, project: int, where: TraceFilter
+) -> tuple[Units | None, list[Span]]:
+    """Split the filter's range into whole hours with exact rollups, and ranges whose rows must be counted.
+
+    The rollups of hours from which retention deleted rows include the deleted ones.
     """
     marks = read_watermarks(connection, project)
-    whole_from_ns = -(-marks.rows_from_ns // HOUR_NS) * HOUR_NS
-    from_ns = max(_MIN_NS, _MIN_NS if where.from_ns is None else where.from_ns)
-    if not marks.rows_from or from_ns >= whole_from_ns:
-        return 0, where
-    before_ns = whole_from_ns if where.before_ns is None else min(where.before_ns, whole_from_ns)
-    rows = _count_between(connection, project, where, (from_ns, before_ns))
-    return rows, replace(where, from_ns=whole_from_ns)
+    from_ns, before_ns = where.from_ns, where.before_ns
+    kept_from_ns = -(-marks.rows_from_ns // HOUR_NS) * HOUR_NS
+    if not marks.rows_from or (from_ns is not None and from_ns >= kept_from_ns):
+        return split_range(from_ns, before_ns, HOUR_NS)
+    end_ns = kept_from_ns if before_ns is None else min(before_ns, kept_from_ns)
+    whole, edges = split_range(kept_from_ns, before_ns, HOUR_NS)
+    return whole, [(_MIN_NS if from_ns is None else max(_MIN_NS, from_ns), end_ns), *edges]
 
 
 def split_range(from_ns: int | None, before_ns: int | None, unit_ns: int) -> tuple[Units | None, list[Span]]:
