@@ -18,6 +18,7 @@ from pulse_query_api.errors import ApiError, error_response
 from pulse_query_api.middleware import RequestMiddleware
 from pulse_query_api.routes.admin import admin_routes
 from pulse_query_api.routes.analytics import analytics_routes
+from pulse_query_api.routes.facets import facet_routes
 from pulse_query_api.routes.health import health_routes
 from pulse_query_api.routes.prices import price_routes
 from pulse_query_api.routes.retention import retention_routes
@@ -67,6 +68,7 @@ def read_routes(storage: Store, access: ProjectAccess) -> list[BaseRoute]:
         *trace_routes(storage, access),
         *session_routes(storage, access),
         *analytics_routes(storage, access),
+        *facet_routes(storage, access),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypeVar, get_args
@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 
 from pulse_query_api.errors import Detail, InvalidRequest
 from pulse_query_api.times import unix_ns
+from pulse_storage.queries.facets import FACET_FIELDS, FacetField, FacetQuery
 from pulse_storage.queries.filters import (
     MODEL_CALLS,
     AnalyticsQuery,
@@ -40,6 +41,7 @@ FILTERS = (
 )
 PAGING = ("limit", "offset", "cursor", "order")
 LIST = (*PAGING, *FILTERS, "search_in")
+FACETS = ("fields", *FILTERS)
 ANALYTICS = ("group_by", "limit", *FILTERS)
 
 #: Operations of model calls; a test compares them with the collector's.
@@ -53,6 +55,7 @@ _COUNTED: Mapping[str, bool | None] = {"true": True, "false": False, "all": None
 _COST: Mapping[str, CostFilter] = {name: name for name in get_args(CostFilter)}
 _ORDER: Mapping[str, Order] = {"asc": "asc", "desc": "desc"}
 _GROUP_BY: Mapping[str, GroupBy] = {name: name for name in get_args(GroupBy)}
+_FACET_FIELDS: Mapping[str, FacetField] = {name: name for name in FACET_FIELDS}
 _SEARCH_IN = {"previews": False, "bodies": True}
 _BOOLEAN: Mapping[str, bool] = {"true": True, "false": False}
 
@@ -78,7 +81,7 @@ class ListQuery:
 def list_query(query_string: bytes) -> ListQuery:
     """Parse the query string of `GET /v1/traces`. Raises InvalidRequest."""
     query = QueryString(query_string, LIST)
-    where = _filter(query)
+    where = trace_filter(query)
     page = Page(
         limit=query.whole_number("limit", DEFAULT_ROWS, low=1, high=MAX_LIMIT),
         offset=query.whole_number(
@@ -101,7 +104,7 @@ def list_query(query_string: bytes) -> ListQuery:
 def analytics_query(query_string: bytes) -> AnalyticsQuery:
     """Parse the query string of `GET /v1/analytics`. Raises InvalidRequest."""
     query = QueryString(query_string, ANALYTICS)
-    where = _filter(query)
+    where = trace_filter(query)
     for name in ("date_from", "date_to"):
         query.require(name)
     if query.text("counted") not in (None, "true"):
@@ -127,6 +130,15 @@ def analytics_query(query_string: bytes) -> AnalyticsQuery:
         limit=limit,
         filter=replace(where, from_ns=None, before_ns=None, counted=True),
     )
+
+
+def facet_query(query_string: bytes) -> FacetQuery:
+    """Parse the query string of `GET /v1/facets`; without `fields`, all of them. Raises InvalidRequest."""
+    query = QueryString(query_string, FACETS)
+    where = trace_filter(query)
+    fields = query.choices("fields", _FACET_FIELDS) or FACET_FIELDS
+    query.finish()
+    return FacetQuery(fields=fields, filter=where)
 
 
 def session_query(query_string: bytes) -> bool:
@@ -233,6 +245,18 @@ class QueryString:
             return default
         return choices[value]
 
+    def choices(self, name: str, choices: Mapping[str, T]) -> Sequence[T]:
+        """Return the elements of `choices` that the comma-separated value names, each once; () if absent."""
+        value = self.text(name)
+        if value is None:
+            return ()
+        names = list(dict.fromkeys(value.split(",")))
+        unknown = [name for name in names if name not in choices]
+        if unknown:
+            self._add_invalid(name, f"must be a comma-separated list of {', '.join(choices)}", unknown[0])
+            return ()
+        return [choices[name] for name in names]
+
     def time_ns(self, name: str) -> int | None:
         """Return a date or date-time as Unix nanoseconds, or None."""
         value = self.text(name)
@@ -269,7 +293,8 @@ class QueryString:
         self.add_problem(name, f"{message}, not '{value[:_MAX_SHOWN_CHARS]}'")
 
 
-def _filter(query: QueryString) -> TraceFilter:
+def trace_filter(query: QueryString) -> TraceFilter:
+    """Return the filter of the parameters `FILTERS`; problems are added to the query."""
     operation = query.name("operation") or MODEL_CALLS
     # Spans of other operations (agents, tools) are never counted; the default would hide all of them.
     selects_calls = operation == MODEL_CALLS or operation in MODEL_OPERATIONS

@@ -67,6 +67,7 @@ def test_query_parameters_equal_those_that_are_parsed() -> None:
     paths = _document()["paths"]
     assert _query_parameters(paths["/v1/traces"]["get"]) == set(params.LIST)
     assert _query_parameters(paths["/v1/analytics"]["get"]) == set(params.ANALYTICS)
+    assert _query_parameters(paths["/v1/facets"]["get"]) == set(params.FACETS)
     assert _query_parameters(paths["/v1/sessions/{session_id}"]["get"]) == {"bodies"}
 
 

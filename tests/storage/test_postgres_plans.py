@@ -19,10 +19,12 @@ from pulse_storage import Store
 from pulse_storage.content.bodies import pack
 from pulse_storage.ids import row_id
 from pulse_storage.postgres.connection import PostgresConnection, connect
+from pulse_storage.queries.facets import FacetQuery
 from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.counts import count_rows
+from pulse_storage.sql.reading.facets import facets
 from pulse_storage.sql.reading.records import find_record, page_of_records
 from pulse_storage.sql.reading.scan import batches
 from pulse_storage.sql.tables.projects import project_key
@@ -155,6 +157,7 @@ def test_lists_follow_an_index_in_its_order(connection: PostgresConnection, wher
 def test_every_scan_is_of_a_part_of_an_index(connection: PostgresConnection, where: TraceFilter) -> None:
     plans = _plans(connection, lambda c, p: page_of_records(c, p, "p", where, Page()))
     plans += _plans(connection, lambda c, p: count_rows(c, p, where, 1.0))
+    plans += _plans(connection, lambda c, p: facets(c, p, FacetQuery(filter=where)))
     for plan in plans:
         assert "Seq Scan on spans" not in plan, plan
         conditions = re.findall(r"Scan[^\n]* on spans_\w+[^\n]*\n\s*([A-Z][\w ]*):", plan)
@@ -193,6 +196,19 @@ def test_calls_of_many_models_are_found_in_the_index_before_any_row_is_read(
     [plan] = [plan for plan in plans if "usage_key = ANY" in plan]
     assert "Index Only Scan Backward" in plan
     assert all("id = " in condition for condition in _conditions(plan)["pkey"])
+
+
+@pytest.mark.parametrize("where", [TraceFilter(), TraceFilter(from_ns=_TODAY_NS - 20 * DAY_NS, user_id="u7")])
+def test_facets_of_rows_follow_an_index_in_its_order(
+    connection: PostgresConnection, where: TraceFilter
+) -> None:
+    query = FacetQuery(fields=("service", "tag", "cost"), filter=where, newest=30)
+    plans = _plans(connection, lambda c, p: facets(c, p, query))
+    [plan] = [plan for plan in plans if "CTE newest" in plan]
+    assert "Index Scan Backward using" in plan
+    assert not re.search(r"Sort Key: [^\n]*id", plan.partition("CTE newest")[2].partition("CTE Scan")[0]), (
+        plan
+    )
 
 
 def test_long_answers_of_a_list_are_read_by_one_statement(connection: PostgresConnection) -> None:

@@ -13,11 +13,13 @@ from tests.storage.filter_samples import FILTERS
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage.content.bodies import pack
+from pulse_storage.queries.facets import FacetQuery
 from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.connection import Cursor, SqlDialect, SqlValue
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.counts import count_rows
+from pulse_storage.sql.reading.facets import facets
 from pulse_storage.sql.reading.records import find_record, page_of_records
 from pulse_storage.sql.reading.scan import batches
 from pulse_storage.sql.tables.partners import (
@@ -178,10 +180,28 @@ def test_groups_by_name_read_the_counted_rows_of_their_range(
     assert "SEARCH spans USING INDEX spans_counted (project=? AND id>? AND id<?)" in plans
 
 
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (TraceFilter(from_ns=_FROM_NS), "spans_counted (project=? AND id>?)"),
+        (TraceFilter(from_ns=_FROM_NS, user_id="u"), "spans_by_user (project=? AND user_id=? AND id>?)"),
+        (TraceFilter(status="error", tag="t"), "spans_failed (project=?)"),
+    ],
+)
+def test_facets_follow_an_index_in_its_order(
+    connection: ApswConnection, where: TraceFilter, index: str
+) -> None:
+    query = FacetQuery(fields=("service", "tag", "cost"), filter=where)
+    plans = _plans(connection, lambda c: facets(c, 1, query))
+    assert f"SEARCH spans USING INDEX {index}" in plans, plans
+    assert not [plan for plan in plans if "FOR ORDER BY" in plan]
+
+
 @pytest.mark.parametrize("where", FILTERS)
 def test_no_list_count_or_sum_looks_at_bodies(connection: ApswConnection, where: TraceFilter) -> None:
     plans = _plans(connection, lambda c: page_of_records(c, 1, "p", where, Page()))
     plans += _plans(connection, lambda c: count_rows(c, 1, where, 1.0))
+    plans += _plans(connection, lambda c: facets(c, 1, FacetQuery(filter=where)))
     for group_by in get_args(GroupBy):
         query = AnalyticsQuery(group_by=group_by, filter=where, from_ns=_FROM_NS, before_ns=_BEFORE_NS)
         plans += _plans(connection, lambda c, query=query: analytics(c, 1, query))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.metadata import version
 
 from pulse_query_api.openapi.admin_paths import admin_paths
+from pulse_query_api.openapi.facet_paths import facet_paths
 from pulse_query_api.openapi.paths import project_paths, public_paths
 from pulse_query_api.openapi.schemas import schemas
 
@@ -19,7 +20,7 @@ def openapi_document() -> dict[str, object]:
             "description": "Query recorded calls of language models; ingest spans over OTLP.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": {**public_paths(), **project_paths(), **admin_paths()},
+        "paths": {**public_paths(), **project_paths(), **facet_paths(), **admin_paths()},
         "components": {
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "A project's API key."},

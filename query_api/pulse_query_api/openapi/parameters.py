@@ -7,6 +7,7 @@ from typing import get_args
 
 from pulse_query_api.openapi.vocabulary import DATE_OR_DATE_TIME, ID, Schema
 from pulse_query_api.params import DEFAULT_GROUPS, DEFAULT_ROWS, MAX_LIMIT, MAX_OFFSET
+from pulse_storage.queries.facets import FACET_FIELDS
 from pulse_storage.queries.filters import CostFilter, GroupBy
 
 _AMOUNT: Schema = {"type": "number", "minimum": 0, "maximum": 99_999_999_999}
@@ -66,6 +67,14 @@ PARAMETERS: Mapping[str, tuple[str, Schema]] = {
         {"enum": ["previews", "bodies"], "default": "previews"},
     ),
     "group_by": ("Dimension of the groups.", {"enum": get_args(GroupBy), "default": "day"}),
+    "fields": (
+        f"Comma-separated fields to count; all by default. Fields: {', '.join(FACET_FIELDS)}.",
+        {
+            "type": "string",
+            "pattern": f"^({'|'.join(FACET_FIELDS)})(,({'|'.join(FACET_FIELDS)}))*$",
+            "examples": ["model,provider"],
+        },
+    ),
     "bodies": ("Include request and response bodies.", {"enum": ["true", "false"], "default": "false"}),
 }
 
