@@ -1,4 +1,4 @@
-"""GET /v1/facets."""
+"""GET /v1/facets: the most frequent values of fields."""
 
 from __future__ import annotations
 
