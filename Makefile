@@ -8,6 +8,13 @@ DOCS_STAMP := $(VENV)/.installed-docs
 # Dependencies of the server and the demo only: no linters, type checkers or test tools.
 RUN_STAMP := $(VENV)/.installed-to-run
 
+# The web pages: their sources, the command that runs node and npm of the environment, and what they need.
+WEB         := query_api/web
+NODE        := $(BIN)/python $(WEB)/node.py
+NPM_STAMP   := $(WEB)/node_modules/.installed
+PAGES       := query_api/pulse_web/static/manifest.json
+WEB_SOURCES := $(WEB)/build.ts $(shell find $(WEB)/app -type f -not -path '*/tests/*' -not -name schema.ts)
+
 # A second environment: the oldest clients and OpenTelemetry that the instrumentation supports.
 OLDEST       := .venv-oldest
 OLDEST_STAMP := $(OLDEST)/.installed
@@ -36,23 +43,28 @@ PIP := -m pip --disable-pip-version-check --quiet install
 PINNED := $(PIP) --require-hashes --no-deps --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve test test-all test-oldest test-postgres soak check check-pythons lint types docs docs-serve fmt pins clean
+.PHONY: help setup demo serve web-watch test test-all test-oldest test-postgres soak check check-pythons lint types docs \
+        docs-serve fmt pins clean
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## make .venv with everything: server, demo, tests, linters, type checker
+setup: $(STAMP) $(PAGES)  ## make .venv with everything: server, web pages, demo, tests, linters, type checker
 
-demo: $(RUN_STAMP)  ## see Pulse record real client calls, without accounts or network
+demo: $(RUN_STAMP) $(PAGES)  ## see Pulse record real client calls, without accounts or network
 	@$(BIN)/pulse demo
 
-serve: $(RUN_STAMP)  ## run the server
+serve: $(RUN_STAMP) $(PAGES)  ## run the server
 	@$(BIN)/pulse serve
 
-test: $(STAMP)  ## run all tests but the slow ones (3 s or more each), in JOBS processes
+web-watch: $(RUN_STAMP) $(NPM_STAMP)  ## build the web pages at each change of their sources
+	$(BIN)/python -m pulse_query_api.openapi | $(NODE) types.ts
+	$(NODE) build.ts --watch
+
+test: $(STAMP) $(PAGES)  ## run all tests but the slow ones (3 s or more each), in JOBS processes
 	$(PYTEST) -m "not slow" --hypothesis-profile fast
 
-test-all: $(STAMP)  ## run all tests, with all Hypothesis examples
+test-all: $(STAMP) $(PAGES)  ## run all tests, with all Hypothesis examples
 	$(PYTEST) --hypothesis-profile full
 
 test-oldest: $(OLDEST_STAMP)  ## run the instrumentation's tests on the oldest clients that it supports
@@ -81,12 +93,16 @@ check-pythons: $(STAMP)  ## run the tests (without slow ones) on every other Pyt
 	done; \
 	echo "Python versions: $$main is that of $(VENV); tested in addition:$${tested:- none}; not on PATH:$${missing:- none}"
 
-lint: $(STAMP)  ## style and formatting, without changing anything
+lint: $(STAMP) $(NPM_STAMP)  ## style and formatting, without changing anything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(NODE) node_modules/@biomejs/biome/bin/biome ci --colors=off .
 
-types: $(STAMP)  ## types, strictly
+types: $(STAMP) $(NPM_STAMP)  ## types, strictly
 	$(BIN)/basedpyright
+	$(BIN)/python -m pulse_query_api.openapi | $(NODE) types.ts
+	$(NODE) node_modules/typescript/bin/tsc --project tsconfig.json
+	$(NODE) node_modules/typescript/bin/tsc --project tsconfig.node.json
 
 docs: $(DOCS_STAMP)  ## build the documentation site into site/; a broken link is an error
 	$(BIN)/python -m docs.tools.pages build/docs
@@ -95,9 +111,10 @@ docs: $(DOCS_STAMP)  ## build the documentation site into site/; a broken link i
 docs-serve: docs  ## build the documentation site and serve it on http://127.0.0.1:8000
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory site 8000
 
-fmt: $(STAMP)  ## format, and apply the fixes of ruff
+fmt: $(STAMP) $(NPM_STAMP)  ## format, and apply the fixes of ruff and biome
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+	$(NODE) node_modules/@biomejs/biome/bin/biome check --write .
 
 # Pins hold names, versions, markers and hashes, no addresses; compiling them needs uv and a registry.
 UV      ?= uv
@@ -109,12 +126,12 @@ COMPILE := $(UV) pip compile --universal --python-version 3.11 --generate-hashes
 pins:  ## compile deploy/requirements from both pyproject.toml; UPGRADE=--upgrade takes the newest of all
 	$(COMPILE) $(UPGRADE) --all-extras pyproject.toml instrumentation/pyproject.toml --group dev -o $(PINS)/dev.txt
 	$(COMPILE) --all-extras pyproject.toml --constraint $(PINS)/dev.txt -o $(PINS)/server.txt
-	$(COMPILE) --group build --constraint $(PINS)/dev.txt -o $(PINS)/build.txt
+	$(COMPILE) --group build --group web --constraint $(PINS)/dev.txt -o $(PINS)/build.txt
 	$(COMPILE) --group docs --constraint $(PINS)/dev.txt -o $(PINS)/docs.txt
 	$(COMPILE) --resolution lowest-direct --all-extras instrumentation/pyproject.toml --group oldest -o $(PINS)/oldest.txt
 
 clean:  ## remove the environments and the files that make and the tools created
-	rm -rf $(VENV) .venv-3.* $(OLDEST) .pytest_cache .ruff_cache .hypothesis dist build site
+	rm -rf $(VENV) .venv-3.* $(OLDEST) $(WEB)/node_modules $(dir $(PAGES)) .pytest_cache .ruff_cache .hypothesis dist build site
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is newer than the files it depends on, so later runs need no registry.
@@ -130,6 +147,15 @@ $(STAMP): deploy/requirements/dev.txt $(RUN_STAMP)
 	@echo "Installing what tests, lint and types need ..."
 	@$(BIN)/python $(PINNED) -r deploy/requirements/dev.txt
 	@touch $@
+
+# Without a registry the target is not made, and all but the pages works.
+$(NPM_STAMP): $(WEB)/package-lock.json | $(RUN_STAMP)
+	@echo "Installing what the web pages need ..."
+	@$(NODE) npm ci --silent && touch $@ || \
+	  echo "The web pages are not built: npm found no registry. The HTTP API works; 'make setup' tries again."
+
+$(PAGES): $(NPM_STAMP) $(WEB_SOURCES)
+	@if test -e $(NPM_STAMP); then echo "Building the web pages ..."; $(NODE) build.ts; fi
 
 $(DOCS_STAMP): deploy/requirements/docs.txt $(RUN_STAMP)
 	@echo "Installing the documentation tools ..."

@@ -23,7 +23,11 @@ PACKAGES: dict[str, tuple[str, frozenset[str]]] = {
     "pulse_storage": ("storage", frozenset()),
     "pulse_collector": ("collector", frozenset({"pulse_proto", "pulse_storage"})),
     "pulse_query_api": ("query_api", frozenset({"pulse_storage"})),
-    "pulse_server": ("deploy", frozenset({"pulse_collector", "pulse_query_api", "pulse_storage"})),
+    "pulse_web": ("query_api", frozenset({"pulse_query_api", "pulse_storage"})),
+    "pulse_server": (
+        "deploy",
+        frozenset({"pulse_collector", "pulse_query_api", "pulse_storage", "pulse_web"}),
+    ),
 }
 _SQL = ("pulse_storage.sql", "pulse_storage.sqlite", "pulse_storage.postgres")
 #: Folders of a package, and the folders of the same package that they must not import.

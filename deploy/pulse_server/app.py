@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from starlette.applications import Starlette
@@ -23,6 +24,7 @@ from pulse_server.settings import Settings
 from pulse_storage import ReadPriority
 from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing
+from pulse_web.pages import page_routes
 
 Role = Literal["collector", "query"]
 
@@ -66,12 +68,13 @@ def build_apps(
     # In both roles: it does not read or write rows, only prices.
     explainer = Explainer(keys, prices, inflight, max_body_bytes=max_body_bytes)
     explain = explain_routes(explainer)
+    pages = page_routes(_base_path(settings.public_url))
     if only == "query":
         main = create_app(
             storage,
             keys,
             admin_key=settings.admin_key,
-            routes=explain,
+            routes=[*explain, *pages],
             registry=registry,
             retention=settings.retention,
         )
@@ -96,11 +99,16 @@ def build_apps(
             storage,
             keys,
             admin_key=settings.admin_key,
-            routes=ingest,
+            routes=[*ingest, *pages],
             registry=registry,
             retention=settings.retention,
         )
     return Apps(keys, main, collector, with_middleware([*otlp_routes(collector), *health]), explainer)
+
+
+def _base_path(public_url: str | None) -> str:
+    """Return the path of the pages for browsers, with a slash at both ends."""
+    return f"{urlsplit(public_url or '').path}/"
 
 
 def _process_registry() -> CollectorRegistry:

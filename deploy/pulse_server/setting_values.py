@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from pulse_storage.retention import MAX_DAYS
 
@@ -74,6 +75,21 @@ def database_url(text: str) -> str:
     if scheme == "sqlite" and (not place.startswith("/") or place == "/"):
         raise ValueError(f"'{text}' has no file path; {_DATABASE_HINT}")
     return text
+
+
+def public_url(text: str) -> str | None:
+    """Check an http or https URL and remove a slash at its end; an empty text is None."""
+    if not text:
+        return None
+    example = "for example https://ops.example/pulse"
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"'{text}' is not a URL of http or https; give the URL that browsers use, {example}")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(f"'{text}' has more than host and path; give the URL that browsers use, {example}")
+    if not re.fullmatch(r"(/[A-Za-z0-9._~-]+)*/?", parts.path):
+        raise ValueError(f"the path of '{text}' may have letters, digits and . _ ~ - only; {example}")
+    return text.rstrip("/")
 
 
 def admin_key(text: str) -> str | None:

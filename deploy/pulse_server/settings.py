@@ -69,6 +69,11 @@ SETTINGS = (
         f"required in the header X-Admin-Key by /admin routes; at least {ADMIN_KEY_MIN_CHARS} characters",
     ),
     Setting("PULSE_HOST", "127.0.0.1", "bind address of all listeners", "--host"),
+    Setting(
+        "PULSE_PUBLIC_URL",
+        "unset: http://127.0.0.1 with the port",
+        "URL of the pages behind a reverse proxy, which removes the path, if there is one, from requests",
+    ),
     Setting("PULSE_OTLP_HTTP_PORT", "4318", "OTLP over HTTP; 0 turns it off", "--otlp-http-port"),
     Setting("PULSE_OTLP_GRPC_PORT", "4317", "OTLP over gRPC; 0 turns it off", "--otlp-grpc-port"),
     Setting(
@@ -136,6 +141,8 @@ class Settings:
     port: int
     admin_key: str | None
     host: str
+    #: Without a slash at the end.
+    public_url: str | None
     otlp_http_port: int
     otlp_grpc_port: int
     data_dir: Path
@@ -174,6 +181,7 @@ def read_settings(environ: Mapping[str, str], options: Mapping[str, str] | None 
         port=read("PORT", "3000", values.port),
         admin_key=read("ADMIN_KEY", "", values.admin_key),
         host=read("PULSE_HOST", "127.0.0.1", str.strip),
+        public_url=read("PULSE_PUBLIC_URL", "", values.public_url),
         otlp_http_port=read("PULSE_OTLP_HTTP_PORT", "4318", values.port),
         otlp_grpc_port=read("PULSE_OTLP_GRPC_PORT", "4317", values.port),
         data_dir=data_dir,
@@ -220,6 +228,7 @@ def without_secrets(settings: Settings) -> dict[str, str | int]:
         "PORT": settings.port,
         "ADMIN_KEY": "set" if settings.admin_key else "unset",
         "PULSE_HOST": settings.host,
+        "PULSE_PUBLIC_URL": settings.public_url or "unset",
         "PULSE_OTLP_HTTP_PORT": settings.otlp_http_port,
         "PULSE_OTLP_GRPC_PORT": settings.otlp_grpc_port,
         "PULSE_DATA_DIR": str(settings.data_dir),

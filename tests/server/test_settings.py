@@ -36,6 +36,13 @@ def test_empty_value_counts_as_unset() -> None:
     assert read_settings({"ADMIN_KEY": "", "PORT": ""}) == read_settings({})
 
 
+def test_public_url_has_no_slash_at_its_end() -> None:
+    assert read_settings({"PULSE_PUBLIC_URL": "https://ops.example/pulse/"}).public_url == (
+        "https://ops.example/pulse"
+    )
+    assert read_settings({}).public_url is None
+
+
 def test_default_store_is_in_the_data_directory(tmp_path: Path) -> None:
     settings = read_settings({"PULSE_DATA_DIR": str(tmp_path)})
     assert settings.database_url == f"sqlite:///{tmp_path}/pulse.db"
@@ -56,6 +63,10 @@ def test_postgresql_url_is_accepted(url: str) -> None:
         ("DATABASE_URL", "mysql://root:secret@db/x", "use sqlite:///PATH"),
         ("DATABASE_URL", "pulse.db", "use sqlite:///PATH"),
         ("DATABASE_URL", "sqlite://", "use sqlite:///PATH or postgresql://"),
+        ("PULSE_PUBLIC_URL", "ops.example/pulse", "the URL that browsers use"),
+        ("PULSE_PUBLIC_URL", "https://", "the URL that browsers use"),
+        ("PULSE_PUBLIC_URL", "https://ops.example/?a=b", "more than host and path"),
+        ("PULSE_PUBLIC_URL", "https://ops.example/a//b", "letters, digits"),
         ("PULSE_API_KEY", "sk-123", "pulse_sk_<uuid>"),
         ("PULSE_MAX_BODY_MIB", "0", "whole MiB"),
         ("PULSE_MAX_INFLIGHT_MIB", "10", "lower PULSE_MAX_BODY_MIB"),

@@ -1,0 +1,1 @@
+"""The web pages: the shell of all of them, and the built files that it loads."""
