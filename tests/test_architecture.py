@@ -43,7 +43,7 @@ INDEPENDENT_OF: dict[str, tuple[str, ...]] = {
 STORAGE_ROOT = {
     *("__init__", "adapter", "control_store", "maintenance", "copying", "rows", "queries", "errors", "ids"),
     *("retention", "repricing", "latency", "keys", "price_document", "trace_json", "engines"),
-    *("reconciliation", "content", "runtime", "sql", "sqlite", "postgres"),
+    *("combined_store", "reconciliation", "content", "runtime", "sql", "sqlite", "postgres"),
 }
 #: Class names that a package defines more than once; new ones are refused.
 REPEATED_CLASS_NAMES: dict[str, set[str]] = {
@@ -237,3 +237,14 @@ def test_committed_files_name_no_registry_and_no_local_path() -> None:
             text = path.read_text(encoding="utf-8", errors="ignore")
             found += [f"{name}: {match[0]}" for match in forbidden.finditer(text)]
     assert found == []
+
+
+def test_memory_store_imports_no_sql() -> None:
+    folder = ROOT / "tests" / "storage" / "memory"
+    for path in folder.glob("*.py"):
+        modules = [
+            node.module or ""
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom)
+        ]
+        assert not [module for module in modules if module.startswith(_SQL)], path

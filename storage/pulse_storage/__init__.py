@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pulse_storage.adapter import StorageAdapter
+from pulse_storage.combined_store import combined_store
 from pulse_storage.control_store import ControlStore
 from pulse_storage.engines import Store, engine_of
 from pulse_storage.errors import (
@@ -33,6 +34,7 @@ __all__ = [
     "StoreUnavailable",
     "StoreUnusable",
     "TraceRecord",
+    "combined_store",
     "open_storage",
 ]
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from pulse_storage.errors import StorageError
-from pulse_storage.retention import DAY_NS, HOUR_NS, RetentionPolicy
-from pulse_storage.rows import Project
+from pulse_storage.reconciliation.skeletons import Skeleton
+from pulse_storage.retention import DAY_NS, HOUR_NS, RetentionPolicy, Watermarks
+from pulse_storage.rows import Project, SpanRow
 from pulse_storage.trace_json import NANO_USD_PER_CENT, rfc3339
 
 #: The lease of retention, erasures and copies: of one store, one of them runs at a time. The name is stored.
@@ -41,6 +42,12 @@ class Removed(NamedTuple):
     log_events: int = 0
     tokens: int = 0
     cost_nano_usd: int = 0
+
+    @classmethod
+    def of(cls, rows: int, counted: Sequence[SpanRow | Skeleton], log_events: int) -> Removed:
+        """Return the counts of deleted rows, of which `counted` are the effective values of the calls."""
+        tokens = sum((call.input_tokens or 0) + (call.output_tokens or 0) for call in counted)
+        return cls(rows, len(counted), log_events, tokens, sum(call.cost_nano_usd or 0 for call in counted))
 
 
 class Erasure(NamedTuple):
@@ -90,6 +97,11 @@ class RetentionProgress(NamedTuple):
     content_from_ns: int | None = None
     rows_from_ns: int | None = None
 
+    @classmethod
+    def of(cls, at: Watermarks) -> RetentionProgress:
+        """Return the progress that watermarks contain."""
+        return cls(at.content_from_ns if at.content_from else None, at.rows_from_ns if at.rows_from else None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetentionPlan:
@@ -120,6 +132,11 @@ class RetentionReport:
     size_bytes: int = 0
     #: The reason if retention did not run for this project.
     refused: str | None = None
+
+    @classmethod
+    def planned(cls, project: Project, policy: RetentionPolicy, plan: RetentionPlan) -> RetentionReport:
+        """Return the report of a run that deletes exactly what it planned."""
+        return cls(project, policy, plan, plan.rows, plan.contents, plan.size_bytes)
 
     @property
     def is_idle(self) -> bool:

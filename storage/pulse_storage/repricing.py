@@ -24,6 +24,15 @@ class SpanReportedCost(NamedTuple):
     reported_nano_usd: int | None
     estimated_nano_usd: int | None
 
+    @classmethod
+    def of(
+        cls, span: SpanRow | Skeleton, reported_nano_usd: int | None, estimated_nano_usd: int | None
+    ) -> SpanReportedCost:
+        """Return the cost reported by a span; in rows of older versions only the cost column contains it."""
+        if reported_nano_usd is None and estimated_nano_usd is None and span.cost_source == "reported":
+            return cls(span.cost_nano_usd, None)
+        return cls(reported_nano_usd, estimated_nano_usd)
+
 
 #: Return the cost of a call by the prices in force, from the values of its span. Must be deterministic.
 PriceSpan = Callable[[Skeleton, SpanReportedCost], SpanCost]

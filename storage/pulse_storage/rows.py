@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from types import NoneType
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -273,6 +274,14 @@ class WebSession(NamedTuple):
     last_used_ns: int | None
 
 
+class Outcome(Enum):
+    """The outcome of a row or log event; a rejected one has a string with the reason instead."""
+
+    STORED = 1
+    DUPLICATE = 2
+    LEFT_OUT = 3
+
+
 @dataclass(frozen=True, slots=True)
 class IngestResult:
     """Counts of the rows of one `submit` call by outcome; the four add up to the rows given."""
@@ -284,6 +293,16 @@ class IngestResult:
     left_out: int = 0
     #: (index into the rows given, reason) of each row that the store cannot hold.
     rejected: tuple[tuple[int, str], ...] = ()
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome | str]) -> IngestResult:
+        """Return the counts of the outcomes of a call, in the order of its rows or log events."""
+        return cls(
+            stored=outcomes.count(Outcome.STORED),
+            duplicates=outcomes.count(Outcome.DUPLICATE),
+            left_out=outcomes.count(Outcome.LEFT_OUT),
+            rejected=tuple((at, reason) for at, reason in enumerate(outcomes) if isinstance(reason, str)),
+        )
 
     @classmethod
     def combined(cls, parts: Sequence[tuple[Sequence[int], IngestResult]]) -> IngestResult:

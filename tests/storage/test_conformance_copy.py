@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from tests.storage.backends import Backend
@@ -24,8 +23,8 @@ _ALL = AnalyticsQuery(from_ns=NOON_NS - 30 * DAY_NS, before_ns=NOON_NS + 30 * DA
 
 
 @pytest.fixture
-async def memory(tmp_path: Path) -> AsyncIterator[Store]:
-    store = MemoryBackend().open(tmp_path)
+async def memory(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Store]:
+    store = MemoryBackend().open(tmp_path_factory.mktemp("memory"))
     yield store
     await store.close()
 

@@ -13,7 +13,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeL
 from pulse_collector.facts.attributes import as_text, read_attributes
 from pulse_collector.mapping.event_calls import call_spans
 from pulse_collector.mapping.events import content_of_parts, event_parts
-from pulse_storage.reconciliation.skeletons import ContentSkeleton, SpanKey
+from pulse_storage.reconciliation.skeletons import ContentSkeleton, SpanKey, content_skeleton
 from pulse_storage.rows import EventPart
 
 _TRACE_ID = b"\x01" * 16
@@ -44,21 +44,9 @@ def contents_of(request: ExportLogsServiceRequest) -> list[ContentSkeleton]:
     parts: dict[SpanKey, list[EventPart]] = defaultdict(list)
     for part in event_parts(request).parts:
         parts[part.otel_trace_id, part.otel_span_id].append(part)
-    return [_content(key, of_span) for key, of_span in parts.items()]
-
-
-def _content(key: SpanKey, parts: list[EventPart]) -> ContentSkeleton:
-    content = content_of_parts(parts)
-    return ContentSkeleton(
-        parts[0].digest,
-        *key,
-        content.finish_reason,
-        content.input_preview,
-        content.output_preview,
-        content.output_text is not None,
-        content.request_body is not None,
-        content.response_body is not None,
-    )
+    return [
+        content_skeleton(of_span[0].digest, key, content_of_parts(of_span)) for key, of_span in parts.items()
+    ]
 
 
 def _records(request: ExportLogsServiceRequest) -> Iterator[tuple[InstrumentationScope, LogRecord]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
@@ -79,6 +79,19 @@ def linked_spans(spans: Sequence[PartnerSpan]) -> list[list[PartnerSpan]]:
         if len({is_outer(span.partner_key) for span in run}) > 1
     ]
     return [run for run in found if len({span.otel_trace_id for span in run}) > 1]
+
+
+def linked_traces(spans: Iterable[Skeleton], trace_ids: Set[bytes]) -> set[bytes]:
+    """Return these traces and all traces of `spans` that are linked to them by partners, directly or not."""
+    calls = [partner_span(span) for span in spans if span.model_call]
+    groups = [{span.otel_trace_id for span in linked} for linked in linked_spans(calls)]
+    found = set(trace_ids)
+    more = True
+    while more:
+        linked = {id for group in groups if not group.isdisjoint(found) for id in group}
+        more = not linked <= found
+        found |= linked
+    return found
 
 
 def _runs(groups: Iterable[list[PartnerSpan]], within_ns: int) -> list[list[PartnerSpan]]:

@@ -44,7 +44,7 @@ tags and environment are inherited as `inheritance` describes.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from pulse_storage.reconciliation.call_groups import CallGroups, CallsAbove, Join
@@ -233,3 +233,18 @@ def _calls_above(spans: Sequence[Skeleton]) -> dict[SpanKey, Skeleton | None]:
             parent = by_key[parent_key]
             above[key] = parent if parent.model_call else above[parent_key]
     return above
+
+
+def with_spans_of_same_calls(
+    keys: Set[SpanKey], reasons: Mapping[SpanKey, Reason], subjects: Mapping[SpanKey, object]
+) -> set[SpanKey]:
+    """Return the spans to erase: `keys`, and other spans of their calls that have no subject.
+
+    Args:
+        keys: the spans of a user or session.
+        reasons: filled by `reconcile`.
+        subjects: the effective user or session of each span; None if it has none.
+    """
+    calls = [reasons[key] for key in keys if key in reasons]
+    others = {key for call in calls if call.counted is not None for key in call.others}
+    return {*keys, *(key for key in others if subjects[key] is None)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import NamedTuple
 
-from pulse_storage.rows import CostSource, SpanRow, Status, UsageSource
+from pulse_storage.rows import CostSource, EventContent, SpanRow, Status, UsageSource
 
 #: (OTel trace id, span id): names a span within a project.
 SpanKey = tuple[bytes, bytes]
@@ -101,6 +101,20 @@ class ContentSkeleton(NamedTuple):
     def key(self) -> SpanKey:
         """The trace id and span id of the span: unique within the project."""
         return self.otel_trace_id, self.otel_span_id
+
+
+def content_skeleton(id: bytes, key: SpanKey, content: EventContent) -> ContentSkeleton:
+    """Return the skeleton of the content that the log events of a span have."""
+    return ContentSkeleton(
+        id,
+        *key,
+        content.finish_reason,
+        content.input_preview,
+        content.output_preview,
+        content.output_text is not None,
+        content.request_body is not None,
+        content.response_body is not None,
+    )
 
 
 class ReconcileInputs(NamedTuple):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from pulse_storage.control_store import Leases
@@ -35,6 +36,15 @@ class MaintenanceLease:
                 )
             await asyncio.sleep(_RETRY_S)
         self._renewed_s = time.monotonic()
+
+    @asynccontextmanager
+    async def held(self, wait_s: float) -> AsyncGenerator[None]:
+        """Take the lease as in `take` for the length of a block, and release it."""
+        await self.take(wait_s)
+        try:
+            yield
+        finally:
+            await self.release()
 
     async def step(self, work: Callable[[], Awaitable[_Result]]) -> _Result:
         """Run one step, then sleep as long as it took (50 % duty cycle), at most half a second."""

@@ -5,24 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.storage.memory.control import Memory
-from tests.storage.memory.store import MemoryStore
+from tests.storage.memory.store import Memory, MemoryStore
+
+from pulse_storage import Store, combined_store, open_storage
 
 
 @dataclass
 class MemoryBackend:
-    name: str = "memory"
-    _stores: dict[Path, tuple[Memory, list[MemoryStore]]] = field(
-        default_factory=dict[Path, tuple[Memory, list[MemoryStore]]]
-    )
+    """Rows in memory, projects and keys in an embedded SQLite store in the folder."""
 
-    def open(self, folder: Path) -> MemoryStore:
-        memory, stores = self._stores.get(folder, (Memory(), []))
-        if all(store.is_closed for store in stores):
-            memory, stores = Memory(), []
-        self._stores[folder] = memory, stores
-        stores.append(MemoryStore(memory))
-        return stores[-1]
+    name: str = "memory"
+    _opened: dict[Path, list[MemoryStore]] = field(default_factory=dict[Path, list[MemoryStore]])
+
+    def open(self, folder: Path) -> Store:
+        opened = [store for store in self._opened.get(folder, []) if not store.is_closed]
+        control = open_storage(f"sqlite:///{folder / 'control.db'}")
+        store = MemoryStore(opened[0].memory if opened else Memory(), control)
+        self._opened[folder] = [*opened, store]
+        return combined_store(store, control)
 
     def text(self, text: str) -> str:
         return text
@@ -34,4 +34,4 @@ class MemoryBackend:
         self.release(folder)
 
     def release(self, folder: Path) -> None:
-        self._stores.pop(folder, None)
+        self._opened.pop(folder, None)

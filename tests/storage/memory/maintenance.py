@@ -20,6 +20,7 @@ from pulse_storage.maintenance import (
     Subject,
     plan,
 )
+from pulse_storage.reconciliation.reconcile import Reason, with_spans_of_same_calls
 from pulse_storage.reconciliation.skeletons import SpanKey
 from pulse_storage.retention import HOUR_NS, RetentionPolicy, watermarks_at, without_content
 from pulse_storage.runtime.maintenance_lease import MaintenanceLease
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from tests.storage.memory.store import MemoryStore
 
 _ROW_BYTES = 400
+#: What analytics do not keep of deleted rows.
+_BLANK = {"output_text": None, "input_preview": None, "output_preview": None}
 
 
 class MemoryMaintenance:
@@ -35,20 +38,16 @@ class MemoryMaintenance:
         self._store = store
 
     async def progress(self, project_id: str) -> RetentionProgress:
-        at = self._store.existing(project_id).rows.watermarks
-        return RetentionProgress(
-            at.content_from_ns if at.content_from else None, at.rows_from_ns if at.rows_from else None
-        )
+        return RetentionProgress.of(self._store.existing(project_id).watermarks)
 
     async def preview(
         self, projects: Sequence[Project], default: RetentionPolicy, now_ns: int
     ) -> list[RetentionReport]:
         reports: list[RetentionReport] = []
         for project in projects:
-            policy = await self._store.retention_policy(project.id) or default
-            planned = plan(policy, now_ns, _sizes(self._store.existing(project.id).rows, policy))
-            counts = planned.rows, planned.contents, planned.size_bytes
-            reports.append(RetentionReport(project, policy, planned, *counts))
+            policy = await self._store.control.retention_policy(project.id) or default
+            sizes = _sizes(self._store.existing(project.id), policy)
+            reports.append(RetentionReport.planned(project, policy, plan(policy, now_ns, sizes)))
         return reports
 
     async def apply(
@@ -61,17 +60,15 @@ class MemoryMaintenance:
         wait_s: float = LEASE_WAIT_S,
         note: Callable[[RetentionReport], None] = lambda _: None,
     ) -> list[RetentionReport]:
-        lease = MaintenanceLease(self._store)
-        await lease.take(wait_s)
-        reports = await self.preview(projects, default, now_ns)
-        for report in reports:
-            _delete_expired(self._store.existing(report.project.id).rows, report)
-            note(report)
-        await lease.release()
+        async with MaintenanceLease(self._store.control).held(wait_s):
+            reports = await self.preview(projects, default, now_ns)
+            for report in reports:
+                _delete_expired(self._store.existing(report.project.id), report)
+                note(report)
         return reports
 
     async def count_erasable(self, project_id: str, subject: Subject, value: str) -> tuple[int, int]:
-        spans = self._store.existing(project_id).rows.reconciled()
+        spans = self._store.existing(project_id).reconciled()
         found = [span for span in spans if getattr(span.effective(), subject) == value]
         return len(found), sum(span.counted for span in found)
 
@@ -83,22 +80,18 @@ class MemoryMaintenance:
         within_s: float | None = None,
         note: Callable[[Erasure], None] = lambda _: None,
     ) -> Erasure:
-        lease = MaintenanceLease(self._store)
-        await lease.take(wait_s)
-        rows = self._store.rows_even_of_deleted(erasure.project_id)
-        rows.reconciled()
-        keys = {*rows.spans, *rows.parts} if erasure.subject == "project" else _keys_to_erase(rows, erasure)
-        counted = [stored.effective() for key in keys if (stored := rows.spans.get(key)) and stored.counted]
-        removed = Removed(
-            rows=sum(key in rows.spans for key in keys),
-            calls=len(counted),
-            log_events=rows.delete(keys),
-            tokens=sum((row.input_tokens or 0) + (row.output_tokens or 0) for row in counted),
-            cost_nano_usd=sum(row.cost_nano_usd or 0 for row in counted),
-        )
-        done = await self._store.record_erased(erasure.id, removed, time.time_ns())
-        note(done)
-        await lease.release()
+        async with MaintenanceLease(self._store.control).held(wait_s):
+            if erasure.subject == "project":
+                rows = self._store.memory.deleted[erasure.project_id]
+                keys = {*rows.spans, *rows.parts}
+            else:
+                rows = self._store.existing(erasure.project_id)
+                keys = _keys_to_erase(rows, erasure)
+            spans = [span for span in rows.reconciled() if span.key in keys]
+            calls = [span.effective() for span in spans if span.counted]
+            removed = Removed.of(len(spans), calls, rows.delete(keys))
+            done = await self._store.control.record_erased(erasure.id, removed, time.time_ns())
+            note(done)
         return done
 
     async def compact(self) -> None:
@@ -109,51 +102,37 @@ def _keys_to_erase(rows: Rows, erasure: Erasure) -> set[SpanKey]:
     """Return the spans of a user or session, and other records of their calls without user or session."""
     values = {span.key: getattr(span.effective(), erasure.subject) for span in rows.reconciled()}
     keys = {key for key, value in values.items() if value == erasure.value}
-    reasons = rows.reasons()
-    for key in list(keys):
-        reason = reasons.get(key)
-        if reason is not None and reason.counted is not None:
-            keys |= {other for other in reason.others if values[other] is None}
-    return keys
+    reasons: dict[SpanKey, Reason] = {}
+    rows.verdicts(reasons=reasons)
+    return with_spans_of_same_calls(keys, reasons, values)
 
 
 def _delete_expired(rows: Rows, report: RetentionReport) -> None:
-    spans, planned = rows.reconciled(), report.plan
-    rows_from, content_from = (
-        b"" if before_ns is None else time_floor(before_ns)
-        for before_ns in (planned.rows_before_ns, planned.content_before_ns)
-    )
+    before = (report.plan.rows_before_ns, report.plan.content_before_ns)
+    rows_from, content_from = (b"" if time_ns is None else time_floor(time_ns) for time_ns in before)
+    spans, old = rows.reconciled(), rows.watermarks
+    rows.watermarks = watermarks_at(max(rows_from, old.rows_from), max(content_from, old.content_from))
     expired = [span for span in spans if not report.policy.exempts(span.effective())]
     deleted = [span for span in expired if span.id < rows_from]
-    at = watermarks_at(
-        max(rows_from, rows.watermarks.rows_from), max(content_from, rows.watermarks.content_from)
-    )
     for span in spans:
-        if span not in deleted and span.row.start_ns < at.frozen_before_ns:
+        if span.row.start_ns < rows.watermarks.frozen_before_ns:
             rows.materialize(span)
     rows.expired += [rows.record(span)._replace(**_BLANK) for span in deleted if span.counted]
     rows.delete(span.key for span in deleted)
     for span in expired:
         if span.id < content_from:
             rows.strip(span)
-            rows.parts.pop(span.key, None)
-            rows.contents.pop(span.key, None)
-    rows.watermarks = at
-
-
-#: What analytics do not keep of deleted rows.
-_BLANK = {"output_text": None, "input_preview": None, "output_preview": None}
 
 
 def _sizes(rows: Rows, policy: RetentionPolicy) -> dict[int, HourSizes]:
     sizes: dict[int, HourSizes] = {}
     for span in rows.reconciled():
         of_hour = sizes.setdefault(span.row.start_ns // HOUR_NS, HourSizes())
-        bodies = sum(len(getattr(span.row, name) or b"") for name in BODIES.values())
+        content_bytes = sum(len(getattr(span.row, name) or b"") for name in BODIES.values())
         if policy.exempts(span.effective()):
-            of_hour.kept_bytes += _ROW_BYTES + bodies
+            of_hour.kept_bytes += _ROW_BYTES + content_bytes
         else:
-            of_hour.add(HourSizes(1, int(_has_content(span)), row_bytes=_ROW_BYTES, content_bytes=bodies))
+            of_hour.add(HourSizes(1, _has_content(span), _ROW_BYTES, content_bytes))
     return sizes
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tests.storage.memory.rows import Rows, Stored
 
 from pulse_storage import SpanRow
+from pulse_storage.reconciliation.reconcile import Reason
 from pulse_storage.reconciliation.skeletons import OwnValue, SpanKey, skeleton
 from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, SpanReportedCost
 
@@ -20,42 +23,38 @@ def reprice(
     found = [span for span in calls if after is None or span.id > after][:limit]
     if not found:
         return Repriced(after, done=True)
-    reasons, ids = rows.reasons(), {span.key: span.id for span in calls}
+    ids = {span.key: span.id for span in calls}
+    reasons: dict[SpanKey, Reason] = {}
 
     def last_id(span: Stored) -> bytes:
         reason = reasons.get(span.key)
         keys = [span.key, *(reason.others if reason is not None and reason.counted is not None else ())]
         return max((ids[key] for key in keys if key in ids), default=b"")
 
-    settled = [span for span in spans if (after or b"") < last_id(span) <= found[-1].id]
     costs: dict[SpanKey, dict[str, OwnValue]] = {
-        span.key: dict(price(skeleton(span.row, span.id), _reported(span.row))._asdict()) for span in calls
+        span.key: price(skeleton(span.row, span.id), _reported(span.row))._asdict() for span in calls
     }
     verdicts = rows.verdicts(costs)
+    rows.verdicts(reasons=reasons)
     changed = 0
     models: dict[tuple[str | None, str | None], ModelCosts] = {}
-    for span in settled:
-        reported = _reported(span.row)
-        row = span.row._replace(**costs.get(span.key, {}))  # pyright: ignore[reportArgumentType]
-        verdict = verdicts.get(span.key)
-        new = {} if verdict is None else verdict.overrides
+    for span in spans:
+        if not (after or b"") < last_id(span) <= found[-1].id:
+            continue
+        new = verdicts[span.key].overrides if span.key in verdicts else {}
         overrides = {name: value for name, value in span.overrides.items() if name not in SpanCost._fields}
         overrides |= {name: new[name] for name in SpanCost._fields if name in new}
-        after_it = Stored(span.id, row, span.counted, overrides)
+        row = span.row._replace(**costs.get(span.key, {}))  # pyright: ignore[reportArgumentType]
+        before, shown = span.effective(), replace(span, row=row, overrides=overrides).effective()
         changed += (row, overrides) != (span.row, span.overrides)
         if span.counted:
-            shown, before = after_it.effective(), span.effective()
             key = shown.provider, shown.model_used or shown.model_requested
             models[key] = models.get(key, ModelCosts()).plus(ModelCosts.of(before, shown))
         if not dry_run:
-            span.row = row._replace(reported_cost_nano_usd=reported.reported_nano_usd)
+            span.row = row._replace(reported_cost_nano_usd=_reported(span.row).reported_nano_usd)
             span.overrides = overrides
     return Repriced(found[-1].id, len(found) < limit, len(found), changed, models)
 
 
 def _reported(row: SpanRow) -> SpanReportedCost:
-    """Return the cost that the span itself reports; older rows have it as their cost only."""
-    reported, estimated = row.reported_cost_nano_usd, row.estimated_cost_nano_usd
-    if reported is None and estimated is None and row.cost_source == "reported":
-        reported = row.cost_nano_usd
-    return SpanReportedCost(reported, estimated)
+    return SpanReportedCost.of(row, row.reported_cost_nano_usd, row.estimated_cost_nano_usd)

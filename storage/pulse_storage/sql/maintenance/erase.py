@@ -30,8 +30,7 @@ async def erase(
     def is_over() -> bool:
         return within_s is not None and time.monotonic() - started_s >= within_s
 
-    await lease.take(wait_s)
-    try:
+    async with lease.held(wait_s):
         while erasure.finished_ns is None and not is_over():
             before = erasure
             erasure = await lease.step(partial(steps.erase_step, erasure.id))
@@ -42,6 +41,4 @@ async def erase(
                 await asyncio.sleep(_LATE_ROWS_S)  # other processes may still store some rows
             elif erasure == before:
                 await sweep_content(steps, lease, erasure.project_id, None, is_over)
-    finally:
-        await lease.release()
     return erasure

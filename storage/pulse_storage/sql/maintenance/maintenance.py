@@ -33,11 +33,7 @@ class SqlMaintenance:
 
     async def progress(self, project_id: str) -> RetentionProgress:
         """See Maintenance."""
-        watermarks = await self.steps.watermarks(project_id)
-        return RetentionProgress(
-            watermarks.content_from_ns if watermarks.content_from else None,
-            watermarks.rows_from_ns if watermarks.rows_from else None,
-        )
+        return RetentionProgress.of(await self.steps.watermarks(project_id))
 
     async def preview(
         self, projects: Sequence[Project], default: RetentionPolicy, now_ns: int

@@ -35,8 +35,7 @@ async def preview(
             sizes = await steps.sizes(project.id, None, policy, None)
         elif before_ns is not None:
             sizes = await steps.sizes(project.id, before_ns, policy, before_ns)
-        found = plan(policy, now_ns, sizes)
-        reports.append(RetentionReport(project, policy, found, found.rows, found.contents, found.size_bytes))
+        reports.append(RetentionReport.planned(project, policy, plan(policy, now_ns, sizes)))
     return reports
 
 

@@ -36,7 +36,6 @@ _LOAD = (*Skeleton._fields, "operation", "gen_ai", "usage_key", *_REPORTED_COSTS
 _WIDTH = len(Skeleton._fields)
 _REFERENCES_AT = _LOAD.index(REFERENCES[0])
 _TAGS_AT = Skeleton._fields.index("tags")
-_FIELD_AT = {field: at for at, field in enumerate(SpanRow._fields)}
 
 
 class StoredSpan(NamedTuple):
@@ -88,21 +87,6 @@ def stored_span(
         (project, otel_trace_id, otel_span_id),
     ).fetchone()
     return None if values is None else _stored_span(values)
-
-
-def effective_row(row: SpanRow, overrides: Mapping[str, OwnValue]) -> SpanRow:
-    """Return the row with its overrides applied, as readers see it."""
-    values: list[object] = list(row)
-    for name, value in overrides.items():
-        if name not in REFERENCES:
-            values[_FIELD_AT[name]] = value
-    return SpanRow._make(values)
-
-
-def effective_skeleton(span: Skeleton, overrides: Mapping[str, OwnValue]) -> Skeleton:
-    """Return the skeleton with its overrides applied."""
-    columns = {name: value for name, value in overrides.items() if name not in REFERENCES}
-    return span._replace(**columns) if columns else span
 
 
 def insert_values(

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from enum import Enum
 from operator import itemgetter
 from typing import NamedTuple
 
 from pulse_storage.content.documents import SharedDocument
 from pulse_storage.ids import row_id
 from pulse_storage.latency import latency_bucket
+from pulse_storage.reconciliation.effective import effective_row
 from pulse_storage.reconciliation.inheritance import Outline, Overrides, inherited_overrides
 from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import Skeleton, SpanKey, skeleton
-from pulse_storage.rows import SpanRow
+from pulse_storage.rows import Outcome, SpanRow
 from pulse_storage.sql.connection import Values
 from pulse_storage.sql.tables.blocks import save_documents
 from pulse_storage.sql.tables.rollups import Facts
 from pulse_storage.sql.tables.spans import (
     NO_REFERENCES,
-    effective_row,
     inheriting_reference_values,
     insert_values,
     reference_values,
@@ -28,14 +27,6 @@ from pulse_storage.sql.writing.outlines import update_inheriting_rows
 from pulse_storage.sql.writing.partners import find_linked
 from pulse_storage.sql.writing.row_updates import RowUpdates
 from pulse_storage.sql.writing.sources import CallSources
-
-
-class Outcome(Enum):
-    """The outcome of a row; a rejected row has a string with the reason instead."""
-
-    STORED = 1
-    DUPLICATE = 2
-    LEFT_OUT = 3
 
 
 class IncomingRow(NamedTuple):

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 from pulse_storage.maintenance import Removed
 from pulse_storage.reconciliation.skeletons import SpanKey
-from pulse_storage.rows import Assemble, EventPart, IngestResult
+from pulse_storage.rows import Assemble, EventPart, IngestResult, Outcome
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.events import save_parts
 from pulse_storage.sql.tables.projects import project_key
 from pulse_storage.sql.tables.rollups import RollupDelta, UsageKeys
-from pulse_storage.sql.writing.incoming_rows import IncomingRow, IncomingRows, Outcome
+from pulse_storage.sql.writing.incoming_rows import IncomingRow, IncomingRows
 from pulse_storage.sql.writing.recent_ids import RecentIds
 from pulse_storage.sql.writing.related_spans import LargeTraces, RelatedSpans
 from pulse_storage.sql.writing.removal import remove

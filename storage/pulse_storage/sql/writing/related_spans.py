@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from functools import cached_property
 
 from pulse_storage.reconciliation.inheritance import MAX_AGREEING_SPANS, Outline
-from pulse_storage.reconciliation.partners import linked_spans, partner_span
+from pulse_storage.reconciliation.partners import linked_traces
 from pulse_storage.reconciliation.reconcile import Verdict, reconcile
 from pulse_storage.reconciliation.skeletons import ContentSkeleton, ReconcileInputs, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection
@@ -229,15 +229,7 @@ class RelatedSpans:
 
     def with_partners(self, trace_ids: Set[bytes]) -> set[bytes]:
         """Return these traces and all loaded traces that are linked to them by partners, directly or not."""
-        calls = [partner_span(span.skeleton) for span in self.spans() if span.skeleton.model_call]
-        groups = [{span.otel_trace_id for span in linked} for linked in linked_spans(calls)]
-        found = set(trace_ids)
-        more = True
-        while more:
-            linked = {id for group in groups if not group.isdisjoint(found) for id in group}
-            more = not linked <= found
-            found |= linked
-        return found
+        return linked_traces((span.skeleton for span in self.spans()), trace_ids)
 
     def reconciled(self, spans: Iterable[Skeleton]) -> dict[SpanKey, Verdict]:
         """Reconcile these spans with the loaded context; return the verdict of each span."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pulse_storage.maintenance import Removed
-from pulse_storage.reconciliation.reconcile import Reason, reconcile
+from pulse_storage.reconciliation.reconcile import Reason, reconcile, with_spans_of_same_calls
 from pulse_storage.reconciliation.skeletons import SpanKey
 from pulse_storage.sql.tables.events import delete_events
 from pulse_storage.sql.tables.spans import StoredSpan, delete
@@ -26,13 +26,7 @@ def remove(updates: RowUpdates, keys: Sequence[SpanKey], column: str, value: str
     delete(connection, project, removed)
     related.leave_large_traces()
     updates.update(updates.reconciled([]))
-    return Removed(
-        len(removed),
-        len(shown),
-        log_events,
-        sum((span.input_tokens or 0) + (span.output_tokens or 0) for span in shown),
-        sum(span.cost_nano_usd or 0 for span in shown),
-    )
+    return Removed.of(len(removed), shown, log_events)
 
 
 def _keys_to_delete(updates: RowUpdates, keys: Sequence[SpanKey], column: str, value: str) -> list[SpanKey]:
@@ -44,11 +38,7 @@ def _keys_to_delete(updates: RowUpdates, keys: Sequence[SpanKey], column: str, v
     reasons: dict[SpanKey, Reason] = {}
     skeletons = [stored.skeleton for stored in related.spans()]
     reconcile(skeletons, related.all_contents(), partial=related.large, reasons=reasons)
-    for key in list(keys_to_delete):
-        reason = reasons.get(key)
-        if reason is not None and reason.counted is not None:
-            keys_to_delete.update(other for other in reason.others if whose[other] is None)
-    return sorted(keys_to_delete)
+    return sorted(with_spans_of_same_calls(keys_to_delete, reasons, whose))
 
 
 def _shown(stored: StoredSpan, column: str) -> object:

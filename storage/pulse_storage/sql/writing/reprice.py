@@ -13,13 +13,14 @@ from dataclasses import astuple
 import orjson
 
 from pulse_storage.latency import latency_bucket
+from pulse_storage.reconciliation.effective import effective_skeleton
 from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, SpanReportedCost
 from pulse_storage.sql.connection import Connection, Values, row_condition
 from pulse_storage.sql.reading.conditions import Conditions, add_time
 from pulse_storage.sql.tables.rollups import RollupDelta
-from pulse_storage.sql.tables.spans import StoredSpan, effective_skeleton, update, update_values
+from pulse_storage.sql.tables.spans import StoredSpan, update, update_values
 from pulse_storage.sql.writing.related_spans import LargeTraces, RelatedSpans
 
 
@@ -241,12 +242,8 @@ def _costs_now(stored: StoredSpan) -> dict[str, OwnValue]:
 
 
 def _reported_cost(stored: StoredSpan) -> SpanReportedCost:
-    """Return the cost reported by the span; in rows of older versions only the cost column contains it."""
-    span = stored.skeleton
     reported, estimated = stored.reported_cost_nano_usd, stored.estimated_cost_nano_usd
-    if reported is None and estimated is None and span.cost_source == "reported":
-        reported = span.cost_nano_usd
-    return SpanReportedCost(reported, estimated)
+    return SpanReportedCost.of(stored.skeleton, reported, estimated)
 
 
 def mark_of(connection: Connection, project: int, job: RepriceJob) -> Repriced | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from pulse_storage.latency import latency_bucket
+from pulse_storage.reconciliation.effective import effective_skeleton
 from pulse_storage.reconciliation.inheritance import INHERITED
 from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
@@ -13,7 +14,6 @@ from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.tables.rollups import Facts, RollupDelta, UsageKeys
 from pulse_storage.sql.tables.spans import (
     StoredSpan,
-    effective_skeleton,
     inherited_values,
     update,
     update_inherited,

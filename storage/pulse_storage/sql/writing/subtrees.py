@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from pulse_storage.reconciliation.effective import effective_skeleton
 from pulse_storage.reconciliation.inheritance import INHERITED
 from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.tables.spans import (
     StoredSpan,
-    effective_skeleton,
     inherit,
     stored_in_trace,
     stored_span,

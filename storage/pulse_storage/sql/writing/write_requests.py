@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pulse_storage.reconciliation.keep import stored_unconditionally
-from pulse_storage.rows import IngestResult
+from pulse_storage.rows import IngestResult, Outcome
 from pulse_storage.runtime.writer import WriteRequest
-from pulse_storage.sql.writing.incoming_rows import IncomingRow, Outcome
+from pulse_storage.sql.writing.incoming_rows import IncomingRow
 
 
 def incoming_rows_of(calls: Iterable[WriteRequest]) -> list[IncomingRow]:
@@ -27,15 +27,6 @@ def results_for(calls: Iterable[WriteRequest], outcomes: Sequence[Outcome | str]
     start = 0
     for call in calls:
         end = start + len(call.rows)
-        results.append(_result(outcomes[start:end]))
+        results.append(IngestResult.of(outcomes[start:end]))
         start = end
     return results
-
-
-def _result(outcomes: Sequence[Outcome | str]) -> IngestResult:
-    return IngestResult(
-        stored=outcomes.count(Outcome.STORED),
-        duplicates=outcomes.count(Outcome.DUPLICATE),
-        left_out=outcomes.count(Outcome.LEFT_OUT),
-        rejected=tuple((i, reason) for i, reason in enumerate(outcomes) if isinstance(reason, str)),
-    )
