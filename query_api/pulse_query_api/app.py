@@ -23,6 +23,7 @@ from pulse_query_api.routes.health import health_routes
 from pulse_query_api.routes.prices import price_routes
 from pulse_query_api.routes.retention import retention_routes
 from pulse_query_api.routes.sessions import session_routes
+from pulse_query_api.routes.timeseries import timeseries_routes
 from pulse_query_api.routes.traces import trace_routes
 from pulse_storage.engines import Store
 from pulse_storage.errors import InvalidCursor, StoreUnavailable
@@ -69,6 +70,7 @@ def read_routes(storage: Store, access: ProjectAccess) -> list[BaseRoute]:
         *session_routes(storage, access),
         *analytics_routes(storage, access),
         *facet_routes(storage, access),
+        *timeseries_routes(storage, access),
     ]
 
 

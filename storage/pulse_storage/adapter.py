@@ -25,6 +25,7 @@ from pulse_storage.queries.filters import (
     UnknownUsageModel,
     UnpricedModel,
 )
+from pulse_storage.queries.timeseries import Timeseries, TimeseriesQuery
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import Assemble, EventPart, IngestResult, SpanRow, TraceRecord
@@ -120,6 +121,10 @@ class StorageAdapter(Protocol):
 
     async def analytics(self, project_id: str, query: AnalyticsQuery) -> Analytics:
         """Return sums over counted rows, exact except percentiles (4.4 %); empty groups are omitted."""
+        ...
+
+    async def timeseries(self, project_id: str, query: TimeseriesQuery) -> Timeseries:
+        """Return sums over counted rows by step of time and series, exact except percentiles (4.4 %)."""
         ...
 
     @property

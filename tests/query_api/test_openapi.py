@@ -11,6 +11,7 @@ from tests.query_api.support import DAY_NS, Tenant, visible_id
 from pulse_collector.receivers.batch_schema import BatchTrace
 from pulse_query_api import params
 from pulse_query_api.app import create_app
+from pulse_query_api.chart_params import TIMESERIES
 from pulse_query_api.openapi import openapi_document
 from pulse_query_api.openapi.ingest_paths import BATCH_TRACE
 from pulse_storage.engines import Store
@@ -68,6 +69,7 @@ def test_query_parameters_equal_those_that_are_parsed() -> None:
     assert _query_parameters(paths["/v1/traces"]["get"]) == set(params.LIST)
     assert _query_parameters(paths["/v1/analytics"]["get"]) == set(params.ANALYTICS)
     assert _query_parameters(paths["/v1/facets"]["get"]) == set(params.FACETS)
+    assert _query_parameters(paths["/v1/timeseries"]["get"]) == set(TIMESERIES)
     assert _query_parameters(paths["/v1/sessions/{session_id}"]["get"]) == {"bodies"}
 
 
@@ -83,6 +85,16 @@ def test_response_fields_equal_the_schemas(tenant: Tenant) -> None:
     analytics = schemas["Analytics"]["properties"]
     assert set(sums) == set(analytics)
     assert set(sums["costOverTime"][0]) == set(analytics["costOverTime"]["items"]["required"])
+
+
+def test_sums_by_step_have_the_fields_of_their_schema(tenant: Tenant) -> None:
+    tenant.store([tenant.call(1, start_ns=DAY_NS)])
+    found = tenant.get("/v1/timeseries", compare="previous", date_from="2026-11-23", date_to="2026-11-24")
+    response = _document()["paths"]["/v1/timeseries"]["get"]["responses"]["200"]
+    schema = response["content"]["application/json"]["schema"]
+    assert set(found) == set(schema["properties"])
+    assert set(found["total"]) == set(schema["properties"]["total"]["required"])
+    assert set(found["series"][0]) == set(schema["properties"]["series"]["items"]["required"])
 
 
 def test_every_schema_reference_exists() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.storage.corpus import corpus
 from tests.storage.model import snapshot
@@ -16,6 +18,7 @@ from pulse_storage.copying import RawStore
 from pulse_storage.maintenance import Maintenance
 from pulse_storage.queries.facets import FacetQuery
 from pulse_storage.queries.filters import AnalyticsQuery, Page, TraceFilter
+from pulse_storage.queries.timeseries import TimeseriesQuery
 from pulse_storage.repricing import RepriceJob
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
 from pulse_storage.rows import Project, ProjectPrices
@@ -24,6 +27,7 @@ pytestmark = pytest.mark.anyio
 
 _Q = Project("q", "q", 0)
 _JOB = RepriceJob(NOON_NS - 5 * DAY_NS, NOON_NS + 5 * DAY_NS, "new")
+_STEPS = TimeseriesQuery(edges=(_JOB.from_ns, NOON_NS, _JOB.before_ns), by="model")
 _WHOLE = AnalyticsQuery(from_ns=_JOB.from_ns, before_ns=_JOB.before_ns)
 
 #: Methods that belong to no project, or to the store.
@@ -62,6 +66,10 @@ async def _seen(storage: Store, project_id: str) -> dict[str, object]:
             # Groups come in no particular order.
             (days.total, days.rest, {group.key: group.summary for group in days.groups}),
             await in_session(storage, "s1", project_id),
+        ],
+        "timeseries": [
+            await storage.timeseries(project_id, query)
+            for query in (_STEPS, replace(_STEPS, by="user"), replace(_STEPS, max_rows=0))
         ],
         "list_keys": await storage.list_keys(project_id),
         "project_prices": await storage.project_prices(project_id),

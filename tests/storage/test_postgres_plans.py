@@ -21,12 +21,14 @@ from pulse_storage.ids import row_id
 from pulse_storage.postgres.connection import PostgresConnection, connect
 from pulse_storage.queries.facets import FacetQuery
 from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
+from pulse_storage.queries.timeseries import SeriesBy, TimeseriesQuery
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.counts import count_rows
 from pulse_storage.sql.reading.facets import facets
 from pulse_storage.sql.reading.records import find_record, page_of_records
 from pulse_storage.sql.reading.scan import batches
+from pulse_storage.sql.reading.timeseries import timeseries
 from pulse_storage.sql.tables.projects import project_key
 
 _TODAY_NS = time.time_ns() // DAY_NS * DAY_NS
@@ -248,6 +250,22 @@ def test_sums_stay_within_their_range_and_touch_no_bodies(
         assert "span_bodies" not in plan
     if where == TraceFilter() and group_by in ("day", "hour", "model", "provider"):
         assert any("(hour >= " in plan and "(hour < " in plan for plan in plans)
+
+
+@pytest.mark.parametrize("by", get_args(SeriesBy))
+@pytest.mark.parametrize("max_rows", [0, 10_000])
+def test_sums_by_step_stay_within_their_range_and_touch_no_bodies(
+    connection: PostgresConnection, by: SeriesBy, max_rows: int
+) -> None:
+    first_ns = _TODAY_NS - 2 * DAY_NS - HOUR_NS // 2
+    edges = tuple(range(first_ns, _TODAY_NS - HOUR_NS, 6 * HOUR_NS))
+    for where in (TraceFilter(), TraceFilter(service="shop"), TraceFilter(user_id="u7")):
+        query = TimeseriesQuery(edges=edges, by=by, filter=where, max_rows=max_rows)
+        for plan in _plans(connection, lambda c, p, query=query: timeseries(c, p, query)):
+            assert len(_partitions(plan)) <= 2, plan
+            assert _by_usage_key_are_seeks(connection, plan), plan
+            assert not re.search(r"Seq Scan on (spans|rollup_hour|latency_day)", plan), plan
+            assert "span_bodies" not in plan
 
 
 def test_one_row_is_looked_for_in_its_partition_only(connection: PostgresConnection) -> None:

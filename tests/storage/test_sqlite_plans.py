@@ -15,6 +15,7 @@ from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 from pulse_storage.content.bodies import pack
 from pulse_storage.queries.facets import FacetQuery
 from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
+from pulse_storage.queries.timeseries import SeriesBy, TimeseriesQuery
 from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.connection import Cursor, SqlDialect, SqlValue
 from pulse_storage.sql.reading.analytics import analytics
@@ -22,6 +23,7 @@ from pulse_storage.sql.reading.counts import count_rows
 from pulse_storage.sql.reading.facets import facets
 from pulse_storage.sql.reading.records import find_record, page_of_records
 from pulse_storage.sql.reading.scan import batches
+from pulse_storage.sql.reading.timeseries import timeseries
 from pulse_storage.sql.tables.partners import (
     has_partner_key,
     read_by_output,
@@ -247,6 +249,32 @@ def test_analytics_of_other_filters_stay_within_their_range(
     plans = _plans(connection, lambda c: analytics(c, 1, query))
     assert not _full_scans(plans)
     assert any("id>? AND id<?" in plan for plan in plans), plans
+
+
+_STEPS = tuple(range(NOON_NS - 2 * DAY_NS + HOUR_NS // 2, NOON_NS + DAY_NS, 6 * HOUR_NS))
+
+
+@pytest.mark.parametrize("where", [TraceFilter(), TraceFilter(model="m"), TraceFilter(status="error")])
+def test_sums_by_step_look_at_rollups_in_their_range(connection: ApswConnection, where: TraceFilter) -> None:
+    query = TimeseriesQuery(edges=_STEPS, by="model", filter=where, max_rows=0)
+    plans = _plans(connection, lambda c: timeseries(c, 1, query))
+    assert "SEARCH rollup_hour USING PRIMARY KEY (project=? AND hour>? AND hour<?)" in plans
+    assert not _full_scans(plans)
+    assert not [plan for plan in plans if plan.startswith("SEARCH spans") and "id>? AND id<?" not in plan]
+
+
+@pytest.mark.parametrize("by", get_args(SeriesBy))
+@pytest.mark.parametrize(
+    "where", [TraceFilter(service="s"), TraceFilter(user_id="u"), TraceFilter(model="m")]
+)
+def test_sums_by_step_read_rows_of_their_range(
+    connection: ApswConnection, where: TraceFilter, by: SeriesBy
+) -> None:
+    query = TimeseriesQuery(edges=_STEPS, by=by, filter=where)
+    plans = _plans(connection, lambda c: timeseries(c, 1, query))
+    assert not _full_scans(plans)
+    assert not [plan for plan in plans if "span_bodies" in plan]
+    assert not [plan for plan in plans if plan.startswith("SEARCH spans") and "id>? AND id<?" not in plan]
 
 
 _LOOK_UPS: list[Callable[[ApswConnection], object]] = [

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import get_args
 
-from pulse_query_api.openapi.vocabulary import DATE_OR_DATE_TIME, ID, Schema
+from pulse_query_api.chart_params import DEFAULT_SERIES, MAX_SERIES
+from pulse_query_api.openapi.vocabulary import DATE_OR_DATE_TIME, ID, TEXT, Schema
 from pulse_query_api.params import DEFAULT_GROUPS, DEFAULT_ROWS, MAX_LIMIT, MAX_OFFSET
+from pulse_query_api.steps import STEPS
 from pulse_storage.queries.facets import FACET_FIELDS
 from pulse_storage.queries.filters import CostFilter, GroupBy
+from pulse_storage.queries.timeseries import Measure, SeriesBy
 
 _AMOUNT: Schema = {"type": "number", "minimum": 0, "maximum": 99_999_999_999}
 
@@ -75,9 +78,26 @@ PARAMETERS: Mapping[str, tuple[str, Schema]] = {
             "examples": ["model,provider"],
         },
     ),
+    "measure": ("The sum by which series are ranked.", {"enum": get_args(Measure), "default": "cost"}),
+    "by": ("Dimension of the series.", {"enum": get_args(SeriesBy), "default": "model"}),
+    "step": (
+        "Length of a step. Days, weeks and hours are those of `tz`. Default: the shortest with at most 120"
+        " steps.",
+        {"enum": STEPS},
+    ),
+    "tz": ("IANA time zone of the steps.", {**TEXT, "default": "UTC", "examples": ["Europe/Berlin"]}),
+    "top": (
+        f"Maximum number of series, {DEFAULT_SERIES} by default; all further ones are summed in `other`.",
+        {"type": "integer", "minimum": 1, "maximum": MAX_SERIES, "default": DEFAULT_SERIES},
+    ),
+    "compare": ("Also sum the period of the same length before.", {"enum": ["previous"]}),
     "bodies": ("Include request and response bodies.", {"enum": ["true", "false"], "default": "false"}),
 }
 
+#: Replacements of `PARAMETERS` for routes that sum counted rows.
+COUNTED_ONLY: Mapping[str, tuple[str, Schema]] = {
+    "counted": ("Only `true`: counted rows are summed.", {"enum": ["true"], "default": "true"}),
+}
 #: Replacements of `PARAMETERS` for `GET /v1/analytics`, which allows fewer values.
 ANALYTICS_OVERRIDES: Mapping[str, tuple[str, Schema]] = {
     "counted": ("Only `true`: analytics sum counted rows.", {"enum": ["true"], "default": "true"}),

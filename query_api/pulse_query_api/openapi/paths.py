@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pulse_query_api.openapi.chart_paths import chart_paths
 from pulse_query_api.openapi.ingest_paths import batch_operation, otlp_operation
 from pulse_query_api.openapi.operations import operation, path
 from pulse_query_api.openapi.parameters import ANALYTICS_OVERRIDES
@@ -77,4 +78,5 @@ def project_paths() -> Mapping[str, object]:
                 errors=(400,),
             ),
         ),
+        **chart_paths(),
     }

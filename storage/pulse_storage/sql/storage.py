@@ -23,6 +23,7 @@ from pulse_storage.queries.filters import (
     UnpricedModel,
     UsageSummary,
 )
+from pulse_storage.queries.timeseries import Timeseries, TimeseriesQuery
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import Assemble, EventPart, IngestResult, SpanRow, TraceRecord
@@ -38,6 +39,7 @@ from pulse_storage.sql.reading.counts import count_rows
 from pulse_storage.sql.reading.facets import facets
 from pulse_storage.sql.reading.records import find_record, find_records, page_of_records
 from pulse_storage.sql.reading.search import page_of_found
+from pulse_storage.sql.reading.timeseries import NO_CALLS, timeseries
 from pulse_storage.sql.reading.unpriced import unknown_usage_models, unpriced_models
 from pulse_storage.sql.tables import projects
 from pulse_storage.sql.writing.related_spans import reconcile_inputs
@@ -182,6 +184,14 @@ class SqlStorage(SqlControlStore):
             return analytics(connection, project, query)
 
         return await self._read(project_id, read, Analytics(UsageSummary(), []), self._readers)
+
+    async def timeseries(self, project_id: str, query: TimeseriesQuery) -> Timeseries:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> Timeseries:
+            return timeseries(connection, project, query)
+
+        return await self._read(project_id, read, NO_CALLS, self._readers)
 
     async def reprice(
         self,

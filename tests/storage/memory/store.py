@@ -19,6 +19,7 @@ from tests.storage.memory.maintenance import MemoryMaintenance
 from tests.storage.memory.raw import MemoryRaw
 from tests.storage.memory.reprice import reprice
 from tests.storage.memory.rows import Rows, unfit
+from tests.storage.memory.timeseries import timeseries
 from tests.storage.model import facet, grouped, in_query, matching, summary
 
 from pulse_storage import ApiKey, ControlStore, IngestResult, Project, SpanRow, StoreUnavailable, TraceRecord
@@ -38,6 +39,7 @@ from pulse_storage.queries.filters import (
     UnknownUsageModel,
     UnpricedModel,
 )
+from pulse_storage.queries.timeseries import Timeseries, TimeseriesQuery
 from pulse_storage.reconciliation.keep import stored_unconditionally
 from pulse_storage.reconciliation.partners import linked_traces
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
@@ -199,6 +201,9 @@ class MemoryStore:
         groups, rest = grouped(rows, query.group_by, query.limit)
         found = [AnalyticsGroup(key, summary(group)) for key, group in groups.items()]
         return Analytics(summary(rows), found, summary(rest) if rest else None)
+
+    async def timeseries(self, project_id: str, query: TimeseriesQuery) -> Timeseries:
+        return timeseries(self.records(project_id), self.rows(project_id).expired, query)
 
     async def unpriced_models(self, project_id: str, from_ns: int, before_ns: int) -> list[UnpricedModel]:
         models = self._models(project_id, from_ns, before_ns, "unpriced")

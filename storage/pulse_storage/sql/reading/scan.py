@@ -91,17 +91,19 @@ def batches(
     *,
     first: int = _SOME,
     whole: bool = False,
+    splits_all: bool = False,
 ) -> Iterator[Batch]:
     """Yield batches of the filter's index after an id; a single one if every entry matches.
 
-    `first` is the number of entries in the first batch; later ones are larger.
+    `first` is the number of entries in the first batch; later ones are larger. With `splits_all` there are
+    several batches even if every entry matches, each of entries whose rows can be read in time.
     """
-    if whole or _matches_whole_index(where):
+    if whole or where.otel_trace_id is not None or (not splits_all and _matches_whole_index(where)):
         yield after, None
         return
     index = connection.dialect.indexed_by(index_for(where))
     # The index has usage keys: ten times as many entries are read in the same time.
-    factor = 10 if is_of_usage_keys(where) else 1
+    factor = 10 if is_of_usage_keys(where) and not splits_all else 1
     rows = first * factor
     while True:
         conditions = seek_conditions(project, where)

@@ -16,7 +16,7 @@ UNPRICED = "cost_nano_usd IS NULL AND coalesce(input_tokens, 0) + coalesce(outpu
 #: Whether a call succeeded and neither its input nor its output tokens are known.
 UNKNOWN_USAGE = "input_tokens IS NULL AND output_tokens IS NULL AND status <> 'error'"
 _SHARES = (0.50, 0.95, 0.99)
-_FAILED = "SELECT key FROM usage_keys WHERE project = ? AND status = 'error'"
+FAILED_KEYS = "SELECT key FROM usage_keys WHERE project = ? AND status = 'error'"
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ def rollup_sums(dialect: SqlDialect) -> str:
         dialect.sum_as_text(dialect.total(number))
         for number in (
             "calls",
-            f"CASE WHEN usage_key IN ({_FAILED}) THEN calls ELSE 0 END",
+            f"CASE WHEN usage_key IN ({FAILED_KEYS}) THEN calls ELSE 0 END",
             "cost_nano_usd",
             "input_tokens",
             "output_tokens",

@@ -9,7 +9,7 @@ from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.reading.conditions import add_usage_keys, index_for, row_conditions
 from pulse_storage.sql.reading.sums import Sums, row_sums
 
-_NAMES: Mapping[GroupBy, str] = {
+NAMES: Mapping[GroupBy, str] = {
     "model": "coalesce(model_used, model_requested)",
     "provider": "provider",
     "user": "user_id",
@@ -48,7 +48,7 @@ def top_groups(connection: Connection, project: int, query: AnalyticsQuery) -> A
     add_usage_keys(conditions, project, query.filter)
     rows = connection.execute(
         _RANKED.format(
-            name=_NAMES[query.group_by],
+            name=NAMES[query.group_by],
             sums=row_sums(dialect),
             index=dialect.indexed_by(index_for(query.filter)),
             tags=dialect.unnest_tags("calls.tags") if query.group_by == "tag" else "",
