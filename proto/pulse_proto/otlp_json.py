@@ -2,7 +2,7 @@
 
 OTLP/JSON differs from proto3 JSON: trace and span ids are hexadecimal, enums are integers. Like the
 OpenTelemetry Collector, this decoder also accepts enum names, snake_case keys and numbers for 64-bit
-integers. Unknown fields are ignored; null means absent.
+integers. Unknown fields are ignored; null means absent, except in the request's list of resources.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def decode(
 
 
 def _parse(body: bytes) -> object:
-    if not body.strip():
+    if not body:
         return {}
     try:
         return orjson.loads(body)
@@ -120,7 +120,10 @@ def _list_of(convert: _Convert) -> _Convert:
     def convert_list(value: Any, key: str, depth: int) -> list[Any]:
         if not isinstance(value, list):
             raise Unreadable(f"{key} must be a list")
-        return [convert(item, key, depth) for item in cast(list[Any], value) if item is not None]
+        items = cast(list[Any], value)
+        if depth == 0 and None in items:
+            raise Unreadable(f"{key} must not contain null")
+        return [convert(item, key, depth) for item in items if item is not None]
 
     return convert_list
 

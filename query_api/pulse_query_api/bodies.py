@@ -45,7 +45,8 @@ async def read(request: Request) -> Mapping[str, object]:
 async def price_document(request: Request) -> PriceDocument:
     """Read the body as prices: TOML if the Content-Type is application/toml, else JSON.
 
-    Raises ApiError: 400 for invalid prices, 413 for a body that is too large.
+    Raises ApiError: 400 for invalid prices, 409 for prices that contradict each other,
+    413 for a body that is too large.
     """
     body = await _read_bytes(request, MAX_DOCUMENT_BYTES)
     is_toml = request.headers.get("content-type", "").partition(";")[0].strip().lower() == "application/toml"
@@ -58,7 +59,7 @@ async def price_document(request: Request) -> PriceDocument:
             {"path": problem.path, "message": f"{_line_prefix(problem)}{problem.message}"}
             for problem in error.problems
         ]
-        raise InvalidRequest(problems) from error
+        raise InvalidRequest(problems, conflict=error.is_conflict) from error
 
 
 def project_name(document: Mapping[str, object]) -> str:
@@ -74,11 +75,13 @@ def project_name(document: Mapping[str, object]) -> str:
 def key_request(document: Mapping[str, object]) -> tuple[frozenset[str], int | None]:
     """Return the scopes of a new key (default: all) and its expiry in Unix nanoseconds (None: never).
 
-    Raises InvalidRequest.
+    Raises InvalidRequest: 409 for an expiry in the past.
     """
     fields = Fields(document, ("scopes", "expiresAt"))
     scopes, expires_ns = _scopes(fields), _expiry_ns(fields)
     fields.finish()
+    if expires_ns is not None and expires_ns <= time.time_ns():
+        raise InvalidRequest([{"path": "expiresAt", "message": "must be in the future"}], conflict=True)
     return scopes, expires_ns
 
 
@@ -115,8 +118,9 @@ def erasure_request(document: Mapping[str, object]) -> tuple[Subject, str, bool]
     value = session if user is None else user
     if (user is None) == (session is None):
         fields.add_problem("userId", "or sessionId must be given, but not both")
-    elif not isinstance(value, str) or not value.strip():
-        fields.add_problem("sessionId" if user is None else "userId", "must be a string that is not blank")
+    elif not isinstance(value, str) or not value.strip() or "\0" in value:
+        name = "sessionId" if user is None else "userId"
+        fields.add_problem(name, "must be a string that is not blank, without NUL characters")
     if not isinstance(dry_run, bool):
         fields.add_problem("dryRun", "must be true or false")
     fields.finish()
@@ -163,9 +167,9 @@ def _expiry_ns(fields: Fields) -> int | None:
     if given is None:
         return None
     try:
-        expires_ns = unix_ns(given) if isinstance(given, str) else 0
+        if isinstance(given, str):
+            return unix_ns(given)
     except ValueError:
-        expires_ns = 0
-    if expires_ns <= time.time_ns():
-        fields.add_problem("expiresAt", "must be an RFC 3339 date-time in the future")
-    return expires_ns
+        pass
+    fields.add_problem("expiresAt", "must be a date or an RFC 3339 date-time")
+    return None

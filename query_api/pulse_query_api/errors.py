@@ -55,12 +55,16 @@ class ApiError(Exception):
 
 
 class InvalidRequest(ApiError):
-    """400: one or more parameters or fields are invalid; `details` must not be empty."""
+    """400: one or more parameters or fields are invalid; `details` must not be empty.
 
-    def __init__(self, details: Sequence[Detail]) -> None:
+    409 for `conflict`: each value is valid, but not together with other values or at this time.
+    """
+
+    def __init__(self, details: Sequence[Detail], *, conflict: bool = False) -> None:
         first, more = details[0], len(details) - 1
         also = f" ({more} more in details)" if more else ""
-        super().__init__(400, f"{first['path']} {first['message']}.{also}".lstrip(), details=details)
+        status = 409 if conflict else 400
+        super().__init__(status, f"{first['path']} {first['message']}.{also}".lstrip(), details=details)
 
 
 def error_response(request: Request, error: Exception) -> Response:
@@ -144,8 +148,11 @@ def _wrong_method(request: Request) -> ApiError:
 
 def _methods_of_path(scope: Scope) -> set[str]:
     """Return the methods of all routes that match the path, such as GET here and POST in the collector."""
-    methods: set[str] = set()
-    for route in scope["app"].routes:
-        if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
-            methods |= route.methods or set()
-    return methods
+    routes: list[Route] = [
+        route
+        for route in scope["app"].routes
+        if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE
+    ]
+    # `/v1/traces/batch` matches `/v1/traces/{trace_id}` as well, but "batch" is no trace id.
+    literal = [route for route in routes if route.path == scope["path"]]
+    return {method for route in literal or routes for method in route.methods or ()}

@@ -14,9 +14,11 @@ from pulse_storage.trace_json import rfc3339
 
 
 def prices_object(
-    project_id: str, prices: ProjectPrices, format_time: FormatTime = rfc3339
+    project_id: str, prices: ProjectPrices | None, format_time: FormatTime = rfc3339
 ) -> dict[str, object]:
-    """Return the JSON object of a project's own prices: their version, time and entries."""
+    """Return the JSON object of a project's own prices: their version, time and entries; None: no prices."""
+    if prices is None:
+        return {"projectId": project_id, "version": None, "updatedAt": None, "prices": []}
     return {
         "projectId": project_id,
         "version": project_version(read_json(prices.document)),

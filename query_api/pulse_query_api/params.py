@@ -62,7 +62,8 @@ _BOOLEAN: Mapping[str, bool] = {"true": True, "false": False}
 _MAX_PARAMETERS = 100
 _MAX_SHOWN_CHARS = 100
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
-_NUMBER = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,20})?")
+#: A decimal number below 10^11, also in the notation of JSON for small numbers (1e-7).
+_NUMBER = re.compile(r"[0-9]{1,11}(?:\.[0-9]{1,20})?(?:[eE]-[0-9]{1,3})?")
 _OTEL_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 T = TypeVar("T")
@@ -91,12 +92,10 @@ def list_query(query_string: bytes) -> ListQuery:
         order=query.choice("order", _ORDER, "desc"),
     )
     if page.cursor is not None and page.offset:
-        query.add_problem("cursor", "cannot be combined with offset")
+        query.add_conflict("cursor", "cannot be combined with offset")
     in_bodies = query.choice("search_in", _SEARCH_IN, False)
     if in_bodies and page.offset:
-        query.add_problem("offset", "cannot be combined with search_in=bodies; use the Link header instead")
-    if query.text("search_in") is not None:
-        query.require("q", "with search_in")
+        query.add_conflict("offset", "cannot be combined with search_in=bodies; use the Link header instead")
     query.finish()
     return ListQuery(replace(where, text=None), page, where.text) if in_bodies else ListQuery(where, page)
 
@@ -111,13 +110,11 @@ def analytics_query(query_string: bytes) -> AnalyticsQuery:
         query.add_problem("counted", "must be true or absent: analytics only sum counted rows")
     group_by: GroupBy = query.choice("group_by", _GROUP_BY, "day")
     limit = query.whole_number("limit", DEFAULT_GROUPS, low=1, high=MAX_LIMIT)
-    if group_by in BUCKET_NS and query.text("limit") is not None:
-        query.add_problem("limit", f"is only allowed with groups by name, not with group_by={group_by}")
     from_ns, before_ns = where.from_ns or 0, where.before_ns or 0
     has_range = where.from_ns is not None and where.before_ns is not None
     buckets = 0 if not has_range else bucket_count(from_ns, before_ns, group_by)
     if buckets > MAX_BUCKETS:
-        query.add_problem(
+        query.add_conflict(
             "date_from",
             f"and date_to span {buckets} buckets of one {group_by}, the maximum is {MAX_BUCKETS}: "
             "use a shorter range or a longer group",
@@ -177,6 +174,7 @@ class QueryString:
 
     def __init__(self, query_string: bytes, names: Collection[str]) -> None:
         self._problems: list[Detail] = []
+        self._conflicts: list[Detail] = []
         self._values: dict[str, str] = {}
         try:
             pairs = parse_qsl(
@@ -284,10 +282,14 @@ class QueryString:
         """Add a problem: the parameter's name and the rule that it breaks."""
         self._problems.append({"path": name, "message": message})
 
+    def add_conflict(self, name: str, message: str) -> None:
+        """Add a problem of values that are valid, but not together."""
+        self._conflicts.append({"path": name, "message": message})
+
     def finish(self) -> None:
-        """Raise InvalidRequest with all collected problems; return if there are none."""
-        if self._problems:
-            raise InvalidRequest(self._problems)
+        """Raise InvalidRequest with all collected problems and conflicts; return if there are none."""
+        if self._problems or self._conflicts:
+            raise InvalidRequest([*self._problems, *self._conflicts], conflict=not self._problems)
 
     def _add_invalid(self, name: str, message: str, value: str) -> None:
         self.add_problem(name, f"{message}, not '{value[:_MAX_SHOWN_CHARS]}'")
@@ -325,5 +327,5 @@ def trace_filter(query: QueryString) -> TraceFilter:
         text=query.text("q", max_chars=PREVIEW_CHARS),
     )
     if where.from_ns is not None and where.before_ns is not None and where.from_ns > where.before_ns:
-        query.add_problem("date_from", "must not be after date_to")
+        query.add_conflict("date_from", "must not be after date_to")
     return where

@@ -36,12 +36,16 @@ _Pattern = Annotated[str, Field(min_length=1, max_length=MAX_PATTERN_CHARS)]
 
 
 class PriceDocumentError(ValueError):
-    """The document is invalid; `problems` has the path, message and, if known, line of each error."""
+    """The document is invalid; `problems` has the path, message and, if known, line of each error.
 
-    def __init__(self, problems: list[Problem]) -> None:
+    `is_conflict` is true if each entry is valid, but two contradict each other.
+    """
+
+    def __init__(self, problems: list[Problem], *, is_conflict: bool = False) -> None:
         more = f"; and {len(problems) - _MAX_LISTED} more" if len(problems) > _MAX_LISTED else ""
         super().__init__("; ".join(map(str, problems[:_MAX_LISTED])) + more)
         self.problems = problems
+        self.is_conflict = is_conflict
 
 
 class Problem(BaseModel):
@@ -74,6 +78,11 @@ def _moment(value: object) -> object:
     return value.astimezone(UTC) if value.tzinfo is not None else value.replace(tzinfo=UTC)
 
 
+def _whole(value: object) -> object:
+    """Convert 5.0 to 5, which are the same number in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class TokenPrices(BaseModel):
     """Dollars per million tokens, and per call. A part without a price has the price of its whole."""
 
@@ -101,7 +110,7 @@ class TokenPrices(BaseModel):
 class PriceTier(TokenPrices):
     """Prices that replace those of the entry for all tokens of a call with more input tokens than `above`."""
 
-    above: Annotated[int, Field(ge=0, le=MAX_ABOVE_TOKENS)]
+    above: Annotated[int, Field(ge=0, le=MAX_ABOVE_TOKENS), BeforeValidator(_whole)]
 
 
 class PriceEntry(TokenPrices):
@@ -121,8 +130,6 @@ class PriceEntry(TokenPrices):
     def _is_complete(self) -> PriceEntry:
         if self.per_call is None and (self.input is None or self.output is None):
             raise ValueError("needs input and output (0 where it is free), or per_call")
-        if len({tier.above for tier in self.tiers}) < len(self.tiers):
-            raise ValueError("has two tiers above the same number of tokens")
         return self
 
 
@@ -182,16 +189,19 @@ def _checked(found: object, toml: str | None) -> PriceDocument:
             problems.append(Problem(path=path, message=_message(one), line=_line(one["loc"], toml)))
         raise PriceDocumentError(problems) from error
     seen: set[tuple[object, ...]] = set()
-    repeated: list[Problem] = []
+    conflicts: list[Problem] = []
     for index, entry in enumerate(document.prices):
         named = (entry.provider or "*", entry.model, entry.service_tier, entry.valid_from)
+        messages: list[str] = []
         if named in seen:
-            message = f"repeats {entry.model!r}; entries for the same model need different valid_from"
-            place = ("prices", index)
-            repeated.append(Problem(path=f"prices.{index}", message=message, line=_line(place, toml)))
+            messages.append(f"repeats {entry.model!r}; entries for the same model need different valid_from")
+        if len({tier.above for tier in entry.tiers}) < len(entry.tiers):
+            messages.append("has two tiers above the same number of tokens")
+        line = _line(("prices", index), toml) if messages else None
+        conflicts += [Problem(path=f"prices.{index}", message=message, line=line) for message in messages]
         seen.add(named)
-    if repeated:
-        raise PriceDocumentError(repeated)
+    if conflicts:
+        raise PriceDocumentError(conflicts, is_conflict=True)
     return document
 
 

@@ -215,6 +215,8 @@ def _number(document: Mapping[str, object], name: str, largest: int, problems: _
     value = document.get(name)
     if value is None:
         return None
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # JSON does not distinguish 30.0 from 30.
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= largest:
         problems.append((name, f"must be a whole number from 1 to {largest}, or null for no limit"))
         return None

@@ -15,7 +15,9 @@ from tests.storage.sql_backends import SqlBackend
 from tests.support.receiver import Receiver, running_receiver
 
 from pulse_storage.keys import key_record, new_key
+from pulse_storage.retention import RetentionPolicy
 
+_NOV_30_NS = 1_796_000_000_000_000_000
 ID = "3f2504e0-4f89-41d3-9a0c-0305e82c3301"
 CALL: dict[str, Any] = {
     "trace_id": ID,
@@ -224,3 +226,23 @@ def test_text_that_no_store_can_hold_is_corrected(receiver: Receiver) -> None:
     body = body.replace(b'"S"', b'"a\\u0000b"').replace(b'"T"', b'"\\u0000"')
     [row] = orjson.loads(post(receiver, body).content)["traces"]
     assert (row["session_id"], row["output_text"]) == ("a�b", "�")
+
+
+def test_trace_of_a_time_that_retention_deleted_is_a_409(receiver: Receiver) -> None:
+    old, new = call(), call(timestamp="2026-11-29T10:00:00Z")
+    assert post(receiver, [old]).status_code == 202
+    policy = RetentionPolicy(rows_days=1)
+    projects = receiver.run(receiver.storage.list_projects())
+    receiver.run(receiver.storage.maintenance.apply(projects, policy, _NOV_30_NS))
+    answer = post(receiver, [new, old])
+    assert answer.status_code == 409
+    [detail] = orjson.loads(answer.content)["details"]
+    assert (detail["path"], "retention" in detail["message"]) == ("1", True)
+    assert [row.trace_id for row in receiver.rows()] == [uuid.UUID(new["trace_id"])]
+
+
+@pytest.mark.parametrize("timestamp", ["18", "1500000000", "1332-03-23T15:05:11Z", "2200-01-01T00:00:00Z"])
+def test_time_that_is_a_number_or_of_no_real_call_is_refused(receiver: Receiver, timestamp: str) -> None:
+    answer = post(receiver, [call(timestamp=timestamp)])
+    assert answer.status_code == 400
+    assert orjson.loads(answer.content)["details"][0]["path"] == "0.timestamp"

@@ -58,9 +58,15 @@ def test_content_type_names_the_encoding(header: str | None, encoding: Encoding 
     assert otlp.encoding_of(header) is encoding
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b'{"resourceSpans": null}', b'{"resourceSpans": []}', b" \n"])
+@pytest.mark.parametrize("body", [b"", b"{}", b'{"resourceSpans": null}', b'{"resourceSpans": []}'])
 def test_empty_json_is_an_empty_request(body: bytes) -> None:
     assert otlp.decode_request(otlp.TRACES, body, Encoding.JSON) == ExportTraceServiceRequest()
+
+
+@pytest.mark.parametrize("body", [b" \n", b'{"resourceSpans": [null]}'])
+def test_blank_text_and_null_resources_are_not_otlp_json(body: bytes) -> None:
+    with pytest.raises(Unreadable):
+        otlp.decode_request(otlp.TRACES, body, Encoding.JSON)
 
 
 def test_empty_protobuf_is_an_empty_request() -> None:

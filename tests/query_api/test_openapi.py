@@ -48,8 +48,7 @@ def test_openapi_document_has_exactly_the_served_routes(storage: Store) -> None:
 
 
 def test_every_path_responds_to_options(client: TestClient) -> None:
-    for path, methods in _document()["paths"].items():
-        assert "204" in methods["options"]["responses"]
+    for path in _document()["paths"]:
         response = client.options(re.sub(r"{\w+}", "x", path))
         assert (response.status_code, "OPTIONS" in response.headers.get("Allow", "")) in (
             (204, True),

@@ -29,8 +29,9 @@ def test_prices_are_set_read_replaced_and_deleted(client: TestClient, tenant: Te
     other = client.put(path, json={"prices": []}, headers=ADMIN)
     assert other.json()["version"] != put.json()["version"]
     assert client.delete(path, headers=ADMIN).status_code == 204
-    for method in ("GET", "DELETE"):
-        assert client.request(method, path, headers=ADMIN).status_code == 404
+    assert client.delete(path, headers=ADMIN).status_code == 204
+    none = {"projectId": tenant.project_id, "version": None, "updatedAt": None, "prices": []}
+    assert client.get(path, headers=ADMIN).json() == none
 
 
 @pytest.mark.parametrize(
@@ -55,7 +56,7 @@ def test_invalid_prices_get_problem_details(
     errors = [f"{error['path']} {error['message']}" for error in problem["errors"]]
     assert len(errors) == len(problems)
     assert all(text.startswith(start) for text, start in zip(errors, problems, strict=True)), errors
-    assert client.get(path, headers=ADMIN).status_code == 404
+    assert client.get(path, headers=ADMIN).json()["version"] is None
 
 
 def test_price_document_over_the_size_limit_gets_413(client: TestClient, tenant: Tenant) -> None:
@@ -64,8 +65,17 @@ def test_price_document_over_the_size_limit_gets_413(client: TestClient, tenant:
 
 
 def test_prices_of_an_unknown_project_get_404(client: TestClient) -> None:
-    response = client.put("/admin/projects/unknown/prices", json=PRICES, headers=ADMIN)
-    assert (response.status_code, response.json()["detail"]) == (404, "There is no project with this id.")
+    for method, body in (("PUT", PRICES), ("GET", None), ("DELETE", None)):
+        response = client.request(method, "/admin/projects/unknown/prices", json=body, headers=ADMIN)
+        assert (response.status_code, response.json()["detail"]) == (404, "There is no project with this id.")
+
+
+def test_prices_that_contradict_each_other_get_409(client: TestClient, tenant: Tenant) -> None:
+    tiers = [{"above": 5, "input": 1}, {"above": 5.0, "input": 2}]
+    body = {"prices": [{"model": "m", "per_call": 1, "tiers": tiers}, {"model": "m", "per_call": 2}]}
+    response = client.put(f"/admin/projects/{tenant.project_id}/prices", json=body, headers=ADMIN)
+    assert response.status_code == 409
+    assert [error["path"] for error in response.json()["errors"]] == ["prices.0", "prices.1"]
 
 
 def test_price_routes_require_the_admin_key(client: TestClient, tenant: Tenant) -> None:

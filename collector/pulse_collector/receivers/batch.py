@@ -20,11 +20,21 @@ from pulse_collector.receivers.batch_schema import InvalidBatch, read_batch
 from pulse_collector.receivers.otlp_http import ClientGone, read_body
 from pulse_collector.refusals import Refusal, out_of_memory, store_unavailable
 from pulse_storage.errors import StoreUnavailable
-from pulse_storage.rows import SpanRow
+from pulse_storage.rows import IngestResult, SpanRow
 from pulse_storage.trace_json import trace_object
 
 _log = logging.getLogger(__name__)
 _JSON = "application/json"
+
+
+class _NotStored(Exception):
+    """The store rejected some rows of a batch, for example since retention has deleted rows of their time."""
+
+    def __init__(self, result: IngestResult) -> None:
+        super().__init__(
+            f"{len(result.rejected)} traces of the batch cannot be stored; the other traces are stored."
+        )
+        self.details = [{"path": str(index), "message": reason} for index, reason in result.rejected]
 
 
 def batch_routes(collector: Collector) -> list[Route]:
@@ -37,6 +47,9 @@ def batch_routes(collector: Collector) -> list[Route]:
         except InvalidBatch as error:
             status = 400
             answer = {"error": str(error), **({"details": error.details} if error.details else {})}
+        except _NotStored as error:
+            status = 409
+            answer = {"error": str(error), "details": error.details}
         except (Refusal, MemoryError) as error:
             refusal = error if isinstance(error, Refusal) else out_of_memory()
             status, headers = refusal.http_status, _headers(refusal)
@@ -64,7 +77,9 @@ async def _post(collector: Collector, request: Request) -> Response:
             len(sent), _read, key.project_id, sent, content_encoding, limit_bytes, reservation, prices
         )
         try:
-            await collector.store("batch", rows)
+            result = await collector.store("batch", rows)
+            if result.rejected:
+                raise _NotStored(result)
             first = await _shown(collector, key.project_id, ids)
         except StoreUnavailable as error:
             raise store_unavailable(error) from error

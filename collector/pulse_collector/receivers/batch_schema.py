@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -21,8 +22,14 @@ from pydantic_core import ErrorDetails
 
 MAX_TRACES = 100
 
+
+def _whole(value: object) -> object:
+    """Convert 5.0 to 5, which are the same number in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 #: No real call uses more tokens; a larger number is an error that would distort every sum.
-_Tokens = Annotated[int, Field(strict=True, ge=0, le=10_000_000_000)]
+_Tokens = Annotated[int, Field(strict=True, ge=0, le=10_000_000_000), BeforeValidator(_whole)]
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1024)]
 
 
@@ -34,10 +41,20 @@ def _blank_is_none(value: object) -> object:
 _Id = Annotated[_Name | None, BeforeValidator(_blank_is_none)]
 
 
+_DATE_FIRST = re.compile(r"\s*[0-9]{4}-")
+
+
 def _iso_8601(value: object) -> object:
-    """Reject numbers: pydantic would read them as Unix times and guess the unit."""
-    if not isinstance(value, str):
+    """Reject numbers, also as texts: pydantic would read them as Unix times and guess the unit."""
+    if not isinstance(value, str) or not _DATE_FIRST.match(value):
         raise ValueError("must be an ISO 8601 date and time")
+    return value
+
+
+def _storable(value: datetime) -> datetime:
+    """Reject times that nanoseconds in 64 bits cannot hold, and all of their centuries."""
+    if not 1800 <= value.year < 2200:
+        raise ValueError("must be a time from 1800 to 2199")
     return value
 
 
@@ -53,7 +70,7 @@ class BatchTrace(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     trace_id: Annotated[UUID, AfterValidator(_not_nil)]
-    timestamp: Annotated[datetime, BeforeValidator(_iso_8601)]
+    timestamp: Annotated[datetime, BeforeValidator(_iso_8601), AfterValidator(_storable)]
     provider: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
     model_requested: _Name
     request_body: dict[str, Any]

@@ -77,7 +77,7 @@ def _key_paths() -> Mapping[str, object]:
                 body_required=False,
                 status=201,
                 security="admin",
-                errors=(400, 404, 413),
+                errors=(400, 404, 409, 413),
             ),
         ),
         **path(
@@ -97,7 +97,7 @@ def _price_paths() -> Mapping[str, object]:
             body=closed_object({"prices": list_of("Price")}, required=("prices",)),
             body_types=("application/json", "application/toml"),
             security="admin",
-            errors=(400, 404, 413),
+            errors=(400, 404, 409, 413),
         ),
         delete=operation("Delete a project's own prices", None, status=204, security="admin", errors=(404,)),
     )

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pulse_query_api.openapi.operations import Operation, operation
-from pulse_query_api.openapi.vocabulary import COUNT, DOCUMENT, ID, TEXT, Schema, fields, list_of, nullable
+from pulse_query_api.openapi.vocabulary import COUNT, DOCUMENT, NAME, TEXT, Schema, fields, list_of, nullable
 
-_RESOURCES: Schema = {"type": "array", "items": {"type": "object"}}
+#: A list of resources in OTLP/JSON; in protobuf's JSON mapping null means absent.
+RESOURCES: Schema = {"type": ["array", "null"], "items": {"type": "object"}}
 _TOKENS: Schema = nullable({"type": "integer", "minimum": 0, "maximum": 10_000_000_000})
-_NAME: Schema = {"allOf": [ID, {"maxLength": 1024}]}
+_NAME: Schema = {**NAME, "maxLength": 1024}
 #: A blank id is stored as null.
 _ID: Schema = {"type": ["string", "null"], "maxLength": 1024}
-_UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+_MONTH_AND_DAY = "((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
+_TIME_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
+_OFFSET = "([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])"
+#: A time from 1800 to 2199. Not the format date-time, of which generators of test data use all years.
+_TIMESTAMP = f"^(1[89]|2[01])[0-9]{{2}}-{_MONTH_AND_DAY}[Tt]{_TIME_OF_DAY}{_OFFSET}$"
+#: Not the nil UUID.
+_UUID = "^(?![0-]+$)[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 
 
 def otlp_operation(content: str, resources_field: str) -> Operation:
@@ -21,7 +28,7 @@ def otlp_operation(content: str, resources_field: str) -> Operation:
     return operation(
         f"Export {content} over OTLP/HTTP; also on port 4318",
         fields({"partialSuccess": {"type": "object"}}),
-        body={"type": "object", "properties": {resources_field: _RESOURCES}},
+        body={"type": "object", "properties": {resources_field: RESOURCES}},
         body_types=("application/json", "application/x-protobuf"),
         security="key",
         errors=(400, 408, 413, 415),
@@ -36,7 +43,7 @@ def batch_operation() -> Operation:
         body={"type": "array", "minItems": 1, "maxItems": 100, "items": BATCH_TRACE},
         status=202,
         security="key",
-        errors=(400, 408, 413, 415),
+        errors=(400, 408, 409, 413, 415),
     )
 
 
@@ -44,8 +51,8 @@ def batch_operation() -> Operation:
 BATCH_TRACE: Schema = {
     "type": "object",
     "properties": {
-        "trace_id": {"type": "string", "format": "uuid", "pattern": _UUID},
-        "timestamp": {"type": "string", "format": "date-time"},
+        "trace_id": {"type": "string", "pattern": _UUID},
+        "timestamp": {"type": "string", "description": "Date-time of RFC 3339", "pattern": _TIMESTAMP},
         "provider": {"type": "string", "pattern": "^[a-z0-9][a-z0-9._-]{0,63}$"},
         "model_requested": _NAME,
         "request_body": {"type": "object"},

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from pulse_query_api.openapi.parameters import PARAMETERS
-from pulse_query_api.openapi.vocabulary import TEXT, Schema
+from pulse_query_api.openapi.vocabulary import Schema
 
 #: One segment of a path.
 _PATH_ID: Schema = {"type": "string", "minLength": 1, "pattern": "^[^/]+$"}
@@ -21,27 +21,14 @@ class Operation:
     query: Sequence[Mapping[str, object]]
 
 
-_OPTIONS = Operation(
-    {
-        "summary": "List the allowed methods",
-        "security": [],
-        "responses": {
-            "204": {"description": "The header lists the methods.", "headers": {"Allow": {"schema": TEXT}}}
-        },
-    },
-    (),
-)
-
-
 def path(template: str, **methods: Operation) -> Mapping[str, object]:
-    """Return the path item of a template with OPTIONS added; names in braces become path parameters."""
+    """Return the path item of a template ; names in braces become path parameters."""
     names = [part.split("}")[0] for part in template.split("{")[1:]]
     parameters = [{"name": name, "in": "path", "required": True, "schema": _PATH_ID} for name in names]
-    operations = {**methods, "options": _OPTIONS}
     return {
         template: {
             method: {**operation.fields, "parameters": [*parameters, *operation.query]}
-            for method, operation in operations.items()
+            for method, operation in methods.items()
         }
     }
 

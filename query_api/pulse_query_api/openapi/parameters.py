@@ -24,7 +24,10 @@ PARAMETERS: Mapping[str, tuple[str, Schema]] = {
         "Number of rows to skip; for rows beyond the maximum use the cursor of the Link header.",
         {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0},
     ),
-    "cursor": ("Start of the page, taken from a Link header.", ID),
+    "cursor": (
+        "Start of the page, taken from a Link header.",
+        {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"},
+    ),
     "order": ("Order by start time.", {"enum": ["desc", "asc"], "default": "desc"}),
     "session_id": ("Rows of this session.", ID),
     "user_id": ("Rows of this user.", ID),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pulse_query_api.openapi.chart_paths import chart_paths
-from pulse_query_api.openapi.ingest_paths import batch_operation, otlp_operation
+from pulse_query_api.openapi.ingest_paths import RESOURCES, batch_operation, otlp_operation
 from pulse_query_api.openapi.operations import operation, path
 from pulse_query_api.openapi.parameters import ANALYTICS_OVERRIDES
 from pulse_query_api.openapi.vocabulary import COUNT, TEXT, fields, items, list_of, ref
@@ -32,7 +32,12 @@ def project_paths() -> Mapping[str, object]:
             post=operation(
                 "Explain how OTLP spans and log events would be mapped and counted, without storing them",
                 fields(spans=items({"type": "object"}), logs=items({"type": "object"}), notes=items(TEXT)),
-                body={"type": "object", "description": "OTLP/JSON: resourceSpans and resourceLogs."},
+                body={
+                    "type": "object",
+                    "description": "OTLP/JSON: resourceSpans, resourceLogs, or both.",
+                    "properties": {name: RESOURCES for name in ("resourceSpans", "resourceLogs")},
+                    "anyOf": [{"required": [name]} for name in ("resourceSpans", "resourceLogs")],
+                },
                 body_types=("application/json", "application/x-protobuf"),
                 security="key",
                 errors=(400, 413, 415),
@@ -45,7 +50,7 @@ def project_paths() -> Mapping[str, object]:
                 fields(traces=list_of("TraceRow"), total=COUNT, limit=COUNT, offset=COUNT),
                 query=LIST,
                 security="key",
-                errors=(400,),
+                errors=(400, 409),
             ),
             post=otlp_operation("spans", "resourceSpans"),
         ),
@@ -63,7 +68,7 @@ def project_paths() -> Mapping[str, object]:
                 fields(sessionId=TEXT, traces=items({"anyOf": [ref("Trace"), ref("TraceRow")]})),
                 query=("bodies",),
                 security="key",
-                errors=(400,),
+                errors=(400, 409),
             ),
         ),
         **path(
@@ -75,7 +80,7 @@ def project_paths() -> Mapping[str, object]:
                 query_overrides=ANALYTICS_OVERRIDES,
                 required=("date_from", "date_to"),
                 security="key",
-                errors=(400,),
+                errors=(400, 409),
             ),
         ),
         **chart_paths(),

@@ -43,7 +43,7 @@ _CONVERTED_FIELDS: Mapping[str, Schema] = {
     "otel_span_id": TEXT,
     "parent_span_id": {"type": ["string", "null"]},
     "cost_cents": {"type": ["number", "null"]},
-    "error": {"type": ["object", "null"], "properties": {"type": TEXT, "message": TEXT}},
+    "error": {"type": ["object", "null"], "properties": dict.fromkeys(("type", "message"), nullable(TEXT))},
     "metadata": DOCUMENT,
 }
 _JSON_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", tuple: "array"}
@@ -116,7 +116,7 @@ def schemas() -> Mapping[str, object]:
         ),
         "Project": fields(projectId=TEXT, name=TEXT, createdAt=DATE_TIME),
         "Price": _price_schema(),
-        "Prices": fields(projectId=TEXT, version=TEXT, updatedAt=DATE_TIME, prices=list_of("Price")),
+        "Prices": fields(projectId=TEXT, version=nullable(TEXT), updatedAt=moment, prices=list_of("Price")),
         "Key": fields(
             keyId=TEXT,
             projectId=TEXT,

@@ -6,13 +6,19 @@ from collections.abc import Mapping, Sequence
 
 Schema = Mapping[str, object]
 
+#: Characters that `str.strip` removes.
+_SPACE = r"\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_NOT_BLANK = rf"^[^\u0000]*[^\u0000{_SPACE}][^\u0000]*$"
+
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": "number"}
 FLAG: Schema = {"type": "boolean"}
 DATE_TIME: Schema = {"type": "string", "format": "date-time"}
 #: A string that is not blank and contains no NUL, which PostgreSQL cannot store.
-ID: Schema = {"type": "string", "minLength": 1, "pattern": r"^[^\u0000]*[^\s\u0000][^\u0000]*$"}
+ID: Schema = {"type": "string", "minLength": 1, "pattern": _NOT_BLANK}
+#: A string that is not blank; Pulse replaces NUL in it.
+NAME: Schema = {"type": "string", "pattern": f"[^{_SPACE}]"}
 #: A date or a date-time, without the year 0 and leap seconds.
 DATE_OR_DATE_TIME: Schema = {
     "type": "string",

@@ -20,19 +20,20 @@ async def set_prices(storage: ControlStore, project_id: str, document: PriceDocu
     return prices
 
 
-async def get_prices(storage: ControlStore, project_id: str) -> ProjectPrices:
-    """Return a project's own prices. Raises ApiError 404 if it has none or is unknown."""
+async def get_prices(storage: ControlStore, project_id: str) -> ProjectPrices | None:
+    """Return a project's own prices; None if it has none. Raises ApiError 404 for an unknown project."""
     prices = await storage.project_prices(project_id)
     if prices is None:
-        raise _none()
+        await _check_known(storage, project_id)
     return prices
 
 
 async def delete_prices(storage: ControlStore, project_id: str) -> None:
-    """Delete a project's own prices. Raises ApiError 404 if it has none or is unknown."""
+    """Delete a project's own prices, if it has any. Raises ApiError 404 for an unknown project."""
     if not await storage.delete_project_prices(project_id):
-        raise _none()
+        await _check_known(storage, project_id)
 
 
-def _none() -> ApiError:
-    return ApiError(404, "There is no project with this id that has its own prices; set them with PUT.")
+async def _check_known(storage: ControlStore, project_id: str) -> None:
+    if all(project.id != project_id for project in await storage.list_projects()):
+        raise ApiError(404, "There is no project with this id.")
