@@ -52,9 +52,13 @@ def operation(
 
     `query` names parameters of `PARAMETERS`; `query_overrides` replaces their descriptions and schemas.
     `second_status` is another success status with the same response. `errors` are the statuses beyond those
-    of access control, which `security` adds. Only JSON bodies get the schema `body`.
+    of access control, which `security` adds, and of filters. Only JSON bodies get the schema `body`.
     """
-    statuses = {*errors, *((401, 403, 429, 503) if security else ())}
+    statuses = {
+        *errors,
+        *((401, 403, 429, 503) if security else ()),
+        *((400, 409) if "date_from" in query else ()),
+    }
     content = {} if response is None else {"content": {"application/json": {"schema": response}}}
     fields: dict[str, object] = {
         "summary": summary,
