@@ -81,7 +81,7 @@ def _range(query: QueryString, where: TraceFilter) -> Range:
     if where.from_ns is not None and where.before_ns is not None and from_ns <= before_ns:
         step = step or default_step(from_ns, before_ns, zone)
         if not is_within(from_ns, before_ns, step):
-            query.add_problem(
+            query.add_conflict(
                 "date_from",
                 f"and date_to span more than {MAX_STARTS} steps of {step}:"
                 " use a shorter range or longer steps",
