@@ -127,7 +127,7 @@ def _assert_sums(got: CallSums, expected: CallSums, *, from_rows: bool) -> None:
     if from_rows:
         assert got == expected
         return
-    # Rollups have no sum of cached tokens and no source of costs; zero tokens and unknown ones look alike there.
+    # Rollups have no sum of cached tokens and no source of costs, and zero for unknown tokens.
     known: dict[str, Any] = {
         name: None
         for name in (
