@@ -30,7 +30,7 @@ def test_prices_are_set_read_replaced_and_deleted(client: TestClient, tenant: Te
     assert other.json()["version"] != put.json()["version"]
     assert client.delete(path, headers=ADMIN).status_code == 204
     assert client.delete(path, headers=ADMIN).status_code == 204
-    none = {"projectId": tenant.project_id, "version": None, "updatedAt": None, "prices": []}
+    none: dict[str, Any] = {"projectId": tenant.project_id, "version": None, "updatedAt": None, "prices": []}
     assert client.get(path, headers=ADMIN).json() == none
 
 
