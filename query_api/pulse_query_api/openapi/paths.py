@@ -8,8 +8,15 @@ from pulse_query_api.openapi.chart_paths import chart_paths
 from pulse_query_api.openapi.ingest_paths import RESOURCES, batch_operation, otlp_operation
 from pulse_query_api.openapi.operations import operation, path
 from pulse_query_api.openapi.parameters import ANALYTICS_OVERRIDES
-from pulse_query_api.openapi.vocabulary import COUNT, TEXT, fields, items, list_of, ref
+from pulse_query_api.openapi.vocabulary import COUNT, TEXT, Schema, fields, items, list_of, ref
 from pulse_query_api.params import ANALYTICS, LIST
+
+_SPANS_OR_LOGS: Schema = {
+    "type": "object",
+    "description": "OTLP/JSON: resourceSpans, resourceLogs, or both.",
+    "properties": {name: RESOURCES for name in ("resourceSpans", "resourceLogs")},
+    "anyOf": [{"required": [name]} for name in ("resourceSpans", "resourceLogs")],
+}
 
 
 def public_paths() -> Mapping[str, object]:
@@ -32,12 +39,7 @@ def project_paths() -> Mapping[str, object]:
             post=operation(
                 "Explain how OTLP spans and log events would be mapped and counted, without storing them",
                 fields(spans=items({"type": "object"}), logs=items({"type": "object"}), notes=items(TEXT)),
-                body={
-                    "type": "object",
-                    "description": "OTLP/JSON: resourceSpans, resourceLogs, or both.",
-                    "properties": {name: RESOURCES for name in ("resourceSpans", "resourceLogs")},
-                    "anyOf": [{"required": [name]} for name in ("resourceSpans", "resourceLogs")],
-                },
+                body=_SPANS_OR_LOGS,
                 body_types=("application/json", "application/x-protobuf"),
                 security="key",
                 errors=(400, 413, 415),
