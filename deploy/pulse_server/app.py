@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from pulse_collector.admission import ByteBudget
 from pulse_collector.explain.explainer import Explainer
@@ -16,8 +18,9 @@ from pulse_collector.pricing.price_book import PriceBook
 from pulse_collector.receivers.batch import batch_routes
 from pulse_collector.receivers.explain import explain_routes
 from pulse_collector.receivers.otlp_http import otlp_routes
-from pulse_query_api.app import create_app, with_middleware
+from pulse_query_api.app import create_app, read_routes, with_middleware
 from pulse_query_api.auth import ReadAccess
+from pulse_query_api.concurrency import ProjectConcurrency
 from pulse_query_api.routes.health import health_routes
 from pulse_server.prices_file import file_prices
 from pulse_server.settings import Settings
@@ -25,6 +28,9 @@ from pulse_storage import ReadPriority
 from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing
 from pulse_web.pages import page_routes
+from pulse_web.session_ring import SessionRing
+from pulse_web.site import Site
+from pulse_web.web_sessions import web_sessions
 
 Role = Literal["collector", "query"]
 
@@ -43,6 +49,14 @@ class Apps:
     #: The application on the OTLP/HTTP port; None in the role `query`.
     otlp: Starlette | None
     explainer: Explainer
+    #: None in the role `collector`, which serves no pages.
+    sessions: SessionRing | None
+
+    async def flush_used(self) -> None:
+        """Store when keys and web sessions were last used. Raises StorageError."""
+        await self.keys.flush_used()
+        if self.sessions is not None:
+            await self.sessions.flush_used()
 
     def close(self) -> None:
         """Stop the threads of collector and explainer. Call it after the applications have stopped."""
@@ -68,17 +82,9 @@ def build_apps(
     # In both roles: it does not read or write rows, only prices.
     explainer = Explainer(keys, prices, inflight, max_body_bytes=max_body_bytes)
     explain = explain_routes(explainer)
-    pages = page_routes(_base_path(settings.public_url))
     if only == "query":
-        main = create_app(
-            storage,
-            keys,
-            admin_key=settings.admin_key,
-            routes=[*explain, *pages],
-            registry=registry,
-            retention=settings.retention,
-        )
-        return Apps(keys, main, None, None, explainer)
+        main, ring = _query_app(settings, storage, keys, explainer, registry, explain)
+        return Apps(keys, main, None, None, explainer, ring)
     collector = Collector(
         storage,
         keys,
@@ -92,18 +98,41 @@ def build_apps(
     )
     ingest = [*otlp_routes(collector), *batch_routes(collector), *explain]
     health = health_routes(storage, ReadAccess(keys), registry)
+    otlp = with_middleware([*otlp_routes(collector), *health])
     if only == "collector":
-        main = with_middleware([*ingest, *health])
-    else:
-        main = create_app(
-            storage,
-            keys,
-            admin_key=settings.admin_key,
-            routes=[*ingest, *pages],
-            registry=registry,
-            retention=settings.retention,
-        )
-    return Apps(keys, main, collector, with_middleware([*otlp_routes(collector), *health]), explainer)
+        return Apps(keys, with_middleware([*ingest, *health]), collector, otlp, explainer, None)
+    main, ring = _query_app(settings, storage, keys, explainer, registry, ingest)
+    return Apps(keys, main, collector, otlp, explainer, ring)
+
+
+def _query_app(
+    settings: Settings,
+    storage: Store,
+    keys: KeyRing,
+    explainer: Explainer,
+    registry: CollectorRegistry,
+    routes: Sequence[BaseRoute],
+) -> tuple[Starlette, SessionRing]:
+    """Build the application of query API, pages and further routes.
+
+    The routes that read a project are in it twice: for keys, and below `/p/{project}` for web sessions.
+    """
+    concurrency = ProjectConcurrency()
+    site = Site(settings.public_url, settings.host)
+    web = web_sessions(storage, keys, site, concurrency, admin_key=settings.admin_key)
+    for_sessions = [*read_routes(storage, web.access), *explain_routes(explainer, web.access)]
+    app = create_app(
+        storage,
+        keys,
+        admin_key=settings.admin_key,
+        # The pages come last: their path includes those of the routes for sessions.
+        routes=[*routes, *web.routes, *for_sessions, *page_routes(_base_path(settings.public_url))],
+        registry=registry,
+        retention=settings.retention,
+        concurrency=concurrency,
+        middleware=[web.middleware],
+    )
+    return app, web.ring
 
 
 def _base_path(public_url: str | None) -> str:

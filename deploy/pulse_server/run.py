@@ -29,7 +29,6 @@ from pulse_server.settings import SettingError, Settings
 from pulse_server.store import opened_store, prepare_data_dir
 from pulse_storage import ReadPriority
 from pulse_storage.errors import StorageError
-from pulse_storage.keys import KeyRing
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -37,7 +36,7 @@ ROLES: tuple[Role, ...] = get_args(Role)
 _GRACE_S = 5
 #: The process exits at the latest this long after a stop signal; acknowledged data is committed by then.
 _STOP_WITHIN_S = 9.5
-_FLUSH_KEYS_EVERY_S = 15.0
+_FLUSH_USED_EVERY_S = 15.0
 
 _log = logging.getLogger("pulse")
 
@@ -83,7 +82,7 @@ async def _serve(
             http.append(HttpServer(apps.otlp, otlp, grace_s=_GRACE_S, lifespan=False))
         grpc = _serve_grpc(settings, apps)
         serving = [asyncio.create_task(server.run_until_stopped()) for server in http]
-        flushing = asyncio.create_task(_flush_keys(apps.keys))
+        flushing = asyncio.create_task(_flush_used(apps))
         maintenance = asyncio.create_task(
             run_maintenance(storage, settings.retention, settings.retention_every_minutes * 60.0)
         )
@@ -115,7 +114,7 @@ async def _serve(
             maintenance.cancel()
             await asyncio.gather(flushing, maintenance, return_exceptions=True)
             with contextlib.suppress(StorageError):
-                await apps.keys.flush_used()
+                await apps.flush_used()
     _log.info("stopped: all acknowledged data is committed")
 
 
@@ -172,13 +171,13 @@ async def _until(event: asyncio.Event, serving: Sequence[asyncio.Task[None]]) ->
     raise CommandFailed("a listener stopped unexpectedly")
 
 
-async def _flush_keys(keys: KeyRing) -> None:
+async def _flush_used(apps: Apps) -> None:
     while True:
-        await asyncio.sleep(_FLUSH_KEYS_EVERY_S)
+        await asyncio.sleep(_FLUSH_USED_EVERY_S)
         try:
-            await keys.flush_used()
+            await apps.flush_used()
         except StorageError as error:
-            _log.warning("cannot store when keys were last used: %s", error)
+            _log.warning("cannot store when keys and web sessions were last used: %s", error)
 
 
 def _shown(key: str | None, settings: Settings) -> str | None:

@@ -15,7 +15,11 @@ This page is generated from the OpenAPI document that the server sends at `GET /
 [The HTTP API](api.md) explains the rules that all routes share.
 """
 
-_SECURITY = {"key": "a project's key (`Authorization: Bearer pulse_sk_…`)", "admin": "`X-Admin-Key`"}
+_SECURITY = {
+    "key": "a project's key (`Authorization: Bearer pulse_sk_…`)",
+    "admin": "`X-Admin-Key`",
+    "session": "web session",
+}
 
 
 def openapi_markdown(document: Object) -> str:

@@ -42,13 +42,14 @@ def create_app(
     registry: CollectorRegistry | None = None,
     retention: RetentionPolicy = KEEP_EVERYTHING,
     concurrency: ProjectConcurrency | None = None,
+    middleware: Sequence[Middleware] = (),
 ) -> Starlette:
     """Create the query API of a store.
 
     `routes` are added to its own routes, with the same middleware and error responses. `/metrics` shows
     `registry`. `retention` is the policy of projects without their own. Without an admin key the admin
     routes respond 403. `concurrency` limits the requests of each project; pass it if `routes` share the
-    limit. The caller closes the storage.
+    limit. `middleware` runs inside that of all routes. The caller closes the storage.
     """
     access, admin = ReadAccess(keys, concurrency), AdminKey(admin_key)
     return with_middleware(
@@ -59,7 +60,8 @@ def create_app(
             *admin_routes(storage, admin),
             *price_routes(storage, admin),
             *retention_routes(storage, admin, retention),
-        ]
+        ],
+        middleware,
     )
 
 
@@ -74,11 +76,11 @@ def read_routes(storage: Store, access: ProjectAccess) -> list[BaseRoute]:
     ]
 
 
-def with_middleware(routes: Sequence[BaseRoute]) -> Starlette:
+def with_middleware(routes: Sequence[BaseRoute], middleware: Sequence[Middleware] = ()) -> Starlette:
     """Create an application of the given routes, with the query API's middleware and error responses."""
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(RequestMiddleware)],
+        middleware=[Middleware(RequestMiddleware), *middleware],
         exception_handlers={kind: _handle_error for kind in _EXPECTED_ERRORS},
     )
     # A redirect would contain the request's Host header, which the client chooses.

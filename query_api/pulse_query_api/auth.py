@@ -68,7 +68,8 @@ class KeyRoute(Route):
     """A GET route that reads one project: that of the request's key, or the one that `access` decides.
 
     Its path is `path` below the prefix of `access`. `problem_details` selects the format of errors:
-    `application/problem+json`, or `{"error": …}` for the first version's routes.
+    `application/problem+json`, or `{"error": …}` for the first version's routes. Below a prefix it is always
+    `application/problem+json`.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class KeyRoute(Route):
 
         super().__init__(access.prefix + path, endpoint, methods=["GET"], name=handler.__name__)
         self.access = access
-        self._problem_details = problem_details
+        self._problem_details = problem_details or access.prefix != ""
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Record the format of this route's errors in the scope, then run the route."""
@@ -103,13 +104,35 @@ class AdminKey:
                 403, "Admin routes are disabled: start Pulse with ADMIN_KEY set to at least 32 characters."
             )
         # The server decodes headers as latin-1; encoding restores the bytes that were sent.
-        digest = hashlib.sha256((given or "").encode("latin-1")).digest()
-        if not hmac.compare_digest(digest, self._digest):
+        if not self.equals((given or "").encode("latin-1")):
             raise ApiError(
                 401,
                 "The admin key is missing or wrong: send it in the header 'X-Admin-Key'.",
                 headers={"WWW-Authenticate": "X-Admin-Key"},
             )
+
+    @property
+    def is_set(self) -> bool:
+        """Return whether an admin key is configured."""
+        return self._digest is not None
+
+    def equals(self, given: bytes) -> bool:
+        """Return whether `given` is the admin key; False if none is configured. Takes constant time."""
+        return self._digest is not None and hmac.compare_digest(hashlib.sha256(given).digest(), self._digest)
+
+    def proof(self, secret: str) -> bytes:
+        """Return the proof that the client with this secret has given the admin key.
+
+        Without the secret, the proof cannot be used to guess the admin key. Raises ValueError if no admin key
+        is configured.
+        """
+        if self._digest is None:
+            raise ValueError("no admin key is configured")
+        return hmac.digest(secret.encode(), self._digest, "sha256")
+
+    def is_proof(self, proof: bytes, secret: str) -> bool:
+        """Return whether `proof` was made for this secret and the admin key that is configured now."""
+        return self._digest is not None and hmac.compare_digest(proof, self.proof(secret))
 
 
 class AdminRoute(Route):

@@ -11,7 +11,7 @@ from starlette.requests import Request
 
 from pulse_query_api.errors import ApiError, Detail, InvalidRequest
 from pulse_query_api.times import unix_ns
-from pulse_storage.keys import SCOPES
+from pulse_storage.keys import DEFAULT_SCOPES, SCOPES
 from pulse_storage.maintenance import Subject
 from pulse_storage.price_document import (
     MAX_DOCUMENT_BYTES,
@@ -73,7 +73,7 @@ def project_name(document: Mapping[str, object]) -> str:
 
 
 def key_request(document: Mapping[str, object]) -> tuple[frozenset[str], int | None]:
-    """Return the scopes of a new key (default: all) and its expiry in Unix nanoseconds (None: never).
+    """Return the scopes of a new key (default: ingest, read) and its expiry in Unix nanoseconds or None.
 
     Raises InvalidRequest: 409 for an expiry in the past.
     """
@@ -152,7 +152,7 @@ class Fields:
 def _scopes(fields: Fields) -> frozenset[str]:
     given = fields.document.get("scopes")
     if given is None:
-        return SCOPES
+        return DEFAULT_SCOPES
     scopes = cast("list[object]", given) if isinstance(given, list) else []
     chosen = frozenset(scope for scope in SCOPES if scope in scopes)
     if not scopes or len(chosen) != len(scopes):

@@ -14,17 +14,21 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Collection
-from time import monotonic
 from urllib.parse import unquote
 
 from pulse_storage.control_store import ControlStore
 from pulse_storage.errors import StoreUnavailable
 from pulse_storage.rows import ApiKey
 from pulse_storage.runtime.deadlines import LOOK_UP_DEADLINE_S, answer_within
+from pulse_storage.runtime.lookup_cache import LookupCache
 
 INGEST = "ingest"
 READ = "read"
-SCOPES = frozenset({INGEST, READ})
+#: Allows changing what people add to stored data, such as notes and views.
+EDIT = "edit"
+SCOPES = frozenset({INGEST, READ, EDIT})
+#: Scopes of a key for which none are given.
+DEFAULT_SCOPES = frozenset({INGEST, READ})
 
 _PREFIX = "pulse_sk_"
 #: A longer credential cannot be a key of Pulse; it is refused before it is hashed.
@@ -59,7 +63,7 @@ def key_record(
     project_id: str,
     *,
     created_ns: int,
-    scopes: Collection[str] = SCOPES,
+    scopes: Collection[str] = DEFAULT_SCOPES,
     expires_ns: int | None = None,
 ) -> ApiKey:
     """Return the row to store for a key. Raises ValueError if a scope is unknown or none is given."""
@@ -101,23 +105,16 @@ def credential(authorization: str | None) -> str | None:
     return None
 
 
-#: While the store does not answer, a cached key stays valid for this long after `ttl_s`. A revocation takes
-#: effect within 5 s at most: 2 s of `ttl_s` and this.
-_BUSY_S = 2.5
-
-
 class KeyRing:
     """Checks credentials against the store, with a cache of at most `capacity` digests for `ttl_s` seconds.
 
-    Unknown digests are cached as well: a client that repeats a wrong key does not reach the store each time.
     Thread-safe. The server calls `flush_used` periodically.
     """
 
     def __init__(self, storage: ControlStore, *, ttl_s: float = 2.0, capacity: int = 10_000) -> None:
         self._storage = storage
-        self._ttl_s = ttl_s
         self._capacity = capacity
-        self._seen: OrderedDict[bytes, tuple[float, ApiKey | None]] = OrderedDict()
+        self._cache: LookupCache[ApiKey] = LookupCache(ttl_s=ttl_s, capacity=capacity)
         self._lock = threading.Lock()
         self._used: dict[str, int] = {}
         self._touched: OrderedDict[str, int] = OrderedDict()
@@ -132,14 +129,14 @@ class KeyRing:
         if key is None:
             raise KeyRefused
         digest = key_digest(key)
-        known, record = self._remembered(digest)
+        known, record = self._cache.get(digest)
         if not known:
             try:
                 async with answer_within(LOOK_UP_DEADLINE_S):
                     record = await self._storage.key_by_digest(digest)
-                self._remember(digest, record)
+                self._cache.put(digest, record)
             except StoreUnavailable:
-                record = self._recently_known(digest)
+                record = self._cache.recent(digest)
                 if record is None:
                     raise
         return self._admit(record, scope)
@@ -149,7 +146,7 @@ class KeyRing:
         key = credential(authorization)
         if key is None:
             raise KeyRefused
-        known, record = self._remembered(key_digest(key))
+        known, record = self._cache.get(key_digest(key))
         return self._admit(record, scope) if known else None
 
     async def flush_used(self) -> None:
@@ -175,23 +172,3 @@ class KeyRing:
                 while len(self._touched) > self._capacity:
                     self._touched.popitem(last=False)
         return record
-
-    def _recently_known(self, digest: bytes) -> ApiKey | None:
-        """Return a cached key older than `ttl_s` if it may still be used while the store does not answer."""
-        entry = self._seen.get(digest)
-        if entry is None or self._ttl_s <= 0 or monotonic() - entry[0] > self._ttl_s + _BUSY_S:
-            return None
-        return entry[1]
-
-    def _remembered(self, digest: bytes) -> tuple[bool, ApiKey | None]:
-        entry = self._seen.get(digest)
-        if entry is None or monotonic() - entry[0] > self._ttl_s:
-            return False, None
-        return True, entry[1]
-
-    def _remember(self, digest: bytes, record: ApiKey | None) -> None:
-        with self._lock:
-            self._seen[digest] = (monotonic(), record)
-            self._seen.move_to_end(digest)
-            while len(self._seen) > self._capacity:
-                self._seen.popitem(last=False)

@@ -162,7 +162,7 @@ async def test_cached_key_stays_valid_for_seconds_while_the_store_hangs(
 ) -> None:
     header, _ = await stored_key(storage)
     now_s = 100.0
-    monkeypatch.setattr("pulse_storage.keys.monotonic", lambda: now_s)
+    monkeypatch.setattr("pulse_storage.runtime.lookup_cache.monotonic", lambda: now_s)
     ring, forgetful = KeyRing(storage, ttl_s=2.0), KeyRing(storage, ttl_s=-1)
     for each in (ring, forgetful):
         await each.check(header, READ)

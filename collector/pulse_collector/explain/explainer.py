@@ -40,12 +40,11 @@ class Explainer:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="pulse-explain")
 
     async def admit(self, authorization: str | None) -> ApiKey:
-        """Return the key, with either scope. Raises Refusal (401; 503 if the store is unavailable)."""
+        """Return the key, with the scope ingest or read. Raises Refusal: 401, 403 or 503."""
         try:
             try:
                 return await self._keys.check(authorization, INGEST)
             except ScopeMissing:
-                # Every key has one of the two scopes.
                 return await self._keys.check(authorization, READ)
         except (KeyRefused, ScopeMissing, StoreUnavailable) as error:
             raise not_admitted(error) from error

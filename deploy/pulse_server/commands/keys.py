@@ -13,7 +13,7 @@ from pulse_server.find_project import find_project
 from pulse_server.settings import Settings
 from pulse_server.store import existing_store
 from pulse_server.tables import date, date_or, table
-from pulse_storage.keys import SCOPES, key_record, new_key
+from pulse_storage.keys import DEFAULT_SCOPES, SCOPES, key_record, new_key
 from pulse_storage.rows import ApiKey, Project
 
 _DAY_NS = 24 * 3600 * 1_000_000_000
@@ -33,8 +33,9 @@ def configure(parser: Parser) -> None:
     create.add_argument(
         "--scopes",
         type=_scopes,
-        default=SCOPES,
-        help="what the key allows: ingest, read or both, comma-separated (default: ingest,read)",
+        default=DEFAULT_SCOPES,
+        help="what the key allows: ingest, read, edit (notes and views), comma-separated"
+        " (default: ingest,read)",
     )
     create.add_argument(
         "--expires-days", type=_days, metavar="DAYS", help="days until the key expires (default: never)"
@@ -131,7 +132,9 @@ async def _revoke(settings: Settings, key_id: str) -> None:
 def _scopes(text: str) -> frozenset[str]:
     scopes = frozenset(part.strip() for part in text.split(",") if part.strip())
     if not scopes or not SCOPES.issuperset(scopes):
-        raise argparse.ArgumentTypeError(f"'{text}' is not ingest, read or ingest,read")
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is not a list of ingest, read and edit, such as ingest,read"
+        )
     return scopes
 
 

@@ -8,6 +8,7 @@ from pulse_query_api.openapi.admin_paths import admin_paths
 from pulse_query_api.openapi.facet_paths import facet_paths
 from pulse_query_api.openapi.paths import project_paths, public_paths
 from pulse_query_api.openapi.schemas import schemas
+from pulse_query_api.openapi.sign_in_paths import sign_in_paths
 
 
 def openapi_document() -> dict[str, object]:
@@ -17,14 +18,21 @@ def openapi_document() -> dict[str, object]:
         "info": {
             "title": "Pulse query API",
             "version": version("pulse-server"),
-            "description": "Query recorded calls of language models; ingest spans over OTLP.",
+            "description": "Query recorded calls of language models; ingest spans over OTLP. The routes that"
+            " read a project are also served below /p/{project}, for web sessions instead of keys.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "paths": {**public_paths(), **project_paths(), **facet_paths(), **admin_paths()},
+        "paths": {**public_paths(), **project_paths(), **facet_paths(), **sign_in_paths(), **admin_paths()},
         "components": {
             "securitySchemes": {
                 "key": {"type": "http", "scheme": "bearer", "description": "A project's API key."},
                 "admin": {"type": "apiKey", "in": "header", "name": "X-Admin-Key"},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": "pulse_3000",
+                    "description": "Set by POST /sign-in. The name has the port; over https: __Host-pulse.",
+                },
             },
             "schemas": schemas(),
         },

@@ -63,7 +63,12 @@ def _project_paths() -> Mapping[str, object]:
 
 def _key_paths() -> Mapping[str, object]:
     keys = "/admin/projects/{project_id}/keys"
-    scopes = {"type": "array", "items": {"enum": ["ingest", "read"]}, "minItems": 1, "uniqueItems": True}
+    scopes = {
+        "type": "array",
+        "items": {"enum": ["ingest", "read", "edit"]},
+        "minItems": 1,
+        "uniqueItems": True,
+    }
     return {
         **path(
             keys,
@@ -71,7 +76,7 @@ def _key_paths() -> Mapping[str, object]:
                 "List a project's API keys", fields(keys=list_of("Key")), security="admin", errors=(404,)
             ),
             post=operation(
-                "Create an API key; without a body it has all scopes and never expires",
+                "Create an API key; without a body it has the scopes ingest and read and never expires",
                 {"allOf": [ref("Key"), fields(apiKey=TEXT)]},
                 body=closed_object({"scopes": nullable(scopes), "expiresAt": nullable(DATE_OR_DATE_TIME)}),
                 body_required=False,

@@ -11,7 +11,7 @@ from pulse_query_api.errors import ApiError
 from pulse_query_api.services.retention import no_project
 from pulse_storage.engines import Store
 from pulse_storage.errors import NameTaken
-from pulse_storage.keys import SCOPES, key_record, new_key
+from pulse_storage.keys import DEFAULT_SCOPES, key_record, new_key
 from pulse_storage.maintenance import Erasure, MaintenanceLeaseHeld
 from pulse_storage.rows import ApiKey, Project
 
@@ -31,7 +31,7 @@ async def create_project(storage: Store, name: str) -> tuple[Project, NewKey]:
     """Create a project with a first key that has all scopes. Raises ApiError 409 if the name is taken."""
     now_ns = time.time_ns()
     project = Project(id=str(uuid.uuid4()), name=name, created_ns=now_ns)
-    created = _new_key(project.id, SCOPES, now_ns, None)
+    created = _new_key(project.id, DEFAULT_SCOPES, now_ns, None)
     try:
         await storage.create_project(project, created.record)
     except NameTaken as error:
