@@ -20,6 +20,7 @@ from pulse_query_api.routes.admin import admin_routes
 from pulse_query_api.routes.analytics import analytics_routes
 from pulse_query_api.routes.facets import facet_routes
 from pulse_query_api.routes.health import health_routes
+from pulse_query_api.routes.messages import message_routes
 from pulse_query_api.routes.prices import price_routes
 from pulse_query_api.routes.retention import retention_routes
 from pulse_query_api.routes.sessions import session_routes
@@ -69,6 +70,7 @@ def read_routes(storage: Store, access: ProjectAccess) -> list[BaseRoute]:
     """Return all routes that read one project; the server mounts them once for each kind of access."""
     return [
         *trace_routes(storage, access),
+        *message_routes(storage, access),
         *session_routes(storage, access),
         *analytics_routes(storage, access),
         *facet_routes(storage, access),

@@ -67,6 +67,7 @@ def _read(row: RowContent, reading: Reading) -> Conversation:
     reading.parts_left = max(reading.parts_left, reading.max_parts // 4)
     response = _read_response(row, reading)
     new_from = 0 if row.is_tool_run else _first_new(request)
+    _name_results([*request, *response])
     found.messages = [
         *(_object(message, "request", new=index >= new_from) for index, message in enumerate(request)),
         *(_object(message, "response", new=True) for message in response),
@@ -74,6 +75,17 @@ def _read(row: RowContent, reading: Reading) -> Conversation:
     found.is_redacted, found.is_truncated = reading.is_redacted, reading.is_truncated
     found.is_unreadable, found.has_sizes_only = reading.is_unreadable, reading.has_sizes_only
     return found
+
+
+def _name_results(messages: list[Message]) -> None:
+    """Set the tool's name in results that have only the id of an earlier call."""
+    names: dict[object, object] = {}
+    for message in messages:
+        for part in message.parts.shown:
+            if part["type"] == "tool_call" and part["id"] is not None:
+                names[part["id"]] = part["name"]
+            elif part["type"] == "tool_result" and part["name"] is None:
+                part["name"] = names.get(part["id"])
 
 
 def _first_new(messages: list[Message]) -> int:

@@ -24,7 +24,7 @@ _HOLDERS = frozenset(
     | {"file", "file_data", "fileData", "inline_data", "inlineData", "s3Location"}
 )
 #: Members without content: what they mean is already in the part.
-_MARKS = frozenset({"type", "id", "truncated", "size"})
+_MARKS = frozenset({"type", "id", "index", "status", "truncated", "size"})
 _MAX_DEPTH = 3
 _FORMATS = {"pdf": "application/pdf", "txt": "text/plain", "md": "text/markdown", "csv": "text/csv"}
 _KINDS = ("image", "audio", "video")

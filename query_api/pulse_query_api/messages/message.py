@@ -179,10 +179,7 @@ def _read_members(body: JsonObject, parts: Parts) -> None:
         if isinstance(refusal, str) and refusal:
             parts.refusal(refusal)
     _read_audio(body.get("audio"), parts)
-    images = body.get("images")
-    for image in images if isinstance(images, list) else [images]:
-        if image is not None and not read_bare_media(image, parts):
-            parts.content(image)
+    _read_images(body.get("images"), parts)
     _read_tool_calls(body, kwargs, parts)
     known = _ENVELOPE if content is None else _ENVELOPE - {*_CONTENT} | {content}
     parts.extra({**without(body, known), **without(kwargs, _ENVELOPE)})
@@ -212,6 +209,17 @@ def _read_reasoning(sources: Iterable[JsonObject], parts: Parts) -> None:
         if isinstance(details, list) and details:
             parts.content(details)
             return
+
+
+def _read_images(images: Json, parts: Parts) -> None:
+    """Add the images of a message that has them apart from its content."""
+    listed: list[Json] = images if isinstance(images, list) else [images]
+    for index, image in enumerate(listed):
+        if parts.is_full:
+            parts.json(listed[index:])
+            return
+        if image is not None and not read_bare_media(image, parts):
+            parts.content(image)
 
 
 def _read_audio(audio: Json, parts: Parts) -> None:

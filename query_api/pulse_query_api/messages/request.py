@@ -128,6 +128,8 @@ def _read_others(left: JsonObject, reading: Reading) -> list[Message]:
     for name in _MEDIA:
         value = left.get(name)
         listed = value if isinstance(value, list) else [value]
+        if len(listed) > reading.parts_left:
+            continue
         if listed and all(isinstance(item, str | dict) and read_bare_media(item, parts) for item in listed):
             del left[name]
     return [Message("user", parts)] if parts.shown else []

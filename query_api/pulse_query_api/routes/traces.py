@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import parse_qsl, quote, urlencode
-from uuid import UUID
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,15 +10,11 @@ from starlette.routing import BaseRoute
 
 from pulse_query_api import params
 from pulse_query_api.auth import KeyRoute, ProjectAccess
-from pulse_query_api.errors import ApiError
 from pulse_query_api.responses import json_response
-from pulse_query_api.services.traces import list_traces
+from pulse_query_api.services.traces import find_trace, list_traces
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.queries.filters import Count
 from pulse_storage.trace_json import trace_object
-
-_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
-_OTEL_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
 def trace_routes(storage: StorageAdapter, access: ProjectAccess) -> list[BaseRoute]:
@@ -44,23 +38,13 @@ def trace_routes(storage: StorageAdapter, access: ProjectAccess) -> list[BaseRou
 
     async def get_trace(request: Request, project_id: str) -> Response:
         params.no_query(request.scope["query_string"])
-        trace_id: str = request.path_params["trace_id"].strip()
-        found = await storage.get_trace(project_id, UUID(trace_id)) if _UUID.fullmatch(trace_id) else None
-        if found is None:
-            raise ApiError(404, f"This project has no trace with this id.{_hint(trace_id)}")
+        found = await find_trace(storage, project_id, request.path_params["trace_id"])
         return json_response(trace_object(found, bodies=True))
 
     return [
         KeyRoute("/v1/traces", get_traces, access),
         KeyRoute("/v1/traces/{trace_id}", get_trace, access),
     ]
-
-
-def _hint(trace_id: str) -> str:
-    """Return a sentence on how to list the spans of an OpenTelemetry trace id, or "" for another id."""
-    if not _OTEL_TRACE_ID.fullmatch(trace_id):
-        return ""
-    return f" For an OpenTelemetry trace id use GET /v1/traces?otel_trace_id={trace_id}&operation=all."
 
 
 def _total_text(total: Count) -> str:

@@ -1,13 +1,19 @@
-"""Read one page of trace rows with the total count."""
+"""Read one page of trace rows with the total count, and single rows."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from uuid import UUID
 
+from pulse_query_api.errors import ApiError
 from pulse_query_api.params import ListQuery
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.queries.filters import Count
 from pulse_storage.rows import TraceRecord
+
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+_OTEL_TRACE_ID = re.compile(r"[0-9a-fA-F]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +46,19 @@ async def list_traces(storage: StorageAdapter, project_id: str, query: ListQuery
     else:
         total = Count(total.rows, exact=False)  # an exact count would read the bodies of all rows
     return TraceList(found.rows, total, found.next_cursor)
+
+
+async def find_trace(storage: StorageAdapter, project_id: str, trace_id: str) -> TraceRecord:
+    """Return the row with a visible id, with bodies. Raises ApiError 404 if the project has none."""
+    trace_id = trace_id.strip()
+    found = await storage.get_trace(project_id, UUID(trace_id)) if _UUID.fullmatch(trace_id) else None
+    if found is None:
+        raise ApiError(404, f"This project has no trace with this id.{_hint(trace_id)}")
+    return found
+
+
+def _hint(trace_id: str) -> str:
+    """Return a sentence on how to list the spans of an OpenTelemetry trace id, or "" for another id."""
+    if not _OTEL_TRACE_ID.fullmatch(trace_id):
+        return ""
+    return f" For an OpenTelemetry trace id use GET /v1/traces?otel_trace_id={trace_id}&operation=all."
