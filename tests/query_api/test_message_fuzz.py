@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from pulse_query_api.messages.content import read_content
 from pulse_query_api.messages.conversation import RowContent, find_embedded, read_conversation
+from pulse_query_api.messages.json_values import Json
 from pulse_query_api.messages.parts import MAX_PARTS, Parts, Reading
 
 _NAMES = st.sampled_from(
@@ -166,30 +167,26 @@ def test_deeply_nested_bodies_are_read(levels: int, opening: bytes, closing: byt
     assert b"x" in answer(RowContent(request_body=argument))
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"messages": [{"role": "user", "content": "x" * 5_000_000}]},
-        {"messages": [{"role": "user", "content": f"message {index}"} for index in range(2_000)]},
-        {
-            "messages": [
-                {"role": "user", "content": {"type": "x", "value": [[str(i)] for i in range(100_000)]}}
-            ]
-        },
-        {"messages": [""] * 200_000},
-        {"messages": [{}] * 200_000},
-        {"messages": [[]] * 200_000},
-        {"messages": [{"role": "user", "content": ["x"] * 200_000}]},
-        {"messages": [{"role": "assistant", "tool_calls": [{}] * 200_000}]},
-        {"messages": [{"role": "user", "images": ["x"] * 200_000}]},
-        {"messages": [{"role": "user", "content": [{"type": "reasoning", "summary": ["a"] * 200_000}]}]},
-        {"tools": [{}] * 200_000},
-        {f"k{index}": "x" for index in range(100_000)},
-    ],
-    ids=lambda body: str(body)[:40],
-)
-def test_large_bodies_have_answers_of_about_their_size(body: object) -> None:
-    written = orjson.dumps(body)
+LARGE: dict[str, object] = {
+    "long text": {"messages": [{"role": "user", "content": "x" * 5_000_000}]},
+    "messages": {"messages": [{"role": "user", "content": f"message {index}"} for index in range(2_000)]},
+    "leaves": {"messages": [{"content": {"type": "x", "value": [[str(i)] for i in range(100_000)]}}]},
+    "empty texts": {"messages": [""] * 200_000},
+    "empty messages": {"messages": [{}] * 200_000},
+    "empty lists": {"messages": [[]] * 200_000},
+    "parts": {"messages": [{"role": "user", "content": ["x"] * 200_000}]},
+    "tool calls": {"messages": [{"role": "assistant", "tool_calls": [{}] * 200_000}]},
+    "images": {"messages": [{"role": "user", "images": ["x"] * 200_000}]},
+    "images of the request": {"prompt": "x", "images": ["x"] * 200_000},
+    "summaries": {"messages": [{"content": [{"type": "reasoning", "summary": ["a"] * 200_000}]}]},
+    "tools": {"tools": [{}] * 200_000},
+    "members": {f"k{index}": "x" for index in range(100_000)},
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_large_bodies_have_answers_of_about_their_size(name: str) -> None:
+    written = orjson.dumps(LARGE[name])
     found = answer(RowContent(request_body=written, response_body=written))
     assert len(found) <= 3 * 2 * len(written) + 300 * 2 * MAX_PARTS
 
@@ -212,7 +209,8 @@ def test_large_number_of_items_is_read_in_steps_linear_in_their_number() -> None
             read_content(value, parts)
 
         reading.read_content = count_calls
-        Parts(reading).content([{"type": "text", "text": [{"text": "a"}]}] * count)
+        content: list[Json] = [{"type": "text", "text": [{"text": "a"}]}]
+        Parts(reading).content(content * count)
         return called
 
     assert steps(2_000) - 1 == 2 * (steps(1_000) - 1)

@@ -6,6 +6,7 @@ from importlib.metadata import version
 
 from pulse_query_api.openapi.admin_paths import admin_paths
 from pulse_query_api.openapi.facet_paths import facet_paths
+from pulse_query_api.openapi.message_schemas import message_schemas
 from pulse_query_api.openapi.paths import project_paths, public_paths
 from pulse_query_api.openapi.schemas import schemas
 from pulse_query_api.openapi.sign_in_paths import sign_in_paths
@@ -34,6 +35,6 @@ def openapi_document() -> dict[str, object]:
                     "description": "Set by POST /sign-in. The name has the port; over https: __Host-pulse.",
                 },
             },
-            "schemas": schemas(),
+            "schemas": {**schemas(), **message_schemas()},
         },
     }

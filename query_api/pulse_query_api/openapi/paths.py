@@ -64,6 +64,24 @@ def project_paths() -> Mapping[str, object]:
             get=operation("Get one trace row with its bodies", ref("Trace"), security="key", errors=(404,)),
         ),
         **path(
+            "/v1/traces/{trace_id}/messages",
+            get=operation(
+                "Get the messages of one trace row in one form, whatever its dialect",
+                ref("Messages"),
+                security="key",
+                errors=(404,),
+            ),
+        ),
+        **path(
+            "/v1/traces/{trace_id}/parts/{digest}",
+            get=operation(
+                "Get an image or a file that the bodies of one trace row contain, by its SHA-256",
+                None,
+                security="key",
+                errors=(404,),
+            ),
+        ),
+        **path(
             "/v1/sessions/{session_id}",
             get=operation(
                 "List the calls of a session, oldest first",
