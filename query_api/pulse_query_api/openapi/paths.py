@@ -59,28 +59,7 @@ def project_paths() -> Mapping[str, object]:
         **path("/v1/logs", post=otlp_operation("log records", "resourceLogs")),
         **path("/v1/metrics", post=otlp_operation("metrics, which are dropped", "resourceMetrics")),
         **path("/v1/traces/batch", post=batch_operation()),
-        **path(
-            "/v1/traces/{trace_id}",
-            get=operation("Get one trace row with its bodies", ref("Trace"), security="key", errors=(404,)),
-        ),
-        **path(
-            "/v1/traces/{trace_id}/messages",
-            get=operation(
-                "Get the messages of one trace row in one form, whatever its dialect",
-                ref("Messages"),
-                security="key",
-                errors=(404,),
-            ),
-        ),
-        **path(
-            "/v1/traces/{trace_id}/parts/{digest}",
-            get=operation(
-                "Get an image or a file that the bodies of one trace row contain, by its SHA-256",
-                None,
-                security="key",
-                errors=(404,),
-            ),
-        ),
+        **_row_paths(),
         **path(
             "/v1/sessions/{session_id}",
             get=operation(
@@ -104,4 +83,32 @@ def project_paths() -> Mapping[str, object]:
             ),
         ),
         **chart_paths(),
+    }
+
+
+def _row_paths() -> Mapping[str, object]:
+    """Return the paths that read one trace row."""
+    return {
+        **path(
+            "/v1/traces/{trace_id}",
+            get=operation("Get one trace row with its bodies", ref("Trace"), security="key", errors=(404,)),
+        ),
+        **path(
+            "/v1/traces/{trace_id}/messages",
+            get=operation(
+                "Get the messages of one trace row in one form, whatever its dialect",
+                ref("Messages"),
+                security="key",
+                errors=(404,),
+            ),
+        ),
+        **path(
+            "/v1/traces/{trace_id}/parts/{digest}",
+            get=operation(
+                "Get an image or a file that the bodies of one trace row contain, by its SHA-256",
+                None,
+                security="key",
+                errors=(404,),
+            ),
+        ),
     }
