@@ -1,0 +1,35 @@
+// Calls over time above the list, failed and succeeded, to choose a range from.
+
+import { useMemo } from "preact/hooks";
+import { stepLength, type Timeseries } from "../../api/timeseries.ts";
+import { Bars } from "../../components/bars.tsx";
+import { count, counted } from "../../format/numbers.ts";
+import { parse, rfc3339 } from "../../format/times.ts";
+import { changedLink } from "../../state/address.ts";
+
+/** Return the sum over all series of a column. */
+function sum(of: Timeseries, name: "calls" | "errors"): readonly number[] {
+  const all = of.other === null ? of.series : [...of.series, of.other];
+  return of.starts.map((_, at) => all.reduce((total, each) => total + (each[name][at] ?? 0), 0));
+}
+
+export function Band({ of }: { readonly of: Timeseries }) {
+  const step = stepLength(of.step);
+  const { starts, calls, series } = useMemo(() => {
+    const calls = sum(of, "calls");
+    const errors = sum(of, "errors");
+    return {
+      starts: of.starts.map((start) => parse(start) ?? 0),
+      calls,
+      series: [
+        { name: "failed", color: "--bad", values: errors },
+        { name: "succeeded", color: "--k-model", values: calls.map((value, at) => value - (errors[at] ?? 0)) },
+      ],
+    };
+  }, [of]);
+  const end = (at: number): number => starts[at + 1] ?? (starts[at] ?? 0) + step;
+  return (
+    <Bars label={`Calls, each bar ${of.step}`} starts={starts} step={step} series={series} format={count} height={44} axis={false}
+      pick={(from, to) => ({ text: counted(calls.slice(from, to + 1).reduce((a, b) => a + b, 0), "call"), link: changedLink({ range: null, from: rfc3339(starts[from] ?? 0), to: rfc3339(end(to)), call: null }) })} />
+  );
+}

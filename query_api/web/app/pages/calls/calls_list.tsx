@@ -1,0 +1,119 @@
+// The list of calls with everything around it.
+
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { FACETS, FILTERS, filterParameters } from "../../api/filters.ts";
+import { facetsPath, readFacets } from "../../api/facets.ts";
+import { curl, route } from "../../api/request.ts";
+import { useResource } from "../../api/resource.ts";
+import { readTimeseries, timeseriesPath } from "../../api/timeseries.ts";
+import { modelOf, type Row } from "../../api/traces.ts";
+import { Facets } from "../../components/facets.tsx";
+import { FilterLine } from "../../components/filter_line.tsx";
+import { Icon } from "../../components/icon.tsx";
+import { Failure, Loading, Pending } from "../../components/states.tsx";
+import { address, change, open, pageLink } from "../../state/address.ts";
+import { useActions } from "../../state/keys.ts";
+import { copy, say } from "../../state/notices.ts";
+import { zone } from "../../state/preferences.ts";
+import { range } from "../../state/range.ts";
+import { Band } from "./band.tsx";
+import { prefetch } from "./contents.ts";
+import { Figures } from "./figures.tsx";
+import { traceLink } from "./links.ts";
+import { List } from "./list.tsx";
+import { Nothing } from "./nothing.tsx";
+import { Peek } from "./peek.tsx";
+import { useRows } from "./use_rows.ts";
+
+const PAGE_ROWS = 60;
+const PREFETCH_AFTER_MS = 120;
+const DEFAULT_SLOWEST_MS = 8000;
+
+/** Return the requests of the page for an address; equal addresses give equal paths. */
+function usePaths() {
+  const { query } = address.value;
+  const filters = filterParameters(query, range.value);
+  const bodies = query.get("search_in") === "bodies" && query.get("q") !== null;
+  const list = new URLSearchParams(filters);
+  for (const name of ["sort", "order"]) if (query.get(name) !== null) list.set(name, query.get(name) ?? "");
+  if (bodies) list.set("search_in", "bodies");
+  list.set("limit", String(PAGE_ROWS));
+  return {
+    bodies,
+    list: route("/v1/traces", list),
+    // Sums over content are not offered by the API, so a search in it has no figures.
+    sums: bodies ? null : timeseriesPath(filters, { measure: "calls", by: "provider", tz: zone.value }),
+    facets: bodies ? null : facetsPath(filters, FACETS),
+  };
+}
+
+export function CallsList() {
+  const paths = usePaths();
+  const list = useRows(paths.list);
+  const sums = useResource(paths.sums, (signal) => readTimeseries(paths.sums ?? "", signal));
+  const facets = useResource(paths.facets, (signal) => readFacets(paths.facets ?? "", signal));
+  const [facetsShown, setFacetsShown] = useState(false);
+  const { rows, first } = list;
+  const call = address.value.query.get("call");
+  const index = useIndex(rows);
+  const chosen = call === null ? -1 : (index.get(call) ?? -1);
+  const choose = (id: string): void => change({ call: id }, { add: call === null });
+  useRowKeys(rows, chosen, call, choose, paths.list);
+  usePrefetch(rows, chosen);
+  const slowest = Math.max(1000, sums.data?.total.p95_ms ?? DEFAULT_SLOWEST_MS) * 1.25;
+  const empty = first.data !== null && !first.stale && rows.length === 0 && !list.hasMore;
+  return (
+    <div class={`calls${call === null ? "" : " peeking"}${facetsShown ? " facets-shown" : ""}`}>
+      <Facets of={facets} fields={FACETS} />
+      <section class="list" aria-label="Calls">
+        <Loading of={first} what="the calls" />
+        <div class="bar">
+          <h1>Calls</h1>
+          <Figures sums={sums} page={first.data} request={paths.sums ?? paths.list} />
+          <span class="grow" />
+          <button type="button" class="button facets-open" aria-expanded={facetsShown} aria-label="Narrow down" onClick={() => setFacetsShown(!facetsShown)}>
+            <Icon name={facetsShown ? "close" : "filter"} />
+            <span>Narrow</span>
+          </button>
+        </div>
+        <FilterLine names={FILTERS.filter((name) => name !== "q")} facets={facets.data} />
+        <div class="band">{sums.data !== null ? <Band of={sums.data} /> : sums.error !== null && <Failure error={sums.error} again={sums.again} />}</div>
+        <div class="list-body">
+          {first.error !== null && <Failure error={first.error} again={first.again} />}
+          {empty ? <Nothing /> : first.data === null ? <Pending of={{ ...first, error: null }} what="the calls" lines={12} /> : <List list={list} chosen={chosen} slowest={slowest} choose={choose} searchesBodies={paths.bodies} />}
+        </div>
+      </section>
+      {call !== null && <Peek id={call} row={rows[chosen] ?? null} previous={rows[chosen - 1] ?? null} next={chosen < 0 ? null : (rows[chosen + 1] ?? null)} />}
+    </div>
+  );
+}
+
+const useIndex = (rows: readonly Row[]): ReadonlyMap<string, number> => useMemo(() => new Map(rows.map((row, at) => [row.trace_id, at])), [rows]);
+
+function useRowKeys(rows: readonly Row[], chosen: number, call: string | null, choose: (id: string) => void, path: string): void {
+  const step = (by: number): void => {
+    const next = rows[chosen < 0 ? 0 : Math.max(0, Math.min(rows.length - 1, chosen + by))];
+    if (next === undefined) return;
+    choose(next.trace_id);
+    say(`${modelOf(next)}, ${next.input_preview?.slice(0, 120) ?? ""}`);
+  };
+  const row = rows[chosen];
+  useActions({
+    next: () => step(1),
+    previous: () => step(-1),
+    open: () => (row === undefined ? step(1) : open(traceLink(row) ?? pageLink("calls", {}, row.trace_id))),
+    ...(call === null ? {} : { back: () => change({ call: null, tab: null }, { add: true }) }),
+    ...(call === null ? { curl: () => void copy(curl(path), "curl command"), why: () => document.querySelector<HTMLElement>(".strip .asked")?.click() } : {}),
+  });
+}
+
+/** Read the content of the two rows after the chosen one ahead, so that the next key shows it at once. */
+function usePrefetch(rows: readonly Row[], chosen: number): void {
+  useEffect(() => {
+    if (chosen < 0) return;
+    const timer = setTimeout(() => {
+      for (const row of rows.slice(chosen + 1, chosen + 3)) prefetch(row.trace_id);
+    }, PREFETCH_AFTER_MS);
+    return () => clearTimeout(timer);
+  }, [rows, chosen]);
+}

@@ -1,0 +1,94 @@
+// The rows of the list with their head: sorted by a click, chosen by mouse or keys.
+
+import type { ApiError } from "../../api/request.ts";
+import type { Sort } from "../../api/traces.ts";
+import { Icon } from "../../components/icon.tsx";
+import { Failure } from "../../components/states.tsx";
+import { Rows } from "../../components/virtual.tsx";
+import { modelOf } from "../../api/traces.ts";
+import { count } from "../../format/numbers.ts";
+import { date, parse, minute } from "../../format/times.ts";
+import { address, changedLink } from "../../state/address.ts";
+import { zone } from "../../state/preferences.ts";
+import { now } from "../../state/range.ts";
+import { cells } from "./row.tsx";
+import type { RowList } from "./use_rows.ts";
+
+interface Props {
+  readonly list: RowList;
+  /** Index of the chosen row; -1 for none. */
+  readonly chosen: number;
+  readonly slowest: number;
+  readonly choose: (id: string) => void;
+  /** True if the search reads content, which ends early for its budget. */
+  readonly searchesBodies: boolean;
+}
+
+export function List({ list, chosen, slowest, choose, searchesBodies }: Props) {
+  const { rows, first } = list;
+  const today = date(now.value, zone.value);
+  const row = (index: number) => {
+    const each = rows[index];
+    if (each === undefined) return { key: String(index), cells: null };
+    const onClick = (event: MouseEvent): void => {
+      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+      event.preventDefault();
+      choose(each.trace_id);
+    };
+    const link = changedLink({ call: each.trace_id });
+    return {
+      key: each.trace_id,
+      props: { class: each.status === "error" ? "row bad" : "row", onClick, "aria-label": modelOf(each) },
+      cells: cells({ row: each, link, zone: zone.value, today, slowest }),
+    };
+  };
+  return (
+    <Rows id="call" label="Calls" count={rows.length} total={list.hasMore ? -1 : rows.length} chosen={chosen} busy={first.loading} head={<Head />} foot={<Foot list={list} searchesBodies={searchesBodies} />} row={row}
+      {...(searchesBodies ? {} : { onEnd: list.more })} />
+  );
+}
+
+const COLUMNS: readonly (readonly [string, Sort | null])[] = [["Time", "time"], ["Call", null], ["Session, user", null], ["Tokens in → out", "tokens"], ["Latency", "latency"], ["Cost", "cost"]];
+
+function Head() {
+  const { query } = address.value;
+  const sort = query.get("sort") ?? "time";
+  const ascending = query.get("order") === "asc";
+  return (
+    <div class="rows-head" role="row" aria-rowindex={1}>
+      {COLUMNS.map(([name, by], at) => {
+        const sorted = by === sort;
+        return (
+          <span key={name} role="columnheader" class={at > 2 ? "num" : undefined} aria-sort={sorted ? (ascending ? "ascending" : "descending") : undefined}>
+            {by === null ? name : (
+              <a href={changedLink({ sort: by === "time" ? null : by, order: sorted && !ascending ? "asc" : null, call: null })} title={`Sort by ${name.toLowerCase()}`}>
+                {name}
+                {sorted && (by !== "time" || ascending) && <Icon name={ascending ? "up" : "down"} />}
+              </a>
+            )}
+          </span>
+        );
+      })}
+    </div>
+  );
+}
+
+function Foot({ list, searchesBodies }: { readonly list: RowList; readonly searchesBodies: boolean }) {
+  const last = list.rows.at(-1);
+  if (list.moreError !== null) return <Foothold error={list.moreError} again={list.more} />;
+  if (list.loadingMore) return <p class="rows-foot">Reading more …</p>;
+  if (searchesBodies && list.hasMore)
+    return (
+      <div class="rows-foot">
+        <span>The search stopped after two seconds or 256 MiB of content{last === undefined ? "" : `, at ${minute(parse(last.timestamp) ?? 0, zone.value)}`}.</span>
+        <button type="button" class="button" onClick={list.more}>Search on</button>
+      </div>
+    );
+  return list.hasMore ? null : <p class="rows-foot">End of the list: {count(list.rows.length)} shown.</p>;
+}
+
+const Foothold = ({ error, again }: { readonly error: ApiError; readonly again: () => void }) => (
+  <div class="rows-foot">
+    <Failure error={error} again={again} />
+  </div>
+);

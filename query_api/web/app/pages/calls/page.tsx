@@ -1,0 +1,10 @@
+// Calls: a list with facets, figures and a histogram, and one call beside it or on a page of its own.
+
+import { address } from "../../state/address.ts";
+import { CallPage } from "./call_page.tsx";
+import { CallsList } from "./calls_list.tsx";
+
+export function CallsPage() {
+  const { id } = address.value;
+  return id === null ? <CallsList /> : <CallPage key={id} id={id} />;
+}
