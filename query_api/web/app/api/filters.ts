@@ -1,6 +1,6 @@
 // The filters that all lists and sums share: their names, and how they come from the address.
 
-import { rangeParameters, type Range } from "../state/range.ts";
+import { type Range, rangeParameters } from "../state/range.ts";
 
 /** Filters with an exact value, in the order in which they are offered. */
 export const EXACT_FILTERS = [
@@ -27,7 +27,8 @@ export function filterParameters(query: URLSearchParams, range: Range | null): U
     const value = query.get(name);
     if (value !== null && value !== "") found.set(name, value);
   }
-  if (range !== null) for (const [name, value] of Object.entries(rangeParameters(range))) found.set(name, value);
+  if (range !== null)
+    for (const [name, value] of Object.entries(rangeParameters(range))) found.set(name, value);
   return found;
 }
 
@@ -40,4 +41,6 @@ export function activeFilters(query: URLSearchParams): readonly (readonly [strin
 }
 
 /** Values that remove every filter. */
-export const NO_FILTERS: Readonly<Record<string, null>> = Object.fromEntries([...FILTERS, "search_in"].map((name) => [name, null]));
+export const NO_FILTERS: Readonly<Record<string, null>> = Object.fromEntries(
+  [...FILTERS, "search_in"].map((name) => [name, null]),
+);

@@ -13,8 +13,18 @@ export type Part = Cut &
   (
     | { readonly type: "text" | "refusal"; readonly text: string }
     | { readonly type: "thinking"; readonly text: string | null }
-    | { readonly type: "tool_call"; readonly id: string | null; readonly name: string | null; readonly arguments: unknown }
-    | { readonly type: "tool_result"; readonly id: string | null; readonly name: string | null; readonly parts: readonly Part[] }
+    | {
+        readonly type: "tool_call";
+        readonly id: string | null;
+        readonly name: string | null;
+        readonly arguments: unknown;
+      }
+    | {
+        readonly type: "tool_result";
+        readonly id: string | null;
+        readonly name: string | null;
+        readonly parts: readonly Part[];
+      }
     | {
         readonly type: "image" | "file";
         readonly media_type: string | null;
@@ -52,7 +62,8 @@ export interface Messages {
 
 export const messagesPath = (id: string): string => route(`/v1/traces/${encodeURIComponent(id)}/messages`);
 
-export const readMessages = (id: string, signal?: AbortSignal): Promise<Messages> => get<Messages>(messagesPath(id), signal);
+export const readMessages = (id: string, signal?: AbortSignal): Promise<Messages> =>
+  get<Messages>(messagesPath(id), signal);
 
 /** Return the address of an image or file that lies in the body of a call. */
 export const partAddress = (id: string, digest: string): string =>

@@ -11,7 +11,12 @@ export class ApiError extends Error {
   readonly requestId: string | null;
   readonly retryAfterMs: number | null;
 
-  constructor(kind: ApiError["kind"], message: string, requestId: string | null = null, retryAfterMs: number | null = null) {
+  constructor(
+    kind: ApiError["kind"],
+    message: string,
+    requestId: string | null = null,
+    retryAfterMs: number | null = null,
+  ) {
     super(message);
     this.kind = kind;
     this.requestId = requestId;
@@ -26,13 +31,15 @@ export const signedOut = signal(false);
 export function route(path: string, parameters: Parameters | URLSearchParams = {}): string {
   const query = parameters instanceof URLSearchParams ? parameters : new URLSearchParams();
   if (!(parameters instanceof URLSearchParams))
-    for (const [name, value] of Object.entries(parameters)) if (value !== null && value !== undefined && value !== "") query.set(name, String(value));
+    for (const [name, value] of Object.entries(parameters))
+      if (value !== null && value !== undefined && value !== "") query.set(name, String(value));
   const text = writeQuery(query);
   return text === "" ? path : `${path}?${text}`;
 }
 
 /** Return the address of a route for a project, relative to the origin. */
-export const projectPath = (path: string, project = address.value.project): string => `${base}p/${encodeURIComponent(project ?? "")}${path}`;
+export const projectPath = (path: string, project = address.value.project): string =>
+  `${base}p/${encodeURIComponent(project ?? "")}${path}`;
 
 /** Read JSON from a route of the project. Raises ApiError; an abort is raised as it is. */
 export async function get<T>(path: string, signal?: AbortSignal, project?: string): Promise<T> {
@@ -46,7 +53,11 @@ export interface Linked<T> {
   readonly headers: Headers;
 }
 
-export async function getWithLink<T>(path: string, signal?: AbortSignal, project?: string): Promise<Linked<T>> {
+export async function getWithLink<T>(
+  path: string,
+  signal?: AbortSignal,
+  project?: string,
+): Promise<Linked<T>> {
   const response = await send(projectPath(path, project ?? undefined), { signal: signal ?? null });
   const body = (await readJson(response)) as T;
   return { body, next: nextPath(response.headers.get("link")), headers: response.headers };
@@ -57,7 +68,11 @@ async function readJson(response: Response): Promise<unknown> {
     return await response.json();
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
-    throw new ApiError("server", "The answer ended early or is no JSON.", response.headers.get("x-request-id"));
+    throw new ApiError(
+      "server",
+      "The answer ended early or is no JSON.",
+      response.headers.get("x-request-id"),
+    );
   }
 }
 
@@ -74,7 +89,11 @@ export function nextPath(header: string | null): string | null {
 export async function send(url: string, init: RequestInit = {}): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(url, { credentials: "same-origin", ...init, headers: { accept: "application/json", ...init.headers } });
+    response = await fetch(url, {
+      credentials: "same-origin",
+      ...init,
+      headers: { accept: "application/json", ...init.headers },
+    });
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw new ApiError("network", "The server cannot be reached.");
@@ -95,7 +114,13 @@ async function failure(response: Response): Promise<ApiError> {
   if (status === 404) return new ApiError("not-found", text ?? "There is no such thing in this project.", id);
   const seconds = Number(response.headers.get("retry-after"));
   const retry = Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : null;
-  if (status === 429) return new ApiError("busy", text ?? "The server answers other requests of this project first.", id, retry);
+  if (status === 429)
+    return new ApiError(
+      "busy",
+      text ?? "The server answers other requests of this project first.",
+      id,
+      retry,
+    );
   if (status === 503) return new ApiError("unavailable", text ?? "The store is unavailable.", id, retry);
   if (status >= 500) return new ApiError("server", text ?? "The server failed to answer.", id);
   return new ApiError("refused", text ?? `The server refused the request (${status}).`, id);
@@ -121,7 +146,9 @@ interface Problem {
 export function problemSentence(document: unknown): string | null {
   if (typeof document !== "object" || document === null) return null;
   const problem = document as Problem;
-  const first = [problem.detail, problem.error, problem.title].find((each) => typeof each === "string" && each !== "");
+  const first = [problem.detail, problem.error, problem.title].find(
+    (each) => typeof each === "string" && each !== "",
+  );
   const details = problem.errors ?? problem.details;
   const parts = Array.isArray(details) ? details.map(detailText).filter((each) => each !== null) : [];
   const head = typeof first === "string" ? first : null;
@@ -132,7 +159,9 @@ export function problemSentence(document: unknown): string | null {
 const detailText = (detail: unknown): string | null => {
   if (typeof detail !== "object" || detail === null) return null;
   const { path, message } = detail as { readonly path?: unknown; readonly message?: unknown };
-  return typeof message === "string" ? [typeof path === "string" ? path : null, message].filter(Boolean).join(" ") : null;
+  return typeof message === "string"
+    ? [typeof path === "string" ? path : null, message].filter(Boolean).join(" ")
+    : null;
 };
 
 /** Write a request as a curl command for a shell; the key is taken from the variable PULSE_KEY. */

@@ -43,7 +43,9 @@ export function useResource<T>(key: string | null, load: (signal: AbortSignal) =
 
   useEffect(() => {
     if (key === null) {
-      setState((old) => (old.key === null && old.data === null ? old : { key: null, data: null, error: null }));
+      setState((old) =>
+        old.key === null && old.data === null ? old : { key: null, data: null, error: null },
+      );
       return;
     }
     const controller = new AbortController();
@@ -60,7 +62,8 @@ export function useResource<T>(key: string | null, load: (signal: AbortSignal) =
     return () => controller.abort();
   }, [key, attempt]);
 
-  const unavailable = state.error?.kind === "unavailable" || state.error?.kind === "network" || state.error?.kind === "busy";
+  const unavailable =
+    state.error?.kind === "unavailable" || state.error?.kind === "network" || state.error?.kind === "busy";
   useEffect(() => {
     if (!unavailable) return;
     const timer = setTimeout(() => {
@@ -70,7 +73,13 @@ export function useResource<T>(key: string | null, load: (signal: AbortSignal) =
   }, [unavailable, state.error]);
 
   const stale = state.key !== key;
-  return { data: key === null ? null : state.data, stale, ...waiting, error: stale && state.key === null ? null : state.error, again };
+  return {
+    data: key === null ? null : state.data,
+    stale,
+    ...waiting,
+    error: stale && state.key === null ? null : state.error,
+    again,
+  };
 }
 
 /** Return how long something has been awaited: `loading` after 150 ms, `slow` after 2 s. */

@@ -32,7 +32,11 @@ export async function readSession(signal?: AbortSignal): Promise<Session | null>
 
 /** Begin a session, or add a key to it. Raises ApiError. */
 export async function signIn(secret: Secret): Promise<void> {
-  await send(path, { method: "POST", body: JSON.stringify(secret), headers: { "content-type": "application/json" } });
+  await send(path, {
+    method: "POST",
+    body: JSON.stringify(secret),
+    headers: { "content-type": "application/json" },
+  });
 }
 
 export async function signOut(): Promise<void> {

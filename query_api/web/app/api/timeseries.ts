@@ -1,6 +1,6 @@
 // Reads sums over time by a dimension.
 
-import { get, route, type Parameters } from "./request.ts";
+import { get, type Parameters, route } from "./request.ts";
 
 export interface Sums {
   readonly calls: number;
@@ -22,7 +22,7 @@ export interface Totals extends Sums {
 }
 
 /** The same names as in `Sums`, each with a value for every start. */
-export type Columns = { readonly [Name in keyof Sums]: readonly (Sums[Name])[] };
+export type Columns = { readonly [Name in keyof Sums]: readonly Sums[Name][] };
 
 export interface Series extends Columns {
   readonly key: string | null;
@@ -51,8 +51,10 @@ export function stepLength(step: string): number {
 
 export const timeseriesPath = (filters: URLSearchParams, more: Parameters): string => {
   const query = new URLSearchParams(filters);
-  for (const [name, value] of Object.entries(more)) if (value !== null && value !== undefined) query.set(name, String(value));
+  for (const [name, value] of Object.entries(more))
+    if (value !== null && value !== undefined) query.set(name, String(value));
   return route("/v1/timeseries", query);
 };
 
-export const readTimeseries = (path: string, signal?: AbortSignal): Promise<Timeseries> => get<Timeseries>(path, signal);
+export const readTimeseries = (path: string, signal?: AbortSignal): Promise<Timeseries> =>
+  get<Timeseries>(path, signal);

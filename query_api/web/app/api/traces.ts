@@ -61,8 +61,16 @@ export type Sort = (typeof SORTS)[number];
 
 /** Read a page of rows; `path` is a route of `/v1/traces` with its parameters, or the `next` of an earlier page. */
 export async function readRows(path: string, signal?: AbortSignal): Promise<RowPage> {
-  const { body, next, headers } = await getWithLink<{ readonly traces: readonly Row[]; readonly total: number }>(path, signal);
-  return { rows: body.traces, total: body.total, totalIsBound: headers.get("x-total-count")?.startsWith(">") ?? false, next };
+  const { body, next, headers } = await getWithLink<{
+    readonly traces: readonly Row[];
+    readonly total: number;
+  }>(path, signal);
+  return {
+    rows: body.traces,
+    total: body.total,
+    totalIsBound: headers.get("x-total-count")?.startsWith(">") ?? false,
+    next,
+  };
 }
 
 export const rowPath = (id: string): string => route(`/v1/traces/${encodeURIComponent(id)}`);
@@ -71,4 +79,5 @@ export const rowPath = (id: string): string => route(`/v1/traces/${encodeURIComp
 export const readRow = (id: string, signal?: AbortSignal): Promise<Row> => get<Row>(rowPath(id), signal);
 
 /** Return the model of a row as it is shown: the requested one, else the used one, else the span's name. */
-export const modelOf = (row: Row): string => row.model_requested ?? row.model_used ?? row.name ?? "unknown model";
+export const modelOf = (row: Row): string =>
+  row.model_requested ?? row.model_used ?? row.name ?? "unknown model";

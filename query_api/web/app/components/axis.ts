@@ -16,7 +16,12 @@ export interface Mark {
 }
 
 /** Return the marks for steps that begin at `starts`, on an axis of a width in pixels. */
-export function timeMarks(starts: readonly number[], step: number, zone: string, width: number): readonly Mark[] {
+export function timeMarks(
+  starts: readonly number[],
+  step: number,
+  zone: string,
+  width: number,
+): readonly Mark[] {
   const first = starts[0];
   if (first === undefined || width <= 0) return [];
   const span = step * starts.length;
@@ -24,7 +29,11 @@ export function timeMarks(starts: readonly number[], step: number, zone: string,
   const minutes = MINUTES.find((each) => each * MINUTE >= step && span / (each * MINUTE) <= room);
   if (minutes !== undefined) return marks(starts, (at) => minuteOfDay(at, zone) % minutes === 0, zone);
   const days = DAYS.find((each) => span / (each * 24 * HOUR) <= room) ?? 60;
-  return marks(starts, (at) => dayNumber(at, zone) % days === 0 && (step >= 24 * HOUR || minuteOfDay(at, zone) < step / MINUTE), zone);
+  return marks(
+    starts,
+    (at) => dayNumber(at, zone) % days === 0 && (step >= 24 * HOUR || minuteOfDay(at, zone) < step / MINUTE),
+    zone,
+  );
 }
 
 const minuteOfDay = (at: number, zone: string): number => {

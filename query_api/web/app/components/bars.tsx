@@ -1,12 +1,12 @@
 // Stacked bars over time as SVG, one path a series, with a cursor, a brush for mouse and keys, and the same as a table.
 
-import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import { ticks } from "d3-array";
+import { useEffect, useLayoutEffect, useMemo, useReducer, useRef, useState } from "preact/hooks";
 import { minute, range } from "../format/times.ts";
-import { zone } from "../state/preferences.ts";
 import { open } from "../state/address.ts";
+import { zone } from "../state/preferences.ts";
 import { timeMarks } from "./axis.ts";
-import { changeBrush, chosenSteps, NO_BRUSH, type Brush, type BrushChange } from "./brush.ts";
+import { type Brush, type BrushChange, changeBrush, chosenSteps, NO_BRUSH } from "./brush.ts";
 import { ChartTable } from "./chart_table.tsx";
 import { Icon } from "./icon.tsx";
 
@@ -41,24 +41,41 @@ const TOP = 6;
 export function Bars({ label, starts, step, series, format, height, axis = true, pick }: BarsProps) {
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
-  const [brush, send] = useReducer((old: Brush, change: BrushChange) => changeBrush(old, change, starts.length), NO_BRUSH);
+  const [brush, send] = useReducer(
+    (old: Brush, change: BrushChange) => changeBrush(old, change, starts.length),
+    NO_BRUSH,
+  );
   const [asTable, setAsTable] = useState(false);
   useEffect(() => send({ type: "clear" }), [starts[0], starts.length]);
 
   const left = axis ? 48 : 0;
   const base = axis ? 20 : 2;
   const wide = Math.max(0, width - left) / Math.max(1, starts.length);
-  const totals = useMemo(() => starts.map((_, at) => series.reduce((sum, each) => sum + (each.values[at] ?? 0), 0)), [starts, series]);
+  const totals = useMemo(
+    () => starts.map((_, at) => series.reduce((sum, each) => sum + (each.values[at] ?? 0), 0)),
+    [starts, series],
+  );
   const most = Math.max(...totals, 1e-9);
   const x = (at: number): number => left + at * wide;
   const y = (value: number): number => height - base - (value / most) * (height - base - TOP);
-  const paths = useMemo(() => (width > 0 ? stack(series, starts.length, x, y, wide) : []), [series, starts, width, height]);
+  const paths = useMemo(
+    () => (width > 0 ? stack(series, starts.length, x, y, wide) : []),
+    [series, starts, width, height],
+  );
 
   const chosen = chosenSteps(brush);
   const picked = chosen !== null && !brush.dragging ? pick?.(chosen[0], chosen[1]) : undefined;
-  const indexOf = (event: PointerEvent): number => Math.floor((event.clientX - (box.current?.getBoundingClientRect().left ?? 0) - left) / wide);
+  const indexOf = (event: PointerEvent): number =>
+    Math.floor((event.clientX - (box.current?.getBoundingClientRect().left ?? 0) - left) / wide);
   const onKeyDown = (event: KeyboardEvent): void => {
-    const by = { ArrowRight: 1, ArrowLeft: -1, PageUp: -10, PageDown: 10, Home: -starts.length, End: starts.length }[event.key];
+    const by = {
+      ArrowRight: 1,
+      ArrowLeft: -1,
+      PageUp: -10,
+      PageDown: 10,
+      Home: -starts.length,
+      End: starts.length,
+    }[event.key];
     if (by !== undefined) send({ type: "key", by, extend: event.shiftKey });
     else if (event.key === "Enter" && picked !== undefined && event.target === box.current) open(picked.link);
     else if (event.key === "Escape" && chosen !== null) send({ type: "clear" });
@@ -69,45 +86,106 @@ export function Bars({ label, starts, step, series, format, height, axis = true,
   const bodyHeight = height - base - TOP;
   return (
     <div class="chart-box">
-      <div ref={box} class={`chart${chosen !== null && !brush.dragging ? " chosen" : ""}`} tabIndex={0} role="group" onKeyDown={onKeyDown} onBlur={() => send({ type: "leave" })}
-        aria-label={`${label}. Arrows move, Shift and arrows choose a range, Enter opens it.`} onPointerLeave={() => send({ type: "leave" })}>
-        <svg height={height} width={width} viewBox={`0 0 ${Math.max(1, width)} ${height}`} role="img" aria-label={label}
+      <div
+        ref={box}
+        class={`chart${chosen !== null && !brush.dragging ? " chosen" : ""}`}
+        tabIndex={0}
+        role="group"
+        onKeyDown={onKeyDown}
+        onBlur={() => send({ type: "leave" })}
+        aria-label={`${label}. Arrows move, Shift and arrows choose a range, Enter opens it.`}
+        onPointerLeave={() => send({ type: "leave" })}
+      >
+        <svg
+          height={height}
+          width={width}
+          viewBox={`0 0 ${Math.max(1, width)} ${height}`}
+          role="img"
+          aria-label={label}
           onPointerMove={(event) => send({ type: "point", at: indexOf(event) })}
           onPointerDown={(event) => {
             if (event.button !== 0) return;
             event.currentTarget.setPointerCapture(event.pointerId);
             send({ type: "press", at: indexOf(event) });
           }}
-          onPointerUp={() => send({ type: "release" })} onPointerCancel={() => send({ type: "clear" })}>
+          onPointerUp={() => send({ type: "release" })}
+          onPointerCancel={() => send({ type: "clear" })}
+        >
           {axis && <Grid most={most} y={y} left={left} width={width} format={format} />}
-          {chosen !== null && <rect class="brush" x={x(chosen[0])} width={(chosen[1] - chosen[0] + 1) * wide} y={TOP} height={bodyHeight} />}
+          {chosen !== null && (
+            <rect
+              class="brush"
+              x={x(chosen[0])}
+              width={(chosen[1] - chosen[0] + 1) * wide}
+              y={TOP}
+              height={bodyHeight}
+            />
+          )}
           {paths.map((d, at) => (
             <path key={at} d={d} style={{ fill: `var(${series[at]?.color ?? "--c6"})` }} />
           ))}
-          {brush.at >= 0 && <rect class="cursor" x={x(brush.at)} width={Math.max(1, wide)} y={TOP} height={bodyHeight} />}
-          {axis && timeMarks(starts, step, zone.value, width - left).map(({ index, text }) => (
-            <g key={index} class="tick">
-              <line x1={x(index)} x2={x(index)} y1={height - base} y2={height - base + 4} />
-              <text x={x(index) + 2} y={height - 5} text-anchor={x(index) > width - 40 ? "end" : "start"}>{text}</text>
-            </g>
-          ))}
+          {brush.at >= 0 && (
+            <rect class="cursor" x={x(brush.at)} width={Math.max(1, wide)} y={TOP} height={bodyHeight} />
+          )}
+          {axis &&
+            timeMarks(starts, step, zone.value, width - left).map(({ index, text }) => (
+              <g key={index} class="tick">
+                <line x1={x(index)} x2={x(index)} y1={height - base} y2={height - base + 4} />
+                <text x={x(index) + 2} y={height - 5} text-anchor={x(index) > width - 40 ? "end" : "start"}>
+                  {text}
+                </text>
+              </g>
+            ))}
         </svg>
-        {brush.at >= 0 && <Tip at={brush.at} x={x} wide={wide} width={width} starts={starts} series={series} totals={totals} format={format} />}
-        {chosen !== null && !brush.dragging && (
-          <BrushBar left={Math.max(0, Math.min(x(chosen[0]), width - 400))} text={range(starts[chosen[0]] ?? 0, (starts[chosen[1]] ?? 0) + step, zone.value)} picked={picked} clear={() => send({ type: "clear" })} />
+        {brush.at >= 0 && (
+          <Tip
+            at={brush.at}
+            x={x}
+            wide={wide}
+            width={width}
+            starts={starts}
+            series={series}
+            totals={totals}
+            format={format}
+          />
         )}
-        <div class="sr" role="status">{spoken(brush, starts, totals, format, step)}</div>
+        {chosen !== null && !brush.dragging && (
+          <BrushBar
+            left={Math.max(0, Math.min(x(chosen[0]), width - 400))}
+            text={range(starts[chosen[0]] ?? 0, (starts[chosen[1]] ?? 0) + step, zone.value)}
+            picked={picked}
+            clear={() => send({ type: "clear" })}
+          />
+        )}
+        <div class="sr" role="status">
+          {spoken(brush, starts, totals, format, step)}
+        </div>
       </div>
-      <button type="button" class="tiny as-table" aria-pressed={asTable} title="As table" aria-label={`${label}: as table`} onClick={() => setAsTable(!asTable)}>
+      <button
+        type="button"
+        class="tiny as-table"
+        aria-pressed={asTable}
+        title="As table"
+        aria-label={`${label}: as table`}
+        onClick={() => setAsTable(!asTable)}
+      >
         <Icon name="table" />
       </button>
-      {asTable && <ChartTable label={label} starts={starts} series={series} totals={totals} format={format} />}
+      {asTable && (
+        <ChartTable label={label} starts={starts} series={series} totals={totals} format={format} />
+      )}
     </div>
   );
 }
 
 /** Say the step under the cursor, or the sum of the chosen steps, for screen readers. */
-function spoken(brush: Brush, starts: readonly number[], totals: readonly number[], format: BarsProps["format"], step: number): string {
+function spoken(
+  brush: Brush,
+  starts: readonly number[],
+  totals: readonly number[],
+  format: BarsProps["format"],
+  step: number,
+): string {
   const chosen = chosenSteps(brush);
   if (chosen !== null && !brush.dragging)
     return `${range(starts[chosen[0]] ?? 0, (starts[chosen[1]] ?? 0) + step, zone.value)}: ${format(totals.slice(chosen[0], chosen[1] + 1).reduce((a, b) => a + b, 0))}`;
@@ -115,7 +193,13 @@ function spoken(brush: Brush, starts: readonly number[], totals: readonly number
 }
 
 /** Return the path of each series, stacked in order. */
-function stack(series: readonly BarSeries[], count: number, x: (at: number) => number, y: (value: number) => number, wide: number): readonly string[] {
+function stack(
+  series: readonly BarSeries[],
+  count: number,
+  x: (at: number) => number,
+  y: (value: number) => number,
+  wide: number,
+): readonly string[] {
   const floor = new Float64Array(count);
   const inner = Math.max(0.6, wide - (wide > 5 ? 1.5 : wide > 2.5 ? 0.5 : 0));
   return series.map(({ values }) => {
@@ -131,13 +215,27 @@ function stack(series: readonly BarSeries[], count: number, x: (at: number) => n
   });
 }
 
-function Grid({ most, y, left, width, format }: { readonly most: number; readonly y: (value: number) => number; readonly left: number; readonly width: number; readonly format: BarsProps["format"] }) {
+function Grid({
+  most,
+  y,
+  left,
+  width,
+  format,
+}: {
+  readonly most: number;
+  readonly y: (value: number) => number;
+  readonly left: number;
+  readonly width: number;
+  readonly format: BarsProps["format"];
+}) {
   return (
     <>
       {ticks(0, most, 4).map((value) => (
         <g key={value} class="tick">
           <line x1={left} x2={width} y1={y(value)} y2={y(value)} />
-          <text x={left - 6} y={y(value) + 4} text-anchor="end">{format(value)}</text>
+          <text x={left - 6} y={y(value) + 4} text-anchor="end">
+            {format(value)}
+          </text>
         </g>
       ))}
     </>
@@ -153,34 +251,64 @@ interface TipProps extends Pick<BarsProps, "starts" | "series" | "format"> {
 }
 
 function Tip({ at, x, wide, width, starts, series, totals, format }: TipProps) {
-  const rows = series.filter((each) => (each.values[at] ?? 0) > 0).sort((a, b) => (b.values[at] ?? 0) - (a.values[at] ?? 0));
+  const rows = series
+    .filter((each) => (each.values[at] ?? 0) > 0)
+    .sort((a, b) => (b.values[at] ?? 0) - (a.values[at] ?? 0));
   const side = x(at) > width / 2 ? { right: `${width - x(at) + 10}px` } : { left: `${x(at) + wide + 10}px` };
   return (
     <div class="tip" style={side} aria-hidden="true">
       <strong>{minute(starts[at] ?? 0, zone.value)}</strong>
       <table>
         <tbody>
-          {rows.length === 0 && <tr><td>nothing</td></tr>}
+          {rows.length === 0 && (
+            <tr>
+              <td>nothing</td>
+            </tr>
+          )}
           {rows.slice(0, 8).map((each) => (
             <tr key={each.name}>
-              <td><span class="key" style={{ background: `var(${each.color})` }} />{each.name}</td>
+              <td>
+                <span class="key" style={{ background: `var(${each.color})` }} />
+                {each.name}
+              </td>
               <td class="num">{format(each.values[at] ?? null)}</td>
             </tr>
           ))}
-          {rows.length > 1 && <tr class="sum"><td>Sum</td><td class="num">{format(totals[at] ?? 0)}</td></tr>}
+          {rows.length > 1 && (
+            <tr class="sum">
+              <td>Sum</td>
+              <td class="num">{format(totals[at] ?? 0)}</td>
+            </tr>
+          )}
         </tbody>
       </table>
     </div>
   );
 }
 
-function BrushBar({ left, text, picked, clear }: { readonly left: number; readonly text: string; readonly picked: Picked | undefined; readonly clear: () => void }) {
+function BrushBar({
+  left,
+  text,
+  picked,
+  clear,
+}: {
+  readonly left: number;
+  readonly text: string;
+  readonly picked: Picked | undefined;
+  readonly clear: () => void;
+}) {
   return (
     <div class="brush-bar" style={{ left: `${left}px` }}>
       <span>{text}</span>
       {picked !== undefined && <strong>{picked.text}</strong>}
-      {picked !== undefined && <a class="button primary" href={picked.link}>Show them</a>}
-      <button type="button" class="button quiet" onClick={clear}>Clear</button>
+      {picked !== undefined && (
+        <a class="button primary" href={picked.link}>
+          Show them
+        </a>
+      )}
+      <button type="button" class="button quiet" onClick={clear}>
+        Clear
+      </button>
     </div>
   );
 }

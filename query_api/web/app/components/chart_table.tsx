@@ -20,15 +20,27 @@ export function ChartTable({ label, starts, series, totals, format }: Props) {
         <thead>
           <tr>
             <th scope="col">From</th>
-            {series.map((each) => <th key={each.name} scope="col" class="num">{each.name}</th>)}
-            {series.length > 1 && <th scope="col" class="num">Sum</th>}
+            {series.map((each) => (
+              <th key={each.name} scope="col" class="num">
+                {each.name}
+              </th>
+            ))}
+            {series.length > 1 && (
+              <th scope="col" class="num">
+                Sum
+              </th>
+            )}
           </tr>
         </thead>
         <tbody>
           {starts.map((start, at) => (
             <tr key={start}>
               <th scope="row">{minute(start, zone.value)}</th>
-              {series.map((each) => <td key={each.name} class="num">{format(each.values[at] ?? null)}</td>)}
+              {series.map((each) => (
+                <td key={each.name} class="num">
+                  {format(each.values[at] ?? null)}
+                </td>
+              ))}
               {series.length > 1 && <td class="num">{format(totals[at] ?? 0)}</td>}
             </tr>
           ))}

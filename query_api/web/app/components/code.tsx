@@ -1,7 +1,7 @@
 // A block of code; its colours come once their part of the program has arrived.
 
-import { useEffect, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { copy } from "../state/notices.ts";
 import { Icon } from "./icon.tsx";
 
@@ -20,14 +20,24 @@ export function Code({ text, language }: { readonly text: string; readonly langu
       loaded = module.highlight;
       if (!gone) setHighlight({ it: loaded });
     });
-    return () => void (gone = true);
+    return () => {
+      gone = true;
+    };
   }, [wanted]);
   return (
     <div class="code">
-      <button type="button" class="tiny" aria-label="Copy code" title="Copy code" onClick={() => void copy(text, "Code")}>
+      <button
+        type="button"
+        class="tiny"
+        aria-label="Copy code"
+        title="Copy code"
+        onClick={() => void copy(text, "Code")}
+      >
         <Icon name="copy" />
       </button>
-      <pre tabIndex={0} role="group" aria-label={language === "" ? "Code" : `Code, ${language}`}><code>{(wanted ? highlight.it?.(text, language) : null) ?? text}</code></pre>
+      <pre tabIndex={0} role="group" aria-label={language === "" ? "Code" : `Code, ${language}`}>
+        <code>{(wanted ? highlight.it?.(text, language) : null) ?? text}</code>
+      </pre>
     </div>
   );
 }

@@ -7,7 +7,12 @@ const MARKS = { reported: ["●", "stated by the sender"], computed: ["○", "co
 export function CostMark({ source }: { readonly source: "reported" | "computed" | null }) {
   if (source === null) return <span class="mark" />;
   const [sign, text] = MARKS[source];
-  return <span class="mark titled" title={text}><span aria-hidden="true">{sign}</span><span class="sr"> {text}</span></span>;
+  return (
+    <span class="mark titled" title={text}>
+      <span aria-hidden="true">{sign}</span>
+      <span class="sr"> {text}</span>
+    </span>
+  );
 }
 
 /** Return whether tokens are known and nobody knows their price. */

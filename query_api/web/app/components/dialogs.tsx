@@ -4,7 +4,17 @@ import type { ComponentChildren } from "preact";
 import { useId, useLayoutEffect, useRef } from "preact/hooks";
 
 /** Show a modal dialog; Escape and a click outside close it. */
-export function Dialog({ label, class: more, close, children }: { readonly label: string; readonly class?: string; readonly close: () => void; readonly children: ComponentChildren }) {
+export function Dialog({
+  label,
+  class: more,
+  close,
+  children,
+}: {
+  readonly label: string;
+  readonly class?: string;
+  readonly close: () => void;
+  readonly children: ComponentChildren;
+}) {
   const box = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
     const focused = document.activeElement;
@@ -12,7 +22,13 @@ export function Dialog({ label, class: more, close, children }: { readonly label
     return () => focused instanceof HTMLElement && focused.focus({ preventScroll: true });
   }, []);
   return (
-    <dialog ref={box} class={more} aria-label={label} onClose={close} onClick={(event) => event.target === box.current && close()}>
+    <dialog
+      ref={box}
+      class={more}
+      aria-label={label}
+      onClose={close}
+      onClick={(event) => event.target === box.current && close()}
+    >
       {children}
     </dialog>
   );
@@ -40,10 +56,25 @@ export function Menu({ label, class: more = "button", button, children }: MenuPr
   };
   return (
     <>
-      <button ref={anchor} type="button" class={more} aria-label={label} aria-haspopup="dialog" popovertarget={id}>
+      <button
+        ref={anchor}
+        type="button"
+        class={more}
+        aria-label={label}
+        aria-haspopup="dialog"
+        popovertarget={id}
+      >
         {button}
       </button>
-      <div ref={box} id={id} class="menu" popover="auto" role="dialog" aria-label={label} onToggle={(event) => event.newState === "open" && place()}>
+      <div
+        ref={box}
+        id={id}
+        class="menu"
+        popover="auto"
+        role="dialog"
+        aria-label={label}
+        onToggle={(event) => event.newState === "open" && place()}
+      >
         {children(close)}
       </div>
     </>

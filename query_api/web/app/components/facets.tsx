@@ -12,37 +12,75 @@ const SHOWN = 8;
 /** Show the facets of the fields that have more than one value or are filtered by. */
 export function Facets({ of, fields }: { readonly of: Resource<Found>; readonly fields: readonly string[] }) {
   const { query } = address.value;
-  const shown = fields.filter((field) => (of.data?.[field]?.values.filter(([value]) => value !== null).length ?? 0) > 0 || query.get(field) !== null);
+  const shown = fields.filter(
+    (field) =>
+      (of.data?.[field]?.values.filter(([value]) => value !== null).length ?? 0) > 0 ||
+      query.get(field) !== null,
+  );
   return (
     <aside class="facets" aria-label="Narrow down">
       <Pending of={of} what="facets" lines={8} />
-      {of.data !== null && shown.map((field) => <Field key={field} field={field} facet={of.data?.[field]} chosen={query.get(field)} />)}
+      {of.data !== null &&
+        shown.map((field) => (
+          <Field key={field} field={field} facet={of.data?.[field]} chosen={query.get(field)} />
+        ))}
       {of.data !== null && shown.length === 0 && <p class="of">Nothing to narrow down.</p>}
     </aside>
   );
 }
 
-const NAMES: Readonly<Record<string, string>> = { user_id: "user", session_id: "session", finish_reason: "finish reason", error_type: "error" };
+const NAMES: Readonly<Record<string, string>> = {
+  user_id: "user",
+  session_id: "session",
+  finish_reason: "finish reason",
+  error_type: "error",
+};
 const VALUES: Readonly<Record<string, string>> = { no_usage: "no usage" };
 
-function Field({ field, facet, chosen }: { readonly field: string; readonly facet: Facet | undefined; readonly chosen: string | null }) {
+function Field({
+  field,
+  facet,
+  chosen,
+}: {
+  readonly field: string;
+  readonly facet: Facet | undefined;
+  readonly chosen: string | null;
+}) {
   const [all, setAll] = useState(false);
   const values = facet?.values ?? [];
-  const missing = chosen !== null && !values.some(([value]) => value === chosen) ? [[chosen, 0] as const] : [];
+  const missing =
+    chosen !== null && !values.some(([value]) => value === chosen) ? [[chosen, 0] as const] : [];
   const listed = [...missing, ...(all ? values : values.slice(0, SHOWN))];
   return (
     <fieldset>
       <legend>{NAMES[field] ?? field}</legend>
-      {listed.map(([value, calls]) => value === null ? (
-        <div key="none" class="facet"><span class="name quiet">none</span><span class="num">{count(calls)}</span></div>
-      ) : (
-        <a key={value} class="facet" href={changedLink({ [field]: value === chosen ? null : value, call: null })} aria-current={value === chosen ? "true" : undefined} title={value}>
-          <span class="name">{VALUES[value] ?? value}</span>
-          <span class="num">{count(calls)}</span>
-        </a>
-      ))}
-      {values.length > SHOWN && <button type="button" class="tiny more" onClick={() => setAll(!all)}>{all ? "fewer" : `${count(values.length - SHOWN)} more`}</button>}
-      {facet !== undefined && facet.of !== "all" && <p class="of">of the {facet.of.replace(/\d+$/, (digits) => count(Number(digits)))} calls</p>}
+      {listed.map(([value, calls]) =>
+        value === null ? (
+          <div key="none" class="facet">
+            <span class="name quiet">none</span>
+            <span class="num">{count(calls)}</span>
+          </div>
+        ) : (
+          <a
+            key={value}
+            class="facet"
+            href={changedLink({ [field]: value === chosen ? null : value, call: null })}
+            aria-current={value === chosen ? "true" : undefined}
+            title={value}
+          >
+            <span class="name">{VALUES[value] ?? value}</span>
+            <span class="num">{count(calls)}</span>
+          </a>
+        ),
+      )}
+      {values.length > SHOWN && (
+        <button type="button" class="tiny more" onClick={() => setAll(!all)}>
+          {all ? "fewer" : `${count(values.length - SHOWN)} more`}
+        </button>
+      )}
+      {facet !== undefined && facet.of !== "all" && (
+        <p class="of">of the {facet.of.replace(/\d+$/, (digits) => count(Number(digits)))} calls</p>
+      )}
     </fieldset>
   );
 }

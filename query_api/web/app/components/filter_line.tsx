@@ -9,7 +9,7 @@ import { address, change, changedLink } from "../state/address.ts";
 import { useActions } from "../state/keys.ts";
 import { zone } from "../state/preferences.ts";
 import { range } from "../state/range.ts";
-import { completions, parseWords, withoutLastWord, type Completion } from "./filter_words.ts";
+import { type Completion, completions, parseWords, withoutLastWord } from "./filter_words.ts";
 import { Icon } from "./icon.tsx";
 
 interface Props {
@@ -19,12 +19,24 @@ interface Props {
 }
 
 const SEARCH_AFTER_MS = 300;
-const FIXED: Readonly<Record<string, readonly string[]>> = { status: ["success", "error"], cost: ["reported", "computed", "unpriced", "no_usage"], counted: ["true", "false", "all"], operation: ["model", "all"] };
+const FIXED: Readonly<Record<string, readonly string[]>> = {
+  status: ["success", "error"],
+  cost: ["reported", "computed", "unpriced", "no_usage"],
+  counted: ["true", "false", "all"],
+  operation: ["model", "all"],
+};
 
 /** Return the values that are offered for a filter, with their counts where they are known. */
 function offered(facets: Facets | null, name: string): readonly (readonly [string, number | null])[] {
-  const known = (facets?.[name]?.values ?? []).flatMap(([value, calls]) => (value === null ? [] : [[value, calls] as const]));
-  return [...known, ...(FIXED[name] ?? []).filter((value) => !known.some(([each]) => each === value)).map((value) => [value, null] as const)];
+  const known = (facets?.[name]?.values ?? []).flatMap(([value, calls]) =>
+    value === null ? [] : [[value, calls] as const],
+  );
+  return [
+    ...known,
+    ...(FIXED[name] ?? [])
+      .filter((value) => !known.some(([each]) => each === value))
+      .map((value) => [value, null] as const),
+  ];
 }
 
 export function FilterLine({ names, facets }: Props) {
@@ -69,12 +81,16 @@ export function FilterLine({ names, facets }: Props) {
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    const last = activeFilters(query).filter(([name]) => name !== "q").at(-1);
+    const last = activeFilters(query)
+      .filter(([name]) => name !== "q")
+      .at(-1);
     if (step !== undefined && offers.length > 0) setChosen((chosen + step + offers.length) % offers.length);
     else if (event.key === "Tab" && !event.shiftKey && offers[chosen] !== undefined) take(offers[chosen]);
-    else if (event.key === "Enter") offers[chosen] !== undefined && line !== "" ? take(offers[chosen]) : submit();
+    else if (event.key === "Enter")
+      offers[chosen] !== undefined && line !== "" ? take(offers[chosen]) : submit();
     else if (event.key === "Escape") offers.length > 0 ? setOpen(false) : input.current?.blur();
-    else if (event.key === "Backspace" && line === "" && last !== undefined) change({ [last[0]]: null, call: null }, { add: true });
+    else if (event.key === "Backspace" && line === "" && last !== undefined)
+      change({ [last[0]]: null, call: null }, { add: true });
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -84,12 +100,45 @@ export function FilterLine({ names, facets }: Props) {
       <Icon name="filter" />
       <Chips />
       <div class="field">
-        <input ref={input} type="text" role="combobox" aria-label="Filter" aria-autocomplete="list" aria-expanded={offers.length > 0} aria-controls={list} autocomplete="off" spellcheck={false}
-          aria-activedescendant={offers.length > 0 ? `${list}-${chosen}` : undefined} placeholder="Filter: model:gpt-5-mini status:error, or any text" value={line} onKeyDown={onKeyDown}
-          onInput={(event) => { setLine(event.currentTarget.value); setOpen(true); setChosen(0); }} onBlur={() => setOpen(false)} />
-        <ul id={list} class="completions" role="listbox" aria-label="Completions" hidden={offers.length === 0}>
+        <input
+          ref={input}
+          type="text"
+          role="combobox"
+          aria-label="Filter"
+          aria-autocomplete="list"
+          aria-expanded={offers.length > 0}
+          aria-controls={list}
+          autocomplete="off"
+          spellcheck={false}
+          aria-activedescendant={offers.length > 0 ? `${list}-${chosen}` : undefined}
+          placeholder="Filter: model:gpt-5-mini status:error, or any text"
+          value={line}
+          onKeyDown={onKeyDown}
+          onInput={(event) => {
+            setLine(event.currentTarget.value);
+            setOpen(true);
+            setChosen(0);
+          }}
+          onBlur={() => setOpen(false)}
+        />
+        <ul
+          id={list}
+          class="completions"
+          role="listbox"
+          aria-label="Completions"
+          hidden={offers.length === 0}
+        >
           {offers.map((offer, at) => (
-            <li key={offer.word} id={`${list}-${at}`} role="option" aria-selected={at === chosen} onPointerDown={(event) => { event.preventDefault(); take(offer); }}>
+            <li
+              key={offer.word}
+              id={`${list}-${at}`}
+              role="option"
+              aria-selected={at === chosen}
+              onPointerDown={(event) => {
+                event.preventDefault();
+                take(offer);
+              }}
+            >
               <span>{offer.word}</span>
               {offer.count !== null && <span class="num">{count(offer.count)}</span>}
             </li>
@@ -110,15 +159,38 @@ function Chips() {
   if (set.length === 0 && !bodies && !fixed) return null;
   return (
     <div class="chips">
-      {set.map(([name, value]) => <Chip key={name} name={name} value={value} link={changedLink({ [name]: null, call: null })} />)}
-      {bodies && <Chip name="search in" value="all content" link={changedLink({ search_in: null, call: null })} />}
-      {fixed && <Chip name="time" value={rangeText(range.value.from, range.value.to, zone.value)} link={changedLink({ from: null, to: null, call: null })} />}
+      {set.map(([name, value]) => (
+        <Chip key={name} name={name} value={value} link={changedLink({ [name]: null, call: null })} />
+      ))}
+      {bodies && (
+        <Chip name="search in" value="all content" link={changedLink({ search_in: null, call: null })} />
+      )}
+      {fixed && (
+        <Chip
+          name="time"
+          value={rangeText(range.value.from, range.value.to, zone.value)}
+          link={changedLink({ from: null, to: null, call: null })}
+        />
+      )}
     </div>
   );
 }
 
-const Chip = ({ name, value, link }: { readonly name: string; readonly value: string; readonly link: string }) => (
-  <a class="chip filter" href={link} aria-label={`Remove the filter ${name} ${value}`} title={`Remove ${name}:${value}`}>
+const Chip = ({
+  name,
+  value,
+  link,
+}: {
+  readonly name: string;
+  readonly value: string;
+  readonly link: string;
+}) => (
+  <a
+    class="chip filter"
+    href={link}
+    aria-label={`Remove the filter ${name} ${value}`}
+    title={`Remove ${name}:${value}`}
+  >
     <span class="quiet">{name.replace(/_id$/, "").replace(/_/g, " ")}</span>
     <span class="value">{value}</span>
     <Icon name="close" />

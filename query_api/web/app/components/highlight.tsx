@@ -1,7 +1,5 @@
 // Colours for code, as elements.
 
-import type { ComponentChildren } from "preact";
-import { createLowlight } from "lowlight";
 import bash from "highlight.js/lib/languages/bash";
 import css from "highlight.js/lib/languages/css";
 import javascript from "highlight.js/lib/languages/javascript";
@@ -10,9 +8,17 @@ import python from "highlight.js/lib/languages/python";
 import sql from "highlight.js/lib/languages/sql";
 import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
+import { createLowlight } from "lowlight";
+import type { ComponentChildren } from "preact";
 
 const lowlight = createLowlight({ bash, css, javascript, json, python, sql, xml, yaml });
-lowlight.registerAlias({ bash: ["sh", "shell", "console", "zsh"], javascript: ["js", "jsx", "ts", "tsx", "typescript"], python: ["py"], xml: ["html", "svg"], yaml: ["yml"] });
+lowlight.registerAlias({
+  bash: ["sh", "shell", "console", "zsh"],
+  javascript: ["js", "jsx", "ts", "tsx", "typescript"],
+  python: ["py"],
+  xml: ["html", "svg"],
+  yaml: ["yml"],
+});
 
 interface Node {
   readonly type: string;

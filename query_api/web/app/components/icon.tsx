@@ -46,7 +46,13 @@ export type IconName = keyof typeof PATHS;
 /** Draw an icon; without a label it is hidden from screen readers, since a text next to it has its meaning. */
 export function Icon({ name, label }: { readonly name: IconName; readonly label?: string }) {
   return (
-    <svg class="icon" viewBox="0 0 16 16" aria-hidden={label === undefined ? "true" : undefined} role={label === undefined ? undefined : "img"} aria-label={label}>
+    <svg
+      class="icon"
+      viewBox="0 0 16 16"
+      aria-hidden={label === undefined ? "true" : undefined}
+      role={label === undefined ? undefined : "img"}
+      aria-label={label}
+    >
       <path d={PATHS[name]} />
     </svg>
   );
@@ -68,13 +74,24 @@ const KINDS: Readonly<Record<string, Kind>> = {
   invoke_workflow: { icon: "agent", kind: "agent" },
 };
 
-const MODEL_OPERATIONS = new Set(
-  ["chat", "text_completion", "generate_content", "image_generation", "image_edit", "speech", "transcription", "translation", "moderation"],
-);
+const MODEL_OPERATIONS = new Set([
+  "chat",
+  "text_completion",
+  "generate_content",
+  "image_generation",
+  "image_edit",
+  "speech",
+  "transcription",
+  "translation",
+  "moderation",
+]);
 
 /** Return icon and colour of what a span is, by its operation. */
 export const kindOf = (operation: string | null): Kind =>
-  KINDS[operation ?? ""] ?? (MODEL_OPERATIONS.has(operation ?? "") ? { icon: "model", kind: "model" } : { icon: "other", kind: "other" });
+  KINDS[operation ?? ""] ??
+  (MODEL_OPERATIONS.has(operation ?? "")
+    ? { icon: "model", kind: "model" }
+    : { icon: "other", kind: "other" });
 
 /** Draw the icon of an operation in its colour. */
 export function KindIcon({ operation }: { readonly operation: string | null }) {

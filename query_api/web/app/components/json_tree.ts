@@ -8,7 +8,9 @@ const MAX_NESTED = 2_000_000;
 
 /** Return names and values of an array's or object's entries; names of an array's entries are null. */
 export function entriesOf(value: object): readonly (readonly [string | null, unknown])[] {
-  return Array.isArray(value) ? value.map((each: unknown) => [null, each] as const) : Object.keys(value).map((name) => [name, (value as Record<string, unknown>)[name]] as const);
+  return Array.isArray(value)
+    ? value.map((each: unknown) => [null, each] as const)
+    : Object.keys(value).map((name) => [name, (value as Record<string, unknown>)[name]] as const);
 }
 
 /** Return the array or object that a text holds as JSON; undefined if it holds none. */

@@ -1,7 +1,7 @@
 // Markdown as elements. HTML in it stays text, and images are named and never fetched.
 
-import type { ComponentChildren } from "preact";
 import { marked, type Token, type Tokens } from "marked";
+import type { ComponentChildren } from "preact";
 import { Code } from "./code.tsx";
 
 /** Render Markdown. */
@@ -9,7 +9,8 @@ export function Markdown({ text }: { readonly text: string }) {
   return <>{blocks(marked.lexer(text, { gfm: true }))}</>;
 }
 
-const blocks = (tokens: readonly Token[]): ComponentChildren => tokens.map((token, at) => <Block key={at} token={token} />);
+const blocks = (tokens: readonly Token[]): ComponentChildren =>
+  tokens.map((token, at) => <Block key={at} token={token} />);
 
 function Block({ token }: { readonly token: Token }): ComponentChildren {
   switch (token.type) {
@@ -51,14 +52,31 @@ function Table({ token }: { readonly token: Tokens.Table }) {
   return (
     <div class="prose-table" role="group" tabIndex={0} aria-label="Table">
       <table>
-        <thead><tr>{token.header.map((cell, at) => <th key={at} scope="col">{inline(cell.tokens)}</th>)}</tr></thead>
-        <tbody>{token.rows.map((row, at) => <tr key={at}>{row.map((cell, column) => <td key={column}>{inline(cell.tokens)}</td>)}</tr>)}</tbody>
+        <thead>
+          <tr>
+            {token.header.map((cell, at) => (
+              <th key={at} scope="col">
+                {inline(cell.tokens)}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {token.rows.map((row, at) => (
+            <tr key={at}>
+              {row.map((cell, column) => (
+                <td key={column}>{inline(cell.tokens)}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
       </table>
     </div>
   );
 }
 
-const inline = (tokens: readonly Token[] | undefined): ComponentChildren => (tokens ?? []).map((token, at) => <Inline key={at} token={token} />);
+const inline = (tokens: readonly Token[] | undefined): ComponentChildren =>
+  (tokens ?? []).map((token, at) => <Inline key={at} token={token} />);
 
 function Inline({ token }: { readonly token: Token }): ComponentChildren {
   switch (token.type) {
@@ -87,6 +105,11 @@ function Inline({ token }: { readonly token: Token }): ComponentChildren {
 
 // Only addresses of the web are links; the reader sees where one leads.
 function Link({ token }: { readonly token: Tokens.Link }) {
-  if (!/^(https?:\/\/|mailto:)/i.test(token.href)) return <span title={token.href}>{inline(token.tokens)}</span>;
-  return <a href={token.href} target="_blank" rel="noreferrer noopener nofollow" title={token.href}>{inline(token.tokens)}</a>;
+  if (!/^(https?:\/\/|mailto:)/i.test(token.href))
+    return <span title={token.href}>{inline(token.tokens)}</span>;
+  return (
+    <a href={token.href} target="_blank" rel="noreferrer noopener nofollow" title={token.href}>
+      {inline(token.tokens)}
+    </a>
+  );
 }

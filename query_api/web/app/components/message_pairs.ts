@@ -21,7 +21,8 @@ export function pairResults(messages: readonly Message[]): Paired {
   const shown = messages.flatMap((message) => {
     const parts = message.parts.filter((part) => {
       if (part.type === "tool_call" && part.id !== null) called.add(part.id);
-      if (part.type !== "tool_result" || part.id === null || !called.has(part.id) || results.has(part.id)) return true;
+      if (part.type !== "tool_result" || part.id === null || !called.has(part.id) || results.has(part.id))
+        return true;
       results.set(part.id, part);
       return false;
     });
@@ -32,7 +33,13 @@ export function pairResults(messages: readonly Message[]): Paired {
 
 /** Return the text of parts, to be copied: texts as they are, everything else as JSON. */
 export function sourceText(parts: readonly Part[]): string {
-  return parts.map((part) => ("text" in part && part.text !== null ? part.text : JSON.stringify(part.type === "json" ? part.value : part, null, 2))).join("\n\n");
+  return parts
+    .map((part) =>
+      "text" in part && part.text !== null
+        ? part.text
+        : JSON.stringify(part.type === "json" ? part.value : part, null, 2),
+    )
+    .join("\n\n");
 }
 
 /** Return the first line of a text that has visible characters. */

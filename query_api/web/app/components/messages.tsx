@@ -7,7 +7,7 @@ import { count, counted } from "../format/numbers.ts";
 import { copy } from "../state/notices.ts";
 import { Icon, type IconName } from "./icon.tsx";
 import { Json } from "./json.tsx";
-import { firstLine, pairResults, sourceText, type Paired, type Shown } from "./message_pairs.ts";
+import { firstLine, type Paired, pairResults, type Shown, sourceText } from "./message_pairs.ts";
 import { PartView } from "./parts.tsx";
 
 export interface CallFacts {
@@ -39,13 +39,31 @@ export function Messages({ content, call }: { readonly content: Content; readonl
   const marksNew = firstNew > 0;
   return (
     <div class="messages">
-      {content.notes.map((note) => <p key={note.code + note.text} class="note"><Icon name="shield" /><span>{note.text}</span></p>)}
+      {content.notes.map((note) => (
+        <p key={note.code + note.text} class="note">
+          <Icon name="shield" />
+          <span>{note.text}</span>
+        </p>
+      ))}
       <Tools content={content} />
-      {skipped > 0 && <button type="button" class="button" onClick={() => setLimit(limit + 400)}>Show {counted(skipped, "earlier message")}</button>}
+      {skipped > 0 && (
+        <button type="button" class="button" onClick={() => setLimit(limit + 400)}>
+          Show {counted(skipped, "earlier message")}
+        </button>
+      )}
       {paired.shown.slice(skipped).map((shown, at) => (
         <Fragment key={at + skipped}>
-          {marksNew && at + skipped === firstNew && <div class="fresh" role="separator"><span>new in this call</span></div>}
-          <MessageView shown={shown} paired={paired} call={call} last={at + skipped === paired.shown.length - 1} />
+          {marksNew && at + skipped === firstNew && (
+            <div class="fresh" role="separator">
+              <span>new in this call</span>
+            </div>
+          )}
+          <MessageView
+            shown={shown}
+            paired={paired}
+            call={call}
+            last={at + skipped === paired.shown.length - 1}
+          />
         </Fragment>
       ))}
     </div>
@@ -59,23 +77,46 @@ function Tools({ content: { tools, parameters } }: { readonly content: Content }
     <div class="offered">
       {tools !== null && tools.length > 0 && (
         <details class="message offer">
-          <summary><Icon name="right" /><Icon name="tool" /><span class="role">{counted(tools.length, "tool")} offered</span><span class="first-line">{tools.map((tool) => tool.name).join(", ")}</span></summary>
+          <summary>
+            <Icon name="right" />
+            <Icon name="tool" />
+            <span class="role">{counted(tools.length, "tool")} offered</span>
+            <span class="first-line">{tools.map((tool) => tool.name).join(", ")}</span>
+          </summary>
           <div class="body">
-            {tools.map((tool, at) => <section key={at} class="call"><header><strong>{tool.name ?? "unnamed"}</strong></header>{tool.description !== null && <p class="about">{tool.description}</p>}<Json value={tool.parameters} depth={1} name="parameters" /></section>)}
+            {tools.map((tool, at) => (
+              <section key={at} class="call">
+                <header>
+                  <strong>{tool.name ?? "unnamed"}</strong>
+                </header>
+                {tool.description !== null && <p class="about">{tool.description}</p>}
+                <Json value={tool.parameters} depth={1} name="parameters" />
+              </section>
+            ))}
           </div>
         </details>
       )}
       {names.length > 0 && (
         <details class="message offer">
-          <summary><Icon name="right" /><Icon name="cog" /><span class="role">Parameters</span><span class="first-line">{names.map((name) => `${name} ${short(parameters?.[name])}`).join(" · ")}</span></summary>
-          <div class="body"><Json value={parameters} depth={1} name="parameters" /></div>
+          <summary>
+            <Icon name="right" />
+            <Icon name="cog" />
+            <span class="role">Parameters</span>
+            <span class="first-line">
+              {names.map((name) => `${name} ${short(parameters?.[name])}`).join(" · ")}
+            </span>
+          </summary>
+          <div class="body">
+            <Json value={parameters} depth={1} name="parameters" />
+          </div>
         </details>
       )}
     </div>
   );
 }
 
-const short = (value: unknown): string => (typeof value === "object" && value !== null ? "…" : String(value).slice(0, 40));
+const short = (value: unknown): string =>
+  typeof value === "object" && value !== null ? "…" : String(value).slice(0, 40);
 
 interface ViewProps {
   readonly shown: Shown;
@@ -90,19 +131,44 @@ function MessageView({ shown: { message, parts }, paired, call, last }: ViewProp
   const answers = message.source === "response";
   const body = (
     <div class="body">
-      {raw ? <Json value={message} depth={3} name={`${name} message`} /> : <Parts parts={parts} paired={paired} call={call} answers={answers} />}
+      {raw ? (
+        <Json value={message} depth={3} name={`${name} message`} />
+      ) : (
+        <Parts parts={parts} paired={paired} call={call} answers={answers} />
+      )}
     </div>
   );
   const buttons = (
     <>
-      <button type="button" class="tiny" aria-pressed={raw} aria-label={`${name}: raw`} onClick={() => setRaw(!raw)}>Raw</button>
-      <button type="button" class="tiny" aria-label={`Copy ${name} message`} title="Copy" onClick={() => void copy(sourceText(message.parts), `${name} message`)}><Icon name="copy" /></button>
+      <button
+        type="button"
+        class="tiny"
+        aria-pressed={raw}
+        aria-label={`${name}: raw`}
+        onClick={() => setRaw(!raw)}
+      >
+        Raw
+      </button>
+      <button
+        type="button"
+        class="tiny"
+        aria-label={`Copy ${name} message`}
+        title="Copy"
+        onClick={() => void copy(sourceText(message.parts), `${name} message`)}
+      >
+        <Icon name="copy" />
+      </button>
     </>
   );
   if (message.role === "system" || message.role === "developer")
     return (
       <details class="message system">
-        <summary><Icon name="right" /><Icon name={icon} /><span class="role">{name}</span><span class="first-line">{firstLine(sourceText(parts.slice(0, 1)))}</span></summary>
+        <summary>
+          <Icon name="right" />
+          <Icon name={icon} />
+          <span class="role">{name}</span>
+          <span class="first-line">{firstLine(sourceText(parts.slice(0, 1)))}</span>
+        </summary>
         <div class="tools-line">{buttons}</div>
         {body}
       </details>
@@ -112,8 +178,14 @@ function MessageView({ shown: { message, parts }, paired, call, last }: ViewProp
       <header>
         <Icon name={icon} />
         <span class="role">{name}</span>
-        {answers && call.outputTokens !== null && last && <span class="quiet">{count(call.outputTokens)} tokens</span>}
-        {answers && call.finishReason !== null && last && <span class={`chip ${FINISHED.has(call.finishReason) ? "" : "warn"}`}>finish: {call.finishReason}</span>}
+        {answers && call.outputTokens !== null && last && (
+          <span class="quiet">{count(call.outputTokens)} tokens</span>
+        )}
+        {answers && call.finishReason !== null && last && (
+          <span class={`chip ${FINISHED.has(call.finishReason) ? "" : "warn"}`}>
+            finish: {call.finishReason}
+          </span>
+        )}
         <span class="grow" />
         {buttons}
       </header>
@@ -122,7 +194,16 @@ function MessageView({ shown: { message, parts }, paired, call, last }: ViewProp
   );
 }
 
-const FINISHED = new Set(["stop", "end_turn", "tool_calls", "tool_call", "tool_use", "stop_sequence", "STOP", "completed"]);
+const FINISHED = new Set([
+  "stop",
+  "end_turn",
+  "tool_calls",
+  "tool_call",
+  "tool_use",
+  "stop_sequence",
+  "STOP",
+  "completed",
+]);
 
 interface PartsProps {
   readonly parts: readonly Part[];
@@ -136,7 +217,13 @@ function Parts({ parts, paired, call, answers }: PartsProps) {
   return (
     <>
       {parts.map((part, at) => (
-        <PartView key={at} part={part} result={part.type === "tool_call" && part.id !== null ? paired.results.get(part.id) : undefined} call={call} answers={answers} />
+        <PartView
+          key={at}
+          part={part}
+          result={part.type === "tool_call" && part.id !== null ? paired.results.get(part.id) : undefined}
+          call={call}
+          answers={answers}
+        />
       ))}
     </>
   );

@@ -4,11 +4,24 @@
 export function sparkPath(values: readonly (number | null)[]): string {
   const most = Math.max(...values.map((value) => value ?? 0), 1e-9);
   const last = Math.max(1, values.length - 1);
-  return values.map((value, at) => `${at === 0 ? "M" : "L"}${((at / last) * 100).toFixed(1)} ${(22 - ((value ?? 0) / most) * 20).toFixed(1)}`).join("");
+  return values
+    .map(
+      (value, at) =>
+        `${at === 0 ? "M" : "L"}${((at / last) * 100).toFixed(1)} ${(22 - ((value ?? 0) / most) * 20).toFixed(1)}`,
+    )
+    .join("");
 }
 
 /** Draw the line; `color` is the name of a variable, such as `--k-model`. */
-export function Spark({ values, color, label }: { readonly values: readonly (number | null)[]; readonly color: string; readonly label: string }) {
+export function Spark({
+  values,
+  color,
+  label,
+}: {
+  readonly values: readonly (number | null)[];
+  readonly color: string;
+  readonly label: string;
+}) {
   if (values.length === 0) return null;
   const path = sparkPath(values);
   return (

@@ -6,7 +6,13 @@ import type { Resource } from "../api/resource.ts";
 import { Icon } from "./icon.tsx";
 
 /** A line at the top of a part whose data are on their way; after two seconds it says what it waits for. */
-export function Loading({ of, what }: { readonly of: Pick<Resource<unknown>, "loading" | "slow">; readonly what: string }) {
+export function Loading({
+  of,
+  what,
+}: {
+  readonly of: Pick<Resource<unknown>, "loading" | "slow">;
+  readonly what: string;
+}) {
   if (!of.loading) return null;
   return (
     <div class="loading" role="progressbar" aria-label={`Reading ${what}`}>
@@ -27,7 +33,13 @@ export function Skeleton({ lines }: { readonly lines: number }) {
 }
 
 /** Say why there is nothing and offer what would change that. */
-export function Empty({ title, children }: { readonly title: string; readonly children?: ComponentChildren }) {
+export function Empty({
+  title,
+  children,
+}: {
+  readonly title: string;
+  readonly children?: ComponentChildren;
+}) {
   return (
     <section class="empty">
       <h2>{title}</h2>
@@ -82,7 +94,15 @@ export function Failure({ error, again }: { readonly error: ApiError; readonly a
 }
 
 /** Show the state of a resource that has no data yet; null once it has. */
-export function Pending({ of, what, lines = 3 }: { readonly of: Resource<unknown>; readonly what: string; readonly lines?: number }) {
+export function Pending({
+  of,
+  what,
+  lines = 3,
+}: {
+  readonly of: Resource<unknown>;
+  readonly what: string;
+  readonly lines?: number;
+}) {
   if (of.error !== null) return <Failure error={of.error} again={of.again} />;
   if (of.data !== null) return null;
   return (

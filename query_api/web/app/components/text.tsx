@@ -1,7 +1,7 @@
 // Shows long text: Markdown once its part of the program has arrived, the plain text until then.
 
-import { useEffect, useState } from "preact/hooks";
 import type { ComponentType } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { bytes, count } from "../format/numbers.ts";
 import { cutText } from "./json_tree.ts";
 
@@ -18,7 +18,9 @@ function useMarkdown(wanted: boolean): Markdown | null {
       loaded = module.Markdown;
       if (!gone) setMade({ it: loaded });
     });
-    return () => void (gone = true);
+    return () => {
+      gone = true;
+    };
   }, [wanted]);
   return loaded ?? made.it;
 }
@@ -38,7 +40,9 @@ export function LongText({ text, plain = false }: { readonly text: string; reado
     <div class="prose" dir="auto">
       {wanted && Markdown !== null ? <Markdown text={shown} /> : <p class="plain">{shown}</p>}
       {shown.length < text.length && (
-        <button type="button" class="button" onClick={() => setWhole(true)}>Show all {count(text.length)} characters ({bytes(text.length)})</button>
+        <button type="button" class="button" onClick={() => setWhole(true)}>
+          Show all {count(text.length)} characters ({bytes(text.length)})
+        </button>
       )}
     </div>
   );

@@ -19,7 +19,11 @@ export interface RowsProps {
   readonly head?: ComponentChildren;
   readonly foot?: ComponentChildren;
   /** Return the attributes and cells of a row. */
-  readonly row: (index: number) => { readonly key: string; readonly props?: HTMLAttributes<HTMLDivElement>; readonly cells: ComponentChildren };
+  readonly row: (index: number) => {
+    readonly key: string;
+    readonly props?: HTMLAttributes<HTMLDivElement>;
+    readonly cells: ComponentChildren;
+  };
   /** Called when the end of the loaded rows comes near. */
   readonly onEnd?: () => void;
   readonly onKeyDown?: (event: KeyboardEvent) => void;
@@ -32,7 +36,20 @@ const BEYOND = 8;
  * density and by the width of a container.
  */
 export function Rows(props: RowsProps) {
-  const { id, label, count, total, chosen, role = "grid", busy = false, head, foot, row, onEnd, onKeyDown } = props;
+  const {
+    id,
+    label,
+    count,
+    total,
+    chosen,
+    role = "grid",
+    busy = false,
+    head,
+    foot,
+    row,
+    onEnd,
+    onKeyDown,
+  } = props;
   const box = useRef<HTMLDivElement>(null);
   const probe = useRef<HTMLDivElement>(null);
   const [height, setHeight] = useState(48);
@@ -40,7 +57,12 @@ export function Rows(props: RowsProps) {
 
   const look = useCallback(() => {
     const element = box.current;
-    if (element !== null) setView((old) => (old.top === element.scrollTop && old.size === element.clientHeight ? old : { top: element.scrollTop, size: element.clientHeight }));
+    if (element !== null)
+      setView((old) =>
+        old.top === element.scrollTop && old.size === element.clientHeight
+          ? old
+          : { top: element.scrollTop, size: element.clientHeight },
+      );
   }, []);
   useLayoutEffect(() => {
     const observer = new ResizeObserver(() => {
@@ -63,7 +85,8 @@ export function Rows(props: RowsProps) {
     if (element === null || chosen < 0) return;
     const top = chosen * height;
     if (top < element.scrollTop) element.scrollTop = top;
-    else if (top + height > element.scrollTop + element.clientHeight) element.scrollTop = top + height - element.clientHeight;
+    else if (top + height > element.scrollTop + element.clientHeight)
+      element.scrollTop = top + height - element.clientHeight;
     look();
   }, [chosen, height]);
 
@@ -71,14 +94,31 @@ export function Rows(props: RowsProps) {
   for (let index = first; index < end; index += 1) {
     const { key, props: more, cells } = row(index);
     rows.push(
-      <div key={key} {...more} id={`${id}-${index}`} role="row" aria-rowindex={index + 2} aria-selected={index === chosen} style={{ transform: `translateY(${index * height}px)` }}>
+      <div
+        key={key}
+        {...more}
+        id={`${id}-${index}`}
+        role="row"
+        aria-rowindex={index + 2}
+        aria-selected={index === chosen}
+        style={{ transform: `translateY(${index * height}px)` }}
+      >
         {cells}
       </div>,
     );
   }
   const active = chosen >= first && chosen < end ? `${id}-${chosen}` : undefined;
   return (
-    <div class="grid-box" role={role} aria-label={label} aria-rowcount={total < 0 ? -1 : total + 1} aria-busy={busy} aria-activedescendant={active} tabIndex={0} onKeyDown={onKeyDown}>
+    <div
+      class="grid-box"
+      role={role}
+      aria-label={label}
+      aria-rowcount={total < 0 ? -1 : total + 1}
+      aria-busy={busy}
+      aria-activedescendant={active}
+      tabIndex={0}
+      onKeyDown={onKeyDown}
+    >
       {head}
       <div ref={box} class="rows" role="rowgroup" onScroll={look}>
         <div ref={probe} class="row-probe" aria-hidden="true" />

@@ -1,8 +1,8 @@
 // "Why this number": the arithmetic of a figure, where it comes from, and the request that gives it.
 
 import { signal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { ComponentChildren } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { curl } from "../api/request.ts";
 import { copy } from "../state/notices.ts";
 import { Icon } from "./icon.tsx";
@@ -19,11 +19,13 @@ export interface Reason {
 
 export type Ask = () => Reason | Promise<Reason>;
 
-const opened = signal<{ readonly anchor: HTMLElement; readonly ask: Ask } | null>(null);
+let count = 0;
+const opened = signal<{ readonly key: number; readonly anchor: HTMLElement; readonly ask: Ask } | null>(null);
 
 /** Open the reason of a figure next to an element. */
 export function showWhy(anchor: HTMLElement, ask: Ask): void {
-  opened.value = { anchor, ask };
+  count += 1;
+  opened.value = { key: count, anchor, ask };
 }
 
 export function closeWhy(): void {
@@ -31,9 +33,25 @@ export function closeWhy(): void {
 }
 
 /** A figure that can be asked why; `name` is what the figure is. */
-export function Asked({ ask, name, class: more, children }: { readonly ask: Ask; readonly name: string; readonly class?: string; readonly children: ComponentChildren }) {
+export function Asked({
+  ask,
+  name,
+  class: more,
+  children,
+}: {
+  readonly ask: Ask;
+  readonly name: string;
+  readonly class?: string;
+  readonly children: ComponentChildren;
+}) {
   return (
-    <button type="button" class={`asked ${more ?? ""}`} aria-haspopup="dialog" title={`${name}: why? (w)`} onClick={(event) => showWhy(event.currentTarget, ask)}>
+    <button
+      type="button"
+      class={`asked ${more ?? ""}`}
+      aria-haspopup="dialog"
+      title={`${name}: why? (w)`}
+      onClick={(event) => showWhy(event.currentTarget, ask)}
+    >
       {children}
       <span class="sr">, {name}: why?</span>
     </button>
@@ -43,17 +61,8 @@ export function Asked({ ask, name, class: more, children }: { readonly ask: Ask;
 /** The popover itself; the shell has one. */
 export function WhyPopover() {
   const now = opened.value;
-  return now === null ? null : <Popover key={keyOf(now)} anchor={now.anchor} ask={now.ask} />;
+  return now === null ? null : <Popover key={now.key} anchor={now.anchor} ask={now.ask} />;
 }
-
-let count = 0;
-const keys = new WeakMap<object, number>();
-const keyOf = (of: object): number => {
-  const known = keys.get(of);
-  if (known !== undefined) return known;
-  keys.set(of, (count += 1));
-  return count;
-};
 
 function Popover({ anchor, ask }: { readonly anchor: HTMLElement; readonly ask: Ask }) {
   const box = useRef<HTMLDivElement>(null);
@@ -67,7 +76,9 @@ function Popover({ anchor, ask }: { readonly anchor: HTMLElement; readonly ask: 
         (found) => gone || setReason(found),
         (error: unknown) => gone || setFailure(error instanceof Error ? error.message : String(error)),
       );
-    return () => void (gone = true);
+    return () => {
+      gone = true;
+    };
   }, []);
   useLayoutEffect(() => {
     box.current?.showPopover();
@@ -78,7 +89,14 @@ function Popover({ anchor, ask }: { readonly anchor: HTMLElement; readonly ask: 
     if (box.current !== null) place(box.current, anchor);
   }, [reason, failure]);
   return (
-    <div ref={box} class="why" popover="auto" role="dialog" aria-label={reason?.title ?? "Why this number"} onToggle={(event) => event.newState === "closed" && closeWhy()}>
+    <div
+      ref={box}
+      class="why"
+      popover="auto"
+      role="dialog"
+      aria-label={reason?.title ?? "Why this number"}
+      onToggle={(event) => event.newState === "closed" && closeWhy()}
+    >
       <header>
         <h2>{reason?.title ?? "Why this number?"}</h2>
         <button type="button" class="icon-button" aria-label="Close" onClick={closeWhy}>
@@ -117,10 +135,18 @@ function Answer({ reason: { lines, sum, notes, request } }: { readonly reason: R
           )}
         </table>
       )}
-      {notes?.map((note) => <p>{note}</p>)}
+      {notes?.map((note) => (
+        <p>{note}</p>
+      ))}
       <div class="request">
         <code>GET {request}</code>
-        <button type="button" class="icon-button" aria-label="Copy as curl" title="Copy as curl (C)" onClick={() => void copy(curl(request), "curl command")}>
+        <button
+          type="button"
+          class="icon-button"
+          aria-label="Copy as curl"
+          title="Copy as curl (C)"
+          onClick={() => void copy(curl(request), "curl command")}
+        >
           <Icon name="copy" />
         </button>
       </div>

@@ -8,7 +8,8 @@ const THIN = "\u202f";
 
 export type Known = number | null | undefined;
 
-const isKnown = (value: Known): value is number => value !== null && value !== undefined && Number.isFinite(value);
+const isKnown = (value: Known): value is number =>
+  value !== null && value !== undefined && Number.isFinite(value);
 
 /** Group the digits of a number by three: 13360 is `13 360`. */
 export function count(value: Known): string {
@@ -70,7 +71,8 @@ export function moneyExact(cents: Known): string {
 }
 
 /** Format a price in dollars per million tokens. */
-export const price = (dollars: Known): string => (isKnown(dollars) ? `$${count(Number(dollars.toPrecision(6)))}` : UNKNOWN);
+export const price = (dollars: Known): string =>
+  isKnown(dollars) ? `$${count(Number(dollars.toPrecision(6)))}` : UNKNOWN;
 
 const count0 = (value: number, decimals: number): string => grouped(value.toFixed(decimals));
 
@@ -126,7 +128,8 @@ export function bytes(value: Known): string {
 }
 
 /** Write a count with its noun: `1 call`, `12 calls`. */
-export const counted = (value: Known, noun: string, plural = `${noun}s`): string => `${count(value)} ${value === 1 ? noun : plural}`;
+export const counted = (value: Known, noun: string, plural = `${noun}s`): string =>
+  `${count(value)} ${value === 1 ? noun : plural}`;
 
 /** Format the change against an earlier value: `▲ 9.1 %`; null if there is nothing to compare. */
 export function change(now: Known, before: Known): string | null {

@@ -17,7 +17,14 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 function formatter(zone: string): Intl.DateTimeFormat {
   let found = formats.get(zone);
   if (found === undefined) {
-    const options = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" } as const;
+    const options = {
+      year: "numeric",
+      month: "2-digit",
+      day: "2-digit",
+      hour: "2-digit",
+      minute: "2-digit",
+      second: "2-digit",
+    } as const;
     found = new Intl.DateTimeFormat("en-US", { ...options, timeZone: zone, hourCycle: "h23" });
     formats.set(zone, found);
   }
@@ -98,12 +105,14 @@ export function fromLocal(text: string, zone: string): number | null {
   if (!Number.isFinite(wall)) return null;
   const before = wall - offset(wall - 86_400_000, zone);
   const after = wall - offset(wall + 86_400_000, zone);
-  for (const at of [Math.min(before, after), Math.max(before, after)]) if (at + offset(at, zone) === wall) return at;
+  for (const at of [Math.min(before, after), Math.max(before, after)])
+    if (at + offset(at, zone) === wall) return at;
   return Math.max(before, after);
 }
 
 /** Write an instant as inputs of the type datetime-local have it, in a zone. */
-export const toLocal = (at: number, zone: string): string => `${date(at, zone)}T${time(at, zone).slice(0, 5)}`;
+export const toLocal = (at: number, zone: string): string =>
+  `${date(at, zone)}T${time(at, zone).slice(0, 5)}`;
 
 /** Return whether a zone of this name exists. */
 export function zoneExists(zone: string): boolean {

@@ -2,21 +2,23 @@
 
 import type { ComponentType } from "preact";
 import type { IconName } from "../components/icon.tsx";
+import { CallsPage } from "./calls/page.tsx";
 
 export interface PageInfo {
   /** Name in the address: `/p/{project}/{page}`. */
   readonly page: string;
   readonly name: string;
   readonly icon: IconName;
-  /** Load the page; its code is a bundle of its own unless it is part of the first one. */
-  readonly load: () => Promise<ComponentType>;
+  /** The page, if its code is part of the first bundle, as that of lists is. */
+  readonly Page?: ComponentType;
+  /** Load the page, if its code is a bundle of its own. */
+  readonly load?: () => Promise<ComponentType>;
 }
 
-export const PAGES: readonly PageInfo[] = [
-  { page: "calls", name: "Calls", icon: "list", load: async () => (await import("./calls/page.tsx")).CallsPage },
-];
+export const PAGES: readonly PageInfo[] = [{ page: "calls", name: "Calls", icon: "list", Page: CallsPage }];
 
 /** Page of an address without one. */
 export const FIRST_PAGE = PAGES[0]?.page ?? "calls";
 
-export const pageInfo = (page: string | null): PageInfo | undefined => PAGES.find((each) => each.page === page);
+export const pageInfo = (page: string | null): PageInfo | undefined =>
+  PAGES.find((each) => each.page === page);

@@ -9,7 +9,12 @@ export function Rail() {
   return (
     <nav class="rail" aria-label="Pages">
       {PAGES.map((each) => (
-        <a key={each.page} href={pageLink(each.page)} aria-current={each.page === page ? "page" : undefined} title={each.name}>
+        <a
+          key={each.page}
+          href={pageLink(each.page)}
+          aria-current={each.page === page ? "page" : undefined}
+          title={each.name}
+        >
           <Icon name={each.icon} />
           <span>{each.name}</span>
         </a>

@@ -6,15 +6,27 @@ import { Icon } from "../components/icon.tsx";
 import { browserZone, fromLocal, offsetText, range as rangeText, rfc3339, toLocal } from "../format/times.ts";
 import { change } from "../state/address.ts";
 import { chosenZone, zone } from "../state/preferences.ts";
-import { pinned, range, rangeName, RANGES, refresh } from "../state/range.ts";
+import { pinned, RANGES, range, rangeName, refresh } from "../state/range.ts";
 
 export function RangeMenu() {
   const now = range.value;
   const name = rangeName(now) ?? rangeText(now.from, now.to, zone.value);
   return (
     <>
-      <button type="button" class="button icon-only pin" aria-pressed={now.name === null} aria-label={now.name === null ? "Let the range move with the clock" : "Pin the range to these instants"}
-        title={now.name === null ? "The range is fixed: let it move with the clock" : "The range moves with the clock: pin it"} onClick={() => change(pinned(now), { add: true })}>
+      <button
+        type="button"
+        class="button icon-only pin"
+        aria-pressed={now.name === null}
+        aria-label={
+          now.name === null ? "Let the range move with the clock" : "Pin the range to these instants"
+        }
+        title={
+          now.name === null
+            ? "The range is fixed: let it move with the clock"
+            : "The range moves with the clock: pin it"
+        }
+        onClick={() => change(pinned(now), { add: true })}
+      >
         <Icon name="pin" />
       </button>
       <Menu
@@ -44,7 +56,9 @@ function Choices({ close }: { readonly close: () => void }) {
   return (
     <>
       {RANGES.map(([id, name]) => (
-        <button key={id} type="button" class="item" aria-pressed={now.name === id} onClick={() => choose(id)}>{name}</button>
+        <button key={id} type="button" class="item" aria-pressed={now.name === id} onClick={() => choose(id)}>
+          {name}
+        </button>
       ))}
       <hr />
       <FromTo key={`${now.from} ${now.to} ${zone.value}`} close={close} />
@@ -68,9 +82,16 @@ function FromTo({ close }: { readonly close: () => void }) {
   };
   return (
     <form class="from-to" onSubmit={submit}>
-      <label>From <input type="datetime-local" value={from} onInput={(event) => setFrom(event.currentTarget.value)} /></label>
-      <label>To <input type="datetime-local" value={to} onInput={(event) => setTo(event.currentTarget.value)} /></label>
-      <button type="submit" class="button" disabled={wrong}>Show this range</button>
+      <label>
+        From{" "}
+        <input type="datetime-local" value={from} onInput={(event) => setFrom(event.currentTarget.value)} />
+      </label>
+      <label>
+        To <input type="datetime-local" value={to} onInput={(event) => setTo(event.currentTarget.value)} />
+      </label>
+      <button type="submit" class="button" disabled={wrong}>
+        Show this range
+      </button>
     </form>
   );
 }
@@ -81,17 +102,36 @@ function Zones() {
   return (
     <>
       <div class="pair" role="group" aria-label="Zone">
-        <button type="button" aria-pressed={chosenZone.value === null} onClick={() => (chosenZone.value = null)}>Local</button>
-        <button type="button" aria-pressed={zone.value === "UTC"} onClick={() => (chosenZone.value = "UTC")}>UTC</button>
+        <button
+          type="button"
+          aria-pressed={chosenZone.value === null}
+          onClick={() => (chosenZone.value = null)}
+        >
+          Local
+        </button>
+        <button type="button" aria-pressed={zone.value === "UTC"} onClick={() => (chosenZone.value = "UTC")}>
+          UTC
+        </button>
       </div>
       <label class="zones">
         <span class="sr">Other zone</span>
-        <select value={zone.value} onChange={(event) => (chosenZone.value = event.currentTarget.value === own ? null : event.currentTarget.value)}>
+        <select
+          value={zone.value}
+          onChange={(event) =>
+            (chosenZone.value = event.currentTarget.value === own ? null : event.currentTarget.value)
+          }
+        >
           {!names.includes(zone.value) && <option value={zone.value}>{zone.value}</option>}
-          {names.map((each) => <option key={each} value={each}>{each}</option>)}
+          {names.map((each) => (
+            <option key={each} value={each}>
+              {each}
+            </option>
+          ))}
         </select>
       </label>
-      <p class="hint">All times are shown in {zone.value}. Links have instants, so they mean the same everywhere.</p>
+      <p class="hint">
+        All times are shown in {zone.value}. Links have instants, so they mean the same everywhere.
+      </p>
     </>
   );
 }

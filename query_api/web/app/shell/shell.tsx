@@ -1,20 +1,20 @@
 // What stands around every page: top bar, rail, notes, popovers, and what the keys do everywhere.
 
-import { useEffect, useRef, useState } from "preact/hooks";
-import type { ComponentType } from "preact";
 import { signal } from "@preact/signals";
-import { address, base, fullLink, open, pageLink } from "../state/address.ts";
-import { useActions } from "../state/keys.ts";
-import { copy, said, toast } from "../state/notices.ts";
-import { toggleTheme } from "../state/preferences.ts";
-import { refresh } from "../state/range.ts";
-import { addingKey, loadSession, project, session, sessionFailure } from "../state/session.ts";
+import type { ComponentType } from "preact";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { ApiError, signedOut } from "../api/request.ts";
 import { Icon } from "../components/icon.tsx";
 import { Empty, Failure } from "../components/states.tsx";
 import { closeWhy, WhyPopover } from "../components/why.tsx";
 import { FIRST_PAGE, pageInfo } from "../pages/registry.ts";
 import { SignInPage } from "../pages/sign_in.tsx";
+import { address, base, fullLink, open, pageLink } from "../state/address.ts";
+import { useActions } from "../state/keys.ts";
+import { copy, said, toast } from "../state/notices.ts";
+import { toggleTheme } from "../state/preferences.ts";
+import { refresh } from "../state/range.ts";
+import { addingKey, loadSession, project, session, sessionFailure } from "../state/session.ts";
 import { Help } from "./help.tsx";
 import { Palette } from "./palette.tsx";
 import { Rail } from "./rail.tsx";
@@ -23,8 +23,12 @@ import { TopBar } from "./top_bar.tsx";
 const palette = signal(false);
 const help = signal(false);
 
-export const openPalette = (): void => void (palette.value = true);
-export const openHelp = (): void => void (help.value = true);
+export const openPalette = (): void => {
+  palette.value = true;
+};
+export const openHelp = (): void => {
+  help.value = true;
+};
 
 /** The whole of the document's body. */
 export function Shell() {
@@ -35,21 +39,28 @@ export function Shell() {
 }
 
 function Away() {
-  const error = sessionFailure.value instanceof ApiError ? sessionFailure.value : new ApiError("server", String(sessionFailure.value));
+  const error =
+    sessionFailure.value instanceof ApiError
+      ? sessionFailure.value
+      : new ApiError("server", String(sessionFailure.value));
   useEffect(() => {
     const timer = setInterval(() => void loadSession(), 3000);
     return () => clearInterval(timer);
   }, []);
   return (
     <main id="main" class="alone">
-      <h1><Icon name="pulse" /> Pulse</h1>
+      <h1>
+        <Icon name="pulse" /> Pulse
+      </h1>
       <Failure error={error} again={() => void loadSession()} />
     </main>
   );
 }
 
 function SignedOut() {
-  useEffect(() => void (document.title = "Sign in · Pulse"), []);
+  useEffect(() => {
+    document.title = "Sign in · Pulse";
+  }, []);
   return (
     <>
       <SignInPage />
@@ -61,7 +72,12 @@ function SignedOut() {
 function SignedIn() {
   const { page, project: id } = address.value;
   const first = session.value !== "unknown" ? session.value?.projects[0]?.project_id : undefined;
-  const goesTo = id === null && first !== undefined ? `${base}p/${encodeURIComponent(first)}/${FIRST_PAGE}` : id !== null && page === null ? pageLink(FIRST_PAGE) : null;
+  const goesTo =
+    id === null && first !== undefined
+      ? `${base}p/${encodeURIComponent(first)}/${FIRST_PAGE}`
+      : id !== null && page === null
+        ? pageLink(FIRST_PAGE)
+        : null;
   useEffect(() => {
     if (goesTo !== null) open(goesTo, { replace: true });
   }, [goesTo]);
@@ -74,7 +90,9 @@ function SignedIn() {
   });
   return (
     <>
-      <a class="skip" href="#main" onClick={skip}>Skip to content</a>
+      <a class="skip" href="#main" onClick={skip}>
+        Skip to content
+      </a>
       <TopBar />
       <Rail />
       <Main />
@@ -105,7 +123,15 @@ function Main() {
   }, [page, info, project.value]);
   return (
     <main id="main" ref={main} tabIndex={-1} class={`page-${info?.page ?? "none"}`}>
-      {id === null ? <NoProject /> : project.value === null ? <OtherProject id={id} /> : page !== null && info === undefined ? <NoPage /> : Page !== null && <Page key={id} />}
+      {id === null ? (
+        <NoProject />
+      ) : project.value === null ? (
+        <OtherProject id={id} />
+      ) : page !== null && info === undefined ? (
+        <NoPage />
+      ) : (
+        Page !== null && <Page key={id} />
+      )}
     </main>
   );
 }
@@ -114,18 +140,22 @@ function usePage(page: string | null): ComponentType | null {
   const [made, setMade] = useState<{ readonly page: string; readonly Page: ComponentType } | null>(null);
   useEffect(() => {
     const info = pageInfo(page);
-    if (info === undefined) return;
+    if (info?.load === undefined) return;
     let gone = false;
     void info.load().then((Page) => gone || setMade({ page: info.page, Page }));
-    return () => void (gone = true);
+    return () => {
+      gone = true;
+    };
   }, [page]);
-  return made !== null && made.page === page ? made.Page : null;
+  return pageInfo(page)?.Page ?? (made !== null && made.page === page ? made.Page : null);
 }
 
 const NoPage = () => (
   <Empty title="There is no such page">
     <p>The address may be of another version of Pulse.</p>
-    <a class="button" href={pageLink(FIRST_PAGE)}>Go to {pageInfo(FIRST_PAGE)?.name}</a>
+    <a class="button" href={pageLink(FIRST_PAGE)}>
+      Go to {pageInfo(FIRST_PAGE)?.name}
+    </a>
   </Empty>
 );
 
@@ -133,22 +163,36 @@ const NoProject = () =>
   session.value !== "unknown" && session.value?.projects.length === 0 ? (
     <Empty title="No project yet">
       <p>This session reads no project. A key of a project adds it.</p>
-      <button type="button" class="button" onClick={() => (addingKey.value = true)}>Add a key</button>
+      <button type="button" class="button" onClick={() => (addingKey.value = true)}>
+        Add a key
+      </button>
     </Empty>
   ) : null;
 
 const OtherProject = ({ id }: { readonly id: string }) => (
   <Empty title="This session does not read this project">
-    <p>The link is of the project <code>{id}</code>. A key of that project with the scope <code>read</code> opens it.</p>
-    <button type="button" class="button primary" onClick={() => (addingKey.value = true)}>Add a key</button>
+    <p>
+      The link is of the project <code>{id}</code>. A key of that project with the scope <code>read</code>{" "}
+      opens it.
+    </p>
+    <button type="button" class="button primary" onClick={() => (addingKey.value = true)}>
+      Add a key
+    </button>
   </Empty>
 );
 
 function Notes() {
   return (
     <>
-      <div class="sr" role="status" id="status">{said.value}</div>
-      {toast.value !== null && <div class="toast" aria-hidden="true"><Icon name="check" />{toast.value}</div>}
+      <div class="sr" role="status" id="status">
+        {said.value}
+      </div>
+      {toast.value !== null && (
+        <div class="toast" aria-hidden="true">
+          <Icon name="check" />
+          {toast.value}
+        </div>
+      )}
     </>
   );
 }

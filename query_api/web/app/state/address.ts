@@ -16,7 +16,12 @@ export function parseAddress(path: string, search: string): Address {
   const query = new URLSearchParams(search);
   const [first, project, page, ...rest] = path.replace(/^\/+/, "").split("/");
   if (first !== "p" || !project) return { project: null, page: first || null, id: null, query };
-  return { project: decode(project), page: page || null, id: rest.length > 0 && rest[0] ? decode(rest.join("/")) : null, query };
+  return {
+    project: decode(project),
+    page: page || null,
+    id: rest.length > 0 && rest[0] ? decode(rest.join("/")) : null,
+    query,
+  };
 }
 
 const decode = (text: string): string => {
@@ -29,7 +34,13 @@ const decode = (text: string): string => {
 
 /** Write the path and query of an address, relative to the base. */
 export function writeAddress({ project, page, id, query }: Address): string {
-  const path = project === null ? (page ?? "") : ["p", project, page, id].filter(Boolean).map((part) => encodeURIComponent(part ?? "")).join("/");
+  const path =
+    project === null
+      ? (page ?? "")
+      : ["p", project, page, id]
+          .filter(Boolean)
+          .map((part) => encodeURIComponent(part ?? ""))
+          .join("/");
   const text = writeQuery(query);
   return text === "" ? path : `${path}?${text}`;
 }
@@ -51,7 +62,7 @@ export function withValues(query: URLSearchParams, values: Values): URLSearchPar
 const inBrowser = typeof document !== "undefined";
 
 /** Path below which everything lies, also behind a proxy with a prefix. The shell has it in an attribute. */
-export const base: string = (inBrowser ? document.documentElement.dataset["base"] : undefined) ?? "/";
+export const base: string = (inBrowser ? document.documentElement.dataset.base : undefined) ?? "/";
 
 const current = (): Address => parseAddress(location.pathname.slice(base.length), location.search);
 
@@ -99,7 +110,10 @@ export function change(values: Values, { add = false }: { readonly add?: boolean
   const now = address.value;
   const next = { ...now, query: withValues(now.query, values) };
   if (writeAddress(next) === writeAddress(now)) return;
-  if (add) return open(base + writeAddress(next));
+  if (add) {
+    open(base + writeAddress(next));
+    return;
+  }
   address.value = next;
   clearTimeout(timer);
   timer = setTimeout(write, WRITE_AFTER_MS);
@@ -128,10 +142,29 @@ export function followLinks(): void {
   });
   addEventListener("pagehide", write);
   document.addEventListener("click", (event) => {
-    if (event.defaultPrevented || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    if (
+      event.defaultPrevented ||
+      event.button !== 0 ||
+      event.ctrlKey ||
+      event.metaKey ||
+      event.shiftKey ||
+      event.altKey
+    )
+      return;
     const link = event.target instanceof Element ? event.target.closest("a") : null;
-    if (link === null || link.target !== "" || link.hasAttribute("download") || link.origin !== location.origin) return;
-    if (!link.pathname.startsWith(base) || link.pathname.includes("/v1/") || (link.hash !== "" && link.pathname === location.pathname)) return;
+    if (
+      link === null ||
+      link.target !== "" ||
+      link.hasAttribute("download") ||
+      link.origin !== location.origin
+    )
+      return;
+    if (
+      !link.pathname.startsWith(base) ||
+      link.pathname.includes("/v1/") ||
+      (link.hash !== "" && link.pathname === location.pathname)
+    )
+      return;
     event.preventDefault();
     open(link.pathname + link.search);
   });

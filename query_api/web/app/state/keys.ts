@@ -3,8 +3,24 @@
 import { useEffect, useRef } from "preact/hooks";
 
 export type Action =
-  | "next" | "previous" | "open" | "back" | "filter" | "why" | "compare" | "link" | "curl" | "live" | "zoom" | "nextError"
-  | "fold" | "unfold" | "palette" | "help" | "theme" | "refresh";
+  | "next"
+  | "previous"
+  | "open"
+  | "back"
+  | "filter"
+  | "why"
+  | "compare"
+  | "link"
+  | "curl"
+  | "live"
+  | "zoom"
+  | "nextError"
+  | "fold"
+  | "unfold"
+  | "palette"
+  | "help"
+  | "theme"
+  | "refresh";
 
 interface Key {
   readonly keys: readonly string[];
@@ -33,7 +49,14 @@ export const KEYS: readonly Key[] = [
 ];
 
 /** Second key after `g`, and the page that it opens. */
-export const JUMPS: Readonly<Record<string, string>> = { h: "home", c: "calls", t: "traces", s: "sessions", u: "users", e: "errors" };
+export const JUMPS: Readonly<Record<string, string>> = {
+  h: "home",
+  c: "calls",
+  t: "traces",
+  s: "sessions",
+  u: "users",
+  e: "errors",
+};
 
 const NAMES: Readonly<Record<string, string>> = { ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc" };
 export const keyName = (key: string): string => NAMES[key] ?? key;
@@ -64,12 +87,14 @@ export function actionNow(action: Action): (() => void) | undefined {
 }
 
 /** Return the actions that something on the page answers to. */
-export const availableKeys = (): readonly Key[] => KEYS.filter(({ action }) => actionNow(action) !== undefined);
+export const availableKeys = (): readonly Key[] =>
+  KEYS.filter(({ action }) => actionNow(action) !== undefined);
 
 // Keys that a focused button or link uses itself.
 const USED_BY_CONTROLS = new Set(["Enter", " "]);
 
-const typesText = (target: Element): boolean => target.closest("input, textarea, select, [contenteditable]") !== null;
+const typesText = (target: Element): boolean =>
+  target.closest("input, textarea, select, [contenteditable]") !== null;
 
 let afterG = false;
 

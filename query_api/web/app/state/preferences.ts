@@ -1,6 +1,6 @@
 // What a reader prefers: theme, zone, density, columns. Kept in localStorage, which has nothing else of Pulse.
 
-import { computed, effect, signal, type Signal } from "@preact/signals";
+import { computed, effect, type Signal, signal } from "@preact/signals";
 import { browserZone, zoneExists } from "../format/times.ts";
 
 const read = (name: string): string | null => {

@@ -38,7 +38,11 @@ export function resolveRange(query: URLSearchParams, now: number): Range {
   const to = parse(query.get("to"));
   if (from !== null || to !== null) {
     const end = to ?? now;
-    return { from: from ?? end - (rangeLength(DEFAULT_RANGE) ?? 0), to: Math.max(end, (from ?? end) + 1), name: null };
+    return {
+      from: from ?? end - (rangeLength(DEFAULT_RANGE) ?? 0),
+      to: Math.max(end, (from ?? end) + 1),
+      name: null,
+    };
   }
   const name = query.get("range") ?? DEFAULT_RANGE;
   const length = rangeLength(name);
@@ -57,14 +61,19 @@ export function refresh(): void {
 }
 
 /** Return the parameters of the API for a range. */
-export const rangeParameters = ({ from, to }: Range): { readonly date_from: string; readonly date_to: string } => ({
+export const rangeParameters = ({
+  from,
+  to,
+}: Range): { readonly date_from: string; readonly date_to: string } => ({
   date_from: rfc3339(from),
   date_to: rfc3339(to),
 });
 
 /** Return the values of the address that turn a moving range into instants, or instants back into the default range. */
 export const pinned = (of: Range): Values =>
-  of.name === null ? { from: null, to: null, range: null } : { range: null, from: rfc3339(of.from), to: rfc3339(of.to) };
+  of.name === null
+    ? { from: null, to: null, range: null }
+    : { range: null, from: rfc3339(of.from), to: rfc3339(of.to) };
 
 /** Return the name of a range for people; null for instants. */
 export function rangeName({ name }: Range): string | null {

@@ -2,7 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 import { signedOut } from "../api/request.ts";
-import { readSession, signIn, signOut, type Secret, type Session } from "../api/sign_in.ts";
+import { readSession, type Secret, type Session, signIn, signOut } from "../api/sign_in.ts";
 import { address } from "./address.ts";
 
 /** `unknown` until the server has answered. */
@@ -14,7 +14,9 @@ export const addingKey = signal(false);
 
 export const projects = computed(() => (session.value === "unknown" ? [] : (session.value?.projects ?? [])));
 
-export const project = computed(() => projects.value.find((each) => each.project_id === address.value.project) ?? null);
+export const project = computed(
+  () => projects.value.find((each) => each.project_id === address.value.project) ?? null,
+);
 
 /** Read who is signed in. */
 export async function loadSession(): Promise<void> {

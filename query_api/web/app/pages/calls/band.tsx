@@ -23,13 +23,36 @@ export function Band({ of }: { readonly of: Timeseries }) {
       calls,
       series: [
         { name: "failed", color: "--bad", values: errors },
-        { name: "succeeded", color: "--k-model", values: calls.map((value, at) => value - (errors[at] ?? 0)) },
+        {
+          name: "succeeded",
+          color: "--k-model",
+          values: calls.map((value, at) => value - (errors[at] ?? 0)),
+        },
       ],
     };
   }, [of]);
   const end = (at: number): number => starts[at + 1] ?? (starts[at] ?? 0) + step;
   return (
-    <Bars label={`Calls, each bar ${of.step}`} starts={starts} step={step} series={series} format={count} height={44} axis={false}
-      pick={(from, to) => ({ text: counted(calls.slice(from, to + 1).reduce((a, b) => a + b, 0), "call"), link: changedLink({ range: null, from: rfc3339(starts[from] ?? 0), to: rfc3339(end(to)), call: null }) })} />
+    <Bars
+      label={`Calls, each bar ${of.step}`}
+      starts={starts}
+      step={step}
+      series={series}
+      format={count}
+      height={44}
+      axis={false}
+      pick={(from, to) => ({
+        text: counted(
+          calls.slice(from, to + 1).reduce((a, b) => a + b, 0),
+          "call",
+        ),
+        link: changedLink({
+          range: null,
+          from: rfc3339(starts[from] ?? 0),
+          to: rfc3339(end(to)),
+          call: null,
+        }),
+      })}
+    />
   );
 }

@@ -1,11 +1,11 @@
 // One call: its head with figures, and tabs for messages, cost, details and the raw row.
 
-import { useEffect, useRef } from "preact/hooks";
 import type { ComponentChildren } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import { costPath } from "../../api/cost.ts";
 import { messagesPath } from "../../api/messages.ts";
 import { curl } from "../../api/request.ts";
-import { modelOf, rowPath, type Row } from "../../api/traces.ts";
+import { modelOf, type Row, rowPath } from "../../api/traces.ts";
 import { CostMark, isUnpriced } from "../../components/cost_mark.tsx";
 import { Icon, KindIcon } from "../../components/icon.tsx";
 import { Json } from "../../components/json.tsx";
@@ -23,7 +23,12 @@ import { CostTab } from "./cost_tab.tsx";
 import { DetailsTab } from "./details_tab.tsx";
 import { callCostReason } from "./reasons.ts";
 
-const TABS = [["messages", "Messages"], ["cost", "Cost"], ["details", "Details"], ["raw", "Raw"]] as const;
+const TABS = [
+  ["messages", "Messages"],
+  ["cost", "Cost"],
+  ["details", "Details"],
+  ["raw", "Raw"],
+] as const;
 type Tab = (typeof TABS)[number][0];
 
 interface Props {
@@ -64,12 +69,18 @@ export function CallView({ row, buttons, page = false }: Props) {
         <dl class="facts">
           <Fact name="Latency">{duration(row.latency_ms)}</Fact>
           <Fact name="First token">{duration(row.time_to_first_token_ms)}</Fact>
-          <Fact name="Tokens">{row.input_tokens === null && row.output_tokens === null ? UNKNOWN : `${count(row.input_tokens)} → ${count(row.output_tokens)}`}</Fact>
+          <Fact name="Tokens">
+            {row.input_tokens === null && row.output_tokens === null
+              ? UNKNOWN
+              : `${count(row.input_tokens)} → ${count(row.output_tokens)}`}
+          </Fact>
           <Fact name="Cached">{percent(ratio(row.cache_read_tokens, row.input_tokens))}</Fact>
           <div>
             <dt>Cost</dt>
             <dd ref={cost} class={isUnpriced(row) ? "warn-text" : undefined}>
-              <Asked name="Cost" ask={() => callCostReason(row)}>{isUnpriced(row) ? "unpriced" : money(row.cost_cents)}</Asked>
+              <Asked name="Cost" ask={() => callCostReason(row)}>
+                {isUnpriced(row) ? "unpriced" : money(row.cost_cents)}
+              </Asked>
               <CostMark source={row.cost_source} />
             </dd>
           </div>
@@ -83,7 +94,12 @@ export function CallView({ row, buttons, page = false }: Props) {
   );
 }
 
-const Fact = ({ name, children }: { readonly name: string; readonly children: ComponentChildren }) => <div><dt>{name}</dt><dd>{children}</dd></div>;
+const Fact = ({ name, children }: { readonly name: string; readonly children: ComponentChildren }) => (
+  <div>
+    <dt>{name}</dt>
+    <dd>{children}</dd>
+  </div>
+);
 
 /** Return the request that a tab shows the answer of. */
 function pathOf(tab: Tab, id: string): string {
@@ -91,8 +107,23 @@ function pathOf(tab: Tab, id: string): string {
 }
 
 function Sub({ row }: { readonly row: Row }) {
-  const parts = [row.service === null ? null : <a href={pageLink("calls", { service: row.service })}>{row.service}</a>, row.session_id === null ? null : <a href={pageLink("calls", { session_id: row.session_id })}>{row.session_id}</a>, row.user_id === null ? null : <a href={pageLink("calls", { user_id: row.user_id })}>{row.user_id}</a>];
-  return <p class="sub">{instant(parse(row.timestamp) ?? 0, zone.value)}{parts.filter((part) => part !== null).map((part) => <> · {part}</>)}</p>;
+  const parts = [
+    row.service === null ? null : <a href={pageLink("calls", { service: row.service })}>{row.service}</a>,
+    row.session_id === null ? null : (
+      <a href={pageLink("calls", { session_id: row.session_id })}>{row.session_id}</a>
+    ),
+    row.user_id === null ? null : <a href={pageLink("calls", { user_id: row.user_id })}>{row.user_id}</a>,
+  ];
+  return (
+    <p class="sub">
+      {instant(parse(row.timestamp) ?? 0, zone.value)}
+      {parts
+        .filter((part) => part !== null)
+        .map((part) => (
+          <> · {part}</>
+        ))}
+    </p>
+  );
 }
 
 function Tabs({ tab }: { readonly tab: Tab }) {
@@ -109,7 +140,18 @@ function Tabs({ tab }: { readonly tab: Tab }) {
   return (
     <div class="tabs" role="tablist" aria-label="Views of the call" onKeyDown={onKeyDown}>
       {TABS.map(([id, name]) => (
-        <button key={id} id={`tab-${id}`} type="button" role="tab" aria-selected={id === tab} aria-controls="call-pane" tabIndex={id === tab ? 0 : -1} onClick={() => change({ tab: id === "messages" ? null : id })}>{name}</button>
+        <button
+          key={id}
+          id={`tab-${id}`}
+          type="button"
+          role="tab"
+          aria-selected={id === tab}
+          aria-controls="call-pane"
+          tabIndex={id === tab ? 0 : -1}
+          onClick={() => change({ tab: id === "messages" ? null : id })}
+        >
+          {name}
+        </button>
       ))}
     </div>
   );
@@ -124,17 +166,30 @@ function Pane({ tab, row }: { readonly tab: Tab; readonly row: Row }) {
 
 function RawTab({ id }: { readonly id: string }) {
   const whole = useWholeRow(id);
-  return whole.data === null ? <Pending of={whole} what="the row" lines={12} /> : <Json value={whole.data} depth={2} name="row" />;
+  return whole.data === null ? (
+    <Pending of={whole} what="the row" lines={12} />
+  ) : (
+    <Json value={whole.data} depth={2} name="row" />
+  );
 }
 
 function MessagesTab({ row }: { readonly row: Row }) {
   const content = useMessages(row.trace_id);
-  const call = { id: row.trace_id, finishReason: row.finish_reason, outputTokens: row.output_tokens, reasoningTokens: row.reasoning_tokens };
+  const call = {
+    id: row.trace_id,
+    finishReason: row.finish_reason,
+    outputTokens: row.output_tokens,
+    reasoningTokens: row.reasoning_tokens,
+  };
   return (
     <>
       <Loading of={content} what="the messages" />
       {content.error !== null && <Pending of={content} what="the messages" />}
-      {content.data === null ? <Previews row={row} /> : <Messages key={row.trace_id} content={content.data} call={call} />}
+      {content.data === null ? (
+        <Previews row={row} />
+      ) : (
+        <Messages key={row.trace_id} content={content.data} call={call} />
+      )}
       {row.status === "error" && <CallFailure row={row} />}
     </>
   );
@@ -143,8 +198,25 @@ function MessagesTab({ row }: { readonly row: Row }) {
 /** Show what the list has of the content, until all of it has arrived. */
 function Previews({ row }: { readonly row: Row }) {
   const preview = (role: "user" | "assistant", text: string | null) =>
-    text === null ? null : <article class={`message ${role}`}><header><Icon name={role === "user" ? "user" : "model"} /><span class="role">{role === "user" ? "User" : "Assistant"}</span></header><div class="body"><div class="prose" dir="auto"><p class="plain">{text}</p></div></div></article>;
-  return <div class="messages">{preview("user", row.input_preview)}{preview("assistant", row.output_preview)}</div>;
+    text === null ? null : (
+      <article class={`message ${role}`}>
+        <header>
+          <Icon name={role === "user" ? "user" : "model"} />
+          <span class="role">{role === "user" ? "User" : "Assistant"}</span>
+        </header>
+        <div class="body">
+          <div class="prose" dir="auto">
+            <p class="plain">{text}</p>
+          </div>
+        </div>
+      </article>
+    );
+  return (
+    <div class="messages">
+      {preview("user", row.input_preview)}
+      {preview("assistant", row.output_preview)}
+    </div>
+  );
 }
 
 function CallFailure({ row }: { readonly row: Row }) {
@@ -152,7 +224,10 @@ function CallFailure({ row }: { readonly row: Row }) {
   return (
     <div class="failure">
       <Icon name="alert" />
-      <div class="grow"><strong>{type ?? "The call failed"}</strong>{row.error?.message && <p>{row.error.message}</p>}</div>
+      <div class="grow">
+        <strong>{type ?? "The call failed"}</strong>
+        {row.error?.message && <p>{row.error.message}</p>}
+      </div>
       {type !== null && <a href={pageLink("calls", { error_type: type })}>calls like it</a>}
     </div>
   );

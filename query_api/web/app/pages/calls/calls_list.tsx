@@ -1,8 +1,8 @@
 // The list of calls with everything around it.
 
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { FACETS, FILTERS, filterParameters } from "../../api/filters.ts";
 import { facetsPath, readFacets } from "../../api/facets.ts";
+import { FACETS, FILTERS, filterParameters } from "../../api/filters.ts";
 import { curl, route } from "../../api/request.ts";
 import { useResource } from "../../api/resource.ts";
 import { readTimeseries, timeseriesPath } from "../../api/timeseries.ts";
@@ -71,26 +71,64 @@ export function CallsList() {
           <h1>Calls</h1>
           <Figures sums={sums} page={first.data} request={paths.sums ?? paths.list} />
           <span class="grow" />
-          <button type="button" class="button facets-open" aria-expanded={facetsShown} aria-label="Narrow down" onClick={() => setFacetsShown(!facetsShown)}>
+          <button
+            type="button"
+            class="button facets-open"
+            aria-expanded={facetsShown}
+            aria-label="Narrow down"
+            onClick={() => setFacetsShown(!facetsShown)}
+          >
             <Icon name={facetsShown ? "close" : "filter"} />
             <span>Narrow</span>
           </button>
         </div>
         <FilterLine names={FILTERS.filter((name) => name !== "q")} facets={facets.data} />
-        <div class="band">{sums.data !== null ? <Band of={sums.data} /> : sums.error !== null && <Failure error={sums.error} again={sums.again} />}</div>
+        <div class="band">
+          {sums.data !== null ? (
+            <Band of={sums.data} />
+          ) : (
+            sums.error !== null && <Failure error={sums.error} again={sums.again} />
+          )}
+        </div>
         <div class="list-body">
           {first.error !== null && <Failure error={first.error} again={first.again} />}
-          {empty ? <Nothing /> : first.data === null ? <Pending of={{ ...first, error: null }} what="the calls" lines={12} /> : <List list={list} chosen={chosen} slowest={slowest} choose={choose} searchesBodies={paths.bodies} />}
+          {empty ? (
+            <Nothing />
+          ) : first.data === null ? (
+            <Pending of={{ ...first, error: null }} what="the calls" lines={12} />
+          ) : (
+            <List
+              list={list}
+              chosen={chosen}
+              slowest={slowest}
+              choose={choose}
+              searchesBodies={paths.bodies}
+            />
+          )}
         </div>
       </section>
-      {call !== null && <Peek id={call} row={rows[chosen] ?? null} previous={rows[chosen - 1] ?? null} next={chosen < 0 ? null : (rows[chosen + 1] ?? null)} />}
+      {call !== null && (
+        <Peek
+          id={call}
+          row={rows[chosen] ?? null}
+          previous={rows[chosen - 1] ?? null}
+          next={chosen < 0 ? null : (rows[chosen + 1] ?? null)}
+        />
+      )}
     </div>
   );
 }
 
-const useIndex = (rows: readonly Row[]): ReadonlyMap<string, number> => useMemo(() => new Map(rows.map((row, at) => [row.trace_id, at])), [rows]);
+const useIndex = (rows: readonly Row[]): ReadonlyMap<string, number> =>
+  useMemo(() => new Map(rows.map((row, at) => [row.trace_id, at])), [rows]);
 
-function useRowKeys(rows: readonly Row[], chosen: number, call: string | null, choose: (id: string) => void, path: string): void {
+function useRowKeys(
+  rows: readonly Row[],
+  chosen: number,
+  call: string | null,
+  choose: (id: string) => void,
+  path: string,
+): void {
   const step = (by: number): void => {
     const next = rows[chosen < 0 ? 0 : Math.max(0, Math.min(rows.length - 1, chosen + by))];
     if (next === undefined) return;
@@ -103,7 +141,12 @@ function useRowKeys(rows: readonly Row[], chosen: number, call: string | null, c
     previous: () => step(-1),
     open: () => (row === undefined ? step(1) : open(traceLink(row) ?? pageLink("calls", {}, row.trace_id))),
     ...(call === null ? {} : { back: () => change({ call: null, tab: null }, { add: true }) }),
-    ...(call === null ? { curl: () => void copy(curl(path), "curl command"), why: () => document.querySelector<HTMLElement>(".strip .asked")?.click() } : {}),
+    ...(call === null
+      ? {
+          curl: () => void copy(curl(path), "curl command"),
+          why: () => document.querySelector<HTMLElement>(".strip .asked")?.click(),
+        }
+      : {}),
   });
 }
 

@@ -1,9 +1,9 @@
 // Content of single calls: what was read stays for a while, and that of the next rows is read ahead.
 
 import { Cache } from "../../api/cache.ts";
-import { readMessages, type Messages } from "../../api/messages.ts";
-import { useResource, type Resource } from "../../api/resource.ts";
-import { readRow, type Row } from "../../api/traces.ts";
+import { type Messages, readMessages } from "../../api/messages.ts";
+import { type Resource, useResource } from "../../api/resource.ts";
+import { type Row, readRow } from "../../api/traces.ts";
 import { useDelayed } from "../../components/delayed.ts";
 import { address } from "../../state/address.ts";
 

@@ -1,6 +1,6 @@
 // What a call cost, bucket by bucket, and who states it.
 
-import { readCost, costPath, type Bucket } from "../../api/cost.ts";
+import { type Bucket, costPath, readCost } from "../../api/cost.ts";
 import { useResource } from "../../api/resource.ts";
 import type { Row } from "../../api/traces.ts";
 import { CostMark, isUnpriced } from "../../components/cost_mark.tsx";
@@ -17,8 +17,16 @@ export function CostTab({ row }: { readonly row: Row }) {
   return (
     <section class="cost">
       {adds_up && buckets.length > 0 ? <Buckets buckets={buckets} row={row} /> : <Tokens row={row} />}
-      <p class="note"><Icon name={row.cost_cents === null || !adds_up ? "alert" : "check"} /><span>{costSentence(cost.data, row)}</span></p>
-      {note !== null && <p class="note"><Icon name="alert" /><span>{note}</span></p>}
+      <p class="note">
+        <Icon name={row.cost_cents === null || !adds_up ? "alert" : "check"} />
+        <span>{costSentence(cost.data, row)}</span>
+      </p>
+      {note !== null && (
+        <p class="note">
+          <Icon name="alert" />
+          <span>{note}</span>
+        </p>
+      )}
     </section>
   );
 }
@@ -27,23 +35,55 @@ function Buckets({ buckets, row }: { readonly buckets: readonly Bucket[]; readon
   const most = Math.max(...buckets.map(({ cost_cents, tokens }) => cost_cents ?? tokens), 1e-12);
   return (
     <table>
-      <thead><tr><th scope="col">Bucket</th><th scope="col" class="num">Tokens</th><th scope="col" class="num">$ / M</th><th scope="col" class="num">Cost</th></tr></thead>
+      <thead>
+        <tr>
+          <th scope="col">Bucket</th>
+          <th scope="col" class="num">
+            Tokens
+          </th>
+          <th scope="col" class="num">
+            $ / M
+          </th>
+          <th scope="col" class="num">
+            Cost
+          </th>
+        </tr>
+      </thead>
       <tbody>
         {buckets.map(({ name, tokens, usd_per_million, cost_cents }) => (
           <tr key={name}>
-            <th scope="row">{name}<span class="share" style={{ inlineSize: `${(100 * (cost_cents ?? tokens)) / most}%` }} /></th>
+            <th scope="row">
+              {name}
+              <span class="share" style={{ inlineSize: `${(100 * (cost_cents ?? tokens)) / most}%` }} />
+            </th>
             <td class="num">{count(tokens)}</td>
             <td class="num">{price(usd_per_million)}</td>
             <td class="num">{moneyExact(cost_cents)}</td>
           </tr>
         ))}
       </tbody>
-      <tfoot><tr><th scope="row">Sum</th><td class="num">{count(buckets.reduce((sum, { tokens }) => sum + tokens, 0))}</td><td /><td class="num">{moneyExact(row.cost_cents)}<CostMark source={row.cost_source} /></td></tr></tfoot>
+      <tfoot>
+        <tr>
+          <th scope="row">Sum</th>
+          <td class="num">{count(buckets.reduce((sum, { tokens }) => sum + tokens, 0))}</td>
+          <td />
+          <td class="num">
+            {moneyExact(row.cost_cents)}
+            <CostMark source={row.cost_source} />
+          </td>
+        </tr>
+      </tfoot>
     </table>
   );
 }
 
-const TOKENS = [["Input", "input_tokens"], ["of it from cache", "cache_read_tokens"], ["of it written to cache", "cache_write_tokens"], ["Output", "output_tokens"], ["of it reasoning", "reasoning_tokens"]] as const;
+const TOKENS = [
+  ["Input", "input_tokens"],
+  ["of it from cache", "cache_read_tokens"],
+  ["of it written to cache", "cache_write_tokens"],
+  ["Output", "output_tokens"],
+  ["of it reasoning", "reasoning_tokens"],
+] as const;
 
 /** Show the known tokens of a call whose cost is not made of buckets. */
 function Tokens({ row }: { readonly row: Row }) {
@@ -51,9 +91,29 @@ function Tokens({ row }: { readonly row: Row }) {
   if (known.length === 0 && row.cost_cents === null) return null;
   return (
     <table>
-      <thead><tr><th scope="col">Tokens</th><th scope="col" class="num" /></tr></thead>
-      <tbody>{known.map(([name, field]) => <tr key={field}><th scope="row">{name}</th><td class="num">{count(row[field])}</td></tr>)}</tbody>
-      <tfoot><tr><th scope="row">Cost</th><td class="num">{isUnpriced(row) ? "unpriced" : moneyExact(row.cost_cents)}<CostMark source={row.cost_source} /></td></tr></tfoot>
+      <thead>
+        <tr>
+          <th scope="col">Tokens</th>
+          <th scope="col" class="num" />
+        </tr>
+      </thead>
+      <tbody>
+        {known.map(([name, field]) => (
+          <tr key={field}>
+            <th scope="row">{name}</th>
+            <td class="num">{count(row[field])}</td>
+          </tr>
+        ))}
+      </tbody>
+      <tfoot>
+        <tr>
+          <th scope="row">Cost</th>
+          <td class="num">
+            {isUnpriced(row) ? "unpriced" : moneyExact(row.cost_cents)}
+            <CostMark source={row.cost_source} />
+          </td>
+        </tr>
+      </tfoot>
     </table>
   );
 }

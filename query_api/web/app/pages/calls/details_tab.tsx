@@ -9,7 +9,8 @@ import { pageLink } from "../../state/address.ts";
 import { zone } from "../../state/preferences.ts";
 
 export function DetailsTab({ row }: { readonly row: Row }) {
-  const like = (name: string, value: string | null): ComponentChildren => (value === null ? UNKNOWN : <a href={pageLink("calls", { [name]: value })}>{value}</a>);
+  const like = (name: string, value: string | null): ComponentChildren =>
+    value === null ? UNKNOWN : <a href={pageLink("calls", { [name]: value })}>{value}</a>;
   const text = (value: string | null): ComponentChildren => value ?? UNKNOWN;
   const fields: readonly (readonly [string, ComponentChildren])[] = [
     ["Started", instant(parse(row.timestamp) ?? 0, zone.value)],
@@ -33,21 +34,53 @@ export function DetailsTab({ row }: { readonly row: Row }) {
     ["Service tier", text(row.service_tier)],
     ["Session", like("session_id", row.session_id)],
     ["User", like("user_id", row.user_id)],
-    ["Tags", row.tags.length === 0 ? UNKNOWN : row.tags.map((tag) => <a key={tag} class="chip" href={pageLink("calls", { tag })}>{tag}</a>)],
+    [
+      "Tags",
+      row.tags.length === 0
+        ? UNKNOWN
+        : row.tags.map((tag) => (
+            <a key={tag} class="chip" href={pageLink("calls", { tag })}>
+              {tag}
+            </a>
+          )),
+    ],
     ["Service", like("service", row.service)],
     ["Environment", like("environment", row.environment)],
     ["Release", like("release", row.release)],
     ["Dialect", text(row.dialect)],
-    ["Counted", row.counted ? "yes: this row counts for its call" : "no: another row counts for this call, or the span is no call"],
-    ["Trace", row.otel_trace_id === null ? UNKNOWN : <a href={pageLink("calls", { otel_trace_id: row.otel_trace_id, operation: "all" })}>{row.otel_trace_id}</a>],
+    [
+      "Counted",
+      row.counted
+        ? "yes: this row counts for its call"
+        : "no: another row counts for this call, or the span is no call",
+    ],
+    [
+      "Trace",
+      row.otel_trace_id === null ? (
+        UNKNOWN
+      ) : (
+        <a href={pageLink("calls", { otel_trace_id: row.otel_trace_id, operation: "all" })}>
+          {row.otel_trace_id}
+        </a>
+      ),
+    ],
     ["Span", text(row.otel_span_id)],
     ["Parent span", text(row.parent_span_id)],
     ["Row", row.trace_id],
   ];
   return (
     <>
-      <dl class="details">{fields.map(([name, value]) => <Field key={name} name={name} value={value} />)}</dl>
-      {row.metadata !== null && Object.keys(row.metadata).length > 0 && <><h3>Other attributes</h3><Json value={row.metadata} depth={2} name="attributes" /></>}
+      <dl class="details">
+        {fields.map(([name, value]) => (
+          <Field key={name} name={name} value={value} />
+        ))}
+      </dl>
+      {row.metadata !== null && Object.keys(row.metadata).length > 0 && (
+        <>
+          <h3>Other attributes</h3>
+          <Json value={row.metadata} depth={2} name="attributes" />
+        </>
+      )}
     </>
   );
 }

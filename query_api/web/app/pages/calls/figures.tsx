@@ -18,15 +18,45 @@ interface Props {
 export function Figures({ sums, page, request }: Props) {
   const total = sums.data?.total ?? null;
   if (total === null)
-    return <div class="strip"><div class="figure"><b>{page === null ? "" : `${page.totalIsBound ? "≥ " : ""}${count(page.total)}`}</b><span>{page === null ? "" : "calls"}</span></div></div>;
+    return (
+      <div class="strip">
+        <div class="figure">
+          <b>{page === null ? "" : `${page.totalIsBound ? "≥ " : ""}${count(page.total)}`}</b>
+          <span>{page === null ? "" : "calls"}</span>
+        </div>
+      </div>
+    );
   const bound = sums.data?.complete === false ? "≥ " : "";
   return (
     <div class="strip">
-      <Figure name="calls" text={bound + count(total.calls)} total={total} request={request} ask={callsReason} />
-      <Figure name="cost" text={bound + money(total.cost_cents)} total={total} request={request} ask={costReason} />
-      <Figure name="errors" text={percent(ratio(total.errors, total.calls))} total={total} request={request} ask={errorsReason} />
+      <Figure
+        name="calls"
+        text={bound + count(total.calls)}
+        total={total}
+        request={request}
+        ask={callsReason}
+      />
+      <Figure
+        name="cost"
+        text={bound + money(total.cost_cents)}
+        total={total}
+        request={request}
+        ask={costReason}
+      />
+      <Figure
+        name="errors"
+        text={percent(ratio(total.errors, total.calls))}
+        total={total}
+        request={request}
+        ask={errorsReason}
+      />
       <Figure name="p95" text={duration(total.p95_ms)} total={total} request={request} ask={latencyReason} />
-      {total.unpriced > 0 && <a class="figure warn" href={changedLink({ cost: "unpriced", call: null })}><b>{count(total.unpriced)}</b><span>unpriced</span></a>}
+      {total.unpriced > 0 && (
+        <a class="figure warn" href={changedLink({ cost: "unpriced", call: null })}>
+          <b>{count(total.unpriced)}</b>
+          <span>unpriced</span>
+        </a>
+      )}
     </div>
   );
 }
@@ -41,7 +71,9 @@ interface FigureProps {
 
 const Figure = ({ name, text, total, request, ask }: FigureProps) => (
   <div class="figure">
-    <Asked name={name} ask={() => ask(total, request)}>{text}</Asked>
+    <Asked name={name} ask={() => ask(total, request)}>
+      {text}
+    </Asked>
     <span>{name}</span>
   </div>
 );

@@ -2,12 +2,12 @@
 
 import type { ApiError } from "../../api/request.ts";
 import type { Sort } from "../../api/traces.ts";
+import { modelOf } from "../../api/traces.ts";
 import { Icon } from "../../components/icon.tsx";
 import { Failure } from "../../components/states.tsx";
 import { Rows } from "../../components/virtual.tsx";
-import { modelOf } from "../../api/traces.ts";
 import { count } from "../../format/numbers.ts";
-import { date, parse, minute } from "../../format/times.ts";
+import { date, minute, parse } from "../../format/times.ts";
 import { address, changedLink } from "../../state/address.ts";
 import { zone } from "../../state/preferences.ts";
 import { now } from "../../state/range.ts";
@@ -43,12 +43,29 @@ export function List({ list, chosen, slowest, choose, searchesBodies }: Props) {
     };
   };
   return (
-    <Rows id="call" label="Calls" count={rows.length} total={list.hasMore ? -1 : rows.length} chosen={chosen} busy={first.loading} head={<Head />} foot={<Foot list={list} searchesBodies={searchesBodies} />} row={row}
-      {...(searchesBodies ? {} : { onEnd: list.more })} />
+    <Rows
+      id="call"
+      label="Calls"
+      count={rows.length}
+      total={list.hasMore ? -1 : rows.length}
+      chosen={chosen}
+      busy={first.loading}
+      head={<Head />}
+      foot={<Foot list={list} searchesBodies={searchesBodies} />}
+      row={row}
+      {...(searchesBodies ? {} : { onEnd: list.more })}
+    />
   );
 }
 
-const COLUMNS: readonly (readonly [string, Sort | null])[] = [["Time", "time"], ["Call", null], ["Session, user", null], ["Tokens in → out", "tokens"], ["Latency", "latency"], ["Cost", "cost"]];
+const COLUMNS: readonly (readonly [string, Sort | null])[] = [
+  ["Time", "time"],
+  ["Call", null],
+  ["Session, user", null],
+  ["Tokens in → out", "tokens"],
+  ["Latency", "latency"],
+  ["Cost", "cost"],
+];
 
 function Head() {
   const { query } = address.value;
@@ -59,9 +76,23 @@ function Head() {
       {COLUMNS.map(([name, by], at) => {
         const sorted = by === sort;
         return (
-          <span key={name} role="columnheader" class={at > 2 ? "num" : undefined} aria-sort={sorted ? (ascending ? "ascending" : "descending") : undefined}>
-            {by === null ? name : (
-              <a href={changedLink({ sort: by === "time" ? null : by, order: sorted && !ascending ? "asc" : null, call: null })} title={`Sort by ${name.toLowerCase()}`}>
+          <span
+            key={name}
+            role="columnheader"
+            class={at > 2 ? "num" : undefined}
+            aria-sort={sorted ? (ascending ? "ascending" : "descending") : undefined}
+          >
+            {by === null ? (
+              name
+            ) : (
+              <a
+                href={changedLink({
+                  sort: by === "time" ? null : by,
+                  order: sorted && !ascending ? "asc" : null,
+                  call: null,
+                })}
+                title={`Sort by ${name.toLowerCase()}`}
+              >
                 {name}
                 {sorted && (by !== "time" || ascending) && <Icon name={ascending ? "up" : "down"} />}
               </a>
@@ -80,8 +111,13 @@ function Foot({ list, searchesBodies }: { readonly list: RowList; readonly searc
   if (searchesBodies && list.hasMore)
     return (
       <div class="rows-foot">
-        <span>The search stopped after two seconds or 256 MiB of content{last === undefined ? "" : `, at ${minute(parse(last.timestamp) ?? 0, zone.value)}`}.</span>
-        <button type="button" class="button" onClick={list.more}>Search on</button>
+        <span>
+          The search stopped after two seconds or 256 MiB of content
+          {last === undefined ? "" : `, at ${minute(parse(last.timestamp) ?? 0, zone.value)}`}.
+        </span>
+        <button type="button" class="button" onClick={list.more}>
+          Search on
+        </button>
       </div>
     );
   return list.hasMore ? null : <p class="rows-foot">End of the list: {count(list.rows.length)} shown.</p>;

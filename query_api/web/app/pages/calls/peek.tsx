@@ -1,7 +1,7 @@
 // The chosen call beside the list.
 
 import { curl } from "../../api/request.ts";
-import { rowPath, type Row } from "../../api/traces.ts";
+import { type Row, rowPath } from "../../api/traces.ts";
 import { Icon, type IconName } from "../../components/icon.tsx";
 import { Empty, Pending } from "../../components/states.tsx";
 import { changedLink, fullLink, pageLink } from "../../state/address.ts";
@@ -21,7 +21,11 @@ interface Props {
 export function Peek({ id, row, previous, next }: Props) {
   return (
     <section class="peek" aria-label="Chosen call">
-      {row === null ? <Unlisted id={id} /> : <CallView row={row} buttons={<Buttons row={row} previous={previous} next={next} />} />}
+      {row === null ? (
+        <Unlisted id={id} />
+      ) : (
+        <CallView row={row} buttons={<Buttons row={row} previous={previous} next={next} />} />
+      )}
     </section>
   );
 }
@@ -30,33 +34,95 @@ export function Peek({ id, row, previous, next }: Props) {
 function Unlisted({ id }: { readonly id: string }) {
   const whole = useWholeRow(id);
   const close = changedLink({ call: null, tab: null });
-  if (whole.data !== null) return <CallView row={whole.data} buttons={<Buttons row={whole.data} previous={null} next={null} />} />;
+  if (whole.data !== null)
+    return <CallView row={whole.data} buttons={<Buttons row={whole.data} previous={null} next={null} />} />;
   if (whole.error?.kind === "not-found")
     return (
       <Empty title="There is no such call in this project">
         <p>It may be of another project, or retention or an erasure deleted it.</p>
-        <a class="button" href={close}>Close</a>
+        <a class="button" href={close}>
+          Close
+        </a>
       </Empty>
     );
   return <Pending of={whole} what="the call" lines={6} />;
 }
 
-function Buttons({ row, previous, next }: { readonly row: Row; readonly previous: Row | null; readonly next: Row | null }) {
+function Buttons({
+  row,
+  previous,
+  next,
+}: {
+  readonly row: Row;
+  readonly previous: Row | null;
+  readonly next: Row | null;
+}) {
   const trace = traceLink(row);
   return (
     <>
       <Step icon="up" name="Previous call (k)" to={previous} />
       <Step icon="down" name="Next call (j)" to={next} />
-      {trace !== null && <a class="icon-button" href={trace} title="Open the trace (Enter)" aria-label="Open the trace"><Icon name="tree" /></a>}
-      <a class="icon-button" href={pageLink("calls", {}, row.trace_id)} title={trace === null ? "Open the call (Enter)" : "Open the call"} aria-label="Open the call"><Icon name="open" /></a>
-      <button type="button" class="icon-button" title="Copy link (c)" aria-label="Copy link" onClick={() => void copy(fullLink(), "Link")}><Icon name="link" /></button>
-      <button type="button" class="icon-button" title="Copy as curl (C)" aria-label="Copy as curl" onClick={() => void copy(curl(rowPath(row.trace_id)), "curl command")}><Icon name="copy" /></button>
-      <a class="icon-button" href={changedLink({ call: null, tab: null })} title="Close (Esc)" aria-label="Close"><Icon name="close" /></a>
+      {trace !== null && (
+        <a class="icon-button" href={trace} title="Open the trace (Enter)" aria-label="Open the trace">
+          <Icon name="tree" />
+        </a>
+      )}
+      <a
+        class="icon-button"
+        href={pageLink("calls", {}, row.trace_id)}
+        title={trace === null ? "Open the call (Enter)" : "Open the call"}
+        aria-label="Open the call"
+      >
+        <Icon name="open" />
+      </a>
+      <button
+        type="button"
+        class="icon-button"
+        title="Copy link (c)"
+        aria-label="Copy link"
+        onClick={() => void copy(fullLink(), "Link")}
+      >
+        <Icon name="link" />
+      </button>
+      <button
+        type="button"
+        class="icon-button"
+        title="Copy as curl (C)"
+        aria-label="Copy as curl"
+        onClick={() => void copy(curl(rowPath(row.trace_id)), "curl command")}
+      >
+        <Icon name="copy" />
+      </button>
+      <a
+        class="icon-button"
+        href={changedLink({ call: null, tab: null })}
+        title="Close (Esc)"
+        aria-label="Close"
+      >
+        <Icon name="close" />
+      </a>
     </>
   );
 }
 
-function Step({ icon, name, to }: { readonly icon: IconName; readonly name: string; readonly to: Row | null }) {
-  if (to === null) return <span class="icon-button" aria-disabled="true" role="link" aria-label={name}><Icon name={icon} /></span>;
-  return <a class="icon-button" href={changedLink({ call: to.trace_id })} title={name} aria-label={name}><Icon name={icon} /></a>;
+function Step({
+  icon,
+  name,
+  to,
+}: {
+  readonly icon: IconName;
+  readonly name: string;
+  readonly to: Row | null;
+}) {
+  if (to === null)
+    return (
+      <span class="icon-button" aria-disabled="true" role="link" aria-label={name}>
+        <Icon name={icon} />
+      </span>
+    );
+  return (
+    <a class="icon-button" href={changedLink({ call: to.trace_id })} title={name} aria-label={name}>
+      <Icon name={icon} />
+    </a>
+  );
 }

@@ -1,6 +1,6 @@
 // What the figures of the list and of a call are made of.
 
-import { costPath, readCost, type Cost } from "../../api/cost.ts";
+import { type Cost, costPath, readCost } from "../../api/cost.ts";
 import type { Totals } from "../../api/timeseries.ts";
 import { modelOf, type Row } from "../../api/traces.ts";
 import { isUnpriced } from "../../components/cost_mark.tsx";
@@ -10,9 +10,14 @@ import { count, counted, duration, money, moneyExact, percent, price, ratio } fr
 /** Explain the number of calls in a list. */
 export const callsReason = (total: Totals, request: string): Reason => ({
   title: `Why ${counted(total.calls, "call")}?`,
-  lines: [["Succeeded", "", count(total.calls - total.errors)], ["Failed", "", count(total.errors)]],
+  lines: [
+    ["Succeeded", "", count(total.calls - total.errors)],
+    ["Failed", "", count(total.errors)],
+  ],
   sum: ["Calls", "", count(total.calls)],
-  notes: ["Each call counts once, also if several instrumentations recorded it. Spans of agents and tools are no calls."],
+  notes: [
+    "Each call counts once, also if several instrumentations recorded it. Spans of agents and tools are no calls.",
+  ],
   request,
 });
 
@@ -26,14 +31,19 @@ export const costReason = (total: Totals, request: string): Reason => ({
     ["Usage unknown", counted(total.unknown_usage, "call"), money(null)],
   ],
   sum: ["Sum", "of what is known", moneyExact(total.cost_cents)],
-  notes: ["Calls without a known cost are left out of the sum and counted here: their cost is unknown, not zero."],
+  notes: [
+    "Calls without a known cost are left out of the sum and counted here: their cost is unknown, not zero.",
+  ],
   request,
 });
 
 /** Explain the share of failed calls. */
 export const errorsReason = (total: Totals, request: string): Reason => ({
   title: `Why ${percent(ratio(total.errors, total.calls))} errors?`,
-  lines: [["Failed", "", count(total.errors)], ["All calls", "", count(total.calls)]],
+  lines: [
+    ["Failed", "", count(total.errors)],
+    ["All calls", "", count(total.calls)],
+  ],
   sum: ["Share", `${count(total.errors)} / ${count(total.calls)}`, percent(ratio(total.errors, total.calls))],
   notes: ["A call failed if its span ended with an error. A refusal of the model is no error."],
   request,
@@ -42,7 +52,11 @@ export const errorsReason = (total: Totals, request: string): Reason => ({
 /** Explain the percentile of latency. */
 export const latencyReason = (total: Totals, request: string): Reason => ({
   title: `Why ${duration(total.p95_ms)}?`,
-  lines: [["Half of the calls end within", "p50", duration(total.p50_ms)], ["95 % end within", "p95", duration(total.p95_ms)], ["99 % end within", "p99", duration(total.p99_ms)]],
+  lines: [
+    ["Half of the calls end within", "p50", duration(total.p50_ms)],
+    ["95 % end within", "p95", duration(total.p95_ms)],
+    ["99 % end within", "p99", duration(total.p99_ms)],
+  ],
   notes: ["From a histogram with eight steps an octave: at most 4.4 % off."],
   request,
 });
@@ -55,7 +69,13 @@ export async function callCostReason(row: Row): Promise<Reason> {
   if (!cost.adds_up || cost.buckets.length === 0) return { title, notes, request: costPath(row.trace_id) };
   return {
     title,
-    lines: cost.buckets.map(({ name, tokens, usd_per_million, cost_cents }) => [name, usd_per_million === null ? counted(tokens, "token") : `${count(tokens)} × ${price(usd_per_million)} / M`, moneyExact(cost_cents)]),
+    lines: cost.buckets.map(({ name, tokens, usd_per_million, cost_cents }) => [
+      name,
+      usd_per_million === null
+        ? counted(tokens, "token")
+        : `${count(tokens)} × ${price(usd_per_million)} / M`,
+      moneyExact(cost_cents),
+    ]),
     sum: ["Cost", cost.source ?? "", moneyExact(cost.cost_cents)],
     notes,
     request: costPath(row.trace_id),
@@ -65,8 +85,11 @@ export async function callCostReason(row: Row): Promise<Reason> {
 /** Return who stated the cost of a call, or why it has none. */
 export function costSentence(cost: Pick<Cost, "source" | "price_version">, row: Row): string {
   if (cost.source === "reported") return "The sender stated this cost. Pulse computes nothing over it.";
-  if (cost.source === "computed") return `Computed from the call's token counts with the prices ${cost.price_version ?? "of Pulse"}. The sender states no cost.`;
-  if (isUnpriced(row)) return `No price is known for ${modelOf(row)}. The call counts as unpriced: its cost is unknown, not zero.`;
-  if (row.status === "error") return "The call failed and no usage was reported, so nothing is known of its cost.";
+  if (cost.source === "computed")
+    return `Computed from the call's token counts with the prices ${cost.price_version ?? "of Pulse"}. The sender states no cost.`;
+  if (isUnpriced(row))
+    return `No price is known for ${modelOf(row)}. The call counts as unpriced: its cost is unknown, not zero.`;
+  if (row.status === "error")
+    return "The call failed and no usage was reported, so nothing is known of its cost.";
   return "The sender reported no token counts, so nothing is known of its cost.";
 }

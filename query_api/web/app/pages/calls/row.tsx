@@ -27,22 +27,40 @@ export function cells({ row, link, zone, today, slowest }: Props): ComponentChil
     <>
       <span class="when" role="gridcell">
         <span class={`dot ${failed ? "bad" : "none"}`} />
-        <time title={instant(at, zone)} class="titled">{day === today ? null : <><span class="quiet">{day.slice(5)}</span><br /></>}{time(at, zone)}</time>
+        <time title={instant(at, zone)} class="titled">
+          {day === today ? null : (
+            <>
+              <span class="quiet">{day.slice(5)}</span>
+              <br />
+            </>
+          )}
+          {time(at, zone)}
+        </time>
       </span>
       <span class="what" role="gridcell">
         <a class="row-link" href={link} tabIndex={-1} aria-label={`${modelOf(row)}, ${time(at, zone)}`} />
-        <span class="model"><KindIcon operation={row.operation} /><b>{modelOf(row)}</b></span>
+        <span class="model">
+          <KindIcon operation={row.operation} />
+          <b>{modelOf(row)}</b>
+        </span>
         <span class="say">
           {error !== null && <span class="bad-text">{error}</span>}
           <span class="ask">{row.input_preview ?? row.name ?? ""}</span>
           {error === null && row.output_preview !== null && <span class="answer">{row.output_preview}</span>}
         </span>
       </span>
-      <span class="who" role="gridcell"><span>{row.session_id ?? ""}</span><span class="quiet">{row.user_id ?? ""}</span></span>
+      <span class="who" role="gridcell">
+        <span>{row.session_id ?? ""}</span>
+        <span class="quiet">{row.user_id ?? ""}</span>
+      </span>
       <Tokens row={row} />
       <Latency row={row} slowest={slowest} />
       <span class="money num" role="gridcell">
-        {isUnpriced(row) ? <span class="warn-text">unpriced</span> : <span>{moneyColumn(row.cost_cents)}</span>}
+        {isUnpriced(row) ? (
+          <span class="warn-text">unpriced</span>
+        ) : (
+          <span>{moneyColumn(row.cost_cents)}</span>
+        )}
         <CostMark source={row.cost_source} />
       </span>
     </>
@@ -55,7 +73,16 @@ function Tokens({ row }: { readonly row: Row }) {
   return (
     <span class="tokens num" role="gridcell">
       <span>{known ? `${count(row.input_tokens)} → ${count(row.output_tokens)}` : UNKNOWN}</span>
-      {known && <span class="cached titled" title={share === null ? "cached share unknown" : `${percent(share)} of the input came from the cache`}><i style={{ inlineSize: `${100 * (share ?? 0)}%` }} /></span>}
+      {known && (
+        <span
+          class="cached titled"
+          title={
+            share === null ? "cached share unknown" : `${percent(share)} of the input came from the cache`
+          }
+        >
+          <i style={{ inlineSize: `${100 * (share ?? 0)}%` }} />
+        </span>
+      )}
     </span>
   );
 }
@@ -68,7 +95,13 @@ function Latency({ row, slowest }: { readonly row: Row; readonly slowest: number
       {row.latency_ms !== null && (
         <span class="line">
           <i style={{ inlineSize: wide(row.latency_ms) }} />
-          {row.time_to_first_token_ms !== null && <u class="titled" style={{ left: `${Math.min(98, (100 * row.time_to_first_token_ms) / slowest)}%` }} title={`first token after ${duration(row.time_to_first_token_ms)}`} />}
+          {row.time_to_first_token_ms !== null && (
+            <u
+              class="titled"
+              style={{ left: `${Math.min(98, (100 * row.time_to_first_token_ms) / slowest)}%` }}
+              title={`first token after ${duration(row.time_to_first_token_ms)}`}
+            />
+          )}
         </span>
       )}
     </span>
