@@ -101,11 +101,15 @@ class Pages:
         self,
         path: str | None = None,
         *,
+        key: str | None = None,
         size: tuple[int, int] = (1440, 900),
         color_scheme: ColorScheme = "light",
         **options: Any,
     ) -> Page:
-        """Return a page of a new context, at the path if it is given. `options` are those of the context."""
+        """Return a page of a new context, at the path if it is given.
+
+        With a key the context has a session of it. `options` are those of the context.
+        """
         context = self._browser.new_context(
             base_url=self.url,
             viewport={"width": size[0], "height": size[1]},
@@ -116,6 +120,8 @@ class Pages:
         )
         self._contexts.append(context)
         self.faults.watch(context)
+        if key is not None:
+            sign_in(context, self.url, key)
         page = context.new_page()
         if path is not None:
             page.goto(path)
@@ -125,6 +131,13 @@ class Pages:
         """Close all contexts."""
         for context in self._contexts:
             context.close()
+
+
+def sign_in(context: BrowserContext, url: str, key: str) -> None:
+    """Give a context the session of an API key. `url` is that of the pages, without a slash at its end."""
+    origin = "/".join(url.split("/")[:3])
+    answer = context.request.post(f"{url}/sign-in", data={"key": key}, headers={"Origin": origin})
+    assert answer.status == 204, answer.text()
 
 
 @cache
