@@ -23,10 +23,13 @@ class Listening:
     query: bool
 
 
-def banner(settings: Settings, listening: Listening, key: str | None, project: str | None) -> str:
+def banner(
+    settings: Settings, listening: Listening, key: str | None, project: str | None, link: str | None = None
+) -> str:
     """Return the text of a server that is ready.
 
-    `key` is a valid API key to print, `project` the name of a project of the store; either may be None.
+    `key` is a valid API key to print, `project` the name of a project of the store, `link` a sign-in link;
+    each may be None.
     """
     base = url(settings.host, listening.main)
     what = " and ".join(
@@ -38,6 +41,8 @@ def banner(settings: Settings, listening: Listening, key: str | None, project: s
     if listening.otlp_grpc is not None:
         rows.append(("OTLP/gRPC", url(settings.host, listening.otlp_grpc)))
     rows.append(("Data", store_location(settings.database_url)))
+    if link is not None:
+        rows.append(("Pages, for 10 minutes", link))
     lines = [f"Pulse {__version__} is ready", *(f"  {name:<22}{value}" for name, value in rows)]
     if listening.ingest:
         lines += [

@@ -20,6 +20,7 @@ from pulse_storage.errors import StorageError
 #: Commands with their line in `pulse --help`; each is the module of that name in `pulse_server.commands`.
 COMMANDS = {
     "serve": "run the collector and the query API",
+    "open": "open the pages of a running server, signed in",
     "demo": "record and show real client calls, without accounts or network",
     "projects": "create, list, rename and delete projects",
     "keys": "create, list and revoke keys",

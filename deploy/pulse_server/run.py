@@ -19,7 +19,7 @@ import uvloop
 from pulse_collector.receivers.otlp_grpc import GrpcServer, serve_otlp_grpc
 from pulse_server.app import Apps, Role, build_apps
 from pulse_server.arguments import CommandFailed
-from pulse_server.banner import Listening, banner
+from pulse_server.banner import Listening, banner, url
 from pulse_server.first_project import ensure_first_project
 from pulse_server.http_server import HttpServer, raise_file_limit
 from pulse_server.listen import check_free, listen, port_of
@@ -28,7 +28,9 @@ from pulse_server.maintenance import run_maintenance
 from pulse_server.settings import SettingError, Settings
 from pulse_server.store import opened_store, prepare_data_dir
 from pulse_storage import ReadPriority
+from pulse_storage.control_store import WebSessions
 from pulse_storage.errors import StorageError
+from pulse_web.sign_in_link import sign_in_link
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -99,7 +101,8 @@ async def _serve(
                 ingest=only != "query",
                 query=only != "collector",
             )
-            sys.stdout.write(banner(settings, listening, _shown(key, settings), project))
+            link = await _link(storage, settings, listening)
+            sys.stdout.write(banner(settings, listening, _shown(key, settings), project, link))
             sys.stdout.flush()
             await _until(stopping, serving)
         finally:
@@ -178,6 +181,18 @@ async def _flush_used(apps: Apps) -> None:
             await apps.flush_used()
         except StorageError as error:
             _log.warning("cannot store when keys and web sessions were last used: %s", error)
+
+
+async def _link(storage: WebSessions, settings: Settings, listening: Listening) -> str | None:
+    """Return a sign-in link to print; None without pages, or if the output is no terminal but may be kept."""
+    if not listening.query or not sys.stdout.isatty():
+        return None
+    try:
+        link, _ = await sign_in_link(storage, settings.public_url or url(settings.host, listening.main))
+    except StorageError as error:
+        _log.warning("cannot create a sign-in link: %s; `pulse open` prints one", error)
+        return None
+    return link
 
 
 def _shown(key: str | None, settings: Settings) -> str | None:

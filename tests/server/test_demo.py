@@ -131,6 +131,7 @@ def test_demo_with_keep_serves_until_ctrl_c_and_prints_tables() -> None:
             assert all(title in text for title in ("Calls", "Sessions", "Analytics by model"))
             curl = re.search(r"curl -H 'Authorization: Bearer (\S+)' '(\S+)'", text)
             assert curl is not None
+            assert re.search(r"http://127\.0\.0\.1:\d+/#in=[\w-]{22}$", text, re.MULTILINE)
             key, address = curl.groups()
             request = urllib.request.Request(address, headers={"Authorization": f"Bearer {key}"})
             with urllib.request.urlopen(request, timeout=10) as answer:

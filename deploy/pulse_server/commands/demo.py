@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import datetime as dt
 import importlib.util
 import json
@@ -18,6 +19,8 @@ from pulse_server.demo.provider import Ledger
 from pulse_server.demo.readback import Recorded, read_back
 from pulse_server.demo.show import show
 from pulse_server.demo.stage import RunningServer, run_program, running_provider, running_server
+from pulse_storage import open_storage
+from pulse_web.sign_in_link import sign_in_link
 
 #: Width of the tables if the output is not a terminal, such as a CI log.
 _WIDTH_IN_FILES = 132
@@ -65,10 +68,11 @@ def run(arguments: argparse.Namespace) -> int:
         _check_totals(recorded, ledger)
         _print(console, recorded, ledger, as_json=arguments.json)
         if arguments.keep:
-            _keep(server, as_json=arguments.json)
+            _keep(server, _link(Path(data_dir), server), as_json=arguments.json)
         else:
             console.print(
-                f"All data was read from {server.url}; `pulse demo --keep` keeps that server running."
+                f"All data was read from {server.url}; `pulse demo --keep` keeps that server running and"
+                " prints a link to its pages."
             )
     return 0
 
@@ -135,14 +139,28 @@ def _print(console: Console, recorded: Recorded, ledger: Ledger, *, as_json: boo
     )
 
 
-def _keep(server: RunningServer, *, as_json: bool) -> None:
-    """Print the server's URL and key, then wait for Ctrl-C."""
+def _link(data_dir: Path, server: RunningServer) -> str:
+    """Return a sign-in link of the server on the store in `data_dir`."""
+
+    async def create() -> str:
+        storage = open_storage(f"sqlite:///{data_dir / 'pulse.db'}")
+        try:
+            return (await sign_in_link(storage, server.url))[0]
+        finally:
+            await storage.close()
+
+    return asyncio.run(create())
+
+
+def _keep(server: RunningServer, link: str, *, as_json: bool) -> None:
+    """Print the server's sign-in link, URL and key, then wait for Ctrl-C."""
     try:
         if as_json:
-            print(json.dumps({"url": server.url, "apiKey": server.key}), flush=True)
+            print(json.dumps({"url": server.url, "apiKey": server.key, "signIn": link}), flush=True)
         else:
             print(
-                f"\nThe server keeps running at {server.url}, for example:\n"
+                f"\nThe pages, for one browser within ten minutes:\n  {link}\n"
+                f"The server keeps running at {server.url}, for example:\n"
                 f"  curl -H 'Authorization: Bearer {server.key}' '{server.url}/v1/traces?limit=3'\n"
                 "Press Ctrl-C to stop it.",
                 flush=True,
