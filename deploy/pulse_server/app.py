@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from pulse_collector.admission import ByteBudget
+from pulse_collector.explain.cost import CostReader
 from pulse_collector.explain.explainer import Explainer
 from pulse_collector.ingest import Collector
 from pulse_collector.pricing.price_book import PriceBook
@@ -22,6 +23,7 @@ from pulse_query_api.app import create_app, read_routes, with_middleware
 from pulse_query_api.auth import ReadAccess
 from pulse_query_api.concurrency import ProjectConcurrency
 from pulse_query_api.routes.health import health_routes
+from pulse_server.cost_routes import cost_routes
 from pulse_server.prices_file import file_prices
 from pulse_server.settings import Settings
 from pulse_storage import ReadPriority
@@ -82,8 +84,9 @@ def build_apps(
     # In both roles: it does not read or write rows, only prices.
     explainer = Explainer(keys, prices, inflight, max_body_bytes=max_body_bytes)
     explain = explain_routes(explainer)
+    costs = CostReader(prices)
     if only == "query":
-        main, ring = _query_app(settings, storage, keys, explainer, registry, explain)
+        main, ring = _query_app(settings, storage, keys, explainer, costs, registry, explain)
         return Apps(keys, main, None, None, explainer, ring)
     collector = Collector(
         storage,
@@ -101,7 +104,7 @@ def build_apps(
     otlp = with_middleware([*otlp_routes(collector), *health])
     if only == "collector":
         return Apps(keys, with_middleware([*ingest, *health]), collector, otlp, explainer, None)
-    main, ring = _query_app(settings, storage, keys, explainer, registry, ingest)
+    main, ring = _query_app(settings, storage, keys, explainer, costs, registry, ingest)
     return Apps(keys, main, collector, otlp, explainer, ring)
 
 
@@ -110,6 +113,7 @@ def _query_app(
     storage: Store,
     keys: KeyRing,
     explainer: Explainer,
+    costs: CostReader,
     registry: CollectorRegistry,
     routes: Sequence[BaseRoute],
 ) -> tuple[Starlette, SessionRing]:
@@ -120,13 +124,18 @@ def _query_app(
     concurrency = ProjectConcurrency()
     site = Site(settings.public_url, settings.host)
     web = web_sessions(storage, keys, site, concurrency, admin_key=settings.admin_key)
-    for_sessions = [*read_routes(storage, web.access), *explain_routes(explainer, web.access)]
+    for_sessions = [
+        *read_routes(storage, web.access),
+        *cost_routes(storage, costs, web.access),
+        *explain_routes(explainer, web.access),
+    ]
+    for_keys = [*routes, *cost_routes(storage, costs, ReadAccess(keys, concurrency))]
     app = create_app(
         storage,
         keys,
         admin_key=settings.admin_key,
         # The pages come last: their path includes those of the routes for sessions.
-        routes=[*routes, *web.routes, *for_sessions, *page_routes(_base_path(settings.public_url))],
+        routes=[*for_keys, *web.routes, *for_sessions, *page_routes(_base_path(settings.public_url))],
         registry=registry,
         retention=settings.retention,
         concurrency=concurrency,

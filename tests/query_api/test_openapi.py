@@ -39,6 +39,7 @@ def test_openapi_document_has_exactly_the_served_routes(storage: Store) -> None:
     # Routes of the collector, which the server mounts in the same application.
     served |= {(f"/v1/{name}", "post") for name in ("explain", "traces", "traces/batch", "logs", "metrics")}
     served |= {("/sign-in", method) for method in ("post", "get", "delete")}
+    served.add(("/v1/traces/{trace_id}/cost", "get"))
     described = {
         (path, method)
         for path, methods in _document()["paths"].items()

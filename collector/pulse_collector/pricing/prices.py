@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pulse_collector.facts.usage import Usage
 from pulse_collector.pricing.cost import NOT_REPORTED, UNKNOWN_COST, Cost, ReportedCost
-from pulse_collector.pricing.custom import CustomPrices
+from pulse_collector.pricing.custom import CustomPrice, CustomPrices
 from pulse_collector.pricing.price_list import PRICE_VERSION, list_rates
+from pulse_collector.pricing.rates import Rates
 from pulse_storage.rows import SEVERAL_MODELS_PREFIX
 
 
@@ -42,12 +43,7 @@ class Prices:
         custom prices may differ by it. `unlisted` is the reason why the list price does not apply
         (`terms.unlisted`).
         """
-        custom = None
-        several_models = unlisted is not None and unlisted.startswith(SEVERAL_MODELS_PREFIX)
-        for prices in () if several_models else self._custom:
-            custom = prices.price(provider, models, start_ns, service_tier)
-            if custom is not None:
-                break
+        custom = self._custom_price(provider, models, start_ns, service_tier, unlisted)
         if reported.nano_usd is not None and (custom is None or not custom.override_reported):
             return Cost(reported.nano_usd, "reported", None)
         if custom is not None:
@@ -60,6 +56,40 @@ class Prices:
             return Cost(computed, "computed", version)
         nano_usd = reported.estimate_nano_usd if reported.nano_usd is None else reported.nano_usd
         return UNKNOWN_COST if nano_usd is None else Cost(nano_usd, "reported", None)
+
+    def rates(
+        self,
+        *,
+        provider: str | None,
+        models: tuple[str | None, ...],
+        start_ns: int,
+        service_tier: str | None,
+        unlisted: str | None,
+    ) -> Rates | None:
+        """Return the rates by which `price` computes the cost of a call, or None if it has no price."""
+        custom = self._custom_price(provider, models, start_ns, service_tier, unlisted)
+        if custom is not None:
+            return custom.rates
+        if unlisted is not None or provider is None:
+            return None
+        rates = list_rates(provider, models, start_ns)
+        return rates if rates is not None and rates.tiers else None
+
+    def _custom_price(
+        self,
+        provider: str | None,
+        models: tuple[str | None, ...],
+        start_ns: int,
+        service_tier: str | None,
+        unlisted: str | None,
+    ) -> CustomPrice | None:
+        if unlisted is not None and unlisted.startswith(SEVERAL_MODELS_PREFIX):
+            return None
+        for prices in self._custom:
+            custom = prices.price(provider, models, start_ns, service_tier)
+            if custom is not None:
+                return custom
+        return None
 
 
 #: The prices of a project without custom prices.

@@ -69,9 +69,7 @@ class Rates:
             return None
         input_tokens = usage.input_tokens or 0
         tiers = self.tiers
-        tier = tiers[-1]
-        if len(tiers) > 1:
-            tier = next((one for one in tiers if input_tokens > one.above), tier)
+        tier = tiers[0] if len(tiers) == 1 else self.tier_for(input_tokens)
         cost = tier.call + tier.input * input_tokens
         output_tokens = usage.output_tokens
         if output_tokens:
@@ -88,6 +86,10 @@ class Rates:
         if rest > per_nano or (rest == per_nano and nano_usd % 2 == 1):
             nano_usd += 1
         return nano_usd
+
+    def tier_for(self, input_tokens: int) -> Tier:
+        """Return the tier of a call with this many input tokens."""
+        return next((tier for tier in self.tiers if input_tokens > tier.above), self.tiers[-1])
 
 
 def rates_of(tiers: Iterable[Tier], unpriced: tuple[int, ...] = ()) -> Rates:

@@ -103,6 +103,15 @@ def _row_paths() -> Mapping[str, object]:
             ),
         ),
         **path(
+            "/v1/traces/{trace_id}/cost",
+            get=operation(
+                "Get the cost of one trace row by buckets of tokens, or why there are none",
+                ref("Cost"),
+                security="key",
+                errors=(404,),
+            ),
+        ),
+        **path(
             "/v1/traces/{trace_id}/parts/{digest}",
             get=operation(
                 "Get an image or a file that the bodies of one trace row contain, by its SHA-256",

@@ -50,11 +50,29 @@ async def list_traces(storage: StorageAdapter, project_id: str, query: ListQuery
 
 async def find_trace(storage: StorageAdapter, project_id: str, trace_id: str) -> TraceRecord:
     """Return the row with a visible id, with bodies. Raises ApiError 404 if the project has none."""
-    trace_id = trace_id.strip()
-    found = await storage.get_trace(project_id, UUID(trace_id)) if _UUID.fullmatch(trace_id) else None
+    found = await storage.get_trace(project_id, _row_id(trace_id))
     if found is None:
-        raise ApiError(404, f"This project has no trace with this id.{_hint(trace_id)}")
+        raise _no_trace(trace_id)
     return found
+
+
+async def find_row(storage: StorageAdapter, project_id: str, trace_id: str) -> TraceRecord:
+    """Return the row with a visible id, without bodies. Raises ApiError 404 if the project has none."""
+    [found] = await storage.get_traces(project_id, [_row_id(trace_id)])
+    if found is None:
+        raise _no_trace(trace_id)
+    return found
+
+
+def _row_id(trace_id: str) -> UUID:
+    trace_id = trace_id.strip()
+    if not _UUID.fullmatch(trace_id):
+        raise _no_trace(trace_id)
+    return UUID(trace_id)
+
+
+def _no_trace(trace_id: str) -> ApiError:
+    return ApiError(404, f"This project has no trace with this id.{_hint(trace_id.strip())}")
 
 
 def _hint(trace_id: str) -> str:
