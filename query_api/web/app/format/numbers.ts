@@ -22,7 +22,8 @@ export function count(value: Known): string {
 /** Write a number without an exponent. */
 const digits = (value: number): string => {
   const text = String(value);
-  return text.includes("e") ? value.toFixed(Math.abs(value) < 1 ? 20 : 0).replace(/\.?0+$/, "") : text;
+  if (!text.includes("e")) return text;
+  return Math.abs(value) < 1 ? value.toFixed(20).replace(/\.?0+$/, "") : BigInt(value).toString();
 };
 
 const UNITS = [
