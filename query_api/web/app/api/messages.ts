@@ -43,6 +43,8 @@ export interface Message {
   readonly source: "request" | "response";
   readonly parts: readonly Part[];
   readonly digest: string | null;
+  /** Why the model stopped; only of the answer. */
+  readonly finish_reason?: string | null;
   /** True if the call before in the trace or session does not have this message. */
   readonly new?: boolean;
 }

@@ -35,6 +35,7 @@ export function Dialog({
 }
 
 interface MenuProps {
+  /** What the menu is about; stands before the visible text of the button for screen readers. */
   readonly label: string;
   readonly class?: string;
   readonly button: ComponentChildren;
@@ -56,14 +57,8 @@ export function Menu({ label, class: more = "button", button, children }: MenuPr
   };
   return (
     <>
-      <button
-        ref={anchor}
-        type="button"
-        class={more}
-        aria-label={label}
-        aria-haspopup="dialog"
-        popovertarget={id}
-      >
+      <button ref={anchor} type="button" class={more} aria-haspopup="dialog" popovertarget={id}>
+        <span class="sr">{label}: </span>
         {button}
       </button>
       <div

@@ -185,12 +185,8 @@ const Chip = ({
   readonly value: string;
   readonly link: string;
 }) => (
-  <a
-    class="chip filter"
-    href={link}
-    aria-label={`Remove the filter ${name} ${value}`}
-    title={`Remove ${name}:${value}`}
-  >
+  <a class="chip filter" href={link} title={`Remove ${name}:${value}`}>
+    <span class="sr">Remove the filter </span>
     <span class="quiet">{name.replace(/_id$/, "").replace(/_/g, " ")}</span>
     <span class="value">{value}</span>
     <Icon name="close" />

@@ -129,6 +129,7 @@ function MessageView({ shown: { message, parts }, paired, call, last }: ViewProp
   const [raw, setRaw] = useState(false);
   const [icon, name] = ROLES[message.role] ?? (["other", message.role] as const);
   const answers = message.source === "response";
+  const finish = answers ? (message.finish_reason ?? (last ? call.finishReason : null)) : null;
   const body = (
     <div class="body">
       {raw ? (
@@ -181,10 +182,8 @@ function MessageView({ shown: { message, parts }, paired, call, last }: ViewProp
         {answers && call.outputTokens !== null && last && (
           <span class="quiet">{count(call.outputTokens)} tokens</span>
         )}
-        {answers && call.finishReason !== null && last && (
-          <span class={`chip ${FINISHED.has(call.finishReason) ? "" : "warn"}`}>
-            finish: {call.finishReason}
-          </span>
+        {finish !== null && (
+          <span class={`chip ${FINISHED.has(finish) ? "" : "warn"}`}>finish: {finish}</span>
         )}
         <span class="grow" />
         {buttons}

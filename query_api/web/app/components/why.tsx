@@ -97,12 +97,12 @@ function Popover({ anchor, ask }: { readonly anchor: HTMLElement; readonly ask: 
       aria-label={reason?.title ?? "Why this number"}
       onToggle={(event) => event.newState === "closed" && closeWhy()}
     >
-      <header>
+      <div class="bar">
         <h2>{reason?.title ?? "Why this number?"}</h2>
         <button type="button" class="icon-button" aria-label="Close" onClick={closeWhy}>
           <Icon name="close" />
         </button>
-      </header>
+      </div>
       {failure !== null && <p class="bad-text">{failure}</p>}
       {reason === null && failure === null && <p class="quiet">Reading …</p>}
       {reason !== null && <Answer reason={reason} />}

@@ -30,7 +30,7 @@ export function RangeMenu() {
         <Icon name="pin" />
       </button>
       <Menu
-        label={`Range of time: ${name}, ${offsetText(now.to, zone.value)}`}
+        label="Range of time"
         class="button range"
         button={
           <>

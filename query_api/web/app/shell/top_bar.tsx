@@ -18,13 +18,7 @@ export function TopBar() {
         <span>Pulse</span>
       </a>
       <Projects />
-      <button
-        type="button"
-        class="palette-open"
-        aria-label="Search or jump"
-        title="Search or jump (Ctrl K)"
-        onClick={openPalette}
-      >
+      <button type="button" class="palette-open" title="Search or jump (Ctrl K)" onClick={openPalette}>
         <Icon name="lens" />
         <span>Search calls, ids, pages …</span>
         <kbd>Ctrl K</kbd>
@@ -66,7 +60,7 @@ function Projects() {
   const name = project.value?.name ?? "Project";
   return (
     <Menu
-      label={`Project: ${name}`}
+      label="Project"
       class="button quiet project"
       button={
         <>
