@@ -58,18 +58,21 @@ class Site:
 
 
 def _address(connection: HTTPConnection) -> tuple[str, int | None] | None:
-    """Return host name, in lower case, and port of the Host header; None unless there is one valid header."""
+    """Return host name (lower case, IPv6 without brackets) and port of the Host header.
+
+    None unless there is one valid header.
+    """
     headers = connection.headers.getlist("host")
     found = _HOST.fullmatch(headers[0]) if len(headers) == 1 else None
     if found is None:
         return None
     port = found["port"]
-    return found["name"].lower(), None if port is None else int(port)
+    return found["name"].strip("[]").lower(), None if port is None else int(port)
 
 
 def _is_ip(name: str) -> bool:
     try:
-        ipaddress.ip_address(name.removeprefix("[").removesuffix("]"))
+        ipaddress.ip_address(name)
     except ValueError:
         return False
     return True

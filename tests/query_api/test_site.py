@@ -110,6 +110,15 @@ def test_change_without_sec_fetch_site_needs_the_own_origin(
     assert client.post("/sign-in", json={"key": shop.key}, headers=headers).status_code == status
 
 
+@pytest.mark.parametrize("public_url", ["https://[::1]:8443", "https://[::1]:8443/pulse"])
+def test_public_url_may_be_an_ipv6_address(storage: Store, shop: Tenant, public_url: str) -> None:
+    client = web_app(storage, public_url=public_url).browser("https://[::1]:8443").client
+    headers = {"Origin": "https://[::1]:8443"}
+    response = client.post("/sign-in", json={"key": shop.key}, headers=headers)
+    assert response.status_code == 204
+    assert response.headers["set-cookie"].startswith("__Host-pulse=")
+
+
 def test_read_without_sec_fetch_site_is_served(web: WebApp, shop: Tenant) -> None:
     browser = web.browser()
     browser.sign_in(key=shop.key)

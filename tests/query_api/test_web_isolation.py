@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from starlette.routing import Route
 from starlette.testclient import TestClient
-from tests.query_api.browsers import COOKIE, Browser, WebApp, web_app
+from tests.query_api.browsers import COOKIE, URL, Browser, WebApp, web_app
 from tests.query_api.support import Tenant, new_tenant, visible_id
 from tests.storage.sql_backends import SqlBackend
 
@@ -266,6 +266,32 @@ def test_session_is_cached_for_seconds_while_the_store_is_away(
     now_s = 104.6
     with pytest.raises(StoreUnavailable):
         asyncio.run(ring.rights(browser.secret))
+
+
+def test_explain_answers_sessions_of_the_project_only(
+    storage: Store, owner: Tenant, stranger: Tenant, tmp_path: Path
+) -> None:
+    apps = build_apps(read_settings({"PULSE_DATA_DIR": str(tmp_path)}), storage, None)
+    headers = {"Sec-Fetch-Site": "same-origin", "Content-Type": "application/json"}
+    with TestClient(apps.main, base_url=URL) as client:
+        paths = [f"/p/{tenant.project_id}/v1/explain" for tenant in (owner, stranger)]
+
+        def statuses(**changed: str) -> list[int]:
+            sent = headers | {name.replace("_", "-"): value for name, value in changed.items()}
+            return [
+                client.post(path, content=b'{"resourceSpans":[]}', headers=sent).status_code for path in paths
+            ]
+
+        assert statuses() == [401, 401]
+        assert statuses(Authorization=f"Bearer {owner.key}") == [401, 401]
+        assert client.post("/sign-in", json={"key": owner.key}, headers=headers).status_code == 204
+        assert statuses() == [200, 404]
+        assert statuses(Sec_Fetch_Site="same-site") == [403, 403]
+        # Sessions do not ingest.
+        for path in ("/v1/traces", "/v1/traces/batch"):
+            posted = client.post(f"/p/{owner.project_id}{path}", content=b"{}", headers=headers)
+            assert posted.status_code == 405
+    apps.close()
 
 
 def test_keys_and_sessions_share_the_limit_of_a_project(web: WebApp, storage: Store, owner: Tenant) -> None:
