@@ -26,6 +26,7 @@ from pulse_storage.queries.filters import (
     UnpricedModel,
 )
 from pulse_storage.queries.timeseries import Timeseries, TimeseriesQuery
+from pulse_storage.queries.trees import MAX_TREE_SPANS, Tree, TreePage
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import Assemble, EventPart, IngestResult, SpanRow, TraceRecord
@@ -107,6 +108,31 @@ class StorageAdapter(Protocol):
         """Return the rows with these visible ids in the same order, without bodies; None for unknown ids.
 
         If their texts do not fit in memory, the list ends after at least one row: request the others again.
+        """
+        ...
+
+    async def get_span(
+        self, project_id: str, otel_trace_id: bytes, otel_span_id: bytes
+    ) -> TraceRecord | None:
+        """Return the row of a span by its OTel ids, without bodies; None if the project has none."""
+        ...
+
+    async def list_trees(self, project_id: str, where: TraceFilter, page: Page) -> TreePage:
+        """Return the OTel traces with matching rows, by their first matching row in `Page.order`.
+
+        Totals are over all stored spans of a trace, up to `MAX_TOTALLED_SPANS`. A page ends before its limit,
+        with a cursor, if its budget is spent. `Page.offset` is ignored. Raises `InvalidCursor`. Pages by
+        cursor neither repeat nor skip a trace that was stored when the first page was read; a trace whose
+        spans are stored meanwhile may be skipped if one of them starts between the rows of pages read before.
+        """
+        ...
+
+    async def get_tree(
+        self, project_id: str, otel_trace_id: bytes, *, cursor: str | None = None, limit: int = MAX_TREE_SPANS
+    ) -> Tree | None:
+        """Return the spans of an OTel trace, at most `limit`; None if none is stored, or none after a cursor.
+
+        Raises `InvalidCursor`.
         """
         ...
 

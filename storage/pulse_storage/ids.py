@@ -65,17 +65,22 @@ def shown_id(id: bytes) -> UUID:
     return uuid
 
 
-def encode_cursor(id: bytes) -> str:
-    """Return the cursor of the page that follows the row with this id."""
-    return base64.urlsafe_b64encode(id).rstrip(b"=").decode()
+def encode_cursor(*ids: bytes) -> str:
+    """Return the cursor of the page that follows the row with this id; `decode_ids` returns several ids."""
+    return base64.urlsafe_b64encode(b"".join(ids)).rstrip(b"=").decode()
 
 
 def decode_cursor(cursor: str) -> bytes:
     """Return the row id in a cursor. Raises InvalidCursor."""
+    return decode_ids(cursor, 1)[0]
+
+
+def decode_ids(cursor: str, number: int) -> list[bytes]:
+    """Return the row ids in a cursor that has this number of them. Raises InvalidCursor."""
     try:
-        id = base64.b64decode(cursor + "==", altchars=b"-_", validate=True)
+        ids = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError) as error:
         raise InvalidCursor(_CURSOR_REFUSED.format(cursor)) from error
-    if len(id) != 16:
+    if len(ids) != 16 * number:
         raise InvalidCursor(_CURSOR_REFUSED.format(cursor))
-    return id
+    return [ids[at : at + 16] for at in range(0, len(ids), 16)]

@@ -248,6 +248,11 @@ def _assert_percentile(latencies: Sequence[float], share: float, got: float | No
     assert math.isclose(got, exact, rel_tol=PERCENTILE_ERROR, abs_tol=1e-6)
 
 
+def span_key(row: TraceRecord) -> tuple[bytes, bytes]:
+    """Return the OTel trace id and span id of a row."""
+    return row.otel_trace_id, row.otel_span_id
+
+
 async def new_project(storage: Store) -> str:
     """A project that nothing else is in; its id."""
     id = f"p-{uuid4()}"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from tests.storage.corpus import corpus
-from tests.storage.model import snapshot
+from tests.storage.model import EVERYTHING, snapshot
 from tests.storage.test_conformance_events import assemble, part
 from tests.storage.test_conformance_reads import in_session
 from tests.storage.test_conformance_reprice import NEW, reprice
@@ -61,6 +61,9 @@ async def _seen(storage: Store, project_id: str) -> dict[str, object]:
         "facets": await storage.facets(project_id, FacetQuery()),
         "get_trace": rows,
         "get_traces": await storage.get_traces(project_id, [row.trace_id for row in rows[:40]]),
+        "get_span": await storage.get_span(project_id, named.otel_trace_id, named.otel_span_id),
+        "get_tree": await storage.get_tree(project_id, named.otel_trace_id),
+        "list_trees": await storage.list_trees(project_id, EVERYTHING, Page(limit=30)),
         "reconcile_inputs": sorted(bearing.spans, key=lambda skeleton: skeleton.id),
         "analytics": [
             # Groups come in no particular order.

@@ -12,12 +12,13 @@ from uuid import UUID
 
 import pytest
 from tests.storage.filter_samples import FILTERS
+from tests.storage.model import EVERYTHING
 from tests.storage.sql_backends import BACKENDS, PostgresBackend
 from tests.support.rows import DAY_NS, HOUR_NS, project, span
 
 from pulse_storage import Store
 from pulse_storage.content.bodies import pack
-from pulse_storage.ids import row_id
+from pulse_storage.ids import encode_cursor, row_id
 from pulse_storage.postgres.connection import PostgresConnection, connect
 from pulse_storage.queries.facets import FacetQuery
 from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
@@ -29,6 +30,8 @@ from pulse_storage.sql.reading.facets import facets
 from pulse_storage.sql.reading.records import find_record, page_of_records
 from pulse_storage.sql.reading.scan import batches
 from pulse_storage.sql.reading.timeseries import timeseries
+from pulse_storage.sql.reading.tree_spans import read_tree
+from pulse_storage.sql.reading.trees import page_of_trees
 from pulse_storage.sql.tables.projects import project_key
 
 _TODAY_NS = time.time_ns() // DAY_NS * DAY_NS
@@ -232,6 +235,32 @@ def test_batches_are_cut_from_the_index_alone(connection: PostgresConnection) ->
         for plan in plans:
             assert "Index Only Scan" in plan
             assert not re.search(r"Index Scan|Heap Scan|Seq Scan", plan), plan
+
+
+@pytest.mark.parametrize("where", [EVERYTHING, TraceFilter(), TraceFilter(user_id="u7", service="shop")])
+def test_trees_are_listed_by_indexes_of_rows_and_of_traces(
+    connection: PostgresConnection, where: TraceFilter
+) -> None:
+    newest = row_id("p", bytes(16), bytes(8), _TODAY_NS)
+    page = Page(cursor=encode_cursor(newest, newest))
+    plans = _plans(connection, lambda c, p: page_of_trees(c, p, where, page))
+    by_trace = [plan for plan in plans if "each" in plan]
+    # The rows on previous pages, and the totals.
+    assert len(by_trace) >= 2
+    for plan in plans:
+        assert "Seq Scan on spans" not in plan, plan
+        assert "span_bodies" not in plan
+    for plan in by_trace:
+        assert _conditions(plan).keys() == {"project_otel_trace_id_otel_span_id_idx"}, plan
+
+
+def test_pages_of_a_tree_read_one_trace(connection: PostgresConnection) -> None:
+    trace_id = _ROWS[1500].otel_trace_id
+    for cursor, limit in ((None, 9), (None, 0), (encode_cursor(bytes(16)), 9)):
+        plans = _plans(connection, lambda c, p, at=cursor, n=limit: read_tree(c, p, trace_id, at, n))
+        for plan in plans:
+            assert "Seq Scan on spans" not in plan, plan
+            assert _conditions(plan).keys() <= {"project_otel_trace_id_otel_span_id_idx"}, plan
 
 
 @pytest.mark.parametrize("group_by", get_args(GroupBy))

@@ -10,9 +10,11 @@ from uuid import UUID
 
 import pytest
 from tests.storage.filter_samples import FILTERS
+from tests.storage.model import EVERYTHING
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage.content.bodies import pack
+from pulse_storage.ids import encode_cursor
 from pulse_storage.queries.facets import FacetQuery
 from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
 from pulse_storage.queries.timeseries import SeriesBy, TimeseriesQuery
@@ -21,9 +23,11 @@ from pulse_storage.sql.connection import Cursor, SqlDialect, SqlValue
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.counts import count_rows
 from pulse_storage.sql.reading.facets import facets
-from pulse_storage.sql.reading.records import find_record, page_of_records
+from pulse_storage.sql.reading.records import find_record, find_span, page_of_records
 from pulse_storage.sql.reading.scan import batches
 from pulse_storage.sql.reading.timeseries import timeseries
+from pulse_storage.sql.reading.tree_spans import read_tree
+from pulse_storage.sql.reading.trees import page_of_trees
 from pulse_storage.sql.tables.partners import (
     has_partner_key,
     read_by_output,
@@ -277,11 +281,38 @@ def test_sums_by_step_read_rows_of_their_range(
     assert not [plan for plan in plans if plan.startswith("SEARCH spans") and "id>? AND id<?" not in plan]
 
 
+@pytest.mark.parametrize("where", FILTERS)
+def test_trees_are_listed_without_a_scan_of_other_traces(
+    connection: ApswConnection, where: TraceFilter
+) -> None:
+    page = Page(cursor=encode_cursor(b"\xff" * 16, b"\xff" * 16))
+    plans = _plans(connection, lambda c: page_of_trees(c, 1, where, page))
+    assert not _full_scans(plans)
+    assert not [plan for plan in plans if "span_bodies" in plan or "content_" in plan]
+
+
+def test_totals_and_earlier_rows_of_traces_are_sought_by_the_trace_index(connection: ApswConnection) -> None:
+    page = Page(cursor=encode_cursor(b"\xff" * 16, b"\xff" * 16))
+    plans = _plans(connection, lambda c: page_of_trees(c, 1, EVERYTHING, page))
+    sought = "SEARCH spans USING INDEX spans_by_trace (project=? AND otel_trace_id=?)"
+    # For each of two traces: the rows on previous pages, and the totals.
+    assert plans.count(sought) == 4
+
+
+def test_pages_of_a_tree_read_one_trace(connection: ApswConnection) -> None:
+    trace_id = span(1).otel_trace_id
+    for cursor, limit in ((None, 9), (None, 0), (encode_cursor(bytes(16)), 9)):
+        plans = _plans(connection, lambda c, at=cursor, n=limit: read_tree(c, 1, trace_id, at, n))
+        assert not _full_scans(plans)
+        assert any("spans_by_trace (project=? AND otel_trace_id=?" in plan for plan in plans), plans
+
+
 _LOOK_UPS: list[Callable[[ApswConnection], object]] = [
     lambda c: project_key(c, "p"),
     lambda c: keys_of(c, "p"),
     lambda c: key_with_digest(c, b"x"),
     lambda c: find_record(c, 1, "p", _ID, bodies=True),
+    lambda c: find_span(c, 1, "p", _ID.bytes, _ID.bytes[8:]),
     lambda c: count_rows(c, 1, TraceFilter(), 1.0),
     lambda c: count_rows(c, 1, TraceFilter(user_id="u", from_ns=_FROM_NS, before_ns=_BEFORE_NS), 1.0),
     lambda c: c.dialect.trace_sizes(c, 1, [_ID.bytes], 10),

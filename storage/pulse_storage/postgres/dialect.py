@@ -49,6 +49,7 @@ UPDATE usage_keys SET calls = calls + more FROM moved WHERE usage_keys.key = mov
 #: A range, because of the planner: after a partition that is mostly one trace, it expects equality with any
 #: other trace to match as many rows, and reads the whole project. For a range it uses `spans_by_trace`.
 _OF_TRACE = "otel_trace_id >= trace_id AND otel_trace_id <= trace_id"
+_OF_EACH_TRACE = _OF_TRACE.replace(" trace_id", " each.trace_id")
 #: The expression of the index `usage_keys_by_facts`.
 _HASH = "hashtextextended({}, 0)".format(
     " || E'\\n' || ".join(
@@ -177,6 +178,22 @@ class PostgresDialect:
             (self.bytes_array(firsts), self.bytes_array(befores), *bindings, min(firsts), max(befores)),
         )
 
+    def in_each_trace(
+        self,
+        connection: Connection,
+        query: str,
+        before: Sequence[SqlValue],
+        after: Sequence[SqlValue],
+        trace_ids: Sequence[bytes],
+    ) -> Iterator[Values]:
+        """See SqlDialect. One statement; a lateral join seeks each trace, as in `trace_sizes`."""
+        one = query.format(of_trace=_OF_EACH_TRACE)
+        yield from connection.execute(
+            "SELECT each.number - 1, found.* FROM unnest(?::bytea[]) WITH ORDINALITY"
+            f" AS each (trace_id, number) CROSS JOIN LATERAL ({one}) AS found",
+            (self.bytes_array(trace_ids), *before, *after),
+        )
+
     def unnest_bytes(self, name: str) -> str:
         """See SqlDialect."""
         return f"unnest(?::bytea[]) AS {name} (value)"
@@ -240,6 +257,19 @@ class PostgresDialect:
             " AS found",
             (self.bytes_array(trace_ids), project),
         )
+
+    def all_of_trace(
+        self, connection: Connection, columns: str, project: int, trace_id: bytes
+    ) -> list[Values]:
+        """See SqlDialect."""
+        found = self.in_each_trace(
+            connection,
+            f"SELECT {columns} FROM spans WHERE project = ? AND {{of_trace}}",
+            (project,),
+            (),
+            [trace_id],
+        )
+        return [values[1:] for values in found]
 
     def update_rows(
         self,

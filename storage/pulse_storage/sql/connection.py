@@ -178,6 +178,21 @@ class SqlDialect(Protocol):
         """
         ...
 
+    def in_each_trace(
+        self,
+        connection: Connection,
+        query: str,
+        before: Sequence[SqlValue],
+        after: Sequence[SqlValue],
+        trace_ids: Sequence[bytes],
+    ) -> Iterator[Values]:
+        """Run a query for each of several traces; yield the number of the trace before each row.
+
+        In the query, `{of_trace}` is replaced by a term: the row of `spans` is of the trace. `before` and
+        `after` are the bindings before and after that place.
+        """
+        ...
+
     def unnest_bytes(self, name: str) -> str:
         """Return a table of this name; its column `value` has the elements of one `bytes_array` binding."""
         ...
@@ -216,6 +231,12 @@ class SqlDialect(Protocol):
         self, connection: Connection, columns: str, project: int, trace_ids: Sequence[bytes], limit: int
     ) -> Iterable[Values]:
         """Ask for columns of the stored spans of these traces, of each up to a limit, or a few more."""
+        ...
+
+    def all_of_trace(
+        self, connection: Connection, columns: str, project: int, trace_id: bytes
+    ) -> list[Values]:
+        """Return columns of all stored spans of a trace, in any order."""
         ...
 
     def update_rows(

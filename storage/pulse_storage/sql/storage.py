@@ -10,7 +10,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from uuid import UUID
 
-from pulse_storage.ids import decode_cursor
+from pulse_storage.ids import decode_cursor, decode_ids
 from pulse_storage.queries.facets import Facet, FacetField, FacetQuery
 from pulse_storage.queries.filters import (
     Analytics,
@@ -24,6 +24,7 @@ from pulse_storage.queries.filters import (
     UsageSummary,
 )
 from pulse_storage.queries.timeseries import Timeseries, TimeseriesQuery
+from pulse_storage.queries.trees import MAX_TREE_SPANS, Tree, TreePage
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
 from pulse_storage.repricing import PriceSpan, Repriced, RepriceJob
 from pulse_storage.rows import Assemble, EventPart, IngestResult, SpanRow, TraceRecord
@@ -37,9 +38,11 @@ from pulse_storage.sql.maintenance.maintenance import SqlMaintenance
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.counts import count_rows
 from pulse_storage.sql.reading.facets import facets
-from pulse_storage.sql.reading.records import find_record, find_records, page_of_records
+from pulse_storage.sql.reading.records import find_record, find_records, find_span, page_of_records
 from pulse_storage.sql.reading.search import page_of_found
 from pulse_storage.sql.reading.timeseries import NO_CALLS, timeseries
+from pulse_storage.sql.reading.tree_spans import read_tree
+from pulse_storage.sql.reading.trees import page_of_trees
 from pulse_storage.sql.reading.unpriced import unknown_usage_models, unpriced_models
 from pulse_storage.sql.tables import projects
 from pulse_storage.sql.writing.related_spans import reconcile_inputs
@@ -158,6 +161,38 @@ class SqlStorage(SqlControlStore):
             return find_record(connection, project, project_id, trace_id, bodies=True)
 
         return await self._read(project_id, read, None, self._quick_readers)
+
+    async def get_span(
+        self, project_id: str, otel_trace_id: bytes, otel_span_id: bytes
+    ) -> TraceRecord | None:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> TraceRecord | None:
+            return find_span(connection, project, project_id, otel_trace_id, otel_span_id)
+
+        return await self._read(project_id, read, None, self._quick_readers)
+
+    async def list_trees(self, project_id: str, where: TraceFilter, page: Page) -> TreePage:
+        """See StorageAdapter."""
+        if page.cursor is not None:
+            decode_ids(page.cursor, 2)
+
+        def read(connection: Connection, project: int) -> TreePage:
+            return page_of_trees(connection, project, where, page)
+
+        return await self._read(project_id, read, TreePage([], None, is_complete=True), self._listers)
+
+    async def get_tree(
+        self, project_id: str, otel_trace_id: bytes, *, cursor: str | None = None, limit: int = MAX_TREE_SPANS
+    ) -> Tree | None:
+        """See StorageAdapter."""
+        if cursor is not None:
+            decode_cursor(cursor)
+
+        def read(connection: Connection, project: int) -> Tree | None:
+            return read_tree(connection, project, otel_trace_id, cursor, limit)
+
+        return await self._read(project_id, read, None, self._readers)
 
     async def reconcile_inputs(
         self, project_id: str, otel_trace_id: bytes, otel_span_id: bytes | None = None

@@ -129,6 +129,20 @@ class SqliteDialect:
             for values in connection.execute(one, (*bindings, first, before)):
                 yield number, *values
 
+    def in_each_trace(
+        self,
+        connection: Connection,
+        query: str,
+        before: Sequence[SqlValue],
+        after: Sequence[SqlValue],
+        trace_ids: Sequence[bytes],
+    ) -> Iterator[Values]:
+        """See SqlDialect: a statement per trace."""
+        one = query.format(of_trace="otel_trace_id = ?")
+        for number, trace_id in enumerate(trace_ids):
+            for values in connection.execute(one, (*before, trace_id, *after)):
+                yield number, *values
+
     def unnest_bytes(self, name: str) -> str:
         """See SqlDialect."""
         return f"carray(?) AS {name}"
@@ -193,6 +207,16 @@ class SqliteDialect:
                 some = [row for trace_id in traces for row in connection.execute(each, (project, trace_id))]
             found += some
         return found
+
+    def all_of_trace(
+        self, connection: Connection, columns: str, project: int, trace_id: bytes
+    ) -> list[Values]:
+        """See SqlDialect. In the order of `seq`: rows of a trace are near each other in the table."""
+        return connection.execute(
+            f"SELECT {columns} FROM spans WHERE seq IN (SELECT seq FROM spans INDEXED BY spans_by_trace"
+            " WHERE project = ? AND otel_trace_id = ? ORDER BY seq)",
+            (project, trace_id),
+        ).fetchall()
 
     def update_rows(
         self,

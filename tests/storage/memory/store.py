@@ -20,12 +20,13 @@ from tests.storage.memory.raw import MemoryRaw
 from tests.storage.memory.reprice import reprice
 from tests.storage.memory.rows import Rows, unfit
 from tests.storage.memory.timeseries import timeseries
-from tests.storage.model import facet, grouped, in_query, matching, summary
+from tests.storage.model import facet, grouped, in_query, matching, span_key, summary
+from tests.storage.tree_model import tree_spans, tree_summary
 
 from pulse_storage import ApiKey, ControlStore, IngestResult, Project, SpanRow, StoreUnavailable, TraceRecord
 from pulse_storage.content.search import Needle
 from pulse_storage.control_store import ProjectSettings
-from pulse_storage.ids import decode_cursor, encode_cursor
+from pulse_storage.ids import decode_cursor, decode_ids, encode_cursor
 from pulse_storage.maintenance import Erasure
 from pulse_storage.queries.facets import Facet, FacetField, FacetQuery
 from pulse_storage.queries.filters import (
@@ -40,6 +41,7 @@ from pulse_storage.queries.filters import (
     UnpricedModel,
 )
 from pulse_storage.queries.timeseries import Timeseries, TimeseriesQuery
+from pulse_storage.queries.trees import MAX_TREE_SPANS, Tree, TreePage, TreeSummary
 from pulse_storage.reconciliation.keep import stored_unconditionally
 from pulse_storage.reconciliation.partners import linked_traces
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
@@ -179,6 +181,51 @@ class MemoryStore:
             if chars > _PAGE_TEXT_CHARS:
                 break
         return found
+
+    async def get_span(
+        self, project_id: str, otel_trace_id: bytes, otel_span_id: bytes
+    ) -> TraceRecord | None:
+        key = otel_trace_id, otel_span_id
+        return next((row for row in self.records(project_id) if span_key(row) == key), None)
+
+    async def list_trees(self, project_id: str, where: TraceFilter, page: Page) -> TreePage:
+        until_s = time.monotonic() + page.budget.seconds
+        of_project, is_ascending = self.rows(project_id), page.order == "asc"
+        rows = [(span.id, of_project.record(span)) for span in of_project.reconciled()]
+        rows = rows[:: 1 if is_ascending else -1]
+        after, top = (None, None) if page.cursor is None else decode_ids(page.cursor, 2)
+        firsts: dict[bytes, bytes] = {}
+        for id, row in rows:
+            # Rows before the first row of the first page were stored later: they decide nothing.
+            if matching([row], where) and (top is None or (id >= top if is_ascending else id <= top)):
+                firsts.setdefault(row.otel_trace_id, id)
+        top = top or next(iter(firsts.values()), None)
+        found: list[TreeSummary] = []
+        last = b""
+        for trace_id, first in firsts.items():
+            if after is not None and (first <= after if is_ascending else first >= after):
+                continue
+            if len(found) == page.limit or (found and time.monotonic() > until_s):
+                is_complete = len(found) == page.limit
+                return TreePage(found, encode_cursor(last, top or last), is_complete)
+            last = first
+            found.append(tree_summary([row for _, row in rows if row.otel_trace_id == trace_id]))
+        return TreePage(found, None, is_complete=True)
+
+    async def get_tree(
+        self, project_id: str, otel_trace_id: bytes, *, cursor: str | None = None, limit: int = MAX_TREE_SPANS
+    ) -> Tree | None:
+        rows = self.rows(project_id)
+        spans = [span for span in rows.reconciled() if span.row.otel_trace_id == otel_trace_id]
+        stored = {span.row.otel_span_id for span in spans}
+        after = b"" if cursor is None else decode_cursor(cursor)
+        spans = [span for span in spans if span.id > after]
+        if not spans:
+            return None
+        shown = tree_spans([rows.record(span) for span in spans[:limit]])
+        parents = {span.parent_span_id for span in shown} - {span.otel_span_id for span in shown} - {None}
+        others = {parent for parent in parents if parent is not None} & stored
+        return Tree(shown, others, encode_cursor(spans[limit - 1].id) if len(spans) > limit else None)
 
     async def reconcile_inputs(
         self, project_id: str, otel_trace_id: bytes, otel_span_id: bytes | None = None

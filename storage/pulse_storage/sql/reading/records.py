@@ -69,6 +69,18 @@ def find_record(
     return None if values is None else record(connection, project, project_id, values, bodies=bodies)
 
 
+def find_span(
+    connection: Connection, project: int, project_id: str, otel_trace_id: bytes, otel_span_id: bytes
+) -> TraceRecord | None:
+    """Return the row of a span by its OTel ids, without bodies."""
+    values = connection.execute(
+        f"{select_records(connection)} FROM spans{connection.dialect.indexed_by('spans_by_trace')}"
+        " WHERE project = ? AND otel_trace_id = ? AND otel_span_id = ?",
+        (project, otel_trace_id, otel_span_id),
+    ).fetchone()
+    return None if values is None else record(connection, project, project_id, values, bodies=False)
+
+
 def find_records(
     connection: Connection, project: int, project_id: str, trace_ids: Sequence[UUID]
 ) -> list[TraceRecord | None]:
