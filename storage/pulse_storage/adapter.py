@@ -72,11 +72,18 @@ class StorageAdapter(Protocol):
         ...
 
     async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
-        """Return the rows that match, ordered by start time, without bodies. Raises `InvalidCursor`.
+        """Return the rows that match, ordered by start time or a value, without bodies.
+
+        Raises `InvalidCursor`.
 
         A page ends before its limit, with a cursor, if its texts do not fit in memory or its budget is spent;
         at least one row was read for it. Pages by cursor neither repeat nor skip a row that was stored when
         the first page was read.
+
+        If `Page.sort` is not `time`, `Page.offset` is ignored, equal values are ordered newest first, and
+        unknown values come last in either order. If the budget ends before the range is read, the page is of
+        the newest part of the range (`TracePage.complete` is False); the pages of older parts follow, each
+        part sorted separately.
         """
         ...
 

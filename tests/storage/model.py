@@ -15,7 +15,16 @@ from tests.support.rows import DAY_NS, HOUR_NS, project
 from pulse_storage import Store, TraceRecord
 from pulse_storage.latency import latency_bucket, percentiles
 from pulse_storage.queries.facets import Facet, FacetField, FacetQuery
-from pulse_storage.queries.filters import AnalyticsQuery, CostFilter, GroupBy, Page, TraceFilter, UsageSummary
+from pulse_storage.queries.filters import (
+    AnalyticsQuery,
+    CostFilter,
+    GroupBy,
+    Order,
+    Page,
+    Sort,
+    TraceFilter,
+    UsageSummary,
+)
 
 EVERYTHING = TraceFilter(operation="all", counted=None)
 EVERYTHING_OF_COST = {cost: replace(EVERYTHING, cost=cost) for cost in get_args(CostFilter)}
@@ -119,6 +128,27 @@ def _checks(row: TraceRecord, where: TraceFilter) -> Iterable[bool]:
     if where.text is not None:
         texts = (row.input_preview or "").casefold(), (row.output_preview or "").casefold()
         yield any(where.text.casefold() in text for text in texts)
+
+
+def sort_value(row: TraceRecord, sort: Sort) -> float | int | None:
+    """Return the value by which a row is sorted; None if it is unknown."""
+    match sort:
+        case "time":
+            return row.start_ns
+        case "latency":
+            return row.latency_ms
+        case "cost":
+            return row.cost_nano_usd
+        case "tokens":
+            if row.input_tokens is None and row.output_tokens is None:
+                return None
+            return (row.input_tokens or 0) + (row.output_tokens or 0)
+
+
+def sort_place(value: float | int | None, id: bytes, order: Order) -> tuple[bool, float, int]:
+    """Return the sort key of a row: unknown values last, equal ones by row id descending."""
+    sign = -1 if order == "desc" else 1
+    return value is None, sign * (value or 0), -int.from_bytes(id, "big")
 
 
 def group_keys(row: TraceRecord, group_by: GroupBy) -> Sequence[int | str | None]:

@@ -8,6 +8,7 @@ from typing import Literal
 from pulse_storage.rows import Status, TraceRecord
 
 Order = Literal["asc", "desc"]
+Sort = Literal["time", "latency", "cost", "tokens"]
 #: `TraceFilter.cost`: the source of a known cost, or why a counted call has none.
 CostFilter = Literal["reported", "computed", "unpriced", "no_usage"]
 GroupBy = Literal["day", "hour", "model", "provider", "user", "session", "tag", "service", "environment"]
@@ -69,6 +70,8 @@ class Page:
     offset: int = 0
     #: `TracePage.next_cursor` of the previous page.
     cursor: str | None = None
+    #: Tokens are the sum of the known input and output tokens.
+    sort: Sort = "time"
     order: Order = "desc"
     budget: ScanBudget = ScanBudget()
 
@@ -82,6 +85,8 @@ class TracePage:
 
     rows: list[TraceRecord]
     next_cursor: str | None
+    #: False if the rows of a sorted list are the first ones of a part of the range only.
+    complete: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from pulse_storage.queries.filters import (
     UnpricedModel,
     UsageSummary,
 )
+from pulse_storage.queries.sorted_pages import SortCursor
 from pulse_storage.queries.timeseries import Timeseries, TimeseriesQuery
 from pulse_storage.queries.trees import MAX_TREE_SPANS, Tree, TreePage
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
@@ -40,6 +41,7 @@ from pulse_storage.sql.reading.counts import count_rows
 from pulse_storage.sql.reading.facets import facets
 from pulse_storage.sql.reading.records import find_record, find_records, find_span, page_of_records
 from pulse_storage.sql.reading.search import page_of_found
+from pulse_storage.sql.reading.sorted_rows import page_of_sorted
 from pulse_storage.sql.reading.timeseries import NO_CALLS, timeseries
 from pulse_storage.sql.reading.tree_spans import read_tree
 from pulse_storage.sql.reading.trees import page_of_trees
@@ -119,6 +121,8 @@ class SqlStorage(SqlControlStore):
 
     async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
         """See StorageAdapter."""
+        if page.sort != "time":
+            return await self._list_sorted(project_id, where, page)
         if page.cursor is not None:
             decode_cursor(page.cursor)
 
@@ -126,6 +130,14 @@ class SqlStorage(SqlControlStore):
             return page_of_records(connection, project, project_id, where, page)
 
         return await self._read(project_id, read, TracePage([], None), self._listers)
+
+    async def _list_sorted(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
+        SortCursor.first(page.cursor, page.sort, page.order)
+
+        def read(connection: Connection, project: int) -> TracePage:
+            return page_of_sorted(connection, project, project_id, where, page)
+
+        return await self._read(project_id, read, TracePage([], None), self._readers)
 
     async def search_traces(self, project_id: str, where: TraceFilter, text: str, page: Page) -> TracePage:
         """See StorageAdapter."""

@@ -20,7 +20,7 @@ from tests.storage.memory.raw import MemoryRaw
 from tests.storage.memory.reprice import reprice
 from tests.storage.memory.rows import Rows, unfit
 from tests.storage.memory.timeseries import timeseries
-from tests.storage.model import facet, grouped, in_query, matching, span_key, summary
+from tests.storage.model import facet, grouped, in_query, matching, sort_place, sort_value, span_key, summary
 from tests.storage.tree_model import tree_spans, tree_summary
 
 from pulse_storage import ApiKey, ControlStore, IngestResult, Project, SpanRow, StoreUnavailable, TraceRecord
@@ -40,6 +40,7 @@ from pulse_storage.queries.filters import (
     UnknownUsageModel,
     UnpricedModel,
 )
+from pulse_storage.queries.sorted_pages import SortCursor
 from pulse_storage.queries.timeseries import Timeseries, TimeseriesQuery
 from pulse_storage.queries.trees import MAX_TREE_SPANS, Tree, TreePage, TreeSummary
 from pulse_storage.reconciliation.keep import stored_unconditionally
@@ -128,6 +129,8 @@ class MemoryStore:
 
     async def list_traces(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
         await asyncio.sleep(0)  # as any store, it lets other tasks run
+        if page.sort != "time":
+            return self._sorted_page(project_id, where, page)
         return self._page(project_id, where, page)
 
     async def search_traces(self, project_id: str, where: TraceFilter, text: str, page: Page) -> TracePage:
@@ -158,6 +161,30 @@ class MemoryStore:
             if is_over and number % rows_a_check == 0 and number < len(spans):
                 return TracePage(found[page.offset :], encode_cursor(last_id))
         return TracePage(found[page.offset :], None)
+
+    def _sorted_page(self, project_id: str, where: TraceFilter, page: Page) -> TracePage:
+        """Return a page in one sort of all rows; the budget is ignored."""
+        cursor = SortCursor.first(page.cursor, page.sort, page.order)
+        rows = self.rows(project_id)
+        by_id = {span.id: rows.record(span) for span in rows.reconciled()}
+        places = {
+            id: sort_place(sort_value(row, page.sort), id, page.order)
+            for id, row in by_id.items()
+            if matching([row], where)
+        }
+        if cursor.last is not None:
+            after = sort_place(*cursor.last, page.order)
+            places = {id: place for id, place in places.items() if place > after}
+        ids = sorted(places, key=places.__getitem__)
+        found: list[TraceRecord] = []
+        for id in ids[: page.limit]:
+            if sum(len(row.output_text or "") for row in found) > _PAGE_TEXT_CHARS:
+                break
+            found.append(by_id[id])
+        if len(found) == len(ids):
+            return TracePage(found, None)
+        last = sort_value(found[-1], page.sort), ids[len(found) - 1]
+        return TracePage(found, replace(cursor, last=last).text())
 
     async def count_traces(self, project_id: str, where: TraceFilter, *, seconds: float = 0.5) -> Count:
         return Count(len(matching(self.records(project_id), where)), exact=True)

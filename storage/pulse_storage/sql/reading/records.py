@@ -20,6 +20,7 @@ from pulse_storage.sql.reading.contents import (
     response_body,
 )
 from pulse_storage.sql.reading.scan import matching_rows
+from pulse_storage.sql.reading.usage_key_seek import rows_by_id
 from pulse_storage.sql.tables.spans import tags_tuple
 
 #: The fields of a record that equal columns: contiguous, because a slice is cheap.
@@ -93,6 +94,39 @@ def find_records(
         chars += 0 if record is None else text_chars(record)
         if chars > MAX_PAGE_CHARS:
             break
+    return records
+
+
+def find_sorted(
+    connection: Connection, project: int, project_id: str, ids: Sequence[bytes]
+) -> list[TraceRecord]:
+    """Return the rows with these stored ids in the same order, without bodies.
+
+    The list ends early, after at least one row, if the texts are very long.
+    """
+    dialect = connection.dialect
+    select = select_records(connection)
+    if dialect.has_lateral_joins:
+        found = rows_by_id(select, f"SELECT value FROM {dialect.unnest_bytes('wanted')}", "desc")
+    else:
+        index = dialect.indexed_by("spans_by_id")
+        found = f"{select} FROM spans{index} WHERE {dialect.in_array('id')} AND project = ?"
+    records: list[TraceRecord] = []
+    chars = 0
+    for at in range(0, len(ids), TEXTS_A_READ):
+        some = ids[at : at + TEXTS_A_READ]
+        rows = connection.execute(found, (dialect.bytes_array(some), project)).fetchall()
+        texts = _texts(connection, project, rows)
+        by_id = {values[0]: values for values in rows}
+        for id in some:
+            if chars > MAX_PAGE_CHARS:
+                return records
+            values = by_id[id]
+            text = values[_PREVIEW_AT]
+            if values[_HAS_TEXT_AT] or values[_TEXT_FROM_AT] is not None:
+                text = _long_text(connection, project, values, texts)
+            records.append(_record(project_id, values, text))
+            chars += text_chars(records[-1])
     return records
 
 

@@ -92,14 +92,15 @@ def batches(
     first: int = _SOME,
     whole: bool = False,
     splits_all: bool = False,
+    until: bytes | None = None,
 ) -> Iterator[Batch]:
-    """Yield batches of the filter's index after an id; a single one if every entry matches.
+    """Yield batches of the filter's index after an id, up to and including the id `until`.
 
     `first` is the number of entries in the first batch; later ones are larger. With `splits_all` there are
     several batches even if every entry matches, each of entries whose rows can be read in time.
     """
     if whole or where.otel_trace_id is not None or (not splits_all and _matches_whole_index(where)):
-        yield after, None
+        yield after, until
         return
     index = connection.dialect.indexed_by(index_for(where))
     # The index has usage keys: ten times as many entries are read in the same time.
@@ -107,17 +108,16 @@ def batches(
     rows = first * factor
     while True:
         conditions = seek_conditions(project, where)
-        _add_batch(conditions, order, after, None)
+        _add_batch(conditions, order, after, until)
         last = connection.execute(
             f"SELECT id FROM spans{index} WHERE {conditions.sql()}"
             f" ORDER BY id {order.upper()} LIMIT 1 OFFSET {rows - 1:d}",
             conditions.bindings,
         ).get
-        end = last
-        yield after, end
-        if end is None:
+        yield after, until if last is None else last
+        if last is None or last == until:
             return
-        after, rows = end, min(_LONGER * rows, _BATCH * factor)
+        after, rows = last, min(_LONGER * rows, _BATCH * factor)
 
 
 def within(dialect: SqlDialect, project: int, where: TraceFilter, order: Order, batch: Batch) -> Conditions:
