@@ -29,6 +29,7 @@ from pulse_storage.sql.reading.counts import count_rows
 from pulse_storage.sql.reading.facets import facets
 from pulse_storage.sql.reading.records import find_record, page_of_records
 from pulse_storage.sql.reading.scan import batches
+from pulse_storage.sql.reading.sorted_rows import page_of_sorted
 from pulse_storage.sql.reading.timeseries import timeseries
 from pulse_storage.sql.reading.tree_spans import read_tree
 from pulse_storage.sql.reading.trees import page_of_trees
@@ -163,6 +164,7 @@ def test_every_scan_is_of_a_part_of_an_index(connection: PostgresConnection, whe
     plans = _plans(connection, lambda c, p: page_of_records(c, p, "p", where, Page()))
     plans += _plans(connection, lambda c, p: count_rows(c, p, where, 1.0))
     plans += _plans(connection, lambda c, p: facets(c, p, FacetQuery(filter=where)))
+    plans += _plans(connection, lambda c, p: page_of_sorted(c, p, "p", where, Page(sort="latency")))
     for plan in plans:
         assert "Seq Scan on spans" not in plan, plan
         conditions = re.findall(r"Scan[^\n]* on spans_\w+[^\n]*\n\s*([A-Z][\w ]*):", plan)
@@ -214,6 +216,18 @@ def test_facets_of_rows_follow_an_index_in_its_order(
     assert not re.search(r"Sort Key: [^\n]*id", plan.partition("CTE newest")[2].partition("CTE Scan")[0]), (
         plan
     )
+
+
+def test_sorted_list_visits_partitions_of_its_range_and_seeks_its_rows(
+    connection: PostgresConnection,
+) -> None:
+    where = TraceFilter(service="shop", from_ns=_TODAY_NS - 2 * DAY_NS, before_ns=_TODAY_NS - HOUR_NS)
+    plans = _plans(connection, lambda c, p: page_of_sorted(c, p, "p", where, Page(sort="cost")))
+    *scans, rows = plans
+    assert all(len(_partitions(plan)) <= 2 for plan in scans), scans
+    # Each row in the partition of its id.
+    assert _conditions(rows).keys() == {"pkey"}
+    assert all("id = " in condition for condition in _conditions(rows)["pkey"]), rows
 
 
 def test_long_answers_of_a_list_are_read_by_one_statement(connection: PostgresConnection) -> None:

@@ -1,17 +1,19 @@
-"""What a batch costs does not grow with its trace: the steps that SQLite takes are counted, not timed."""
+"""The work of ingest and lists is bounded: the steps that SQLite takes are counted, not timed."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import apsw
 import pytest
-from tests.support.rows import project, span, step
+from tests.support.rows import DAY_NS, NOON_NS, SECOND_NS, project, span, step
 
 from pulse_storage import SpanRow, Store, open_storage
+from pulse_storage.queries.filters import Order, Page, TraceFilter
 
 pytestmark = pytest.mark.anyio
 
@@ -151,3 +153,33 @@ async def test_pieces_of_a_trace_cost_the_same_whatever_else_is_stored(storage: 
         )
     few, many = taken
     assert all(much <= 1.1 * little for little, much in zip(few, many, strict=True)), taken
+
+
+@pytest.mark.parametrize("order", get_args(Order))
+@pytest.mark.parametrize(
+    "where",
+    [TraceFilter(), TraceFilter(service="shop"), TraceFilter(model="gpt-5"), TraceFilter(user_id="u")],
+)
+async def test_later_pages_of_a_range_take_no_more_steps_than_the_first(
+    storage: Store, steps: _Steps, where: TraceFilter, order: Order
+) -> None:
+    await storage.ingest([span(number, service="shop", user_id="u") for number in range(1, 6_001)])
+    where = replace(where, from_ns=NOON_NS, before_ns=NOON_NS + DAY_NS)
+    page = Page(limit=20, order=order)
+    later = (await storage.list_traces("p", where, replace(page, offset=5_000))).next_cursor
+    steps.taken()
+    await storage.list_traces("p", where, page)
+    of_first = steps.taken()
+    await storage.list_traces("p", where, replace(page, cursor=later))
+    assert steps.taken() < 1.5 * of_first
+
+
+async def test_steps_of_a_sorted_list_grow_no_faster_than_its_range(storage: Store, steps: _Steps) -> None:
+    await storage.ingest([span(number, latency_ms=number % 997) for number in range(1, 12_001)])
+    taken: list[int] = []
+    for calls in (5_000, 10_000):
+        where = TraceFilter(from_ns=NOON_NS, before_ns=NOON_NS + calls * SECOND_NS)
+        steps.taken()
+        await storage.list_traces("p", where, Page(limit=20, sort="cost"))
+        taken.append(steps.taken())
+    assert taken[1] < 2.5 * taken[0]

@@ -25,6 +25,7 @@ from pulse_storage.sql.reading.counts import count_rows
 from pulse_storage.sql.reading.facets import facets
 from pulse_storage.sql.reading.records import find_record, find_span, page_of_records
 from pulse_storage.sql.reading.scan import batches
+from pulse_storage.sql.reading.sorted_rows import page_of_sorted
 from pulse_storage.sql.reading.timeseries import timeseries
 from pulse_storage.sql.reading.tree_spans import read_tree
 from pulse_storage.sql.reading.trees import page_of_trees
@@ -203,11 +204,31 @@ def test_facets_follow_an_index_in_its_order(
     assert not [plan for plan in plans if "FOR ORDER BY" in plan]
 
 
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (TraceFilter(), "spans_counted"),
+        (TraceFilter(model="m"), "spans_counted"),
+        (TraceFilter(status="error"), "spans_failed"),
+        (TraceFilter(operation="all", counted=None), "spans_by_id"),
+    ],
+)
+def test_sorted_list_reads_its_range_of_an_index(
+    connection: ApswConnection, where: TraceFilter, index: str
+) -> None:
+    where = replace(where, from_ns=_FROM_NS, before_ns=_BEFORE_NS)
+    plans = _plans(connection, lambda c: page_of_sorted(c, 1, "p", where, Page(sort="cost")))
+    assert f"SEARCH spans USING INDEX {index} (project=? AND id>? AND id<?)" in plans, plans
+    # Rows of the page are read by their ids.
+    assert "SEARCH spans USING INDEX spans_by_id (project=? AND id=?)" in plans
+
+
 @pytest.mark.parametrize("where", FILTERS)
 def test_no_list_count_or_sum_looks_at_bodies(connection: ApswConnection, where: TraceFilter) -> None:
     plans = _plans(connection, lambda c: page_of_records(c, 1, "p", where, Page()))
     plans += _plans(connection, lambda c: count_rows(c, 1, where, 1.0))
     plans += _plans(connection, lambda c: facets(c, 1, FacetQuery(filter=where)))
+    plans += _plans(connection, lambda c: page_of_sorted(c, 1, "p", where, Page(sort="tokens")))
     for group_by in get_args(GroupBy):
         query = AnalyticsQuery(group_by=group_by, filter=where, from_ns=_FROM_NS, before_ns=_BEFORE_NS)
         plans += _plans(connection, lambda c, query=query: analytics(c, 1, query))

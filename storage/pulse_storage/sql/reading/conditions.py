@@ -8,7 +8,7 @@ from math import isfinite
 
 from pulse_storage.ids import time_floor
 from pulse_storage.latency import latency_bucket
-from pulse_storage.queries.filters import ALL_OPERATIONS, MODEL_CALLS, CostFilter, TraceFilter
+from pulse_storage.queries.filters import ALL_OPERATIONS, MODEL_CALLS, CostFilter, Order, TraceFilter
 from pulse_storage.sql.connection import SqlDialect, SqlValue
 from pulse_storage.sql.reading.sums import UNKNOWN_USAGE, UNPRICED
 
@@ -46,6 +46,18 @@ class Conditions:
     def sql(self) -> str:
         """Return the terms joined by AND; TRUE without terms."""
         return " AND ".join(self.terms) or "TRUE"
+
+
+@dataclass(frozen=True, slots=True)
+class IdBounds:
+    """Row ids in the order of a scan: after one id, up to and including another. None is no bound."""
+
+    order: Order = "asc"
+    after: bytes | None = None
+    end: bytes | None = None
+
+
+_NO_BOUNDS = IdBounds()
 
 
 def is_of_usage_keys(where: TraceFilter) -> bool:
@@ -86,8 +98,10 @@ def add_usage_keys(conditions: Conditions, project: int, where: TraceFilter) -> 
         conditions.add(f"usage_key IN (SELECT key FROM usage_keys WHERE {keys.sql()})", *keys.bindings)
 
 
-def row_conditions(dialect: SqlDialect, project: int, where: TraceFilter) -> Conditions:
-    """Return conditions on `spans`: the rows that match the filter."""
+def row_conditions(
+    dialect: SqlDialect, project: int, where: TraceFilter, bounds: IdBounds = _NO_BOUNDS
+) -> Conditions:
+    """Return conditions on `spans`: the rows within bounds that match the filter."""
     conditions = Conditions()
     conditions.add("project = ?", project)
     _add_key_fields(conditions, where)
@@ -99,7 +113,7 @@ def row_conditions(dialect: SqlDialect, project: int, where: TraceFilter) -> Con
         conditions.add("status = 'error' AND error_type = ?", where.error_type)
     if where.tag is not None:
         conditions.add(dialect.has_tag(), where.tag)
-    add_time(conditions, where.from_ns, where.before_ns)
+    add_time(conditions, where.from_ns, where.before_ns, bounds)
     _add_latency(conditions, where.min_latency_ms, ">=", -1)
     _add_latency(conditions, where.max_latency_ms, "<=", 1)
     if where.min_cost_nano_usd is not None:
@@ -112,7 +126,7 @@ def row_conditions(dialect: SqlDialect, project: int, where: TraceFilter) -> Con
     return conditions
 
 
-def seek_conditions(project: int, where: TraceFilter) -> Conditions:
+def seek_conditions(project: int, where: TraceFilter, bounds: IdBounds) -> Conditions:
     """Return conditions on `spans`: the part of its index (`index_for`) that a filter has to read."""
     conditions = Conditions()
     conditions.add("project = ?", project)
@@ -126,25 +140,46 @@ def seek_conditions(project: int, where: TraceFilter) -> Conditions:
             conditions.add("status = 'error'")
         elif selects_counted(where):
             conditions.add("usage_key IS NOT NULL")
-    add_ids(conditions, where.from_ns, where.before_ns)
+    add_ids(conditions, where.from_ns, where.before_ns, bounds)
     return conditions
 
 
-def add_time(conditions: Conditions, from_ns: int | None, before_ns: int | None) -> None:
-    """Add a half-open range of start times, and the range of ids that contains it."""
-    add_ids(conditions, from_ns, before_ns)
+def add_time(
+    conditions: Conditions, from_ns: int | None, before_ns: int | None, bounds: IdBounds = _NO_BOUNDS
+) -> None:
+    """Add a half-open range of start times, and the range of ids that contains it within the bounds."""
+    add_ids(conditions, from_ns, before_ns, bounds)
     if from_ns is not None and from_ns >= _MIN_NS:
         conditions.add("start_ns >= ?", min(from_ns, _MAX_NS))
     if before_ns is not None and before_ns <= _MAX_NS:
         conditions.add("start_ns < ?", max(before_ns, _MIN_NS))
 
 
-def add_ids(conditions: Conditions, from_ns: int | None, before_ns: int | None) -> None:
-    """Add the range of ids of these start times; its resolution is 1/4096 ms."""
+def add_ids(
+    conditions: Conditions, from_ns: int | None, before_ns: int | None, bounds: IdBounds = _NO_BOUNDS
+) -> None:
+    """Add the range of ids of these start times within the bounds; its resolution is 1/4096 ms.
+
+    There is at most one term for each end: SQLite seeks by one only, and filters by another.
+    """
+    # Ids, and whether the range includes them.
+    lower: list[tuple[bytes, bool]] = []
+    upper: list[tuple[bytes, bool]] = []
     if from_ns is not None and from_ns >= _MIN_NS:
-        conditions.add("id >= ?", time_floor(from_ns))
+        lower.append((time_floor(from_ns), True))
     if before_ns is not None and before_ns <= _MAX_NS:
-        conditions.add("id <= ?", time_floor(before_ns, _LAST_HASH))
+        upper.append((time_floor(before_ns, _LAST_HASH), True))
+    near, far = (lower, upper) if bounds.order == "asc" else (upper, lower)
+    if bounds.after is not None:
+        near.append((bounds.after, False))
+    if bounds.end is not None:
+        far.append((bounds.end, True))
+    if lower:
+        first, is_included = max(lower, key=lambda bound: (bound[0], not bound[1]))
+        conditions.add("id >= ?" if is_included else "id > ?", first)
+    if upper:
+        last, is_included = min(upper)
+        conditions.add("id <= ?" if is_included else "id < ?", last)
 
 
 def index_for(where: TraceFilter) -> str:

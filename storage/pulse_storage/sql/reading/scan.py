@@ -9,6 +9,7 @@ from pulse_storage.queries.filters import ALL_OPERATIONS, Order, Page, TraceFilt
 from pulse_storage.sql.connection import Connection, SqlDialect, Values
 from pulse_storage.sql.reading.conditions import (
     Conditions,
+    IdBounds,
     index_for,
     is_of_usage_keys,
     names_usage_keys,
@@ -107,8 +108,7 @@ def batches(
     factor = 10 if is_of_usage_keys(where) and not splits_all else 1
     rows = first * factor
     while True:
-        conditions = seek_conditions(project, where)
-        _add_batch(conditions, order, after, until)
+        conditions = seek_conditions(project, where, IdBounds(order, after, until))
         last = connection.execute(
             f"SELECT id FROM spans{index} WHERE {conditions.sql()}"
             f" ORDER BY id {order.upper()} LIMIT 1 OFFSET {rows - 1:d}",
@@ -122,24 +122,15 @@ def batches(
 
 def within(dialect: SqlDialect, project: int, where: TraceFilter, order: Order, batch: Batch) -> Conditions:
     """Return conditions on `spans`: the rows of a batch that match the filter."""
+    bounds = IdBounds(order, *batch)
     if where.counted is True and names_usage_keys(where):
         # The index has the usage key, so that rows of other keys are not read.
-        conditions = row_conditions(dialect, project, without_key_facts(where))
+        conditions = row_conditions(dialect, project, without_key_facts(where), bounds)
         keys = usage_key_conditions(project, where)
         of_keys = dialect.in_subquery("usage_key", f"SELECT key FROM usage_keys WHERE {keys.sql()}")
         conditions.add(of_keys, *keys.bindings)
-    else:
-        conditions = row_conditions(dialect, project, where)
-    _add_batch(conditions, order, *batch)
-    return conditions
-
-
-def _add_batch(conditions: Conditions, order: Order, after: bytes | None, end: bytes | None) -> None:
-    beyond, up_to = ("id > ?", "id <= ?") if order == "asc" else ("id < ?", "id >= ?")
-    if after is not None:
-        conditions.add(beyond, after)
-    if end is not None:
-        conditions.add(up_to, end)
+        return conditions
+    return row_conditions(dialect, project, where, bounds)
 
 
 def _matches_whole_index(where: TraceFilter) -> bool:

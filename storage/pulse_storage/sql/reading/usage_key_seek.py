@@ -8,7 +8,7 @@ from itertools import islice
 
 from pulse_storage.queries.filters import Order, Page, TraceFilter
 from pulse_storage.sql.connection import Connection, Values
-from pulse_storage.sql.reading.conditions import Conditions, add_ids, add_time, usage_key_conditions
+from pulse_storage.sql.reading.conditions import Conditions, IdBounds, add_ids, add_time, usage_key_conditions
 
 #: Each key costs a seek; on PostgreSQL, also the ids of a whole page.
 MAX_KEYS = 40
@@ -51,8 +51,8 @@ def _joined_rows(
     at_once, offset, order = page.limit + 1, page.offset, page.order
     keys = usage_key_conditions(project, where)
     while True:
-        calls = _after(after, order)
-        add_time(calls, where.from_ns, where.before_ns)
+        calls = Conditions()
+        add_time(calls, where.from_ns, where.before_ns, IdBounds(order, after))
         nearest = (
             "SELECT id FROM spans WHERE project = usage_keys.project AND usage_key = usage_keys.key"
             f" AND {calls.sql()} ORDER BY id {order.upper()} LIMIT {at_once + offset:d}"
@@ -90,9 +90,9 @@ def _merged_rows(
     add_time(in_time, where.from_ns, where.before_ns)
     in_order = f"ORDER BY id {order.upper()}"
     while True:
-        calls = _after(after, order)
+        calls = Conditions()
         # Skipped rows must not be counted as part of the offset.
-        (add_time if offset else add_ids)(calls, where.from_ns, where.before_ns)
+        (add_time if offset else add_ids)(calls, where.from_ns, where.before_ns, IdBounds(order, after))
         ids_of_key = (
             f"SELECT id FROM spans{dialect.indexed_by('spans_by_usage_key')}"
             f" WHERE project = ? AND usage_key = ? AND {calls.sql()} {in_order}"
@@ -110,10 +110,3 @@ def _merged_rows(
         if len(ids) < at_once:
             return
         after, offset = ids[-1], 0
-
-
-def _after(after: bytes | None, order: Order) -> Conditions:
-    conditions = Conditions()
-    if after is not None:
-        conditions.add("id > ?" if order == "asc" else "id < ?", after)
-    return conditions

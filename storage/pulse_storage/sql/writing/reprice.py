@@ -18,7 +18,7 @@ from pulse_storage.reconciliation.reconcile import Verdict
 from pulse_storage.reconciliation.skeletons import OwnValue, Skeleton, SpanKey
 from pulse_storage.repricing import ModelCosts, PriceSpan, Repriced, RepriceJob, SpanCost, SpanReportedCost
 from pulse_storage.sql.connection import Connection, Values, row_condition
-from pulse_storage.sql.reading.conditions import Conditions, add_time
+from pulse_storage.sql.reading.conditions import Conditions, IdBounds, add_time
 from pulse_storage.sql.tables.rollups import RollupDelta
 from pulse_storage.sql.tables.spans import StoredSpan, update, update_values
 from pulse_storage.sql.writing.related_spans import LargeTraces, RelatedSpans
@@ -62,9 +62,7 @@ def _next_calls(
     """Return row id, trace id and span id of the next model calls, in the order of row ids."""
     conditions = Conditions()
     conditions.add("project = ?", project)
-    add_time(conditions, job.from_ns, job.before_ns)
-    if after is not None:
-        conditions.add("id > ?", after)
+    add_time(conditions, job.from_ns, job.before_ns, IdBounds("asc", after))
     rows = connection.execute(
         f"SELECT id, otel_trace_id, otel_span_id FROM spans{connection.dialect.indexed_by('spans_by_id')}"
         f" WHERE {conditions.sql()} AND model_call"
