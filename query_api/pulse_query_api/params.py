@@ -20,6 +20,7 @@ from pulse_storage.queries.filters import (
     GroupBy,
     Order,
     Page,
+    Sort,
     TraceFilter,
 )
 from pulse_storage.rows import PREVIEW_CHARS, Status
@@ -40,7 +41,7 @@ FILTERS = (
     *("min_cost_cents", "cost", "finish_reason", "error_type", "otel_trace_id", "q"),
 )
 PAGING = ("limit", "offset", "cursor", "order")
-LIST = (*PAGING, *FILTERS, "search_in")
+LIST = (*PAGING, "sort", *FILTERS, "search_in")
 FACETS = ("fields", *FILTERS)
 ANALYTICS = ("group_by", "limit", *FILTERS)
 
@@ -54,6 +55,7 @@ _STATUS: Mapping[str, Status] = {"success": "success", "error": "error"}
 _COUNTED: Mapping[str, bool | None] = {"true": True, "false": False, "all": None}
 _COST: Mapping[str, CostFilter] = {name: name for name in get_args(CostFilter)}
 _ORDER: Mapping[str, Order] = {"asc": "asc", "desc": "desc"}
+_SORT: Mapping[str, Sort] = {name: name for name in get_args(Sort)}
 _GROUP_BY: Mapping[str, GroupBy] = {name: name for name in get_args(GroupBy)}
 _FACET_FIELDS: Mapping[str, FacetField] = {name: name for name in FACET_FIELDS}
 _SEARCH_IN = {"previews": False, "bodies": True}
@@ -89,6 +91,7 @@ def list_query(query_string: bytes) -> ListQuery:
             "offset", 0, high=MAX_OFFSET, hint="; for later rows use the cursor of the Link header"
         ),
         cursor=query.text("cursor"),
+        sort=query.choice("sort", _SORT, "time"),
         order=query.choice("order", _ORDER, "desc"),
     )
     if page.cursor is not None and page.offset:
@@ -96,8 +99,22 @@ def list_query(query_string: bytes) -> ListQuery:
     in_bodies = query.choice("search_in", _SEARCH_IN, False)
     if in_bodies and page.offset:
         query.add_conflict("offset", "cannot be combined with search_in=bodies; use the Link header instead")
+    if page.sort != "time":
+        _check_sorted(query, where, page, in_bodies=in_bodies)
     query.finish()
     return ListQuery(replace(where, text=None), page, where.text) if in_bodies else ListQuery(where, page)
+
+
+def _check_sorted(query: QueryString, where: TraceFilter, page: Page, *, in_bodies: bool) -> None:
+    """Add the problems of a list that is sorted by a value: its rows must be read before they are sorted."""
+    if page.offset:
+        query.add_conflict("offset", f"cannot be combined with sort={page.sort}; use the Link header instead")
+    if in_bodies:
+        query.add_conflict("sort", "cannot be combined with search_in=bodies")
+    if where.from_ns is None and where.session_id is None and where.otel_trace_id is None:
+        query.add_conflict(
+            "date_from", f"is required with sort={page.sort}, unless session_id or otel_trace_id is given"
+        )
 
 
 def analytics_query(query_string: bytes) -> AnalyticsQuery:

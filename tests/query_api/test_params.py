@@ -60,6 +60,15 @@ def test_list_query_parses_every_parameter() -> None:
     )
 
 
+def test_sort_selects_the_value_and_requires_a_range() -> None:
+    assert list_query(b"sort=time").page == Page()
+    assert list_query(b"sort=cost&order=asc&date_from=2026-11-23").page == Page(sort="cost", order="asc")
+    assert list_query(b"sort=tokens&session_id=s").page.sort == "tokens"
+    assert list_query(b"sort=latency&otel_trace_id=" + b"1" * 32).page.sort == "latency"
+    required = "is required with sort=cost, unless session_id or otel_trace_id is given"
+    assert _refusal(b"sort=cost&date_to=2026-11-23") == [{"path": "date_from", "message": required}]
+
+
 def test_search_in_selects_previews_or_bodies() -> None:
     in_previews = ListQuery(TraceFilter(text="Ö"), Page())
     assert list_query(b"q=%C3%96") == list_query(b"q=%C3%96&search_in=previews") == in_previews
@@ -92,6 +101,17 @@ _MOMENT = "must be a date or RFC 3339 date-time such as 2026-11-23 or 2026-11-23
         (b"status=failed", "status", "must be one of success, error, not 'failed'"),
         (b"counted=maybe", "counted", "must be one of true, false, all, not 'maybe'"),
         (b"cost=free", "cost", "must be one of reported, computed, unpriced, no_usage, not 'free'"),
+        (b"sort=name", "sort", "must be one of time, latency, cost, tokens, not 'name'"),
+        (
+            b"sort=cost&date_from=2026-11-23&offset=1",
+            "offset",
+            "cannot be combined with sort=cost; use the Link header instead",
+        ),
+        (
+            b"sort=cost&date_from=2026-11-23&q=x&search_in=bodies",
+            "sort",
+            "cannot be combined with search_in=bodies",
+        ),
         (b"order=up", "order", "must be one of asc, desc, not 'up'"),
         (b"min_latency_ms=nan", "min_latency_ms", f"{_NUMBER}, not 'nan'"),
         (b"min_cost_cents=-0.1", "min_cost_cents", f"{_NUMBER}, not '-0.1'"),

@@ -301,3 +301,51 @@ def test_trace_route_refuses_parameters(tenant: Tenant) -> None:
     response = tenant.request(f"/v1/traces/{uuid4()}", bodies="false")
     assert response.status_code == 400
     assert response.json()["error"] == "bodies is not a parameter: this route has none."
+
+
+@pytest.mark.parametrize(
+    ("parameters", "numbers"),
+    [
+        ({"sort": "cost"}, [2, 6, 5, 4, 1, 3]),
+        ({"sort": "cost", "order": "asc"}, [1, 6, 5, 4, 2, 3]),
+        ({"sort": "latency"}, [4, 6, 5, 3, 2, 1]),
+        ({"sort": "latency", "order": "asc"}, [1, 6, 5, 3, 2, 4]),
+        ({"sort": "tokens"}, [5, 6, 4, 3, 2, 1]),
+        ({"sort": "tokens", "order": "asc", "model": "gpt-5-mini"}, [6, 4, 3, 2, 1, 5]),
+        ({"sort": "time", "order": "asc"}, [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_list_sorts_by_a_value_page_by_page(
+    tenant: Tenant, parameters: dict[str, str], numbers: list[int]
+) -> None:
+    facts: list[dict[str, Any]] = [
+        {"cost_nano_usd": 10, "latency_ms": 1.5},
+        {"cost_nano_usd": 90_000_000},
+        {"cost_nano_usd": None, "cost_source": None},
+        {"latency_ms": 900.0},
+        {"input_tokens": 5_000, "output_tokens": None},
+        {},
+    ]
+    tenant.store(
+        tenant.call(number, start_ns=DAY_NS + number * SECOND_NS, **fact)
+        for number, fact in enumerate(facts, start=1)
+    )
+    pages = list(tenant.pages(limit=2, date_from="2026-11-23", **parameters))
+    assert [len(page) for page in pages] == [2, 2, 2]
+    assert [int(row["otel_span_id"], 16) for page in pages for row in page] == numbers
+
+
+def test_sorted_list_reports_that_it_is_complete(varied: Tenant) -> None:
+    response = varied.request("/v1/traces", sort="cost", date_from="2026-11-23", limit=3)
+    assert (response.json()["complete"], response.headers["x-complete"]) == (True, "true")
+    assert response.json()["total"] == 9
+    by_time = varied.request("/v1/traces", limit=3)
+    assert "complete" not in by_time.json()
+    assert "x-complete" not in by_time.headers
+
+
+def test_cursor_of_another_sort_is_refused(varied: Tenant) -> None:
+    response = varied.request("/v1/traces", sort="cost", date_from="2026-11-23", limit=3)
+    link = response.links["next"]["url"].replace("sort=cost", "sort=latency")
+    refused = varied.client.get(link, headers=varied.headers)
+    assert (refused.status_code, refused.json()["details"][0]["path"]) == (400, "cursor")

@@ -10,7 +10,7 @@ from pulse_query_api.openapi.vocabulary import DATE_OR_DATE_TIME, ID, TEXT, Sche
 from pulse_query_api.params import DEFAULT_GROUPS, DEFAULT_ROWS, MAX_LIMIT, MAX_OFFSET
 from pulse_query_api.steps import STEPS
 from pulse_storage.queries.facets import FACET_FIELDS
-from pulse_storage.queries.filters import CostFilter, GroupBy
+from pulse_storage.queries.filters import CostFilter, GroupBy, Sort
 from pulse_storage.queries.timeseries import Measure, SeriesBy
 
 _AMOUNT: Schema = {"type": "number", "minimum": 0, "maximum": 99_999_999_999}
@@ -28,7 +28,12 @@ PARAMETERS: Mapping[str, tuple[str, Schema]] = {
         "Start of the page, taken from a Link header.",
         {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"},
     ),
-    "order": ("Order by start time.", {"enum": ["desc", "asc"], "default": "desc"}),
+    "sort": (
+        "Value to sort by. Equal values are newest first, unknown ones last in either order. All but `time`"
+        " require date_from, session_id or otel_trace_id.",
+        {"enum": get_args(Sort), "default": "time"},
+    ),
+    "order": ("Descending or ascending.", {"enum": ["desc", "asc"], "default": "desc"}),
     "session_id": ("Rows of this session.", ID),
     "user_id": ("Rows of this user.", ID),
     "provider": ("Rows of this provider, such as openai or anthropic.", ID),

@@ -8,7 +8,7 @@ from pulse_query_api.openapi.chart_paths import chart_paths
 from pulse_query_api.openapi.ingest_paths import RESOURCES, batch_operation, otlp_operation
 from pulse_query_api.openapi.operations import operation, path
 from pulse_query_api.openapi.parameters import ANALYTICS_OVERRIDES
-from pulse_query_api.openapi.vocabulary import COUNT, TEXT, Schema, fields, items, list_of, ref
+from pulse_query_api.openapi.vocabulary import COUNT, FLAG, TEXT, Schema, fields, items, list_of, ref
 from pulse_query_api.params import ANALYTICS, LIST
 
 _SPANS_OR_LOGS: Schema = {
@@ -49,7 +49,10 @@ def project_paths() -> Mapping[str, object]:
             "/v1/traces",
             get=operation(
                 "List trace rows",
-                fields(traces=list_of("TraceRow"), total=COUNT, limit=COUNT, offset=COUNT),
+                # `complete` is only in sorted lists.
+                fields(
+                    {"complete": FLAG}, traces=list_of("TraceRow"), total=COUNT, limit=COUNT, offset=COUNT
+                ),
                 query=LIST,
                 security="key",
                 errors=(400,),

@@ -26,15 +26,16 @@ def trace_routes(storage: StorageAdapter, access: ProjectAccess) -> list[BaseRou
         headers = {"X-Total-Count": _total_text(found.total)}
         if found.next_cursor is not None:
             headers["Link"] = _next_link(request, found.next_cursor)
-        return json_response(
-            {
-                "traces": [trace_object(row, bodies=False) for row in found.rows],
-                "total": found.total.rows,
-                "limit": query.page.limit,
-                "offset": query.page.offset,
-            },
-            headers=headers,
-        )
+        body: dict[str, object] = {
+            "traces": [trace_object(row, bodies=False) for row in found.rows],
+            "total": found.total.rows,
+            "limit": query.page.limit,
+            "offset": query.page.offset,
+        }
+        if query.page.sort != "time":
+            body["complete"] = found.complete
+            headers["X-Complete"] = "true" if found.complete else "false"
+        return json_response(body, headers=headers)
 
     async def get_trace(request: Request, project_id: str) -> Response:
         params.no_query(request.scope["query_string"])

@@ -25,10 +25,12 @@ class TraceList:
     total: Count
     #: Cursor of the next page; None on the last page.
     next_cursor: str | None
+    #: False if the rows are sorted within a part of the range only.
+    complete: bool
 
 
 async def list_traces(storage: StorageAdapter, project_id: str, query: ListQuery) -> TraceList:
-    """Return one page of matching rows, newest first unless ordered otherwise, with the total.
+    """Return one page of matching rows, newest first unless sorted otherwise, with the total.
 
     Raises InvalidCursor or StoreUnavailable.
     """
@@ -45,7 +47,7 @@ async def list_traces(storage: StorageAdapter, project_id: str, query: ListQuery
         total = await storage.count_traces(project_id, where)
     else:
         total = Count(total.rows, exact=False)  # an exact count would read the bodies of all rows
-    return TraceList(found.rows, total, found.next_cursor)
+    return TraceList(found.rows, total, found.next_cursor, found.complete)
 
 
 async def find_trace(storage: StorageAdapter, project_id: str, trace_id: str) -> TraceRecord:
