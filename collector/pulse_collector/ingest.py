@@ -25,6 +25,7 @@ from pulse_collector.pricing.price_book import PriceBook
 from pulse_collector.pricing.price_list import warm_up
 from pulse_collector.reading import RequestReader
 from pulse_collector.refusals import not_admitted, store_unavailable
+from pulse_collector.rejected_spans import RejectedSpans
 from pulse_proto.otlp import Encoding, Signal
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.errors import StoreUnavailable
@@ -82,6 +83,7 @@ class Collector:
         )
         self.budget = inflight
         self.metrics = CollectorMetrics(registry, self.budget, storage)
+        self.rejected_spans = RejectedSpans()
         self.storage = storage
         self._keys = keys
         self._prices = prices
@@ -140,7 +142,9 @@ class Collector:
         if mapped is None:
             return ExportOutcome(message=_NO_METRICS)
         self._count_mapped("http", mapped)
-        return await self._store(mapped, deadline_s)
+        outcome = await self._store(mapped, deadline_s)
+        self.rejected_spans.add(project_id, outcome.rejected)
+        return outcome
 
     def export_blocking(
         self, signal: Signal[Any], project_id: str, body: bytes, loop: asyncio.AbstractEventLoop
@@ -159,18 +163,23 @@ class Collector:
             if mapped is None:
                 return ExportOutcome(message=_NO_METRICS)
             self._count_mapped("grpc", mapped)
-            if not mapped.rows:
-                return self._outcome(mapped, IngestResult())
-            try:
-                result = self._commit_blocking(mapped.rows, _left_s(deadline_s))
-            except StoreUnavailable as error:
-                raise store_unavailable(error) from error
-            return self._outcome(mapped, result)
+            result = IngestResult()
+            if mapped.rows:
+                try:
+                    result = self._commit_blocking(mapped.rows, _left_s(deadline_s))
+                except StoreUnavailable as error:
+                    raise store_unavailable(error) from error
+            outcome = self._outcome(mapped, result)
+            self.rejected_spans.add(project_id, outcome.rejected)
+            return outcome
 
     async def store(self, transport: str, rows: list[SpanRow]) -> IngestResult:
         """Store rows that the caller has built (the batch route). Raises StoreUnavailable."""
         self.metrics.received(transport, len(rows))
-        return await self._commit(rows, _DEADLINE_S)
+        result = await self._commit(rows, _DEADLINE_S)
+        for at, _ in result.rejected:
+            self.rejected_spans.add(rows[at].project_id, 1)
+        return result
 
     async def in_worker(
         self, body_bytes: int, function: Callable[[*ArgsT], ResultT], *args: *ArgsT
@@ -223,6 +232,7 @@ class Collector:
         if mapped.calls.rows or mapped.calls.rejected:
             self._count_mapped(transport, mapped.calls)
             calls = await self._store(mapped.calls, deadline_s)
+            self.rejected_spans.add(project_id, calls.rejected)
         reasons = [_NO_EVENT] * mapped.ignored + [self._over_limit] * mapped.over_limit
         result = IngestResult()
         parts = mapped.events.parts

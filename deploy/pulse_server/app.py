@@ -23,6 +23,7 @@ from pulse_query_api.app import create_app, read_routes, with_middleware
 from pulse_query_api.auth import ReadAccess
 from pulse_query_api.concurrency import ProjectConcurrency
 from pulse_query_api.routes.health import health_routes
+from pulse_query_api.services.trust import RejectedSpans
 from pulse_server.cost_routes import cost_routes
 from pulse_server.prices_file import file_prices
 from pulse_server.settings import Settings
@@ -104,7 +105,8 @@ def build_apps(
     otlp = with_middleware([*otlp_routes(collector), *health])
     if only == "collector":
         return Apps(keys, with_middleware([*ingest, *health]), collector, otlp, explainer, None)
-    main, ring = _query_app(settings, storage, keys, explainer, costs, registry, ingest)
+    rejected = collector.rejected_spans.of
+    main, ring = _query_app(settings, storage, keys, explainer, costs, registry, ingest, rejected)
     return Apps(keys, main, collector, otlp, explainer, ring)
 
 
@@ -116,6 +118,7 @@ def _query_app(
     costs: CostReader,
     registry: CollectorRegistry,
     routes: Sequence[BaseRoute],
+    rejected: RejectedSpans | None = None,
 ) -> tuple[Starlette, SessionRing]:
     """Build the application of query API, pages and further routes.
 
@@ -125,7 +128,7 @@ def _query_app(
     site = Site(settings.public_url, settings.host)
     web = web_sessions(storage, keys, site, concurrency, admin_key=settings.admin_key)
     for_sessions = [
-        *read_routes(storage, web.access),
+        *read_routes(storage, web.access, rejected),
         *cost_routes(storage, costs, web.access),
         *explain_routes(explainer, web.access),
     ]
@@ -140,6 +143,7 @@ def _query_app(
         retention=settings.retention,
         concurrency=concurrency,
         middleware=[web.middleware],
+        rejected=rejected,
     )
     return app, web.ring
 

@@ -18,14 +18,18 @@ from pulse_query_api.errors import ApiError, error_response
 from pulse_query_api.middleware import RequestMiddleware
 from pulse_query_api.routes.admin import admin_routes
 from pulse_query_api.routes.analytics import analytics_routes
+from pulse_query_api.routes.errors import error_routes
 from pulse_query_api.routes.facets import facet_routes
 from pulse_query_api.routes.health import health_routes
+from pulse_query_api.routes.latencies import latency_routes
 from pulse_query_api.routes.messages import message_routes
 from pulse_query_api.routes.prices import price_routes
 from pulse_query_api.routes.retention import retention_routes
 from pulse_query_api.routes.sessions import session_routes
 from pulse_query_api.routes.timeseries import timeseries_routes
 from pulse_query_api.routes.traces import trace_routes
+from pulse_query_api.routes.trust import trust_routes
+from pulse_query_api.services.trust import RejectedSpans
 from pulse_storage.engines import Store
 from pulse_storage.errors import InvalidCursor, StoreUnavailable
 from pulse_storage.keys import KeyRefused, KeyRing, ScopeMissing
@@ -44,20 +48,22 @@ def create_app(
     retention: RetentionPolicy = KEEP_EVERYTHING,
     concurrency: ProjectConcurrency | None = None,
     middleware: Sequence[Middleware] = (),
+    rejected: RejectedSpans | None = None,
 ) -> Starlette:
     """Create the query API of a store.
 
     `routes` are added to its own routes, with the same middleware and error responses. `/metrics` shows
     `registry`. `retention` is the policy of projects without their own. Without an admin key the admin
     routes respond 403. `concurrency` limits the requests of each project; pass it if `routes` share the
-    limit. `middleware` runs inside that of all routes. The caller closes the storage.
+    limit. `middleware` runs inside that of all routes. `rejected` returns the rejected spans of a project.
+    The caller closes the storage.
     """
     access, admin = ReadAccess(keys, concurrency), AdminKey(admin_key)
     return with_middleware(
         [
             *routes,
             *health_routes(storage, access, CollectorRegistry() if registry is None else registry),
-            *read_routes(storage, access),
+            *read_routes(storage, access, rejected),
             *admin_routes(storage, admin),
             *price_routes(storage, admin),
             *retention_routes(storage, admin, retention),
@@ -66,8 +72,13 @@ def create_app(
     )
 
 
-def read_routes(storage: Store, access: ProjectAccess) -> list[BaseRoute]:
-    """Return all routes that read one project; the server mounts them once for each kind of access."""
+def read_routes(
+    storage: Store, access: ProjectAccess, rejected: RejectedSpans | None = None
+) -> list[BaseRoute]:
+    """Return all routes that read one project; the server mounts them once for each kind of access.
+
+    `rejected` returns the spans of a project that the collector of this process has rejected, if it has one.
+    """
     return [
         *trace_routes(storage, access),
         *message_routes(storage, access),
@@ -75,6 +86,9 @@ def read_routes(storage: Store, access: ProjectAccess) -> list[BaseRoute]:
         *analytics_routes(storage, access),
         *facet_routes(storage, access),
         *timeseries_routes(storage, access),
+        *latency_routes(storage, access),
+        *error_routes(storage, access),
+        *trust_routes(storage, access, rejected),
     ]
 
 

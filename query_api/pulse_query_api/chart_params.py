@@ -9,12 +9,18 @@ from typing import get_args
 
 from pulse_query_api.params import FILTERS, QueryString, trace_filter
 from pulse_query_api.steps import MAX_STARTS, STEPS, Step, Steps, default_step, is_within, steps_of, time_zone
+from pulse_storage.queries.error_groups import ErrorQuery
 from pulse_storage.queries.filters import TraceFilter
+from pulse_storage.queries.latencies import LatencyQuery
 from pulse_storage.queries.timeseries import Measure, SeriesBy, TimeseriesQuery
 
 TIMESERIES = ("measure", "by", "step", "tz", "top", "compare", *FILTERS)
+LATENCIES = ("step", "tz", *FILTERS)
+ERRORS = ("limit", "step", "tz", *FILTERS)
 DEFAULT_SERIES = 8
 MAX_SERIES = 50
+DEFAULT_ERROR_GROUPS = 50
+MAX_ERROR_GROUPS = 200
 
 _STEP: Mapping[str, Step] = {step: step for step in STEPS}
 _MEASURE: Mapping[str, Measure] = {name: name for name in get_args(Measure)}
@@ -44,9 +50,7 @@ class TimeseriesRequest:
 def timeseries_request(query_string: bytes) -> TimeseriesRequest:
     """Parse the query string of `GET /v1/timeseries`. Raises InvalidRequest."""
     query = QueryString(query_string, TIMESERIES)
-    where = trace_filter(query)
-    if query.text("counted") not in (None, "true"):
-        query.add_problem("counted", "must be true or absent: only counted rows are summed")
+    where = _counted_filter(query)
     measure: Measure = query.choice("measure", _MEASURE, "cost")
     by: SeriesBy = query.choice("by", _BY, "model")
     top = query.whole_number("top", DEFAULT_SERIES, low=1, high=MAX_SERIES)
@@ -60,16 +64,57 @@ def timeseries_request(query_string: bytes) -> TimeseriesRequest:
             by=by,
             measure=measure,
             top=top,
-            filter=replace(where, from_ns=None, before_ns=None, counted=True),
+            filter=_without_range(where),
         ),
         compares,
     )
 
 
-def _range(query: QueryString, where: TraceFilter) -> Range:
-    """Return the steps of the required range; raise InvalidRequest if any parameter is invalid."""
+def latency_request(query_string: bytes) -> tuple[Range, LatencyQuery]:
+    """Parse the query string of `GET /v1/latencies`. Raises InvalidRequest."""
+    query = QueryString(query_string, LATENCIES)
+    where = _counted_filter(query)
+    requested = _range(query, where)
+    return requested, LatencyQuery(edges=requested.steps.edges, filter=_without_range(where))
+
+
+def error_request(query_string: bytes) -> tuple[Range, ErrorQuery]:
+    """Parse the query string of `GET /v1/errors`. Raises InvalidRequest."""
+    query = QueryString(query_string, ERRORS)
+    where = trace_filter(query)
+    limit = query.whole_number("limit", DEFAULT_ERROR_GROUPS, low=1, high=MAX_ERROR_GROUPS)
+    requested = _range(query, where)
+    edges = requested.steps.edges
+    return requested, ErrorQuery(edges=edges, limit=limit, filter=_without_range(where))
+
+
+def trust_filter(query_string: bytes) -> TraceFilter:
+    """Parse the query string of `GET /v1/trust` to a filter with a range. Raises InvalidRequest."""
+    query = QueryString(query_string, FILTERS)
+    where = _counted_filter(query)
+    _require_range(query)
+    query.finish()
+    return replace(where, counted=True)
+
+
+def _counted_filter(query: QueryString) -> TraceFilter:
+    if query.text("counted") not in (None, "true"):
+        query.add_problem("counted", "must be true or absent: only counted rows are summed")
+    return replace(trace_filter(query), counted=True)
+
+
+def _without_range(where: TraceFilter) -> TraceFilter:
+    return replace(where, from_ns=None, before_ns=None)
+
+
+def _require_range(query: QueryString) -> None:
     for name in ("date_from", "date_to"):
         query.require(name)
+
+
+def _range(query: QueryString, where: TraceFilter) -> Range:
+    """Return the steps of the required range; raise InvalidRequest if any parameter is invalid."""
+    _require_range(query)
     step: Step | None = query.choice("step", _STEP, None)
     name = query.text("tz") or "UTC"
     zone: tzinfo = UTC

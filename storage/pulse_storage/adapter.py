@@ -14,6 +14,7 @@ from uuid import UUID
 
 from pulse_storage.copying import RawStore
 from pulse_storage.maintenance import Maintenance
+from pulse_storage.queries.error_groups import ErrorGroups, ErrorQuery
 from pulse_storage.queries.facets import Facet, FacetField, FacetQuery
 from pulse_storage.queries.filters import (
     Analytics,
@@ -25,6 +26,8 @@ from pulse_storage.queries.filters import (
     UnknownUsageModel,
     UnpricedModel,
 )
+from pulse_storage.queries.latencies import Latencies, LatencyQuery
+from pulse_storage.queries.received import Received, ReceivedQuery
 from pulse_storage.queries.timeseries import Timeseries, TimeseriesQuery
 from pulse_storage.queries.trees import MAX_TREE_SPANS, Tree, TreePage
 from pulse_storage.reconciliation.skeletons import ReconcileInputs
@@ -158,6 +161,18 @@ class StorageAdapter(Protocol):
 
     async def timeseries(self, project_id: str, query: TimeseriesQuery) -> Timeseries:
         """Return sums over counted rows by step of time and series, exact except percentiles (4.4 %)."""
+        ...
+
+    async def latencies(self, project_id: str, query: LatencyQuery) -> Latencies:
+        """Return histograms of the latency of counted rows by step of time."""
+        ...
+
+    async def error_groups(self, project_id: str, query: ErrorQuery) -> ErrorGroups:
+        """Return groups of failed rows by type, provider, model and message without values."""
+        ...
+
+    async def received(self, project_id: str, query: ReceivedQuery) -> Received:
+        """Return the newest span, and how many of the newest traces lack the parent of a span."""
         ...
 
     @property

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 
 from pulse_storage.rows import UnfitValue
 
-_PER_OCTAVE = 8
+PER_OCTAVE = 8
 #: Bucket of latencies below a nanosecond.
-_ZERO_BUCKET = -20 * _PER_OCTAVE - 1
+_ZERO_BUCKET = -20 * PER_OCTAVE - 1
 _SMALLEST_MS = 2.0**-20
 
 
@@ -21,7 +21,7 @@ def latency_bucket(latency_ms: float | None) -> int | None:
         raise UnfitValue(f"latency_ms must be finite, not {latency_ms}")
     if latency_ms < _SMALLEST_MS:
         return _ZERO_BUCKET
-    return math.floor(math.log2(latency_ms) * _PER_OCTAVE)
+    return math.floor(math.log2(latency_ms) * PER_OCTAVE)
 
 
 def percentiles(histogram: Mapping[int, int], shares: Sequence[float]) -> list[float | None]:
@@ -43,4 +43,4 @@ def percentiles(histogram: Mapping[int, int], shares: Sequence[float]) -> list[f
 
 
 def _middle_ms(bucket: int) -> float:
-    return 0.0 if bucket == _ZERO_BUCKET else 2.0 ** ((bucket + 0.5) / _PER_OCTAVE)
+    return 0.0 if bucket == _ZERO_BUCKET else 2.0 ** ((bucket + 0.5) / PER_OCTAVE)

@@ -85,6 +85,7 @@ def test_bad_span_is_counted_and_its_neighbour_stored(receiver: Receiver, channe
     bad.span_id = b""
     answer = export(channel, receiver.key, request_of(chat_span(1), bad).SerializeToString())
     assert ExportTraceServiceResponse.FromString(answer).partial_success.rejected_spans == 1
+    assert receiver.collector.rejected_spans.of(receiver.project_id)[0] == 1
     assert len(receiver.rows()) == 1
 
 

@@ -42,6 +42,8 @@ def test_spans_beyond_the_limit_are_rejected_and_counted(receiver: Receiver, tex
     assert receiver.metric("pulse_spans_received_total", transport="http") == 50
     assert receiver.metric("pulse_spans_stored_total") == _MAX_SPANS
     assert receiver.metric("pulse_spans_rejected_total", reason="limit") == 30
+    assert receiver.collector.rejected_spans.of(receiver.project_id)[0] == 30
+    assert receiver.collector.rejected_spans.of("other")[0] == 0
 
 
 def test_spans_in_json_have_the_same_limit(receiver: Receiver) -> None:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import orjson
+import pytest
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from tests.query_api.support import DAY_NS, Tenant, visible_id
@@ -11,7 +12,7 @@ from tests.query_api.support import DAY_NS, Tenant, visible_id
 from pulse_collector.receivers.batch_schema import BatchTrace
 from pulse_query_api import params
 from pulse_query_api.app import create_app
-from pulse_query_api.chart_params import TIMESERIES
+from pulse_query_api.chart_params import ERRORS, LATENCIES, TIMESERIES
 from pulse_query_api.openapi import openapi_document
 from pulse_query_api.openapi.ingest_paths import BATCH_TRACE
 from pulse_storage.engines import Store
@@ -71,6 +72,9 @@ def test_query_parameters_equal_those_that_are_parsed() -> None:
     assert _query_parameters(paths["/v1/analytics"]["get"]) == set(params.ANALYTICS)
     assert _query_parameters(paths["/v1/facets"]["get"]) == set(params.FACETS)
     assert _query_parameters(paths["/v1/timeseries"]["get"]) == set(TIMESERIES)
+    assert _query_parameters(paths["/v1/latencies"]["get"]) == set(LATENCIES)
+    assert _query_parameters(paths["/v1/errors"]["get"]) == set(ERRORS)
+    assert _query_parameters(paths["/v1/trust"]["get"]) == set(params.FILTERS)
     assert _query_parameters(paths["/v1/sessions/{session_id}"]["get"]) == {"bodies"}
 
 
@@ -88,14 +92,21 @@ def test_response_fields_equal_the_schemas(tenant: Tenant) -> None:
     assert set(sums["costOverTime"][0]) == set(analytics["costOverTime"]["items"]["required"])
 
 
-def test_sums_by_step_have_the_fields_of_their_schema(tenant: Tenant) -> None:
-    tenant.store([tenant.call(1, start_ns=DAY_NS)])
-    found = tenant.get("/v1/timeseries", compare="previous", date_from="2026-11-23", date_to="2026-11-24")
-    response = _document()["paths"]["/v1/timeseries"]["get"]["responses"]["200"]
-    schema = response["content"]["application/json"]["schema"]
-    assert set(found) == set(schema["properties"])
-    assert set(found["total"]) == set(schema["properties"]["total"]["required"])
-    assert set(found["series"][0]) == set(schema["properties"]["series"]["items"]["required"])
+@pytest.mark.parametrize("route", ["timeseries", "latencies", "errors", "trust"])
+def test_charts_have_the_fields_of_their_schema(tenant: Tenant, route: str) -> None:
+    tenant.store([tenant.call(1, start_ns=DAY_NS, status="error")])
+    query = {"date_from": "2026-11-23", "date_to": "2026-11-24"}
+    if route == "timeseries":
+        query["compare"] = "previous"
+    found = tenant.get(f"/v1/{route}", **query)
+    response = _document()["paths"][f"/v1/{route}"]["get"]["responses"]["200"]
+    properties = response["content"]["application/json"]["schema"]["properties"]
+    assert set(found) == set(properties)
+    for name in ("series", "groups"):
+        if name in found:
+            assert set(found[name][0]) == set(properties[name]["items"]["required"])
+    if "total" in found:
+        assert set(found["total"]) == set(properties["total"]["required"])
 
 
 def test_every_schema_reference_exists() -> None:

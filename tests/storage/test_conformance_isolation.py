@@ -16,8 +16,11 @@ from pulse_storage import ControlStore, Store
 from pulse_storage.control_store import Leases, WebSessions
 from pulse_storage.copying import RawStore
 from pulse_storage.maintenance import Maintenance
+from pulse_storage.queries.error_groups import ErrorQuery
 from pulse_storage.queries.facets import FacetQuery
 from pulse_storage.queries.filters import AnalyticsQuery, Page, TraceFilter
+from pulse_storage.queries.latencies import LatencyQuery
+from pulse_storage.queries.received import ReceivedQuery
 from pulse_storage.queries.timeseries import TimeseriesQuery
 from pulse_storage.repricing import RepriceJob
 from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
@@ -74,6 +77,9 @@ async def _seen(storage: Store, project_id: str) -> dict[str, object]:
             await storage.timeseries(project_id, query)
             for query in (_STEPS, replace(_STEPS, by="user"), replace(_STEPS, max_rows=0))
         ],
+        "latencies": await storage.latencies(project_id, LatencyQuery(edges=_STEPS.edges)),
+        "error_groups": await storage.error_groups(project_id, ErrorQuery(edges=_STEPS.edges)),
+        "received": await storage.received(project_id, ReceivedQuery()),
         "list_keys": await storage.list_keys(project_id),
         "project_prices": await storage.project_prices(project_id),
         "repriced_so_far": await storage.repriced_so_far(project_id, _JOB),

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from tests.storage.backends import Backend, lasting_store
 from tests.storage.corpus import corpus
 from tests.storage.filter_samples import FILTERS
-from tests.storage.memory.timeseries import call_sums, in_steps, timeseries
+from tests.storage.memory.timeseries import call_sums, in_steps, latencies, timeseries
 from tests.storage.model import everything
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage import Store, TraceRecord
 from pulse_storage.queries.filters import TraceFilter
+from pulse_storage.queries.latencies import LatencyQuery
 from pulse_storage.queries.timeseries import (
     CallSums,
     Measure,
@@ -101,6 +102,16 @@ def test_sums_by_step_agree_with_the_rows(
     )
     answer = asyncio.run(storage.timeseries("p", query))
     _assert_equal(answer, timeseries(rows, [], query), from_rows=max_rows > 0)
+
+
+@given(steps=st.sampled_from(sorted(_EDGES)), where=st.sampled_from(FILTERS))
+@settings(deadline=None)
+def test_latencies_by_step_agree_with_the_rows(
+    filled: tuple[Store, list[TraceRecord]], steps: str, where: TraceFilter
+) -> None:
+    storage, rows = filled
+    query = LatencyQuery(edges=_EDGES[steps], filter=where, seconds=60)
+    assert asyncio.run(storage.latencies("p", query)) == latencies(rows, [], query)
 
 
 def _assert_equal(got: Timeseries, expected: Timeseries, *, from_rows: bool) -> None:

@@ -20,13 +20,19 @@ from pulse_storage import Store
 from pulse_storage.content.bodies import pack
 from pulse_storage.ids import encode_cursor, row_id
 from pulse_storage.postgres.connection import PostgresConnection, connect
+from pulse_storage.queries.error_groups import ErrorQuery
 from pulse_storage.queries.facets import FacetQuery
 from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
+from pulse_storage.queries.latencies import LatencyQuery
+from pulse_storage.queries.received import ReceivedQuery
 from pulse_storage.queries.timeseries import SeriesBy, TimeseriesQuery
 from pulse_storage.sql.connection import Connection, Cursor, SqlValue
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.counts import count_rows
+from pulse_storage.sql.reading.error_groups import error_groups
 from pulse_storage.sql.reading.facets import facets
+from pulse_storage.sql.reading.latencies import latencies
+from pulse_storage.sql.reading.received import received
 from pulse_storage.sql.reading.records import find_record, page_of_records
 from pulse_storage.sql.reading.scan import batches
 from pulse_storage.sql.reading.sorted_rows import page_of_sorted
@@ -309,6 +315,30 @@ def test_sums_by_step_stay_within_their_range_and_touch_no_bodies(
             assert _by_usage_key_are_seeks(connection, plan), plan
             assert not re.search(r"Seq Scan on (spans|rollup_hour|latency_day)", plan), plan
             assert "span_bodies" not in plan
+
+
+def test_latencies_and_errors_by_step_stay_within_their_range(connection: PostgresConnection) -> None:
+    edges = tuple(range(_TODAY_NS - 2 * DAY_NS, _TODAY_NS - HOUR_NS, 6 * HOUR_NS))
+    for where in (TraceFilter(), TraceFilter(model="gpt-5"), TraceFilter(service="shop")):
+        of_latencies, of_errors = (
+            LatencyQuery(edges=edges, filter=where),
+            ErrorQuery(edges=edges, filter=where),
+        )
+        plans = _plans(connection, lambda c, p, query=of_latencies: latencies(c, p, query))
+        plans += _plans(connection, lambda c, p, query=of_errors: error_groups(c, p, query))
+        for plan in plans:
+            assert len(_partitions(plan)) <= 2, plan
+            assert not re.search(r"Seq Scan on (spans|rollup_hour|latency_day)", plan), plan
+            assert "span_bodies" not in plan
+
+
+def test_check_of_traces_seeks_spans_and_parents(connection: PostgresConnection) -> None:
+    where = TraceFilter(from_ns=_TODAY_NS - 2 * DAY_NS)
+    *_, plan = _plans(connection, lambda c, p: received(c, p, ReceivedQuery(filter=where)))
+    assert not re.search(r"Seq Scan on spans", plan), plan
+    conditions = re.findall(r" on spans_\d+[^\n]*\n\s*([^\n]*)", plan)
+    assert conditions
+    assert all("otel_trace_id = wanted.value" in condition for condition in conditions), plan
 
 
 def test_one_row_is_looked_for_in_its_partition_only(connection: PostgresConnection) -> None:

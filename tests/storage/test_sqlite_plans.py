@@ -15,14 +15,20 @@ from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage.content.bodies import pack
 from pulse_storage.ids import encode_cursor
+from pulse_storage.queries.error_groups import ErrorQuery
 from pulse_storage.queries.facets import FacetQuery
 from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
+from pulse_storage.queries.latencies import LatencyQuery
+from pulse_storage.queries.received import ReceivedQuery
 from pulse_storage.queries.timeseries import SeriesBy, TimeseriesQuery
 from pulse_storage.runtime.writer import WriteRequest
 from pulse_storage.sql.connection import Cursor, SqlDialect, SqlValue
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.counts import count_rows
+from pulse_storage.sql.reading.error_groups import error_groups
 from pulse_storage.sql.reading.facets import facets
+from pulse_storage.sql.reading.latencies import latencies
+from pulse_storage.sql.reading.received import received
 from pulse_storage.sql.reading.records import find_record, find_span, page_of_records
 from pulse_storage.sql.reading.scan import batches
 from pulse_storage.sql.reading.sorted_rows import page_of_sorted
@@ -326,6 +332,48 @@ def test_pages_of_a_tree_read_one_trace(connection: ApswConnection) -> None:
         plans = _plans(connection, lambda c, at=cursor, n=limit: read_tree(c, 1, trace_id, at, n))
         assert not _full_scans(plans)
         assert any("spans_by_trace (project=? AND otel_trace_id=?" in plan for plan in plans), plans
+
+
+@pytest.mark.parametrize("where", [TraceFilter(), TraceFilter(model="m")])
+def test_latencies_by_step_are_read_from_rollups_and_the_index(
+    connection: ApswConnection, where: TraceFilter
+) -> None:
+    query = LatencyQuery(edges=(NOON_NS - 3 * DAY_NS, NOON_NS - HOUR_NS, NOON_NS), filter=where)
+    plans = _plans(connection, lambda c: latencies(c, 1, query))
+    assert "SEARCH latency_day USING PRIMARY KEY (project=? AND day>? AND day<?)" in "\n".join(plans)
+    scans = [plan for plan in plans if plan.startswith("SEARCH spans")]
+    assert set(scans) == {
+        "SEARCH spans USING COVERING INDEX spans_counted (project=? AND id>? AND id<?)",
+    }
+
+
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (TraceFilter(), "spans_failed"),
+        (TraceFilter(service="s", operation="all", counted=None), "spans_failed"),
+        (TraceFilter(user_id="u"), "spans_by_user"),
+    ],
+)
+def test_error_groups_read_failed_rows_of_their_range(
+    connection: ApswConnection, where: TraceFilter, index: str
+) -> None:
+    plans = _plans(connection, lambda c: error_groups(c, 1, ErrorQuery(edges=_STEPS, filter=where)))
+    assert not _full_scans(plans)
+    assert not [plan for plan in plans if "TEMP B-TREE" in plan or "span_bodies" in plan]
+    searches = [plan for plan in plans if plan.startswith("SEARCH spans")]
+    assert searches
+    assert all(f"INDEX {index} (project=?" in plan and "id>? AND id<?" in plan for plan in searches)
+
+
+def test_check_of_traces_seeks_spans_and_parents(connection: ApswConnection) -> None:
+    where = TraceFilter(from_ns=_FROM_NS, before_ns=NOON_NS + 365 * DAY_NS)
+    plans = _plans(connection, lambda c: received(c, 1, ReceivedQuery(filter=where)))
+    assert not _full_scans(plans)
+    assert not [plan for plan in plans if "TEMP B-TREE" in plan]
+    searches = "\n".join(plans)
+    assert "child USING COVERING INDEX spans_by_parent (project=? AND otel_trace_id=?" in searches
+    assert "parent USING COVERING INDEX spans_by_trace (project=? AND otel_trace_id=? AND otel" in searches
 
 
 _LOOK_UPS: list[Callable[[ApswConnection], object]] = [

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from pulse_query_api.auth import KeyRoute, ProjectAccess
-from pulse_query_api.chart_params import timeseries_request
+from pulse_query_api.chart_params import Range, timeseries_request
 from pulse_query_api.responses import json_response
 from pulse_query_api.services.timeseries import read_timeseries
 from pulse_storage.adapter import StorageAdapter
@@ -35,9 +35,7 @@ def timeseries_routes(storage: StorageAdapter, access: ProjectAccess) -> list[Ba
         found, starts = report.found, wanted.range.steps.starts
         unread = steps_unread(starts, found.complete_from_ns)
         answer: dict[str, object] = {
-            "starts": [step_start(start_ns) for start_ns in starts],
-            "step": wanted.range.steps.step,
-            "tz": wanted.range.tz,
+            **range_object(wanted.range),
             "by": wanted.by,
             "series": [_series_object(series, len(starts), unread) for series in found.series],
             "other": None if found.other is None else _series_object(found.other, len(starts), unread),
@@ -51,9 +49,10 @@ def timeseries_routes(storage: StorageAdapter, access: ProjectAccess) -> list[Ba
     return [KeyRoute("/v1/timeseries", get_timeseries, access, problem_details=True)]
 
 
-def step_start(start_ns: int) -> str:
-    """Format the start of a step as RFC 3339 in UTC, without fractions of seconds."""
-    return f"{rfc3339(start_ns)[:19]}Z"
+def range_object(requested: Range) -> dict[str, object]:
+    """Return the starts of the steps (RFC 3339 in UTC, in seconds), their nominal length and the zone."""
+    starts = [f"{rfc3339(start_ns)[:19]}Z" for start_ns in requested.steps.starts]
+    return {"starts": starts, "step": requested.steps.step, "tz": requested.tz}
 
 
 def steps_unread(starts: Sequence[int], complete_from_ns: int | None) -> int:

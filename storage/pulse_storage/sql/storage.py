@@ -11,6 +11,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from pulse_storage.ids import decode_cursor, decode_ids
+from pulse_storage.queries.error_groups import ErrorGroups, ErrorQuery
 from pulse_storage.queries.facets import Facet, FacetField, FacetQuery
 from pulse_storage.queries.filters import (
     Analytics,
@@ -23,6 +24,8 @@ from pulse_storage.queries.filters import (
     UnpricedModel,
     UsageSummary,
 )
+from pulse_storage.queries.latencies import Latencies, LatencyQuery
+from pulse_storage.queries.received import Received, ReceivedQuery
 from pulse_storage.queries.sorted_pages import SortCursor
 from pulse_storage.queries.timeseries import Timeseries, TimeseriesQuery
 from pulse_storage.queries.trees import MAX_TREE_SPANS, Tree, TreePage
@@ -38,7 +41,10 @@ from pulse_storage.sql.maintenance.executor import MaintenanceExecutor
 from pulse_storage.sql.maintenance.maintenance import SqlMaintenance
 from pulse_storage.sql.reading.analytics import analytics
 from pulse_storage.sql.reading.counts import count_rows
+from pulse_storage.sql.reading.error_groups import error_groups
 from pulse_storage.sql.reading.facets import facets
+from pulse_storage.sql.reading.latencies import latencies
+from pulse_storage.sql.reading.received import received
 from pulse_storage.sql.reading.records import find_record, find_records, find_span, page_of_records
 from pulse_storage.sql.reading.search import page_of_found
 from pulse_storage.sql.reading.sorted_rows import page_of_sorted
@@ -239,6 +245,33 @@ class SqlStorage(SqlControlStore):
             return timeseries(connection, project, query)
 
         return await self._read(project_id, read, NO_CALLS, self._readers)
+
+    async def latencies(self, project_id: str, query: LatencyQuery) -> Latencies:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> Latencies:
+            return latencies(connection, project, query)
+
+        steps = len(query.edges) - 1
+        nothing = Latencies(histograms=[{} for _ in range(steps)], unknown=[0] * steps)
+        return await self._read(project_id, read, nothing, self._readers)
+
+    async def error_groups(self, project_id: str, query: ErrorQuery) -> ErrorGroups:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> ErrorGroups:
+            return error_groups(connection, project, query)
+
+        return await self._read(project_id, read, ErrorGroups(groups=[]), self._readers)
+
+    async def received(self, project_id: str, query: ReceivedQuery) -> Received:
+        """See StorageAdapter."""
+
+        def read(connection: Connection, project: int) -> Received:
+            return received(connection, project, query)
+
+        nothing = Received(newest_ns=None, traces=0, incomplete=0, complete=True)
+        return await self._read(project_id, read, nothing, self._readers)
 
     async def reprice(
         self,

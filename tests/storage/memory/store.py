@@ -15,11 +15,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
+from tests.storage.memory.groups import error_groups, received
 from tests.storage.memory.maintenance import MemoryMaintenance
 from tests.storage.memory.raw import MemoryRaw
 from tests.storage.memory.reprice import reprice
 from tests.storage.memory.rows import Rows, unfit
-from tests.storage.memory.timeseries import timeseries
+from tests.storage.memory.timeseries import latencies, timeseries
 from tests.storage.model import facet, grouped, in_query, matching, sort_place, sort_value, span_key, summary
 from tests.storage.tree_model import tree_spans, tree_summary
 
@@ -28,6 +29,7 @@ from pulse_storage.content.search import Needle
 from pulse_storage.control_store import ProjectSettings
 from pulse_storage.ids import decode_cursor, decode_ids, encode_cursor
 from pulse_storage.maintenance import Erasure
+from pulse_storage.queries.error_groups import ErrorGroups, ErrorQuery
 from pulse_storage.queries.facets import Facet, FacetField, FacetQuery
 from pulse_storage.queries.filters import (
     Analytics,
@@ -40,6 +42,8 @@ from pulse_storage.queries.filters import (
     UnknownUsageModel,
     UnpricedModel,
 )
+from pulse_storage.queries.latencies import Latencies, LatencyQuery
+from pulse_storage.queries.received import Received, ReceivedQuery
 from pulse_storage.queries.sorted_pages import SortCursor
 from pulse_storage.queries.timeseries import Timeseries, TimeseriesQuery
 from pulse_storage.queries.trees import MAX_TREE_SPANS, Tree, TreePage, TreeSummary
@@ -278,6 +282,15 @@ class MemoryStore:
 
     async def timeseries(self, project_id: str, query: TimeseriesQuery) -> Timeseries:
         return timeseries(self.records(project_id), self.rows(project_id).expired, query)
+
+    async def latencies(self, project_id: str, query: LatencyQuery) -> Latencies:
+        return latencies(self.records(project_id), self.rows(project_id).expired, query)
+
+    async def error_groups(self, project_id: str, query: ErrorQuery) -> ErrorGroups:
+        return error_groups(self.records(project_id), query)
+
+    async def received(self, project_id: str, query: ReceivedQuery) -> Received:
+        return received(self.records(project_id), query)
 
     async def unpriced_models(self, project_id: str, from_ns: int, before_ns: int) -> list[UnpricedModel]:
         models = self._models(project_id, from_ns, before_ns, "unpriced")

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tests.storage.model import group_keys, matching, summary
-from tests.support.rows import HOUR_NS
+from tests.support.rows import DAY_NS, HOUR_NS
 
 from pulse_storage import TraceRecord
 from pulse_storage.latency import latency_bucket, percentiles
 from pulse_storage.queries.filters import TraceFilter
+from pulse_storage.queries.latencies import Latencies, LatencyQuery
 from pulse_storage.queries.timeseries import CallSums, Series, Timeseries, TimeseriesQuery
 
 _IN_ROLLUPS = ("provider", "model", "status", "operation")
@@ -21,7 +22,10 @@ def timeseries(
     rows: Sequence[TraceRecord], expired: Sequence[TraceRecord], query: TimeseriesQuery
 ) -> Timeseries:
     """Return what a store returns that reads all rows; `expired` are calls that only rollups have."""
-    counted = [*in_steps(rows, query), *(row for row in in_steps(expired, query) if _in_rollups(row, query))]
+    counted = [
+        *in_steps(rows, query),
+        *(row for row in in_steps(expired, query) if _in_rollups(row, query, HOUR_NS)),
+    ]
     groups: defaultdict[str | None, list[TraceRecord]] = defaultdict(list)
     for row in counted:
         for key in [None] if query.by is None else group_keys(row, query.by):
@@ -41,7 +45,22 @@ def timeseries(
     )
 
 
-def in_steps(rows: Iterable[TraceRecord], query: TimeseriesQuery) -> list[TraceRecord]:
+def latencies(rows: Sequence[TraceRecord], expired: Sequence[TraceRecord], query: LatencyQuery) -> Latencies:
+    """Return the histograms of a store; `expired` are calls that only rollups have."""
+    steps = len(query.edges) - 1
+    histograms = [Counter[int]() for _ in range(steps)]
+    unknown = [0] * steps
+    kept = [row for row in in_steps(expired, query) if _in_rollups(row, query, DAY_NS)]
+    for row in [*in_steps(rows, query), *kept]:
+        bucket, step = latency_bucket(row.latency_ms), _step(row, query)
+        if bucket is None:
+            unknown[step] += 1
+        else:
+            histograms[step][bucket] += 1
+    return Latencies(histograms=[dict(counts) for counts in histograms], unknown=unknown)
+
+
+def in_steps(rows: Iterable[TraceRecord], query: TimeseriesQuery | LatencyQuery) -> list[TraceRecord]:
     """Return the calls over which a query sums."""
     where = replace(query.filter, from_ns=query.edges[0], before_ns=query.edges[-1], counted=True)
     return matching(rows, where)
@@ -74,17 +93,19 @@ def _series(key: str | None, rows: Sequence[TraceRecord], query: TimeseriesQuery
     return Series(key, {number: call_sums(some) for number, some in steps.items()}, call_sums(rows))
 
 
-def _step(row: TraceRecord, query: TimeseriesQuery) -> int:
+def _step(row: TraceRecord, query: TimeseriesQuery | LatencyQuery) -> int:
     return sum(edge_ns <= row.start_ns for edge_ns in query.edges) - 1
 
 
-def _in_rollups(row: TraceRecord, query: TimeseriesQuery) -> bool:
+def _in_rollups(row: TraceRecord, query: TimeseriesQuery | LatencyQuery, unit_ns: int) -> bool:
+    """Return whether a rollup of an hour or a day has the call, and is used by the query."""
     where = replace(TraceFilter(), **{name: getattr(query.filter, name) for name in _IN_ROLLUPS})
-    if query.by not in ("model", "provider", None) or where != query.filter:
+    by_row = isinstance(query, TimeseriesQuery) and query.by not in ("model", "provider", None)
+    if by_row or where != query.filter:
         return False
-    hour_ns = row.start_ns // HOUR_NS * HOUR_NS
-    cuts = [edge_ns for edge_ns in query.edges if hour_ns < edge_ns < hour_ns + HOUR_NS]
-    return not cuts and query.edges[0] <= hour_ns
+    start_ns = row.start_ns // unit_ns * unit_ns
+    cuts = [edge_ns for edge_ns in query.edges if start_ns < edge_ns < start_ns + unit_ns]
+    return not cuts and query.edges[0] <= start_ns
 
 
 def _rank(rows: Sequence[TraceRecord], query: TimeseriesQuery) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from pulse_storage.ids import time_of
 from pulse_storage.queries.filters import TraceFilter
 from pulse_storage.sql.connection import Connection
 from pulse_storage.sql.reading.conditions import Conditions, index_for
-from pulse_storage.sql.reading.counts import Span
+from pulse_storage.sql.reading.counts import Span, Units
 from pulse_storage.sql.reading.scan import batches, within
 
 #: Ids are cut to 1/4096 ms.
@@ -42,6 +42,31 @@ def step_number(edges: Sequence[int], time_ns: str) -> str:
     if len(terms) == 1:
         return terms[0]
     return f"CASE {' '.join(reversed(terms[1:]))} ELSE {terms[0]} END"
+
+
+def split_steps(edges: Sequence[int], unit_ns: int) -> tuple[list[Units], list[Span]]:
+    """Split the range of steps into whole hours or days that lie within one step, and the spans between.
+
+    `unit_ns` is an hour or a day, as rollups have it. Both lists are ascending.
+    """
+    units: list[Units] = []
+    spans: list[Span] = []
+    at_ns = edges[0]
+    for edge_ns in edges:
+        unit_start_ns = edge_ns // unit_ns * unit_ns
+        if unit_start_ns == edge_ns and edge_ns != edges[-1]:
+            continue
+        # The unit of this edge is in several steps, or not whole; those before it are whole.
+        first, last = -(-at_ns // unit_ns), unit_start_ns // unit_ns
+        if first < last:
+            units.append((first, last))
+        span = (max(unit_start_ns, at_ns), min(unit_start_ns + unit_ns, edges[-1]))
+        if span[0] < span[1]:
+            if spans and spans[-1][1] == span[0]:
+                span = (spans.pop()[0], span[1])
+            spans.append(span)
+            at_ns = span[1]
+    return units, spans
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pulse_storage.latency import percentiles
 from pulse_storage.queries.filters import AnalyticsQuery
@@ -20,7 +20,7 @@ from pulse_storage.sql.reading.call_sums import (
 )
 from pulse_storage.sql.reading.conditions import Conditions, add_time, is_of_usage_keys, usage_key_conditions
 from pulse_storage.sql.reading.counts import Span, Units, count_rows, in_units
-from pulse_storage.sql.reading.steps import Deadline, row_batches, step_number
+from pulse_storage.sql.reading.steps import Deadline, row_batches, split_steps, step_number
 from pulse_storage.sql.reading.top_groups import NAMES
 from pulse_storage.sql.tables.rollups import HOUR_NS
 from pulse_storage.sql.tables.watermarks import read_watermarks
@@ -45,62 +45,33 @@ def timeseries(connection: Connection, project: int, query: TimeseriesQuery) -> 
     from_ns, before_ns = query.edges[0], query.edges[-1]
     where = replace(query.filter, from_ns=from_ns, before_ns=before_ns, counted=True)
     query = replace(query, filter=where)
-    reading = _Reading(connection, project, query, Deadline.after(query.seconds))
-    sources = _sources(connection, project, query)
-    for hours in sources.hours:
+    reading = _SeriesReading(connection, project, query, Deadline.after(query.seconds))
+    whole, spans = _sources(connection, project, query)
+    for hours in whole:
         reading.add_rollups(hours)
-    if sources.rows:
-        reading.add_rows(sources.rows)
+    if spans:
+        reading.add_rows(spans)
     return reading.answer()
 
 
-@dataclass(frozen=True, slots=True)
-class _Sources:
-    """The parts of a range: whole hours from rollups, and spans of time from rows."""
-
-    hours: list[Units]
-    rows: list[Span]
-
-
-def _sources(connection: Connection, project: int, query: TimeseriesQuery) -> _Sources:
+def _sources(connection: Connection, project: int, query: TimeseriesQuery) -> tuple[list[Units], list[Span]]:
+    """Return the parts of the range of a query: whole hours from rollups, and spans of time from rows."""
     where, edges = query.filter, query.edges
-    rows_only = _Sources([], [(edges[0], edges[-1])])
+    rows_only: tuple[list[Units], list[Span]] = ([], [(edges[0], edges[-1])])
     if query.by not in _IN_ROLLUPS or not is_of_usage_keys(where):
         return rows_only
-    split = _split(edges)
-    if not split.hours:
+    hours, spans = split_steps(edges, HOUR_NS)
+    if not hours:
         return rows_only
     marks = read_watermarks(connection, project)
     # The rollups of hours from which retention deleted rows include these.
     has_all_rows = not marks.rows_from or edges[0] >= marks.rows_from_ns
     if has_all_rows and count_rows(connection, project, where, query.seconds).rows <= query.max_rows:
         return rows_only
-    return split
+    return hours, spans
 
 
-def _split(edges: Sequence[int]) -> _Sources:
-    """Split the range of steps into hours that lie within one step, and the spans between them."""
-    rows: list[Span] = []
-    hours: list[Units] = []
-    at_ns = edges[0]
-    for edge_ns in edges:
-        hour_ns = edge_ns // HOUR_NS * HOUR_NS
-        if hour_ns == edge_ns and edge_ns != edges[-1]:
-            continue
-        # The hour of this edge is read from rows, and the hours before it from rollups.
-        first, last = -(-at_ns // HOUR_NS), hour_ns // HOUR_NS
-        if first < last:
-            hours.append((first, last))
-        span = (max(hour_ns, at_ns, edges[0]), min(hour_ns + HOUR_NS, edges[-1]))
-        if hour_ns != edge_ns and span[0] < span[1]:
-            if rows and rows[-1][1] == span[0]:
-                span = (rows.pop()[0], span[1])
-            rows.append(span)
-            at_ns = span[1]
-    return _Sources(hours, rows)
-
-
-class _Reading:
+class _SeriesReading:
     """The sums of one query. Parts of its range are added to them one by one."""
 
     def __init__(
