@@ -225,10 +225,8 @@ def _value(value: object) -> AnyValue:
             return AnyValue(int_value=value)
         case float():
             return AnyValue(double_value=value)
-        case list():
-            return AnyValue(
-                array_value=ArrayValue(values=[AnyValue(string_value=str(item)) for item in value])
-            )
+        case (str() as only,):
+            return AnyValue(array_value=ArrayValue(values=[AnyValue(string_value=only)]))
         case _:
             raise TypeError(type(value))
 
