@@ -28,6 +28,7 @@ from pulse_query_api.routes.retention import retention_routes
 from pulse_query_api.routes.sessions import session_routes
 from pulse_query_api.routes.timeseries import timeseries_routes
 from pulse_query_api.routes.traces import trace_routes
+from pulse_query_api.routes.trees import tree_routes
 from pulse_query_api.routes.trust import trust_routes
 from pulse_query_api.services.trust import RejectedSpans
 from pulse_storage.engines import Store
@@ -82,6 +83,7 @@ def read_routes(
     return [
         *trace_routes(storage, access),
         *message_routes(storage, access),
+        *tree_routes(storage, access),
         *session_routes(storage, access),
         *analytics_routes(storage, access),
         *facet_routes(storage, access),

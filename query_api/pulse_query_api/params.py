@@ -14,6 +14,7 @@ from pulse_query_api.errors import Detail, InvalidRequest
 from pulse_query_api.times import unix_ns
 from pulse_storage.queries.facets import FACET_FIELDS, FacetField, FacetQuery
 from pulse_storage.queries.filters import (
+    ALL_OPERATIONS,
     MODEL_CALLS,
     AnalyticsQuery,
     CostFilter,
@@ -43,6 +44,7 @@ FILTERS = (
 PAGING = ("limit", "offset", "cursor", "order")
 LIST = (*PAGING, "sort", *FILTERS, "search_in")
 FACETS = ("fields", *FILTERS)
+TREES = ("limit", "cursor", "order", *FILTERS)
 ANALYTICS = ("group_by", "limit", *FILTERS)
 
 #: Operations of model calls; a test compares them with the collector's.
@@ -115,6 +117,27 @@ def _check_sorted(query: QueryString, where: TraceFilter, page: Page, *, in_bodi
         query.add_conflict(
             "date_from", f"is required with sort={page.sort}, unless session_id or otel_trace_id is given"
         )
+
+
+def tree_list_query(query_string: bytes) -> tuple[TraceFilter, Page]:
+    """Parse the query string of `GET /v1/trees`. Raises InvalidRequest."""
+    query = QueryString(query_string, TREES)
+    where = trace_filter(query, all_spans=True)
+    page = Page(
+        limit=query.whole_number("limit", DEFAULT_ROWS, low=1, high=MAX_LIMIT),
+        cursor=query.text("cursor"),
+        order=query.choice("order", _ORDER, "desc"),
+    )
+    query.finish()
+    return where, page
+
+
+def cursor_query(query_string: bytes) -> str | None:
+    """Parse a query string with the parameter `cursor` only. Raises InvalidRequest."""
+    query = QueryString(query_string, ("cursor",))
+    cursor = query.text("cursor")
+    query.finish()
+    return cursor
 
 
 def analytics_query(query_string: bytes) -> AnalyticsQuery:
@@ -312,11 +335,14 @@ class QueryString:
         self.add_problem(name, f"{message}, not '{value[:_MAX_SHOWN_CHARS]}'")
 
 
-def trace_filter(query: QueryString) -> TraceFilter:
-    """Return the filter of the parameters `FILTERS`; problems are added to the query."""
-    operation = query.name("operation") or MODEL_CALLS
+def trace_filter(query: QueryString, *, all_spans: bool = False) -> TraceFilter:
+    """Return the filter of the parameters `FILTERS`; problems are added to the query.
+
+    With `all_spans`, `operation` and `counted` are `all` by default.
+    """
+    operation = query.name("operation") or (ALL_OPERATIONS if all_spans else MODEL_CALLS)
     # Spans of other operations (agents, tools) are never counted; the default would hide all of them.
-    selects_calls = operation == MODEL_CALLS or operation in MODEL_OPERATIONS
+    selects_calls = not all_spans and (operation == MODEL_CALLS or operation in MODEL_OPERATIONS)
     min_latency_ms, max_latency_ms = query.number("min_latency_ms"), query.number("max_latency_ms")
     min_cost_cents = query.number("min_cost_cents")
     where = TraceFilter(

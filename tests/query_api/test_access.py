@@ -99,6 +99,9 @@ def test_no_route_returns_rows_of_another_project(client: TestClient, storage: S
         ("/v1/traces", {"q": "pulse"}),
         ("/v1/traces", {"otel_trace_id": row.otel_trace_id.hex()}),
         (f"/v1/traces/{visible_id(row)}", {}),
+        ("/v1/trees", {}),
+        (f"/v1/trees/{row.otel_trace_id.hex()}", {}),
+        (f"/v1/trees/{row.otel_trace_id.hex()}/spans/{row.otel_span_id.hex()}", {}),
         ("/v1/sessions/s", {}),
         ("/v1/sessions/s", {"bodies": "true"}),
         ("/v1/analytics", {"date_from": "2026-11-23", "date_to": "2026-11-24"}),
@@ -131,4 +134,10 @@ def _contains_the_call(response: Response) -> bool:
         return False
     assert response.status_code == 200, response.text
     shown = response.json()
-    return bool(shown.get("traces") or shown.get("trace_id") or shown.get("totalTokens"))
+    return bool(
+        shown.get("traces")
+        or shown.get("trees")
+        or shown.get("spans")
+        or shown.get("trace_id")
+        or shown.get("totalTokens")
+    )

@@ -71,6 +71,8 @@ def test_query_parameters_equal_those_that_are_parsed() -> None:
     assert _query_parameters(paths["/v1/traces"]["get"]) == set(params.LIST)
     assert _query_parameters(paths["/v1/analytics"]["get"]) == set(params.ANALYTICS)
     assert _query_parameters(paths["/v1/facets"]["get"]) == set(params.FACETS)
+    assert _query_parameters(paths["/v1/trees"]["get"]) == set(params.TREES)
+    assert _query_parameters(paths["/v1/trees/{otel_trace_id}"]["get"]) == {"cursor"}
     assert _query_parameters(paths["/v1/timeseries"]["get"]) == set(TIMESERIES)
     assert _query_parameters(paths["/v1/latencies"]["get"]) == set(LATENCIES)
     assert _query_parameters(paths["/v1/errors"]["get"]) == set(ERRORS)
@@ -89,6 +91,9 @@ def test_response_fields_equal_the_schemas(tenant: Tenant) -> None:
     sums = tenant.get("/v1/analytics", date_from="2026-11-23", date_to="2026-11-24")
     analytics = schemas["Analytics"]["properties"]
     assert set(sums) == set(analytics)
+    [listed] = tenant.get("/v1/trees")["trees"]
+    assert set(listed) == set(schemas["TreeSummary"]["required"])
+    assert set(tenant.get(f"/v1/trees/{row.otel_trace_id.hex()}")) == set(schemas["Tree"]["required"])
     assert set(sums["costOverTime"][0]) == set(analytics["costOverTime"]["items"]["required"])
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, get_args
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -14,12 +15,12 @@ from tests.storage.backends import Backend, lasting_store
 from tests.storage.corpus import corpus
 from tests.storage.filter_samples import FILTERS
 from tests.storage.model import EVERYTHING, everything, matching, new_project
-from tests.storage.tree_model import tree_spans, tree_summary
+from tests.storage.tree_model import tree_columns, tree_summary
 from tests.support.rows import NOON_NS, batch_span, other, project, span, step
 
 from pulse_storage import InvalidCursor, Store, TraceRecord
 from pulse_storage.queries.filters import Order, Page, ScanBudget, TraceFilter
-from pulse_storage.queries.trees import MAX_TOTALLED_SPANS, TreeSpan, TreeSummary
+from pulse_storage.queries.trees import MAX_TOTALLED_SPANS, TreeSummary
 
 pytestmark = pytest.mark.anyio
 
@@ -79,7 +80,8 @@ def test_tree_has_the_spans_of_its_trace(filled: tuple[Store, list[TraceRecord]]
             of_trace = [row for row in rows if row.otel_trace_id == trace]
             tree = await storage.get_tree("p", trace)
             assert tree is not None
-            assert (tree.spans, tree.other_parents) == (tree_spans(of_trace), set())
+            assert [[*column] for column in tree.spans] == [*tree_columns(of_trace)]
+            assert tree.other_parents == set()
             assert tree.next_cursor is None
             for row in of_trace:
                 assert await storage.get_span("p", trace, row.otel_span_id) == row
@@ -96,13 +98,11 @@ async def test_unknown_trace_and_span_are_none(storage: Store) -> None:
 
 
 async def test_trace_of_the_batch_route_has_its_visible_id(storage: Store) -> None:
-    from uuid import UUID
-
     row = batch_span(UUID(int=77))
     await storage.ingest([row])
     tree = await storage.get_tree("p", row.otel_trace_id)
     assert tree is not None
-    assert tree.spans[0].trace_id == UUID(int=77).bytes
+    assert tree.spans.trace_id[0] == UUID(int=77).bytes
 
 
 async def test_trace_is_listed_by_its_first_matching_span(storage: Store) -> None:
@@ -208,19 +208,19 @@ async def test_tree_in_pages_names_parents_of_other_pages(storage: Store) -> Non
         keep_all=True,
     )
     trace_id = (7).to_bytes(16, "big")
-    spans: list[TreeSpan] = []
+    spans: list[bytes] = []
     others: list[set[bytes]] = []
     cursor: str | None = None
     while True:
         tree = await storage.get_tree("p", trace_id, cursor=cursor, limit=3)
         assert tree is not None
-        spans += tree.spans
+        spans += tree.spans.otel_span_id
         others.append(set(tree.other_parents))
         if tree.next_cursor is None:
             break
         cursor = tree.next_cursor
     root, sixth = (1).to_bytes(8, "big"), (6).to_bytes(8, "big")
-    assert [int.from_bytes(each.otel_span_id, "big") for each in spans] == [1, 2, 3, 4, 5, 6, 7]
+    assert [int.from_bytes(id, "big") for id in spans] == [1, 2, 3, 4, 5, 6, 7]
     assert others == [set(), {root}, {sixth}]
 
 

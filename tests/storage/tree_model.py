@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from pulse_storage import TraceRecord
-from pulse_storage.queries.trees import ERROR_CHARS, TreeSpan, TreeSummary
+from pulse_storage.queries.trees import ERROR_CHARS, TreeColumns, TreeSummary
 
 
 def tree_summary(rows: Sequence[TraceRecord]) -> TreeSummary:
@@ -53,10 +53,11 @@ def tree_summary(rows: Sequence[TraceRecord]) -> TreeSummary:
     )
 
 
-def tree_spans(rows: Iterable[TraceRecord]) -> list[TreeSpan]:
-    """Return the rows of a trace as spans of a tree."""
+def tree_columns(rows: Iterable[TraceRecord]) -> TreeColumns:
+    """Return the rows of a trace as columns of a tree."""
+    rows = sorted(rows, key=lambda row: (row.start_ns, row.otel_span_id))
     spans = [
-        TreeSpan(
+        (
             row.trace_id.bytes,
             row.otel_span_id,
             row.parent_span_id,
@@ -83,7 +84,7 @@ def tree_spans(rows: Iterable[TraceRecord]) -> list[TreeSpan]:
         )
         for row in rows
     ]
-    return sorted(spans, key=lambda span: (span.start_ns, span.otel_span_id))
+    return TreeColumns._make(map(list, zip(*spans, strict=True)))
 
 
 def _total(values: Iterable[int | None]) -> int | None:

@@ -10,6 +10,7 @@ from pulse_query_api.openapi.message_schemas import message_schemas
 from pulse_query_api.openapi.paths import project_paths, public_paths
 from pulse_query_api.openapi.schemas import schemas
 from pulse_query_api.openapi.sign_in_paths import sign_in_paths
+from pulse_query_api.openapi.tree_paths import tree_schemas
 
 
 def openapi_document() -> dict[str, object]:
@@ -35,6 +36,6 @@ def openapi_document() -> dict[str, object]:
                     "description": "Set by POST /sign-in. The name has the port; over https: __Host-pulse.",
                 },
             },
-            "schemas": {**schemas(), **message_schemas()},
+            "schemas": {**schemas(), **message_schemas(), **tree_schemas()},
         },
     }

@@ -8,6 +8,7 @@ from pulse_query_api.openapi.chart_paths import chart_paths
 from pulse_query_api.openapi.ingest_paths import RESOURCES, batch_operation, otlp_operation
 from pulse_query_api.openapi.operations import operation, path
 from pulse_query_api.openapi.parameters import ANALYTICS_OVERRIDES
+from pulse_query_api.openapi.tree_paths import tree_paths
 from pulse_query_api.openapi.vocabulary import COUNT, FLAG, TEXT, Schema, fields, items, list_of, ref
 from pulse_query_api.params import ANALYTICS, LIST
 
@@ -86,6 +87,7 @@ def project_paths() -> Mapping[str, object]:
             ),
         ),
         **chart_paths(),
+        **tree_paths(),
     }
 
 

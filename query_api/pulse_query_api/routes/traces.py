@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, quote, urlencode
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from pulse_query_api import params
 from pulse_query_api.auth import KeyRoute, ProjectAccess
-from pulse_query_api.responses import json_response
+from pulse_query_api.responses import json_response, next_link
 from pulse_query_api.services.traces import find_trace, list_traces
 from pulse_storage.adapter import StorageAdapter
 from pulse_storage.queries.filters import Count
@@ -25,7 +23,7 @@ def trace_routes(storage: StorageAdapter, access: ProjectAccess) -> list[BaseRou
         found = await list_traces(storage, project_id, query)
         headers = {"X-Total-Count": _total_text(found.total)}
         if found.next_cursor is not None:
-            headers["Link"] = _next_link(request, found.next_cursor)
+            headers["Link"] = next_link(request, found.next_cursor)
         body: dict[str, object] = {
             "traces": [trace_object(row, bodies=False) for row in found.rows],
             "total": found.total.rows,
@@ -50,13 +48,3 @@ def trace_routes(storage: StorageAdapter, access: ProjectAccess) -> list[BaseRou
 
 def _total_text(total: Count) -> str:
     return str(total.rows) if total.exact else f">={total.rows}"
-
-
-def _next_link(request: Request, cursor: str) -> str:
-    """Return the Link header of the next page: same parameters, new cursor.
-
-    The URL is relative: behind a proxy only the client knows the server's address.
-    """
-    parameters = parse_qsl(request.scope["query_string"].decode("latin-1"))
-    kept = [(name, value) for name, value in parameters if name not in ("cursor", "offset")]
-    return f'<{quote(request.scope["path"])}?{urlencode([*kept, ("cursor", cursor)])}>; rel="next"'

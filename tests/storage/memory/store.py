@@ -22,7 +22,7 @@ from tests.storage.memory.reprice import reprice
 from tests.storage.memory.rows import Rows, unfit
 from tests.storage.memory.timeseries import latencies, timeseries
 from tests.storage.model import facet, grouped, in_query, matching, sort_place, sort_value, span_key, summary
-from tests.storage.tree_model import tree_spans, tree_summary
+from tests.storage.tree_model import tree_columns, tree_summary
 
 from pulse_storage import ApiKey, ControlStore, IngestResult, Project, SpanRow, StoreUnavailable, TraceRecord
 from pulse_storage.content.search import Needle
@@ -253,8 +253,8 @@ class MemoryStore:
         spans = [span for span in spans if span.id > after]
         if not spans:
             return None
-        shown = tree_spans([rows.record(span) for span in spans[:limit]])
-        parents = {span.parent_span_id for span in shown} - {span.otel_span_id for span in shown} - {None}
+        shown = tree_columns([rows.record(span) for span in spans[:limit]])
+        parents = {*shown.parent_span_id} - {*shown.otel_span_id}
         others = {parent for parent in parents if parent is not None} & stored
         return Tree(shown, others, encode_cursor(spans[limit - 1].id) if len(spans) > limit else None)
 

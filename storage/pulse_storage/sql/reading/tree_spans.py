@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import cast
+from collections.abc import Sequence
 
 from pulse_storage.ids import decode_cursor, encode_cursor
-from pulse_storage.queries.trees import ERROR_CHARS, Tree, TreeSpan
+from pulse_storage.queries.trees import ERROR_CHARS, Tree, TreeColumns
 from pulse_storage.rows import BATCH_DIALECT
 from pulse_storage.sql.connection import Connection, Values
 from pulse_storage.sql.writing.ancestry import stored_among
 
-#: Columns of `TreeSpan` that are expressions.
+#: Columns of `TreeColumns` that are expressions.
 _EXPRESSIONS = {
     "trace_id": f"CASE WHEN dialect = '{BATCH_DIALECT}' THEN otel_trace_id ELSE id END",
     "model": "coalesce(model_used, model_requested)",
     "error_message": f"substr(error_message, 1, {ERROR_CHARS:d})",
     "counted": "usage_key IS NOT NULL",
 }
-_COLUMNS = ", ".join(
-    (
-        *(f"{_EXPRESSIONS[name]} AS {name}" if name in _EXPRESSIONS else name for name in TreeSpan._fields),
-        "id",
-    )
-)
+_NAMED = [f"{_EXPRESSIONS[name]} AS {name}" if name in _EXPRESSIONS else name for name in TreeColumns._fields]
+_COLUMNS = ", ".join((*_NAMED, "id"))
 #: A limit that no trace reaches.
 _ALL = 1 << 40
-_SPAN_ID_AT = TreeSpan._fields.index("otel_span_id")
-_START_AT = TreeSpan._fields.index("start_ns")
-#: The last two fields.
-_MODEL_CALL_AT = TreeSpan._fields.index("model_call")
-_COUNTED_AT = TreeSpan._fields.index("counted")
-_new = cast("Callable[[type[TreeSpan], tuple[object, ...]], TreeSpan]", tuple.__new__)
+_SPAN_ID_AT = TreeColumns._fields.index("otel_span_id")
+_START_AT = TreeColumns._fields.index("start_ns")
 
 
 def read_tree(
@@ -53,7 +44,9 @@ def read_tree(
         next_cursor = encode_cursor(rows[limit - 1][-1]) if len(rows) > limit else None
         rows = rows[:limit]
     rows.sort(key=lambda values: (values[_START_AT], values[_SPAN_ID_AT]))
-    spans = [_span(values) for values in rows]
+    if not rows:
+        return None
+    spans = _columns(rows)
     is_whole = after is None and next_cursor is None
     others = set[bytes]() if is_whole else _other_parents(connection, project, otel_trace_id, spans)
     return Tree(spans, others, next_cursor)
@@ -76,14 +69,14 @@ def _rows_after(
 
 
 def _other_parents(
-    connection: Connection, project: int, otel_trace_id: bytes, spans: Sequence[TreeSpan]
+    connection: Connection, project: int, otel_trace_id: bytes, spans: TreeColumns
 ) -> set[bytes]:
     """Return the parents of these spans that are stored, but not among these spans."""
-    own = {span.otel_span_id for span in spans}
-    parents = {span.parent_span_id for span in spans} - own - {None}
+    parents = {*spans.parent_span_id} - {*spans.otel_span_id}
     wanted = [parent for parent in parents if parent is not None]
     return stored_among(connection, project, otel_trace_id, wanted)
 
 
-def _span(values: Values) -> TreeSpan:
-    return _new(TreeSpan, (*values[:_MODEL_CALL_AT], bool(values[_MODEL_CALL_AT]), bool(values[_COUNTED_AT])))
+def _columns(rows: Sequence[Values]) -> TreeColumns:
+    *columns, model_call, counted, _ = zip(*rows, strict=True)
+    return TreeColumns._make((*columns, [*map(bool, model_call)], [*map(bool, counted)]))
