@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.postgres import any_server
+from tests.web.browser import chromium, require_built_pages
 
 ROOT = Path(__file__).parents[1]
 
@@ -20,10 +21,11 @@ TABLES = {
     "mapping": ("us of CPU per span",),
     "query_api": ("route",),
     "reads_during_ingest": ("list of 50, alone", "list of 50, during ingest"),
+    "web": ("first paint, ms", "first row, ms"),
     "storage": ("CPU µs/row", "read, p50 / p99 ms", "newest 50 alone"),
 }
 #: Benchmarks whose quick run takes 3 s or more.
-SLOW = {"counting", "ingest", "instrumentation_overhead", "storage"}
+SLOW = {"counting", "ingest", "instrumentation_overhead", "storage", "web"}
 #: Programs that a benchmark starts.
 PROGRAMS = {"floor", "instrumentation_calls"}
 
@@ -38,6 +40,9 @@ def test_every_benchmark_has_a_quick_run() -> None:
     "name", [pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in TABLES]
 )
 def test_quick_run_prints_its_tables(name: str) -> None:
+    if name == "web":
+        chromium()
+        require_built_pages()
     printed = _run(name)
     assert [table for table in TABLES[name] if table not in printed] == []
 

@@ -13,6 +13,8 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, Request
 
+from pulse_web.assets import Assets, NotBuilt
+
 ROOT = Path(__file__).parents[2]
 
 ColorScheme = Literal["light", "dark"]
@@ -34,19 +36,33 @@ _REPORT_VIOLATIONS = """addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy violated: ${event.effectiveDirective} ${event.blockedURI} ${event.sample}`));"""
 
 
-def chromium() -> Path:
-    """Return the program of the browser: the setting CHROMIUM, or the first on PATH.
-
-    Without one the test is skipped; with `CI` set it fails.
-    """
+def find_chromium() -> Path | None:
+    """Return the program of the browser: the setting CHROMIUM, or the first on PATH; None without one."""
     names = [os.environ.get("CHROMIUM", ""), "chromium", "chromium-browser", "google-chrome"]
     for name in filter(None, names):
         if (found := shutil.which(name)) is not None:
             return Path(found)
+    return None
+
+
+def chromium() -> Path:
+    """Return the program of the browser. Without one the test is skipped; with `CI` set it fails."""
+    if (found := find_chromium()) is not None:
+        return found
     reason = "no Chromium found: install it, or set CHROMIUM to its program"
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+def require_built_pages() -> None:
+    """Skip the test if the pages are not built; fail it if `CI` is set."""
+    try:
+        Assets().manifest()
+    except NotBuilt as error:
+        if os.environ.get("CI"):
+            pytest.fail(error.detail)
+        pytest.skip(error.detail)
 
 
 class Faults:

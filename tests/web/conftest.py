@@ -17,9 +17,9 @@ from google.protobuf.message import Message
 from playwright.sync_api import Browser, sync_playwright
 from tests.server.serving import Serving, serving
 from tests.support.captures import captures
-from tests.web.browser import Pages, chromium
+from tests.web.browser import Pages, chromium, require_built_pages
 
-from pulse_web.assets import Assets, NotBuilt
+from pulse_web.assets import Assets
 
 _MINUTE_NS = 60_000_000_000
 
@@ -27,7 +27,7 @@ _MINUTE_NS = 60_000_000_000
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """Run a server with the calls of all captures, five minutes between two captures, the newest now."""
-    _require_built_pages()
+    require_built_pages()
     with serving(tmp_path_factory.mktemp("web") / "data") as running:
         fill(running)
         yield running
@@ -64,6 +64,13 @@ def send(server: Serving, path: str, message: Message) -> None:
         assert answer.status == 200
 
 
+@pytest.fixture(scope="session")
+def project(server: Serving) -> str:
+    """Return the path of the pages of the server's project."""
+    (row,) = server.get("/v1/traces", limit="1")["traces"]
+    return f"/p/{row['project_id']}"
+
+
 # Of a module, not of the session: while Playwright runs, its thread has an event loop, and tests that
 # call asyncio.run() fail.
 @pytest.fixture(scope="module")
@@ -89,17 +96,8 @@ def pages(browser: Browser, server: Serving) -> Iterator[Pages]:
     assert opened.faults.unexpected == []
 
 
-def _require_built_pages() -> None:
-    try:
-        Assets().manifest()
-    except NotBuilt as error:
-        if os.environ.get("CI"):
-            pytest.fail(error.detail)
-        pytest.skip(error.detail)
-
-
 @pytest.fixture(scope="session")
 def built() -> Path:
     """Return the folder of the built pages. Skip the test without them; fail it if `CI` is set."""
-    _require_built_pages()
+    require_built_pages()
     return Path(Assets().folder)
