@@ -96,7 +96,7 @@ check-pythons: $(STAMP)  ## run the tests (without slow ones) on every other Pyt
 lint: $(STAMP) $(NPM_STAMP)  ## style and formatting, without changing anything
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(NODE) node_modules/@biomejs/biome/bin/biome ci --colors=off .
+	$(NODE) node_modules/@biomejs/biome/bin/biome ci --colors=off --diagnostic-level=error .
 
 types: $(STAMP) $(NPM_STAMP)  ## types, strictly
 	$(BIN)/basedpyright
@@ -114,7 +114,7 @@ docs-serve: docs  ## build the documentation site and serve it on http://127.0.0
 fmt: $(STAMP) $(NPM_STAMP)  ## format, and apply the fixes of ruff and biome
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
-	$(NODE) node_modules/@biomejs/biome/bin/biome check --write .
+	$(NODE) node_modules/@biomejs/biome/bin/biome check --write --diagnostic-level=error .
 
 # Pins hold names, versions, markers and hashes, no addresses; compiling them needs uv and a registry.
 UV      ?= uv

@@ -5,7 +5,6 @@
  * encodings of each file. A build for development has no compressed files.
  */
 import {
-  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -22,6 +21,7 @@ import * as esbuild from "esbuild";
 
 const ROOT = import.meta.dirname;
 const APP = join(ROOT, "app");
+const MAIN = join(APP, "main.tsx");
 const STATIC = join(ROOT, "..", "pulse_web", "static");
 
 /** Extension of a compressed file, and its content coding in HTTP. */
@@ -68,11 +68,35 @@ const styles: esbuild.Plugin = {
   },
 };
 
+/**
+ * Let each module that is imported later import the main module, which runs already.
+ *
+ * esbuild puts modules into one file if the same entry points need them. Without this plugin the first load has a
+ * file for each combination of later modules that share something with it; with it, the first load has one.
+ */
+const oneSharedFile: esbuild.Plugin = {
+  name: "one shared file",
+  setup(build) {
+    const later = new Set<string>();
+    build.onResolve({ filter: /^\./ }, async ({ path, kind, resolveDir, importer, pluginData }) => {
+      if (kind !== "dynamic-import" || pluginData === later) return null;
+      const resolved = await build.resolve(path, { kind, resolveDir, importer, pluginData: later });
+      later.add(resolved.path);
+      return resolved;
+    });
+    build.onLoad({ filter: /\.tsx?$/ }, ({ path }) => {
+      if (!later.has(path)) return null;
+      const contents = `import ${JSON.stringify(MAIN)};\n${readFileSync(path, "utf8")}`;
+      return { contents, loader: path.endsWith("x") ? "tsx" : "ts" };
+    });
+  },
+};
+
 function options(development: boolean): esbuild.BuildOptions & { metafile: true; write: false } {
   return {
     absWorkingDir: ROOT,
     entryPoints: {
-      main: existsSync(join(APP, "main.tsx")) ? "app/main.tsx" : "app/main.ts",
+      main: MAIN,
       style: "app-styles",
       icon: "app/icon.svg",
     },
@@ -94,7 +118,7 @@ function options(development: boolean): esbuild.BuildOptions & { metafile: true;
     legalComments: "none",
     metafile: true,
     write: false,
-    plugins: [styles],
+    plugins: [styles, oneSharedFile],
     logLevel: "warning",
   };
 }
