@@ -42,6 +42,8 @@ class NotBuilt(HTTPException):
 class Manifest:
     """The files of one build."""
 
+    #: Whether the build is that of `make web-watch`: not minified, without compressed files.
+    development: bool
     #: The module that the shell runs, and the modules that it imports statically.
     script: str
     preload: Sequence[str]

@@ -35,6 +35,8 @@ const ENCODINGS = {
 } as const;
 
 interface Manifest {
+  /** Whether the build is for development: not minified, without compressed files. */
+  development: boolean;
   /** The module that the shell runs. */
   script: string;
   /** The modules that `script` imports statically. */
@@ -125,7 +127,7 @@ function options(development: boolean): esbuild.BuildOptions & { metafile: true;
 
 function write(result: esbuild.BuildResult<ReturnType<typeof options>>, development: boolean): Manifest {
   mkdirSync(STATIC, { recursive: true });
-  const manifest = describe(result.metafile);
+  const manifest = describe(result.metafile, development);
   for (const { path, contents } of result.outputFiles) {
     const name = basename(path);
     const codings: string[] = [];
@@ -150,7 +152,7 @@ function write(result: esbuild.BuildResult<ReturnType<typeof options>>, developm
   return manifest;
 }
 
-function describe(metafile: esbuild.Metafile): Manifest {
+function describe(metafile: esbuild.Metafile, development: boolean): Manifest {
   const outputs = Object.entries(metafile.outputs);
   const named = (prefix: string, extension: string) => {
     const found = outputs.find(
@@ -165,6 +167,7 @@ function describe(metafile: esbuild.Metafile): Manifest {
   const icon = outputs.map(([path]) => path).find((path) => /icon-[^/]*\.svg$/.test(path));
   if (icon === undefined) throw new Error("the build has no icon");
   return {
+    development,
     script: basename(script),
     preload: [...staticImports(metafile, script)].map((path) => basename(path)).sort(),
     styles: [style, ...(cssBundle === undefined ? [] : [cssBundle])].map((path) => basename(path)),

@@ -32,11 +32,8 @@ class PagesBuildHook(BuildHookInterface[Any]):
 
 
 def is_built() -> bool:
-    """Return whether the pages are built for production: with compressed files."""
-    if not _MANIFEST.is_file():
-        return False
-    manifest = json.loads(_MANIFEST.read_bytes())
-    return bool(manifest["files"][manifest["script"]])
+    """Return whether the pages are built, and not for development."""
+    return _MANIFEST.is_file() and not json.loads(_MANIFEST.read_bytes())["development"]
 
 
 def _run(*command: str) -> None:

@@ -22,6 +22,7 @@ def build(folder: Path, name: str = "main-A.js") -> None:
     (folder / "style-B.css").write_text("style")
     (folder / "icon-C.svg").write_text("<svg/>")
     manifest = {
+        "development": False,
         "script": name,
         "preload": ["chunk-D.js"],
         "styles": ["style-B.css"],
