@@ -6,7 +6,9 @@ import atexit
 import contextlib
 import os
 import sqlite3
+import tempfile
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import LiteralString, Protocol, cast
 
@@ -46,12 +48,16 @@ _HAS_BODIES = "has_output_text OR has_request_body OR has_response_body"
 
 @dataclass(frozen=True)
 class SqliteBackend:
+    """A file for each folder: a copy of an empty store, because migrations take longer than most tests."""
+
     name: str = "sqlite"
 
     def url(self, folder: Path) -> str:
         return f"sqlite:///{folder / 'pulse.db'}"
 
     def open(self, folder: Path) -> Store:
+        if not (folder / "pulse.db").exists():
+            (folder / "pulse.db").write_bytes(_empty_sqlite_file())
         return open_storage(self.url(folder))
 
     def text(self, text: str) -> str:
@@ -88,6 +94,14 @@ class SqliteBackend:
     def blocks(self, folder: Path) -> list[bytes]:
         packed = self.query(folder, "SELECT packed FROM content_blocks")
         return [unpack(cast("bytes", block)) for (block,) in packed]
+
+
+@cache
+def _empty_sqlite_file() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/pulse.db"
+        engine_of(url).apply(url)
+        return Path(folder, "pulse.db").read_bytes()
 
 
 @dataclass

@@ -60,14 +60,16 @@ def _missing(connection: PostgresConnection, place: str) -> list[Migration]:
 
 
 def _applied(connection: PostgresConnection, place: str) -> dict[str, str]:
+    # Not from information_schema, whose views take 10 ms of CPU.
     columns = connection.execute(
-        "SELECT table_name::text, column_name::text FROM information_schema.columns"
-        " WHERE table_schema = current_schema()"
+        "SELECT relname::text, attname::text FROM pg_class"
+        " INNER JOIN pg_namespace ON pg_namespace.oid = relnamespace AND nspname = current_schema()"
+        " INNER JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped"
+        f" WHERE relname IN {('schema_migrations', *_OURS)} AND relkind NOT IN ('i', 'I', 'c', 'S', 't')"
     ).fetchall()
-    tables = {table for table, _ in columns}
     ours = {column for table, column in columns if table == "schema_migrations"}
     if ours != {"name", "checksum", "applied_ns"}:
-        if ours or tables.intersection(_OURS):
+        if columns:
             raise StoreUnusable(
                 f"cannot use {place}: it has tables of another program; point DATABASE_URL to a database"
                 " of its own"

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from importlib import resources
 
 from pulse_storage.errors import SchemaTooNew, StoreUnusable
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Migration:
     """One numbered SQL file. A released file is never edited."""
 
     name: str
     sql: str
 
-    @property
+    @cached_property
     def checksum(self) -> str:
         """SHA-256 of the file in hexadecimal, as stored in `schema_migrations`."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
-def known(engine: str) -> list[Migration]:
+@cache
+def known(engine: str) -> Sequence[Migration]:
     """Return the migrations of this version for an engine, in order of their numbers."""
     folder = resources.files("pulse_storage") / engine / "migrations"
     files = [file for file in folder.iterdir() if file.name.endswith(".sql")]

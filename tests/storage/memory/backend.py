@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.storage.memory.store import Memory, MemoryStore
+from tests.storage.sql_backends import SqliteBackend
 
-from pulse_storage import Store, combined_store, open_storage
+from pulse_storage import Store, combined_store
 
 
 @dataclass
@@ -19,7 +20,7 @@ class MemoryBackend:
 
     def open(self, folder: Path) -> Store:
         opened = [store for store in self._opened.get(folder, []) if not store.is_closed]
-        control = open_storage(f"sqlite:///{folder / 'control.db'}")
+        control = SqliteBackend().open(folder)
         store = MemoryStore(opened[0].memory if opened else Memory(), control)
         self._opened[folder] = [*opened, store]
         return combined_store(store, control)

@@ -34,8 +34,7 @@ def reprice(
     costs: dict[SpanKey, dict[str, OwnValue]] = {
         span.key: price(skeleton(span.row, span.id), _reported(span.row))._asdict() for span in calls
     }
-    verdicts = rows.verdicts(costs)
-    rows.verdicts(reasons=reasons)
+    verdicts = rows.verdicts(costs, reasons)
     changed = 0
     models: dict[tuple[str | None, str | None], ModelCosts] = {}
     for span in spans:

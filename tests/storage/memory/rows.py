@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from pulse_storage import IngestResult, SpanRow, TraceRecord
 from pulse_storage.content.bodies import unpack
@@ -60,6 +61,11 @@ class Stored:
     def key(self) -> SpanKey:
         """The span's key within the project."""
         return self.row.otel_trace_id, self.row.otel_span_id
+
+    @property
+    def visible_id(self) -> UUID:
+        """The id under which readers find the row."""
+        return shown_id(self.row.otel_trace_id if self.row.dialect == BATCH_DIALECT else self.id)
 
     def effective(self) -> SpanRow:
         """Return the row with its overrides; bodies are still the span's own."""
@@ -156,7 +162,7 @@ class Rows:
         row, text = stored.effective(), self._body(stored, "output_from")
         request, response = (self._body(stored, name) if bodies else None for name in REFERENCES[1:])
         return TraceRecord(
-            trace_id=shown_id(row.otel_trace_id if row.dialect == BATCH_DIALECT else stored.id),
+            trace_id=stored.visible_id,
             counted=stored.counted,
             output_text=row.output_preview if text is None else text.decode(),
             request_body=request,

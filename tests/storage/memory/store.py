@@ -199,8 +199,8 @@ class MemoryStore:
 
     async def get_trace(self, project_id: str, trace_id: UUID) -> TraceRecord | None:
         rows = self.rows(project_id)
-        records = (rows.record(span, bodies=True) for span in rows.reconciled())
-        return next((row for row in records if row.trace_id == trace_id), None)
+        found = (span for span in rows.reconciled() if span.visible_id == trace_id)
+        return next((rows.record(span, bodies=True) for span in found), None)
 
     async def get_traces(self, project_id: str, trace_ids: Sequence[UUID]) -> list[TraceRecord | None]:
         by_id = {row.trace_id: row for row in self.records(project_id)}
