@@ -212,10 +212,10 @@ def test_session_that_reads_all_projects_reads_no_unknown_one(web: WebApp, owner
 
 
 def test_session_of_another_process_is_accepted_and_ended(
-    web: WebApp, backend: SqlBackend, tmp_path: Path, owner: Tenant
+    web: WebApp, backend: SqlBackend, store_folder: Path, owner: Tenant
 ) -> None:
     browser = _signed_in(web, owner)
-    storage = backend.open(tmp_path)
+    storage = backend.open(store_folder)
     other = web_app(storage)
     with TestClient(other.app):
         there = other.browser()

@@ -12,9 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import LiteralString, Protocol, cast
 
+import apsw
 import psycopg
 from tests.storage.backends import Backend
-from tests.storage.recount import recount
+from tests.storage.recount import Query, recount
 from tests.support.postgres import any_server, database_url, execute
 
 from pulse_storage import Store, open_storage
@@ -27,6 +28,10 @@ class SqlBackend(Backend, Protocol):
 
     def url(self, folder: Path) -> str:
         """Return the URL of the store that lives in this folder."""
+        ...
+
+    def verify(self, folder: Path) -> None:
+        """Fail unless derived data agrees with the rows. The store may be open."""
         ...
 
     def execute(self, folder: Path, sql: str) -> None:
@@ -65,15 +70,14 @@ class SqliteBackend:
 
     def check(self, folder: Path) -> None:
         # The stdlib's module is a second opinion on the file.
-        connection = sqlite3.connect(folder / "pulse.db")
-        try:
+        with contextlib.closing(sqlite3.connect(folder / "pulse.db")) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            recount(lambda sql: connection.execute(sql).fetchall())
-            assert connection.execute("SELECT seq FROM span_bodies ORDER BY seq").fetchall() == (
-                connection.execute(f"SELECT seq FROM spans WHERE {_HAS_BODIES} ORDER BY seq").fetchall()
-            )
-        finally:
-            connection.close()
+            _verify(lambda sql: connection.execute(sql).fetchall(), "seq")
+
+    def verify(self, folder: Path) -> None:
+        # Not the stdlib's module: a second library in this process would release the locks of the first.
+        with contextlib.closing(apsw.Connection(str(folder / "pulse.db"))) as connection:
+            _verify(lambda sql: connection.execute(sql).fetchall(), "seq")
 
     def release(self, folder: Path) -> None:
         pass
@@ -136,12 +140,12 @@ class PostgresBackend:
         return text.replace("\x00", "\ufffd")
 
     def check(self, folder: Path) -> None:
-        recount(lambda sql: self._run(folder, sql).fetchall())
-        assert self._run(folder, "SELECT project, id FROM span_bodies ORDER BY 1, 2").fetchall() == (
-            self._run(folder, f"SELECT project, id FROM spans WHERE {_HAS_BODIES} ORDER BY 1, 2").fetchall()
-        )
+        self.verify(folder)
         self._run(folder, "; ".join(f"DELETE FROM {table}" for table in _TABLES))
         self._free.append(self._in_use.pop(folder))
+
+    def verify(self, folder: Path) -> None:
+        _verify(lambda sql: self._run(folder, sql).fetchall(), "project, id")
 
     def release(self, folder: Path) -> None:
         # Deleted rows would slow down the next test until they are vacuumed.
@@ -196,6 +200,14 @@ class PostgresBackend:
         for name in self._made:
             execute(self._server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         self._running.close()
+
+
+def _verify(query: Query, row_key: str) -> None:
+    """Fail unless derived data agrees with the rows, and bodies belong to rows that have some."""
+    recount(query)
+    assert query(f"SELECT {row_key} FROM span_bodies ORDER BY {row_key}") == query(
+        f"SELECT {row_key} FROM spans WHERE {_HAS_BODIES} ORDER BY {row_key}"
+    )
 
 
 _TABLES = (

@@ -109,6 +109,7 @@ async def test_close_commits_what_waits(backend: Backend, tmp_path: Path) -> Non
 
 async def test_closed_store_answers_unavailable(backend: Backend, tmp_path: Path) -> None:
     storage = backend.open(tmp_path)
+    await storage.check_writable()
     await storage.close()
     await storage.close()
     with pytest.raises(StoreUnavailable):

@@ -342,6 +342,7 @@ class SqlStorage(SqlControlStore):
 
     async def close(self) -> None:
         """See StorageAdapter."""
+        self._checked_s = None
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
