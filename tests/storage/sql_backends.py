@@ -7,6 +7,7 @@ import contextlib
 import os
 import sqlite3
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -47,6 +48,8 @@ class SqlBackend(Backend, Protocol):
         ...
 
 
+Values = tuple[object, ...]
+
 _DAMAGE = "DELETE FROM content_blocks WHERE id = (SELECT max(id) FROM content_blocks)"
 _HAS_BODIES = "has_output_text OR has_request_body OR has_response_body"
 
@@ -77,7 +80,7 @@ class SqliteBackend:
     def verify(self, folder: Path) -> None:
         # Not the stdlib's module: a second library in this process would release the locks of the first.
         with contextlib.closing(apsw.Connection(str(folder / "pulse.db"))) as connection:
-            _verify(lambda sql: connection.execute(sql).fetchall(), "seq")
+            _verify(lambda sql: list(cast("Iterator[Values]", connection.execute(sql))), "seq")
 
     def release(self, folder: Path) -> None:
         pass
