@@ -12,7 +12,7 @@ if find_spec("hypothesis") is not None:
     # Without a deadline: a test must not fail because the machine is busy.
     settings.register_profile("full", deadline=None)
     # `make test`.
-    settings.register_profile("fast", max_examples=25, deadline=None)
+    settings.register_profile("fast", max_examples=15, deadline=None)
     settings.load_profile("full")
 
 

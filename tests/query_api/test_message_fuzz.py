@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.support.examples import examples
 
 from pulse_query_api.messages.content import read_content
 from pulse_query_api.messages.conversation import RowContent, find_embedded, read_conversation
@@ -130,8 +131,9 @@ def answer(row: RowContent) -> bytes:
     return orjson.dumps([found.messages, found.tools, found.parameters])
 
 
+@example(None, {"type": [], "value": None}, True)
 @given(_DOCUMENTS, _DOCUMENTS, st.booleans())
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_any_document_is_read_without_an_error(request: Any, response: Any, is_tool_run: bool) -> None:
     bodies = (orjson.dumps(request), orjson.dumps(response))
     row = RowContent(request_body=bodies[0], response_body=bodies[1], is_tool_run=is_tool_run)

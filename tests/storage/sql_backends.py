@@ -7,7 +7,7 @@ import contextlib
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -80,7 +80,8 @@ class SqliteBackend:
     def verify(self, folder: Path) -> None:
         # Not the stdlib's module: a second library in this process would release the locks of the first.
         with contextlib.closing(apsw.Connection(str(folder / "pulse.db"))) as connection:
-            _verify(lambda sql: list(cast("Iterator[Values]", connection.execute(sql))), "seq")
+            execute = cast("Callable[[str], Iterable[Values]]", connection.execute)  # pyright: ignore[reportUnknownMemberType]
+            _verify(lambda sql: list(execute(sql)), "seq")
 
     def release(self, folder: Path) -> None:
         pass

@@ -44,7 +44,8 @@ _CONTENT_TYPES = frozenset(
 #: Members that only parts of content have, in results of Bedrock and Google.
 _CONTENT_MEMBERS = frozenset({"text", "json", "image", "document", "inlineData", "video"})
 #: Types of Vercel's results, which have the value in `value`.
-_VALUE_TYPES = frozenset({"text", "json", "content", "error-text", "error-json"})
+#: Not a set: any JSON value is looked up.
+_VALUE_TYPES = ("text", "json", "content", "error-text", "error-json")
 
 
 def read_tool_call(part: JsonObject, parts: Parts) -> bool:
