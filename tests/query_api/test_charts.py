@@ -7,6 +7,7 @@ from starlette.testclient import TestClient
 from tests.query_api.support import ADMIN_KEY, DAY_NS, HOUR_NS, Tenant, visible_id
 
 from pulse_query_api.app import create_app
+from pulse_query_api.routes.timeseries import steps_unread
 from pulse_query_api.services.latencies import octaves_of
 from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing
@@ -42,6 +43,12 @@ def test_octaves_hold_the_latencies_within_their_bounds() -> None:
     octaves = octaves_of(Latencies(histograms=[histogram, {}], unknown=[0, 0]))
     assert octaves.bounds_ms == [64, 128, 256, 512, 1024]
     assert octaves.counts == [[2, 1, 0, 1], [0, 0, 0, 0]]
+
+
+def test_steps_that_begin_before_the_read_part_are_unread() -> None:
+    assert steps_unread((10, 20, 30), None) == 0
+    assert steps_unread((10, 20, 30), 20) == 1
+    assert steps_unread((10, 20, 30), 21) == 2
 
 
 def test_errors_are_grouped_by_message_without_values(tenant: Tenant) -> None:

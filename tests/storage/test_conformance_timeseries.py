@@ -18,6 +18,7 @@ from tests.storage.model import everything
 from tests.support.rows import DAY_NS, HOUR_NS, NOON_NS, project, span
 
 from pulse_storage import Store, TraceRecord
+from pulse_storage.queries.error_groups import ErrorQuery
 from pulse_storage.queries.filters import TraceFilter
 from pulse_storage.queries.latencies import LatencyQuery
 from pulse_storage.queries.timeseries import (
@@ -28,6 +29,8 @@ from pulse_storage.queries.timeseries import (
     Timeseries,
     TimeseriesQuery,
 )
+from pulse_storage.retention import KEEP_EVERYTHING, RetentionPolicy
+from pulse_storage.rows import Project
 
 pytestmark = pytest.mark.anyio
 
@@ -186,13 +189,42 @@ async def test_step_without_known_cost_has_no_cost(storage: Store) -> None:
         assert series.total.cost_nano_usd == 5
 
 
-async def test_reading_ends_at_the_deadline_with_the_newest_calls(storage: Store) -> None:
-    await storage.ingest([span(number, start_ns=NOON_NS + number) for number in range(1, 51)])
-    query = TimeseriesQuery(edges=(NOON_NS, NOON_NS + 20, NOON_NS + 100), by="user", seconds=60)
-    assert (await storage.timeseries("p", query)).total.calls == 50
+async def test_steps_after_the_deadline_are_reported_as_incomplete(storage: Store) -> None:
+    # More rows than one batch: a store that reads rows ends after the first one.
+    rows = [span(number, start_ns=NOON_NS + number * 1_000_000) for number in range(1, 5_501)]
+    await storage.ingest(rows)
+    edges = tuple(range(NOON_NS, NOON_NS + 6_000_000_001, 100_000_000))
+    query = TimeseriesQuery(edges=edges, by="user", seconds=60)
+    whole = await storage.timeseries("p", query)
+    assert (whole.total.calls, whole.complete) == (len(rows), True)
     hurried = await storage.timeseries("p", replace(query, seconds=0))
+    errors = await storage.error_groups("p", ErrorQuery(edges=edges, seconds=0))
+    assert (errors.groups, errors.complete) == ([], True)
     assert hurried.complete is (hurried.complete_from_ns is None)
-    assert hurried.total.calls <= 50
+    complete_from_ns = hurried.complete_from_ns or edges[0]
+    assert hurried.complete or NOON_NS < complete_from_ns < NOON_NS + 1_000_000_000
+    for step, start_ns in enumerate(edges[:-1]):
+        if start_ns >= complete_from_ns:
+            assert hurried.series[0].steps.get(step) == whole.series[0].steps.get(step)
+
+
+async def test_sums_by_hour_keep_calls_that_retention_deleted(storage: Store) -> None:
+    day_ns = NOON_NS - NOON_NS % DAY_NS
+    calls = [span(hour, start_ns=day_ns + (hour - 3) * HOUR_NS, model_used="m") for hour in (1, 2, 4)]
+    await storage.ingest(calls)
+    days = TimeseriesQuery(edges=(day_ns - DAY_NS, day_ns, day_ns + DAY_NS), by="model")
+    before = await storage.timeseries("p", days)
+    of_days = LatencyQuery(edges=days.edges)
+    histograms = await storage.latencies("p", of_days)
+    await storage.set_retention_policy("p", RetentionPolicy(rows_days=1))
+    await storage.maintenance.apply([Project("p", "p", 0)], KEEP_EVERYTHING, day_ns + DAY_NS)
+    assert len(await everything(storage, "p")) == 1
+    after = await storage.timeseries("p", days)
+    for got, expected in ((after.total, before.total), (after.series[0].steps[0], before.series[0].steps[0])):
+        assert (got.calls, got.cost_nano_usd) == (expected.calls, expected.cost_nano_usd)
+    assert await storage.latencies("p", of_days) == histograms
+    from_rows = await storage.timeseries("p", replace(days, by="user"))
+    assert from_rows.total.calls == 1
 
 
 async def test_unknown_project_has_no_series(storage: Store) -> None:

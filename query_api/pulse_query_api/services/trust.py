@@ -22,7 +22,7 @@ class Trust:
 
     calls: CallSums
     received: Received
-    #: Whether all calls and traces of the range were read.
+    #: Whether time sufficed for all calls of the range and for the check.
     complete: bool
 
 

@@ -28,5 +28,5 @@ class Received:
     traces: int
     #: Traces with a span whose parent was not received. Of each trace up to 1,000 parents are checked.
     incomplete: int
-    #: Whether no trace was left out for time or number.
+    #: False if time did not suffice for as many traces as the query allows.
     complete: bool

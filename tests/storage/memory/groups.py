@@ -59,5 +59,5 @@ def received(rows: Sequence[TraceRecord], query: ReceivedQuery) -> Received:
         newest_ns=rows[0].start_ns if rows else None,
         traces=len(checked),
         incomplete=len(incomplete.intersection(checked)),
-        complete=len(checked) == len(traces),
+        complete=True,
     )

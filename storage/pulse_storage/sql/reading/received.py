@@ -20,8 +20,7 @@ def received(connection: Connection, project: int, query: ReceivedQuery) -> Rece
         " WHERE project = ? ORDER BY id DESC LIMIT 1",
         (project,),
     ).get
-    found = _newest_traces(connection, project, query, deadline)
-    traces = found[: query.traces]
+    traces = _newest_traces(connection, project, query, deadline)
     incomplete = checked = 0
     while checked < len(traces) and not (checked and deadline.is_over):
         some = traces[checked : checked + _TRACES]
@@ -31,14 +30,14 @@ def received(connection: Connection, project: int, query: ReceivedQuery) -> Rece
         newest_ns=newest_ns,
         traces=checked,
         incomplete=incomplete,
-        complete=checked == len(found) and deadline.read_from_ns is None,
+        complete=checked == len(traces) and deadline.read_from_ns is None,
     )
 
 
 def _newest_traces(
     connection: Connection, project: int, query: ReceivedQuery, deadline: Deadline
 ) -> list[bytes]:
-    """Return the trace ids of the newest matching rows, at most one more than the query allows."""
+    """Return the different trace ids of the newest matching rows, at most as many as the query allows."""
     where = query.filter
     span = (
         _MIN_NS if where.from_ns is None else where.from_ns,
@@ -52,7 +51,8 @@ def _newest_traces(
         )
         for (trace_id,) in found:
             traces[trace_id] = None
-            if len(traces) > query.traces:
+            if len(traces) == query.traces:
+                # The further rows do not matter, whether they could be read in time or not.
                 return list(traces)
     return list(traces)
 
