@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from tests.support.rows import DAY_NS
 
 from benchmarks.storage_rows import BEFORE_NS, FROM_NS, PROJECT
 from pulse_storage import StorageAdapter
-from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, TraceFilter
+from pulse_storage.queries.facets import FACET_FIELDS, FacetField, FacetQuery
+from pulse_storage.queries.filters import AnalyticsQuery, GroupBy, Page, Sort, TraceFilter
 
 #: Starts a read; takes the number of the repetition.
 _Start = Callable[[int], Awaitable[object]]
@@ -37,6 +39,13 @@ async def reads(storage: StorageAdapter) -> list[Read]:
     def listed(where: TraceFilter, cursor: str | None = None) -> _Start:
         return lambda _: storage.list_traces(PROJECT, where, Page(cursor=cursor))
 
+    def sorted_by(sort: Sort, where: TraceFilter) -> _Start:
+        return lambda _: storage.list_traces(PROJECT, where, Page(sort=sort))
+
+    def facets_of(where: TraceFilter, *fields: FacetField) -> _Start:
+        query = FacetQuery(fields=fields or FACET_FIELDS, filter=where)
+        return lambda _: storage.facets(PROJECT, query)
+
     def in_session(number: int) -> Awaitable[object]:
         session = TraceFilter(session_id=some[number % len(some)].session_id)
         return storage.list_traces(PROJECT, session, Page(limit=500, order="asc"))
@@ -58,6 +67,8 @@ async def reads(storage: StorageAdapter) -> list[Read]:
 
     recent = TraceFilter(model="gpt-5", status="error", from_ns=before_ns - 7 * DAY_NS)
     month = TraceFilter(model="gpt-5", from_ns=from_ns, before_ns=before_ns)
+    day = TraceFilter(from_ns=before_ns - DAY_NS, before_ns=before_ns)
+    whole = replace(day, from_ns=from_ns)
     return [
         Read("list newest 50", listed(TraceFilter()), 300),
         Read("list 50, 10 000 rows further", listed(TraceFilter(), cursor=far), 300),
@@ -69,6 +80,11 @@ async def reads(storage: StorageAdapter) -> list[Read]:
         Read("list 50, text of all", listed(TraceFilter(text="drunken")), 50),
         Read("list 50, text of none", listed(TraceFilter(text="sober sailor")), 1),
         Read("search bodies, text of none", searched, 1),
+        Read("most expensive 50 of a day", sorted_by("cost", day), 20),
+        Read("most expensive 50 of 30 days", sorted_by("cost", whole), 5),
+        Read("slowest 50 of 30 days", sorted_by("latency", whole), 5),
+        Read("facets of rollups, 30 days", facets_of(whole, "model", "provider", "status", "operation"), 20),
+        Read("all facets, 30 days", facets_of(whole), 5),
         Read("count all", counted(TraceFilter()), 100),
         Read("count model in a month", counted(month), 50),
         Read("count user (bounded)", counted(TraceFilter(user_id="u7")), 10),
