@@ -107,7 +107,8 @@ def _as_api_error(error: Exception) -> ApiError:
             return ApiError(403, f"This API key lacks the scope '{error.scope}'.")
         case InvalidCursor():
             return InvalidRequest(
-                [{"path": "cursor", "message": "must be a cursor from the Link header of this list"}]
+                [{"path": "cursor", "message": "must be a cursor from the Link header of this list"}],
+                conflict=error.of_other_list,
             )
         case QueryTooSlow():
             # Without Retry-After: the same query would take as long again.

@@ -7,7 +7,7 @@
     ├── StoreUnusable        cannot be opened; the message contains the fix
     │   └── SchemaTooNew     a newer Pulse has migrated it
     ├── NameTaken            another project has this name (409)
-    └── InvalidCursor        the page cursor was not returned by this API (400)
+    └── InvalidCursor        the page cursor was not returned by this list (400 or 409)
 
 An adapter never raises errors of its driver: it raises one of these `from` them. A row that the store cannot
 represent is not an error: it is listed in `IngestResult.rejected`, and the other rows are stored.
@@ -48,4 +48,8 @@ class NameTaken(StorageError):
 
 
 class InvalidCursor(StorageError):
-    """The cursor was not returned by this API."""
+    """The cursor was not returned by this API; with `of_other_list`, perhaps by a list of another order."""
+
+    def __init__(self, message: str, *, of_other_list: bool = False) -> None:
+        super().__init__(message)
+        self.of_other_list = of_other_list

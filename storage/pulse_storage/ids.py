@@ -14,6 +14,8 @@ from uuid import UUID, SafeUUID
 
 from pulse_storage.errors import InvalidCursor
 
+#: Length of the cursors of sorted lists (`queries.sorted_pages`), decoded.
+SORT_CURSOR_BYTES = 58
 _HASH_MASK = (1 << 62) - 1
 _VERSION_8 = 8 << 76
 _VARIANT = 2 << 62
@@ -82,5 +84,5 @@ def decode_ids(cursor: str, number: int) -> list[bytes]:
     except (binascii.Error, ValueError) as error:
         raise InvalidCursor(_CURSOR_REFUSED.format(cursor)) from error
     if len(ids) != 16 * number:
-        raise InvalidCursor(_CURSOR_REFUSED.format(cursor))
+        raise InvalidCursor(_CURSOR_REFUSED.format(cursor), of_other_list=len(ids) == SORT_CURSOR_BYTES)
     return [ids[at : at + 16] for at in range(0, len(ids), 16)]

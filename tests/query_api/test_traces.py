@@ -348,4 +348,7 @@ def test_cursor_of_another_sort_is_refused(varied: Tenant) -> None:
     response = varied.request("/v1/traces", sort="cost", date_from="2026-11-23", limit=3)
     link = response.links["next"]["url"].replace("sort=cost", "sort=latency")
     refused = varied.client.get(link, headers=varied.headers)
-    assert (refused.status_code, refused.json()["details"][0]["path"]) == (400, "cursor")
+    assert (refused.status_code, refused.json()["details"][0]["path"]) == (409, "cursor")
+    by_time = varied.request("/v1/traces", limit=3).links["next"]["url"]
+    assert varied.client.get(f"{by_time}&sort=cost&session_id=s", headers=varied.headers).status_code == 409
+    assert varied.request("/v1/traces", sort="cost", session_id="s", cursor="x").status_code == 400

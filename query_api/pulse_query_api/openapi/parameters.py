@@ -26,7 +26,8 @@ PARAMETERS: Mapping[str, tuple[str, Schema]] = {
     ),
     "cursor": (
         "Start of the page, taken from a Link header.",
-        {"type": "string", "pattern": "^[A-Za-z0-9_-]{22}$"},
+        # The longer one is of a list that is sorted by a value.
+        {"type": "string", "pattern": "^([A-Za-z0-9_-]{22}|[A-Za-z0-9_-]{78})$"},
     ),
     "sort": (
         "Value to sort by. Equal values are newest first, unknown ones last in either order. All but `time`"

@@ -11,6 +11,7 @@ from itertools import product
 from typing import cast, get_args
 
 from pulse_storage.errors import InvalidCursor
+from pulse_storage.ids import SORT_CURSOR_BYTES
 from pulse_storage.queries.filters import Order, Sort
 
 SortValue = int | float | None
@@ -65,11 +66,13 @@ class SortCursor:
         form = _REAL if sort == "latency" else _WHOLE
         try:
             packed = base64.b64decode(cursor + "==", altchars=b"-_", validate=True)
-            number, flags, value, last_id, after, until = form.unpack(packed)
-        except (binascii.Error, ValueError, struct.error) as error:
-            raise _refused(cursor) from error
+        except (binascii.Error, ValueError) as error:
+            raise _refused(cursor, of_other_list=False) from error
+        if len(packed) != SORT_CURSOR_BYTES:
+            raise _refused(cursor, of_other_list=len(packed) == len(_NO_ID))
+        number, flags, value, last_id, after, until = form.unpack(packed)
         if number != _SORTS.index((sort, order)) or not math.isfinite(value):
-            raise _refused(cursor)
+            raise _refused(cursor, of_other_list=True)
         known = cast("SortValue", value) if flags & _HAS_VALUE else None
         return cls(
             sort=sort,
@@ -80,7 +83,8 @@ class SortCursor:
         )
 
 
-def _refused(cursor: str) -> InvalidCursor:
+def _refused(cursor: str, *, of_other_list: bool) -> InvalidCursor:
     return InvalidCursor(
-        f"{cursor[:200]!r} is not a cursor of this list; omit it to begin with the first page"
+        f"{cursor[:200]!r} is not a cursor of this list; omit it to begin with the first page",
+        of_other_list=of_other_list,
     )
