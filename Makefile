@@ -43,7 +43,7 @@ PIP := -m pip --disable-pip-version-check --quiet install
 PINNED := $(PIP) --require-hashes --no-deps --no-compile
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo serve web-watch test test-all test-oldest test-postgres soak check check-pythons lint types docs \
+.PHONY: help setup demo serve web-watch screenshots test test-all test-oldest test-postgres soak check check-pythons lint types docs \
         docs-serve fmt pins clean
 
 help:  ## list the targets
@@ -60,6 +60,9 @@ serve: $(RUN_STAMP) $(PAGES)  ## run the server
 web-watch: $(RUN_STAMP) $(NPM_STAMP)  ## build the web pages at each change of their sources
 	$(BIN)/python -m pulse_query_api.openapi | $(NODE) types.ts
 	$(NODE) build.ts --watch
+
+screenshots: $(STAMP) $(PAGES)  ## write screenshots of all pages to build/screenshots, and the README's to docs/images
+	$(BIN)/python -m tests.web.screenshots build/screenshots --readme docs/images
 
 test: $(STAMP) $(PAGES)  ## run all tests but the slow ones (3 s or more each), in JOBS processes
 	$(PYTEST) -m "not slow" --hypothesis-profile fast

@@ -7,11 +7,10 @@ import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import grpc
 import pytest
-from tests.support.lasting import Lasting
+from tests.storage.sql_backends import SqlBackend
 from tests.support.receiver import NOW_NS, Receiver, chat_span, request_of, running_receiver
 
 from pulse_collector.receivers import otlp_grpc
@@ -26,8 +25,8 @@ _STRANGER = "pulse_sk_11111111-1111-4111-8111-111111111111"
 
 
 @pytest.fixture
-def receiver(lasting: Lasting) -> Generator[Receiver]:
-    with running_receiver(lasting) as receiver:
+def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
+    with running_receiver(tmp_path, backend) as receiver:
         yield receiver
 
 
@@ -86,7 +85,7 @@ def _code(call: Any) -> grpc.StatusCode:
 
 def _other_project(receiver: Receiver) -> str:
     key = new_key()
-    project = Project(str(uuid4()), "other", NOW_NS)
+    project = Project("22222222-2222-4222-8222-222222222222", "other", NOW_NS)
     receiver.run(receiver.storage.create_project(project, key_record(key, project.id, created_ns=NOW_NS)))
     return key
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.lasting import Lasting
+from tests.storage.sql_backends import SqlBackend
 from tests.support.receiver import Receiver, running_receiver
 from tests.support.rows import span
 
@@ -16,8 +17,8 @@ from pulse_storage.rows import SpanRow
 
 
 @pytest.fixture
-def receiver(lasting: Lasting) -> Generator[Receiver]:
-    with running_receiver(lasting) as receiver:
+def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
+    with running_receiver(tmp_path, backend) as receiver:
         yield receiver
 
 

@@ -6,7 +6,6 @@ Content-Security-Policy, logs an error or has an uncaught error or rejection.
 
 from __future__ import annotations
 
-import os
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -14,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.message import Message
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 from tests.server.serving import Serving, serving
 from tests.support.captures import captures
-from tests.web.browser import Pages, chromium, require_built_pages
+from tests.web.browser import Pages, require_built_pages, running_browser
 
 from pulse_web.assets import Assets
 
@@ -76,13 +75,8 @@ def project(server: Serving) -> str:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Run the system's Chromium without a window."""
-    program = chromium()
-    # Chromium's sandbox needs a user other than root.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=program, args=arguments)
+    with running_browser() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
