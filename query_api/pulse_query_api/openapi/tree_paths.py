@@ -27,7 +27,7 @@ _PARENTS: Schema = items(
     {
         "type": "array",
         "description": "The index of a span and the id of its parent.",
-        "prefixItems": [COUNT, TEXT],
+        "items": {"type": ["integer", "string"]},
         "minItems": 2,
         "maxItems": 2,
     }
@@ -61,6 +61,7 @@ def tree_paths() -> Mapping[str, object]:
                 "Get the spans of an OpenTelemetry trace as columns; 304 for the ETag in If-None-Match",
                 ref("Tree"),
                 query=("cursor",),
+                query_overrides={"cursor": _cursor(22)},
                 security="key",
                 errors=(400, 404),
             ),
@@ -77,6 +78,12 @@ def tree_paths() -> Mapping[str, object]:
     }
 
 
+def _cursor(length: int) -> tuple[str, Schema]:
+    """Return the parameter of a cursor with this number of characters."""
+    pattern = f"^[A-Za-z0-9_-]{{{length:d}}}$"
+    return "Start of the page: `next_cursor` of the page before.", {"type": "string", "pattern": pattern}
+
+
 #: Replacements of `PARAMETERS`: the filters of trees select spans, not calls.
 _OVERRIDES: Mapping[str, tuple[str, Schema]] = {
     "operation": (
@@ -87,6 +94,7 @@ _OVERRIDES: Mapping[str, tuple[str, Schema]] = {
         "`true`: counted rows; `false`: rows whose call is counted by another row.",
         {"enum": ["true", "false", "all"], "default": "all"},
     ),
+    "cursor": _cursor(43),
     "order": (
         "`desc`: by the newest matching span; `asc`: by the oldest one.",
         {"enum": ["desc", "asc"], "default": "desc"},
