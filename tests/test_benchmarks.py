@@ -23,6 +23,7 @@ TABLES = {
     "reads_during_ingest": ("list of 50, alone", "list of 50, during ingest"),
     "web": ("first paint, ms", "first row, ms"),
     "storage": ("CPU µs/row", "read, p50 / p99 ms", "newest 50 alone"),
+    "trees": ("large trace on top",),
 }
 #: Benchmarks whose quick run takes 3 s or more.
 SLOW = {"counting", "ingest", "instrumentation_overhead", "storage", "web"}
