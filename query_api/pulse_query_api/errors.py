@@ -132,7 +132,7 @@ def _no_route(request: Request) -> ApiError:
     signal = next((signal for signal in _OTLP_SIGNALS if path.endswith(f"/v1/{signal}")), None)
     if signal is None and path in ("", "/v1") and request.method == "POST":
         signal = "traces"
-    if signal is None or "POST" not in _methods_of_path({**request.scope, "path": f"/v1/{signal}"}):
+    if signal is None or "POST" not in methods_of_path({**request.scope, "path": f"/v1/{signal}"}):
         return ApiError(404, "There is no such route.")
     return ApiError(
         404,
@@ -143,11 +143,11 @@ def _no_route(request: Request) -> ApiError:
 
 
 def _wrong_method(request: Request) -> ApiError:
-    allow = ", ".join(sorted({"OPTIONS", *_methods_of_path(request.scope)}))
+    allow = ", ".join(sorted({"OPTIONS", *methods_of_path(request.scope)}))
     return ApiError(405, f"This route accepts the methods {allow}.", headers={"Allow": allow})
 
 
-def _methods_of_path(scope: Scope) -> set[str]:
+def methods_of_path(scope: Scope) -> set[str]:
     """Return the methods of all routes that match the path, such as GET here and POST in the collector."""
     routes: list[Route] = [
         route

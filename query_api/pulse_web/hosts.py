@@ -10,7 +10,7 @@ import re
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pulse_query_api.errors import PROBLEM_DETAILS, ApiError, error_response
+from pulse_query_api.errors import PROBLEM_DETAILS, ApiError, error_response, methods_of_path
 from pulse_web.site import Site
 
 _PAGES = ("/p/", "/sign-in", "/assets/")
@@ -53,6 +53,8 @@ class SiteMiddleware:
             )
         if not _WITH_COOKIE.fullmatch(request.scope["path"]) or self._is_same_origin(request):
             return None
+        if request.method not in {*_SAFE_METHODS, *methods_of_path(request.scope)}:
+            return None  # no route has this method: the application responds 405
         return ApiError(
             403,
             "Cross-site requests are refused: only the pages of this server may send this request. Other"

@@ -5,13 +5,12 @@ from __future__ import annotations
 import gzip
 import uuid
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import orjson
 import pytest
-from tests.storage.sql_backends import SqlBackend
+from tests.support.lasting import Lasting
 from tests.support.receiver import Receiver, running_receiver
 
 from pulse_storage.keys import key_record, new_key
@@ -31,8 +30,8 @@ CALL: dict[str, Any] = {
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
-    with running_receiver(tmp_path, backend) as receiver:
+def receiver(lasting: Lasting) -> Generator[Receiver]:
+    with running_receiver(lasting) as receiver:
         yield receiver
 
 
@@ -208,8 +207,8 @@ def test_unknown_keys_and_read_keys_are_refused(receiver: Receiver) -> None:
     assert receiver.rows() == []
 
 
-def test_too_large_a_body_is_refused(tmp_path: Path, backend: SqlBackend) -> None:
-    with running_receiver(tmp_path, backend, max_body_bytes=1 << 20) as receiver:
+def test_too_large_a_body_is_refused(lasting: Lasting) -> None:
+    with running_receiver(lasting, max_body_bytes=1 << 20) as receiver:
         answer = post(receiver, [call(output_text="x" * (1 << 20))])
         assert answer.status_code == 413
         assert "PULSE_MAX_BODY_MIB" in orjson.loads(answer.content)["error"]

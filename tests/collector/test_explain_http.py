@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Generator
-from pathlib import Path
 
 import httpx2
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
-from tests.storage.sql_backends import SqlBackend
+from tests.support.lasting import Lasting
 from tests.support.receiver import JSON, NOW_NS, PROTOBUF, Receiver, chat_span, request_of, running_receiver
 
 from pulse_storage.keys import key_record, new_key
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
-    with running_receiver(tmp_path, backend) as receiver:
+def receiver(lasting: Lasting) -> Generator[Receiver]:
+    with running_receiver(lasting) as receiver:
         yield receiver
 
 
@@ -97,8 +96,8 @@ def test_refusals_are_problem_details(
     assert (answer.headers.get("www-authenticate") == "Bearer") == (status == 401)
 
 
-def test_body_limit_of_ingest_applies(tmp_path: Path, backend: SqlBackend) -> None:
-    with running_receiver(tmp_path, backend, max_body_bytes=1024) as receiver:
+def test_body_limit_of_ingest_applies(lasting: Lasting) -> None:
+    with running_receiver(lasting, max_body_bytes=1024) as receiver:
         assert ask(receiver, b"x" * 2000).status_code == 413
         assert ask(receiver, gzip.compress(b"x" * 5000), {"content-encoding": "gzip"}).status_code == 413
         assert receiver.collector.budget.held_bytes == 0

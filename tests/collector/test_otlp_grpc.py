@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import grpc
@@ -19,7 +18,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
-from tests.storage.sql_backends import SqlBackend
+from tests.support.lasting import Lasting
 from tests.support.receiver import Receiver, chat_span, request_of, running_receiver
 
 from pulse_collector.receivers.otlp_grpc import GrpcServer, serve_otlp_grpc
@@ -31,8 +30,8 @@ METRICS = "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export"
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
-    with running_receiver(tmp_path, backend, max_body_bytes=6 << 20, max_inflight_bytes=8 << 20) as receiver:
+def receiver(lasting: Lasting) -> Generator[Receiver]:
+    with running_receiver(lasting, max_body_bytes=6 << 20, max_inflight_bytes=8 << 20) as receiver:
         yield receiver
 
 

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import grpc
 import pytest
-from tests.storage.sql_backends import SqlBackend
+from tests.support.lasting import Lasting
 from tests.support.receiver import NOW_NS, Receiver, chat_span, request_of, running_receiver
 
 from pulse_collector.receivers import otlp_grpc
@@ -25,8 +26,8 @@ _STRANGER = "pulse_sk_11111111-1111-4111-8111-111111111111"
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
-    with running_receiver(tmp_path, backend) as receiver:
+def receiver(lasting: Lasting) -> Generator[Receiver]:
+    with running_receiver(lasting) as receiver:
         yield receiver
 
 
@@ -85,7 +86,7 @@ def _code(call: Any) -> grpc.StatusCode:
 
 def _other_project(receiver: Receiver) -> str:
     key = new_key()
-    project = Project("22222222-2222-4222-8222-222222222222", "other", NOW_NS)
+    project = Project(str(uuid4()), "other", NOW_NS)
     receiver.run(receiver.storage.create_project(project, key_record(key, project.id, created_ns=NOW_NS)))
     return key
 

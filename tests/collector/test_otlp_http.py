@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import AsyncGenerator, Generator
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -19,7 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans
-from tests.storage.sql_backends import SqlBackend
+from tests.support.lasting import Lasting
 from tests.support.receiver import (
     JSON,
     NOW_NS,
@@ -35,8 +34,8 @@ from pulse_storage.keys import key_record, new_key
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
-    with running_receiver(tmp_path, backend) as receiver:
+def receiver(lasting: Lasting) -> Generator[Receiver]:
+    with running_receiver(lasting) as receiver:
         yield receiver
 
 
@@ -375,8 +374,8 @@ def test_spans_that_are_not_gen_ai_are_left_out_without_a_gen_ai_trace(receiver:
     assert receiver.metric("pulse_spans_left_out_total") == 1
 
 
-def test_every_span_is_stored_with_keep_all(tmp_path: Path, backend: SqlBackend) -> None:
-    with running_receiver(tmp_path, backend, keep="all") as receiver:
+def test_every_span_is_stored_with_keep_all(lasting: Lasting) -> None:
+    with running_receiver(lasting, keep="all") as receiver:
         lone = chat_span(1)
         del lone.attributes[:]
         post(receiver, request_of(lone).SerializeToString())

@@ -5,27 +5,26 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import AsyncGenerator, Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
 from google.rpc.status_pb2 import Status  # pyright: ignore[reportMissingTypeStubs]
-from tests.storage.sql_backends import SqlBackend
+from tests.support.lasting import Lasting
 from tests.support.receiver import JSON, PROTOBUF, Receiver, chat_span, post, request_of, running_receiver
 
 from pulse_collector.receivers import otlp_http
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
-    with running_receiver(tmp_path, backend) as receiver:
+def receiver(lasting: Lasting) -> Generator[Receiver]:
+    with running_receiver(lasting) as receiver:
         yield receiver
 
 
 @pytest.fixture
-def small(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
-    with running_receiver(tmp_path, backend, max_body_bytes=1 << 20, max_inflight_bytes=2 << 20) as receiver:
+def small(lasting: Lasting) -> Generator[Receiver]:
+    with running_receiver(lasting, max_body_bytes=1 << 20, max_inflight_bytes=2 << 20) as receiver:
         yield receiver
 
 

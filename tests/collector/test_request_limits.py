@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 from google.rpc.status_pb2 import Status  # pyright: ignore[reportMissingTypeStubs]
@@ -15,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
-from tests.storage.sql_backends import SqlBackend
+from tests.support.lasting import Lasting
 from tests.support.receiver import JSON, PROTOBUF, Receiver, chat_span, post, request_of, running_receiver
 
 from pulse_collector.admission import ByteBudget
@@ -25,8 +24,8 @@ _MAX_SPANS = 20
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
-    with running_receiver(tmp_path, backend, max_inflight_bytes=16 << 20, max_spans=_MAX_SPANS) as receiver:
+def receiver(lasting: Lasting) -> Generator[Receiver]:
+    with running_receiver(lasting, max_inflight_bytes=16 << 20, max_spans=_MAX_SPANS) as receiver:
         yield receiver
 
 
@@ -73,8 +72,8 @@ def test_log_records_have_the_same_limit(receiver: Receiver) -> None:
     assert "PULSE_MAX_SPANS_PER_REQUEST" in partial.error_message
 
 
-def test_rows_are_charged_to_the_budget(tmp_path: Path, backend: SqlBackend) -> None:
-    with running_receiver(tmp_path, backend, max_body_bytes=1 << 20, max_inflight_bytes=1 << 20) as receiver:
+def test_rows_are_charged_to_the_budget(lasting: Lasting) -> None:
+    with running_receiver(lasting, max_body_bytes=1 << 20, max_inflight_bytes=1 << 20) as receiver:
         spans = [chat_span(n) for n in range(1, 2_001)]
         answer = post(receiver, request_of(*spans).SerializeToString())
         assert answer.status_code == 413

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Generator
-from pathlib import Path
 
 import orjson
 import pytest
 from tests.collector.test_batch import call
 from tests.collector.test_batch import post as post_batch
-from tests.storage.sql_backends import SqlBackend
 from tests.support.conversations import Conversations
+from tests.support.lasting import Lasting
 from tests.support.receiver import Receiver, post, request_of, running_receiver
 from tests.support.spans import chat_span
 
@@ -22,8 +21,8 @@ SAID = [orjson.loads(document) for document in Conversations(spaced=True).chat(6
 
 
 @pytest.fixture
-def receiver(tmp_path: Path, backend: SqlBackend) -> Generator[Receiver]:
-    with running_receiver(tmp_path, backend) as receiver:
+def receiver(lasting: Lasting) -> Generator[Receiver]:
+    with running_receiver(lasting) as receiver:
         yield receiver
 
 

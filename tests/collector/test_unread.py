@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from tests.storage.sql_backends import SqlBackend
 from tests.support.captures import captures
 from tests.support.explanations import explained
+from tests.support.lasting import Lasting
 from tests.support.receiver import chat_span as receiver_span
 from tests.support.receiver import post, request_of, running_receiver
 from tests.support.spans import CHAT, RECEIVED_NS, Value, as_json, event, known_columns, row_of, span
@@ -147,8 +145,8 @@ def test_content_of_events_is_not_metadata() -> None:
     assert "acme.number" in str(metadata)
 
 
-def test_spans_and_names_are_counted(tmp_path: Path, backend: SqlBackend) -> None:
-    with running_receiver(tmp_path, backend) as receiver:
+def test_spans_and_names_are_counted(lasting: Lasting) -> None:
+    with running_receiver(lasting) as receiver:
         spans = [
             receiver_span(1, acme__prompt="Hi"),
             receiver_span(2, acme__prompt="Hi", acme__billing__output_tokens=3),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,9 @@ from prometheus_client import CollectorRegistry
 from starlette.testclient import TestClient
 from tests.query_api.support import ADMIN_KEY, Tenant, new_tenant
 from tests.storage.sql_backends import BACKENDS, SqlBackend
+from tests.support.lasting import Lasting, open_lasting
 
 from pulse_query_api.app import create_app
-from pulse_storage import StoreUnavailable
 from pulse_storage.engines import Store
 from pulse_storage.keys import KeyRing
 
@@ -25,39 +24,16 @@ def backend(request: pytest.FixtureRequest) -> SqlBackend:
     return request.param
 
 
-@dataclass
-class Lasting:
-    """A store that the tests of a module share: opening one takes longer than most tests."""
-
-    backend: SqlBackend
-    folder: Path
-    storage: Store
-
-    async def clear(self) -> None:
-        """Delete all projects; open the store again if the test has closed it."""
-        try:
-            await self.storage.list_projects()
-        except StoreUnavailable:
-            self.storage = self.backend.open(self.folder)
-        for project in await self.storage.list_projects():
-            await self.storage.delete_project(project.id)
-
-
 @pytest.fixture(scope="module")
 def lasting(backend: SqlBackend, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lasting]:
-    """Open a store for the tests of a module; close and check it after the last."""
-    folder = tmp_path_factory.mktemp("lasting")
-    lasting = Lasting(backend, folder, backend.open(folder))
-    yield lasting
-    asyncio.run(lasting.storage.close())
-    backend.check(folder)
+    """Return the store that the tests of a module share."""
+    yield from open_lasting(backend, tmp_path_factory.mktemp("lasting"))
 
 
 @pytest.fixture
 def storage(lasting: Lasting) -> Iterator[Store]:
     """Return a store without projects; check it and delete all projects after the test."""
     yield lasting.storage
-    lasting.backend.verify(lasting.folder)
     asyncio.run(lasting.clear())
 
 

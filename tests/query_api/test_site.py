@@ -119,6 +119,11 @@ def test_public_url_may_be_an_ipv6_address(storage: Store, shop: Tenant, public_
     assert response.headers["set-cookie"].startswith("__Host-pulse=")
 
 
+def test_method_without_a_route_gets_405(web: WebApp) -> None:
+    for method in ("TRACE", "QUERY", "PUT"):
+        assert web.browser().client.request(method, "/sign-in").status_code == 405
+
+
 def test_read_without_sec_fetch_site_is_served(web: WebApp, shop: Tenant) -> None:
     browser = web.browser()
     browser.sign_in(key=shop.key)

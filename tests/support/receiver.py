@@ -7,8 +7,8 @@ import threading
 from collections.abc import AsyncGenerator, Coroutine, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import httpx2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -16,7 +16,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from tests.storage.sql_backends import SqlBackend
+from tests.support.lasting import Lasting
 
 from pulse_collector.admission import ByteBudget
 from pulse_collector.explain.explainer import Explainer
@@ -72,21 +72,20 @@ class Receiver:
 
 @contextmanager
 def running_receiver(
-    directory: Path,
-    backend: SqlBackend,
+    lasting: Lasting,
     *,
     keep: KeepSpans = "genai",
     max_body_bytes: int = 20 << 20,
     max_inflight_bytes: int = 128 << 20,
     max_spans: int = 50_000,
 ) -> Generator[Receiver]:
-    """Run a receiver on a new store, with an event loop in a thread; check the store after the test."""
+    """Run a receiver with a new project, and an event loop in a thread; clear the store after the test."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    storage = backend.open(directory)
+    storage = lasting.storage
     key = new_key()
-    project = Project("11111111-1111-4111-8111-111111111111", "test", NOW_NS)
+    project = Project(str(uuid4()), "test", NOW_NS)
     keys = KeyRing(storage)
     registry = CollectorRegistry()
     prices = PriceBook(storage)
@@ -108,8 +107,7 @@ def running_receiver(
         record = key_record(key, project.id, created_ns=NOW_NS)
         receiver.run(storage.create_project(project, record))
         yield receiver
-        receiver.run(storage.close())
-        backend.check(directory)
+        receiver.run(lasting.clear())
     finally:
         collector.close()
         explainer.close()
