@@ -9,10 +9,17 @@ import httpx2
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from tests.storage.sql_backends import SqlBackend, SqliteBackend
 from tests.support.lasting import Lasting
 from tests.support.receiver import JSON, NOW_NS, PROTOBUF, Receiver, chat_span, request_of, running_receiver
 
 from pulse_storage.keys import key_record, new_key
+
+
+@pytest.fixture(scope="session")
+def backend() -> SqlBackend:
+    """Return one engine: nothing is stored."""
+    return SqliteBackend()
 
 
 @pytest.fixture

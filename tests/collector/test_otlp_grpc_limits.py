@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import grpc
 import pytest
+from tests.storage.sql_backends import SqlBackend, SqliteBackend
 from tests.support.lasting import Lasting
 from tests.support.receiver import NOW_NS, Receiver, chat_span, request_of, running_receiver
 
@@ -23,6 +24,12 @@ from pulse_storage.rows import Project
 
 _TRACES = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 _STRANGER = "pulse_sk_11111111-1111-4111-8111-111111111111"
+
+
+@pytest.fixture(scope="session")
+def backend() -> SqlBackend:
+    """Return one engine: the requests are refused before they reach the store."""
+    return SqliteBackend()
 
 
 @pytest.fixture

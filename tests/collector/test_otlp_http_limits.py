@@ -10,10 +10,17 @@ from typing import Any
 import pytest
 import zstandard
 from google.rpc.status_pb2 import Status  # pyright: ignore[reportMissingTypeStubs]
+from tests.storage.sql_backends import SqlBackend, SqliteBackend
 from tests.support.lasting import Lasting
 from tests.support.receiver import JSON, PROTOBUF, Receiver, chat_span, post, request_of, running_receiver
 
 from pulse_collector.receivers import otlp_http
+
+
+@pytest.fixture(scope="session")
+def backend() -> SqlBackend:
+    """Return one engine: the requests are refused before they reach the store."""
+    return SqliteBackend()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
+from tests.storage.sql_backends import SqlBackend, SqliteBackend
 from tests.support.lasting import Lasting
 from tests.support.receiver import JSON, PROTOBUF, Receiver, chat_span, post, request_of, running_receiver
 
@@ -21,6 +22,12 @@ from pulse_collector.admission import ByteBudget
 from pulse_collector.refusals import Refusal
 
 _MAX_SPANS = 20
+
+
+@pytest.fixture(scope="session")
+def backend() -> SqlBackend:
+    """Return one engine: the requests are refused before they reach the store."""
+    return SqliteBackend()
 
 
 @pytest.fixture

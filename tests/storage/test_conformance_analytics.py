@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import get_args
 
 import pytest
@@ -43,10 +44,11 @@ async def test_analytics_agree_with_the_rows(storage: Store, group_by: GroupBy) 
         (NOON_NS, NOON_NS),
         (NOON_NS, NOON_NS - 1),
     ]
-    for from_ns, before_ns in ranges:
-        for where in FILTERS:
-            query = AnalyticsQuery(from_ns=from_ns, before_ns=before_ns, group_by=group_by, filter=where)
-            await _assert_analytics(storage, rows, query)
+    # A third of the pairs for each grouping, so that every pair is checked with several groupings.
+    pairs = list(product(ranges, FILTERS))
+    for (from_ns, before_ns), where in pairs[get_args(GroupBy).index(group_by) % 3 :: 3]:
+        query = AnalyticsQuery(from_ns=from_ns, before_ns=before_ns, group_by=group_by, filter=where)
+        await _assert_analytics(storage, rows, query)
 
 
 @pytest.mark.parametrize(
