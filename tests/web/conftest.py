@@ -84,7 +84,7 @@ def pages(browser: Browser, server: Serving) -> Iterator[Pages]:
     """Open pages of the server; the test fails if one of them did what no page may do."""
     opened = Pages(browser, server.url)
     # A browser logs the answer by which a page learns that its reader has not signed in.
-    opened.faults.expect(r"status of 40[14] .*/sign-in$")
+    opened.faults.expect(r"status of 401 .*/sign-in$")
     yield opened
     opened.close()
     assert opened.faults.unexpected == []

@@ -81,9 +81,11 @@ function Popover({ anchor, ask }: { readonly anchor: HTMLElement; readonly ask: 
     };
   }, []);
   useLayoutEffect(() => {
+    const before = document.activeElement;
     box.current?.showPopover();
     box.current?.querySelector("button")?.focus({ preventScroll: true });
-    return () => anchor.focus({ preventScroll: true });
+    // Opened by a key, the focus returns to where it was; by a click, that is the figure.
+    return () => before instanceof HTMLElement && before.focus({ preventScroll: true });
   }, []);
   useLayoutEffect(() => {
     if (box.current !== null) place(box.current, anchor);

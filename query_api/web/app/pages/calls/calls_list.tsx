@@ -35,7 +35,9 @@ function usePaths() {
   const filters = filterParameters(query, range.value);
   const bodies = query.get("search_in") === "bodies" && query.get("q") !== null;
   const list = new URLSearchParams(filters);
-  for (const name of ["sort", "order"]) if (query.get(name) !== null) list.set(name, query.get(name) ?? "");
+  // A search in content reads rows in order of time.
+  for (const name of bodies ? ["order"] : ["sort", "order"])
+    if (query.get(name) !== null) list.set(name, query.get(name) ?? "");
   if (bodies) list.set("search_in", "bodies");
   list.set("limit", String(PAGE_ROWS));
   return {
