@@ -194,6 +194,7 @@ def test_main_path_with_keys_alone(pages: Pages, store: Serving) -> None:
     expect(page.locator("h1")).to_contain_text("in-house-1")
     page.keyboard.press("Escape")
     page.wait_for_url("**/calls?call=**")
+    expect(peek).to_be_visible()
     page.keyboard.press("Escape")
     expect(peek).to_have_count(0)
 

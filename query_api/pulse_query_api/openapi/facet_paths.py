@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pulse_query_api.openapi.operations import operation, path
-from pulse_query_api.openapi.vocabulary import Schema, fields, items
+from pulse_query_api.openapi.vocabulary import COUNT, TEXT, Schema, fields, items, nullable
 from pulse_query_api.params import FACETS
 from pulse_storage.queries.facets import FACET_FIELDS
 
 _VALUE: Schema = {
     "type": "array",
     "description": "A value (a text or null) and its number of rows.",
-    "items": {"type": ["string", "integer", "null"]},
+    "prefixItems": [nullable(TEXT), COUNT],
     "minItems": 2,
     "maxItems": 2,
 }

@@ -4,9 +4,10 @@ import { get, route } from "./request.ts";
 
 export interface Bucket {
   readonly name: string;
-  readonly tokens: number;
+  /** Null for what is not charged by tokens. */
+  readonly tokens: number | null;
   readonly usd_per_million: number | null;
-  readonly cost_cents: number | null;
+  readonly cost_cents: number;
 }
 
 export interface Cost {

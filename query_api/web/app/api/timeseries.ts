@@ -22,7 +22,7 @@ export interface Totals extends Sums {
 }
 
 /** The same names as in `Sums`, each with a value for every start. */
-export type Columns = { readonly [Name in keyof Sums]: readonly Sums[Name][] };
+export type Columns = { readonly [Name in keyof Sums]: readonly (number | null)[] };
 
 export interface Series extends Columns {
   readonly key: string | null;
@@ -37,7 +37,8 @@ export interface Timeseries {
   readonly series: readonly Series[];
   readonly other: Omit<Series, "key"> | null;
   readonly total: Totals;
-  readonly previous?: Totals;
+  /** Sums of the period before; only with `compare=previous`. */
+  readonly previous?: Totals | null;
   readonly complete: boolean;
 }
 

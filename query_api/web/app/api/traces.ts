@@ -26,7 +26,8 @@ export interface Row {
   readonly usage_source: string | null;
   readonly service_tier: string | null;
   readonly cost_cents: number | null;
-  readonly cost_source: "reported" | "computed" | null;
+  /** `reported`, `computed`, or null without a cost. */
+  readonly cost_source: string | null;
   readonly price_version: string | null;
   readonly status: "success" | "error";
   readonly error: { readonly type?: string | null; readonly message?: string | null } | null;

@@ -4,9 +4,9 @@ import type { Row } from "../api/traces.ts";
 
 const MARKS = { reported: ["●", "stated by the sender"], computed: ["○", "computed from prices"] } as const;
 
-export function CostMark({ source }: { readonly source: "reported" | "computed" | null }) {
+export function CostMark({ source }: { readonly source: string | null }) {
   if (source === null) return <span class="mark" />;
-  const [sign, text] = MARKS[source];
+  const [sign, text] = MARKS[source === "reported" ? "reported" : "computed"];
   return (
     <span class="mark titled" title={text}>
       <span aria-hidden="true">{sign}</span>

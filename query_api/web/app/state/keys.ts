@@ -1,6 +1,6 @@
 // The keyboard map: one place for every key. Pages register what an action does; each key has a button too.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 export type Action =
   | "next"
@@ -71,7 +71,8 @@ const stack: { current: Actions }[] = [];
 export function useActions(actions: Actions): void {
   const held = useRef(actions);
   held.current = actions;
-  useEffect(() => {
+  // Before the page is drawn, so that no key is lost.
+  useLayoutEffect(() => {
     stack.push(held);
     return () => void stack.splice(stack.indexOf(held), 1);
   }, []);

@@ -32,7 +32,7 @@ export function CostTab({ row }: { readonly row: Row }) {
 }
 
 function Buckets({ buckets, row }: { readonly buckets: readonly Bucket[]; readonly row: Row }) {
-  const most = Math.max(...buckets.map(({ cost_cents, tokens }) => cost_cents ?? tokens), 1e-12);
+  const most = Math.max(...buckets.map(({ cost_cents }) => cost_cents), 1e-12);
   return (
     <table>
       <thead>
@@ -54,7 +54,7 @@ function Buckets({ buckets, row }: { readonly buckets: readonly Bucket[]; readon
           <tr key={name}>
             <th scope="row">
               {name}
-              <span class="share" style={{ inlineSize: `${(100 * (cost_cents ?? tokens)) / most}%` }} />
+              <span class="share" style={{ inlineSize: `${(100 * cost_cents) / most}%` }} />
             </th>
             <td class="num">{count(tokens)}</td>
             <td class="num">{price(usd_per_million)}</td>
@@ -65,7 +65,7 @@ function Buckets({ buckets, row }: { readonly buckets: readonly Bucket[]; readon
       <tfoot>
         <tr>
           <th scope="row">Sum</th>
-          <td class="num">{count(buckets.reduce((sum, { tokens }) => sum + tokens, 0))}</td>
+          <td class="num">{count(buckets.reduce((sum, { tokens }) => sum + (tokens ?? 0), 0))}</td>
           <td />
           <td class="num">
             {moneyExact(row.cost_cents)}
