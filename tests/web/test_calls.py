@@ -1,4 +1,4 @@
-"""The page of calls in a browser: filters, brush, one call beside the list, keys, history, hostile texts."""
+"""The page of calls in a browser: filters, brush, one call next to the list, keys, history, hostile texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-// Calls: a list with facets, figures and a histogram, and one call beside it or on a page of its own.
+// Calls: a list with facets, figures and a histogram, and one call next to it or on a page of its own.
 
 import { address } from "../../state/address.ts";
 import { CallPage } from "./call_page.tsx";

@@ -1,4 +1,4 @@
-// The chosen call beside the list.
+// The chosen call next to the list.
 
 import { curl } from "../../api/request.ts";
 import { type Row, rowPath } from "../../api/traces.ts";
