@@ -15,8 +15,9 @@ from pulse_web.site import Site
 
 _PAGES = ("/p/", "/sign-in", "/assets/")
 #: Paths that read or change data with the cookie. All other pages are the same for every client.
-_WITH_COOKIE = re.compile(r"/sign-in(/.*)?|/p/[^/]*/v1(/.*)?", re.DOTALL)
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+#: Only the beginning is compared: a route's path matches with a line feed at its end, too.
+_WITH_COOKIE = re.compile(r"/sign-in|/p/[^/]*/v1\b")
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 class SiteMiddleware:
@@ -33,7 +34,7 @@ class SiteMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check a request for a page, then run the application; pass other requests through."""
-        if scope["type"] != "http" or not (scope["path"] == "/" or scope["path"].startswith(_PAGES)):
+        if scope["type"] != "http" or not _is_for_pages(scope):
             await self._app(scope, receive, send)
             return
         request = Request(scope)
@@ -51,7 +52,7 @@ class SiteMiddleware:
                 "Pages are not served under this host name: set PULSE_PUBLIC_URL to the URL that browsers"
                 " use, such as https://pulse.example, or use localhost or an IP address.",
             )
-        if not _WITH_COOKIE.fullmatch(request.scope["path"]) or self._is_same_origin(request):
+        if not _WITH_COOKIE.match(request.scope["path"]) or self._is_same_origin(request):
             return None
         if request.method not in {*_SAFE_METHODS, *methods_of_path(request.scope)}:
             return None  # no route has this method: the application responds 405
@@ -68,3 +69,12 @@ class SiteMiddleware:
         return request.method in _SAFE_METHODS or (
             request.headers.getlist("origin") == [self._site.origin(request)]
         )
+
+
+def _is_for_pages(scope: Scope) -> bool:
+    """Return whether a request is for a page, a file of the pages, or data with the cookie.
+
+    `POST /` is not: an exporter whose endpoint has no path gets the answer that names the right one.
+    """
+    path: str = scope["path"]
+    return path.startswith(_PAGES) or (path == "/" and scope["method"] in _SAFE_METHODS)

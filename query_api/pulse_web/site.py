@@ -23,6 +23,8 @@ class Site:
         public = urlsplit(public_url or "")
         self._public = (public.hostname or "", public.port or _DEFAULT_PORTS.get(public.scheme))
         self._is_https = public.scheme == "https"
+        words = re.findall(r"[A-Za-z0-9]+", public.path)
+        self._cookie_suffix = "".join(f"_{word}" for word in words)
         self._names = {"localhost", host.lower(), self._public[0]} - {""}
 
     def allows(self, connection: HTTPConnection) -> bool:
@@ -35,26 +37,38 @@ class Site:
 
     def is_https(self, connection: HTTPConnection) -> bool:
         """Return whether the browser sent this request over https."""
-        address = _address(connection)
-        if not self._is_https or address is None:
-            return False
-        return (address[0], address[1] or _DEFAULT_PORTS["https"]) == self._public
+        return self._is_https and self._is_public(connection)
 
     def origin(self, connection: HTTPConnection) -> str:
-        """Return the Origin header of requests from this site's own pages."""
+        """Return the Origin header of requests from this site's own pages.
+
+        Without the default port, as in browsers: a proxy may add it to the Host header.
+        """
         scheme = "https" if self.is_https(connection) else "http"
-        return f"{scheme}://{connection.headers.get('host', '').lower()}"
+        host = connection.headers.get("host", "").lower()
+        return f"{scheme}://{host.removesuffix(f':{_DEFAULT_PORTS[scheme]}')}"
 
     def cookie_name(self, connection: HTTPConnection) -> str:
         """Return the name of the session cookie.
 
-        It contains the port over plain http: browsers send the cookies of a host to all its ports. Over https
-        its prefix makes browsers refuse it from other hosts of the domain.
+        It contains the port, unless it is 443 over https, and the path of the public URL: browsers send the
+        cookies of a host to all its ports, and these cookies to all its paths. Over https its prefix makes
+        browsers refuse it from other hosts of the domain.
         """
-        if self.is_https(connection):
-            return "__Host-pulse"
         address = _address(connection)
-        return f"pulse_{(address and address[1]) or _DEFAULT_PORTS['http']}"
+        port = None if address is None else address[1]
+        suffix = self._cookie_suffix if self._is_public(connection) else ""
+        if not self.is_https(connection):
+            return f"pulse_{port or _DEFAULT_PORTS['http']}{suffix}"
+        if port not in (None, _DEFAULT_PORTS["https"]):
+            suffix = f"_{port}{suffix}"
+        return f"__Host-pulse{suffix}"
+
+    def _is_public(self, connection: HTTPConnection) -> bool:
+        """Return whether the Host header has the name and the port of the public URL."""
+        address = _address(connection)
+        default = _DEFAULT_PORTS["https" if self._is_https else "http"]
+        return address is not None and (address[0], address[1] or default) == self._public
 
 
 def _address(connection: HTTPConnection) -> tuple[str, int | None] | None:

@@ -110,13 +110,57 @@ def test_change_without_sec_fetch_site_needs_the_own_origin(
     assert client.post("/sign-in", json={"key": shop.key}, headers=headers).status_code == status
 
 
-@pytest.mark.parametrize("public_url", ["https://[::1]:8443", "https://[::1]:8443/pulse"])
-def test_public_url_may_be_an_ipv6_address(storage: Store, shop: Tenant, public_url: str) -> None:
-    client = web_app(storage, public_url=public_url).browser("https://[::1]:8443").client
-    headers = {"Origin": "https://[::1]:8443"}
-    response = client.post("/sign-in", json={"key": shop.key}, headers=headers)
+@pytest.mark.parametrize(
+    ("public_url", "origin", "cookie"),
+    [
+        ("https://ops.example", "https://ops.example", "__Host-pulse"),
+        ("https://ops.example:443/", "https://ops.example", "__Host-pulse"),
+        ("https://ops.example/team-a/pulse", "https://ops.example", "__Host-pulse_team_a_pulse"),
+        ("https://[::1]:8443", "https://[::1]:8443", "__Host-pulse_8443"),
+        ("https://[::1]:8443/pulse", "https://[::1]:8443", "__Host-pulse_8443_pulse"),
+        ("http://ops.example/pulse", "http://ops.example", "pulse_80_pulse"),
+        ("http://ops.example/pulse", "http://127.0.0.1:3000", "pulse_3000"),
+    ],
+)
+def test_servers_of_one_host_have_cookies_of_different_names(
+    storage: Store, shop: Tenant, public_url: str, origin: str, cookie: str
+) -> None:
+    client = web_app(storage, public_url=public_url).browser(origin).client
+    response = client.post("/sign-in", json={"key": shop.key}, headers={"Origin": origin})
     assert response.status_code == 204
-    assert response.headers["set-cookie"].startswith("__Host-pulse=")
+    assert response.headers["set-cookie"].startswith(f"{cookie}=")
+    assert client.get("/sign-in").status_code == 200
+
+
+@pytest.mark.parametrize(("scheme", "port"), [("https", 443), ("http", 80)])
+def test_host_header_with_default_port_has_the_origin_without_it(
+    storage: Store, shop: Tenant, scheme: str, port: int
+) -> None:
+    origin = f"{scheme}://ops.example"
+    client = web_app(storage, public_url=origin).browser(origin).client
+    headers = {"Origin": origin, "Host": f"ops.example:{port}"}
+    assert client.post("/sign-in", json={"key": shop.key}, headers=headers).status_code == 204
+
+
+@pytest.mark.parametrize("path", ["/sign-in%0A", "/sign-in/", "/sign-in%2F"])
+def test_path_variants_of_sign_in_are_refused_to_other_sites(web: WebApp, shop: Tenant, path: str) -> None:
+    browser = web.browser()
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    assert browser.client.post(path, json={"key": shop.key}, headers=headers).status_code == 403
+    assert browser.client.delete(path, headers=headers).status_code == 403
+
+
+def test_export_without_a_path_is_answered_under_every_host_name(web: WebApp) -> None:
+    client = web.browser("http://pulse:3000").client
+    assert client.post("/").status_code == 404
+    assert client.get("/").status_code == 421
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/p/x/v1/traces"])
+def test_trace_method_gets_405(web: WebApp, path: str) -> None:
+    response = web.browser().client.request("TRACE", path)
+    assert response.status_code == 405
+    assert "GET" in response.headers["allow"]
 
 
 def test_method_without_a_route_gets_405(web: WebApp) -> None:

@@ -351,3 +351,13 @@ async def test_response_ids_with_nul_are_stored(tmp_path: Path) -> None:
     ]
     assert (await storage.ingest(rows)).stored == 3
     await storage.close()
+
+
+async def test_unknown_sign_in_tokens_and_sessions_do_not_reach_the_writer(tmp_path: Path) -> None:
+    storage = await _open(tmp_path)
+    other = open_writer(tmp_path / "pulse.db")
+    other.execute("BEGIN IMMEDIATE")  # the writer would wait for this transaction, and fail
+    assert await storage.use_sign_in_token(b"unknown", NOON_NS) is None
+    assert not await storage.delete_web_session(b"unknown")
+    other.close()
+    await storage.close()

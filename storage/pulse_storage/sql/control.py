@@ -168,6 +168,9 @@ class SqlControlStore:
 
     async def use_sign_in_token(self, digest: bytes, now_ns: int) -> SignInToken | None:
         """See WebSessions."""
+        # Reading first keeps guesses away from the writer thread.
+        if not await self._quick_readers.run(lambda connection: web_sessions.has_token(connection, digest)):
+            return None
         return await self._write(lambda connection: web_sessions.use_token(connection, digest, now_ns))
 
     async def put_web_session(self, session: WebSession, *, replaces: bytes | None = None) -> None:
@@ -182,6 +185,8 @@ class SqlControlStore:
 
     async def delete_web_session(self, digest: bytes) -> bool:
         """See WebSessions."""
+        if await self.web_session(digest) is None:
+            return False
         return await self._write(lambda connection: web_sessions.delete_session(connection, digest))
 
     async def touch_web_sessions(self, digests: Collection[bytes], used_ns: int) -> None:

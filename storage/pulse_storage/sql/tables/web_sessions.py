@@ -19,6 +19,12 @@ def put_token(connection: Connection, token: SignInToken) -> None:
     )
 
 
+def has_token(connection: Connection, digest: bytes) -> bool:
+    """Return whether a sign-in token with this digest is stored, even if it has expired."""
+    query = "SELECT 1 FROM sign_in_tokens WHERE digest = ?"
+    return connection.execute(query, (digest,)).fetchone() is not None
+
+
 def use_token(connection: Connection, digest: bytes, now_ns: int) -> SignInToken | None:
     """Delete a sign-in token and return it if it has not expired; None if there is none."""
     deleted = connection.execute(
