@@ -17,7 +17,7 @@ _PAGES = ("/p/", "/sign-in", "/assets/")
 #: Paths that read or change data with the cookie. All other pages are the same for every client.
 #: Only the beginning is compared: a route's path matches with a line feed at its end, too.
 _WITH_COOKIE = re.compile(r"/sign-in|/p/[^/]*/v1\b")
-_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class SiteMiddleware:

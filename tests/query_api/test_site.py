@@ -146,21 +146,15 @@ def test_host_header_with_default_port_has_the_origin_without_it(
 def test_path_variants_of_sign_in_are_refused_to_other_sites(web: WebApp, shop: Tenant, path: str) -> None:
     browser = web.browser()
     headers = {"Sec-Fetch-Site": "cross-site"}
-    assert browser.client.post(path, json={"key": shop.key}, headers=headers).status_code == 403
-    assert browser.client.delete(path, headers=headers).status_code == 403
+    response = browser.client.post(path, json={"key": shop.key}, headers=headers)
+    assert (response.status_code in (403, 404), response.cookies) == (True, {})
+    assert browser.client.delete(path, headers=headers).status_code in (403, 404)
 
 
 def test_export_without_a_path_is_answered_under_every_host_name(web: WebApp) -> None:
     client = web.browser("http://pulse:3000").client
     assert client.post("/").status_code == 404
     assert client.get("/").status_code == 421
-
-
-@pytest.mark.parametrize("path", ["/sign-in", "/p/x/v1/traces"])
-def test_trace_method_gets_405(web: WebApp, path: str) -> None:
-    response = web.browser().client.request("TRACE", path)
-    assert response.status_code == 405
-    assert "GET" in response.headers["allow"]
 
 
 def test_method_without_a_route_gets_405(web: WebApp) -> None:
