@@ -20,6 +20,23 @@ export interface Cost {
   readonly note: string | null;
 }
 
+const NAMES: Readonly<Record<string, string>> = {
+  input: "Input",
+  output: "Output",
+  cache_read: "Input from cache",
+  cache_write: "Input written to cache",
+  cache_write_1h: "Input written to cache for an hour",
+  reasoning: "Reasoning",
+  per_call: "Each call",
+};
+
+/** Return the name of a bucket for readers. A bucket has the tokens that no more specific one has. */
+export function bucketName(name: string, all: readonly Bucket[]): string {
+  const cached = all.some((each) => each.name.startsWith("cache_"));
+  if (name === "input" && cached) return "Input, not cached";
+  return NAMES[name] ?? name.replace(/_/g, " ").replace(/^./, (first) => first.toUpperCase());
+}
+
 export const costPath = (id: string): string => route(`/v1/traces/${encodeURIComponent(id)}/cost`);
 
 export const readCost = (id: string, signal?: AbortSignal): Promise<Cost> => get<Cost>(costPath(id), signal);

@@ -151,14 +151,14 @@ export function Bars({ label, starts, step, series, format, height, axis = true,
         )}
         {chosen !== null && !brush.dragging && (
           <BrushBar
-            left={Math.max(0, Math.min(x(chosen[0]), width - 400))}
+            side={x(chosen[0]) > width / 2 ? { right: "0px" } : { left: `${x(chosen[0])}px` }}
             text={range(starts[chosen[0]] ?? 0, (starts[chosen[1]] ?? 0) + step, zone.value)}
             picked={picked}
             clear={() => send({ type: "clear" })}
           />
         )}
         <div class="sr" role="status">
-          {spoken(brush, starts, totals, format, step)}
+          {describe(brush, starts, totals, format, step)}
         </div>
       </div>
       <button
@@ -179,7 +179,7 @@ export function Bars({ label, starts, step, series, format, height, axis = true,
 }
 
 /** Say the step under the cursor, or the sum of the chosen steps, for screen readers. */
-function spoken(
+function describe(
   brush: Brush,
   starts: readonly number[],
   totals: readonly number[],
@@ -287,18 +287,18 @@ function Tip({ at, x, wide, width, starts, series, totals, format }: TipProps) {
 }
 
 function BrushBar({
-  left,
+  side,
   text,
   picked,
   clear,
 }: {
-  readonly left: number;
+  readonly side: Readonly<Record<string, string>>;
   readonly text: string;
   readonly picked: Picked | undefined;
   readonly clear: () => void;
 }) {
   return (
-    <div class="brush-bar" style={{ left: `${left}px` }}>
+    <div class="brush-bar" style={side}>
       <span>{text}</span>
       {picked !== undefined && <strong>{picked.text}</strong>}
       {picked !== undefined && (

@@ -15,6 +15,6 @@ export function CostMark({ source }: { readonly source: string | null }) {
   );
 }
 
-/** Return whether tokens are known and nobody knows their price. */
+/** Return whether tokens are known and their price is unknown. */
 export const isUnpriced = (row: Pick<Row, "cost_cents" | "input_tokens" | "output_tokens">): boolean =>
   row.cost_cents === null && ((row.input_tokens ?? 0) > 0 || (row.output_tokens ?? 0) > 0);

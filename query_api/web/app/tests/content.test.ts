@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Cache } from "../api/cache.ts";
+import { bucketName } from "../api/cost.ts";
 import type { Message, Part } from "../api/messages.ts";
 import { cutText, entriesOf, nestedJson } from "../components/json_tree.ts";
 import { firstLine, pairResults, sourceText } from "../components/message_pairs.ts";
@@ -101,4 +102,11 @@ test("the cache reads once, keeps the newest, and forgets failures", async () =>
   assert.deepEqual([cache.peek("a"), cache.peek("b"), cache.peek("c")], [1, undefined, 3]);
   await assert.rejects(cache.read("d", () => Promise.reject(new Error("no"))));
   assert.equal(await cache.read("d", load(4)), 4);
+});
+
+test("buckets have names for readers", () => {
+  const bucket = (name: string) => ({ name, tokens: 1, usd_per_million: 1, cost_cents: 1 });
+  assert.equal(bucketName("input", [bucket("input")]), "Input");
+  assert.equal(bucketName("input", [bucket("input"), bucket("cache_read")]), "Input, not cached");
+  assert.equal(bucketName("output_audio", []), "Output audio");
 });

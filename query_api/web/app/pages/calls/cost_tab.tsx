@@ -1,6 +1,6 @@
 // What a call cost, bucket by bucket, and who states it.
 
-import { type Bucket, costPath, readCost } from "../../api/cost.ts";
+import { type Bucket, bucketName, costPath, readCost } from "../../api/cost.ts";
 import { useResource } from "../../api/resource.ts";
 import type { Row } from "../../api/traces.ts";
 import { CostMark, isUnpriced } from "../../components/cost_mark.tsx";
@@ -17,7 +17,7 @@ export function CostTab({ row }: { readonly row: Row }) {
   return (
     <section class="cost">
       {adds_up && buckets.length > 0 ? <Buckets buckets={buckets} row={row} /> : <Tokens row={row} />}
-      <p class="note">
+      <p class={row.cost_cents === null || !adds_up ? "note" : "note good"}>
         <Icon name={row.cost_cents === null || !adds_up ? "alert" : "check"} />
         <span>{costSentence(cost.data, row)}</span>
       </p>
@@ -53,7 +53,7 @@ function Buckets({ buckets, row }: { readonly buckets: readonly Bucket[]; readon
         {buckets.map(({ name, tokens, usd_per_million, cost_cents }) => (
           <tr key={name}>
             <th scope="row">
-              {name}
+              {bucketName(name, buckets)}
               <span class="share" style={{ inlineSize: `${(100 * cost_cents) / most}%` }} />
             </th>
             <td class="num">{count(tokens)}</td>

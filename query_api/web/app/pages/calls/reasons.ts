@@ -1,6 +1,6 @@
 // What the figures of the list and of a call are made of.
 
-import { type Cost, costPath, readCost } from "../../api/cost.ts";
+import { bucketName, type Cost, costPath, readCost } from "../../api/cost.ts";
 import type { Totals } from "../../api/timeseries.ts";
 import { modelOf, type Row } from "../../api/traces.ts";
 import { isUnpriced } from "../../components/cost_mark.tsx";
@@ -70,10 +70,8 @@ export async function callCostReason(row: Row): Promise<Reason> {
   return {
     title,
     lines: cost.buckets.map(({ name, tokens, usd_per_million, cost_cents }) => [
-      name,
-      usd_per_million === null
-        ? counted(tokens, "token")
-        : `${count(tokens)} × ${price(usd_per_million)} / M`,
+      bucketName(name, cost.buckets),
+      usd_per_million === null ? "" : `${count(tokens)} × ${price(usd_per_million)} / M`,
       moneyExact(cost_cents),
     ]),
     sum: ["Cost", cost.source ?? "", moneyExact(cost.cost_cents)],

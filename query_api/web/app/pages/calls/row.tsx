@@ -31,7 +31,7 @@ export function cells({ row, link, zone, today, slowest }: Props): ComponentChil
           {day === today ? null : (
             <>
               <span class="quiet">{day.slice(5)}</span>
-              <br />
+              <br />{" "}
             </>
           )}
           {time(at, zone)}
