@@ -4,14 +4,14 @@ import { useState } from "preact/hooks";
 import type { Facet, Facets as Found } from "../api/facets.ts";
 import type { Resource } from "../api/resource.ts";
 import { count } from "../format/numbers.ts";
-import { address, changedLink } from "../state/address.ts";
+import { filteredLink, pageAddress } from "../state/address.ts";
 import { Pending } from "./states.tsx";
 
 const SHOWN = 8;
 
 /** Show the facets of the fields that have more than one value or are filtered by. */
 export function Facets({ of, fields }: { readonly of: Resource<Found>; readonly fields: readonly string[] }) {
-  const { query } = address.value;
+  const { query } = pageAddress.value;
   const shown = fields.filter(
     (field) =>
       (of.data?.[field]?.values.filter(([value]) => value !== null).length ?? 0) > 0 ||
@@ -64,7 +64,7 @@ function Field({
           <a
             key={value}
             class="facet"
-            href={changedLink({ [field]: value === chosen ? null : value, call: null })}
+            href={filteredLink({ [field]: value === chosen ? null : value })}
             aria-current={value === chosen ? "true" : undefined}
             title={value}
           >

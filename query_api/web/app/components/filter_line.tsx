@@ -5,7 +5,7 @@ import type { Facets } from "../api/facets.ts";
 import { activeFilters } from "../api/filters.ts";
 import { count } from "../format/numbers.ts";
 import { range as rangeText } from "../format/times.ts";
-import { address, change, changedLink } from "../state/address.ts";
+import { change, filteredLink, pageAddress } from "../state/address.ts";
 import { useActions } from "../state/keys.ts";
 import { zone } from "../state/preferences.ts";
 import { range } from "../state/range.ts";
@@ -40,7 +40,7 @@ function offered(facets: Facets | null, name: string): readonly (readonly [strin
 }
 
 export function FilterLine({ names, facets }: Props) {
-  const { query } = address.value;
+  const { query } = pageAddress.value;
   const q = query.get("q") ?? "";
   const [line, setLine] = useState(q);
   const [open, setOpen] = useState(false);
@@ -152,7 +152,7 @@ export function FilterLine({ names, facets }: Props) {
 
 /** The filters that are set; a click removes one. */
 function Chips() {
-  const { query } = address.value;
+  const { query } = pageAddress.value;
   const set = activeFilters(query).filter(([name]) => name !== "q");
   const bodies = query.get("search_in") === "bodies";
   const fixed = range.value.name === null;
@@ -160,16 +160,14 @@ function Chips() {
   return (
     <div class="chips">
       {set.map(([name, value]) => (
-        <Chip key={name} name={name} value={value} link={changedLink({ [name]: null, call: null })} />
+        <Chip key={name} name={name} value={value} link={filteredLink({ [name]: null })} />
       ))}
-      {bodies && (
-        <Chip name="search in" value="all content" link={changedLink({ search_in: null, call: null })} />
-      )}
+      {bodies && <Chip name="search in" value="all content" link={filteredLink({ search_in: null })} />}
       {fixed && (
         <Chip
           name="time"
           value={rangeText(range.value.from, range.value.to, zone.value)}
-          link={changedLink({ from: null, to: null, call: null })}
+          link={filteredLink({ from: null, to: null })}
         />
       )}
     </div>

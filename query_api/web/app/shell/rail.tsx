@@ -2,10 +2,10 @@
 
 import { Icon } from "../components/icon.tsx";
 import { PAGES } from "../pages/registry.ts";
-import { address, pageLink } from "../state/address.ts";
+import { pageAddress, pageLink } from "../state/address.ts";
 
 export function Rail() {
-  const { page } = address.value;
+  const { page } = pageAddress.value;
   return (
     <nav class="rail" aria-label="Pages">
       {PAGES.map((each) => (

@@ -9,7 +9,7 @@ import { Empty, Failure } from "../components/states.tsx";
 import { closeWhy, WhyPopover } from "../components/why.tsx";
 import { FIRST_PAGE, pageInfo } from "../pages/registry.ts";
 import { SignInPage } from "../pages/sign_in.tsx";
-import { address, base, fullLink, open, pageLink } from "../state/address.ts";
+import { base, fullLink, open, pageAddress, pageLink } from "../state/address.ts";
 import { useActions } from "../state/keys.ts";
 import { copy, said, toast } from "../state/notices.ts";
 import { toggleTheme } from "../state/preferences.ts";
@@ -70,7 +70,7 @@ function SignedOut() {
 }
 
 function SignedIn() {
-  const { page, project: id } = address.value;
+  const { page, project: id } = pageAddress.value;
   const first = session.value !== "unknown" ? session.value?.projects[0]?.project_id : undefined;
   const goesTo =
     id === null && first !== undefined
@@ -110,7 +110,7 @@ function skip(event: Event): void {
 }
 
 function Main() {
-  const { page, project: id } = address.value;
+  const { page, project: id } = pageAddress.value;
   const info = pageInfo(page);
   const Page = usePage(page);
   const main = useRef<HTMLElement>(null);

@@ -1,6 +1,6 @@
 // The address is the whole state of a page: reads it, changes it, and writes links.
 
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 
 export interface Address {
   readonly project: string | null;
@@ -68,14 +68,36 @@ const current = (): Address => parseAddress(location.pathname.slice(base.length)
 
 export const address = signal<Address>(inBrowser ? current() : parseAddress("", ""));
 
+/** Values that choose something within a page. Lists, figures and charts do not depend on them. */
+const CHOICES = { call: null, tab: null, span: null };
+
+const pageText = computed(() =>
+  writeAddress({ ...address.value, query: withValues(address.value.query, CHOICES) }),
+);
+
+/**
+ * The address without what is chosen within the page. It stays the same object while a key runs through the rows of a
+ * list, so that what depends on it is not rendered again.
+ */
+export const pageAddress = computed<Address>(() => {
+  const [path = "", search = ""] = pageText.value.split("?");
+  return parseAddress(path, search);
+});
+
 /** Values that a link to another page keeps: the range of time. */
 const KEPT = ["range", "from", "to"];
 
 /** Return the link to a page of this project; it keeps the range of time. */
 export function pageLink(page: string, values: Values = {}, id: string | null = null): string {
-  const now = address.value;
+  const now = pageAddress.value;
   const kept = new URLSearchParams([...now.query].filter(([name]) => KEPT.includes(name)));
   return base + writeAddress({ project: now.project, page, id, query: withValues(kept, values) });
+}
+
+/** Return the link to this page with some values changed, and nothing chosen within it. */
+export function filteredLink(values: Values): string {
+  const now = pageAddress.value;
+  return base + writeAddress({ ...now, query: withValues(now.query, values) });
 }
 
 /** Return the link to this page with some values changed. */
@@ -86,7 +108,7 @@ export function changedLink(values: Values): string {
 
 /** Return the link to the same page of another project. */
 export function projectLink(project: string): string {
-  const { page, query } = address.value;
+  const { page, query } = pageAddress.value;
   const kept = new URLSearchParams([...query].filter(([name]) => KEPT.includes(name)));
   return base + writeAddress({ project, page, id: null, query: kept });
 }

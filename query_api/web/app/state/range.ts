@@ -2,7 +2,7 @@
 
 import { computed, signal } from "@preact/signals";
 import { parse, rfc3339 } from "../format/times.ts";
-import { address, type Values } from "./address.ts";
+import { pageAddress, type Values } from "./address.ts";
 
 export interface Range {
   readonly from: number;
@@ -53,7 +53,7 @@ export function resolveRange(query: URLSearchParams, now: number): Range {
 /** Instant at which moving ranges end: when the page was opened or last refreshed. All parts of a page use the same. */
 export const now = signal(Date.now());
 
-export const range = computed<Range>(() => resolveRange(address.value.query, now.value));
+export const range = computed<Range>(() => resolveRange(pageAddress.value.query, now.value));
 
 /** Let moving ranges end at the present instant, so that every part of the page is read again. */
 export function refresh(): void {

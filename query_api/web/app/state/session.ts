@@ -3,7 +3,7 @@
 import { computed, signal } from "@preact/signals";
 import { signedOut } from "../api/request.ts";
 import { readSession, type Secret, type Session, signIn, signOut } from "../api/sign_in.ts";
-import { address } from "./address.ts";
+import { pageAddress } from "./address.ts";
 
 /** `unknown` until the server has answered. */
 export const session = signal<Session | null | "unknown">("unknown");
@@ -15,7 +15,7 @@ export const addingKey = signal(false);
 export const projects = computed(() => (session.value === "unknown" ? [] : (session.value?.projects ?? [])));
 
 export const project = computed(
-  () => projects.value.find((each) => each.project_id === address.value.project) ?? null,
+  () => projects.value.find((each) => each.project_id === pageAddress.value.project) ?? null,
 );
 
 /** Read who is signed in. */

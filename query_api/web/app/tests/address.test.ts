@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { activeFilters, filterParameters } from "../api/filters.ts";
 import { nextPath, problemSentence, route } from "../api/request.ts";
-import { parseAddress, withValues, writeAddress } from "../state/address.ts";
+import {
+  address,
+  filteredLink,
+  pageAddress,
+  parseAddress,
+  withValues,
+  writeAddress,
+} from "../state/address.ts";
 import { pinned, rangeLength, resolveRange } from "../state/range.ts";
 
 const round = (text: string): string => {
@@ -109,4 +116,14 @@ test("problems become sentences", () => {
   assert.equal(problemSentence({ error: "The key is wrong." }), "The key is wrong.");
   assert.equal(problemSentence({ title: "Not Found" }), "Not Found");
   assert.equal(problemSentence("text"), null);
+});
+
+test("the address of the page is the same object whatever is chosen within it", () => {
+  address.value = parseAddress("p/a/calls", "model=b&call=1&tab=cost");
+  const before = pageAddress.value;
+  address.value = parseAddress("p/a/calls", "model=b&call=2");
+  assert.equal(pageAddress.value, before);
+  assert.equal(filteredLink({ status: "error" }), "/p/a/calls?model=b&status=error");
+  address.value = parseAddress("p/a/calls", "model=c&call=2");
+  assert.equal(pageAddress.value.query.get("model"), "c");
 });

@@ -5,7 +5,7 @@ import { stepLength, type Timeseries } from "../../api/timeseries.ts";
 import { Bars } from "../../components/bars.tsx";
 import { count, counted } from "../../format/numbers.ts";
 import { parse, rfc3339 } from "../../format/times.ts";
-import { changedLink } from "../../state/address.ts";
+import { filteredLink } from "../../state/address.ts";
 
 /** Return the sum over all series of a column. */
 function sum(of: Timeseries, name: "calls" | "errors"): readonly number[] {
@@ -46,11 +46,10 @@ export function Band({ of }: { readonly of: Timeseries }) {
           calls.slice(from, to + 1).reduce((a, b) => a + b, 0),
           "call",
         ),
-        link: changedLink({
+        link: filteredLink({
           range: null,
           from: rfc3339(starts[from] ?? 0),
           to: rfc3339(end(to)),
-          call: null,
         }),
       })}
     />

@@ -1,5 +1,7 @@
 // The list of calls with everything around it.
 
+import { computed } from "@preact/signals";
+import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { facetsPath, readFacets } from "../../api/facets.ts";
 import { FACETS, FILTERS, filterParameters } from "../../api/filters.ts";
@@ -11,7 +13,7 @@ import { Facets } from "../../components/facets.tsx";
 import { FilterLine } from "../../components/filter_line.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { Failure, Loading, Pending } from "../../components/states.tsx";
-import { address, change, open, pageLink } from "../../state/address.ts";
+import { address, change, open, pageAddress, pageLink } from "../../state/address.ts";
 import { useActions } from "../../state/keys.ts";
 import { copy, say } from "../../state/notices.ts";
 import { zone } from "../../state/preferences.ts";
@@ -23,7 +25,7 @@ import { traceLink } from "./links.ts";
 import { List } from "./list.tsx";
 import { Nothing } from "./nothing.tsx";
 import { Peek } from "./peek.tsx";
-import { useRows } from "./use_rows.ts";
+import { type RowList, useRows } from "./use_rows.ts";
 
 const PAGE_ROWS = 60;
 const PREFETCH_AFTER_MS = 120;
@@ -31,7 +33,7 @@ const DEFAULT_SLOWEST_MS = 8000;
 
 /** Return the requests of the page for an address; equal addresses give equal paths. */
 function usePaths() {
-  const { query } = address.value;
+  const { query } = pageAddress.value;
   const filters = filterParameters(query, range.value);
   const bodies = query.get("search_in") === "bodies" && query.get("q") !== null;
   const list = new URLSearchParams(filters);
@@ -56,16 +58,11 @@ export function CallsList() {
   const facets = useResource(paths.facets, (signal) => readFacets(paths.facets ?? "", signal));
   const [facetsShown, setFacetsShown] = useState(false);
   const { rows, first } = list;
-  const call = address.value.query.get("call");
   const index = useIndex(rows);
-  const chosen = call === null ? -1 : (index.get(call) ?? -1);
-  const choose = (id: string): void => change({ call: id }, { add: call === null });
-  useRowKeys(rows, chosen, call, choose, paths.list);
-  usePrefetch(rows, chosen);
   const slowest = Math.max(1000, sums.data?.total.p95_ms ?? DEFAULT_SLOWEST_MS) * 1.25;
   const empty = first.data !== null && !first.stale && rows.length === 0 && !list.hasMore;
   return (
-    <div class={`calls${call === null ? "" : " peeking"}${facetsShown ? " facets-shown" : ""}`}>
+    <Frame facetsShown={facetsShown}>
       <Facets of={facets} fields={FACETS} />
       <section class="list" aria-label="Calls">
         <Loading of={first} what="the calls" />
@@ -84,7 +81,7 @@ export function CallsList() {
             <span>Narrow</span>
           </button>
         </div>
-        <FilterLine names={FILTERS.filter((name) => name !== "q")} facets={facets.data} />
+        <FilterLine names={NAMES} facets={facets.data} />
         <div class="band">
           {sums.data !== null ? (
             <Band of={sums.data} />
@@ -99,38 +96,81 @@ export function CallsList() {
           ) : first.data === null ? (
             <Pending of={{ ...first, error: null }} what="the calls" lines={12} />
           ) : (
-            <List
+            <ChosenInList
               list={list}
-              chosen={chosen}
+              index={index}
               slowest={slowest}
-              choose={choose}
               searchesBodies={paths.bodies}
+              path={paths.list}
             />
           )}
         </div>
       </section>
-      {call !== null && (
-        <Peek
-          id={call}
-          row={rows[chosen] ?? null}
-          previous={rows[chosen - 1] ?? null}
-          next={chosen < 0 ? null : (rows[chosen + 1] ?? null)}
-        />
-      )}
-    </div>
+      <ChosenCall rows={rows} index={index} />
+    </Frame>
+  );
+}
+
+const NAMES = FILTERS.filter((name) => name !== "q");
+
+const chosenCall = computed(() => address.value.query.get("call"));
+const isPeeking = computed(() => chosenCall.value !== null);
+
+/** The layout: what lies in it is not rendered again when a call is chosen. */
+const Frame = ({
+  facetsShown,
+  children,
+}: {
+  readonly facetsShown: boolean;
+  readonly children: ComponentChildren;
+}) => (
+  <div class={`calls${isPeeking.value ? " peeking" : ""}${facetsShown ? " facets-shown" : ""}`}>
+    {children}
+  </div>
+);
+
+const choose = (id: string): void => change({ call: id }, { add: !isPeeking.peek() });
+
+interface ChosenProps {
+  readonly list: RowList;
+  /** Index of each row by its id. */
+  readonly index: ReadonlyMap<string, number>;
+  readonly slowest: number;
+  readonly searchesBodies: boolean;
+  readonly path: string;
+}
+
+/** The rows, the chosen one of them, and what the keys do with it. */
+function ChosenInList({ list, index, slowest, searchesBodies, path }: ChosenProps) {
+  const call = chosenCall.value;
+  const chosen = call === null ? -1 : (index.get(call) ?? -1);
+  useRowKeys(list.rows, chosen, call, path);
+  usePrefetch(list.rows, chosen);
+  return (
+    <List list={list} chosen={chosen} slowest={slowest} choose={choose} searchesBodies={searchesBodies} />
+  );
+}
+
+function ChosenCall({
+  rows,
+  index,
+}: {
+  readonly rows: readonly Row[];
+  readonly index: ReadonlyMap<string, number>;
+}) {
+  const call = chosenCall.value;
+  if (call === null) return null;
+  const at = index.get(call);
+  if (at === undefined) return <Peek id={call} row={null} previous={null} next={null} />;
+  return (
+    <Peek id={call} row={rows[at] ?? null} previous={rows[at - 1] ?? null} next={rows[at + 1] ?? null} />
   );
 }
 
 const useIndex = (rows: readonly Row[]): ReadonlyMap<string, number> =>
   useMemo(() => new Map(rows.map((row, at) => [row.trace_id, at])), [rows]);
 
-function useRowKeys(
-  rows: readonly Row[],
-  chosen: number,
-  call: string | null,
-  choose: (id: string) => void,
-  path: string,
-): void {
+function useRowKeys(rows: readonly Row[], chosen: number, call: string | null, path: string): void {
   const step = (by: number): void => {
     const next = rows[chosen < 0 ? 0 : Math.max(0, Math.min(rows.length - 1, chosen + by))];
     if (next === undefined) return;
@@ -142,7 +182,6 @@ function useRowKeys(
     next: () => step(1),
     previous: () => step(-1),
     open: () => (row === undefined ? step(1) : open(traceLink(row) ?? pageLink("calls", {}, row.trace_id))),
-    ...(call === null ? {} : { back: () => change({ call: null, tab: null }, { add: true }) }),
     ...(call === null
       ? {
           curl: () => void copy(curl(path), "curl command"),

@@ -5,7 +5,7 @@ import type { Timeseries, Totals } from "../../api/timeseries.ts";
 import type { RowPage } from "../../api/traces.ts";
 import { Asked, type Reason } from "../../components/why.tsx";
 import { count, duration, money, percent, ratio } from "../../format/numbers.ts";
-import { changedLink } from "../../state/address.ts";
+import { filteredLink } from "../../state/address.ts";
 import { callsReason, costReason, errorsReason, latencyReason } from "./reasons.ts";
 
 interface Props {
@@ -52,7 +52,7 @@ export function Figures({ sums, page, request }: Props) {
       />
       <Figure name="p95" text={duration(total.p95_ms)} total={total} request={request} ask={latencyReason} />
       {total.unpriced > 0 && (
-        <a class="figure warn" href={changedLink({ cost: "unpriced", call: null })}>
+        <a class="figure warn" href={filteredLink({ cost: "unpriced" })}>
           <b>{count(total.unpriced)}</b>
           <span>unpriced</span>
         </a>

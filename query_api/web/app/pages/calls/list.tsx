@@ -1,14 +1,15 @@
 // The rows of the list with their head: sorted by a click, chosen by mouse or keys.
 
+import { useMemo } from "preact/hooks";
 import type { ApiError } from "../../api/request.ts";
 import type { Sort } from "../../api/traces.ts";
-import { modelOf } from "../../api/traces.ts";
+import { modelOf, type Row } from "../../api/traces.ts";
 import { Icon } from "../../components/icon.tsx";
 import { Failure } from "../../components/states.tsx";
-import { Rows } from "../../components/virtual.tsx";
+import { Rows, type RowsProps } from "../../components/virtual.tsx";
 import { count } from "../../format/numbers.ts";
 import { date, minute, parse } from "../../format/times.ts";
-import { address, changedLink } from "../../state/address.ts";
+import { filteredLink, pageAddress } from "../../state/address.ts";
 import { zone } from "../../state/preferences.ts";
 import { now } from "../../state/range.ts";
 import { cells } from "./row.tsx";
@@ -26,22 +27,12 @@ interface Props {
 
 export function List({ list, chosen, slowest, choose, searchesBodies }: Props) {
   const { rows, first } = list;
-  const today = date(now.value, zone.value);
-  const row = (index: number) => {
-    const each = rows[index];
-    if (each === undefined) return { key: String(index), cells: null };
-    const onClick = (event: MouseEvent): void => {
-      if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
-      event.preventDefault();
-      choose(each.trace_id);
-    };
-    const link = changedLink({ call: each.trace_id });
-    return {
-      key: each.trace_id,
-      props: { class: each.status === "error" ? "row bad" : "row", onClick, "aria-label": modelOf(each) },
-      cells: cells({ row: each, link, zone: zone.value, today, slowest }),
-    };
-  };
+  const row = useRowParts(rows, slowest, choose);
+  const head = useMemo(() => <Head />, []);
+  const foot = useMemo(
+    () => <Foot list={list} searchesBodies={searchesBodies} />,
+    [list.rows, list.hasMore, list.loadingMore, list.moreError, searchesBodies],
+  );
   return (
     <Rows
       id="call"
@@ -50,12 +41,44 @@ export function List({ list, chosen, slowest, choose, searchesBodies }: Props) {
       total={list.hasMore ? -1 : rows.length}
       chosen={chosen}
       busy={first.loading}
-      head={<Head />}
-      foot={<Foot list={list} searchesBodies={searchesBodies} />}
+      head={head}
+      foot={foot}
       row={row}
       {...(searchesBodies ? {} : { onEnd: list.more })}
     />
   );
+}
+
+type RowParts = ReturnType<RowsProps["row"]>;
+
+/** Return what makes the parts of a row; those of a row are made once, so that a step to the next row makes none. */
+function useRowParts(rows: readonly Row[], slowest: number, choose: (id: string) => void): RowsProps["row"] {
+  const shownZone = zone.value;
+  const today = date(now.value, shownZone);
+  const at = pageAddress.value;
+  return useMemo(() => {
+    const made = new Map<string, RowParts>();
+    return (index) => {
+      const each = rows[index];
+      if (each === undefined) return { key: String(index), cells: null };
+      let parts = made.get(each.trace_id);
+      if (parts === undefined) {
+        const onClick = (event: MouseEvent): void => {
+          if (event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+          event.preventDefault();
+          choose(each.trace_id);
+        };
+        const link = filteredLink({ call: each.trace_id });
+        parts = {
+          key: each.trace_id,
+          props: { class: each.status === "error" ? "row bad" : "row", onClick, "aria-label": modelOf(each) },
+          cells: cells({ row: each, link, zone: shownZone, today, slowest }),
+        };
+        made.set(each.trace_id, parts);
+      }
+      return parts;
+    };
+  }, [rows, slowest, choose, shownZone, today, at]);
 }
 
 const COLUMNS: readonly (readonly [string, Sort | null])[] = [
@@ -68,7 +91,7 @@ const COLUMNS: readonly (readonly [string, Sort | null])[] = [
 ];
 
 function Head() {
-  const { query } = address.value;
+  const { query } = pageAddress.value;
   const sort = query.get("sort") ?? "time";
   const ascending = query.get("order") === "asc";
   return (
@@ -86,10 +109,9 @@ function Head() {
               name
             ) : (
               <a
-                href={changedLink({
+                href={filteredLink({
                   sort: by === "time" ? null : by,
                   order: sorted && !ascending ? "asc" : null,
-                  call: null,
                 })}
                 title={`Sort by ${name.toLowerCase()}`}
               >

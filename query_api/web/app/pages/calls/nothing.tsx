@@ -7,20 +7,20 @@ import { readRows } from "../../api/traces.ts";
 import { Empty, Loading } from "../../components/states.tsx";
 import { count, counted } from "../../format/numbers.ts";
 import { minute, parse, range as rangeText, rfc3339 } from "../../format/times.ts";
-import { address, changedLink } from "../../state/address.ts";
+import { filteredLink, pageAddress } from "../../state/address.ts";
 import { zone } from "../../state/preferences.ts";
 import { range } from "../../state/range.ts";
 
 /** Say which filter to drop, or when the newest call was. */
 export function Nothing() {
-  const filters = activeFilters(address.value.query);
+  const filters = activeFilters(pageAddress.value.query);
   return filters.length === 0 ? <NothingInRange /> : <TooNarrow filters={filters} />;
 }
 
 const MAX_TRIED = 6;
 
 function TooNarrow({ filters }: { readonly filters: readonly (readonly [string, string])[] }) {
-  const { query } = address.value;
+  const { query } = pageAddress.value;
   const paths = filters.slice(0, MAX_TRIED).map(([name]) => {
     const others = filterParameters(query, range.value);
     others.delete(name);
@@ -48,7 +48,7 @@ function TooNarrow({ filters }: { readonly filters: readonly (readonly [string, 
         <ul class="ways">
           {helpful.map(([name, total, bound]) => (
             <li key={name}>
-              <a href={changedLink({ [name]: null })}>
+              <a href={filteredLink({ [name]: null })}>
                 Without {name}:{value(name)}
               </a>
               : {bound ? "≥ " : ""}
@@ -57,7 +57,7 @@ function TooNarrow({ filters }: { readonly filters: readonly (readonly [string, 
           ))}
         </ul>
       )}
-      <a class="button" href={changedLink(NO_FILTERS)}>
+      <a class="button" href={filteredLink(NO_FILTERS)}>
         Remove all filters
       </a>
     </Empty>
@@ -86,7 +86,7 @@ function NothingInRange() {
   const day =
     at === null
       ? null
-      : changedLink({ range: null, from: rfc3339(at - 43_200_000), to: rfc3339(at + 60_000) });
+      : filteredLink({ range: null, from: rfc3339(at - 43_200_000), to: rfc3339(at + 60_000) });
   return (
     <Empty title="No call in this range">
       <Loading of={newest} what="the newest call" />
@@ -101,7 +101,7 @@ function NothingInRange() {
           </a>
         )}
         {WIDER.map(([name, text]) => (
-          <a key={name} class="button" href={changedLink({ range: name, from: null, to: null })}>
+          <a key={name} class="button" href={filteredLink({ range: name, from: null, to: null })}>
             Show the {text}
           </a>
         ))}

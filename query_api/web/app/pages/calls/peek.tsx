@@ -4,7 +4,8 @@ import { curl } from "../../api/request.ts";
 import { type Row, rowPath } from "../../api/traces.ts";
 import { Icon, type IconName } from "../../components/icon.tsx";
 import { Empty, Pending } from "../../components/states.tsx";
-import { changedLink, fullLink, pageLink } from "../../state/address.ts";
+import { change, changedLink, fullLink, pageLink } from "../../state/address.ts";
+import { useActions } from "../../state/keys.ts";
 import { copy } from "../../state/notices.ts";
 import { CallView } from "./call_view.tsx";
 import { useWholeRow } from "./contents.ts";
@@ -19,6 +20,7 @@ interface Props {
 }
 
 export function Peek({ id, row, previous, next }: Props) {
+  useActions({ back: () => change({ call: null, tab: null }, { add: true }) });
   return (
     <section class="peek" aria-label="Chosen call">
       {row === null ? (
