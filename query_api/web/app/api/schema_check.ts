@@ -7,6 +7,7 @@ import type { Routes } from "./schema.ts";
 import type { Session } from "./sign_in.ts";
 import type { Timeseries } from "./timeseries.ts";
 import type { Row } from "./traces.ts";
+import type { Columns, SpanRow, Tree } from "./trees.ts";
 
 type Answer<Route extends keyof Routes> = Routes[Route]["answer"];
 
@@ -20,5 +21,8 @@ export type Checks = [
   Accepts<Cost, Answer<"GET /v1/traces/{trace_id}/cost">>,
   Accepts<Facets, Answer<"GET /v1/facets">>,
   Accepts<Timeseries, Answer<"GET /v1/timeseries">>,
+  Accepts<readonly Tree[], Answer<"GET /v1/trees">["trees"]>,
+  Accepts<Columns, Answer<"GET /v1/trees/{otel_trace_id}">>,
+  Accepts<SpanRow, Answer<"GET /v1/trees/{otel_trace_id}/spans/{otel_span_id}">>,
   Accepts<Session, Answer<"GET /sign-in">>,
 ];

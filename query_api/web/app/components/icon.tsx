@@ -1,5 +1,7 @@
 // Icons as paths on a grid of 16.
 
+import { kindOf } from "./kinds.ts";
+
 const PATHS = {
   pulse: "M1 8h3l2-5 4 10 2-5h3",
   home: "M2 7.5L8 2l6 5.5M3.5 6.5V14h9V6.5M6.5 14v-4h3v4",
@@ -57,41 +59,6 @@ export function Icon({ name, label }: { readonly name: IconName; readonly label?
     </svg>
   );
 }
-
-export interface Kind {
-  readonly icon: IconName;
-  /** Class of the colour. */
-  readonly kind: "model" | "tool" | "agent" | "find" | "other";
-}
-
-const KINDS: Readonly<Record<string, Kind>> = {
-  embeddings: { icon: "find", kind: "find" },
-  rerank: { icon: "find", kind: "find" },
-  retrieval: { icon: "find", kind: "find" },
-  execute_tool: { icon: "tool", kind: "tool" },
-  invoke_agent: { icon: "agent", kind: "agent" },
-  create_agent: { icon: "agent", kind: "agent" },
-  invoke_workflow: { icon: "agent", kind: "agent" },
-};
-
-const MODEL_OPERATIONS = new Set([
-  "chat",
-  "text_completion",
-  "generate_content",
-  "image_generation",
-  "image_edit",
-  "speech",
-  "transcription",
-  "translation",
-  "moderation",
-]);
-
-/** Return icon and colour of what a span is, by its operation. */
-export const kindOf = (operation: string | null): Kind =>
-  KINDS[operation ?? ""] ??
-  (MODEL_OPERATIONS.has(operation ?? "")
-    ? { icon: "model", kind: "model" }
-    : { icon: "other", kind: "other" });
 
 /** Draw the icon of an operation in its colour. */
 export function KindIcon({ operation }: { readonly operation: string | null }) {

@@ -15,7 +15,15 @@ export interface PageInfo {
   readonly load?: () => Promise<ComponentType>;
 }
 
-export const PAGES: readonly PageInfo[] = [{ page: "calls", name: "Calls", icon: "list", Page: CallsPage }];
+export const PAGES: readonly PageInfo[] = [
+  { page: "calls", name: "Calls", icon: "list", Page: CallsPage },
+  {
+    page: "traces",
+    name: "Traces",
+    icon: "tree",
+    load: async () => (await import("./traces/page.tsx")).TracesPage,
+  },
+];
 
 /** Page of an address without one. */
 export const FIRST_PAGE = PAGES[0]?.page ?? "calls";

@@ -15,6 +15,8 @@ export type Action =
   | "live"
   | "zoom"
   | "nextError"
+  | "into"
+  | "out"
   | "fold"
   | "unfold"
   | "palette"
@@ -42,6 +44,8 @@ export const KEYS: readonly Key[] = [
   { keys: ["l"], action: "live", text: "live" },
   { keys: ["z"], action: "zoom", text: "zoom to the step" },
   { keys: ["e"], action: "nextError", text: "next error" },
+  { keys: ["ArrowRight"], action: "into", text: "unfold, go in" },
+  { keys: ["ArrowLeft"], action: "out", text: "fold, go out" },
   { keys: ["["], action: "fold", text: "fold all" },
   { keys: ["]"], action: "unfold", text: "unfold all" },
   { keys: ["T"], action: "theme", text: "light or dark" },
@@ -58,7 +62,13 @@ export const JUMPS: Readonly<Record<string, string>> = {
   e: "errors",
 };
 
-const NAMES: Readonly<Record<string, string>> = { ArrowDown: "↓", ArrowUp: "↑", Escape: "Esc" };
+const NAMES: Readonly<Record<string, string>> = {
+  ArrowDown: "↓",
+  ArrowUp: "↑",
+  ArrowLeft: "←",
+  ArrowRight: "→",
+  Escape: "Esc",
+};
 export const keyName = (key: string): string => NAMES[key] ?? key;
 
 const ACTION_OF = new Map(KEYS.flatMap(({ keys, action }) => keys.map((key) => [key, action] as const)));

@@ -29,7 +29,7 @@ const TABS = [
   ["details", "Details"],
   ["raw", "Raw"],
 ] as const;
-type Tab = (typeof TABS)[number][0];
+export type Tab = (typeof TABS)[number][0];
 
 interface Props {
   readonly row: Row;
@@ -157,7 +157,7 @@ function Tabs({ tab }: { readonly tab: Tab }) {
   );
 }
 
-function Pane({ tab, row }: { readonly tab: Tab; readonly row: Row }) {
+export function Pane({ tab, row }: { readonly tab: Tab; readonly row: Row }) {
   if (tab === "cost") return <CostTab row={row} />;
   if (tab === "details") return <DetailsTab row={row} />;
   if (tab === "raw") return <RawTab id={row.trace_id} />;
