@@ -54,6 +54,9 @@ export interface TextColumn {
 
 type Numbers = readonly (number | null)[];
 
+/** Index of a span and id of its parent, for each span whose parent is not among the spans. */
+type Parents = readonly (readonly (number | string)[])[];
+
 export interface Reason {
   readonly reason: "wrapper" | "same_call" | "unknown";
   /** A sentence. */
@@ -76,8 +79,8 @@ export interface Columns {
   readonly ids: string;
   readonly trace_ids: string | null;
   readonly parent: readonly number[];
-  readonly missing_parents: readonly (readonly [number, string])[];
-  readonly other_parents: readonly (readonly [number, string])[];
+  readonly missing_parents: Parents;
+  readonly other_parents: Parents;
   readonly start_us: readonly number[];
   readonly duration_us: Numbers;
   readonly first_token_us: Numbers;

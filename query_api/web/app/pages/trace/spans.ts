@@ -96,8 +96,8 @@ export function decode(columns: Columns): Spans {
     errorType: new Texts(columns.error_type),
     errorMessage: new Texts(columns.error_message),
     costSource: new Texts(columns.cost_source),
-    missingParents: new Map(columns.missing_parents),
-    unreadParents: new Map(columns.other_parents),
+    missingParents: parents(columns.missing_parents),
+    unreadParents: parents(columns.other_parents),
     notCounted:
       columns.not_counted === null ? null : new Map(columns.not_counted.map((each) => [each.span, each])),
     sessions: columns.session_ids,
@@ -110,6 +110,9 @@ export function decode(columns: Columns): Spans {
 
 const numbers = (column: readonly (number | null)[]): Float64Array =>
   Float64Array.from(column, (value) => value ?? UNKNOWN_NUMBER);
+
+const parents = (list: Columns["missing_parents"]): ReadonlyMap<number, string> =>
+  new Map(list.map(([index, id]) => [Number(index), String(id)]));
 
 const bits = (text: string): Uint8Array => Uint8Array.from(text, (bit) => (bit === "1" ? 1 : 0));
 
