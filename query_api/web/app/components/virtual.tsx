@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, HTMLAttributes } from "preact";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { visibleRows } from "./visible_rows.ts";
+import { scrolledTo, visibleRows } from "./visible_rows.ts";
 
 export interface RowsProps {
   /** Prefix of the rows' element ids; unique on the page. */
@@ -83,10 +83,7 @@ export function Rows(props: RowsProps) {
   useLayoutEffect(() => {
     const element = box.current;
     if (element === null || chosen < 0) return;
-    const top = chosen * height;
-    if (top < element.scrollTop) element.scrollTop = top;
-    else if (top + height > element.scrollTop + element.clientHeight)
-      element.scrollTop = top + height - element.clientHeight;
+    element.scrollTop = scrolledTo(chosen * height, height, element.scrollTop, element.clientHeight);
     look();
   }, [chosen, height]);
 

@@ -13,3 +13,15 @@ export function visibleRows(
   const end = Math.min(count, Math.ceil((Math.max(0, top) + size) / height) + beyond);
   return [Math.min(first, Math.max(0, end - 1)), end];
 }
+
+/**
+ * Return how far to scroll so that a row is visible: by as little as possible for the next row, and so that the row
+ * is in the middle if it is further away.
+ */
+export function scrolledTo(row: number, height: number, top: number, size: number): number {
+  const above = top - row;
+  const below = row + height - (top + size);
+  if (above <= 0 && below <= 0) return top;
+  if (Math.max(above, below) > 2 * height) return Math.max(0, row - (size - height) / 2);
+  return above > 0 ? row : row + height - size;
+}

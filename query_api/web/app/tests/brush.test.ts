@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { timeMarks } from "../components/axis.ts";
 import { type Brush, type BrushChange, changeBrush, chosenSteps, NO_BRUSH } from "../components/brush.ts";
-import { visibleRows } from "../components/visible_rows.ts";
+import { scrolledTo, visibleRows } from "../components/visible_rows.ts";
 
 const after = (changes: readonly BrushChange[], count = 10): Brush =>
   changes.reduce((brush, change) => changeBrush(brush, change, count), NO_BRUSH);
@@ -73,4 +73,12 @@ test("marks of the axis stand at midnights and whole hours of the zone", () => {
   const days = Array.from({ length: 30 }, (_, at) => Date.parse("2026-10-10T22:00:00Z") + at * 24 * hour);
   assert.ok(timeMarks(days, 24 * hour, "Europe/Berlin", 600).length <= 9);
   assert.deepEqual(timeMarks([], hour, "UTC", 600), []);
+});
+
+test("a chosen row is scrolled to by little, or to the middle if it is far away", () => {
+  assert.equal(scrolledTo(100, 10, 50, 100), 50);
+  assert.equal(scrolledTo(150, 10, 50, 100), 60);
+  assert.equal(scrolledTo(40, 10, 50, 100), 40);
+  assert.equal(scrolledTo(1000, 10, 50, 100), 955);
+  assert.equal(scrolledTo(0, 10, 500, 100), 0);
 });

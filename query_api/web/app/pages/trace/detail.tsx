@@ -111,6 +111,7 @@ function SpanDetail({
         </p>
         <Facts of={of} index={index} row={id} />
         <Notes of={of} index={index} reason={span.data?.not_counted ?? null} choose={choose} />
+        {tab !== "messages" && <Failed of={of} index={index} />}
         <Tabs tabs={tabs} tab={tab} />
       </header>
       <div ref={pane} class="pane" role="tabpanel" id="span-pane" aria-labelledby={`tab-${tab}`} tabIndex={0}>
@@ -240,19 +241,12 @@ function Notes({ of, index, reason, choose }: NotesProps) {
   const { spans, layout } = of;
   const parent = spans.missingParents.get(index);
   const unread = spans.unreadParents.get(index);
-  const message = spans.errorMessage.get(index);
   const notCounted = spans.modelCall[index] === 1 && spans.counted[index] === 0;
   const { calls } = subtree(layout, index);
   const agent =
     spans.modelCall[index] === 0 && kindOf(spans.operation.get(index)).kind === "agent" && calls > 0;
   return (
     <>
-      {spans.failed[index] === 1 && message !== null && (
-        <p class="note bad-text">
-          <Icon name="alert" />
-          <span>{message}</span>
-        </p>
-      )}
       {notCounted && (
         <p class="note">
           <Icon name="alert" />
@@ -290,6 +284,17 @@ function Notes({ of, index, reason, choose }: NotesProps) {
         </p>
       )}
     </>
+  );
+}
+
+/** Show the error of a failed span; its messages show it too. */
+function Failed({ of: { spans }, index }: { readonly of: Trace; readonly index: number }) {
+  const message = spans.errorMessage.get(index);
+  return spans.failed[index] === 0 || message === null ? null : (
+    <p class="note bad-text">
+      <Icon name="alert" />
+      <span>{message}</span>
+    </p>
   );
 }
 

@@ -79,7 +79,9 @@ function Head({
   readonly context: RowContext;
   readonly show: Props["show"];
 }) {
-  const { end } = trace.layout;
+  const whole = isWhole(view, trace.layout.end);
+  // The button that shows the whole trace lies over the end of the ruler.
+  const shown = marks(view).filter(({ percent }) => whole || percent < 80);
   return (
     <div class="rows-head" role="row" aria-rowindex={1}>
       <span role="columnheader">Span</span>
@@ -94,17 +96,17 @@ function Head({
       </span>
       <span role="columnheader" class="ruler">
         <span class="sr">Time line</span>
-        {marks(view).map(({ percent, text }) => (
+        {shown.map(({ percent, text }) => (
           <span key={percent} class="tick" style={{ left: `${percent}%` }} aria-hidden="true">
             {text}
           </span>
         ))}
-        {!isWhole(view, end) && (
+        {!whole && (
           <button
             type="button"
             class="tiny"
             title="Show the whole trace (z)"
-            onClick={() => show(wholeView(end))}
+            onClick={() => show(wholeView(trace.layout.end))}
           >
             whole
           </button>
