@@ -121,7 +121,7 @@ function write(): void {
   if (timer === undefined) return;
   clearTimeout(timer);
   timer = undefined;
-  history.replaceState(null, "", base + writeAddress(address.value));
+  history.replaceState(history.state, "", base + writeAddress(address.value));
 }
 
 /**
@@ -144,9 +144,23 @@ export function change(values: Values, { add = false }: { readonly add?: boolean
 /** Open a link of these pages as a new history entry, or in place of the present one. */
 export function open(link: string, { replace = false }: { readonly replace?: boolean } = {}): void {
   write();
-  if (replace) history.replaceState(null, "", link);
-  else if (link !== location.pathname + location.search) history.pushState(null, "", link);
+  const before = location.pathname + location.search;
+  if (replace) history.replaceState(history.state, "", link);
+  else if (link !== before) history.pushState({ from: before } satisfies Entry, "", link);
   address.value = current();
+}
+
+/** What a history entry has: the link from which it was opened. */
+interface Entry {
+  readonly from: string;
+}
+
+/** Return to the page from which the present one was opened, else open a link. */
+export function goBack(otherwise: string): void {
+  write();
+  const from = (history.state as Partial<Entry> | null)?.from;
+  if (typeof from === "string" && !from.startsWith(location.pathname)) history.back();
+  else open(otherwise);
 }
 
 /** Return the whole address of the present state, to be copied. */

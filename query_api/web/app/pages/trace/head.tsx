@@ -7,7 +7,7 @@ import { Icon } from "../../components/icon.tsx";
 import { type Ask, Asked } from "../../components/why.tsx";
 import { count, counted, duration, money } from "../../format/numbers.ts";
 import { instant } from "../../format/times.ts";
-import { fullLink, pageLink } from "../../state/address.ts";
+import { fullLink, goBack, pageLink } from "../../state/address.ts";
 import { copy } from "../../state/notices.ts";
 import { zone } from "../../state/preferences.ts";
 import {
@@ -90,8 +90,13 @@ export function Head({ of, summary, nextError }: Props) {
         <a
           class="button icon-only"
           href={pageLink("traces")}
-          aria-label="To the list of traces"
-          title="To the list (Esc)"
+          aria-label="Close"
+          title="Close (Esc)"
+          onClick={(event) => {
+            if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+            event.preventDefault();
+            goBack(pageLink("traces"));
+          }}
         >
           <Icon name="close" />
         </a>

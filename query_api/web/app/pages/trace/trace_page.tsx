@@ -6,7 +6,7 @@ import { treePath } from "../../api/trees.ts";
 import { Icon } from "../../components/icon.tsx";
 import { Empty, Failure, Loading, Pending } from "../../components/states.tsx";
 import { count } from "../../format/numbers.ts";
-import { open, pageLink } from "../../state/address.ts";
+import { goBack, open, pageLink } from "../../state/address.ts";
 import { useActions } from "../../state/keys.ts";
 import { copy, say } from "../../state/notices.ts";
 import { prefetch } from "../calls/contents.ts";
@@ -39,7 +39,7 @@ export function TracePage({ id }: { readonly id: string }) {
     visited.value = id;
   }, [id]);
   const missing = trace.data === null && trace.error?.kind === "not-found";
-  useActions(trace.data === null ? { back: () => open(pageLink("traces")) } : {});
+  useActions(trace.data === null ? { back: () => goBack(pageLink("traces")) } : {});
   if (missing)
     return (
       <Empty title="There is no such trace in this project">
@@ -129,7 +129,7 @@ function Spread({ of }: { readonly of: Trace }) {
   const back = (): void => {
     if (text !== "") setText("");
     else if (!isWhole(view, layout.end)) setView(wholeView(layout.end));
-    else open(pageLink("traces"));
+    else goBack(pageLink("traces"));
   };
   useActions({
     next: () => step(1),
