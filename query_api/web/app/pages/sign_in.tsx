@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
-import { ApiError } from "../api/request.ts";
+import { ApiError, signedOut } from "../api/request.ts";
 import type { Secret } from "../api/sign_in.ts";
 import { Icon } from "../components/icon.tsx";
 import { addingKey, addSecret, session } from "../state/session.ts";
@@ -22,7 +22,7 @@ export function SignInPage() {
   const [admin, setAdmin] = useState(false);
   const [failure, setFailure] = useState(linkFailure.value);
   const [busy, setBusy] = useState(false);
-  const signedIn = session.value !== null && session.value !== "unknown";
+  const signedIn = session.value !== null && session.value !== "unknown" && !signedOut.value;
   const submit = async (event: Event): Promise<void> => {
     event.preventDefault();
     setBusy(true);

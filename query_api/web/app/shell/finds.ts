@@ -3,7 +3,7 @@
 import type { IconName } from "../components/icon.tsx";
 import { PAGES, pageInfo } from "../pages/registry.ts";
 import { pageLink, projectLink } from "../state/address.ts";
-import { toggleTheme } from "../state/preferences.ts";
+import { toggleDensity, toggleTheme } from "../state/preferences.ts";
 import { refresh } from "../state/range.ts";
 import { projects } from "../state/session.ts";
 
@@ -62,6 +62,7 @@ export const fixedFinds = {
       }),
     ),
     { key: "theme", icon: "sun", name: "Light or dark", kind: "Do", act: toggleTheme },
+    { key: "density", icon: "list", name: "Compact rows, or usual ones", kind: "Do", act: toggleDensity },
     { key: "refresh", icon: "refresh", name: "Read again", kind: "Do", act: refresh },
   ],
   call: (id: string): string => pageLink("calls", {}, id),

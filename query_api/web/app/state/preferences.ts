@@ -1,4 +1,4 @@
-// What a reader prefers: theme, zone, density, columns. Kept in localStorage, which has nothing else of Pulse.
+// What a reader prefers: theme, zone, density. Kept in localStorage, which has nothing else of Pulse.
 
 import { computed, effect, type Signal, signal } from "@preact/signals";
 import { browserZone, zoneExists } from "../format/times.ts";
@@ -30,9 +30,6 @@ export const theme = preference("theme", (value) => value === "light" || value =
 export const density = preference("density", (value) => value === "compact");
 /** Name of the chosen zone; null: the browser's. */
 export const chosenZone = preference("zone", zoneExists);
-/** Names of columns of lists that are hidden, separated by commas. */
-export const hiddenColumns = preference("columns", (value) => /^[a-z,_]*$/.test(value));
-
 export const zone = computed(() => chosenZone.value ?? browserZone());
 
 const setAttribute = (name: string, value: string | null): void => {
@@ -51,4 +48,9 @@ export function toggleTheme(): void {
   const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
   const next = (theme.value ?? system) === "dark" ? "light" : "dark";
   theme.value = next === system ? null : next;
+}
+
+/** Change between rows of the usual height and compact ones. */
+export function toggleDensity(): void {
+  density.value = density.value === null ? "compact" : null;
 }
