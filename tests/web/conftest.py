@@ -23,6 +23,13 @@ from pulse_web.assets import Assets
 _MINUTE_NS = 60_000_000_000
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests in a browser as slow: alone, with Chromium and a server, each takes 3 s or more."""
+    for item in items:
+        if isinstance(item, pytest.Function) and "browser" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """Run a server with the calls of all captures, five minutes between two captures, the newest now."""
