@@ -5,12 +5,21 @@ import type { Facet, Facets as Found } from "../api/facets.ts";
 import type { Resource } from "../api/resource.ts";
 import { count } from "../format/numbers.ts";
 import { filteredLink, pageAddress } from "../state/address.ts";
+import { Value } from "./exact.tsx";
 import { Pending } from "./states.tsx";
 
 const SHOWN = 8;
 
 /** Show the facets of the fields that have more than one value or are filtered by. */
-export function Facets({ of, fields }: { readonly of: Resource<Found>; readonly fields: readonly string[] }) {
+export function Facets({
+  of,
+  fields,
+  request,
+}: {
+  readonly of: Resource<Found>;
+  readonly fields: readonly string[];
+  readonly request: string;
+}) {
   const { query } = pageAddress.value;
   const shown = fields.filter(
     (field) =>
@@ -18,7 +27,7 @@ export function Facets({ of, fields }: { readonly of: Resource<Found>; readonly 
       query.get(field) !== null,
   );
   return (
-    <aside class="facets" aria-label="Narrow down">
+    <aside class="facets" aria-label="Narrow down" data-request={request}>
       <Pending of={of} what="facets" lines={8} />
       {of.data !== null &&
         shown.map((field) => (
@@ -49,16 +58,16 @@ function Field({
   const [all, setAll] = useState(false);
   const values = facet?.values ?? [];
   const missing =
-    chosen !== null && !values.some(([value]) => value === chosen) ? [[chosen, 0] as const] : [];
-  const listed = [...missing, ...(all ? values : values.slice(0, SHOWN))];
+    chosen !== null && !values.some(([value]) => value === chosen) ? [[chosen, null] as const] : [];
+  const listed = [...(all ? values : values.slice(0, SHOWN)), ...missing];
   return (
     <fieldset>
       <legend>{NAMES[field] ?? field}</legend>
-      {listed.map(([value, calls]) =>
+      {listed.map(([value, calls], at) =>
         value === null ? (
           <div key="none" class="facet">
             <span class="name quiet">none</span>
-            <span class="num">{count(calls)}</span>
+            <Calls of={calls} field={field} at={at} />
           </div>
         ) : (
           <a
@@ -69,7 +78,7 @@ function Field({
             title={value}
           >
             <span class="name">{VALUES[value] ?? value}</span>
-            <span class="num">{count(calls)}</span>
+            <Calls of={calls} field={field} at={at} />
           </a>
         ),
       )}
@@ -84,3 +93,19 @@ function Field({
     </fieldset>
   );
 }
+
+/** The number of calls with a value; nothing for a value that is not among the counted ones. */
+const Calls = ({
+  of,
+  field,
+  at,
+}: {
+  readonly of: number | null;
+  readonly field: string;
+  readonly at: number;
+}) =>
+  of === null ? null : (
+    <Value of={of} unit="calls" from={`/${field}/values/${at}/1`} class="num">
+      {count(of)}
+    </Value>
+  );

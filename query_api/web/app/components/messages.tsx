@@ -3,8 +3,10 @@
 import { Fragment } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import type { Messages as Content, Part } from "../api/messages.ts";
+import { rowPath } from "../api/traces.ts";
 import { count, counted } from "../format/numbers.ts";
 import { copy } from "../state/notices.ts";
+import { Value } from "./exact.tsx";
 import { Icon, type IconName } from "./icon.tsx";
 import { Json } from "./json.tsx";
 import { firstLine, type Paired, pairResults, type Shown, sourceText } from "./message_pairs.ts";
@@ -180,7 +182,12 @@ function MessageView({ shown: { message, parts }, paired, call, last }: ViewProp
         <Icon name={icon} />
         <span class="role">{name}</span>
         {answers && call.outputTokens !== null && last && (
-          <span class="quiet">{count(call.outputTokens)} tokens</span>
+          <span class="quiet" data-request={rowPath(call.id)}>
+            <Value of={call.outputTokens} unit="tokens" from="/output_tokens">
+              {count(call.outputTokens)}
+            </Value>{" "}
+            tokens
+          </span>
         )}
         {finish !== null && (
           <span class={`chip ${FINISHED.has(finish) ? "" : "warn"}`}>finish: {finish}</span>

@@ -1,7 +1,9 @@
 // The parts of a message, each in its form.
 
 import { type Part, type PartOf, partAddress } from "../api/messages.ts";
+import { rowPath } from "../api/traces.ts";
 import { bytes, count } from "../format/numbers.ts";
+import { Value } from "./exact.tsx";
 import { Icon } from "./icon.tsx";
 import { Json } from "./json.tsx";
 import { nestedJson } from "./json_tree.ts";
@@ -50,7 +52,7 @@ function Shape({ part, result, call, answers }: Props) {
         </div>
       );
     case "thinking":
-      return <Thinking text={part.text} tokens={answers ? call.reasoningTokens : null} />;
+      return <Thinking text={part.text} tokens={answers ? call.reasoningTokens : null} id={call.id} />;
     case "tool_call":
       return <ToolCall part={part} result={result} call={call} answers={answers} />;
     case "tool_result":
@@ -72,15 +74,31 @@ function Shape({ part, result, call, answers }: Props) {
   }
 }
 
-function Thinking({ text, tokens }: { readonly text: string | null; readonly tokens: number | null }) {
-  const said = tokens === null ? "" : `${count(tokens)} tokens, billed as output`;
+function Thinking({
+  text,
+  tokens,
+  id,
+}: {
+  readonly text: string | null;
+  readonly tokens: number | null;
+  readonly id: string;
+}) {
+  const said = tokens !== null && (
+    <span data-request={rowPath(id)}>
+      <Value of={tokens} unit="tokens" from="/reasoning_tokens">
+        {count(tokens)}
+      </Value>{" "}
+      tokens, billed as output
+    </span>
+  );
   if (text === null || text === "")
     return (
       <p class="thinking closed">
         <Icon name="think" />
         Reasoning{" "}
         <span class="quiet">
-          {[said, "its text was not given out by the provider"].filter(Boolean).join(", ")}
+          {said}
+          {said === false ? "" : ", "}its text was not given out by the provider
         </span>
       </p>
     );

@@ -5,6 +5,7 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { curl } from "../api/request.ts";
 import { copy } from "../state/notices.ts";
+import { type Exact, exactAttributes } from "./exact.tsx";
 import { Icon } from "./icon.tsx";
 
 export interface Reason {
@@ -15,6 +16,8 @@ export interface Reason {
   readonly notes?: readonly string[];
   /** Path of the request below the project, such as `/v1/timeseries?…`. */
   readonly request: string;
+  /** The figure itself, and how it follows from the answer to the request. */
+  readonly exact?: Exact;
 }
 
 export type Ask = () => Reason | Promise<Reason>;
@@ -97,6 +100,8 @@ function Popover({ anchor, ask }: { readonly anchor: HTMLElement; readonly ask: 
       popover="auto"
       role="dialog"
       aria-label={reason?.title ?? "Why this number"}
+      data-request={reason?.request}
+      {...(reason?.exact === undefined ? {} : exactAttributes(reason.exact))}
       onToggle={(event) => event.newState === "closed" && closeWhy()}
     >
       <div class="bar">

@@ -7,12 +7,13 @@ import { messagesPath } from "../../api/messages.ts";
 import { curl } from "../../api/request.ts";
 import { modelOf, type Row, rowPath } from "../../api/traces.ts";
 import { CostMark, isUnpriced } from "../../components/cost_mark.tsx";
+import { Value } from "../../components/exact.tsx";
 import { Icon, KindIcon } from "../../components/icon.tsx";
 import { Json } from "../../components/json.tsx";
 import { Messages } from "../../components/messages.tsx";
 import { Loading, Pending } from "../../components/states.tsx";
 import { Asked, showWhy } from "../../components/why.tsx";
-import { count, duration, money, percent, ratio, UNKNOWN } from "../../format/numbers.ts";
+import { duration, money, percent, ratio } from "../../format/numbers.ts";
 import { instant, parse } from "../../format/times.ts";
 import { address, change, pageLink } from "../../state/address.ts";
 import { useActions } from "../../state/keys.ts";
@@ -22,6 +23,7 @@ import { useMessages, useWholeRow } from "./contents.ts";
 import { CostTab } from "./cost_tab.tsx";
 import { DetailsTab } from "./details_tab.tsx";
 import { callCostReason } from "./reasons.ts";
+import { TokensOf } from "./row.tsx";
 
 const TABS = [
   ["messages", "Messages"],
@@ -54,6 +56,7 @@ export function CallView({ row, buttons, page = false }: Props) {
     },
     curl: () => void copy(curl(pathOf(tab, row.trace_id)), "curl command"),
   });
+  const cached = ratio(row.cache_read_tokens, row.input_tokens);
   const Heading = page ? "h1" : "h2";
   return (
     <article class="call-view" aria-label={`Call of ${modelOf(row)}`}>
@@ -66,15 +69,25 @@ export function CallView({ row, buttons, page = false }: Props) {
           {buttons}
         </div>
         <Sub row={row} />
-        <dl class="facts">
-          <Fact name="Latency">{duration(row.latency_ms)}</Fact>
-          <Fact name="First token">{duration(row.time_to_first_token_ms)}</Fact>
-          <Fact name="Tokens">
-            {row.input_tokens === null && row.output_tokens === null
-              ? UNKNOWN
-              : `${count(row.input_tokens)} → ${count(row.output_tokens)}`}
+        <dl class="facts" data-request={rowPath(row.trace_id)}>
+          <Fact name="Latency">
+            <Value of={row.latency_ms} unit="ms" from="/latency_ms">
+              {duration(row.latency_ms)}
+            </Value>
           </Fact>
-          <Fact name="Cached">{percent(ratio(row.cache_read_tokens, row.input_tokens))}</Fact>
+          <Fact name="First token">
+            <Value of={row.time_to_first_token_ms} unit="ms" from="/time_to_first_token_ms">
+              {duration(row.time_to_first_token_ms)}
+            </Value>
+          </Fact>
+          <Fact name="Tokens">
+            <TokensOf row={row} />
+          </Fact>
+          <Fact name="Cached">
+            <Value of={cached} unit="share" from={["ratio", "/cache_read_tokens", "/input_tokens"]}>
+              {percent(cached)}
+            </Value>
+          </Fact>
           <div>
             <dt>Cost</dt>
             <dd ref={cost} class={isUnpriced(row) ? "warn-text" : undefined}>

@@ -63,12 +63,12 @@ export function CallsList() {
   const empty = first.data !== null && !first.stale && rows.length === 0 && !list.hasMore;
   return (
     <Frame facetsShown={facetsShown}>
-      <Facets of={facets} fields={FACETS} />
+      <Facets of={facets} fields={FACETS} request={paths.facets ?? ""} />
       <section class="list" aria-label="Calls">
         <Loading of={first} what="the calls" />
         <div class="bar">
           <h1>Calls</h1>
-          <Figures sums={sums} page={first.data} request={paths.sums ?? paths.list} />
+          <Figures sums={sums} page={first.data} request={paths.sums ?? paths.list} list={paths.list} />
           <span class="grow" />
           <button
             type="button"
@@ -147,7 +147,7 @@ function ChosenInList({ list, index, slowest, searchesBodies, path }: ChosenProp
   useRowKeys(list.rows, chosen, call, path);
   usePrefetch(list.rows, chosen);
   return (
-    <List list={list} chosen={chosen} slowest={slowest} choose={choose} searchesBodies={searchesBodies} />
+    <List list={list} chosen={chosen} slowest={slowest} choose={choose} searchesBodies={searchesBodies} request={path} />
   );
 }
 

@@ -2,8 +2,9 @@
 
 import { type Bucket, bucketName, costPath, readCost } from "../../api/cost.ts";
 import { useResource } from "../../api/resource.ts";
-import type { Row } from "../../api/traces.ts";
+import { type Row, rowPath } from "../../api/traces.ts";
 import { CostMark, isUnpriced } from "../../components/cost_mark.tsx";
+import { Value } from "../../components/exact.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { Pending } from "../../components/states.tsx";
 import { count, moneyExact, price } from "../../format/numbers.ts";
@@ -15,8 +16,12 @@ export function CostTab({ row }: { readonly row: Row }) {
   if (cost.data === null || cost.stale) return <Pending of={{ ...cost, data: null }} what="the cost" />;
   const { buckets, adds_up, note } = cost.data;
   return (
-    <section class="cost">
-      {adds_up && buckets.length > 0 ? <Buckets buckets={buckets} row={row} /> : <Tokens row={row} />}
+    <section class="cost" data-request={path}>
+      {adds_up && buckets.length > 0 ? (
+        <Buckets buckets={buckets} row={row} />
+      ) : (
+        <Tokens row={row} request={rowPath(row.trace_id)} />
+      )}
       <p class={row.cost_cents === null || !adds_up ? "note" : "note good"}>
         <Icon name={row.cost_cents === null || !adds_up ? "alert" : "check"} />
         <span>{costSentence(cost.data, row)}</span>
@@ -33,6 +38,7 @@ export function CostTab({ row }: { readonly row: Row }) {
 
 function Buckets({ buckets, row }: { readonly buckets: readonly Bucket[]; readonly row: Row }) {
   const most = Math.max(...buckets.map(({ cost_cents }) => cost_cents), 1e-12);
+  const tokens = buckets.reduce((sum, { tokens }) => sum + (tokens ?? 0), 0);
   return (
     <table>
       <thead>
@@ -50,25 +56,43 @@ function Buckets({ buckets, row }: { readonly buckets: readonly Bucket[]; readon
         </tr>
       </thead>
       <tbody>
-        {buckets.map(({ name, tokens, usd_per_million, cost_cents }) => (
+        {buckets.map(({ name, tokens, usd_per_million, cost_cents }, at) => (
           <tr key={name}>
             <th scope="row">
               {bucketName(name, buckets)}
               <span class="share" style={{ inlineSize: `${(100 * cost_cents) / most}%` }} />
             </th>
-            <td class="num">{count(tokens)}</td>
-            <td class="num">{price(usd_per_million)}</td>
-            <td class="num">{moneyExact(cost_cents)}</td>
+            <td class="num">
+              <Value of={tokens} unit="tokens" from={`/buckets/${at}/tokens`}>
+                {count(tokens)}
+              </Value>
+            </td>
+            <td class="num">
+              <Value of={usd_per_million} unit="usd_per_million" from={`/buckets/${at}/usd_per_million`}>
+                {price(usd_per_million)}
+              </Value>
+            </td>
+            <td class="num">
+              <Value of={cost_cents} unit="cents" from={`/buckets/${at}/cost_cents`}>
+                {moneyExact(cost_cents)}
+              </Value>
+            </td>
           </tr>
         ))}
       </tbody>
       <tfoot>
         <tr>
           <th scope="row">Sum</th>
-          <td class="num">{count(buckets.reduce((sum, { tokens }) => sum + (tokens ?? 0), 0))}</td>
+          <td class="num">
+            <Value of={tokens} unit="tokens" from={["sum", "/buckets/*/tokens"]}>
+              {count(tokens)}
+            </Value>
+          </td>
           <td />
           <td class="num">
-            {moneyExact(row.cost_cents)}
+            <Value of={row.cost_cents} unit="cents" from="/cost_cents">
+              {moneyExact(row.cost_cents)}
+            </Value>
             <CostMark source={row.cost_source} />
           </td>
         </tr>
@@ -86,11 +110,11 @@ const TOKENS = [
 ] as const;
 
 /** Show the known tokens of a call whose cost is not made of buckets. */
-function Tokens({ row }: { readonly row: Row }) {
+function Tokens({ row, request }: { readonly row: Row; readonly request: string }) {
   const known = TOKENS.filter(([, field]) => row[field] !== null);
   if (known.length === 0 && row.cost_cents === null) return null;
   return (
-    <table>
+    <table data-request={request}>
       <thead>
         <tr>
           <th scope="col">Tokens</th>
@@ -101,7 +125,11 @@ function Tokens({ row }: { readonly row: Row }) {
         {known.map(([name, field]) => (
           <tr key={field}>
             <th scope="row">{name}</th>
-            <td class="num">{count(row[field])}</td>
+            <td class="num">
+              <Value of={row[field]} unit="tokens" from={`/${field}`}>
+                {count(row[field])}
+              </Value>
+            </td>
           </tr>
         ))}
       </tbody>
@@ -109,7 +137,9 @@ function Tokens({ row }: { readonly row: Row }) {
         <tr>
           <th scope="row">Cost</th>
           <td class="num">
-            {isUnpriced(row) ? "unpriced" : moneyExact(row.cost_cents)}
+            <Value of={row.cost_cents} unit="cents" from="/cost_cents">
+              {isUnpriced(row) ? "unpriced" : moneyExact(row.cost_cents)}
+            </Value>
             <CostMark source={row.cost_source} />
           </td>
         </tr>

@@ -1,21 +1,39 @@
 // All fields of a row but its content, with links to the calls that share a value.
 
 import type { ComponentChildren } from "preact";
-import type { Row } from "../../api/traces.ts";
+import { type Row, rowPath } from "../../api/traces.ts";
+import { Value } from "../../components/exact.tsx";
 import { Json } from "../../components/json.tsx";
 import { count, duration, UNKNOWN } from "../../format/numbers.ts";
 import { instant, parse } from "../../format/times.ts";
 import { pageLink } from "../../state/address.ts";
 import { zone } from "../../state/preferences.ts";
 
+type TokenField =
+  | "input_tokens"
+  | "cache_read_tokens"
+  | "cache_write_tokens"
+  | "output_tokens"
+  | "reasoning_tokens";
+
 export function DetailsTab({ row }: { readonly row: Row }) {
   const like = (name: string, value: string | null): ComponentChildren =>
     value === null ? UNKNOWN : <a href={pageLink("calls", { [name]: value })}>{value}</a>;
   const text = (value: string | null): ComponentChildren => value ?? UNKNOWN;
+  const ms = (name: "latency_ms" | "time_to_first_token_ms"): ComponentChildren => (
+    <Value of={row[name]} unit="ms" from={`/${name}`}>
+      {duration(row[name])}
+    </Value>
+  );
+  const tokens = (name: TokenField): ComponentChildren => (
+    <Value of={row[name]} unit="tokens" from={`/${name}`}>
+      {count(row[name])}
+    </Value>
+  );
   const fields: readonly (readonly [string, ComponentChildren])[] = [
     ["Started", instant(parse(row.timestamp) ?? 0, zone.value)],
-    ["Duration", duration(row.latency_ms)],
-    ["First token", duration(row.time_to_first_token_ms)],
+    ["Duration", ms("latency_ms")],
+    ["First token", ms("time_to_first_token_ms")],
     ["Status", like("status", row.status)],
     ["Operation", like("operation", row.operation)],
     ["Span name", text(row.name)],
@@ -24,11 +42,11 @@ export function DetailsTab({ row }: { readonly row: Row }) {
     ["Provider", like("provider", row.provider)],
     ["Response id", text(row.provider_request_id)],
     ["Finish reason", like("finish_reason", row.finish_reason)],
-    ["Input tokens", count(row.input_tokens)],
-    ["from cache", count(row.cache_read_tokens)],
-    ["written to cache", count(row.cache_write_tokens)],
-    ["Output tokens", count(row.output_tokens)],
-    ["reasoning", count(row.reasoning_tokens)],
+    ["Input tokens", tokens("input_tokens")],
+    ["from cache", tokens("cache_read_tokens")],
+    ["written to cache", tokens("cache_write_tokens")],
+    ["Output tokens", tokens("output_tokens")],
+    ["reasoning", tokens("reasoning_tokens")],
     ["Usage from", text(row.usage_source)],
     ["Price list", text(row.price_version)],
     ["Service tier", text(row.service_tier)],
@@ -70,7 +88,7 @@ export function DetailsTab({ row }: { readonly row: Row }) {
   ];
   return (
     <>
-      <dl class="details">
+      <dl class="details" data-request={rowPath(row.trace_id)}>
         {fields.map(([name, value]) => (
           <Field key={name} name={name} value={value} />
         ))}

@@ -3,6 +3,7 @@
 import type { Resource } from "../../api/resource.ts";
 import type { Timeseries, Totals } from "../../api/timeseries.ts";
 import type { RowPage } from "../../api/traces.ts";
+import { Value } from "../../components/exact.tsx";
 import { Asked, type Reason } from "../../components/why.tsx";
 import { count, duration, money, percent, ratio } from "../../format/numbers.ts";
 import { filteredLink } from "../../state/address.ts";
@@ -13,22 +14,31 @@ interface Props {
   readonly page: RowPage | null;
   /** The request that gives the sums. */
   readonly request: string;
+  /** The request that gives the list. */
+  readonly list: string;
 }
 
-export function Figures({ sums, page, request }: Props) {
+export function Figures({ sums, page, request, list }: Props) {
   const total = sums.data?.total ?? null;
   if (total === null)
     return (
-      <div class="strip">
-        <div class="figure">
-          <b>{page === null ? "" : `${page.totalIsBound ? "≥ " : ""}${count(page.total)}`}</b>
-          <span>{page === null ? "" : "calls"}</span>
-        </div>
+      <div class="strip" data-request={list}>
+        {page !== null && (
+          <div class="figure">
+            <b>
+              {page.totalIsBound && "≥ "}
+              <Value of={page.total} unit="calls" from="/total">
+                {count(page.total)}
+              </Value>
+            </b>
+            <span>calls</span>
+          </div>
+        )}
       </div>
     );
   const bound = sums.data?.complete === false ? "≥ " : "";
   return (
-    <div class="strip">
+    <div class="strip" data-request={request}>
       <Figure
         name="calls"
         text={bound + count(total.calls)}
@@ -38,7 +48,7 @@ export function Figures({ sums, page, request }: Props) {
       />
       <Figure
         name="cost"
-        text={bound + money(total.cost_cents)}
+        text={(total.cost_cents === null ? "" : bound) + money(total.cost_cents)}
         total={total}
         request={request}
         ask={costReason}
@@ -51,12 +61,8 @@ export function Figures({ sums, page, request }: Props) {
         ask={errorsReason}
       />
       <Figure name="p95" text={duration(total.p95_ms)} total={total} request={request} ask={latencyReason} />
-      {total.unpriced > 0 && (
-        <a class="figure warn" href={filteredLink({ cost: "unpriced" })}>
-          <b>{count(total.unpriced)}</b>
-          <span>unpriced</span>
-        </a>
-      )}
+      <Doubt name="unpriced" value={total.unpriced} bound={bound} cost="unpriced" />
+      <Doubt name="unknown usage" value={total.unknown_usage} bound={bound} cost="no_usage" />
     </div>
   );
 }
@@ -77,3 +83,29 @@ const Figure = ({ name, text, total, request, ask }: FigureProps) => (
     <span>{name}</span>
   </div>
 );
+
+interface DoubtProps {
+  readonly name: string;
+  readonly value: number;
+  readonly bound: string;
+  /** Value of the filter `cost` that selects these calls. */
+  readonly cost: "unpriced" | "no_usage";
+}
+
+/** Calls that a sum lacks, with the link to them; nothing if there are none. */
+const Doubt = ({ name, value, bound, cost }: DoubtProps) =>
+  value === 0 ? null : (
+    <a class="figure warn" href={filteredLink({ cost })}>
+      <b>
+        {bound}
+        <Value
+          of={value}
+          unit="calls"
+          from={cost === "unpriced" ? "/total/unpriced" : "/total/unknown_usage"}
+        >
+          {count(value)}
+        </Value>
+      </b>
+      <span>{name}</span>
+    </a>
+  );

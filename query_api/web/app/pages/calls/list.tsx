@@ -3,7 +3,8 @@
 import { useMemo } from "preact/hooks";
 import type { ApiError } from "../../api/request.ts";
 import type { Sort } from "../../api/traces.ts";
-import { modelOf, type Row } from "../../api/traces.ts";
+import { modelOf, type Row, rowPath } from "../../api/traces.ts";
+import { Value } from "../../components/exact.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { Failure } from "../../components/states.tsx";
 import { Rows, type RowsProps } from "../../components/virtual.tsx";
@@ -23,15 +24,17 @@ interface Props {
   readonly choose: (id: string) => void;
   /** True if the search reads content, which ends early for its budget. */
   readonly searchesBodies: boolean;
+  /** The request that gives the list. */
+  readonly request: string;
 }
 
-export function List({ list, chosen, slowest, choose, searchesBodies }: Props) {
+export function List({ list, chosen, slowest, choose, searchesBodies, request }: Props) {
   const { rows, first } = list;
   const row = useRowParts(rows, slowest, choose);
   const head = useMemo(() => <Head />, []);
   const foot = useMemo(
-    () => <Foot list={list} searchesBodies={searchesBodies} />,
-    [list.rows, list.hasMore, list.loadingMore, list.moreError, searchesBodies],
+    () => <Foot list={list} searchesBodies={searchesBodies} request={request} />,
+    [list.rows, list.hasMore, list.loadingMore, list.moreError, searchesBodies, request],
   );
   return (
     <Rows
@@ -71,7 +74,7 @@ function useRowParts(rows: readonly Row[], slowest: number, choose: (id: string)
         const link = filteredLink({ call: each.trace_id });
         parts = {
           key: each.trace_id,
-          props: { class: each.status === "error" ? "row bad" : "row", onClick, "aria-label": modelOf(each) },
+          props: { class: each.status === "error" ? "row bad" : "row", onClick, "aria-label": modelOf(each), "data-request": rowPath(each.trace_id) },
           cells: cells({ row: each, link, zone: shownZone, today, slowest }),
         };
         made.set(each.trace_id, parts);
@@ -126,7 +129,7 @@ function Head() {
   );
 }
 
-function Foot({ list, searchesBodies }: { readonly list: RowList; readonly searchesBodies: boolean }) {
+function Foot({ list, searchesBodies, request }: Pick<Props, "list" | "searchesBodies" | "request">) {
   const last = list.rows.at(-1);
   if (list.moreError !== null) return <Foothold error={list.moreError} again={list.more} />;
   if (list.loadingMore) return <p class="rows-foot">Reading more …</p>;
@@ -142,7 +145,15 @@ function Foot({ list, searchesBodies }: { readonly list: RowList; readonly searc
         </button>
       </div>
     );
-  return list.hasMore ? null : <p class="rows-foot">End of the list: {count(list.rows.length)} shown.</p>;
+  return list.hasMore ? null : (
+    <p class="rows-foot" data-request={request}>
+      End of the list:{" "}
+      <Value of={list.rows.length} unit="calls" from="/total">
+        {count(list.rows.length)}
+      </Value>{" "}
+      shown.
+    </p>
+  );
 }
 
 const Foothold = ({ error, again }: { readonly error: ApiError; readonly again: () => void }) => (

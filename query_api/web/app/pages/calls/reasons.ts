@@ -19,6 +19,7 @@ export const callsReason = (total: Totals, request: string): Reason => ({
     "Each call counts once, also if several instrumentations recorded it. Spans of agents and tools are no calls.",
   ],
   request,
+  exact: { value: total.calls, unit: "calls", from: "/total/calls" },
 });
 
 /** Explain the cost of the calls in a list. */
@@ -35,6 +36,7 @@ export const costReason = (total: Totals, request: string): Reason => ({
     "Calls without a known cost are left out of the sum and counted here: their cost is unknown, not zero.",
   ],
   request,
+  exact: { value: total.cost_cents, unit: "cents", from: "/total/cost_cents" },
 });
 
 /** Explain the share of failed calls. */
@@ -47,11 +49,20 @@ export const errorsReason = (total: Totals, request: string): Reason => ({
   sum: ["Share", `${count(total.errors)} / ${count(total.calls)}`, percent(ratio(total.errors, total.calls))],
   notes: ["A call failed if its span ended with an error. A refusal of the model is no error."],
   request,
+  exact: {
+    value: ratio(total.errors, total.calls),
+    unit: "share",
+    from: ["ratio", "/total/errors", "/total/calls"],
+  },
 });
 
-/** Explain the percentile of latency. */
-export const latencyReason = (total: Totals, request: string): Reason => ({
-  title: `Why ${duration(total.p95_ms)}?`,
+/** Explain a percentile of latency. */
+export const latencyReason = (
+  total: Totals,
+  request: string,
+  name: "p50" | "p95" | "p99" = "p95",
+): Reason => ({
+  title: `Why ${duration(total[`${name}_ms`])}?`,
   lines: [
     ["Half of the calls end within", "p50", duration(total.p50_ms)],
     ["95 % end within", "p95", duration(total.p95_ms)],
@@ -59,14 +70,17 @@ export const latencyReason = (total: Totals, request: string): Reason => ({
   ],
   notes: ["From a histogram with eight steps an octave: at most 4.4 % off."],
   request,
+  exact: { value: total[`${name}_ms`], unit: "ms", from: `/total/${name}_ms` },
 });
 
 /** Explain the cost of one call; reads its buckets. */
 export async function callCostReason(row: Row): Promise<Reason> {
   const cost = await readCost(row.trace_id);
   const title = row.cost_cents === null ? "Why no cost?" : `Why ${money(row.cost_cents)}?`;
+  const exact = { value: cost.cost_cents, unit: "cents", from: "/cost_cents" } as const;
   const notes = [costSentence(cost, row), ...(cost.note === null ? [] : [cost.note])];
-  if (!cost.adds_up || cost.buckets.length === 0) return { title, notes, request: costPath(row.trace_id) };
+  if (!cost.adds_up || cost.buckets.length === 0)
+    return { title, notes, request: costPath(row.trace_id), exact };
   return {
     title,
     lines: cost.buckets.map(({ name, tokens, usd_per_million, cost_cents }) => [
@@ -77,6 +91,7 @@ export async function callCostReason(row: Row): Promise<Reason> {
     sum: ["Cost", cost.source ?? "", moneyExact(cost.cost_cents)],
     notes,
     request: costPath(row.trace_id),
+    exact,
   };
 }
 

@@ -3,8 +3,9 @@
 import type { ComponentChildren } from "preact";
 import { modelOf, type Row } from "../../api/traces.ts";
 import { CostMark, isUnpriced } from "../../components/cost_mark.tsx";
+import { Value } from "../../components/exact.tsx";
 import { KindIcon } from "../../components/icon.tsx";
-import { count, duration, moneyColumn, percent, ratio, UNKNOWN } from "../../format/numbers.ts";
+import { count, duration, moneyColumn, percent, ratio } from "../../format/numbers.ts";
 import { date, instant, parse, time } from "../../format/times.ts";
 
 interface Props {
@@ -56,11 +57,9 @@ export function cells({ row, link, zone, today, slowest }: Props): ComponentChil
       <Tokens row={row} />
       <Latency row={row} slowest={slowest} />
       <span class="money num" role="gridcell">
-        {isUnpriced(row) ? (
-          <span class="warn-text">unpriced</span>
-        ) : (
-          <span>{moneyColumn(row.cost_cents)}</span>
-        )}
+        <Value of={row.cost_cents} unit="cents" from="/cost_cents">
+          {isUnpriced(row) ? <span class="warn-text">unpriced</span> : moneyColumn(row.cost_cents)}
+        </Value>
         <CostMark source={row.cost_source} />
       </span>
     </>
@@ -72,7 +71,9 @@ function Tokens({ row }: { readonly row: Row }) {
   const known = row.input_tokens !== null || row.output_tokens !== null;
   return (
     <span class="tokens num" role="gridcell">
-      <span>{known ? `${count(row.input_tokens)} → ${count(row.output_tokens)}` : UNKNOWN}</span>
+      <span>
+        <TokensOf row={row} />
+      </span>
       {known && (
         <span
           class="cached titled"
@@ -87,11 +88,33 @@ function Tokens({ row }: { readonly row: Row }) {
   );
 }
 
+/** The tokens of a call, `992 → 412`; one sign if both are unknown. */
+export function TokensOf({ row }: { readonly row: Row }) {
+  const { input_tokens: input, output_tokens: output } = row;
+  return (
+    <>
+      <Value of={input} unit="tokens" from="/input_tokens">
+        {count(input)}
+      </Value>
+      {(input !== null || output !== null) && (
+        <>
+          {" → "}
+          <Value of={output} unit="tokens" from="/output_tokens">
+            {count(output)}
+          </Value>
+        </>
+      )}
+    </>
+  );
+}
+
 function Latency({ row, slowest }: { readonly row: Row; readonly slowest: number }) {
   const wide = (ms: number): string => `${Math.min(100, (100 * ms) / slowest)}%`;
   return (
     <span class="lasts num" role="gridcell">
-      <span>{duration(row.latency_ms)}</span>
+      <Value of={row.latency_ms} unit="ms" from="/latency_ms">
+        {duration(row.latency_ms)}
+      </Value>
       {row.latency_ms !== null && (
         <span class="line">
           <i style={{ inlineSize: wide(row.latency_ms) }} />

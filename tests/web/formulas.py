@@ -1,0 +1,62 @@
+"""Evaluate how a figure follows from the JSON answer to a request, as pages state it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+Number: TypeAlias = "int | float | Decimal"
+Formula: TypeAlias = "str | int | Sequence[Any]"
+
+
+def evaluate(formula: Formula, answer: Any) -> Number | str | None:
+    """Return the value of a formula; None if it is unknown. Raises KeyError if a pointer has no target.
+
+    A formula is a JSON pointer, a number, or an operation with its operands.
+    """
+    if isinstance(formula, int):
+        return formula
+    if isinstance(formula, str):
+        (found,) = pointed(formula, answer)
+        return found
+    operation, *operands = formula
+    match operation:
+        case "count":
+            return sum(1 for _ in _values(operands, answer))
+        case "positive":
+            return sum(1 for value in _values(operands, answer) if value is not None and value > 0)
+        case "sum":
+            known = [value for value in _values(operands, answer) if value is not None]
+            return sum(known) if known else None
+        case "minus" | "ratio":
+            first, second = (evaluate(operand, answer) for operand in operands)
+            if first is None or second is None:
+                return None
+            assert not isinstance(first, str)
+            assert not isinstance(second, str)
+            if operation == "minus":
+                return Decimal(str(first)) - Decimal(str(second))
+            return None if second == 0 else float(first) / float(second)
+        case _:
+            raise ValueError(f"unknown operation {operation}")
+
+
+def _values(operands: Sequence[Formula], answer: Any) -> Iterator[Any]:
+    for operand in operands:
+        if isinstance(operand, str):
+            yield from pointed(operand, answer)
+        else:
+            yield evaluate(operand, answer)
+
+
+def pointed(pointer: str, answer: Any) -> Iterator[Any]:
+    """Yield the values at a JSON pointer, in which `*` is every element of an array."""
+    found = [answer]
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if name == "*":
+            found = [element for array in found for element in array]
+        else:
+            found = [each[int(name)] if isinstance(each, list) else each[name] for each in found]
+    yield from found
