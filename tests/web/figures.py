@@ -44,7 +44,7 @@ _COLLECT = """(noFigures) => {
   const walker = document.createTreeWalker(main, NodeFilter.SHOW_TEXT);
   for (let node = walker.nextNode(); node !== null; node = walker.nextNode()) {
     const said = node.data.trim();
-    if (!/\\d/.test(said) && said !== "–") continue;
+    if (!/\\d/.test(said) && (said !== "–" || node.parentElement.closest(".details") !== null)) continue;
     if (node.parentElement.closest(noFigures) === null && shown(node.parentElement))
       strays.push([said, node.parentElement.parentElement.outerHTML.slice(0, 300)]);
   }

@@ -52,7 +52,7 @@ def _values(operands: Sequence[Formula], answer: Any) -> Iterator[Any]:
 
 def pointed(pointer: str, answer: Any) -> Iterator[Any]:
     """Yield the values at a JSON pointer, in which `*` is every element of an array."""
-    found = [answer]
+    found: list[Any] = [answer]
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         if name == "*":

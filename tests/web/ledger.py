@@ -55,8 +55,8 @@ class Ledger:
     @classmethod
     def of_postgres(cls, url: str) -> Ledger:
         """Read all rows of a PostgreSQL database."""
-        with psycopg.connect(url, row_factory=dict_row) as connection:
-            return cls(connection.execute("SELECT * FROM spans").fetchall())
+        with psycopg.connect(url) as connection, connection.cursor(row_factory=dict_row) as cursor:
+            return cls(cursor.execute("SELECT * FROM spans").fetchall())
 
     def texts(self) -> list[str]:
         """Return the texts of all rows and of the error messages, the longest first."""
@@ -105,6 +105,8 @@ class Ledger:
         answer: Answer = {}
         for field, facet in shape.items():
             others = {name: value for name, value in query.items() if name not in (field, "fields")}
+            if field == "operation" and "operation" in query:
+                others["operation"] = "all"
             rows = self._listed(others)
             rows = sorted(rows, key=lambda row: -row["start_ns"])
             if facet["of"] != "all":
@@ -193,9 +195,11 @@ def has_unknown_usage(row: Row) -> bool:
 
 
 def _row(row: Row) -> Answer:
-    """Return the numbers of a row as the API names them."""
+    """Return the numbers of a row as the API names them; milliseconds are exact to the nanosecond."""
     numbers = {
-        name: value for name, value in row.items() if name.endswith(("_tokens", "_ms")) or value is None
+        name: round(value, 6) if isinstance(value, float) else value
+        for name, value in row.items()
+        if name.endswith(("_tokens", "_ms")) or value is None
     }
     return {**numbers, "cost_cents": cents(row["cost_nano_usd"])}
 
@@ -225,12 +229,11 @@ def _keys(row: Row, by: str) -> list[str | None]:
 def _facet_values(row: Row, field: str) -> list[str | None]:
     if field != "cost":
         return _keys(row, field)
-    if row["usage_key"] is None:
-        return []
+    counted = row["usage_key"] is not None
     found: list[str | None] = [row["cost_source"]] if row["cost_nano_usd"] is not None else []
-    if is_unpriced(row):
+    if counted and is_unpriced(row):
         found.append("unpriced")
-    if has_unknown_usage(row):
+    if counted and has_unknown_usage(row):
         found.append("no_usage")
     return found or [None]
 

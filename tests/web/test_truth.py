@@ -82,8 +82,15 @@ def assert_true(page: Page, store: Store) -> list[Figure]:
     for text, html in found.strays:
         left = _WORDS.sub("", without_known(text, texts))
         assert not re.search(r"\d|^–$", left), f"a number without a request: {text!r} in {html}"
-    answer = cache(lambda request: _get(store.server, request))
-    expected = cache(lambda request: store.ledger.expected(request, answer(request)))
+
+    @cache
+    def answer(request: str) -> Any:
+        return _get(store.server, request)
+
+    @cache
+    def expected(request: str) -> Any:
+        return store.ledger.expected(request, answer(request))
+
     for figure in found.all:
         assert reads_as(figure.text, figure), f"{figure.name} does not read as {figure.value}"
         of_api = evaluate(figure.formula, answer(figure.request))

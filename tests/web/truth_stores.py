@@ -63,7 +63,7 @@ STORES: dict[str, Callable[[Serving], None]] = {
 def filled(name: str, data_dir: Path, url: str | None = None) -> Generator[Store]:
     """Run a server on a new store with the rows of that name; `url` is that of an empty PostgreSQL store."""
     settings = {} if url is None else {"DATABASE_URL": url}
-    with serving(data_dir, **settings) as server:
+    with serving(data_dir, None, **settings) as server:
         STORES[name](server)
         ledger = Ledger.of_sqlite(data_dir / "pulse.db") if url is None else Ledger.of_postgres(url)
         yield Store(server, ledger)

@@ -13,7 +13,8 @@ export type Unit =
   | "tokens"
   | "traces"
   | "usd_per_million"
-  | "users";
+  | "users"
+  | "values";
 
 /**
  * How a value follows from the JSON answer to a request: a JSON pointer (`*` is every element of an array), a number, or

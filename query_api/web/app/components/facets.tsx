@@ -73,7 +73,7 @@ function Field({
           <a
             key={value}
             class="facet"
-            href={filteredLink({ [field]: value === chosen ? null : value })}
+            href={facetLink(field, value === chosen ? null : value)}
             aria-current={value === chosen ? "true" : undefined}
             title={value}
           >
@@ -84,7 +84,20 @@ function Field({
       )}
       {values.length > SHOWN && (
         <button type="button" class="tiny more" onClick={() => setAll(!all)}>
-          {all ? "fewer" : `${count(values.length - SHOWN)} more`}
+          {all ? (
+            "fewer"
+          ) : (
+            <>
+              <Value
+                of={values.length - SHOWN}
+                unit="values"
+                from={["minus", ["count", `/${field}/values/*`], SHOWN]}
+              >
+                {count(values.length - SHOWN)}
+              </Value>{" "}
+              more
+            </>
+          )}
         </button>
       )}
       {facet !== undefined && facet.of !== "all" && (
@@ -92,6 +105,17 @@ function Field({
       )}
     </fieldset>
   );
+}
+
+/**
+ * Return the address with another value of a field. A list of counted calls remains one: with an operation and without
+ * `counted`, the API lists rows whose call another row counts, too.
+ */
+function facetLink(field: string, value: string | null): string {
+  const { query } = pageAddress.value;
+  const narrows = field === "operation" && value !== null && query.get("operation") === null;
+  const counted = narrows && query.get("counted") === null ? { counted: "true" } : {};
+  return filteredLink({ [field]: value, ...counted });
 }
 
 /** The number of calls with a value; nothing for a value that is not among the counted ones. */

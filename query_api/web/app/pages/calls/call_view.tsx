@@ -129,7 +129,7 @@ function Sub({ row }: { readonly row: Row }) {
   ];
   return (
     <p class="sub">
-      {instant(parse(row.timestamp) ?? 0, zone.value)}
+      <time>{instant(parse(row.timestamp) ?? 0, zone.value)}</time>
       {parts
         .filter((part) => part !== null)
         .map((part) => (

@@ -45,10 +45,20 @@ function usePaths() {
   return {
     bodies,
     list: route("/v1/traces", list),
-    // Sums over content are not offered by the API, so a search in it has no figures.
-    sums: bodies ? null : timeseriesPath(filters, { measure: "calls", by: "provider", tz: zone.value }),
+    // The API sums only counted calls and does not search content, so other lists have no figures.
+    sums:
+      bodies || !listsCounted(query)
+        ? null
+        : timeseriesPath(filters, { measure: "calls", by: "provider", tz: zone.value }),
     facets: bodies ? null : facetsPath(filters, FACETS),
   };
+}
+
+/** Return whether a list has only counted calls: the default, unless an operation selects other spans. */
+function listsCounted(query: URLSearchParams): boolean {
+  const counted = query.get("counted");
+  if (counted !== null) return counted === "true";
+  return (query.get("operation") ?? "model") === "model";
 }
 
 export function CallsList() {

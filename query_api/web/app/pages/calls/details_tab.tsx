@@ -31,7 +31,7 @@ export function DetailsTab({ row }: { readonly row: Row }) {
     </Value>
   );
   const fields: readonly (readonly [string, ComponentChildren])[] = [
-    ["Started", instant(parse(row.timestamp) ?? 0, zone.value)],
+    ["Started", <time key="started">{instant(parse(row.timestamp) ?? 0, zone.value)}</time>],
     ["Duration", ms("latency_ms")],
     ["First token", ms("time_to_first_token_ms")],
     ["Status", like("status", row.status)],

@@ -31,7 +31,7 @@ export function Figures({ sums, page, request, list }: Props) {
                 {count(page.total)}
               </Value>
             </b>
-            <span>calls</span>
+            <span>rows</span>
           </div>
         )}
       </div>
