@@ -21,7 +21,7 @@ export interface RowsProps {
   /** Return the attributes and cells of a row. */
   readonly row: (index: number) => {
     readonly key: string;
-    readonly props?: HTMLAttributes<HTMLDivElement>;
+    readonly props?: HTMLAttributes<HTMLDivElement> & { readonly "data-request"?: string };
     readonly cells: ComponentChildren;
   };
   /** Called when the end of the loaded rows comes near. */

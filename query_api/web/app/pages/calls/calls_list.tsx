@@ -157,7 +157,14 @@ function ChosenInList({ list, index, slowest, searchesBodies, path }: ChosenProp
   useRowKeys(list.rows, chosen, call, path);
   usePrefetch(list.rows, chosen);
   return (
-    <List list={list} chosen={chosen} slowest={slowest} choose={choose} searchesBodies={searchesBodies} request={path} />
+    <List
+      list={list}
+      chosen={chosen}
+      slowest={slowest}
+      choose={choose}
+      searchesBodies={searchesBodies}
+      request={path}
+    />
   );
 }
 

@@ -74,7 +74,12 @@ function useRowParts(rows: readonly Row[], slowest: number, choose: (id: string)
         const link = filteredLink({ call: each.trace_id });
         parts = {
           key: each.trace_id,
-          props: { class: each.status === "error" ? "row bad" : "row", onClick, "aria-label": modelOf(each), "data-request": rowPath(each.trace_id) },
+          props: {
+            class: each.status === "error" ? "row bad" : "row",
+            onClick,
+            "aria-label": modelOf(each),
+            "data-request": rowPath(each.trace_id),
+          },
           cells: cells({ row: each, link, zone: shownZone, today, slowest }),
         };
         made.set(each.trace_id, parts);
