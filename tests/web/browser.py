@@ -137,15 +137,15 @@ class Pages:
     ) -> Page:
         """Return a page of a new context, at the path if it is given.
 
-        With a key the context has a session of it. `options` are those of the context.
+        With a key the context has a session of it. `options` are those of the context; the zone is Berlin's
+        unless they name one.
         """
         context = self._browser.new_context(
             base_url=self.url,
             viewport={"width": size[0], "height": size[1]},
             color_scheme=color_scheme,
             locale="en-GB",
-            timezone_id="Europe/Berlin",
-            **options,
+            **{"timezone_id": "Europe/Berlin", **options},
         )
         self._contexts.append(context)
         self.faults.watch(context)

@@ -17,6 +17,7 @@ from playwright.sync_api import Browser
 from tests.server.serving import Serving, serving
 from tests.support.captures import captures
 from tests.web.browser import Pages, require_built_pages, running_browser
+from tests.web.sample_traffic import sample_requests
 
 from pulse_web.assets import Assets
 
@@ -68,6 +69,16 @@ def send(server: Serving, path: str, message: Message) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(request, timeout=30) as answer:
         assert answer.status == 200
+
+
+@pytest.fixture(scope="session")
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    """Run a server with three days of invented traffic, the newest now."""
+    require_built_pages()
+    with serving(tmp_path_factory.mktemp("sampled") / "data") as running:
+        for request in sample_requests(time.time_ns(), days=3):
+            send(running, "/v1/traces", request)
+        yield running
 
 
 @pytest.fixture(scope="session")

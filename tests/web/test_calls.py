@@ -43,9 +43,8 @@ def calls_page(
     page = pages.open(key=store.key, size=size, color_scheme=scheme)
     page.set_default_timeout(10_000)
     page.goto("/")
-    page.wait_for_url("**/calls*")
-    if query:
-        page.goto(f"{urlsplit(page.url).path}?{query}")
+    page.wait_for_url("**/home")
+    page.goto(f"{urlsplit(page.url).path.removesuffix('/home')}/calls?{query}")
     expect(page.locator(".rows .row").or_(page.locator(".empty")).first).to_be_visible()
     return page
 

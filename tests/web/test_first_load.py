@@ -54,6 +54,14 @@ def test_first_load_of_calls_is_within_its_budget(pages: Pages, server: Serving,
     assert pages.faults.found == []
 
 
+def test_first_load_of_home_is_within_its_budget(pages: Pages, server: Serving, project: str) -> None:
+    page = pages.open(key=server.key)
+    loaded = first_load(page, f"{project}/home")
+    page.wait_for_selector(".tiles .asked")
+    assert_within_budget(loaded)
+    assert pages.faults.found == []
+
+
 def test_files_loaded_later_are_within_their_budget(built: Path) -> None:
     manifest = Assets(built).manifest()
     first = {manifest.script, *manifest.preload, *manifest.styles, manifest.icon}

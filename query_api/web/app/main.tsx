@@ -2,10 +2,10 @@
 
 import { render } from "preact";
 import { ApiError } from "./api/request.ts";
-import { pageInfo } from "./pages/registry.ts";
+import { FIRST_PAGE, pageInfo } from "./pages/registry.ts";
 import { linkFailure } from "./pages/sign_in.tsx";
 import { Shell } from "./shell/shell.tsx";
-import { followLinks, open, pageLink } from "./state/address.ts";
+import { address, followLinks, open, pageLink } from "./state/address.ts";
 import { listenToKeys } from "./state/keys.ts";
 import { applyPreferences } from "./state/preferences.ts";
 import { loadSession, signInByLink } from "./state/session.ts";
@@ -20,6 +20,8 @@ async function start(): Promise<void> {
         : failure.message;
   followLinks();
   listenToKeys((page) => pageInfo(page) !== undefined && open(pageLink(page)));
+  // The code of the page comes while the session is read.
+  void pageInfo(address.value.page ?? FIRST_PAGE)?.load?.();
   const root = document.getElementById("app");
   if (root !== null) render(<Shell />, root);
   await loadSession();

@@ -1,13 +1,16 @@
 // Compares the types of this client with the answers in the OpenAPI document: `make types` fails if they differ.
 
 import type { Cost } from "./cost.ts";
+import type { ErrorGroups } from "./errors.ts";
 import type { Facets } from "./facets.ts";
+import type { Latencies } from "./latencies.ts";
 import type { Messages } from "./messages.ts";
 import type { Routes } from "./schema.ts";
 import type { Session } from "./sign_in.ts";
 import type { Timeseries } from "./timeseries.ts";
 import type { Row } from "./traces.ts";
 import type { Columns, SpanRow, Tree } from "./trees.ts";
+import type { Trust } from "./trust.ts";
 
 type Answer<Route extends keyof Routes> = Routes[Route]["answer"];
 
@@ -24,5 +27,8 @@ export type Checks = [
   Accepts<readonly Tree[], Answer<"GET /v1/trees">["trees"]>,
   Accepts<Columns, Answer<"GET /v1/trees/{otel_trace_id}">>,
   Accepts<SpanRow, Answer<"GET /v1/trees/{otel_trace_id}/spans/{otel_span_id}">>,
+  Accepts<Latencies, Answer<"GET /v1/latencies">>,
+  Accepts<ErrorGroups, Answer<"GET /v1/errors">>,
+  Accepts<Trust, Answer<"GET /v1/trust">>,
   Accepts<Session, Answer<"GET /sign-in">>,
 ];

@@ -9,6 +9,7 @@ import { timeMarks } from "./axis.ts";
 import { type Brush, type BrushChange, changeBrush, chosenSteps, NO_BRUSH } from "./brush.ts";
 import { ChartTable } from "./chart_table.tsx";
 import { Icon } from "./icon.tsx";
+import { sumKnown } from "./steps.ts";
 
 export interface BarSeries {
   readonly name: string;
@@ -29,6 +30,8 @@ export interface BarsProps {
   readonly starts: readonly number[];
   readonly step: number;
   readonly series: readonly BarSeries[];
+  /** Sums of all series by step, for series that overlap; by default the known values are added. */
+  readonly sums?: readonly (number | null)[];
   readonly format: (value: number | null) => string;
   readonly height: number;
   readonly axis?: boolean;
@@ -38,7 +41,7 @@ export interface BarsProps {
 
 const TOP = 6;
 
-export function Bars({ label, starts, step, series, format, height, axis = true, pick }: BarsProps) {
+export function Bars({ label, starts, step, series, sums, format, height, axis = true, pick }: BarsProps) {
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
   const [brush, send] = useReducer(
@@ -51,11 +54,12 @@ export function Bars({ label, starts, step, series, format, height, axis = true,
   const left = axis ? 48 : 0;
   const base = axis ? 20 : 2;
   const wide = Math.max(0, width - left) / Math.max(1, starts.length);
-  const totals = useMemo(
-    () => starts.map((_, at) => series.reduce((sum, each) => sum + (each.values[at] ?? 0), 0)),
+  const stacked = useMemo(
+    () => starts.map((_, at) => sumKnown(series.map((each) => each.values[at]))),
     [starts, series],
   );
-  const most = Math.max(...totals, 1e-9);
+  const totals = sums ?? stacked;
+  const most = Math.max(...stacked.map((value) => value ?? 0), 1e-9);
   const x = (at: number): number => left + at * wide;
   const y = (value: number): number => height - base - (value / most) * (height - base - TOP);
   const paths = useMemo(
@@ -182,14 +186,16 @@ export function Bars({ label, starts, step, series, format, height, axis = true,
 function describe(
   brush: Brush,
   starts: readonly number[],
-  totals: readonly number[],
+  totals: readonly (number | null)[],
   format: BarsProps["format"],
   step: number,
 ): string {
   const chosen = chosenSteps(brush);
   if (chosen !== null && !brush.dragging)
-    return `${range(starts[chosen[0]] ?? 0, (starts[chosen[1]] ?? 0) + step, zone.value)}: ${format(totals.slice(chosen[0], chosen[1] + 1).reduce((a, b) => a + b, 0))}`;
-  return brush.at < 0 ? "" : `${minute(starts[brush.at] ?? 0, zone.value)}: ${format(totals[brush.at] ?? 0)}`;
+    return `${range(starts[chosen[0]] ?? 0, (starts[chosen[1]] ?? 0) + step, zone.value)}: ${format(sumKnown(totals.slice(chosen[0], chosen[1] + 1)))}`;
+  return brush.at < 0
+    ? ""
+    : `${minute(starts[brush.at] ?? 0, zone.value)}: ${format(totals[brush.at] ?? null)}`;
 }
 
 /** Return the path of each series, stacked in order. */
@@ -247,7 +253,7 @@ interface TipProps extends Pick<BarsProps, "starts" | "series" | "format"> {
   readonly x: (at: number) => number;
   readonly wide: number;
   readonly width: number;
-  readonly totals: readonly number[];
+  readonly totals: readonly (number | null)[];
 }
 
 function Tip({ at, x, wide, width, starts, series, totals, format }: TipProps) {
@@ -277,7 +283,7 @@ function Tip({ at, x, wide, width, starts, series, totals, format }: TipProps) {
           {rows.length > 1 && (
             <tr class="sum">
               <td>Sum</td>
-              <td class="num">{format(totals[at] ?? 0)}</td>
+              <td class="num">{format(totals[at] ?? null)}</td>
             </tr>
           )}
         </tbody>
@@ -286,7 +292,7 @@ function Tip({ at, x, wide, width, starts, series, totals, format }: TipProps) {
   );
 }
 
-function BrushBar({
+export function BrushBar({
   side,
   text,
   picked,

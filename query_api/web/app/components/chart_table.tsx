@@ -8,7 +8,7 @@ interface Props {
   readonly label: string;
   readonly starts: readonly number[];
   readonly series: readonly BarSeries[];
-  readonly totals: readonly number[];
+  readonly totals: readonly (number | null)[];
   readonly format: (value: number | null) => string;
 }
 
@@ -41,7 +41,7 @@ export function ChartTable({ label, starts, series, totals, format }: Props) {
                   {format(each.values[at] ?? null)}
                 </td>
               ))}
-              {series.length > 1 && <td class="num">{format(totals[at] ?? 0)}</td>}
+              {series.length > 1 && <td class="num">{format(totals[at] ?? null)}</td>}
             </tr>
           ))}
         </tbody>

@@ -2,6 +2,9 @@
 
 import type { ComponentType } from "preact";
 import type { IconName } from "../components/icon.tsx";
+// Home and Errors share these. Here they are part of the first file: otherwise Home needs one more request.
+import "../api/errors.ts";
+import "../components/spark.tsx";
 import { CallsPage } from "./calls/page.tsx";
 
 export interface PageInfo {
@@ -16,12 +19,19 @@ export interface PageInfo {
 }
 
 export const PAGES: readonly PageInfo[] = [
+  { page: "home", name: "Home", icon: "pulse", load: async () => (await import("./home/page.tsx")).HomePage },
   { page: "calls", name: "Calls", icon: "list", Page: CallsPage },
   {
     page: "traces",
     name: "Traces",
     icon: "tree",
     load: async () => (await import("./traces/page.tsx")).TracesPage,
+  },
+  {
+    page: "errors",
+    name: "Errors",
+    icon: "alert",
+    load: async () => (await import("./errors/page.tsx")).ErrorsPage,
   },
 ];
 

@@ -7,8 +7,8 @@ import { Empty, Pending } from "../../components/states.tsx";
 import { fullLink, open, pageLink } from "../../state/address.ts";
 import { useActions } from "../../state/keys.ts";
 import { copy } from "../../state/notices.ts";
-import { CallView } from "./call_view.tsx";
 import { useWholeRow } from "./contents.ts";
+import { CallView } from "./later_view.tsx";
 import { traceLink } from "./links.ts";
 
 export function CallPage({ id }: { readonly id: string }) {

@@ -21,6 +21,7 @@ import { range } from "../../state/range.ts";
 import { Band } from "./band.tsx";
 import { prefetch } from "./contents.ts";
 import { Figures } from "./figures.tsx";
+import { usePreloadedView } from "./later_view.tsx";
 import { traceLink } from "./links.ts";
 import { List } from "./list.tsx";
 import { Nothing } from "./nothing.tsx";
@@ -69,6 +70,7 @@ export function CallsList() {
   const [facetsShown, setFacetsShown] = useState(false);
   const { rows, first } = list;
   const index = useIndex(rows);
+  usePreloadedView();
   const slowest = Math.max(1000, sums.data?.total.p95_ms ?? DEFAULT_SLOWEST_MS) * 1.25;
   const empty = first.data !== null && !first.stale && rows.length === 0 && !list.hasMore;
   return (

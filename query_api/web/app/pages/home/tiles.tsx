@@ -1,0 +1,167 @@
+// The five figures of a range, each with its change against the period before.
+
+import type { Latencies } from "../../api/latencies.ts";
+import type { Totals } from "../../api/timeseries.ts";
+import { Spark } from "../../components/spark.tsx";
+import { Asked, type Reason } from "../../components/why.tsx";
+import { change, count, counted, duration, money, percent, ratio, short } from "../../format/numbers.ts";
+import { range } from "../../state/range.ts";
+import { callsReason, costReason, errorsReason, latencyReason } from "../calls/reasons.ts";
+import { tokensReason } from "./reasons.ts";
+import { type Steps, tokens } from "./sums.ts";
+
+interface Props {
+  readonly steps: Steps;
+  readonly latencies: Latencies | null;
+  readonly request: string;
+}
+
+export function Tiles({ steps, latencies, request }: Props) {
+  const { total, previous, complete } = steps.of;
+  const bound = complete ? "" : "≥ ";
+  const tile = (
+    name: string,
+    text: string,
+    ask: (total: Totals, request: string) => Reason,
+    value: (of: Totals) => number | null,
+    values: readonly (number | null)[],
+    color: string,
+    worse = false,
+  ) => (
+    <Tile
+      name={name}
+      delta={<Delta now={total} before={previous} value={value} worse={worse} />}
+      values={values}
+      color={color}
+    >
+      <Asked name={name} ask={() => ask(total, request)}>
+        {text}
+      </Asked>
+    </Tile>
+  );
+  return (
+    <div class="tiles">
+      {tile("Calls", bound + count(total.calls), callsReason, (of) => of.calls, steps.calls, "--k-model")}
+      {tile(
+        "Cost",
+        (total.cost_cents === null ? "" : bound) + money(total.cost_cents),
+        costReason,
+        (of) => of.cost_cents,
+        steps.cost,
+        "--accent",
+      )}
+      {tile(
+        "Tokens",
+        (tokens(total) === null ? "" : bound) + short(tokens(total)),
+        tokensReason,
+        tokens,
+        steps.tokens,
+        "--k-agent",
+      )}
+      {tile(
+        "Errors",
+        percent(ratio(total.errors, total.calls)),
+        errorsReason,
+        (of) => ratio(of.errors, of.calls),
+        steps.errors,
+        "--bad",
+        true,
+      )}
+      <Tile
+        name="Latency"
+        delta={<Delta now={total} before={previous} value={(of) => of.p95_ms} worse what="p95 " />}
+        values={latencies === null ? [] : medians(latencies)}
+        color="--k-tool"
+      >
+        {(["p50", "p95"] as const).map((name) => (
+          <span key={name}>
+            <Asked name={name} ask={() => latencyReason(total, request)}>
+              {duration(total[`${name}_ms`])}
+            </Asked>
+            <small>{name}</small>
+          </span>
+        ))}
+      </Tile>
+    </div>
+  );
+}
+
+function Tile({
+  name,
+  delta,
+  values,
+  color,
+  children,
+}: {
+  readonly name: string;
+  readonly delta: preact.ComponentChildren;
+  readonly values: readonly (number | null)[];
+  readonly color: string;
+  readonly children: preact.ComponentChildren;
+}) {
+  return (
+    <div class="tile" role="group" aria-label={name}>
+      <h2>{name}</h2>
+      <div class={name === "Latency" ? "value pair" : "value"}>{children}</div>
+      {delta}
+      <Spark values={values} color={color} label={`${name} over time`} />
+    </div>
+  );
+}
+
+const NOTABLE = 0.1;
+
+/** The change of a value against the period of the same length before. */
+function Delta({
+  now,
+  before,
+  value,
+  worse,
+  what = "",
+}: {
+  readonly now: Totals;
+  readonly before: Totals | null | undefined;
+  readonly value: (of: Totals) => number | null;
+  /** True if more is worse. */
+  readonly worse: boolean;
+  readonly what?: string;
+}) {
+  if (before === null || before === undefined) return <p class="delta quiet">the period before is unknown</p>;
+  if (before.calls === 0) return <p class="delta quiet">no calls in {periodBefore()}</p>;
+  const is = value(now);
+  const was = value(before);
+  const text = change(is, was);
+  if (text === null || is === null || was === null) {
+    const rose = worse && was === 0 && is !== null && is > 0;
+    return <p class={`delta ${rose ? "bad-text" : "quiet"}`}>{rose ? `none in ${periodBefore()}` : "–"}</p>;
+  }
+  const share = is / was - 1;
+  const mood = !worse || Math.abs(share) < NOTABLE ? "quiet" : share > 0 ? "bad-text" : "good-text";
+  return (
+    <p class={`delta ${mood}`} title={`${counted(before.calls, "call")} in ${periodBefore()}`}>
+      {what}
+      {text} <span class="quiet">against {periodBefore()}</span>
+    </p>
+  );
+}
+
+/** Name the period before the range, such as `the 7 days before`. */
+function periodBefore(): string {
+  const match = /^(\d+)([mhd])$/.exec(range.value.name ?? "");
+  if (match === null) return "the period before";
+  const unit = { m: "minute", h: "hour", d: "day" }[match[2] ?? "h"] ?? "hour";
+  return match[1] === "1" ? `the ${unit} before` : `the ${match[1]} ${unit}s before`;
+}
+
+/** Return the middle octave of each step, as a share of the octaves; null for steps without calls. */
+function medians({ counts, bounds_ms: bounds }: Latencies): readonly (number | null)[] {
+  return counts.map((column) => {
+    const all = column.reduce<number>((sum, value) => sum + (value ?? 0), 0);
+    let left = all / 2;
+    for (const [octave, value] of column.entries()) {
+      if (value !== null && value > 0 && left <= value) return (bounds[octave] ?? 0) * 2 ** (left / value);
+      left -= value ?? 0;
+    }
+    return null;
+  });
+}
