@@ -8,8 +8,8 @@ export interface Latencies {
   readonly tz: string;
   /** Lower bounds of the octaves in milliseconds, and the upper bound of the last. */
   readonly bounds_ms: readonly number[];
-  /** Calls by start, then by octave; null where they are unknown. */
-  readonly counts: readonly (readonly (number | null)[])[];
+  /** Calls by start, then by octave; null for steps that were not read in time. */
+  readonly counts: readonly (readonly number[] | null)[];
   /** Calls without a latency by start. */
   readonly unknown: readonly (number | null)[];
   readonly p50_ms: number | null;

@@ -39,12 +39,13 @@ export function LatencyPanel({ of }: { readonly of: Resource<RangedLatencies> })
 }
 
 function LatencyHeat({ of }: { readonly of: RangedLatencies }) {
-  const { starts, names, edges } = useMemo(() => {
+  const { starts, columns, names, edges } = useMemo(() => {
     const { bounds_ms: bounds } = of;
     const levels = bounds.length - 1;
     const every = Math.max(1, Math.ceil((levels * LABEL_PX) / HEIGHT));
     return {
       starts: instants(of.starts),
+      columns: of.counts.map((column) => column ?? new Array<null>(levels).fill(null)),
       names: bounds.slice(0, -1).map((low, at) => between(low, bounds[at + 1] ?? low)),
       edges: bounds.flatMap((bound, at) => (at % every === 0 ? [[at, duration(bound)] as const] : [])),
     };
@@ -54,7 +55,7 @@ function LatencyHeat({ of }: { readonly of: RangedLatencies }) {
       label={`Calls by latency, each column ${of.step}`}
       starts={starts}
       step={stepLength(of.step)}
-      columns={of.counts}
+      columns={columns}
       names={names}
       edges={edges}
       format={(value) => counted(value, "call")}
@@ -80,8 +81,8 @@ function picked(
   high: number,
 ): Picked {
   const columns = of.counts.slice(first, last + 1);
-  const calls = sumKnown(columns.flatMap((column) => column.slice(low, high + 1)));
-  const known = columns.every((column) => column.every((value) => value !== null));
+  const calls = sumKnown(columns.flatMap((column) => column?.slice(low, high + 1) ?? []));
+  const known = columns.every((column) => column !== null);
   const from = of.bounds_ms[low] ?? 0;
   const to = of.bounds_ms[high + 1] ?? 0;
   return {

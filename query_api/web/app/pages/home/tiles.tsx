@@ -156,11 +156,11 @@ function periodBefore(): string {
 /** Return the middle octave of each step, as a share of the octaves; null for steps without calls. */
 function medians({ counts, bounds_ms: bounds }: Latencies): readonly (number | null)[] {
   return counts.map((column) => {
-    const all = column.reduce<number>((sum, value) => sum + (value ?? 0), 0);
-    let left = all / 2;
+    if (column === null) return null;
+    let left = column.reduce((sum, value) => sum + value, 0) / 2;
     for (const [octave, value] of column.entries()) {
-      if (value !== null && value > 0 && left <= value) return (bounds[octave] ?? 0) * 2 ** (left / value);
-      left -= value ?? 0;
+      if (value > 0 && left <= value) return (bounds[octave] ?? 0) * 2 ** (left / value);
+      left -= value;
     }
     return null;
   });
