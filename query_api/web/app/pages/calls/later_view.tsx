@@ -3,14 +3,13 @@
 import type { ComponentProps, ComponentType } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { SHOW_LOADING_MS } from "../../api/resource.ts";
-import type { CallView as View } from "./call_view.tsx";
 
-type Props = ComponentProps<typeof View>;
+type Module = typeof import("./call_view.tsx");
 
-let loaded: ComponentType<Props> | null = null;
+let loaded: Module | null = null;
 
-async function load(): Promise<ComponentType<Props>> {
-  loaded = (await import("./call_view.tsx")).CallView;
+async function load(): Promise<Module> {
+  loaded = await import("./call_view.tsx");
   return loaded;
 }
 
@@ -22,15 +21,23 @@ export function usePreloadedView(): void {
   }, []);
 }
 
-/** The view of one call; nothing until its code has arrived. */
-export function CallView(props: Props) {
-  const [View, setView] = useState(() => loaded);
-  useEffect(() => {
-    let gone = false;
-    if (View === null) void load().then((found) => gone || setView(() => found));
-    return () => {
-      gone = true;
-    };
-  }, [View]);
-  return View === null ? null : <View {...props} />;
+/** Return a component that renders one of the file's components, or nothing until its code has arrived. */
+function later<Props extends object>(choose: (of: Module) => ComponentType<Props>): ComponentType<Props> {
+  return (props) => {
+    const [module, setModule] = useState(loaded);
+    useEffect(() => {
+      let gone = false;
+      if (module === null) void load().then((found) => gone || setModule(found));
+      return () => {
+        gone = true;
+      };
+    }, [module]);
+    const View = module === null ? null : choose(module);
+    return View === null ? null : <View {...props} />;
+  };
 }
+
+export const CallView = later<ComponentProps<Module["CallView"]>>((of) => of.CallView);
+
+/** A tab of a call without the call's head. */
+export const Pane = later<ComponentProps<Module["Pane"]>>((of) => of.Pane);
