@@ -145,7 +145,8 @@ class Pages:
             viewport={"width": size[0], "height": size[1]},
             color_scheme=color_scheme,
             locale="en-GB",
-            **{"timezone_id": "Europe/Berlin", **options},
+            timezone_id=options.pop("timezone_id", "Europe/Berlin"),
+            **options,
         )
         self._contexts.append(context)
         self.faults.watch(context)
