@@ -107,6 +107,8 @@ def test_project_without_calls_has_no_series(tenant: Tenant) -> None:
         ({}, "date_from"),
         ({"date_from": "2026-11-23"}, "date_to"),
         ({**_DAY, "tz": "Mars/Olympus"}, "tz"),
+        ({**_DAY, "tz": ""}, "tz"),
+        ({**_DAY, "tz": "../UTC"}, "tz"),
         ({**_DAY, "step": "2h"}, "step"),
         ({**_DAY, "top": "51"}, "top"),
         ({**_DAY, "by": "colour"}, "by"),

@@ -94,7 +94,10 @@ PARAMETERS: Mapping[str, tuple[str, Schema]] = {
         " steps.",
         {"enum": STEPS},
     ),
-    "tz": ("IANA time zone of the steps.", {**TEXT, "default": "UTC", "examples": ["Europe/Berlin"]}),
+    "tz": (
+        "IANA time zone of the steps.",
+        {**TEXT, "minLength": 1, "maxLength": 64, "default": "UTC", "examples": ["Europe/Berlin"]},
+    ),
     "top": (
         f"Maximum number of series, {DEFAULT_SERIES} by default; all further ones are summed in `other`.",
         {"type": "integer", "minimum": 1, "maximum": MAX_SERIES, "default": DEFAULT_SERIES},
