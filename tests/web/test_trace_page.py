@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.server.serving import Serving, serving
 from tests.web.browser import ColorScheme, Pages, axe
 from tests.web.conftest import send
+from tests.web.test_first_load import first_load
 from tests.web.trace_spans import TraceBuilder
 
 SHOP = "a1" * 16
@@ -22,6 +24,7 @@ LARGE_SPANS = 50_000
 HOSTILE_NAME = '<img src=x onerror="throw 1">\u202e\x1b[31m __proto__'
 QUESTION = "Where is my order 1042?"
 ELEMENTS = 1_500
+FIRST_LOAD_BYTES = 75_000
 
 
 def shop() -> TraceBuilder:
@@ -247,6 +250,16 @@ def test_search_finds_names_and_errors(opened: Opened) -> None:
     expect(opened.page.get_by_role("button", name="1 found")).to_have_count(0)
 
 
+def test_search_of_content_finds_spans_by_their_messages(opened: Opened) -> None:
+    opened.press("/")
+    opened.page.keyboard.type("arrives on Thursday")
+    expect(opened.page.get_by_role("button", name="0 found")).to_be_visible()
+    opened.page.get_by_role("button", name="content").click()
+    expect(opened.page.get_by_role("button", name="1 found")).to_be_visible()
+    opened.page.get_by_role("button", name="1 found").click()
+    expect(opened.page.get_by_role("tabpanel")).to_contain_text("It arrives on Thursday.")
+
+
 def test_link_to_a_span_opens_the_trace_at_it(pages: Pages, server: Serving, project: str) -> None:
     lookup = shop().spans[5].span_id.hex()
     found = open_trace(pages, server, project, SHOP, query=f"?span={lookup}&tab=raw")
@@ -326,6 +339,13 @@ def test_large_trace_stays_within_its_elements(pages: Pages, server: Serving, pr
     assert found.page.locator("*").count() <= ELEMENTS
     found.page.get_by_role("tab", name="Raw").click()
     expect(found.page.get_by_role("tabpanel")).to_contain_text("otel_span_id")
+
+
+def test_first_load_of_a_trace_is_within_its_budget(pages: Pages, server: Serving, project: str) -> None:
+    page = pages.open(key=server.key)
+    loaded = first_load(page, f"/p/{project}/traces/{WRAPPED}?tab=details")
+    sizes = {response.url: len(gzip.compress(response.body(), 9)) for response in loaded}
+    assert sum(sizes.values()) <= FIRST_LOAD_BYTES, sizes
 
 
 def test_list_has_the_traces_with_their_totals(pages: Pages, server: Serving, project: str) -> None:

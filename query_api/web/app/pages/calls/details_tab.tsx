@@ -8,6 +8,7 @@ import { count, duration, UNKNOWN } from "../../format/numbers.ts";
 import { instant, parse } from "../../format/times.ts";
 import { pageLink } from "../../state/address.ts";
 import { zone } from "../../state/preferences.ts";
+import { traceLink } from "./links.ts";
 
 type TokenField =
   | "input_tokens"
@@ -77,7 +78,7 @@ export function DetailsTab({ row }: { readonly row: Row }) {
       row.otel_trace_id === null ? (
         UNKNOWN
       ) : (
-        <a href={pageLink("calls", { otel_trace_id: row.otel_trace_id, operation: "all" })}>
+        <a href={traceLink(row) ?? pageLink("calls", { otel_trace_id: row.otel_trace_id, operation: "all" })}>
           {row.otel_trace_id}
         </a>
       ),

@@ -1,7 +1,7 @@
 // The chosen span next to the tree: what it is, its figures, and its content in tabs.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Row } from "../../api/traces.ts";
 import type { Reason } from "../../api/trees.ts";
 import { Icon, KindIcon } from "../../components/icon.tsx";
@@ -24,16 +24,18 @@ interface Props {
   readonly of: Trace;
   /** Row as in `TreeRows`. */
   readonly row: number;
+  /** True if the row is unfolded. */
+  readonly open: boolean;
   readonly choose: (row: number) => void;
   readonly fold: (row: number) => void;
 }
 
-export function Detail({ of, row, choose, fold }: Props) {
+export function Detail({ of, row, open, choose, fold }: Props) {
   const run = runOf(of.layout, row);
   return run === undefined ? (
     <SpanDetail of={of} index={row} choose={choose} />
   ) : (
-    <RunDetail of={of} run={run} unfold={() => fold(row)} />
+    <RunDetail of={of} run={run} open={open} fold={() => fold(row)} />
   );
 }
 
@@ -353,31 +355,24 @@ function Tabs({ tabs, tab }: { readonly tabs: readonly (readonly [Tab, string])[
   );
 }
 
-/** A run of equal neighbours: their sums, and the fastest and slowest of them. */
-function RunDetail({
-  of,
-  run,
-  unfold,
-}: {
+const SLOWEST = 20;
+
+interface RunProps {
   readonly of: Trace;
   readonly run: Run;
-  readonly unfold: () => void;
-}) {
+  readonly open: boolean;
+  readonly fold: () => void;
+}
+
+/** A run of equal neighbours: their sums, and the slowest of them. */
+function RunDetail({ of, run, open, fold }: RunProps) {
   const { spans, layout } = of;
   const sum = total(layout, run.from, run.to);
-  const members: number[] = [];
-  for (let at = run.from; at < run.to; at += layout.size[layout.order[at] as number] as number)
-    members.push(layout.order[at] as number);
-  const byTime = members
-    .map((index) => [durationMs(spans, index), index] as const)
-    .filter((each): each is readonly [number, number] => each[0] !== null)
-    .sort((a, b) => a[0] - b[0]);
-  const link = (found: readonly [number, number] | undefined): ComponentChildren =>
-    found === undefined ? (
-      UNKNOWN
-    ) : (
-      <a href={changedLink({ span: spanId(spans, found[1]) })}>{duration(found[0])}</a>
-    );
+  const bySlowness = useMemo(
+    () => members(of, run).sort((a, b) => (b.took ?? -1) - (a.took ?? -1)),
+    [of, run],
+  );
+  const knownTimes = bySlowness.filter(({ took }) => took !== null);
   const extent = lastEnd(of, run.from, run.to) - (spans.start[run.first] as number);
   return (
     <section class="span call-view" aria-label="Chosen spans">
@@ -386,13 +381,15 @@ function RunDetail({
           <KindIcon operation={spans.operation.get(run.first)} />
           <h2 dir="auto">{nameOf(of, run.first)}</h2>
           <span class="chip">× {count(run.count)}</span>
+          <span class="grow" />
+          <button type="button" class="button" title={open ? "Fold (←)" : "Show each (→)"} onClick={fold}>
+            {open ? "Fold" : "Show each"}
+          </button>
         </div>
-        <p class="sub">Equal neighbours: the same name, model and outcome, also of what lies below them</p>
-        <dl class="facts">
-          <Fact name="From first to last">{duration(extent / 1000)}</Fact>
-          <Fact name="Fastest">{link(byTime[0])}</Fact>
-          <Fact name="Median">{link(byTime[Math.floor((byTime.length - 1) / 2)])}</Fact>
-          <Fact name="Slowest">{link(byTime.at(-1))}</Fact>
+        <p class="sub">Equal neighbours: of one name, model and outcome, as are the spans below them</p>
+        <dl class="facts last">
+          <Fact name="First to last">{duration(extent / 1000)}</Fact>
+          <Fact name="Median">{duration(knownTimes[Math.floor(knownTimes.length / 2)]?.took)}</Fact>
           {sum.calls > 0 && (
             <>
               <Figure name="Tokens" ask={() => tokensReason(of, run.from, run.to)}>
@@ -405,19 +402,52 @@ function RunDetail({
           )}
         </dl>
       </header>
-      <div class="pane" role="group" aria-label="What the run is" tabIndex={0}>
-        <p class="note">
-          <span>
-            {counted(run.count, "span")} follow one another with the same shape, so the tree shows them as one
-            row.
-          </span>
-        </p>
-        <div>
-          <button type="button" class="button" onClick={unfold}>
-            Show each or fold (←, →)
-          </button>
-        </div>
+      <div class="pane cost" role="group" aria-label="Slowest spans" tabIndex={0}>
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">{run.count > SLOWEST ? `The slowest ${SLOWEST}` : "Slowest first"}</th>
+              <th scope="col" class="num">
+                Starts
+              </th>
+              <th scope="col" class="num">
+                Took
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {bySlowness.slice(0, SLOWEST).map(({ index, took, number }) => (
+              <tr key={index}>
+                <th scope="row">
+                  <a href={changedLink({ span: spanId(spans, index) })}>
+                    {count(number)}. {nameOf(of, index)}
+                  </a>
+                </th>
+                <td class="num">{duration((spans.start[index] as number) / 1000)}</td>
+                <td class="num">{duration(took)}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
       </div>
     </section>
   );
+}
+
+interface Member {
+  readonly index: number;
+  /** Place within the run, from 1. */
+  readonly number: number;
+  /** Duration in milliseconds. */
+  readonly took: number | null;
+}
+
+/** Return the spans of a run, without those below them. */
+function members({ spans, layout }: Trace, run: Run): Member[] {
+  const found: Member[] = [];
+  for (let at = run.from; at < run.to; at += layout.size[layout.order[at] as number] as number) {
+    const index = layout.order[at] as number;
+    found.push({ index, number: found.length + 1, took: durationMs(spans, index) });
+  }
+  return found;
 }

@@ -1,8 +1,11 @@
 // One trace: its spans as a tree on a time line, and the chosen span next to it.
 
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { curl } from "../../api/request.ts";
+import { curl, route } from "../../api/request.ts";
+import { type Resource, useResource } from "../../api/resource.ts";
+import { readRows } from "../../api/traces.ts";
 import { treePath } from "../../api/trees.ts";
+import { useDelayed } from "../../components/delayed.ts";
 import { Icon } from "../../components/icon.tsx";
 import { Empty, Failure, Loading, Pending } from "../../components/states.tsx";
 import { count } from "../../format/numbers.ts";
@@ -27,7 +30,7 @@ import {
 import { Head } from "./head.tsx";
 import { Overview } from "./overview.tsx";
 import { nameOf, type RowContext } from "./span_row.tsx";
-import { endOf, rowId, type Spans } from "./spans.ts";
+import { endOf, indexOf, rowId, type Spans } from "./spans.ts";
 import { clampView, isWhole, type View, wholeView } from "./time_scale.ts";
 import { Tree } from "./tree.tsx";
 import { type Trace, useSummary, useTrace } from "./use_trace.ts";
@@ -74,7 +77,12 @@ function Spread({ of }: { readonly of: Trace }) {
   const [folds, setFolds] = useState<Folds>(() => (isRun(row) ? NO_FOLDS : revealing(layout, NO_FOLDS, row)));
   const [view, setView] = useState<View>(() => wholeView(layout.end));
   const [text, setText] = useState("");
-  const found = useMemo(() => (text.trim() === "" ? null : search(spans, text.trim())), [spans, text]);
+  const [searchesContent, setSearchesContent] = useState(false);
+  const content = useContentSearch(of, searchesContent ? text.trim() : "");
+  const found = useMemo(
+    () => (text.trim() === "" ? null : search(spans, text.trim(), content.data ?? [])),
+    [spans, text, content.data],
+  );
   const rows = useMemo(() => visible(layout, folds), [layout, folds]);
   const places = useMemo(() => placesOf(rows, spans.count, layout.runs.length), [rows]);
   const chosen = places(row);
@@ -185,6 +193,17 @@ function Spread({ of }: { readonly of: Trace }) {
               }}
             />
             {found !== null && <Hits found={found} next={() => nextHit(1)} />}
+            {found !== null && (
+              <button
+                type="button"
+                class="tiny"
+                aria-pressed={searchesContent}
+                title="Search the content of the spans too"
+                onClick={() => setSearchesContent(!searchesContent)}
+              >
+                {content.loading ? "content …" : "content"}
+              </button>
+            )}
             <kbd>/</kbd>
           </div>
           <span class="grow" />
@@ -225,7 +244,7 @@ function Spread({ of }: { readonly of: Trace }) {
         )}
         <Tree context={context} rows={rows} chosen={chosen} show={setView} onKeyDown={onKeyDown} />
       </section>
-      <Detail of={of} row={row} choose={choose} fold={fold} />
+      <Detail of={of} row={row} open={isOpen} choose={choose} fold={fold} />
     </div>
   );
 }
@@ -240,8 +259,25 @@ function Hits({ found, next }: { readonly found: Uint8Array; readonly next: () =
   );
 }
 
-/** Return 1 for each span with a text in its name, operation, model or error, in any case of letters. */
-function search(spans: Spans, text: string): Uint8Array {
+/** Search the content of a trace's spans by the API; "" searches nothing. Return the ids of the spans found. */
+function useContentSearch({ id }: Trace, text: string): Resource<readonly string[]> {
+  const settled = useDelayed(text, SEARCH_AFTER_MS);
+  const parameters = { otel_trace_id: id, q: settled, search_in: "bodies", operation: "all", counted: "all" };
+  const path = settled === "" ? null : route("/v1/traces", { ...parameters, limit: MAX_HITS });
+  const found = useResource(path, async (signal) =>
+    (await readRows(path ?? "", signal)).rows.map((row) => row.otel_span_id ?? ""),
+  );
+  return found.stale ? { ...found, data: null } : found;
+}
+
+const SEARCH_AFTER_MS = 300;
+const MAX_HITS = 200;
+
+/**
+ * Return 1 for each span with a text in its name, operation, model or error, in any case of letters, and for the spans
+ * with some ids.
+ */
+function search(spans: Spans, text: string, ids: readonly string[]): Uint8Array {
   const wanted = text.toLowerCase();
   const columns = [spans.name, spans.operation, spans.model, spans.errorType, spans.errorMessage].map(
     (column) => [column.at, column.matching(wanted)] as const,
@@ -249,6 +285,10 @@ function search(spans: Spans, text: string): Uint8Array {
   const found = new Uint8Array(spans.count);
   for (let index = 0; index < spans.count; index += 1)
     if (columns.some(([at, matches]) => matches[at[index] as number] === 1)) found[index] = 1;
+  for (const id of ids) {
+    const index = indexOf(spans, id);
+    if (index >= 0) found[index] = 1;
+  }
   return found;
 }
 
