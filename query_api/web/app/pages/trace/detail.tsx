@@ -380,7 +380,7 @@ function RunDetail({ of, run, open, fold }: RunProps) {
         <div class="title">
           <KindIcon operation={spans.operation.get(run.first)} />
           <h2 dir="auto">{nameOf(of, run.first)}</h2>
-          <span class="chip">× {count(run.count)}</span>
+          <span class="chip times">× {count(run.count)}</span>
           <span class="grow" />
           <button type="button" class="button" title={open ? "Fold (←)" : "Show each (→)"} onClick={fold}>
             {open ? "Fold" : "Show each"}

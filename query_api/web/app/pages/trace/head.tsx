@@ -62,7 +62,7 @@ export function Head({ of, summary, nextError }: Props) {
           </a>
         )}
         <a
-          class="button icon-only"
+          class="button icon-only wide-only"
           href={pageLink("calls", { otel_trace_id: of.id, operation: "all" })}
           aria-label="As a list of calls"
           title="As a list of calls"
@@ -113,7 +113,7 @@ export function Head({ of, summary, nextError }: Props) {
           {bound + count(sum.calls)}
         </Figure>
         {whole.failed > 0 && (
-          <Figure name="Failed" ask={() => failedReason(of)}>
+          <Figure name="Failed" extra ask={() => failedReason(of)}>
             {bound + count(whole.failed)}
           </Figure>
         )}
@@ -125,12 +125,12 @@ export function Head({ of, summary, nextError }: Props) {
           {sum.unpriced > 0 && <span class="warn-text"> + {counted(sum.unpriced, "unpriced call")}</span>}
         </Figure>
         {spans.users[0] !== undefined && (
-          <Fact name="User">
+          <Fact name="User" extra>
             <Names values={spans.users} filter="user_id" />
           </Fact>
         )}
         {spans.service.values.some((value) => value !== null) && (
-          <Fact name="Service">
+          <Fact name="Service" extra>
             <Names values={spans.service.values.filter((value) => value !== null)} filter="service" />
           </Fact>
         )}
@@ -139,24 +139,23 @@ export function Head({ of, summary, nextError }: Props) {
   );
 }
 
-const Fact = ({ name, children }: { readonly name: string; readonly children: ComponentChildren }) => (
-  <div>
+interface FactProps {
+  readonly name: string;
+  /** True if narrow windows leave the fact out. */
+  readonly extra?: boolean;
+  readonly children: ComponentChildren;
+}
+
+const Fact = ({ name, extra = false, children }: FactProps) => (
+  <div class={extra ? "extra" : undefined}>
     <dt>{name}</dt>
     <dd>{children}</dd>
   </div>
 );
 
-const Figure = ({
-  name,
-  ask,
-  children,
-}: {
-  readonly name: string;
-  readonly ask: Ask;
-  readonly children: ComponentChildren;
-}) => (
-  <Fact name={name}>
-    <Asked name={name} ask={ask}>
+const Figure = ({ ask, children, ...fact }: FactProps & { readonly ask: Ask }) => (
+  <Fact {...fact}>
+    <Asked name={fact.name} ask={ask}>
       {children}
     </Asked>
   </Fact>

@@ -41,8 +41,8 @@ export function spanRow(row: number, context: RowContext): RowContent {
   const classes = [
     "row",
     spans.failed[index] === 1 && "bad",
-    (run === undefined ? layout.critical[index] === 1 : criticalRun(trace, row)) && "critical",
-    found !== null && run === undefined && (found[index] === 1 ? "hit" : "miss"),
+    has(trace, row, layout.critical) && "critical",
+    found !== null && (has(trace, row, found) ? "hit" : "miss"),
     run !== undefined && "run",
   ];
   return {
@@ -88,11 +88,11 @@ export function spanRow(row: number, context: RowContext): RowContent {
 export const nameOf = ({ spans }: Trace, index: number): string =>
   spans.name.get(index) || spans.operation.get(index) || "unnamed span";
 
-function criticalRun({ layout }: Trace, row: number): boolean {
+/** Return whether a column has a 1 for a span of a row: for a run, of any span in it. */
+function has({ layout }: Trace, row: number, column: Uint8Array): boolean {
   const run = runOf(layout, row);
-  if (run === undefined) return false;
-  for (let at = run.from; at < run.to; at += 1)
-    if (layout.critical[layout.order[at] as number] === 1) return true;
+  if (run === undefined) return column[row] === 1;
+  for (let at = run.from; at < run.to; at += 1) if (column[layout.order[at] as number] === 1) return true;
   return false;
 }
 

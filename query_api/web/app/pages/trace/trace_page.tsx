@@ -204,7 +204,7 @@ function Spread({ of }: { readonly of: Trace }) {
                 {content.loading ? "content …" : "content"}
               </button>
             )}
-            <kbd>/</kbd>
+            {found === null && <kbd>/</kbd>}
           </div>
           <span class="grow" />
           <button
