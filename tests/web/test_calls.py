@@ -193,7 +193,7 @@ def test_main_path_with_keys_alone(pages: Pages, store: Serving) -> None:
     expect(page.get_by_role("treegrid", name="Spans").locator("[aria-selected=true]")).to_be_visible()
     page.keyboard.press("Escape")
     page.wait_for_url("**/calls?call=**")
-    expect(peek.locator(".message.user")).to_contain_text(question(5))
+    expect(page.locator(".row[aria-selected=true] .ask")).to_have_text(question(5))
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/traces/"))
     expect(page.get_by_role("link", name="Open by itself")).to_be_visible()

@@ -112,7 +112,9 @@ let afterG = false;
 /** Listen to the keyboard. `jump` opens a page by name. */
 export function listenToKeys(jump: (page: string) => void): void {
   addEventListener("keydown", (event) => {
-    const target = event.target instanceof Element ? event.target : document.body;
+    // A popover that Escape has closed keeps the focus until the next frame.
+    const target =
+      event.target instanceof Element && event.target.checkVisibility() ? event.target : document.body;
     if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") return act(event, "palette");
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (target.closest("dialog, [popover]") !== null || typesText(target)) return;
