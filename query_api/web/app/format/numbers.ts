@@ -112,7 +112,7 @@ export function percent(share: Known): string {
   if (value < 0.01) return `<0.01${THIN}%`;
   if (value < 1) return `${value.toFixed(2)}${THIN}%`;
   if (value < 10) return `${value.toFixed(1)}${THIN}%`;
-  if (value <= 99) return `${Math.round(value)}${THIN}%`;
+  if (value <= 99 || value > 100) return `${Math.round(value)}${THIN}%`;
   return `${Math.min(99.99, Math.floor(value * 100) / 100)}${THIN}%`;
 }
 
@@ -137,5 +137,7 @@ export function change(now: Known, before: Known): string | null {
   const factor = ratio(now, before);
   if (factor === null) return null;
   if (factor === 1) return "unchanged";
+  // "7.0 times" is understood sooner than "600 %".
+  if (factor >= 3) return `▲ ${factor < 10 ? factor.toFixed(1) : count(Math.round(factor))} times`;
   return `${factor > 1 ? "▲" : "▼"} ${percent(Math.abs(factor - 1))}`;
 }

@@ -111,6 +111,8 @@ test("ratio of an unknown or by zero is unknown", () => {
 test("change compares with the value before", () => {
   assert.equal(plain(numbers.change(109, 100)), "▲ 9.0 %");
   assert.equal(plain(numbers.change(50, 100)), "▼ 50 %");
+  assert.equal(plain(numbers.change(230, 100)), "▲ 130 %");
+  assert.equal(plain(numbers.change(772, 100)), "▲ 7.7 times");
   assert.equal(numbers.change(5, 5), "unchanged");
   assert.equal(numbers.change(5, 0), null);
   assert.equal(numbers.change(null, 5), null);
