@@ -50,7 +50,7 @@ export const MIN_RUN = 4;
 /** Clocks and roundings differ by so much; a child that ended this much after its parent was waited for. */
 const SLACK_US = 100;
 
-/** Arrange the spans in O(n), besides sorting the children of spans on the critical path. */
+/** Arrange the spans in O(n), and sort the children of spans on the critical path. */
 export function arrange(spans: Spans): Layout {
   const { count } = spans;
   const children = childLists(spans.parent, count);

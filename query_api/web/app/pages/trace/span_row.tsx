@@ -190,7 +190,7 @@ function Sums({ of }: { readonly of: Total | null }) {
         {empty ? "" : short(of.tokens)}
       </span>
       <span class="num cost sum" role="gridcell" title={empty ? undefined : "sum of the calls below"}>
-        {empty ? "" : moneyColumn(of.costCents)}
+        {empty ? "" : of.costCents === null && of.unpriced > 0 ? "unpriced" : moneyColumn(of.costCents)}
       </span>
     </>
   );

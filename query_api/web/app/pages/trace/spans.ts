@@ -64,7 +64,7 @@ export class Texts {
   }
 }
 
-/** Decode the columns of a trace. Spans whose parents form a circle keep no parent within it. */
+/** Decode the columns of a trace. */
 export function decode(columns: Columns): Spans {
   const count = columns.spans;
   const start = new Float64Array(count);

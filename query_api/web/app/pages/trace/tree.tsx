@@ -46,7 +46,7 @@ interface Needle {
   readonly text: string;
 }
 
-/** Return the needle below the pointer; null beside the time line. */
+/** Return the needle below the pointer; null outside the time line. */
 function useNeedle(box: { readonly current: HTMLDivElement | null }, { view }: RowContext) {
   const [needle, setNeedle] = useState<Needle | null>(null);
   const move = useCallback(
