@@ -3,10 +3,10 @@
 import { useState } from "preact/hooks";
 import { Menu } from "../components/dialogs.tsx";
 import { Icon } from "../components/icon.tsx";
-import { browserZone, fromLocal, offsetText, range as rangeText, rfc3339, toLocal } from "../format/times.ts";
+import { browserZone, date, fromLocal, offsetText, range as rangeText, rfc3339, toLocal } from "../format/times.ts";
 import { change } from "../state/address.ts";
 import { chosenZone, zone } from "../state/preferences.ts";
-import { pinned, RANGES, range, rangeName, refresh } from "../state/range.ts";
+import { now as clock, pinned, RANGES, range, rangeName, refresh } from "../state/range.ts";
 
 export function RangeMenu() {
   const now = range.value;
@@ -48,6 +48,7 @@ export function RangeMenu() {
 
 function Choices({ close }: { readonly close: () => void }) {
   const now = range.value;
+  const day = yesterday(clock.value, zone.value);
   const choose = (name: string): void => {
     close();
     refresh();
@@ -60,12 +61,29 @@ function Choices({ close }: { readonly close: () => void }) {
           {name}
         </button>
       ))}
+      <button
+        type="button"
+        class="item"
+        aria-pressed={now.name === null && now.from === day.from && now.to === day.to}
+        onClick={() => {
+          close();
+          change({ range: null, from: rfc3339(day.from), to: rfc3339(day.to) }, { add: true });
+        }}
+      >
+        Yesterday
+      </button>
       <hr />
       <FromTo key={`${now.from} ${now.to} ${zone.value}`} close={close} />
       <hr />
       <Zones />
     </>
   );
+}
+
+/** Return the day before an instant in a zone, from midnight to midnight. */
+function yesterday(at: number, shown: string): { readonly from: number; readonly to: number } {
+  const to = fromLocal(date(at, shown), shown) ?? at;
+  return { from: fromLocal(date(to - 1, shown), shown) ?? to - 86_400_000, to };
 }
 
 function FromTo({ close }: { readonly close: () => void }) {

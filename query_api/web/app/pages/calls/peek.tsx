@@ -4,7 +4,7 @@ import { curl } from "../../api/request.ts";
 import { type Row, rowPath } from "../../api/traces.ts";
 import { Icon, type IconName } from "../../components/icon.tsx";
 import { Empty, Pending } from "../../components/states.tsx";
-import { change, changedLink, fullLink, pageLink } from "../../state/address.ts";
+import { change, changedLink, fullLink, open, pageLink } from "../../state/address.ts";
 import { useActions } from "../../state/keys.ts";
 import { copy } from "../../state/notices.ts";
 import { useWholeRow } from "./contents.ts";
@@ -36,6 +36,11 @@ export function Peek({ id, row, previous, next }: Props) {
 function Unlisted({ id }: { readonly id: string }) {
   const whole = useWholeRow(id);
   const close = changedLink({ call: null, tab: null });
+  // Until the list has arrived, Enter opens this call and not the first of the list.
+  const row = whole.data;
+  useActions({
+    open: () => row !== null && open(traceLink(row) ?? pageLink("calls", {}, row.trace_id)),
+  });
   if (whole.data !== null)
     return <CallView row={whole.data} buttons={<Buttons row={whole.data} previous={null} next={null} />} />;
   if (whole.error?.kind === "not-found")
