@@ -3,7 +3,15 @@
 import { useState } from "preact/hooks";
 import { Menu } from "../components/dialogs.tsx";
 import { Icon } from "../components/icon.tsx";
-import { browserZone, date, fromLocal, offsetText, range as rangeText, rfc3339, toLocal } from "../format/times.ts";
+import {
+  browserZone,
+  date,
+  fromLocal,
+  offsetText,
+  range as rangeText,
+  rfc3339,
+  toLocal,
+} from "../format/times.ts";
 import { change } from "../state/address.ts";
 import { chosenZone, zone } from "../state/preferences.ts";
 import { now as clock, pinned, RANGES, range, rangeName, refresh } from "../state/range.ts";

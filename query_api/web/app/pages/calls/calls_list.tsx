@@ -23,7 +23,7 @@ import { prefetch } from "./contents.ts";
 import { Figures } from "./figures.tsx";
 import { usePreloadedView } from "./later_view.tsx";
 import { traceLink } from "./links.ts";
-import { List } from "./list.tsx";
+import { List, SortBy } from "./list.tsx";
 import { Nothing } from "./nothing.tsx";
 import { Peek } from "./peek.tsx";
 import { type RowList, useRows } from "./use_rows.ts";
@@ -82,6 +82,7 @@ export function CallsList() {
           <h1>Calls</h1>
           <Figures sums={sums} page={first.data} request={paths.sums ?? paths.list} list={paths.list} />
           <span class="grow" />
+          <SortBy />
           <button
             type="button"
             class="button facets-open"
@@ -194,6 +195,9 @@ function useRowKeys(rows: readonly Row[], chosen: number, call: string | null, p
     const next = rows[chosen < 0 ? 0 : Math.max(0, Math.min(rows.length - 1, chosen + by))];
     if (next === undefined) return;
     choose(next.trace_id);
+    // A focused button or link would take the next Enter, which opens the chosen call.
+    if (document.activeElement?.closest(".peek, .grid-box:focus") === null)
+      document.querySelector<HTMLElement>(".calls .grid-box")?.focus({ preventScroll: true });
     say(`${modelOf(next)}, ${next.input_preview?.slice(0, 120) ?? ""}`);
   };
   const row = rows[chosen];

@@ -10,7 +10,7 @@ import { Failure } from "../../components/states.tsx";
 import { Rows, type RowsProps } from "../../components/virtual.tsx";
 import { count } from "../../format/numbers.ts";
 import { date, minute, parse } from "../../format/times.ts";
-import { filteredLink, pageAddress } from "../../state/address.ts";
+import { change, filteredLink, pageAddress } from "../../state/address.ts";
 import { zone } from "../../state/preferences.ts";
 import { now } from "../../state/range.ts";
 import { cells } from "./row.tsx";
@@ -131,6 +131,25 @@ function Head() {
         );
       })}
     </div>
+  );
+}
+
+/** Choose the order of the list where it has no head. */
+export function SortBy() {
+  const sort = pageAddress.value.query.get("sort") ?? "time";
+  return (
+    <select
+      class="sort-by"
+      aria-label="Sort by"
+      value={sort}
+      onChange={({ currentTarget: { value } }) =>
+        change({ sort: value === "time" ? null : value, order: null, call: null })
+      }
+    >
+      {COLUMNS.map(
+        ([name, by]) => by !== null && <option key={by} value={by}>{`by ${name.toLowerCase()}`}</option>,
+      )}
+    </select>
   );
 }
 
