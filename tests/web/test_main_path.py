@@ -1,4 +1,4 @@
-"""The main path with keys alone: sign in, find a failed call, open its trace, read its messages, share the link."""
+"""The main path with keys alone: sign in, find a failed call, open its trace, read messages, copy the link."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def sign_in_link(store: Serving) -> str:
 
 
 def pasted(page: Page) -> str:
-    """Return the text of the clipboard: pages may not read it, so it is pasted into the field of the search."""
+    """Return the text of the clipboard. Pages may not read it: it is pasted into the search field."""
     page.keyboard.press("/")
     page.keyboard.press("Control+v")
     text = page.evaluate("() => document.activeElement.value")
