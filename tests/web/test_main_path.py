@@ -1,4 +1,4 @@
-"""The main path with keys alone: sign in, find a failed call, open its trace, read messages, copy the link."""
+"""The main path with keys alone: sign in, find a failed call, open its trace, read it, copy the link."""
 
 from __future__ import annotations
 
