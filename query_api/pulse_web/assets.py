@@ -32,7 +32,7 @@ _HEADERS = {
 
 
 class NotBuilt(HTTPException):
-    """503: the static folder has no manifest, or its manifest names files that are missing."""
+    """503: the static folder has no manifest that can be read, or a file of its manifest is missing."""
 
     def __init__(self) -> None:
         super().__init__(503, NOT_BUILT)
@@ -66,7 +66,8 @@ class Assets:
         """Return the manifest. Raises NotBuilt if there is none."""
         try:
             return self._read(self._path.stat().st_mtime_ns)
-        except OSError:
+        except (OSError, ValueError, TypeError):
+            # Of another version of the build, or half written.
             raise NotBuilt from None
 
     def respond(self, request: Request, name: str) -> Response:

@@ -91,3 +91,10 @@ def test_page_without_a_build_names_the_fix(tmp_path: Path) -> None:
     answer = client_of(tmp_path).get("/p/a/calls")
     assert (answer.status_code, answer.text) == (503, f"{NOT_BUILT}\n")
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+
+
+@pytest.mark.parametrize("manifest", [b"{", b"[]", b'{"script": "main.js"}'])
+def test_page_of_an_unreadable_build_names_the_fix(tmp_path: Path, manifest: bytes) -> None:
+    (tmp_path / "manifest.json").write_bytes(manifest)
+    answer = client_of(tmp_path).get("/p/a/calls")
+    assert (answer.status_code, answer.text) == (503, f"{NOT_BUILT}\n")

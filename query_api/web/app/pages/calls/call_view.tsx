@@ -234,6 +234,8 @@ function Previews({ row }: { readonly row: Row }) {
 
 function CallFailure({ row }: { readonly row: Row }) {
   const type = row.error?.type ?? null;
+  // Spans that are not counted calls are listed only with the parameter `operation`.
+  const operation = row.counted ? null : "all";
   return (
     <div class="failure">
       <Icon name="alert" />
@@ -241,7 +243,7 @@ function CallFailure({ row }: { readonly row: Row }) {
         <strong>{type ?? "The call failed"}</strong>
         {row.error?.message && <p>{row.error.message}</p>}
       </div>
-      {type !== null && <a href={pageLink("calls", { error_type: type })}>calls like it</a>}
+      {type !== null && <a href={pageLink("calls", { error_type: type, operation })}>calls like it</a>}
     </div>
   );
 }
