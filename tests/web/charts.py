@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -9,6 +10,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 from playwright.sync_api import Page
 from tests.server.serving import Serving
 from tests.web.browser import ColorScheme, Pages
+from tests.web.figures import Figure, figures, reads_as
+from tests.web.formulas import evaluate
 
 #: Narrow no-break space: between groups of three digits, and before units.
 _THIN = "\u202f"
@@ -70,3 +73,17 @@ def range_of(request: str) -> dict[str, str]:
     """Return the parameters of a request that select its range."""
     query = dict(parse_qsl(urlsplit(request).query))
     return {name: query[name] for name in ("date_from", "date_to")}
+
+
+def assert_figures_follow(page: Page, store: Serving) -> list[Figure]:
+    """Fail unless every figure reads as its exact value, and the request that it names gives it."""
+    found = figures(page).all
+    for figure in found:
+        assert reads_as(figure.text, figure), f"{figure.name} does not read as {figure.value}"
+        given = evaluate(figure.formula, answer(store, figure.request))
+        if figure.value is None or isinstance(figure.value, str):
+            assert figure.value == given, figure.name
+        else:
+            assert given is not None, figure.name
+            assert math.isclose(float(figure.value), float(given), rel_tol=1e-12), figure.name
+    return found

@@ -10,7 +10,16 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from tests.server.serving import Serving, serving
 from tests.web.browser import ColorScheme, Pages, axe
-from tests.web.charts import answer, asked_request, number, open_page, range_of, rows, values
+from tests.web.charts import (
+    answer,
+    asked_request,
+    assert_figures_follow,
+    number,
+    open_page,
+    range_of,
+    rows,
+    values,
+)
 
 
 @pytest.fixture
@@ -74,6 +83,19 @@ def test_figures_equal_the_requests_that_their_reasons_show(pages: Pages, sample
     page.keyboard.press("Escape")
     assert ask(page, "Tokens") == request
     assert number(page.locator(".why tfoot").inner_text()) == total["input_tokens"] + total["output_tokens"]
+
+
+@pytest.mark.parametrize(
+    "query", ["range=24h", "range=24h&measure=tokens&by=user", "range=1h&measure=errors"]
+)
+def test_every_figure_follows_from_the_request_that_it_names(
+    pages: Pages, sampled: Serving, query: str
+) -> None:
+    page = home(pages, sampled, query)
+    page.locator(".health").scroll_into_view_if_needed()
+    expect(page.locator(".top-list .asked").last).to_be_visible()
+    found = assert_figures_follow(page, sampled)
+    assert len(found) > 30
 
 
 def test_figures_equal_the_sums_of_the_stored_calls(pages: Pages, sampled: Serving) -> None:

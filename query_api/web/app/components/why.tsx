@@ -168,5 +168,7 @@ function place(box: HTMLElement, anchor: HTMLElement): void {
   box.style.inlineSize = `${width}px`;
   box.style.left = `${Math.max(12, Math.min(at.left, innerWidth - width - 12))}px`;
   const below = at.bottom + 6 + box.offsetHeight < innerHeight;
-  box.style.top = `${below ? at.bottom + 6 : Math.max(12, at.top - box.offsetHeight - 6)}px`;
+  const top = below ? at.bottom + 6 : at.top - box.offsetHeight - 6;
+  // A key can ask a figure that is scrolled out of view.
+  box.style.top = `${Math.max(12, Math.min(top, innerHeight - box.offsetHeight - 12))}px`;
 }

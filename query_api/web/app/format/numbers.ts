@@ -104,7 +104,7 @@ const pair = (value: number, per: number, unit: string, smaller: string): string
   return rest === 0 ? first : `${first} ${rest}${THIN}${smaller}`;
 };
 
-/** Format a share between 0 and 1 in percent; two digits that matter, and never 0 or 100 unless it is exactly that. */
+/** Format a share in percent; two digits that matter, and never 0 or 100 unless it is exactly that. */
 export function percent(share: Known): string {
   if (!isKnown(share)) return UNKNOWN;
   const value = share * 100;
@@ -112,7 +112,7 @@ export function percent(share: Known): string {
   if (value < 0.01) return `<0.01${THIN}%`;
   if (value < 1) return `${value.toFixed(2)}${THIN}%`;
   if (value < 10) return `${value.toFixed(1)}${THIN}%`;
-  if (value <= 99 || value > 100) return `${Math.round(value)}${THIN}%`;
+  if (value <= 99 || value > 100) return `${count(Math.round(value))}${THIN}%`;
   return `${Math.min(99.99, Math.floor(value * 100) / 100)}${THIN}%`;
 }
 

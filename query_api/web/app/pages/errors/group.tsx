@@ -1,6 +1,7 @@
 // One group of errors: what failed, how often, for how many people, when, with a sample.
 
 import { type ErrorGroup, typeName } from "../../api/errors.ts";
+import { Value } from "../../components/exact.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { Spark } from "../../components/spark.tsx";
 import { Asked } from "../../components/why.tsx";
@@ -13,10 +14,12 @@ import { groupLink } from "../calls/links.ts";
 
 interface Props {
   readonly of: ErrorGroup;
+  /** Index of the group in the answer. */
+  readonly at: number;
   readonly request: string;
 }
 
-export function Group({ of, request }: Props) {
+export function Group({ of, at, request }: Props) {
   const first = parse(of.first_at) ?? 0;
   const last = parse(of.last_at) ?? 0;
   return (
@@ -58,6 +61,7 @@ export function Group({ of, request }: Props) {
               ...(of.sample.message === null ? [] : [`The newest message: ${of.sample.message}`]),
             ],
             request,
+            exact: { value: of.calls, unit: "calls", from: `/groups/${at}/calls` },
           })}
         >
           {count(of.calls)}
@@ -65,14 +69,18 @@ export function Group({ of, request }: Props) {
         <span class="quiet">{of.calls === 1 ? "call" : "calls"}</span>
       </div>
       <div class="amount">
-        <b>{of.users === 0 ? "–" : count(of.users)}</b>
+        <b>
+          <Value of={of.users} unit="users" from={`/groups/${at}/users`}>
+            {count(of.users)}
+          </Value>
+        </b>
         <span class="quiet">{of.users === 1 ? "user" : "users"}</span>
       </div>
       <div class="last">
-        <span title={instant(last, zone.value)}>{ago(last, Math.max(now.value, last), zone.value)}</span>
-        <span class="quiet" title={`from ${instant(first, zone.value)}`}>
+        <time title={instant(last, zone.value)}>{ago(last, Math.max(now.value, last), zone.value)}</time>
+        <time class="quiet" title={`from ${instant(first, zone.value)}`}>
           {of.calls === 1 ? minute(last, zone.value) : `since ${minute(first, zone.value)}`}
-        </span>
+        </time>
       </div>
     </li>
   );

@@ -8,6 +8,7 @@ import { curl, route } from "../../api/request.ts";
 import { useResource } from "../../api/resource.ts";
 import { stepLength } from "../../api/timeseries.ts";
 import { Bars } from "../../components/bars.tsx";
+import { Value } from "../../components/exact.tsx";
 import { FilterLine } from "../../components/filter_line.tsx";
 import { Empty, Failure, Loading, Pending } from "../../components/states.tsx";
 import { covered, instants, rangeValues, type Span, sumKnown } from "../../components/steps.ts";
@@ -57,7 +58,7 @@ export function ErrorsPage() {
         <h1>Errors</h1>
         {of.data !== null && <Figures of={of.data} request={path} />}
         <span class="grow" />
-        <span class="quiet num range-text">{rangeText(from, to, zone.value)}</span>
+        <time class="quiet num">{rangeText(from, to, zone.value)}</time>
       </div>
       <FilterLine names={NAMES} facets={facets.data} />
       {of.error !== null && <Failure error={of.error} again={of.again} />}
@@ -74,11 +75,12 @@ export function ErrorsPage() {
             </p>
           )}
           <Types of={of.data} />
-          <ul class="error-groups" aria-label="Groups of errors">
-            {of.data.groups.map((group) => (
+          <ul class="error-groups" data-request={path} aria-label="Groups of errors">
+            {of.data.groups.map((group, at) => (
               <Group
                 key={[group.error_type, group.provider, group.model, group.message].join("\n")}
                 of={group}
+                at={at}
                 request={path}
               />
             ))}
@@ -106,7 +108,7 @@ const isBound = (of: ErrorGroups): boolean => !of.complete || of.groups.length =
 function Figures({ of, request }: { readonly of: Ranged; readonly request: string }) {
   const bound = isBound(of) ? "≥ " : "";
   return (
-    <div class="strip">
+    <div class="strip" data-request={request}>
       <div class="figure">
         <Asked
           name="failed calls"
@@ -120,6 +122,7 @@ function Figures({ of, request }: { readonly of: Ranged; readonly request: strin
             sum: ["Failed calls", counted(of.groups.length, "group"), count(total(of))],
             notes: ["A call failed if its span ended with an error. A refusal of the model is no error."],
             request,
+            exact: { value: total(of), unit: "calls", from: ["sum", "/groups/*/calls"] },
           })}
         >
           {bound + count(total(of))}
@@ -127,7 +130,12 @@ function Figures({ of, request }: { readonly of: Ranged; readonly request: strin
         <span>failed</span>
       </div>
       <div class="figure">
-        <b>{bound + count(of.groups.length)}</b>
+        <b>
+          {bound}
+          <Value of={of.groups.length} unit="values" from={["count", "/groups/*/calls"]}>
+            {count(of.groups.length)}
+          </Value>
+        </b>
         <span>{of.groups.length === 1 ? "group" : "groups"}</span>
       </div>
     </div>

@@ -2,6 +2,7 @@
 
 import { type ErrorGroups, typeName } from "../../api/errors.ts";
 import type { Resource } from "../../api/resource.ts";
+import { Value } from "../../components/exact.tsx";
 import { Spark } from "../../components/spark.tsx";
 import { Pending } from "../../components/states.tsx";
 import { Asked } from "../../components/why.tsx";
@@ -20,7 +21,7 @@ export const SHOWN_GROUPS = 5;
 
 export function Failures({ of, request }: Props) {
   return (
-    <section class="panel failures" aria-label="Errors">
+    <section class="panel failures" data-request={request} aria-label="Errors">
       <div class="bar">
         <h2>Errors</h2>
         <span class="grow" />
@@ -29,7 +30,7 @@ export function Failures({ of, request }: Props) {
       <Pending of={of} what="the errors" lines={5} />
       {of.data?.groups.length === 0 && <p class="quiet">No call failed in this range.</p>}
       <ul>
-        {of.data?.groups.slice(0, SHOWN_GROUPS).map((group) => (
+        {of.data?.groups.slice(0, SHOWN_GROUPS).map((group, at) => (
           <li key={[group.error_type, group.provider, group.model, group.message].join("\n")}>
             <a href={groupLink(group)} title={group.message ?? undefined}>
               <strong>{typeName(group.error_type)}</strong>{" "}
@@ -51,11 +52,16 @@ export function Failures({ of, request }: Props) {
                     "Calls with the same type, provider, model and message; numbers and ids in messages are not compared.",
                   ],
                   request,
+                  exact: { value: group.calls, unit: "calls", from: `/groups/${at}/calls` },
                 })}
               >
                 {count(group.calls)}
               </Asked>
-              <span class="quiet">{counted(group.users, "user")}</span>
+              <span class="quiet">
+                <Value of={group.users} unit="users" from={`/groups/${at}/users`}>
+                  {counted(group.users, "user")}
+                </Value>
+              </span>
             </span>
           </li>
         ))}

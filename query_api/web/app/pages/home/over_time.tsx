@@ -4,6 +4,7 @@ import { useMemo } from "preact/hooks";
 import type { Resource } from "../../api/resource.ts";
 import { type Series, stepLength, type Timeseries } from "../../api/timeseries.ts";
 import { Bars, type Picked } from "../../components/bars.tsx";
+import { type Formula, type Unit, Value } from "../../components/exact.tsx";
 import { Segments } from "../../components/segments.tsx";
 import { Pending } from "../../components/states.tsx";
 import { covered, instants, rangeValues, sumKnown } from "../../components/steps.ts";
@@ -130,6 +131,8 @@ interface Named {
   readonly color: string;
   /** The value of the series' filter; null if no filter selects its calls. */
   readonly key: string | null;
+  /** Pointer to the series in the answer. */
+  readonly at: string;
   readonly of: Series | Omit<Series, "key">;
 }
 
@@ -138,9 +141,12 @@ const allSeries = (of: Timeseries): readonly Named[] => [
     name: each.key ?? `no ${of.by}`,
     color: `--c${at}`,
     key: each.key,
+    at: `/series/${at}`,
     of: each,
   })),
-  ...(of.other === null ? [] : [{ name: "all others", color: `--c${COLORED}`, key: null, of: of.other }]),
+  ...(of.other === null
+    ? []
+    : [{ name: "all others", color: `--c${COLORED}`, key: null, at: "/other", of: of.other }]),
 ];
 
 /** Return what the calls of some steps add up to, and the link to them. */
@@ -164,7 +170,7 @@ function Legend({ of, measure, request }: Omit<ChartProps, "steps">) {
   const most = Math.max(...all.map((each) => totalOf(each.of.total, measure) ?? 0), 1e-9);
   const bound = of.complete ? "" : "≥ ";
   return (
-    <ul class="legend-list" aria-label={`${NAMES[measure]} by ${of.by}`}>
+    <ul class="legend-list" data-request={request} aria-label={`${NAMES[measure]} by ${of.by}`}>
       {all.map((each) => {
         const total = totalOf(each.of.total, measure);
         const filter = { [filterOf(of.by)]: each.key };
@@ -180,7 +186,9 @@ function Legend({ of, measure, request }: Omit<ChartProps, "steps">) {
             )}
             {total === null && measure === "cost" && each.of.total.unpriced > 0 ? (
               <a class="num warn-text" href={callsLink({ ...filter, cost: "unpriced" })}>
-                no price
+                <Value of={null} unit="cents" from={totalFormula(each.at, measure)}>
+                  no price
+                </Value>
               </a>
             ) : (
               <Asked name={each.name} class="num" ask={() => seriesReason(each, of, measure, request)}>
@@ -222,5 +230,19 @@ function seriesReason(each: Named, of: Timeseries, measure: Measure, request: st
       `${percent(ratio(value, totalOf(of.total, measure)))} of all calls' ${measure}.`,
     ],
     request,
+    exact: { value, unit: UNITS[measure], from: totalFormula(each.at, measure) },
   };
 }
+
+const UNITS: Readonly<Record<Measure, Unit>> = {
+  cost: "cents",
+  calls: "calls",
+  tokens: "tokens",
+  errors: "calls",
+};
+
+/** Return how the total of a measure follows from the sums of a series. */
+const totalFormula = (at: string, measure: Measure): Formula =>
+  measure === "tokens"
+    ? ["sum", `${at}/total/input_tokens`, `${at}/total/output_tokens`]
+    : `${at}/total/${measure === "cost" ? "cost_cents" : measure}`;

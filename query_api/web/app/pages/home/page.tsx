@@ -74,7 +74,7 @@ export function HomePage() {
       <Loading of={steps} what="the sums" />
       <div class="bar">
         <h1>Home</h1>
-        <span class="quiet num">{rangeText(from, to, zone.value)}</span>
+        <time class="quiet num">{rangeText(from, to, zone.value)}</time>
       </div>
       <div class="home-filter" onFocusIn={() => setFiltering(true)}>
         <FilterLine names={FILTERS.filter((name) => !NOT_HERE.includes(name))} facets={facets.data} />

@@ -2,6 +2,7 @@
 
 import type { Totals } from "../../api/timeseries.ts";
 import type { Trust } from "../../api/trust.ts";
+import type { Exact } from "../../components/exact.tsx";
 import type { Reason } from "../../components/why.tsx";
 import { count, counted, percent, ratio, short } from "../../format/numbers.ts";
 import { minute, parse } from "../../format/times.ts";
@@ -35,8 +36,20 @@ export const tokensReason = (total: Totals, request: string): Reason => {
         : []),
     ],
     request,
+    exact: {
+      value: tokens(total),
+      unit: "tokens",
+      from: ["sum", "/total/input_tokens", "/total/output_tokens"],
+    },
   };
 };
+
+/** Return the share of what is known. */
+const share = (known: number | null, unknown: number, first: string, second: string): Exact => ({
+  value: known === null ? null : ratio(known, known + unknown),
+  unit: "share",
+  from: ["ratio", first, ["sum", first, second]],
+});
 
 /** Explain how many calls have a price. */
 export const pricedReason = (of: Trust, request: string): Reason => ({
@@ -50,6 +63,7 @@ export const pricedReason = (of: Trust, request: string): Reason => ({
     "To price them: save the prices in a file and run `pulse prices set`. `pulse reprice` applies them to stored calls.",
   ],
   request,
+  exact: share(of.priced, of.unpriced, "/priced", "/unpriced"),
 });
 
 /** Explain how many calls have token counts. */
@@ -63,6 +77,7 @@ export const usageReason = (of: Trust, request: string): Reason => ({
     "Streams that end early, or that are read without usage, have none. OpenAI sends it with stream_options.include_usage.",
   ],
   request,
+  exact: share(of.usage_known, of.unknown_usage, "/usage_known", "/unknown_usage"),
 });
 
 /** Explain which traces were received whole. */
@@ -76,6 +91,11 @@ export const completeReason = (of: Trust, request: string): Reason => ({
     "A trace is incomplete if the parent of one of its spans was never received: it was dropped by the exporter or by sampling, or is still running.",
   ],
   request,
+  exact: {
+    value: ratio(of.traces - of.incomplete_traces, of.traces),
+    unit: "share",
+    from: ["ratio", ["minus", "/traces", "/incomplete_traces"], "/traces"],
+  },
 });
 
 /** Explain how many spans were refused. */
@@ -88,6 +108,7 @@ export const refusedReason = (of: Trust, request: string): Reason => ({
       : `Counted by this process since ${minute(parse(of.since) ?? 0, zone.value)}. Its log has the reason of each. Spans that were answered 503 are not counted: exporters send them again.`,
   ],
   request,
+  exact: { value: of.rejected, unit: "spans", from: "/rejected" },
 });
 
 /** Explain why the number of lost spans is unknown. */
@@ -97,6 +118,7 @@ export const lostReason = (request: string): Reason => ({
     "Unknown: no exporter reports it. An exporter that cannot send drops spans when its queue is full (OTEL_BSP_MAX_QUEUE_SIZE), and its log says so.",
   ],
   request,
+  exact: { value: null, unit: "spans", from: ["sum"] },
 });
 
 /** Explain when the newest span began. */
@@ -107,4 +129,5 @@ export const newestReason = (of: Trust, request: string): Reason => ({
     "A span is shown within a second after its exporter has sent it; exporters send every five seconds.",
   ],
   request,
+  exact: { value: of.newest_span_at, unit: "instant", from: "/newest_span_at" },
 });

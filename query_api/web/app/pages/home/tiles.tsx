@@ -2,6 +2,7 @@
 
 import type { Latencies } from "../../api/latencies.ts";
 import type { Totals } from "../../api/timeseries.ts";
+import { type Formula, Value } from "../../components/exact.tsx";
 import { Spark } from "../../components/spark.tsx";
 import { Asked, type Reason } from "../../components/why.tsx";
 import { change, count, counted, duration, money, percent, ratio, short } from "../../format/numbers.ts";
@@ -9,6 +10,12 @@ import { range } from "../../state/range.ts";
 import { callsReason, costReason, errorsReason, latencyReason } from "../calls/reasons.ts";
 import { tokensReason } from "./reasons.ts";
 import { type Steps, tokens } from "./sums.ts";
+
+/** A value of two periods, and how it follows from the sums of one. */
+interface Compared {
+  readonly of: (of: Totals) => number | null;
+  readonly from: (of: "/total" | "/previous") => Formula;
+}
 
 interface Props {
   readonly steps: Steps;
@@ -23,14 +30,14 @@ export function Tiles({ steps, latencies, request }: Props) {
     name: string,
     text: string,
     ask: (total: Totals, request: string) => Reason,
-    value: (of: Totals) => number | null,
+    value: Compared,
     values: readonly (number | null)[],
     color: string,
     worse = false,
   ) => (
     <Tile
       name={name}
-      delta={<Delta now={total} before={previous} value={value} worse={worse} />}
+      delta={<Delta now={total} before={previous} compare={value} worse={worse} />}
       values={values}
       color={color}
     >
@@ -40,13 +47,20 @@ export function Tiles({ steps, latencies, request }: Props) {
     </Tile>
   );
   return (
-    <div class="tiles">
-      {tile("Calls", bound + count(total.calls), callsReason, (of) => of.calls, steps.calls, "--k-model")}
+    <div class="tiles" data-request={request}>
+      {tile(
+        "Calls",
+        bound + count(total.calls),
+        callsReason,
+        { of: (of) => of.calls, from: (of) => `${of}/calls` },
+        steps.calls,
+        "--k-model",
+      )}
       {tile(
         "Cost",
         (total.cost_cents === null ? "" : bound) + money(total.cost_cents),
         costReason,
-        (of) => of.cost_cents,
+        { of: (of) => of.cost_cents, from: (of) => `${of}/cost_cents` },
         steps.cost,
         "--accent",
       )}
@@ -54,7 +68,7 @@ export function Tiles({ steps, latencies, request }: Props) {
         "Tokens",
         (tokens(total) === null ? "" : bound) + short(tokens(total)),
         tokensReason,
-        tokens,
+        { of: tokens, from: (of) => ["sum", `${of}/input_tokens`, `${of}/output_tokens`] },
         steps.tokens,
         "--k-agent",
       )}
@@ -62,20 +76,31 @@ export function Tiles({ steps, latencies, request }: Props) {
         "Errors",
         percent(ratio(total.errors, total.calls)),
         errorsReason,
-        (of) => ratio(of.errors, of.calls),
+        {
+          of: (of) => ratio(of.errors, of.calls),
+          from: (of) => ["ratio", `${of}/errors`, `${of}/calls`],
+        },
         steps.errors,
         "--bad",
         true,
       )}
       <Tile
         name="Latency"
-        delta={<Delta now={total} before={previous} value={(of) => of.p95_ms} worse what="p95 " />}
+        delta={
+          <Delta
+            now={total}
+            before={previous}
+            compare={{ of: (of) => of.p95_ms, from: (of) => `${of}/p95_ms` }}
+            worse
+            what="p95 "
+          />
+        }
         values={latencies === null ? [] : medians(latencies)}
         color="--k-tool"
       >
         {(["p50", "p95"] as const).map((name) => (
           <span key={name}>
-            <Asked name={name} ask={() => latencyReason(total, request)}>
+            <Asked name={name} ask={() => latencyReason(total, request, name)}>
               {duration(total[`${name}_ms`])}
             </Asked>
             <small>{name}</small>
@@ -115,21 +140,21 @@ const NOTABLE = 0.1;
 function Delta({
   now,
   before,
-  value,
+  compare,
   worse,
   what = "",
 }: {
   readonly now: Totals;
   readonly before: Totals | null | undefined;
-  readonly value: (of: Totals) => number | null;
+  readonly compare: Compared;
   /** True if more is worse. */
   readonly worse: boolean;
   readonly what?: string;
 }) {
   if (before === null || before === undefined) return <p class="delta quiet">the period before is unknown</p>;
   if (before.calls === 0) return <p class="delta quiet">no calls in {periodBefore()}</p>;
-  const is = value(now);
-  const was = value(before);
+  const is = compare.of(now);
+  const was = compare.of(before);
   const text = change(is, was);
   if (text === null || is === null || was === null) {
     const rose = worse && was === 0 && is !== null && is > 0;
@@ -137,10 +162,22 @@ function Delta({
   }
   const share = is / was - 1;
   const mood = !worse || Math.abs(share) < NOTABLE ? "quiet" : share > 0 ? "bad-text" : "good-text";
+  const [more, less] = share < 0 ? (["/previous", "/total"] as const) : (["/total", "/previous"] as const);
   return (
     <p class={`delta ${mood}`} title={`${counted(before.calls, "call")} in ${periodBefore()}`}>
       {what}
-      {text} <span class="quiet">against {periodBefore()}</span>
+      {share === 0 ? (
+        text
+      ) : (
+        <Value
+          of={Math.abs(is - was) / was}
+          unit="share"
+          from={["ratio", ["minus", compare.from(more), compare.from(less)], compare.from("/previous")]}
+        >
+          {text}
+        </Value>
+      )}{" "}
+      <span class="quiet">against {periodBefore()}</span>
     </p>
   );
 }

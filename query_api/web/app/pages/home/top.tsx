@@ -4,6 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { filterParameters } from "../../api/filters.ts";
 import { type Resource, useResource } from "../../api/resource.ts";
 import { readTimeseries, timeseriesPath } from "../../api/timeseries.ts";
+import { Value } from "../../components/exact.tsx";
 import { Pending } from "../../components/states.tsx";
 import { Asked } from "../../components/why.tsx";
 import { count, counted, money, moneyExact } from "../../format/numbers.ts";
@@ -35,7 +36,7 @@ export function Top({ by, name, sums }: Props) {
   const series = of.data?.series ?? [];
   const bound = of.data?.complete === false ? "≥ " : "";
   return (
-    <section ref={box} class="panel top-list" aria-label={name}>
+    <section ref={box} class="panel top-list" data-request={path} aria-label={name}>
       <div class="bar">
         <h2>{name}</h2>
         <span class="grow" />
@@ -46,7 +47,7 @@ export function Top({ by, name, sums }: Props) {
         <p class="quiet">No call in this range has a {by}.</p>
       )}
       <ul>
-        {series.map(({ key, total }) => (
+        {series.map(({ key, total }, at) => (
           <li key={key}>
             {key === null ? (
               <span class="name quiet">no {by}</span>
@@ -55,9 +56,19 @@ export function Top({ by, name, sums }: Props) {
                 {key}
               </a>
             )}
-            <span class="quiet num">{bound + counted(total.calls, "call")}</span>
+            <span class="quiet num">
+              {bound}
+              <Value of={total.calls} unit="calls" from={`/series/${at}/total/calls`}>
+                {counted(total.calls, "call")}
+              </Value>
+            </span>
             {total.errors > 0 ? (
-              <span class="bad-text num">{count(total.errors)} failed</span>
+              <span class="bad-text num">
+                <Value of={total.errors} unit="calls" from={`/series/${at}/total/errors`}>
+                  {count(total.errors)}
+                </Value>{" "}
+                failed
+              </span>
             ) : (
               <span class="num" />
             )}
@@ -73,6 +84,7 @@ export function Top({ by, name, sums }: Props) {
                 ],
                 sum: ["Cost", "of what is known", moneyExact(total.cost_cents)],
                 request: path,
+                exact: { value: total.cost_cents, unit: "cents", from: `/series/${at}/total/cost_cents` },
               })}
             >
               {(total.cost_cents === null ? "" : bound) + money(total.cost_cents)}

@@ -2,6 +2,7 @@
 
 import type { Resource } from "../../api/resource.ts";
 import type { Trust } from "../../api/trust.ts";
+import { Value } from "../../components/exact.tsx";
 import { Pending } from "../../components/states.tsx";
 import { Asked, type Reason } from "../../components/why.tsx";
 import { count, counted, percent, ratio } from "../../format/numbers.ts";
@@ -13,6 +14,9 @@ import { callsLink } from "../calls/links.ts";
 import { pageInfo } from "../registry.ts";
 import * as reasons from "./reasons.ts";
 
+/** A span that began less than this before is evidence that spans arrive; an older one is none that they do not. */
+const FRESH_MS = 600_000;
+
 interface Props {
   readonly of: Resource<Trust>;
   readonly request: string;
@@ -20,7 +24,7 @@ interface Props {
 
 export function TrustPanel({ of, request }: Props) {
   return (
-    <section class="panel health" aria-labelledby="trust">
+    <section class="panel health" data-request={request} aria-labelledby="trust">
       <div class="bar">
         <h2 id="trust">Can these numbers be trusted?</h2>
       </div>
@@ -32,16 +36,27 @@ export function TrustPanel({ of, request }: Props) {
 
 function Facts({ of, request }: { readonly of: Trust; readonly request: string }) {
   const newest = parse(of.newest_span_at);
+  const incomplete = (
+    <>
+      <Value of={of.incomplete_traces} unit="traces" from="/incomplete_traces">
+        {count(of.incomplete_traces)}
+      </Value>{" "}
+      of{" "}
+      <Value of={of.traces} unit="traces" from="/traces">
+        {count(of.traces)}
+      </Value>
+    </>
+  );
   const ask = (reason: (of: Trust, request: string) => Reason) => () => reason(of, request);
   return (
     <dl>
       <Fact
         name="Newest span"
-        mood={newest === null ? "" : "good"}
+        mood={newest !== null && now.value - newest < FRESH_MS ? "good" : ""}
         text={newest === null ? "–" : ago(newest, Math.max(now.value, newest), zone.value)}
         ask={ask(reasons.newestReason)}
       >
-        {newest !== null && minute(newest, zone.value)}
+        {newest !== null && <time>{minute(newest, zone.value)}</time>}
       </Fact>
       <Fact
         name="Priced"
@@ -50,7 +65,12 @@ function Facts({ of, request }: { readonly of: Trust; readonly request: string }
         ask={ask(reasons.pricedReason)}
       >
         {of.unpriced > 0 ? (
-          <a href={callsLink({ cost: "unpriced" })}>{counted(of.unpriced, "call")} without a price</a>
+          <a href={callsLink({ cost: "unpriced" })}>
+            <Value of={of.unpriced} unit="calls" from="/unpriced">
+              {counted(of.unpriced, "call")}
+            </Value>{" "}
+            without a price
+          </a>
         ) : (
           "of calls with tokens"
         )}
@@ -62,7 +82,12 @@ function Facts({ of, request }: { readonly of: Trust; readonly request: string }
         ask={ask(reasons.usageReason)}
       >
         {of.unknown_usage > 0 ? (
-          <a href={callsLink({ cost: "no_usage" })}>{counted(of.unknown_usage, "call")} without tokens</a>
+          <a href={callsLink({ cost: "no_usage" })}>
+            <Value of={of.unknown_usage} unit="calls" from="/unknown_usage">
+              {counted(of.unknown_usage, "call")}
+            </Value>{" "}
+            without tokens
+          </a>
         ) : (
           "of successful calls"
         )}
@@ -74,9 +99,9 @@ function Facts({ of, request }: { readonly of: Trust; readonly request: string }
         ask={ask(reasons.completeReason)}
       >
         {of.incomplete_traces > 0 && pageInfo("traces") !== undefined ? (
-          <a href={pageLink("traces")}>{counted(of.incomplete_traces, "trace")} with a missing span</a>
+          <a href={pageLink("traces")}>{incomplete} lack a span</a>
         ) : (
-          `${count(of.incomplete_traces)} of ${count(of.traces)} lack a span`
+          <>{incomplete} lack a span</>
         )}
       </Fact>
       <Fact
@@ -85,7 +110,13 @@ function Facts({ of, request }: { readonly of: Trust; readonly request: string }
         text={counted(of.rejected, "span")}
         ask={ask(reasons.refusedReason)}
       >
-        {of.since === null ? "counted elsewhere" : `since ${minute(parse(of.since) ?? 0, zone.value)}`}
+        {of.since === null ? (
+          "counted elsewhere"
+        ) : (
+          <>
+            since <time>{minute(parse(of.since) ?? 0, zone.value)}</time>
+          </>
+        )}
       </Fact>
       <Fact name="Lost by exporters" mood="" text="unknown" ask={() => reasons.lostReason(request)}>
         no exporter reports it
