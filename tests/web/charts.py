@@ -87,3 +87,8 @@ def assert_figures_follow(page: Page, store: Serving) -> list[Figure]:
             assert given is not None, figure.name
             assert math.isclose(float(figure.value), float(given), rel_tol=1e-12), figure.name
     return found
+
+
+def settle(page: Page) -> None:
+    """Wait for the end of animations: colours of parts that are fading in have no contrast yet."""
+    page.evaluate("Promise.all(document.getAnimations().map(({finished}) => finished))")

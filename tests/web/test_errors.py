@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 from tests.server.serving import Serving
 from tests.web.browser import ColorScheme, Pages, axe
-from tests.web.charts import assert_figures_follow, number, open_page, rows, values
+from tests.web.charts import assert_figures_follow, number, open_page, rows, settle, values
 
 
 @pytest.fixture
@@ -158,4 +158,5 @@ def test_errors_have_no_accessibility_findings(
     page.keyboard.press("End")
     page.keyboard.press("Shift+PageUp")
     page.locator(".error-groups .asked").first.click()
+    settle(page)
     assert axe(page) == []
