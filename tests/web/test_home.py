@@ -18,6 +18,7 @@ from tests.web.charts import (
     open_page,
     range_of,
     rows,
+    settle,
     values,
 )
 

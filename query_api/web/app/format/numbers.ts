@@ -132,12 +132,14 @@ export function bytes(value: Known): string {
 export const counted = (value: Known, noun: string, plural = `${noun}s`): string =>
   `${count(value)} ${value === 1 ? noun : plural}`;
 
-/** Format the change against an earlier value: `▲ 9.1 %`; null if there is nothing to compare. */
+/** From this ratio on a change is a factor: "7.0 times" is understood sooner than "600 %". */
+export const FACTOR_FROM = 3;
+
+/** Format the change against an earlier value: `▲ 9.1 %`, `▲ 7.0 times`; null if there is nothing to compare. */
 export function change(now: Known, before: Known): string | null {
   const factor = ratio(now, before);
   if (factor === null) return null;
   if (factor === 1) return "unchanged";
-  // "7.0 times" is understood sooner than "600 %".
-  if (factor >= 3) return `▲ ${factor < 10 ? factor.toFixed(1) : count(Math.round(factor))} times`;
+  if (factor >= FACTOR_FROM) return `▲ ${factor < 10 ? factor.toFixed(1) : count(Math.round(factor))} times`;
   return `${factor > 1 ? "▲" : "▼"} ${percent(Math.abs(factor - 1))}`;
 }

@@ -5,7 +5,17 @@ import type { Totals } from "../../api/timeseries.ts";
 import { type Formula, Value } from "../../components/exact.tsx";
 import { Spark } from "../../components/spark.tsx";
 import { Asked, type Reason } from "../../components/why.tsx";
-import { change, count, counted, duration, money, percent, ratio, short } from "../../format/numbers.ts";
+import {
+  change,
+  count,
+  counted,
+  duration,
+  FACTOR_FROM,
+  money,
+  percent,
+  ratio,
+  short,
+} from "../../format/numbers.ts";
 import { range } from "../../state/range.ts";
 import { callsReason, costReason, errorsReason, latencyReason } from "../calls/reasons.ts";
 import { tokensReason } from "./reasons.ts";
@@ -162,18 +172,19 @@ function Delta({
   }
   const share = is / was - 1;
   const mood = !worse || Math.abs(share) < NOTABLE ? "quiet" : share > 0 ? "bad-text" : "good-text";
-  const [more, less] = share < 0 ? (["/previous", "/total"] as const) : (["/total", "/previous"] as const);
+  const [first, second] = [compare.from("/total"), compare.from("/previous")];
+  const difference = share < 0 ? (["minus", second, first] as const) : (["minus", first, second] as const);
+  const exact =
+    is / was >= FACTOR_FROM
+      ? ({ of: is / was, from: ["ratio", first, second] } as const)
+      : ({ of: Math.abs(is - was) / was, from: ["ratio", difference, second] } as const);
   return (
     <p class={`delta ${mood}`} title={`${counted(before.calls, "call")} in ${periodBefore()}`}>
       {what}
       {share === 0 ? (
         text
       ) : (
-        <Value
-          of={Math.abs(is - was) / was}
-          unit="share"
-          from={["ratio", ["minus", compare.from(more), compare.from(less)], compare.from("/previous")]}
-        >
+        <Value unit="share" {...exact}>
           {text}
         </Value>
       )}{" "}
