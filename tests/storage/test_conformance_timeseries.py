@@ -227,6 +227,34 @@ async def test_sums_by_hour_keep_calls_that_retention_deleted(storage: Store) ->
     assert from_rows.total.calls == 1
 
 
+@pytest.mark.parametrize("deleted_hours", [12.5, 23.75, 30])
+async def test_total_after_retention_does_not_depend_on_the_time_zone(
+    storage: Store, deleted_hours: float
+) -> None:
+    """In zones such as India's, steps begin at half past the hours of the rollups."""
+    day_ns, half_ns = NOON_NS - NOON_NS % DAY_NS, HOUR_NS // 2
+    calls = [span(number, start_ns=day_ns + number * half_ns + 1, model_used="m") for number in range(48)]
+    await storage.ingest(calls)
+    inner = range(day_ns + half_ns, day_ns + DAY_NS, HOUR_NS)
+    query = TimeseriesQuery(edges=(day_ns, *inner, day_ns + DAY_NS), by="model")
+    before = await storage.timeseries("p", query)
+    assert before.total.calls == 48
+    await storage.set_retention_policy("p", RetentionPolicy(rows_days=1))
+    now_ns = day_ns + DAY_NS + int(deleted_hours * HOUR_NS)
+    await storage.maintenance.apply([Project("p", "p", 0)], KEEP_EVERYTHING, now_ns)
+    assert len(await everything(storage, "p")) < 26
+    after = await storage.timeseries("p", query)
+    [series] = after.series
+    for got, expected in ((after.total, before.total), (series.total, before.total)):
+        assert (got.calls, got.input_tokens) == (expected.calls, expected.input_tokens)
+        assert got.cost_nano_usd == expected.cost_nano_usd
+    steps = [series.steps[step].calls if step in series.steps else 0 for step in range(25)]
+    # Each hour with deleted rows is whole in the step in which it begins; all later steps are exact.
+    assert (sum(steps), steps[0]) == (48, 2)
+    if deleted_hours < 23:
+        assert steps[-3:] == [2, 2, 1]
+
+
 async def test_unknown_project_has_no_series(storage: Store) -> None:
     answer = await storage.timeseries("none", TimeseriesQuery(edges=(0, NOON_NS)))
     assert (answer.series, answer.other, answer.complete) == ([], None, True)

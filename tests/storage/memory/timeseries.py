@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from tests.storage.model import group_keys, matching, summary
 from tests.support.rows import DAY_NS, HOUR_NS
@@ -22,10 +23,12 @@ def timeseries(
     rows: Sequence[TraceRecord], expired: Sequence[TraceRecord], query: TimeseriesQuery
 ) -> Timeseries:
     """Return what a store returns that reads all rows; `expired` are calls that only rollups have."""
-    counted = [
-        *in_steps(rows, query),
-        *(row for row in in_steps(expired, query) if _in_rollups(row, query, HOUR_NS)),
-    ]
+    kept, only_in_rollups = in_steps(rows, query), in_steps(expired, query)
+    if _are_hours(query):
+        last_ns = max((row.start_ns for row in expired), default=-1)
+        kept = [_at_hour(row, query) if row.start_ns <= last_ns else row for row in kept]
+        only_in_rollups = [_at_hour(row, query) for row in only_in_rollups]
+    counted = [*kept, *(row for row in only_in_rollups if _in_rollups(row, query, HOUR_NS))]
     groups: defaultdict[str | None, list[TraceRecord]] = defaultdict(list)
     for row in counted:
         for key in [None] if query.by is None else group_keys(row, query.by):
@@ -104,8 +107,23 @@ def _in_rollups(row: TraceRecord, query: TimeseriesQuery | LatencyQuery, unit_ns
     if by_row or where != query.filter:
         return False
     start_ns = row.start_ns // unit_ns * unit_ns
-    cuts = [edge_ns for edge_ns in query.edges if start_ns < edge_ns < start_ns + unit_ns]
+    # A call of a cut hour is at its beginning already, if the hour may be in one step.
+    ends = query.edges if unit_ns != HOUR_NS or not _are_hours(query) else (query.edges[0], query.edges[-1])
+    cuts = [edge_ns for edge_ns in ends if start_ns < edge_ns < start_ns + unit_ns]
     return not cuts and query.edges[0] <= start_ns
+
+
+def _are_hours(query: TimeseriesQuery | LatencyQuery) -> bool:
+    """Return whether the steps are of an hour or more; one hour may be cut by a change of clocks."""
+    inner = query.edges[1:-1]
+    return all(later - edge >= HOUR_NS // 2 for edge, later in pairwise(inner))
+
+
+def _at_hour(row: TraceRecord, query: TimeseriesQuery) -> TraceRecord:
+    """Return the call at the beginning of its hour, if the range contains the whole hour."""
+    hour_ns = row.start_ns // HOUR_NS * HOUR_NS
+    is_whole = query.edges[0] <= hour_ns and hour_ns + HOUR_NS <= query.edges[-1]
+    return row._replace(start_ns=hour_ns) if is_whole else row
 
 
 def _rank(rows: Sequence[TraceRecord], query: TimeseriesQuery) -> tuple[int, int]:

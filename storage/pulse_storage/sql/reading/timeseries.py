@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from pulse_storage.latency import percentiles
 from pulse_storage.queries.filters import AnalyticsQuery
@@ -60,15 +61,38 @@ def _sources(connection: Connection, project: int, query: TimeseriesQuery) -> tu
     rows_only: tuple[list[Units], list[Span]] = ([], [(edges[0], edges[-1])])
     if query.by not in _IN_ROLLUPS or not is_of_usage_keys(where):
         return rows_only
-    hours, spans = split_steps(edges, HOUR_NS)
-    if not hours:
-        return rows_only
     marks = read_watermarks(connection, project)
     # The rollups of hours from which retention deleted rows include these.
     has_all_rows = not marks.rows_from or edges[0] >= marks.rows_from_ns
+    if not has_all_rows and not _are_short(edges):
+        edges = _on_the_hour(edges, marks.rows_from_ns)
+    hours, spans = split_steps(edges, HOUR_NS)
+    if not hours:
+        return rows_only
     if has_all_rows and count_rows(connection, project, where, query.seconds).rows <= query.max_rows:
         return rows_only
     return hours, spans
+
+
+def _are_short(edges: Sequence[int]) -> bool:
+    """Return whether steps are below an hour, except one that a change of clocks cuts to half an hour."""
+    return any(later - edge < HOUR_NS // 2 for edge, later in pairwise(edges[1:-1]))
+
+
+def _on_the_hour(edges: Sequence[int], rows_from_ns: int) -> Sequence[int]:
+    """Move the inner edges within hours whose rows retention has deleted to the ends of these hours.
+
+    Rollups alone have all calls of these hours, but not by step: the whole hour belongs to the step in which
+    it begins.
+    """
+    moved: list[int] = []
+    for edge_ns in edges[1:-1]:
+        hour_ns = edge_ns // HOUR_NS * HOUR_NS
+        is_cut = hour_ns < min(edge_ns, rows_from_ns)
+        moved.append(hour_ns + HOUR_NS if is_cut else edge_ns)
+    # Two edges of one hour, and one in the last hour, become equal to the next.
+    distinct = sorted({edge_ns for edge_ns in moved if edge_ns < edges[-1]})
+    return [edges[0], *distinct, edges[-1]]
 
 
 class _SeriesReading:
