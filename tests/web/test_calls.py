@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -147,6 +148,19 @@ def test_brush_by_keys_shows_exactly_the_calls_of_its_range(pages: Pages, store:
     answer = store.get("/v1/traces", date_from=chosen["from"], date_to=chosen["to"])
     assert text == f"{answer['total']} calls"
     assert set(chosen) == {"from", "to"}
+
+
+def test_brush_of_the_first_bar_begins_with_the_range(pages: Pages, store: Serving) -> None:
+    page = calls_page(pages, store, "range=7h")
+    calls = page.locator(".figure", has_text="calls").locator(".asked").inner_text()
+    page.locator(".chart").focus()
+    for key in ("Home", "Shift+End"):
+        page.keyboard.press(key)
+    assert page.locator(".brush-bar strong").inner_text().split(" ")[0] == calls.split(",")[0].strip()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**from=**")
+    length = datetime.fromisoformat(values(page)["to"]) - datetime.fromisoformat(values(page)["from"])
+    assert length == timedelta(hours=7)
 
 
 def test_brush_by_mouse_offers_its_range(pages: Pages, store: Serving) -> None:

@@ -155,7 +155,7 @@ export function Bars({ label, starts, step, series, sums, format, height, axis =
         )}
         {chosen !== null && !brush.dragging && (
           <BrushBar
-            side={x(chosen[0]) > width / 2 ? { right: "0px" } : { left: `${x(chosen[0])}px` }}
+            side={sideOf(x(chosen[0]), width)}
             text={range(starts[chosen[0]] ?? 0, (starts[chosen[1]] ?? 0) + step, zone.value)}
             picked={picked}
             clear={() => send({ type: "clear" })}
@@ -291,6 +291,13 @@ function Tip({ at, x, wide, width, starts, series, totals, format }: TipProps) {
     </div>
   );
 }
+
+/** Width of the bar's longest text with its buttons. */
+const BAR_PX = 500;
+
+/** Return where the bar of a chosen part stands: at the beginning of that part, or at the end of the chart. */
+export const sideOf = (x: number, width: number): Readonly<Record<string, string>> =>
+  x + BAR_PX > width ? { right: "0px" } : { left: `${x}px` };
 
 export function BrushBar({
   side,

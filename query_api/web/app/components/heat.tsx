@@ -5,7 +5,7 @@ import { minute, range } from "../format/times.ts";
 import { open } from "../state/address.ts";
 import { zone } from "../state/preferences.ts";
 import { timeMarks } from "./axis.ts";
-import { BrushBar, type Picked, useWidth } from "./bars.tsx";
+import { BrushBar, type Picked, sideOf, useWidth } from "./bars.tsx";
 import { type BrushChange, changeBrush, chosenSteps, NO_BRUSH } from "./brush.ts";
 import { ChartTable } from "./chart_table.tsx";
 import { Icon } from "./icon.tsx";
@@ -167,9 +167,7 @@ export function Heat({ label, starts, step, columns, names, edges, format, heigh
         )}
         {picked !== undefined && steps !== null && (
           <BrushBar
-            side={
-              LEFT + steps[0] * wide > width / 2 ? { right: "0px" } : { left: `${LEFT + steps[0] * wide}px` }
-            }
+            side={sideOf(LEFT + steps[0] * wide, width)}
             text={stepsText(starts, step, steps)}
             picked={picked}
             clear={() => send({ type: "clear" })}

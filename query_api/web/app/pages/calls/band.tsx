@@ -3,9 +3,11 @@
 import { useMemo } from "preact/hooks";
 import { stepLength, type Timeseries } from "../../api/timeseries.ts";
 import { Bars } from "../../components/bars.tsx";
+import { covered, rangeValues } from "../../components/steps.ts";
 import { count, counted } from "../../format/numbers.ts";
-import { parse, rfc3339 } from "../../format/times.ts";
+import { parse } from "../../format/times.ts";
 import { filteredLink } from "../../state/address.ts";
+import { range } from "../../state/range.ts";
 
 /** Return the sum over all series of a column. */
 function sum(of: Timeseries, name: "calls" | "errors"): readonly number[] {
@@ -31,7 +33,6 @@ export function Band({ of }: { readonly of: Timeseries }) {
       ],
     };
   }, [of]);
-  const end = (at: number): number => starts[at + 1] ?? (starts[at] ?? 0) + step;
   return (
     <Bars
       label={`Calls, each bar ${of.step}`}
@@ -46,11 +47,7 @@ export function Band({ of }: { readonly of: Timeseries }) {
           calls.slice(from, to + 1).reduce((a, b) => a + b, 0),
           "call",
         ),
-        link: filteredLink({
-          range: null,
-          from: rfc3339(starts[from] ?? 0),
-          to: rfc3339(end(to)),
-        }),
+        link: filteredLink(rangeValues(covered(starts, from, to, range.value))),
       })}
     />
   );

@@ -16,7 +16,7 @@ export interface RangedLatencies extends Latencies {
   readonly range: Span;
 }
 
-const HEIGHT = 228;
+const HEIGHT = 256;
 const LABEL_PX = 30;
 
 export function LatencyPanel({ of }: { readonly of: Resource<RangedLatencies> }) {
