@@ -44,7 +44,8 @@ const NAMES: Readonly<Record<string, string>> = {
   finish_reason: "finish reason",
   error_type: "error",
 };
-const VALUES: Readonly<Record<string, string>> = { no_usage: "no usage" };
+// A map: the keys are data, and an object has members such as `constructor`.
+const VALUES: ReadonlyMap<string, string> = new Map([["no_usage", "no usage"]]);
 
 function Field({
   field,
@@ -77,7 +78,7 @@ function Field({
             aria-current={value === chosen ? "true" : undefined}
             title={value}
           >
-            <span class="name">{VALUES[value] ?? value}</span>
+            <span class="name">{VALUES.get(value) ?? value}</span>
             <Calls of={calls} field={field} at={at} />
           </a>
         ),

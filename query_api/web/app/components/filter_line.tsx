@@ -19,12 +19,13 @@ interface Props {
 }
 
 const SEARCH_AFTER_MS = 300;
-const FIXED: Readonly<Record<string, readonly string[]>> = {
-  status: ["success", "error"],
-  cost: ["reported", "computed", "unpriced", "no_usage"],
-  counted: ["true", "false", "all"],
-  operation: ["model", "all"],
-};
+// A map: the keys are data, and an object has members such as `constructor`.
+const FIXED: ReadonlyMap<string, readonly string[]> = new Map([
+  ["status", ["success", "error"]],
+  ["cost", ["reported", "computed", "unpriced", "no_usage"]],
+  ["counted", ["true", "false", "all"]],
+  ["operation", ["model", "all"]],
+]);
 
 /** Return the values that are offered for a filter, with their counts where they are known. */
 function offered(facets: Facets | null, name: string): readonly (readonly [string, number | null])[] {
@@ -33,7 +34,7 @@ function offered(facets: Facets | null, name: string): readonly (readonly [strin
   );
   return [
     ...known,
-    ...(FIXED[name] ?? [])
+    ...(FIXED.get(name) ?? [])
       .filter((value) => !known.some(([each]) => each === value))
       .map((value) => [value, null] as const),
   ];

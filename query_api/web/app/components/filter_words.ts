@@ -26,17 +26,18 @@ export function parseWords(line: string, names: readonly string[]): Words {
 }
 
 /** Names that people type for filters with another name. */
-const SHORT: Readonly<Record<string, string>> = {
-  user: "user_id",
-  session: "session_id",
-  trace: "otel_trace_id",
-  error: "error_type",
-  finish: "finish_reason",
-};
+// A map: the keys are data, and an object has members such as `constructor`.
+const SHORT: ReadonlyMap<string, string> = new Map([
+  ["user", "user_id"],
+  ["session", "session_id"],
+  ["trace", "otel_trace_id"],
+  ["error", "error_type"],
+  ["finish", "finish_reason"],
+]);
 
 /** Return the filter that a typed name means. */
 export const fullName = (name: string, names: readonly string[]): string | undefined => {
-  const found = SHORT[name] ?? name;
+  const found = SHORT.get(name) ?? name;
   return names.includes(found) ? found : undefined;
 };
 

@@ -8,15 +8,16 @@ export interface Kind {
   readonly kind: "model" | "tool" | "agent" | "find" | "other";
 }
 
-const KINDS: Readonly<Record<string, Kind>> = {
-  embeddings: { icon: "find", kind: "find" },
-  rerank: { icon: "find", kind: "find" },
-  retrieval: { icon: "find", kind: "find" },
-  execute_tool: { icon: "tool", kind: "tool" },
-  invoke_agent: { icon: "agent", kind: "agent" },
-  create_agent: { icon: "agent", kind: "agent" },
-  invoke_workflow: { icon: "agent", kind: "agent" },
-};
+// A map: the keys are data, and an object has members such as `constructor`.
+const KINDS: ReadonlyMap<string, Kind> = new Map([
+  ["embeddings", { icon: "find", kind: "find" }],
+  ["rerank", { icon: "find", kind: "find" }],
+  ["retrieval", { icon: "find", kind: "find" }],
+  ["execute_tool", { icon: "tool", kind: "tool" }],
+  ["invoke_agent", { icon: "agent", kind: "agent" }],
+  ["create_agent", { icon: "agent", kind: "agent" }],
+  ["invoke_workflow", { icon: "agent", kind: "agent" }],
+]);
 
 const MODEL_OPERATIONS = new Set([
   "chat",
@@ -32,7 +33,7 @@ const MODEL_OPERATIONS = new Set([
 
 /** Return icon and colour of what a span is, by its operation. */
 export const kindOf = (operation: string | null): Kind =>
-  KINDS[operation ?? ""] ??
+  KINDS.get(operation ?? "") ??
   (MODEL_OPERATIONS.has(operation ?? "")
     ? { icon: "model", kind: "model" }
     : { icon: "other", kind: "other" });

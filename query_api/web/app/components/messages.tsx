@@ -20,14 +20,15 @@ export interface CallFacts {
   readonly reasoningTokens: number | null;
 }
 
-const ROLES: Readonly<Record<string, readonly [IconName, string]>> = {
-  system: ["cog", "System"],
-  developer: ["cog", "Developer"],
-  user: ["user", "User"],
-  assistant: ["model", "Assistant"],
-  model: ["model", "Assistant"],
-  tool: ["tool", "Tool"],
-};
+// A map: the keys are data, and an object has members such as `constructor`.
+const ROLES: ReadonlyMap<string, readonly [IconName, string]> = new Map([
+  ["system", ["cog", "System"]],
+  ["developer", ["cog", "Developer"]],
+  ["user", ["user", "User"]],
+  ["assistant", ["model", "Assistant"]],
+  ["model", ["model", "Assistant"]],
+  ["tool", ["tool", "Tool"]],
+]);
 
 const SHOWN_FIRST = 100;
 
@@ -129,7 +130,7 @@ interface ViewProps {
 
 function MessageView({ shown: { message, parts }, paired, call, last }: ViewProps) {
   const [raw, setRaw] = useState(false);
-  const [icon, name] = ROLES[message.role] ?? (["other", message.role] as const);
+  const [icon, name] = ROLES.get(message.role) ?? (["other", message.role] as const);
   const answers = message.source === "response";
   const finish = answers ? (message.finish_reason ?? (last ? call.finishReason : null)) : null;
   const body = (
@@ -177,7 +178,7 @@ function MessageView({ shown: { message, parts }, paired, call, last }: ViewProp
       </details>
     );
   return (
-    <article class={`message ${ROLES[message.role] === undefined ? "other" : name.toLowerCase()}`}>
+    <article class={`message ${!ROLES.has(message.role) ? "other" : name.toLowerCase()}`}>
       <header>
         <Icon name={icon} />
         <span class="role">{name}</span>
