@@ -24,6 +24,7 @@ ColorScheme = Literal["light", "dark"]
 _AXE_TAGS = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best-practice")
 #: Runs every rule of the tags, also those that axe-core turns off by default; no experimental ones.
 _AXE_RUN = """async (tags) => {
+  await Promise.all(document.getAnimations().map(({finished}) => finished.catch(() => null)));
   const left_out = ["experimental", "deprecated"];
   const rules = axe.getRules(tags).filter(({tags}) => !left_out.some((tag) => tags.includes(tag)));
   const {violations} = await axe.run(document, {

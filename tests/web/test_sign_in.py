@@ -47,8 +47,8 @@ def test_key_opens_the_page_of_the_address(pages: Pages, store: Serving) -> None
     page = sign_in_page(pages)
     page.get_by_label("Key of a project").fill(store.key)
     page.keyboard.press("Enter")
-    page.wait_for_url("**/p/*/calls")
-    expect(page.locator("h1")).to_have_text("Calls")
+    page.wait_for_url("**/p/*/home")
+    expect(page.locator("h1")).to_have_text("Home")
     link = page.url + "?range=7d"
     other = sign_in_page(pages, link)
     other.get_by_label("Key of a project").fill(store.key)
@@ -62,7 +62,7 @@ def test_link_signs_in_once_and_leaves_the_address(pages: Pages, store: Serving,
     done = run_pulse("open", "--no-browser", environ=environ_for(data_dir, store.ports))
     link = done.stdout.splitlines()[0]
     page = pages.open(link)
-    page.wait_for_url("**/p/*/calls")
+    page.wait_for_url("**/p/*/home")
     assert "#" not in page.url
     again = sign_in_page(pages, link)
     expect(again.get_by_role("alert")).to_contain_text("was used already")
@@ -71,7 +71,7 @@ def test_link_signs_in_once_and_leaves_the_address(pages: Pages, store: Serving,
 
 def test_ended_session_asks_to_sign_in_again_and_keeps_the_address(pages: Pages, store: Serving) -> None:
     page = pages.open("/", key=store.key)
-    page.wait_for_url("**/p/*/calls")
+    page.wait_for_url("**/p/*/home")
     expect(page.locator(".empty")).to_be_visible()
     address = page.url
     page.context.clear_cookies()
@@ -93,7 +93,7 @@ def test_wrong_key_is_refused_with_the_reason(pages: Pages) -> None:
 
 def test_signing_out_ends_the_session(pages: Pages, store: Serving) -> None:
     page = pages.open("/", key=store.key)
-    page.wait_for_url("**/p/*/calls")
+    page.wait_for_url("**/p/*/home")
     page.locator(".project").click()
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
@@ -112,6 +112,8 @@ def test_link_of_another_project_asks_for_its_key(pages: Pages, store: Serving) 
 
 def test_empty_project_says_how_calls_come(pages: Pages, store: Serving) -> None:
     page = pages.open("/", key=store.key)
+    expect(page.locator(".empty")).to_contain_text("No span was received yet")
+    page.get_by_role("link", name="Calls", exact=True).first.click()
     expect(page.locator(".empty")).to_contain_text("No call was stored yet")
 
 
