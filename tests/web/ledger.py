@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import bisect
 import json
+import math
 import sqlite3
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -19,6 +21,8 @@ from urllib.parse import parse_qsl, urlsplit
 import psycopg
 from psycopg.rows import dict_row
 
+from pulse_storage.queries.error_groups import message_without_values
+
 Row: TypeAlias = Mapping[str, Any]
 Answer: TypeAlias = dict[str, Any]
 
@@ -27,6 +31,10 @@ _NAMED = (
     *("provider", "status", "operation", "service", "environment", "release", "user_id", "session_id"),
     *("finish_reason", "error_type"),
 )
+_PERCENTILE_ERROR = 0.045
+_GROUP = ("error_type", "provider", "model", "message")
+#: The number of newest traces that the check of traces reads.
+_CHECKED_TRACES = 200
 #: Filters that name the column of a dimension.
 _DIMENSIONS = {"user": "user_id", "session": "session_id"}
 
@@ -41,6 +49,8 @@ class Ledger:
             "/v1/timeseries": self._timeseries,
             "/v1/facets": self._facets,
             "/v1/traces": self._list,
+            "/v1/errors": self._errors,
+            "/v1/trust": self._trust,
         }
 
     @classmethod
@@ -62,6 +72,7 @@ class Ledger:
         """Return the texts of all rows and of the error messages, the longest first."""
         found = {value for row in self.rows for value in row.values() if isinstance(value, str)}
         tags = {tag for row in self.rows for tag in _tags(row)}
+        found |= {message_without_values(row["error_message"]) for row in self.rows if row["error_message"]}
         ids = {bytes(row["otel_trace_id"]).hex() for row in self.rows}
         ids |= {bytes(row["otel_span_id"]).hex() for row in self.rows} | set(self.by_id)
         return sorted(found | tags | ids, key=len, reverse=True)
@@ -122,6 +133,48 @@ class Ledger:
         del shape
         return {"total": len(self._listed(query))}
 
+    def _errors(self, query: Mapping[str, str], shape: Answer) -> Answer:
+        failed = [row for row in self.calls(query) if row["status"] == "error"]
+        starts = [_nanoseconds(start) for start in shape["starts"]]
+        groups: defaultdict[tuple[str | None, ...], list[Row]] = defaultdict(list)
+        for row in failed:
+            groups[_error_group(row)].append(row)
+        answer: list[Answer] = []
+        for group in shape["groups"]:
+            rows = groups[tuple(group[name] for name in _GROUP)]
+            users = {row["user_id"] for row in rows if row["user_id"] is not None}
+            counts = _series(rows, starts)["calls"]
+            answer.append({"calls": len(rows), "users": len(users), "counts": counts})
+        if "limit" not in query or len(answer) < int(query["limit"]):
+            assert len(answer) == len(groups), "a group of failed calls is missing"
+        return {"groups": answer}
+
+    def _trust(self, query: Mapping[str, str], shape: Answer) -> Answer:
+        calls = self.calls(query)
+        traces: defaultdict[bytes, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            traces[bytes(row["otel_trace_id"])].append(row)
+        newest: dict[bytes, int] = {}
+        for row in calls:
+            trace = bytes(row["otel_trace_id"])
+            newest[trace] = max(newest.get(trace, 0), row["start_ns"])
+        checked = sorted(newest, key=lambda trace: -newest[trace])[:_CHECKED_TRACES]
+        sums = _sums(calls)
+        last_ns = max(row["start_ns"] for row in self.rows)
+        last = datetime.fromtimestamp(last_ns // 10**9, UTC).replace(microsecond=last_ns % 10**9 // 1000)
+        return {
+            **{name: sums[name] for name in ("calls", "unpriced", "unknown_usage")},
+            "priced": sum(row["cost_nano_usd"] is not None for row in calls),
+            "usage_known": sum(
+                row["input_tokens"] is not None or row["output_tokens"] is not None for row in calls
+            ),
+            "traces": len(checked),
+            "incomplete_traces": sum(is_incomplete(traces[trace]) for trace in checked),
+            "newest_span_at": last.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+            # No row has it: the count is of this process.
+            "rejected": shape["rejected"],
+        }
+
     def _listed(self, query: Mapping[str, str]) -> list[Row]:
         """Return the rows that a list selects: counted model calls, or those of an operation."""
         operation, counted = query.get("operation", "model"), query.get("counted")
@@ -146,9 +199,30 @@ def known_sum(values: Iterable[int | None]) -> int | None:
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:
-    """Return the percentile by nearest rank."""
-    ordered = sorted(values)
-    return ordered[max(1, -int(-share * len(ordered) // 1)) - 1] if ordered else None
+    """Return the percentile by nearest rank, as the middle of its bucket: eight buckets are an octave."""
+    if not values:
+        return None
+    value = sorted(values)[max(1, math.ceil(share * len(values))) - 1]
+    middle = 2 ** ((math.floor(math.log2(value) * 8) + 0.5) / 8)
+    assert abs(middle / value - 1) < _PERCENTILE_ERROR
+    return round(middle, 6)
+
+
+def is_incomplete(spans: Sequence[Row]) -> bool:
+    """Return whether a trace has a span whose parent is not stored."""
+    ids = {bytes(span["otel_span_id"]) for span in spans}
+    parents = [span["parent_span_id"] for span in spans]
+    return any(parent is not None and bytes(parent) not in ids for parent in parents)
+
+
+def _error_group(row: Row) -> tuple[str | None, ...]:
+    message = row["error_message"]
+    return (
+        row["error_type"],
+        row["provider"],
+        row["model_used"] or row["model_requested"],
+        None if message is None else message_without_values(message),
+    )
 
 
 def _totals(calls: Sequence[Row]) -> Answer:

@@ -168,7 +168,15 @@ function Delta({
   const text = change(is, was);
   if (text === null || is === null || was === null) {
     const rose = worse && was === 0 && is !== null && is > 0;
-    return <p class={`delta ${rose ? "bad-text" : "quiet"}`}>{rose ? `none in ${periodBefore()}` : "–"}</p>;
+    return rose ? (
+      <p class="delta bad-text">none in {periodBefore()}</p>
+    ) : (
+      <p class="delta quiet">
+        <Value of={null} unit="share" from={["ratio", compare.from("/total"), compare.from("/previous")]}>
+          –
+        </Value>
+      </p>
+    );
   }
   const share = is / was - 1;
   const mood = !worse || Math.abs(share) < NOTABLE ? "quiet" : share > 0 ? "bad-text" : "good-text";
