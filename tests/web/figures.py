@@ -17,7 +17,7 @@ _WORDS_OF_UNKNOWN = {UNKNOWN, "unpriced", "no price", "unknown", "–span", "–
 
 #: Content of calls, which has numbers of its own; and what is no data: inputs, code, pictures.
 _NO_FIGURES = (
-    "data, .asked, time, svg, .messages, .json, .why, .empty, .filter-line, .rows-head, "
+    "data, .asked, time, .times, svg, .messages, .json, .why, .empty, .filter-line, .rows-head, "
     "input, select, pre, code, .sr"
 )
 
@@ -125,6 +125,9 @@ _FACTORS: dict[str, dict[str, Decimal]] = {
     "share": {"%": Decimal("0.01")},
     "bytes": {"B": Decimal(1), "KiB": Decimal(1024), "MiB": Decimal(1024**2)},
 }
+_FACTORS["us"] = {unit: 1000 * factor for unit, factor in _FACTORS["ms"].items()}
+#: Dollars in units of money.
+_MONEY = {"cents": Decimal(100), "nano_usd": Decimal(10**9)}
 _SHORT = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _NUMBER = re.compile(r"([<$−-]*)(\d+(?:\.(\d+))?) ?(µs|ms|s|min|h|d|%|KiB|MiB|B|k|M|G|T)?(?![a-z])")
 
@@ -144,7 +147,7 @@ def reads_as(text: str, figure: Figure) -> bool:
     for match in found:
         sign, digits, decimals, unit = match.groups()
         factors = _FACTORS.get(figure.unit, {})
-        factor = Decimal(100) if figure.unit == "cents" else Decimal(1)
+        factor = _MONEY.get(figure.unit, Decimal(1))
         factor *= factors[unit] if unit in factors else Decimal(_SHORT.get(unit or "", 1))
         step = factor * Decimal(10) ** -len(decimals or "")
         if "<" in sign:

@@ -5,6 +5,7 @@ An expected answer has the names and steps of the API's answer, and every number
 
 from __future__ import annotations
 
+import base64
 import bisect
 import json
 import math
@@ -14,6 +15,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
@@ -51,6 +53,7 @@ class Ledger:
             "/v1/traces": self._list,
             "/v1/errors": self._errors,
             "/v1/trust": self._trust,
+            "/v1/trees": self._trees,
         }
 
     @classmethod
@@ -87,6 +90,8 @@ class Ledger:
         if parts[:3] == ["", "v1", "traces"]:
             row = self.by_id[parts[3]]
             return _row(row) if len(parts) == 4 else _cost(row, answer)
+        if parts[:3] == ["", "v1", "trees"]:
+            return self._columns(parts[3], answer)
         raise NotImplementedError(url.path)
 
     def calls(self, query: Mapping[str, str]) -> list[Row]:
@@ -175,6 +180,46 @@ class Ledger:
             "rejected": shape["rejected"],
         }
 
+    def _trees(self, query: Mapping[str, str], shape: Answer) -> Answer:
+        every = {"operation": "all", "counted": "all", **query}
+        traces: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in self.rows:
+            traces[bytes(row["otel_trace_id"]).hex()].append(row)
+        matching = {bytes(row["otel_trace_id"]).hex() for row in self._listed(every)}
+        listed = [tree["otel_trace_id"] for tree in shape["trees"]]
+        assert set(listed) <= matching
+        assert shape["next_cursor"] is not None or len(listed) == len(matching)
+        return {"trees": [_tree(traces[trace]) for trace in listed]}
+
+    def _columns(self, trace: str, shape: Answer) -> Answer:
+        """Return the columns of a trace, in the answer's order of spans."""
+        rows = {
+            bytes(row["otel_span_id"]): row for row in self.rows if bytes(row["otel_trace_id"]).hex() == trace
+        }
+        ids = base64.b64decode(shape["ids"])
+        spans = [rows.pop(ids[at : at + 8]) for at in range(0, len(ids), 8)]
+        assert rows == {}, "spans of the trace are missing"
+        index = {bytes(span["otel_span_id"]): at for at, span in enumerate(spans)}
+        starts = [span["start_ns"] // 1000 for span in spans]
+        parents = [span["parent_span_id"] for span in spans]
+
+        def of_calls(name: str) -> list[int | None]:
+            return [span[name] if span["usage_key"] is not None else None for span in spans]
+
+        def microseconds(name: str) -> list[int | None]:
+            return [None if span[name] is None else round(span[name] * 1000) for span in spans]
+
+        return {
+            "spans": len(spans),
+            "parent": [-1 if parent is None else index.get(bytes(parent), -1) for parent in parents],
+            "start_us": [0, *(after - before for before, after in pairwise(starts))],
+            "duration_us": microseconds("latency_ms"),
+            "first_token_us": microseconds("time_to_first_token_ms"),
+            "status": {"values": ["success", "error"], "at": [int(s["status"] == "error") for s in spans]},
+            "counted": "".join("0" if span["usage_key"] is None else "1" for span in spans),
+            **{name: of_calls(name) for name in (*_TOKENS, "cost_nano_usd")},
+        }
+
     def _listed(self, query: Mapping[str, str]) -> list[Row]:
         """Return the rows that a list selects: counted model calls, or those of an operation."""
         operation, counted = query.get("operation", "model"), query.get("counted")
@@ -213,6 +258,23 @@ def is_incomplete(spans: Sequence[Row]) -> bool:
     ids = {bytes(span["otel_span_id"]) for span in spans}
     parents = [span["parent_span_id"] for span in spans]
     return any(parent is not None and bytes(parent) not in ids for parent in parents)
+
+
+def _tree(spans: Sequence[Row]) -> Answer:
+    calls = [span for span in spans if span["usage_key"] is not None]
+    ends = [
+        span["start_ns"] + round(span["latency_ms"] * 10**6)
+        for span in spans
+        if span["latency_ms"] is not None
+    ]
+    first = min(span["start_ns"] for span in spans)
+    return {
+        **{name: value for name, value in _sums(calls).items() if name not in ("errors", "calls")},
+        "spans": len(spans),
+        "calls": len(calls),
+        "errors": sum(span["status"] == "error" for span in spans),
+        "duration_ms": round((max(ends) - first) / 10**6, 6) if ends else None,
+    }
 
 
 def _error_group(row: Row) -> tuple[str | None, ...]:
@@ -326,6 +388,8 @@ def _matches(row: Row, query: Mapping[str, str]) -> bool:
     for name, value in query.items():
         if name == "operation" and value in ("model", "all"):
             continue
+        if name == "otel_trace_id" and bytes(row[name]).hex() != value:
+            return False
         if name in _NAMED and row[name] != value:
             return False
         if name == "model" and value not in (row["model_requested"], row["model_used"]):

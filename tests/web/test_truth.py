@@ -105,6 +105,11 @@ def _equal(figure: Figure, other: Any) -> bool:
     value = figure.value
     if value is None or other is None or isinstance(value, str):
         return value == other
+    if figure.unit == "us" or "/duration_ms" in str(figure.formula):
+        # Traces have times in whole microseconds.
+        return abs(value - Decimal(str(other))) <= (1 if figure.unit == "us" else Decimal("0.001"))
+    if figure.unit == "share" and "duration_us" in str(figure.formula):
+        return math.isclose(value, other, rel_tol=1e-4)
     if figure.unit == "cents":
         return abs(value - Decimal(str(other))) < _NANO_USD_IN_CENTS / 2
     return value == Decimal(str(other)) or math.isclose(value, other, rel_tol=1e-12)
@@ -137,6 +142,30 @@ def test_home_is_the_rows_of_the_store(pages: Pages, store: Store, query: str) -
     page.wait_for_load_state("networkidle")
     found = assert_true(page, store)
     assert len(found) > 15
+
+
+@pytest.mark.parametrize("query", ["range=30d", "range=30d&status=error"])
+def test_traces_are_the_rows_of_the_store(pages: Pages, store: Store, query: str) -> None:
+    page = opened(pages, store, f"traces?{query}")
+    expect(page.locator(".rows .row").first).to_be_visible()
+    assert_true(page, store)
+
+
+def test_each_trace_is_its_rows(pages: Pages, store: Store) -> None:
+    answer = store.server.get("/v1/trees", limit="50")
+    trees = sorted(answer["trees"], key=lambda tree: -tree["spans"])
+    for tree in trees[:6]:
+        page = opened(pages, store, f"traces/{tree['otel_trace_id']}")
+        rows = page.get_by_role("treegrid", name="Spans").locator("[role=row][aria-level]")
+        expect(rows.first).to_be_visible()
+        for key in "[", "]":
+            page.keyboard.press(key)
+            assert_true(page, store)
+        for _ in range(3):
+            page.keyboard.press("j")
+            page.wait_for_load_state("networkidle")
+            assert_true(page, store)
+        page.context.close()
 
 
 @pytest.mark.parametrize("query", ["range=30d", "range=24h&provider=openai"])

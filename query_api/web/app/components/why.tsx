@@ -17,7 +17,7 @@ export interface Reason {
   /** Path of the request below the project, such as `/v1/timeseries?…`. */
   readonly request: string;
   /** The figure itself, and how it follows from the answer to the request. */
-  readonly exact?: Exact;
+  readonly exact: Exact;
 }
 
 export type Ask = () => Reason | Promise<Reason>;
@@ -101,7 +101,7 @@ function Popover({ anchor, ask }: { readonly anchor: HTMLElement; readonly ask: 
       role="dialog"
       aria-label={reason?.title ?? "Why this number"}
       data-request={reason?.request}
-      {...(reason?.exact === undefined ? {} : exactAttributes(reason.exact))}
+      {...(reason === null ? {} : exactAttributes(reason.exact))}
       onToggle={(event) => event.newState === "closed" && closeWhy()}
     >
       <div class="bar">

@@ -3,7 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Row } from "../../api/traces.ts";
-import type { Reason } from "../../api/trees.ts";
+import { type Reason, treePath } from "../../api/trees.ts";
+import { Value } from "../../components/exact.tsx";
 import { Icon, KindIcon } from "../../components/icon.tsx";
 import { kindOf } from "../../components/kinds.ts";
 import { Pending } from "../../components/states.tsx";
@@ -108,7 +109,7 @@ function SpanDetail({
         </div>
         <p class="sub">
           {kind === "model" && !isCall ? "Span" : KIND_NAMES[kind]} · starts{" "}
-          {duration((spans.start[index] as number) / 1000)} into the trace
+          <time>{duration((spans.start[index] as number) / 1000)}</time> into the trace
           {layout.critical[index] === 1 && " · on the critical path"}
         </p>
         <Facts of={of} index={index} row={id} />
@@ -147,11 +148,19 @@ function Facts({
   const took = durationMs(spans, index);
   const counts = spans.modelCall[index] === 1 && spans.counted[index] === 1;
   return (
-    <dl class="facts">
+    <dl class="facts" data-request={treePath(of.id)}>
       <Figure name="Took" ask={() => spanTookReason(of, index)}>
         {duration(took)}
       </Figure>
-      <Fact name="Of the trace">{percent(ratio(took, layout.end / 1000))}</Fact>
+      <Fact name="Of the trace">
+        <Value
+          of={ratio(took, layout.end / 1000)}
+          unit="share"
+          from={["ratio", `/duration_us/${index}`, ["spans", "extent_us"]]}
+        >
+          {percent(ratio(took, layout.end / 1000))}
+        </Value>
+      </Fact>
       {counts ? <CallFacts of={of} index={index} row={row} /> : <BelowFacts of={of} index={index} />}
     </dl>
   );
@@ -174,7 +183,13 @@ function CallFacts({
   const unpriced = cost === null && ((input ?? 0) > 0 || (output ?? 0) > 0);
   return (
     <>
-      {first !== null && <Fact name="First token">{duration(first / 1000)}</Fact>}
+      {first !== null && (
+        <Fact name="First token">
+          <Value of={first} unit="us" from={`/first_token_us/${index}`}>
+            {duration(first / 1000)}
+          </Value>
+        </Fact>
+      )}
       <Figure name="Tokens" ask={() => spanTokensReason(of, index)}>
         {input === null && output === null ? UNKNOWN : `${count(input)} → ${count(output)}`}
       </Figure>
@@ -187,18 +202,34 @@ function CallFacts({
 
 /** Show what lies below a span that is no counted call. */
 function BelowFacts({ of, index }: { readonly of: Trace; readonly index: number }) {
-  const { layout } = of;
+  const { layout, spans } = of;
   const from = layout.place[index] as number;
   const to = from + (layout.size[index] as number);
   const sum = subtree(layout, index);
   if (layout.size[index] === 1) return null;
   return (
     <>
-      <Fact name="Spans below">{count((layout.size[index] as number) - 1)}</Fact>
-      <Fact name="Failed below">{count(layout.failedBelow[index])}</Fact>
+      <Fact name="Spans below">
+        <Value of={to - from - 1} unit="spans" from={["minus", ["spans", "all", index, 1], 1]}>
+          {count(to - from - 1)}
+        </Value>
+      </Fact>
+      <Fact name="Failed below">
+        <Value
+          of={layout.failedBelow[index] as number}
+          unit="spans"
+          from={["minus", ["spans", "failed", index, 1], spans.failed[index] as number]}
+        >
+          {count(layout.failedBelow[index])}
+        </Value>
+      </Fact>
       {sum.calls > 0 && (
         <>
-          <Fact name="Calls below">{count(sum.calls)}</Fact>
+          <Fact name="Calls below">
+            <Value of={sum.calls} unit="calls" from={["spans", "counted", index, 1]}>
+              {count(sum.calls)}
+            </Value>
+          </Fact>
           <Figure name="Cost below" ask={() => costReason(of, from, to)}>
             {money(sum.costCents)}
           </Figure>
@@ -261,11 +292,14 @@ function Notes({ of, index, reason, choose }: NotesProps) {
         </p>
       )}
       {agent && (
-        <p class="note">
+        <p class="note" data-request={treePath(of.id)}>
           <Icon name="check" />
           <span>
-            Counted are the {counted(calls, "model call")} below it, each once. Numbers that the agent itself
-            reports are not added to them.
+            Counted are the{" "}
+            <Value of={calls} unit="calls" from={["spans", "counted", index, 1]}>
+              {counted(calls, "model call")}
+            </Value>{" "}
+            below it, each once. Numbers that the agent itself reports are not added to them.
           </span>
         </p>
       )}
@@ -373,6 +407,7 @@ function RunDetail({ of, run, open, fold }: RunProps) {
     [of, run],
   );
   const knownTimes = bySlowness.filter(({ took }) => took !== null);
+  const median = knownTimes[Math.floor(knownTimes.length / 2)];
   const extent = lastEnd(of, run.from, run.to) - (spans.start[run.first] as number);
   return (
     <section class="span call-view" aria-label="Chosen spans">
@@ -387,9 +422,21 @@ function RunDetail({ of, run, open, fold }: RunProps) {
           </button>
         </div>
         <p class="sub">Equal neighbours: of one name, model and outcome, as are the spans below them</p>
-        <dl class="facts last">
-          <Fact name="First to last">{duration(extent / 1000)}</Fact>
-          <Fact name="Median">{duration(knownTimes[Math.floor(knownTimes.length / 2)]?.took)}</Fact>
+        <dl class="facts last" data-request={treePath(of.id)}>
+          <Fact name="First to last">
+            <Value of={extent} unit="us" from={["spans", "extent_us", run.first, run.count]}>
+              {duration(extent / 1000)}
+            </Value>
+          </Fact>
+          <Fact name="Median">
+            {median === undefined ? (
+              UNKNOWN
+            ) : (
+              <Value of={known(spans.duration, median.index)} unit="us" from={`/duration_us/${median.index}`}>
+                {duration(median.took)}
+              </Value>
+            )}
+          </Fact>
           {sum.calls > 0 && (
             <>
               <Figure name="Tokens" ask={() => tokensReason(of, run.from, run.to)}>
@@ -402,7 +449,13 @@ function RunDetail({ of, run, open, fold }: RunProps) {
           )}
         </dl>
       </header>
-      <div class="pane cost" role="group" aria-label="Slowest spans" tabIndex={0}>
+      <div
+        class="pane cost"
+        role="group"
+        aria-label="Slowest spans"
+        tabIndex={0}
+        data-request={treePath(of.id)}
+      >
         <table>
           <thead>
             <tr>
@@ -420,11 +473,18 @@ function RunDetail({ of, run, open, fold }: RunProps) {
               <tr key={index}>
                 <th scope="row">
                   <a href={changedLink({ span: spanId(spans, index) })}>
-                    {count(number)}. {nameOf(of, index)}
+                    <span class="times">{count(number)}. </span>
+                    {nameOf(of, index)}
                   </a>
                 </th>
-                <td class="num">{duration((spans.start[index] as number) / 1000)}</td>
-                <td class="num">{duration(took)}</td>
+                <td class="num">
+                  <time>{duration((spans.start[index] as number) / 1000)}</time>
+                </td>
+                <td class="num">
+                  <Value of={known(spans.duration, index)} unit="us" from={`/duration_us/${index}`}>
+                    {duration(took)}
+                  </Value>
+                </td>
               </tr>
             ))}
           </tbody>

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from "preact";
 import { curl } from "../../api/request.ts";
 import { type Tree, treePath } from "../../api/trees.ts";
+import { Value } from "../../components/exact.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { type Ask, Asked } from "../../components/why.tsx";
 import { count, counted, duration, money } from "../../format/numbers.ts";
@@ -16,6 +17,7 @@ import {
   failedReason,
   spansReason,
   tokensReason,
+  tookMs,
   tookReason,
   wholeTotal,
 } from "./reasons.ts";
@@ -31,10 +33,11 @@ interface Props {
 export function Head({ of, summary, nextError }: Props) {
   const { spans, layout, whole } = of;
   const sum = wholeTotal(of);
+  const took = tookMs(of);
   const session = spans.sessions[0];
   const bound = spans.nextCursor === null ? "" : "≥ ";
   return (
-    <header class="head">
+    <header class="head" data-request={treePath(of.id)}>
       <div class="bar">
         <h1>
           <Icon name="tree" />
@@ -46,7 +49,10 @@ export function Head({ of, summary, nextError }: Props) {
         {whole.failed > 0 && (
           <button type="button" class="chip bad" title="Next error (e)" onClick={nextError}>
             <Icon name="alert" />
-            {count(whole.failed)} failed
+            <Value of={whole.failed} unit="spans" from={["spans", "failed"]}>
+              {count(whole.failed)}
+            </Value>{" "}
+            failed
             <kbd>e</kbd>
           </button>
         )}
@@ -102,9 +108,11 @@ export function Head({ of, summary, nextError }: Props) {
         </a>
       </div>
       <dl class="facts wide">
-        <Fact name="Began">{instant(spans.startMs, zone.value)}</Fact>
+        <Fact name="Began">
+          <time>{instant(spans.startMs, zone.value)}</time>
+        </Fact>
         <Figure name="Took" ask={() => tookReason(of)}>
-          {bound + duration(layout.end / 1000)}
+          {(took === null ? "" : bound) + duration(took)}
         </Figure>
         <Figure name="Spans" ask={() => spansReason(of)}>
           {bound + count(spans.count)}
@@ -120,9 +128,8 @@ export function Head({ of, summary, nextError }: Props) {
         <Figure name="Tokens" ask={() => tokensReason(of)}>
           {bound + count(sum.tokens)}
         </Figure>
-        <Figure name="Cost" ask={() => costReason(of)}>
+        <Figure name="Cost" ask={() => costReason(of)} after={<Unpriced calls={sum.unpriced} />}>
           {(sum.costCents === null ? "" : bound) + money(sum.costCents)}
-          {sum.unpriced > 0 && <span class="warn-text"> + {counted(sum.unpriced, "unpriced call")}</span>}
         </Figure>
         {spans.users[0] !== undefined && (
           <Fact name="User" extra>
@@ -153,11 +160,17 @@ const Fact = ({ name, extra = false, children }: FactProps) => (
   </div>
 );
 
-const Figure = ({ ask, children, ...fact }: FactProps & { readonly ask: Ask }) => (
+const Figure = ({
+  ask,
+  children,
+  after,
+  ...fact
+}: FactProps & { readonly ask: Ask; readonly after?: ComponentChildren }) => (
   <Fact {...fact}>
     <Asked name={fact.name} ask={ask}>
       {children}
     </Asked>
+    {after}
   </Fact>
 );
 
@@ -168,11 +181,21 @@ const Names = ({ values, filter }: { readonly values: readonly string[]; readonl
     {values.length > 1 && (
       <span class="quiet" title={values.slice(1).join(", ")}>
         {" "}
-        and {count(values.length - 1)} more
+        and <span class="times">{count(values.length - 1)}</span> more
       </span>
     )}
   </>
 );
+
+const Unpriced = ({ calls }: { readonly calls: number }) =>
+  calls === 0 ? null : (
+    <span class="warn-text">
+      {" + "}
+      <Value of={calls} unit="calls" from={["spans", "unpriced"]}>
+        {counted(calls, "unpriced call")}
+      </Value>
+    </span>
+  );
 
 /** Return why a trace is incomplete; null if nothing is missing. */
 function missing({ spans, whole }: Trace): string | null {

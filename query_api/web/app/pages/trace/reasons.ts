@@ -2,6 +2,7 @@
 
 import { readRow } from "../../api/traces.ts";
 import { treePath } from "../../api/trees.ts";
+import type { Exact, SpansFormula, SpansSum } from "../../components/exact.tsx";
 import type { Reason } from "../../components/why.tsx";
 import { count, counted, duration, money, moneyExact, percent, ratio } from "../../format/numbers.ts";
 import { instant } from "../../format/times.ts";
@@ -17,20 +18,43 @@ const COUNTED_ONCE =
 /** Return the sums over all spans. */
 export const wholeTotal = ({ layout, spans }: Trace): Total => total(layout, 0, spans.count);
 
+/** Return the formula of a sum over all spans, or over those between two places of the order. */
+export function spansFormula(
+  { layout, spans }: Trace,
+  sum: SpansSum,
+  from: number,
+  to: number,
+): SpansFormula {
+  if (from === 0 && to === spans.count) return ["spans", sum];
+  let siblings = 0;
+  for (let at = from; at < to; at += layout.size[layout.order[at] as number] as number) siblings += 1;
+  return ["spans", sum, layout.order[from] as number, siblings];
+}
+
+/** Return the end of the last span in milliseconds; null if no duration is known. */
+export const tookMs = ({ spans, layout }: Trace): number | null =>
+  spans.duration.some((value) => value >= 0) ? layout.end / 1000 : null;
+
+const us = (ms: number | null): number | null => (ms === null ? null : Math.round(ms * 1000));
+const nano = (cents: number | null): number | null => (cents === null ? null : Math.round(cents * 1e7));
+
 /** Explain how long the trace took. */
-export function tookReason({ id, spans, layout }: Trace): Reason {
+export function tookReason(trace: Trace): Reason {
+  const { id, spans, layout } = trace;
+  const took = tookMs(trace);
   let last = 0;
   for (let index = 0; index < spans.count; index += 1)
     if (endOf(spans, index) > endOf(spans, last)) last = index;
   return {
-    title: `Why ${duration(layout.end / 1000)}?`,
+    title: `Why ${duration(took)}?`,
     lines: [
       ["First span began", spans.name.get(0) ?? "", instant(spans.startMs, zone.value)],
       ["Last span ended", spans.name.get(last) ?? "", instant(spans.startMs + layout.end / 1000, zone.value)],
     ],
-    sum: ["Between them", "", duration(layout.end / 1000)],
+    sum: ["Between them", "", duration(took)],
     notes: ["Spans that ran at the same time count once. Underlined bars are what the end waited for."],
     request: treePath(id),
+    exact: { value: us(took), unit: "us", from: ["spans", "extent_us"] },
   };
 }
 
@@ -48,6 +72,7 @@ export function spansReason(trace: Trace): Reason {
     sum: ["Spans", "", count(spans.count)],
     notes: spans.nextCursor === null ? [] : ["The trace has more spans than were read."],
     request: treePath(trace.id),
+    exact: { value: spans.count, unit: "spans", from: "/spans" },
   };
 }
 
@@ -66,6 +91,7 @@ export function callsReason(trace: Trace): Reason {
     sum: ["Calls", "", count(calls)],
     notes: [COUNTED_ONCE],
     request: treePath(trace.id),
+    exact: { value: calls, unit: "calls", from: ["spans", "counted"] },
   };
 }
 
@@ -83,6 +109,7 @@ export function failedReason(trace: Trace): Reason {
     sum: ["Failed", `of ${counted(spans.count, "span")}`, count(whole.failed)],
     notes: ["A span failed if it ended with an error. A failure below it does not make a span failed."],
     request: treePath(trace.id),
+    exact: { value: whole.failed, unit: "spans", from: ["spans", "failed"] },
   };
 }
 
@@ -125,8 +152,27 @@ function byModel(trace: Trace, from: number, to: number, what: "tokens" | "cost"
     sum: ["Sum", counted(sum.calls, "call"), cost ? moneyExact(sum.costCents) : count(sum.tokens)],
     notes: [COUNTED_ONCE, ...missing.filter((note) => note !== false)],
     request: treePath(trace.id),
+    exact: cost ? costExact(trace, from, to) : tokensExact(trace, from, to),
   };
 }
+
+/** Return the cost of the spans between two places of the order. */
+export const costExact = (trace: Trace, from: number, to: number): Exact => ({
+  value: nano(total(trace.layout, from, to).costCents),
+  unit: "nano_usd",
+  from: spansFormula(trace, "cost_nano_usd", from, to),
+});
+
+/** Return the tokens of the spans between two places of the order. */
+export const tokensExact = (trace: Trace, from: number, to: number): Exact => ({
+  value: total(trace.layout, from, to).tokens,
+  unit: "tokens",
+  from: [
+    "sum",
+    spansFormula(trace, "input_tokens", from, to),
+    spansFormula(trace, "output_tokens", from, to),
+  ],
+});
 
 interface Group {
   rows: number;
@@ -200,6 +246,7 @@ export function spanTookReason({ id, spans, layout }: Trace, index: number): Rea
         : "The span is not on the critical path: something else ended after it.",
     ],
     request: treePath(id),
+    exact: { value: us(took), unit: "us", from: `/duration_us/${index}` },
   };
 }
 
@@ -218,6 +265,11 @@ export function spanTokensReason({ id, spans }: Trace, index: number): Reason {
     sum: ["Tokens", "", count(sum)],
     notes: ["As the span reports them."],
     request: treePath(id),
+    exact: {
+      value: sum,
+      unit: "tokens",
+      from: ["sum", `/input_tokens/${index}`, `/output_tokens/${index}`],
+    },
   };
 }
 
@@ -225,5 +277,10 @@ export function spanTokensReason({ id, spans }: Trace, index: number): Reason {
 export async function spanCostReason(trace: Trace, index: number, row: string | null): Promise<Reason> {
   if (row !== null) return callCostReason(await readRow(row));
   const cost = costCents(trace.spans, index);
-  return { title: `Why ${money(cost)}?`, sum: ["Cost", "", moneyExact(cost)], request: treePath(trace.id) };
+  return {
+    title: `Why ${money(cost)}?`,
+    sum: ["Cost", "", moneyExact(cost)],
+    request: treePath(trace.id),
+    exact: { value: nano(cost), unit: "nano_usd", from: `/cost_nano_usd/${index}` },
+  };
 }

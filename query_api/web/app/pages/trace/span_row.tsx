@@ -1,11 +1,13 @@
 // One row of the tree: name, tokens, cost, duration, and its bar on the time line.
 
 import type { ComponentChildren, HTMLAttributes } from "preact";
+import { Value } from "../../components/exact.tsx";
 import { Icon, KindIcon } from "../../components/icon.tsx";
 import { kindOf } from "../../components/kinds.ts";
-import { count, counted, duration, moneyColumn, short, UNKNOWN } from "../../format/numbers.ts";
+import { count, counted, duration, moneyColumn, short } from "../../format/numbers.ts";
 import { type Folds, levelOf, runOf } from "./folding.ts";
-import { subtree, type Total, total } from "./layout.ts";
+import { total } from "./layout.ts";
+import { costExact, tokensExact } from "./reasons.ts";
 import { costCents, durationMs, endOf, known } from "./spans.ts";
 import { bar, type View } from "./time_scale.ts";
 import type { Trace } from "./use_trace.ts";
@@ -111,11 +113,32 @@ function Marks({ of, index, row, open }: MarksProps) {
   const failed = run === undefined ? below : (below + (spans.failed[index] as number)) * run.count;
   return (
     <>
-      {run === undefined && !open && <span class="quiet">+{count((layout.size[index] as number) - 1)}</span>}
+      {run === undefined && !open && (
+        <span class="quiet">
+          +
+          <Value
+            of={(layout.size[index] as number) - 1}
+            unit="spans"
+            from={["minus", ["spans", "all", index, 1], 1]}
+          >
+            {count((layout.size[index] as number) - 1)}
+          </Value>
+        </span>
+      )}
       {run === undefined && spans.failed[index] === 1 && <span class="badge bad">failed</span>}
       {failed > 0 && (
         <span class="badge bad soft" title={`${counted(failed, "failed span")} below`}>
-          {count(failed)}
+          <Value
+            of={failed}
+            unit="spans"
+            from={
+              run === undefined
+                ? ["minus", ["spans", "failed", index, 1], spans.failed[index] as number]
+                : ["spans", "failed", run.first, run.count]
+            }
+          >
+            {count(failed)}
+          </Value>
           <span class="sr"> failed below</span>
         </span>
       )}
@@ -147,19 +170,32 @@ function Figures({ of, row, open }: FiguresProps) {
     const last = lastEnd(of, run.from, run.to);
     return (
       <>
-        <Sums of={total(layout, run.from, run.to)} />
+        <Sums trace={of} from={run.from} to={run.to} />
         <span class="num took" role="gridcell">
-          {duration((last - (spans.start[run.first] as number)) / 1000)}
+          <Value
+            of={last - (spans.start[run.first] as number)}
+            unit="us"
+            from={["spans", "extent_us", run.first, run.count]}
+          >
+            {duration((last - (spans.start[run.first] as number)) / 1000)}
+          </Value>
         </span>
       </>
     );
   }
   const isCall = spans.modelCall[row] === 1 && spans.counted[row] === 1;
+  const place = layout.place[row] as number;
   return (
     <>
-      {isCall ? <Own of={of} index={row} /> : open ? <Sums of={null} /> : <Sums of={subtree(layout, row)} />}
+      {isCall ? (
+        <Own of={of} index={row} />
+      ) : (
+        <Sums trace={of} from={place} to={open ? place : place + (layout.size[row] as number)} />
+      )}
       <span class="num took" role="gridcell">
-        {duration(durationMs(spans, row))}
+        <Value of={known(spans.duration, row)} unit="us" from={`/duration_us/${row}`}>
+          {duration(durationMs(spans, row))}
+        </Value>
       </span>
     </>
   );
@@ -173,24 +209,56 @@ function Own({ of: { spans }, index }: { readonly of: Trace; readonly index: num
   return (
     <>
       <span class="num tok" role="gridcell">
-        {input === null && output === null ? UNKNOWN : `${short(input)} → ${short(output)}`}
+        <Value of={input} unit="tokens" from={`/input_tokens/${index}`}>
+          {short(input)}
+        </Value>
+        {(input !== null || output !== null) && (
+          <>
+            {" → "}
+            <Value of={output} unit="tokens" from={`/output_tokens/${index}`}>
+              {short(output)}
+            </Value>
+          </>
+        )}
       </span>
       <span class="num cost" role="gridcell">
-        {unpriced ? <span class="warn-text">unpriced</span> : moneyColumn(cost)}
+        <Value of={known(spans.costNano, index)} unit="nano_usd" from={`/cost_nano_usd/${index}`}>
+          {unpriced ? <span class="warn-text">unpriced</span> : moneyColumn(cost)}
+        </Value>
       </span>
     </>
   );
 }
 
-function Sums({ of }: { readonly of: Total | null }) {
-  const empty = of === null || of.calls === 0;
+interface SumsProps {
+  readonly trace: Trace;
+  /** Places in the order: of the first span, and after the last one. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Show the sums of the calls between two places; nothing without calls. */
+function Sums({ trace, from, to }: SumsProps) {
+  const of = total(trace.layout, from, to);
+  const empty = of.calls === 0;
+  const title = empty ? undefined : "sum of the calls below";
+  const tokens = empty ? null : tokensExact(trace, from, to);
+  const cost = empty ? null : costExact(trace, from, to);
   return (
     <>
-      <span class="num tok sum" role="gridcell" title={empty ? undefined : "sum of the calls below"}>
-        {empty ? "" : short(of.tokens)}
+      <span class="num tok sum" role="gridcell" title={title}>
+        {tokens !== null && (
+          <Value of={tokens.value} unit={tokens.unit} from={tokens.from}>
+            {short(of.tokens)}
+          </Value>
+        )}
       </span>
-      <span class="num cost sum" role="gridcell" title={empty ? undefined : "sum of the calls below"}>
-        {empty ? "" : of.costCents === null && of.unpriced > 0 ? "unpriced" : moneyColumn(of.costCents)}
+      <span class="num cost sum" role="gridcell" title={title}>
+        {cost !== null && (
+          <Value of={cost.value} unit={cost.unit} from={cost.from}>
+            {of.costCents === null && of.unpriced > 0 ? "unpriced" : moneyColumn(of.costCents)}
+          </Value>
+        )}
       </span>
     </>
   );

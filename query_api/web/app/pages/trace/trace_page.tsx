@@ -169,7 +169,7 @@ function Spread({ of }: { readonly of: Trace }) {
   return (
     <div class="trace">
       {head}
-      <section class="left" aria-label="Tree">
+      <section class="left" aria-label="Tree" data-request={treePath(of.id)}>
         <div class="bar tools">
           <div class="field">
             <Icon name="lens" />

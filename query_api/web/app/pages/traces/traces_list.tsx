@@ -6,6 +6,7 @@ import { activeFilters, FACETS, FILTERS, filterParameters, NO_FILTERS } from "..
 import { curl, route } from "../../api/request.ts";
 import { useResource } from "../../api/resource.ts";
 import type { Tree } from "../../api/trees.ts";
+import { Value } from "../../components/exact.tsx";
 import { FilterLine } from "../../components/filter_line.tsx";
 import { Icon } from "../../components/icon.tsx";
 import { Empty, Failure, Loading, Pending } from "../../components/states.tsx";
@@ -18,6 +19,7 @@ import { useActions } from "../../state/keys.ts";
 import { copy, say } from "../../state/notices.ts";
 import { zone } from "../../state/preferences.ts";
 import { now, range } from "../../state/range.ts";
+import { summaryPath } from "../trace/use_trace.ts";
 import { visited } from "../trace/visited.ts";
 import { cells } from "./tree_row.tsx";
 import { type TreeList, useTrees } from "./use_trees.ts";
@@ -79,7 +81,7 @@ export function TracesList() {
           ) : first.data === null ? (
             <Pending of={{ ...first, error: null }} what="the traces" lines={12} />
           ) : (
-            <TreeRows list={list} chosen={chosen} />
+            <TreeRows list={list} chosen={chosen} request={path} />
           )}
         </div>
       </section>
@@ -89,7 +91,15 @@ export function TracesList() {
 
 const nameOf = (tree: Tree): string => tree.input_preview ?? tree.name ?? tree.otel_trace_id;
 
-function TreeRows({ list, chosen }: { readonly list: TreeList; readonly chosen: number }) {
+function TreeRows({
+  list,
+  chosen,
+  request,
+}: {
+  readonly list: TreeList;
+  readonly chosen: number;
+  readonly request: string;
+}) {
   const { trees, first, complete } = list;
   const today = date(now.value, zone.value);
   const longest = Math.max(1000, percentile(trees.map((tree) => tree.duration_ms ?? 0)));
@@ -102,13 +112,17 @@ function TreeRows({ list, chosen }: { readonly list: TreeList; readonly chosen: 
       chosen={chosen}
       busy={first.loading}
       head={<Head />}
-      foot={<Foot list={list} />}
+      foot={<Foot list={list} request={request} />}
       row={(at) => {
         const tree = trees[at];
         if (tree === undefined) return { key: String(at), cells: null };
         return {
           key: tree.otel_trace_id,
-          props: { class: tree.errors > 0 ? "row bad" : "row", "aria-label": nameOf(tree) },
+          props: {
+            class: tree.errors > 0 ? "row bad" : "row",
+            "aria-label": nameOf(tree),
+            "data-request": summaryPath(tree.otel_trace_id),
+          },
           cells: cells({
             tree,
             link: pageLink("traces", {}, tree.otel_trace_id),
@@ -141,7 +155,7 @@ const Head = () => (
   </div>
 );
 
-function Foot({ list }: { readonly list: TreeList }) {
+function Foot({ list, request }: { readonly list: TreeList; readonly request: string }) {
   const last = list.trees.at(-1);
   if (list.moreError !== null)
     return (
@@ -166,7 +180,13 @@ function Foot({ list }: { readonly list: TreeList }) {
       </div>
     );
   return list.next === null ? (
-    <p class="rows-foot">End of the list: {count(list.trees.length)} shown.</p>
+    <p class="rows-foot" data-request={withLimit(request, list.trees.length)}>
+      End of the list:{" "}
+      <Value of={list.trees.length} unit="traces" from={["count", "/trees/*/spans"]}>
+        {count(list.trees.length)}
+      </Value>{" "}
+      shown.
+    </p>
   ) : null;
 }
 
@@ -174,11 +194,12 @@ function Figures({ list, request }: { readonly list: TreeList; readonly request:
   const { trees, next } = list;
   if (list.first.data === null) return <div class="strip" />;
   const more = next === null ? "" : "+";
+  const shown = withLimit(request, trees.length);
   const failed = trees.filter((tree) => tree.errors > 0).length;
   return (
-    <div class="strip">
+    <div class="strip" data-request={shown}>
       <div class="figure">
-        <Asked name="traces" ask={() => reason(trees, next !== null, request)}>
+        <Asked name="traces" ask={() => reason(trees, next !== null, shown)}>
           {count(trees.length)}
           {more}
         </Asked>
@@ -187,7 +208,9 @@ function Figures({ list, request }: { readonly list: TreeList; readonly request:
       {failed > 0 && (
         <div class="figure">
           <b class="bad-text">
-            {count(failed)}
+            <Value of={failed} unit="traces" from={["positive", "/trees/*/errors"]}>
+              {count(failed)}
+            </Value>
             {more}
           </b>
           <span>with failures</span>
@@ -195,6 +218,14 @@ function Figures({ list, request }: { readonly list: TreeList; readonly request:
       )}
     </div>
   );
+}
+
+/** Return the request that gives as many traces as were read in pages. */
+function withLimit(request: string, trees: number): string {
+  const [path = "", query] = request.split("?");
+  const parameters = new URLSearchParams(query);
+  parameters.set("limit", String(Math.max(PAGE_ROWS, trees)));
+  return route(path, parameters);
 }
 
 function reason(trees: readonly Tree[], more: boolean, request: string): Reason {
@@ -210,6 +241,7 @@ function reason(trees: readonly Tree[], more: boolean, request: string): Reason 
       "A trace is listed if one of its spans matches the filters and lies in the range. Its totals are over all of its spans.",
     ],
     request,
+    exact: { value: trees.length, unit: "traces", from: ["count", "/trees/*/spans"] },
   };
 }
 

@@ -2,6 +2,7 @@
 
 import type { ComponentChildren } from "preact";
 import type { Tree } from "../../api/trees.ts";
+import { Value } from "../../components/exact.tsx";
 import { count, counted, duration, moneyColumn } from "../../format/numbers.ts";
 import { date, instant, parse, time } from "../../format/times.ts";
 
@@ -59,25 +60,33 @@ export function cells({ tree, link, zone, today, longest }: Props): ComponentChi
       </span>
       <span class="counts num" role="gridcell">
         <span>
-          {count(tree.spans)}
+          <Value of={tree.spans} unit="spans" from="/trees/0/spans">
+            {count(tree.spans)}
+          </Value>
           {bound} {tree.spans === 1 ? "span" : "spans"}
         </span>
         <span class="quiet">
-          {count(tree.calls)}
+          <Value of={tree.calls} unit="calls" from="/trees/0/calls">
+            {count(tree.calls)}
+          </Value>
           {bound} {tree.calls === 1 ? "call" : "calls"}
         </span>
       </span>
       <span class="failures num" role="gridcell">
         {tree.errors > 0 && (
           <span class="bad-text">
-            {count(tree.errors)}
+            <Value of={tree.errors} unit="spans" from="/trees/0/errors">
+              {count(tree.errors)}
+            </Value>
             {bound} failed
           </span>
         )}
       </span>
       <span class="lasts num" role="gridcell">
         <span>
-          {duration(tree.duration_ms)}
+          <Value of={tree.duration_ms} unit="ms" from="/trees/0/duration_ms">
+            {duration(tree.duration_ms)}
+          </Value>
           {tree.duration_ms === null ? "" : bound}
         </span>
         {tree.duration_ms !== null && (
@@ -88,11 +97,13 @@ export function cells({ tree, link, zone, today, longest }: Props): ComponentChi
       </span>
       <span class="money num" role="gridcell">
         <span>
-          {tree.cost_cents === null && tree.unpriced > 0 ? (
-            <span class="warn-text">unpriced</span>
-          ) : (
-            moneyColumn(tree.cost_cents)
-          )}
+          <Value of={tree.cost_cents} unit="cents" from="/trees/0/cost_cents">
+            {tree.cost_cents === null && tree.unpriced > 0 ? (
+              <span class="warn-text">unpriced</span>
+            ) : (
+              moneyColumn(tree.cost_cents)
+            )}
+          </Value>
           {tree.cost_cents === null ? "" : bound}
           {mark !== null && (
             <span class="mark titled" title={mark[1]}>
@@ -103,7 +114,11 @@ export function cells({ tree, link, zone, today, longest }: Props): ComponentChi
         </span>
         {tree.cost_cents !== null && tree.unpriced > 0 && (
           <span class="warn-text part" title={`${counted(tree.unpriced, "call")} without a known price`}>
-            + {count(tree.unpriced)} unpriced
+            +{" "}
+            <Value of={tree.unpriced} unit="calls" from="/trees/0/unpriced">
+              {count(tree.unpriced)}
+            </Value>{" "}
+            unpriced
           </span>
         )}
       </span>
