@@ -69,8 +69,8 @@ def _spans_sum(tree: Any, name: str, first: int | None = None, count: int = 0) -
         case "unpriced":
             return sum(tree["cost_nano_usd"][at] is None and tokens[at] > 0 for at in calls)
         case "extent_us":
-            starts = list(accumulate(tree["start_us"]))
-            ends = [starts[at] + (tree["duration_us"][at] or 0) for at in chosen]
+            starts: list[int] = list(accumulate(tree["start_us"]))
+            ends: list[int] = [starts[at] + (tree["duration_us"][at] or 0) for at in chosen]
             known = any(tree["duration_us"][at] is not None for at in chosen)
             return max(ends) - starts[chosen[0]] if known else None
         case column:

@@ -75,7 +75,8 @@ class Ledger:
         """Return the texts of all rows and of the error messages, the longest first."""
         found = {value for row in self.rows for value in row.values() if isinstance(value, str)}
         tags = {tag for row in self.rows for tag in _tags(row)}
-        found |= {message_without_values(row["error_message"]) for row in self.rows if row["error_message"]}
+        messages = [row["error_message"] for row in self.rows if row["error_message"] is not None]
+        found |= {text for message in messages if (text := message_without_values(message)) is not None}
         ids = {bytes(row["otel_trace_id"]).hex() for row in self.rows}
         ids |= {bytes(row["otel_span_id"]).hex() for row in self.rows} | set(self.by_id)
         return sorted(found | tags | ids, key=len, reverse=True)
