@@ -122,7 +122,7 @@ function Figures({ of, request }: { readonly of: Ranged; readonly request: strin
             sum: ["Failed calls", counted(of.groups.length, "group"), count(total(of))],
             notes: ["A call failed if its span ended with an error. A refusal of the model is no error."],
             request,
-            exact: { value: total(of), unit: "calls", from: ["sum", "/groups/*/calls"] },
+            exact: { value: total(of), unit: "calls", from: ["sum", 0, "/groups/*/calls"] },
           })}
         >
           {bound + count(total(of))}
