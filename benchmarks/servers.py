@@ -32,8 +32,11 @@ class Running:
 
 
 @contextmanager
-def running(stage: Stage, data_dir: Path) -> Generator[Running]:
-    """Run `pulse serve` on this data directory, or for the earlier stages a server that stores nothing."""
+def running(stage: Stage, data_dir: Path, **settings: str) -> Generator[Running]:
+    """Run `pulse serve` on this data directory, or for the earlier stages a server that stores nothing.
+
+    `settings` are environment variables of the server.
+    """
     main_port, http_port, grpc_port = _free_ports(3)
     environment = os.environ | {
         "PULSE_DATA_DIR": str(data_dir),
@@ -42,6 +45,7 @@ def running(stage: Stage, data_dir: Path) -> Generator[Running]:
         "PULSE_OTLP_HTTP_PORT": str(http_port),
         "PULSE_OTLP_GRPC_PORT": str(grpc_port),
         "PULSE_LOG_LEVEL": "warning",
+        **settings,
     }
     if stage == "store":
         arguments, ports = ["-m", "pulse_server", "serve"], (main_port, http_port, grpc_port)

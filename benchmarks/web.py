@@ -1,10 +1,12 @@
-"""Measures the web pages in Chromium: first paint, rows, key presses, memory.
+"""Measures the web pages in Chromium: first paint, time to usable, bytes, memory, key presses.
 
-    python -m benchmarks.web [--quick] [--rows 100000] [--repeat 9]
+    python -m benchmarks.web [--quick] [--rows 1000000] [--spans 50000] [--repeat 9]
+        [--engine sqlite|postgres] [--folder DIR] [--pages Calls Trace]
 
-Each figure of the list of calls is shown next to that of an empty page, measured in turn in the same browser.
-The empty page is what browser and machine take, the difference what the pages take. Each page is opened in a
-new browser context, without a cache. Needs Chromium (the setting CHROMIUM, or on PATH) and built pages.
+Each page is visited in turn with an empty page in the same browser. The figures of the empty page are what
+browser and machine take, the differences what the pages take. Each visit is a new browser context, without a
+cache. A page is usable at the frame after its first row, tile or message exists. Needs Chromium (the setting
+CHROMIUM, or on PATH) and built pages. With --folder, a SQLite store is kept there and filled only once.
 """
 
 from __future__ import annotations
@@ -12,259 +14,143 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import random
 import statistics
 import tempfile
-import threading
-import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
-from tests.query_api.support import call
-from tests.support.waiting import wait_until
-from tests.web.browser import find_chromium, sign_in
+from playwright.sync_api import sync_playwright
+from tests.query_api.support import visible_id
+from tests.support.postgres import any_server
+from tests.web.browser import find_chromium
 
 from benchmarks.quick import add_quick_option
-from benchmarks.servers import KEY, running
+from benchmarks.servers import running
+from benchmarks.storage_engines import Engine, Postgres, Sqlite
+from benchmarks.tree_rows import LARGE_TRACE
+from benchmarks.web_rows import PROJECT, fill, large_contents
+from benchmarks.web_visits import Target, Visits, empty_page
 from pulse_storage import open_storage
-from pulse_storage.content.bodies import pack
-from pulse_storage.engines import Store
-from pulse_storage.keys import key_record
-from pulse_storage.rows import Project, SpanRow
+from pulse_storage.queries.filters import Page, TraceFilter
 
-_PROJECT = "benchmark"
-_DAYS = 30
-_BATCH = 2000
 _ROUND_TRIP_MS = 50
-_KEYS = 40
-_MODELS = [("openai", "gpt-5-mini"), ("openai", "gpt-5"), ("anthropic", "claude-sonnet-4-5")]
-_BODY = pack(b'{"messages":[{"role":"user","content":"What is a pulse?"}]}')
-_FIRST_ROW = '[role="row"][aria-rowindex="2"]'
-_CHOSEN = '[role="row"][aria-selected="true"]'
-
-#: Records when the first row exists, and the time of each key press to the frame after it.
-_OBSERVE = """
-globalThis.pulseTimes = {row: null, keys: []};
-const look = () => {
-  if (document.querySelector('ROW') === null) return;
-  pulseTimes.row = performance.now();
-  observer.disconnect();
-};
-const observer = new MutationObserver(look);
-observer.observe(document, {childList: true, subtree: true});
-addEventListener("keydown", ({timeStamp}) => requestAnimationFrame(() => {
-  const channel = new MessageChannel();
-  channel.port1.onmessage = () => pulseTimes.keys.push(performance.now() - timeStamp);
-  channel.port2.postMessage(null);
-}), {capture: true});
-""".replace("ROW", _FIRST_ROW)
-_FIRST_PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
+_PAGES = ("Calls", "Home", "Trace", "Messages")
+_ROW = '[role="row"][aria-rowindex="2"]'
 
 
 def main() -> None:
-    """Fill a store, serve it, open its pages in turn with an empty page, and print medians."""
+    """Fill a store, serve it, visit its pages in turn with an empty page, and print medians."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", type=int, default=100_000)
+    parser.add_argument("--spans", type=int, default=50_000, help="spans of the large trace")
     parser.add_argument("--repeat", type=int, default=9)
-    add_quick_option(parser, rows=500, repeat=1)
+    parser.add_argument("--engine", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--folder", type=Path, help="keep the SQLite store here")
+    parser.add_argument("--pages", nargs="*", choices=_PAGES, default=_PAGES)
+    add_quick_option(parser, rows=500, spans=200, repeat=1)
     options = parser.parse_args()
     program = find_chromium()
     if program is None:
         raise SystemExit("no Chromium found: install it, or set CHROMIUM to its program")
-    with tempfile.TemporaryDirectory() as name:
-        asyncio.run(_fill(Path(name), options.rows))
+    with _data_dir(options.folder) as data_dir, _engine(options.engine, data_dir) as engine:
+        contents = asyncio.run(_contents(engine, options.rows, options.spans))
         with (
-            running("store", Path(name)) as server,
-            _empty_page() as empty_url,
+            running("store", data_dir, DATABASE_URL=engine.url) as server,
+            empty_page() as empty_url,
             sync_playwright() as playwright,
         ):
             arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
             browser = playwright.chromium.launch(executable_path=program, args=arguments)
-            print(f"{options.rows} calls, Chromium {browser.version}, {options.repeat} rounds, medians\n")
-            visits = Visits(browser, f"http://127.0.0.1:{server.main_port}", empty_url)
-            _measure(visits, options.repeat)
+            print(
+                f"{options.rows} calls, {options.engine}, Chromium {browser.version}, medians of"
+                f" {options.repeat} rounds; load of the machine {os.getloadavg()[0]:.1f}"
+            )
+            url = f"http://127.0.0.1:{server.main_port}"
+            visits = Visits(browser, url)
+            empty = Target("empty", empty_url, "p")
+            for page, target in _targets(f"{url}/p/{PROJECT}", contents):
+                if page in options.pages:
+                    _compare(visits, target, empty, options.repeat)
             browser.close()
 
 
-class Protocol:
-    """Chromium's DevTools protocol of one page."""
-
-    def __init__(self, page: Page) -> None:
-        self._session: Any = page.context.new_cdp_session(page)
-
-    def send(self, method: str, parameters: Mapping[str, object] | None = None) -> dict[str, Any]:
-        """Run a command and return its result."""
-        return self._session.send(method, parameters)
-
-
-class Visits:
-    """Opens the list of calls and the empty page, each time in a new signed-in context."""
-
-    def __init__(self, browser: Browser, url: str, empty_url: str) -> None:
-        self._browser = browser
-        self._url = url
-        self._empty_url = empty_url
-
-    def open(self, *, is_calls: bool, latency_ms: int = 0) -> tuple[Page, Protocol]:
-        """Return the list of calls or the empty page, loaded with the given additional time per request."""
-        context = self._browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-        sign_in(context, self._url, KEY)
-        context.add_init_script(_OBSERVE)
-        page = context.new_page()
-        protocol = Protocol(page)
-        url = f"{self._url}/p/{_PROJECT}/calls?range=30d" if is_calls else self._empty_url
-        if latency_ms:
-            protocol.send("Network.enable")
-            network = {"offline": False, "downloadThroughput": -1, "uploadThroughput": -1}
-            protocol.send("Network.emulateNetworkConditions", {**network, "latency": latency_ms})
-        page.goto(url)
-        wait_until(lambda: page.evaluate(_FIRST_PAINT) is not None)
-        if is_calls:
-            page.wait_for_selector(_FIRST_ROW)
-        return page, protocol
-
-
-class _EmptyPage(BaseHTTPRequestHandler):
-    """Answers every request with a page without scripts and styles."""
-
-    def do_GET(self) -> None:
-        document = b"<!doctype html><html lang=en><title>Empty</title><p>Empty</p>"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(document)))
-        self.end_headers()
-        self.wfile.write(document)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Log nothing."""
+@contextmanager
+def _data_dir(folder: Path | None) -> Generator[Path]:
+    """Yield the folder, made if it does not exist, or without one a temporary folder."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        yield Path(temporary)
 
 
 @contextmanager
-def _empty_page() -> Generator[str]:
-    """Serve the empty page; yield its URL."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _EmptyPage) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}/"
-        server.shutdown()
-        thread.join()
+def _engine(name: str, data_dir: Path) -> Generator[Engine]:
+    """Yield a SQLite store in the folder, or an empty database of a temporary PostgreSQL server."""
+    if name == "sqlite":
+        yield Sqlite(data_dir)
+        return
+    with any_server() as server_url:
+        yield Postgres(server_url, "pulse_benchmark_web")
 
 
-Figure = Callable[[bool], float]
-
-
-def _measure(visits: Visits, repeat: int) -> None:
-    slow = f"{_ROUND_TRIP_MS} ms round trip"
-    figures: dict[str, Figure] = {
-        "first paint, ms": lambda is_calls: _first_paint_ms(visits, is_calls, 0),
-        f"first paint, {slow}, ms": lambda is_calls: _first_paint_ms(visits, is_calls, _ROUND_TRIP_MS),
-        "key j to frame, p95 ms": lambda is_calls: _key_to_frame_ms(visits, is_calls),
-        "script per key j, ms": lambda is_calls: _script_per_key_ms(visits, is_calls),
-        "heap after collection, MB": lambda is_calls: _heap_mb(visits, is_calls),
-    }
-    print(f"{'figure':40}{'Calls':>10}{'empty':>10}{'difference':>12}")
-    for name, figure in figures.items():
-        pairs = [(figure(True), figure(False)) for _ in range(repeat)]
-        of_calls, of_empty = (statistics.median(values) for values in zip(*pairs, strict=True))
-        difference = statistics.median(first - second for first, second in pairs)
-        print(f"{name:40}{of_calls:10.1f}{of_empty:10.1f}{difference:12.1f}")
-    for name, latency_ms in (("first row, ms", 0), (f"first row, {slow}, ms", _ROUND_TRIP_MS)):
-        times_ms = [_first_row_ms(visits, latency_ms) for _ in range(repeat)]
-        print(f"{name:40}{statistics.median(times_ms):10.1f}")
-
-
-def _first_paint_ms(visits: Visits, is_calls: bool, latency_ms: int) -> float:
-    page, _ = visits.open(is_calls=is_calls, latency_ms=latency_ms)
-    return _closed(page, page.evaluate(_FIRST_PAINT))
-
-
-def _first_row_ms(visits: Visits, latency_ms: int) -> float:
-    page, _ = visits.open(is_calls=True, latency_ms=latency_ms)
-    return _closed(page, page.evaluate("pulseTimes.row"))
-
-
-def _key_to_frame_ms(visits: Visits, is_calls: bool) -> float:
-    page, _ = visits.open(is_calls=is_calls)
-    _press(page, is_calls)
-    times: Sequence[float] = page.evaluate("pulseTimes.keys")
-    return _closed(page, statistics.quantiles(times, n=20)[18])
-
-
-def _script_per_key_ms(visits: Visits, is_calls: bool) -> float:
-    page, protocol = visits.open(is_calls=is_calls)
-    protocol.send("Performance.enable")
-    before = _metric(protocol, "ScriptDuration")
-    _press(page, is_calls)
-    return _closed(page, (_metric(protocol, "ScriptDuration") - before) * 1000 / _KEYS)
-
-
-def _heap_mb(visits: Visits, is_calls: bool) -> float:
-    page, protocol = visits.open(is_calls=is_calls)
-    protocol.send("HeapProfiler.collectGarbage")
-    return _closed(page, protocol.send("Runtime.getHeapUsage")["usedSize"] / 1e6)
-
-
-def _press(page: Page, is_calls: bool) -> None:
-    """Press j repeatedly, each time after the frame of the key before. In the list each key moves a row."""
-    for number in range(1, _KEYS + 1):
-        page.keyboard.press("j")
-        while page.evaluate("pulseTimes.keys.length") < number:
-            pass
-    if is_calls and page.locator(_CHOSEN).get_attribute("aria-rowindex") != str(_KEYS + 1):
-        raise SystemExit("the key j does not move the chosen row")
-
-
-def _metric(protocol: Protocol, name: str) -> float:
-    metrics = protocol.send("Performance.getMetrics")["metrics"]
-    return next(metric["value"] for metric in metrics if metric["name"] == name)
-
-
-def _closed(page: Page, figure: float) -> float:
-    page.context.close()
-    return figure
-
-
-async def _fill(folder: Path, rows: int) -> None:
-    storage = open_storage(f"sqlite:///{folder / 'pulse.db'}")
-    await storage.create_project(Project(_PROJECT, _PROJECT, 1), key_record(KEY, _PROJECT, created_ns=1))
-    await _ingest(storage, list(_rows(rows)))
+async def _contents(engine: Engine, rows: int, spans: int) -> dict[str, str]:
+    """Fill the store if it is empty; return the ids of the calls with large contents by name."""
+    storage = open_storage(engine.url, max_queue_mib=512)
+    made = large_contents()
+    if not engine.is_filled:
+        await fill(storage, rows, spans, made.values())
+        await storage.close()
+        return {name: visible_id(row) for name, row in made.items()}
+    ids: dict[str, str] = {}
+    for name, row in made.items():
+        where = TraceFilter(otel_trace_id=row.otel_trace_id)
+        [stored] = (await storage.list_traces(PROJECT, where, Page())).rows
+        ids[name] = str(stored.trace_id)
     await storage.close()
+    return ids
 
 
-async def _ingest(storage: Store, rows: Sequence[SpanRow]) -> None:
-    for start in range(0, len(rows), _BATCH):
-        await storage.ingest(rows[start : start + _BATCH])
+def _targets(url: str, contents: dict[str, str]) -> Iterable[tuple[str, Target]]:
+    """Yield pages with the option's word for them; `url` is that of the project."""
+    yield "Calls", Target("Calls", f"{url}/calls?range=30d", _ROW, key="j")
+    yield "Home", Target("Home", f"{url}/home?range=30d", ".tiles .tile")
+    trace = f"{url}/traces/{LARGE_TRACE.hex()}"
+    yield "Trace", Target("Trace", trace, f'[role="treegrid"] {_ROW}', key="j")
+    for name, id in contents.items():
+        yield "Messages", Target(f"Call with {name}", f"{url}/calls/{id}", ".messages article.message")
 
 
-def _rows(count: int) -> Iterator[SpanRow]:
-    """Yield calls spread evenly over the last days in time order, 4 % failed, in sessions of ten."""
-    dice = random.Random(7)
-    range_ns = _DAYS * 86_400_000_000_000
-    start_ns = time.time_ns() - range_ns
-    for number in range(1, count + 1):
-        provider, model = dice.choice(_MODELS)
-        failed = dice.random() < 0.04
-        yield call(
-            number,
-            _PROJECT,
-            start_ns=start_ns + number * range_ns // (count + 1),
-            latency_ms=dice.lognormvariate(6.5, 0.8),
-            provider=provider,
-            model_requested=model,
-            model_used=model,
-            status="error" if failed else "success",
-            error_type="timeout" if failed else None,
-            session_id=f"session-{number // 10}",
-            user_id=f"user-{number % 500}",
-            request_body=_BODY,
-            response_body=_BODY,
-        )
+def _compare(visits: Visits, target: Target, empty: Target, repeat: int) -> None:
+    """Visit a page and the empty page in turn, and print the medians of both and of the differences."""
+    print(f"\n{target.name:40}{'page':>10}{'empty':>10}{'difference':>12}")
+    empty = replace(empty, key=target.key)
+    _print(_rounds(visits.measure, target, empty, repeat))
+    slow = _rounds(lambda page: visits.paint(page, _ROUND_TRIP_MS), target, empty, repeat)
+    _print({f"{name}, {_ROUND_TRIP_MS} ms round trip": pairs for name, pairs in slow.items()})
+
+
+_Pairs = dict[str, Sequence[tuple[float, float]]]
+
+
+def _rounds(
+    visit: Callable[[Target], dict[str, float]], target: Target, empty: Target, repeat: int
+) -> _Pairs:
+    """Return the figures of each round by name: those of the page with those of the empty page."""
+    rounds = [(visit(target), visit(empty)) for _ in range(repeat)]
+    return {name: [(page[name], blank[name]) for page, blank in rounds] for name in rounds[0][0]}
+
+
+def _print(figures: _Pairs) -> None:
+    for name, pairs in figures.items():
+        of_page, of_empty = (statistics.median(values) for values in zip(*pairs, strict=True))
+        difference = statistics.median(page - blank for page, blank in pairs)
+        print(f"{name:40}{of_page:10.1f}{of_empty:10.1f}{difference:12.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,15 @@ TABLES = {
     "mapping": ("us of CPU per span",),
     "query_api": ("route",),
     "reads_during_ingest": ("list of 50, alone", "list of 50, during ingest"),
-    "web": ("first paint, ms", "first row, ms"),
+    "web": (
+        "Calls  ",
+        "Home  ",
+        "Trace  ",
+        "Call with a message",
+        "Call with 2,000",
+        "Call with JSON",
+        "usable, ms",
+    ),
     "storage": ("CPU µs/row", "read, p50 / p99 ms", "newest 50 alone"),
     "trees": ("large trace on top",),
 }
@@ -51,6 +59,13 @@ def test_quick_run_prints_its_tables(name: str) -> None:
 @pytest.mark.slow
 def test_quick_run_of_counting_on_postgres_prints_its_table() -> None:
     assert "us of CPU per span" in _run("counting", "--engine", "postgres")
+
+
+@pytest.mark.slow
+def test_quick_run_of_web_on_postgres_prints_its_tables() -> None:
+    chromium()
+    require_built_pages()
+    assert "key to frame, p95 ms" in _run("web", "--engine", "postgres", "--pages", "Calls")
 
 
 @pytest.mark.slow
