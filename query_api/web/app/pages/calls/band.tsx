@@ -9,10 +9,14 @@ import { parse } from "../../format/times.ts";
 import { filteredLink } from "../../state/address.ts";
 import { range } from "../../state/range.ts";
 
-/** Return the sum over all series of a column. */
-function sum(of: Timeseries, name: "calls" | "errors"): readonly number[] {
+/** Return the sum over all series of a column by step; null for steps that were not read. */
+function sum(of: Timeseries, name: "calls" | "errors"): readonly (number | null)[] {
   const all = of.other === null ? of.series : [...of.series, of.other];
-  return of.starts.map((_, at) => all.reduce((total, each) => total + (each[name][at] ?? 0), 0));
+  return of.starts.map((_, at) => {
+    const values = all.map((each) => each[name][at] ?? null);
+    const known = values.filter((value) => value !== null);
+    return values.length > 0 && known.length === 0 ? null : known.reduce((a, b) => a + b, 0);
+  });
 }
 
 export function Band({ of }: { readonly of: Timeseries }) {
@@ -28,7 +32,7 @@ export function Band({ of }: { readonly of: Timeseries }) {
         {
           name: "succeeded",
           color: "--k-model",
-          values: calls.map((value, at) => value - (errors[at] ?? 0)),
+          values: calls.map((value, at) => (value === null ? null : value - (errors[at] ?? 0))),
         },
       ],
     };
@@ -43,12 +47,18 @@ export function Band({ of }: { readonly of: Timeseries }) {
       height={44}
       axis={false}
       pick={(from, to) => ({
-        text: counted(
-          calls.slice(from, to + 1).reduce((a, b) => a + b, 0),
-          "call",
-        ),
+        text: sumText(calls.slice(from, to + 1)),
         link: filteredLink(rangeValues(covered(starts, from, to, range.value))),
       })}
     />
   );
 }
+
+const sumText = (calls: readonly (number | null)[]): string => {
+  const known = calls.filter((value) => value !== null);
+  const text = counted(
+    known.reduce((a, b) => a + b, 0),
+    "call",
+  );
+  return known.length < calls.length ? `≥ ${text}` : text;
+};

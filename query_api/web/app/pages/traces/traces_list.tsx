@@ -220,11 +220,14 @@ function Figures({ list, request }: { readonly list: TreeList; readonly request:
   );
 }
 
-/** Return the request that gives as many traces as were read in pages. */
+/** Largest `limit` of the API. */
+const MAX_LIMIT = 1000;
+
+/** Return the request that gives as many traces as were read in pages, at most `MAX_LIMIT`. */
 function withLimit(request: string, trees: number): string {
   const [path = "", query] = request.split("?");
   const parameters = new URLSearchParams(query);
-  parameters.set("limit", String(Math.max(PAGE_ROWS, trees)));
+  parameters.set("limit", String(Math.min(Math.max(PAGE_ROWS, trees), MAX_LIMIT)));
   return route(path, parameters);
 }
 
