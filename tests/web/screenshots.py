@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import subprocess
 import sys
 import tempfile
@@ -116,7 +115,8 @@ def _demo() -> Generator[dict[str, Any]]:
             recorded, kept = (json.loads(process.stdout.readline()) for _ in range(2))
             yield {**recorded, **kept}
         finally:
-            process.send_signal(signal.SIGINT)
+            # Not SIGINT, which a shell's background jobs ignore.
+            process.terminate()
 
 
 def _write(context: BrowserContext, url: str, name: str, path: Path) -> Path:
