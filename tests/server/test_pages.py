@@ -23,7 +23,8 @@ def clients(tmp_path: Path, only: Role | None, **environ: str) -> Generator[list
     settings = read_settings({"PULSE_DATA_DIR": str(tmp_path), **environ})
     storage = open_storage(settings.database_url)
     apps = build_apps(settings, storage, only)
-    yield [TestClient(app, base_url="http://127.0.0.1:3000") for app in (apps.main, apps.otlp) if app is not None]
+    found = [app for app in (apps.main, apps.otlp) if app is not None]
+    yield [TestClient(app, base_url="http://127.0.0.1:3000") for app in found]
     apps.close()
     asyncio.run(storage.close())
 
